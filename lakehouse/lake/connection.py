@@ -1,0 +1,90 @@
+"""Opening DuckDB with the lake attached. The same few statements serve Python and the dbt process.
+
+No locking and no transactions here: see `lake.py`.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.lake.names import CATALOG, literal
+from lakehouse.settings import Settings
+
+BUSY_TIMEOUT_MS = 60_000
+POSTGRES_RETRIES = 100
+SCHEMAS = (
+    "raw",
+    "quarantine",
+    "staging",
+    "core",
+    "reporting",
+    "features",
+    "training",
+    "registry",
+    "predictions",
+    "monitoring",
+    "ops",
+)
+
+
+def extension_path(name: str) -> Path:
+    """The file of a DuckDB extension, from the package that carries it: no network is needed."""
+    package = f"duckdb_extension_{name}"
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"{package} is missing: install the project's dependencies")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return root / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+
+
+def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load the extension called `name` into this connection's database."""
+    connection.execute(f"LOAD {literal(str(extension_path(name)))}")
+
+
+def configure(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool = False
+) -> None:
+    """Limit memory and threads, let big queries spill to disk, and attach the lake."""
+    spill = settings.data_dir / "spill"
+    connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
+    connection.execute(f"SET threads = {settings.cores}")
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")
+    _use_object_storage(connection, settings)
+    load_extension(connection, "ducklake")
+    load_extension(connection, "sqlite_scanner" if settings.embedded else "postgres_scanner")
+    connection.execute(_attach_statement(settings, read_only=read_only))
+
+
+def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A new DuckDB instance with the lake attached as `lake` and made the default catalog."""
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    configure(connection, settings, read_only=read_only)
+    connection.execute(f"USE {CATALOG}")
+    return connection
+
+
+def _attach_statement(settings: Settings, *, read_only: bool) -> str:
+    options = ["READ_ONLY"] if read_only else [f"DATA_PATH {literal(settings.storage)}"]
+    if settings.embedded:
+        options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_TIMEOUT_MS}"]
+    return f"ATTACH {literal('ducklake:' + settings.catalog)} AS {CATALOG} ({', '.join(options)})"
+
+
+def _use_object_storage(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    if not any(place.startswith("s3://") for place in (settings.storage, settings.landing)):
+        return
+    load_extension(connection, "httpfs")
+    options = {"REGION": settings.s3_region}
+    if settings.s3_key_id:
+        options |= {"KEY_ID": settings.s3_key_id, "SECRET": settings.s3_secret}
+    else:
+        options |= {"PROVIDER": "credential_chain"}
+    if settings.s3_endpoint:
+        options |= {"ENDPOINT": settings.s3_endpoint, "URL_STYLE": "path"}
+    pairs = ", ".join(f"{name} {literal(value)}" for name, value in options.items())
+    ssl = str(settings.s3_use_ssl).lower()
+    connection.execute(f"CREATE OR REPLACE SECRET storage (TYPE s3, USE_SSL {ssl}, {pairs})")

@@ -1,0 +1,194 @@
+"""The lake as the rest of the package sees it: readers, writers, tables, snapshots."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from lakehouse.errors import LakehouseError
+from lakehouse.lake.connection import SCHEMAS, open_connection
+from lakehouse.lake.lock import write_lock
+from lakehouse.lake.names import CATALOG, qualified, quote
+from lakehouse.settings import Settings
+
+
+class LakeError(LakehouseError):
+    """The lake cannot be opened, or holds something that it should not."""
+
+
+class NoSuchTable(LakeError):
+    """A table that is not (yet) in the lake."""
+
+
+@cache
+def code_version() -> str:
+    """The version of this package, as recorded with every commit."""
+    return version("lakehouse")
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who makes a commit; kept in the snapshot for good."""
+
+    asset: str
+    run_id: str = ""
+    message: str = ""
+
+
+class Lake:
+    """One open lake. Cheap to ask, costly to open (0.25 s): keep one per process and share it.
+
+    Every `reader` and `writer` is a cursor of its own, so threads may use them side by side.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self.settings = settings
+        self.read_only = read_only
+        self._opening = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the catalog and the files; the next use opens them again."""
+        with self._opening:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._opening:
+            if self._connection is None:
+                self._connection = self._open()
+            cursor = self._connection.cursor()
+        cursor.execute(f"USE {CATALOG}")
+        return cursor
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self.settings.embedded:
+            catalog = Path(self.settings.catalog.removeprefix("sqlite:"))
+            if self.read_only and not catalog.exists():
+                raise LakeError(f"there is no lake at {catalog} yet; make one with `lakehouse run`")
+            catalog.parent.mkdir(parents=True, exist_ok=True)
+        if "://" not in self.settings.storage:
+            Path(self.settings.storage).mkdir(parents=True, exist_ok=True)
+        try:
+            if self.read_only:
+                return open_connection(self.settings, read_only=True)
+            with write_lock(self.settings, "opening the lake"):
+                connection = open_connection(self.settings)
+                _create_missing(connection)
+                return connection
+        except duckdb.Error as error:
+            raise LakeError(
+                f"cannot open the lake with catalog {self.settings.catalog} "
+                f"and storage {self.settings.storage}: {error}"
+            ) from error
+
+    @contextmanager
+    def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on the lake, closed at the end. Temporary tables in it vanish with it."""
+        cursor = self._cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def writer(self, author: Author) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor inside one transaction under the write lock: all of it is committed, or nothing.
+
+        Keep it short: compute into temporary tables before the first write. A transaction that
+        changes nothing makes no snapshot.
+        """
+        with write_lock(self.settings, author.asset):
+            cursor = self._cursor()
+            try:
+                cursor.execute("BEGIN")
+                yield cursor
+                sign(cursor, author)
+                cursor.execute("COMMIT")
+            except BaseException:
+                _roll_back(cursor)
+                raise
+            finally:
+                cursor.close()
+
+    def exists(self, table: str) -> bool:
+        """Whether `schema.table` is a table or view of the lake."""
+        with self.reader() as cursor:
+            return table_exists(cursor, table)
+
+    def rows(self, table: str) -> int:
+        """How many rows `schema.table` has. Raises `NoSuchTable`."""
+        with self.reader() as cursor:
+            if not table_exists(cursor, table):
+                raise NoSuchTable(f"there is no table {table} in the lake; see `lakehouse tables`")
+            return int(fetch_value(cursor, f"SELECT count(*) FROM {qualified(table)}"))
+
+    def snapshot(self) -> int:
+        """The id of the newest snapshot."""
+        with self.reader() as cursor:
+            return int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
+
+
+def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> None:
+    """Name the author of the open transaction."""
+    extra = json.dumps({**asdict(author), "code_version": code_version()})
+    cursor.execute(
+        f"CALL {quote(CATALOG)}.set_commit_message(?, ?, extra_info => ?)",
+        [author.asset, author.message or f"write {author.asset}", extra],
+    )
+
+
+def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether `schema.table` is there, as this cursor's transaction sees it."""
+    schema, _, name = table.partition(".")
+    query = (
+        "SELECT count(*) FROM information_schema.tables "
+        "WHERE table_catalog = ? AND table_schema = ? AND table_name = ?"
+    )
+    return bool(fetch_value(cursor, query, [CATALOG, schema, name]))
+
+
+def fetch_value(
+    cursor: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None
+) -> Any:
+    """The first column of the first row; an error when there is no row."""
+    row = cursor.execute(query, parameters).fetchone()
+    if row is None:
+        raise LakeError(f"no row came back from: {query}")
+    return row[0]
+
+
+def _create_missing(connection: duckdb.DuckDBPyConnection) -> None:
+    query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?"
+    present = {name for (name,) in connection.execute(query, [CATALOG]).fetchall()}
+    if not present.issuperset(SCHEMAS):
+        connection.execute("BEGIN")
+        for schema in SCHEMAS:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(CATALOG)}.{quote(schema)}")
+        connection.execute("COMMIT")
+
+
+def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    # the failed statement may have ended the transaction already
+    with suppress(duckdb.TransactionException):
+        cursor.execute("ROLLBACK")

@@ -1,0 +1,56 @@
+"""How far each table has worked: the increments that stand in for partitions.
+
+Every table after raw keeps the load id up to which it has worked and the time up to which it is
+complete, committed together with its rows. dbt models write the same rows from a macro.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.lake.lake import table_exists
+from lakehouse.lake.names import qualified
+
+TABLE = "ops.progress"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`load_id`: the last load worked in; `seal`: complete up to here (UTC, naive), inclusive."""
+
+    load_id: int
+    seal: datetime | None
+
+
+NOTHING = Progress(load_id=0, seal=None)
+
+
+def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of progress if there is none."""
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+        "(name VARCHAR, load_id BIGINT, seal TIMESTAMP, updated_at TIMESTAMP)"
+    )
+
+
+def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
+    """The progress of the table called `name` (`schema.table`); `NOTHING` if it never worked."""
+    if not table_exists(cursor, TABLE):
+        return NOTHING
+    row = cursor.execute(
+        f"SELECT load_id, seal FROM {qualified(TABLE)} WHERE name = ?", [name]
+    ).fetchone()
+    return Progress(*row) if row else NOTHING
+
+
+def write_progress(cursor: duckdb.DuckDBPyConnection, name: str, progress: Progress) -> None:
+    """Record `progress` in the open transaction; the same progress again changes nothing."""
+    create_table(cursor)
+    if read_progress(cursor, name) == progress:
+        return
+    cursor.execute(f"DELETE FROM {qualified(TABLE)} WHERE name = ?", [name])
+    cursor.execute(
+        f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, ?, current_localtimestamp())",
+        [name, progress.load_id, progress.seal],
+    )

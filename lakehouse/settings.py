@@ -1,0 +1,144 @@
+"""Every knob, typed, from the environment (prefix `LAKEHOUSE_`). Nothing else reads it.
+
+What belongs to one source (its URL, its credentials) is in that source's YAML, not here.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lakehouse.errors import LakehouseError
+
+PREFIX = "LAKEHOUSE_"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(LakehouseError):
+    """An unknown setting, or one with a value that cannot be."""
+
+
+class Settings(BaseSettings):
+    """Where things are and how much may be used.
+
+    Paths are absolute after validation; unset ones lie in `data_dir`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=PROJECT_ROOT / "data", description="Folder of everything that a run makes"
+    )
+    catalog: str = Field(
+        default="",
+        description="DuckLake catalog: sqlite:<path> (embedded) or postgres:<libpq string>",
+    )
+    storage: str = Field(
+        default="", description="Where the lake's Parquet files go: a folder or s3://bucket/prefix"
+    )
+    landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
+    defs_dir: Path = Field(
+        default=PROJECT_ROOT / "lakehouse" / "defs", description="Folder of the YAML definitions"
+    )
+    dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
+    memory_limit: str = Field(
+        default="4GB", description="Most memory that one DuckDB instance takes before it spills"
+    )
+    threads: int = Field(
+        default=0, ge=0, description="Threads of DuckDB and LightGBM; 0 means one per core"
+    )
+    lock_timeout: float = Field(
+        default=600.0, gt=0, description="Seconds that a writer waits for another one"
+    )
+    webhook_url: str = Field(default="", description="Where failed runs are posted as JSON")
+    pii_key: str = Field(
+        default="",
+        description="Secret of the tokens that stand for personal data; if unset, made once",
+    )
+    s3_endpoint: str = Field(
+        default="", description="Host and port of an S3-compatible store; empty means AWS"
+    )
+    s3_use_ssl: bool = Field(default=True, description="Whether that store speaks TLS")
+    s3_region: str = Field(default="us-east-1", description="Region of that store")
+    s3_key_id: str = Field(default="", description="Access key of that store")
+    s3_secret: str = Field(default="", description="Secret key of that store")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_places(cls, values: dict[str, object]) -> dict[str, object]:
+        data_dir = Path(str(values.get("data_dir", PROJECT_ROOT / "data"))).expanduser().resolve()
+        defaults = {
+            "catalog": f"sqlite:{data_dir / 'lake' / 'catalog.sqlite'}",
+            "storage": str(data_dir / "lake" / "files"),
+            "landing": str(data_dir / "landing"),
+        }
+        for path in ("defs_dir", "dbt_dir"):
+            if path in values:
+                values[path] = Path(str(values[path])).expanduser().resolve()
+        unset = {name: value for name, value in defaults.items() if not values.get(name)}
+        return {**values, "data_dir": data_dir, **unset}
+
+    @model_validator(mode="after")
+    def _known_catalog(self) -> Self:
+        if self.catalog.split(":", 1)[0] not in ("sqlite", "postgres"):
+            raise ValueError(f"catalog {self.catalog!r} starts with neither sqlite: nor postgres:")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the catalog is a file on this machine, guarded by a lock file."""
+        return self.catalog.startswith("sqlite:")
+
+    @property
+    def world_dir(self) -> Path:
+        """The embedded world, when there is one."""
+        return self.data_dir / "world"
+
+    @property
+    def models_dir(self) -> Path:
+        """Artefacts of model versions."""
+        return self.data_dir / "models"
+
+    @property
+    def cores(self) -> int:
+        """How many threads to use, at least one."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process that must see the same."""
+        return {
+            PREFIX + name.upper(): str(value)
+            for name, value in self.model_dump().items()
+            if value != ""
+        }
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings of this process; `overrides` win over the environment.
+
+    Raises:
+        SettingsError: for a variable with our prefix that is no setting, or for a bad value.
+    """
+    environment = os.environ if environment is None else environment
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    values: dict[str, object] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        if variable not in known:
+            near = difflib.get_close_matches(variable, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+            raise SettingsError(f"unknown setting {variable}; {hint}")
+        values[variable.removeprefix(PREFIX).lower()] = value
+    try:
+        return Settings.model_validate({**values, **overrides})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise SettingsError(f"bad setting: {problems}") from error
