@@ -53,7 +53,7 @@ def configure(
     connection.execute(f"SET temp_directory = {literal(str(spill))}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
-    _use_object_storage(connection, settings)
+    use_object_storage(connection, settings)
     load_extension(connection, "ducklake")
     load_extension(connection, "sqlite_scanner" if settings.embedded else "postgres_scanner")
     connection.execute(_attach_statement(settings, read_only=read_only))
@@ -74,7 +74,8 @@ def _attach_statement(settings: Settings, *, read_only: bool) -> str:
     return f"ATTACH {literal('ducklake:' + settings.catalog)} AS {CATALOG} ({', '.join(options)})"
 
 
-def _use_object_storage(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def use_object_storage(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Give the connection the settings' key to the object store; nothing if all is local."""
     if not any(place.startswith("s3://") for place in (settings.storage, settings.landing)):
         return
     load_extension(connection, "httpfs")

@@ -82,19 +82,17 @@ class Lake:
         return cursor
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        if self.settings.embedded:
+        if self.read_only and self.settings.embedded:
             catalog = Path(self.settings.catalog.removeprefix("sqlite:"))
-            if self.read_only and not catalog.exists():
+            if not catalog.exists():
                 raise LakeError(f"there is no lake at {catalog} yet; make one with `lakehouse run`")
-            catalog.parent.mkdir(parents=True, exist_ok=True)
-        if "://" not in self.settings.storage:
-            Path(self.settings.storage).mkdir(parents=True, exist_ok=True)
+        make_folders(self.settings)
         try:
             if self.read_only:
                 return open_connection(self.settings, read_only=True)
             with write_lock(self.settings, "opening the lake"):
                 connection = open_connection(self.settings)
-                _create_missing(connection)
+                create_missing(connection)
                 return connection
         except duckdb.Error as error:
             raise LakeError(
@@ -178,7 +176,16 @@ def fetch_value(
     return row[0]
 
 
-def _create_missing(connection: duckdb.DuckDBPyConnection) -> None:
+def make_folders(settings: Settings) -> None:
+    """The folders that the catalog and the files need, where they are local ones."""
+    if settings.embedded:
+        Path(settings.catalog.removeprefix("sqlite:")).parent.mkdir(parents=True, exist_ok=True)
+    if "://" not in settings.storage:
+        Path(settings.storage).mkdir(parents=True, exist_ok=True)
+
+
+def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the schemas of the lake that are not there yet; nothing, if all are."""
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?"
     present = {name for (name,) in connection.execute(query, [CATALOG]).fetchall()}
     if not present.issuperset(SCHEMAS):

@@ -1,0 +1,52 @@
+# What people do with this project. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DAGSTER_HOME := $(CURDIR)
+
+.PHONY: help install run dev test test-all bench lint format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+install: $(VENV)/.installed  ## create the environment from the lock file
+
+run: install  ## make the embedded world if there is none, and materialize everything
+	$(BIN)/lakehouse run --world
+
+dev: install  ## Dagster's UI and daemon on 127.0.0.1:3000
+	$(BIN)/lakehouse dev
+
+test: install  ## the tests, in under 8 minutes on 2 cores
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow"
+
+test-all: install  ## all tests: those with servers, a browser and long runs too
+	$(BIN)/pytest -n 2 --dist loadscope
+
+bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
+	$(BIN)/python -m tests.benchmarks
+
+lint: install  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: install  ## resolve the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --upgrade --output-file requirements.lock
+
+clean:  ## remove what a run made (data/), but not the environment
+	find data -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,180 @@
+"""The `lakehouse` command: its words and options. What each does is in `lakehouse.commands`."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from lakehouse.errors import LakehouseError
+from lakehouse.settings import Settings, load_settings
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+class _Group(click.Group):
+    """Prints our own errors as one sentence; any other is a bug and keeps its traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except LakehouseError as error:
+            click.secho(f"error: {error}", fg="red", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lakehouse")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """A lakehouse for machine learning: sources, tables, features and models in one graph.
+
+    Settings are environment variables that start with LAKEHOUSE_; the README lists them.
+    """
+    context.obj = load_settings()
+
+
+@main.command()
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="ASSETS",
+    help="Only these, such as raw/customers, features/terminal_risk+ or 'group:core'. Repeatable.",
+)
+@click.option("--full-refresh", is_flag=True, help="Build the tables again from the start.")
+@click.option("--since", type=DAY, metavar="DATE", help="Redo from this day on.")
+@click.option("--until", type=DAY, metavar="DATE", help="Redo up to and with this day.")
+@click.option("--force", is_flag=True, help="Work even where nothing has changed; train anew.")
+@click.option("--world", is_flag=True, help="First make the embedded world if there is none.")
+@click.pass_obj
+def run(
+    settings: Settings,
+    select: tuple[str, ...],
+    full_refresh: bool,
+    since: date | None,
+    until: date | None,
+    force: bool,
+    world: bool,
+) -> None:
+    """Bring assets up to date, all of them unless selected, and say what was done.
+
+    Ends with status 0 only if nothing failed.
+    """
+    from lakehouse.commands.run import run_command
+    from lakehouse.commands.simulate import ensure_world
+
+    if world:
+        ensure_world(settings)
+    refresh = {
+        "full_refresh": full_refresh,
+        "since": f"{since:%Y-%m-%d}" if since else None,
+        "until": f"{until:%Y-%m-%d}" if until else None,
+        "force": force,
+    }
+    sys.exit(run_command(settings, select, refresh))
+
+
+@main.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    help="How far the world moves on, or how long a new one is (180).",
+)
+@click.option("--customers", type=click.IntRange(1), help="For a new world (5,000).")
+@click.option("--terminals", type=click.IntRange(1), help="For a new world (10,000).")
+@click.option("--seed", type=int, help="For a new world (7).")
+@click.option("--end", type=DAY, help="For a new world: the day after its last (today).")
+@click.pass_obj
+def simulate(
+    settings: Settings,
+    days: int | None,
+    customers: int | None,
+    terminals: int | None,
+    seed: int | None,
+    end: date | None,
+) -> None:
+    """Make the embedded world, or move it on: files land, the bank's database changes."""
+    from lakehouse.commands.simulate import simulate_command
+
+    simulate_command(
+        settings, days=days, customers=customers, terminals=terminals, seed=seed, end=end
+    )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Every asset: last materialization, rows, age of its data, checks; every model's champion."""
+    from lakehouse.commands.status import status_command
+
+    status_command(settings, as_json=as_json)
+
+
+@main.command()
+@click.argument("query", required=False)
+@click.option("--csv", "as_csv", is_flag=True, help="All rows as CSV instead of a table.")
+@click.pass_obj
+def sql(settings: Settings, query: str | None, as_csv: bool) -> None:
+    """Run QUERY on the lake, or open a prompt. Read-only, and safe while a run is writing."""
+    from lakehouse.commands.query import prompt, sql_command
+
+    if query is None:
+        prompt(settings)
+    else:
+        sql_command(settings, query, as_csv=as_csv)
+
+
+@main.command()
+@click.pass_obj
+def tables(settings: Settings) -> None:
+    """List the tables of the lake with their rows and columns."""
+    from lakehouse.commands.query import tables_command
+
+    tables_command(settings)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.pass_obj
+def dev(settings: Settings, port: int) -> None:
+    """Start Dagster's UI and its daemon on 127.0.0.1."""
+    from lakehouse.commands.dev import dev_command
+
+    sys.exit(dev_command(settings, port))
+
+
+@main.command()
+@click.pass_obj
+def maintain(settings: Settings) -> None:
+    """Housekeeping: merge small files, expire old snapshots, delete unused files."""
+    from lakehouse.commands.query import maintain_command
+
+    maintain_command(settings)
+
+
+@main.group()
+def benchmark() -> None:
+    """Hold the pipeline against outside yardsticks."""
+
+
+@benchmark.command()
+@click.option(
+    "--from",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the handbook's files, tx_date=YYYY-MM-DD.parquet.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option(
+    "--predictions", type=click.Path(path_type=Path), help="Write the scored test rows as Parquet."
+)
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the lake in this folder.")
+def handbook(
+    folder: Path, json_file: Path | None, predictions: Path | None, keep: Path | None
+) -> None:
+    """The fraud detection handbook: the same pipeline on its data, by its protocol."""
+    from lakehouse.commands.handbook import handbook_command
+
+    handbook_command(folder, json_file=json_file, predictions=predictions, keep=keep)

@@ -1,0 +1,1 @@
+"""What the `lakehouse` command does, a file for each command."""

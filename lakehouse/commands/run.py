@@ -1,0 +1,72 @@
+"""`lakehouse run`: the whole graph with a line for each asset, and a summary at the end."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from lakehouse.lake import Lake
+from lakehouse.settings import Settings
+
+
+def run_command(
+    settings: Settings,
+    select: Sequence[str],
+    refresh: Mapping[str, Any],
+    console: Console | None = None,
+) -> int:
+    """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
+    console = console or Console()
+    started = time.monotonic()
+    with console.status("loading the definitions"):
+        from lakehouse.definitions import defs
+        from lakehouse.orchestration.resources import Refresh
+        from lakehouse.orchestration.run import AssetDone, CheckDone, Event, StepFailed, run_assets
+
+        definitions = defs()
+
+    def show(event: Event) -> None:
+        if isinstance(event, AssetDone):
+            rows = "" if event.rows is None else f"{event.rows:,}"
+            console.print(
+                f"[green]done[/]    {event.asset:<44} {rows:>12} rows {event.seconds:>7.1f} s"
+                if rows
+                else f"[green]done[/]    {event.asset:<44} {'':>12}      {event.seconds:>7.1f} s"
+            )
+        elif isinstance(event, CheckDone) and not event.passed:
+            mark = "[red]failed[/] " if event.severity == "ERROR" else "[yellow]warning[/]"
+            console.print(f"{mark} {event.asset}: check {event.check}: {event.description}")
+        elif isinstance(event, StepFailed):
+            mark = "[red]failed[/] " if event.error else "[yellow]skipped[/]"
+            console.print(f"{mark} {event.step}  {event.error or 'something before it failed'}")
+
+    summary = run_assets(
+        definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
+    )
+    console.print()
+    _print_summary(console, settings, summary, time.monotonic() - started)
+    return 1 if summary.failed else 0
+
+
+def _print_summary(console: Console, settings: Settings, summary: Any, seconds: float) -> None:
+    from lakehouse.commands.status import champion_rows, print_champions
+
+    passed = sum(check.passed for check in summary.checks)
+    warned = sum(not check.passed and check.severity == "WARN" for check in summary.checks)
+    failed = len(summary.checks) - passed - warned
+    rows = sum(asset.rows or 0 for asset in summary.assets)
+    console.print(
+        f"{len(summary.assets)} assets, {rows:,} rows; "
+        f"checks: {passed} passed, {warned} warned, {failed} failed; {seconds:.1f} s"
+    )
+    with Lake(settings, read_only=True) as lake:
+        print_champions(console, champion_rows(lake))
+    console.print()
+    if summary.failed:
+        console.print("[red]Not everything worked.[/] `lakehouse status` says what stands.")
+    else:
+        console.print(
+            "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
+            "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
+        )

@@ -1,0 +1,30 @@
+"""A component made of a plain pydantic spec."""
+
+from typing import Any, ClassVar, Self
+
+import dagster as dg
+from pydantic import BaseModel
+
+
+class SpecComponent(dg.Component):
+    """A component whose attributes are exactly the fields of `spec_class`."""
+
+    spec_class: ClassVar[type[BaseModel]]
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """What the YAML is checked against."""
+        return cls.spec_class
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """The component of a checked YAML."""
+        return cls(attributes)
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """The asset that is the table `schema.name`."""
+    return dg.AssetKey(table.split("."))

@@ -1,0 +1,135 @@
+"""The dbt models as assets, in two steps: what features read, and what people read.
+
+Two steps, so that a broken report never stops scoring. A step whose inputs have not moved since its
+last success is not run; it says so, and repeats the results of its checks.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from lakehouse.lake import Author, Lake
+from lakehouse.orchestration.dbt_lineage import LineageCache
+from lakehouse.orchestration.dbt_project import DbtProjectFiles, dbt_executable
+from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
+from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF
+from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.orchestration.table_metadata import table_metadata
+
+STEPS = {"core": "path:models/*/staging path:models/*/core", "reporting": "path:models/*/reporting"}
+
+
+class Translator(DagsterDbtTranslator):
+    """Keys and groups by layer: a model is `layer/name`, whatever its folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`schema/table` of the lake."""
+        table = dbt_resource_props.get("identifier") or dbt_resource_props["name"]
+        return dg.AssetKey([dbt_resource_props["schema"], table])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The layer."""
+        return str(dbt_resource_props["schema"])
+
+    def get_automation_condition(
+        self, dbt_resource_props: Mapping[str, Any]
+    ) -> dg.AutomationCondition[Any]:
+        """Models follow their inputs."""
+        return REFRESHED_BY_ITSELF
+
+
+class Dbt(DbtCliResource):
+    """dbt in a process of its own, without a second adapter inside this one.
+
+    dagster-dbt would open an adapter here to fetch row counts and columns; that costs 2 s a step,
+    fails on an attached DuckLake, and our adapter would take the write lock that the child needs.
+    Row counts come from the catalog instead.
+    """
+
+    def _initialize_dbt_core_adapter(self, args: Any) -> Any:
+        return None
+
+
+def dbt_resource(files: DbtProjectFiles) -> Dbt:
+    """The dbt command on this project."""
+    return Dbt(
+        project_dir=str(files.directory),
+        profiles_dir=str(files.directory),
+        dbt_executable=dbt_executable(),
+    )
+
+
+def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
+    """One multi-asset a step; only steps that have models."""
+    return [_step(files, step, selection) for step, selection in STEPS.items()]
+
+
+def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=files.manifest_path(),
+        select=selection,
+        name=f"dbt_{step}",
+        dagster_dbt_translator=Translator(),
+    )
+    def build(
+        context: dg.AssetExecutionContext, dbt: Dbt, lake: LakeResource, refresh: Refresh
+    ) -> Iterator[Any]:
+        whole = not context.is_subset
+        state = input_state(step, files, lake.lake)
+        last = load_build(lake.lake, step) if whole and refresh.only_new else None
+        if last is not None and last.state == state:
+            context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
+            for key in context.selected_asset_keys:
+                yield dg.MaterializeResult(
+                    asset_key=key, metadata=table_metadata(lake.lake, ".".join(key.path))
+                )
+            yield from last.results()
+            return
+        target = files.target / "runs" / f"{step}-{context.run_id[:8]}"
+        checks = []
+        for event in _events(context, dbt, target, refresh):
+            if isinstance(event, dg.Output):
+                event = _with_table_metadata(event, context, files, target, lake.lake)
+            elif isinstance(event, dg.AssetCheckResult):
+                checks.append(event)
+            yield event
+        if whole:
+            save_build(lake.lake, step, state, checks, Author(f"dbt/{step}", context.run_id))
+
+    return build
+
+
+def _events(
+    context: dg.AssetExecutionContext, dbt: Dbt, target: Path, refresh: Refresh
+) -> Iterator[Any]:
+    arguments = ["build"]
+    days = {"since": refresh.since_time, "until": refresh.until_time}
+    variables = {name: f"{day:%Y-%m-%d %H:%M:%S}" for name, day in days.items() if day}
+    if variables:  # other variables than last time make dbt parse the whole project again
+        arguments += ["--vars", json.dumps(variables)]
+    if refresh.full_refresh:
+        arguments.append("--full-refresh")
+    yield from dbt.cli(arguments, context=context, target_path=target).stream()
+
+
+def _with_table_metadata(
+    event: dg.Output[Any],
+    context: dg.AssetExecutionContext,
+    files: DbtProjectFiles,
+    target: Path,
+    lake: Lake,
+) -> dg.Output[Any]:
+    key = context.asset_key_for_output(event.output_name)
+    unique_id = str(event.metadata["unique_id"].value)
+    columns = files.manifest["nodes"][unique_id]["columns"]
+    extra = table_metadata(
+        lake,
+        ".".join(key.path),
+        descriptions={name: details["description"] for name, details in columns.items()},
+        lineage=LineageCache(files).of(unique_id, target, lake),
+    )
+    return event.with_metadata({**event.metadata, **extra})

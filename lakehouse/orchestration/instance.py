@@ -1,0 +1,39 @@
+"""The Dagster instance of a data folder: the project's `dagster.yaml` with absolute folders.
+
+`dagster dev` in the project's root reads `dagster.yaml` itself; every other way in (the command
+line from any folder, another `LAKEHOUSE_DATA_DIR`, tests) goes through here and meets the same
+history.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from lakehouse.settings import PROJECT_ROOT, Settings
+
+
+def dagster_home(settings: Settings) -> Path:
+    """A folder to use as `DAGSTER_HOME`; its `dagster.yaml` is written when it differs."""
+    home = settings.data_dir / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(_configuration(settings), sort_keys=False)
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text() != text:
+        target.write_text(text)
+    return home
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance that keeps runs, events and sensor cursors of this data folder."""
+    return dg.DagsterInstance.from_config(str(dagster_home(settings)))
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    configuration: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    home = settings.data_dir / "dagster"
+    configuration["storage"]["sqlite"]["base_dir"] = str(home)
+    configuration["local_artifact_storage"]["config"]["base_dir"] = str(home)
+    configuration["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
+    return configuration

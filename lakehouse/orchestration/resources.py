@@ -1,0 +1,81 @@
+"""What assets are given at run time: the lake, how far to go back, and the time of day."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from lakehouse.errors import LakehouseError
+from lakehouse.lake import Lake
+from lakehouse.settings import Settings, load_settings
+
+
+class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One open lake for all steps of a run."""
+
+    _lake: Lake = PrivateAttr()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakeResource"]:
+        """Open the lake for the run and let go of it at the end."""
+        with Lake(load_settings()) as lake:
+            self._lake = lake
+            yield self
+
+    @property
+    def lake(self) -> Lake:
+        """The lake of this run."""
+        return self._lake
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this run."""
+        return self._lake.settings
+
+
+class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How a run brings tables up to date. The default works only on what is new."""
+
+    full_refresh: bool = Field(default=False, description="Build tables again from the start")
+    since: str | None = Field(default=None, description="Redo from this day on (YYYY-MM-DD)")
+    until: str | None = Field(default=None, description="Redo up to and with this day")
+    force: bool = Field(default=False, description="Work even where nothing has changed")
+
+    @property
+    def only_new(self) -> bool:
+        """Whether tables that have nothing new may be left alone."""
+        return not (self.full_refresh or self.since or self.until or self.force)
+
+    @property
+    def since_time(self) -> datetime | None:
+        """The first moment to redo (UTC, naive)."""
+        return _midnight("since", self.since)
+
+    @property
+    def until_time(self) -> datetime | None:
+        """The moment after the last one to redo (UTC, naive)."""
+        end = _midnight("until", self.until)
+        return end + timedelta(days=1) if end else None
+
+
+def _midnight(name: str, day: str | None) -> datetime | None:
+    if day is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day), time())
+    except ValueError as error:
+        raise LakehouseError(f"{name} is {day!r}; write a day like 2026-05-31") from error
+
+
+class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The time of day, as a resource so that a test can set it."""
+
+    at: str | None = Field(default=None, description="A fixed ISO time; the real one if unset")
+
+    def now(self) -> datetime:
+        """The time (UTC, aware)."""
+        if self.at:
+            return datetime.fromisoformat(self.at).astimezone(UTC)
+        return datetime.now(UTC)

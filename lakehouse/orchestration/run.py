@@ -1,0 +1,192 @@
+"""Running the graph from a script or the command line, with an event for each thing that ends.
+
+The run is an ordinary Dagster run: it shows in the UI beside those started there.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.errors import LakehouseError
+from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.resources import Refresh
+from lakehouse.settings import Settings
+
+JOB = "refresh"
+_ROWS = "dagster/row_count"
+
+
+@dataclass(frozen=True)
+class AssetDone:
+    """An asset that has been brought up to date."""
+
+    asset: str
+    rows: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckDone:
+    """A check that has been evaluated."""
+
+    asset: str
+    check: str
+    passed: bool
+    blocking: bool
+    severity: str
+    description: str
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step that failed or, with no error, was skipped because of one."""
+
+    step: str
+    error: str | None
+
+
+Event = AssetDone | CheckDone | StepFailed
+
+
+@dataclass
+class RunSummary:
+    """What a run did. `failed` is true when any step failed or a check of severity ERROR did."""
+
+    run_id: str
+    success: bool = False
+    assets: list[AssetDone] = field(default_factory=list)
+    checks: list[CheckDone] = field(default_factory=list)
+    problems: list[StepFailed] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the exit status of a command should say so."""
+        broken = any(not check.passed and check.severity == "ERROR" for check in self.checks)
+        return not self.success or broken
+
+
+def run_assets(
+    definitions: dg.Definitions,
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    refresh: Refresh | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> RunSummary:
+    """Bring the selected assets (all, if none are) up to date in this process.
+
+    `select` takes Dagster's asset selection, such as `raw/customers` or `key:"raw/*"+`.
+
+    Raises:
+        LakehouseError: when the selection is wrong or selects nothing.
+    """
+    job = definitions.resolve_job_def(JOB)
+    selected = _selected(definitions, select) if select else None
+    summary = RunSummary(run_id=str(uuid.uuid4()))
+    listener = _Listener(summary, on_event)
+    with open_instance(settings) as instance:
+        instance.add_event_listener(summary.run_id, listener)
+        result = job.execute_in_process(
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
+            },
+            instance=instance,
+            asset_selection=selected,
+            run_id=summary.run_id,
+            raise_on_error=False,
+        )
+    summary.success = result.success
+    return summary
+
+
+def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    keys: set[dg.AssetKey] = set()
+    for text in select:
+        try:
+            found = dg.AssetSelection.from_string(_as_selection(text)).resolve(graph)
+        except (dg.DagsterError, ValueError) as error:
+            raise LakehouseError(f"cannot read the selection {text!r}: {error}") from error
+        if not found:
+            raise LakehouseError(
+                f"the selection {text!r} matches no asset; `lakehouse status` lists them"
+            )
+        keys |= found
+    return sorted(keys & graph.materializable_asset_keys)
+
+
+def _as_selection(text: str) -> str:
+    """A bare `layer/name`, with `+` around it or not, is a key; the rest is Dagster's syntax."""
+    core = text.strip("+")
+    if ":" in text or " " in text or core == "*":
+        return text
+    return text.replace(core, f'key:"{core}"')
+
+
+class _Listener:
+    """Turns Dagster's events into ours."""
+
+    def __init__(self, summary: RunSummary, on_event: Callable[[Event], None]) -> None:
+        self._summary = summary
+        self._on_event = on_event
+        self._started: dict[str, float] = {}
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        step = event.step_key or ""
+        kind = event.event_type
+        if kind == dg.DagsterEventType.STEP_START:
+            self._started[step] = entry.timestamp
+        elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            self._materialized(event, entry.timestamp - self._started.get(step, entry.timestamp))
+            self._started[step] = entry.timestamp
+        elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._checked(event)
+        elif kind == dg.DagsterEventType.STEP_FAILURE:
+            self._failed(step, root_cause(event.step_failure_data.error))
+        elif kind == dg.DagsterEventType.STEP_SKIPPED:
+            self._failed(step, None)
+
+    def _materialized(self, event: dg.DagsterEvent, seconds: float) -> None:
+        materialization = event.step_materialization_data.materialization
+        rows: Any = materialization.metadata.get(_ROWS)
+        done = AssetDone(
+            asset="/".join(materialization.asset_key.path),
+            rows=int(rows.value) if rows is not None else None,
+            seconds=seconds,
+        )
+        self._summary.assets.append(done)
+        self._on_event(done)
+
+    def _checked(self, event: dg.DagsterEvent) -> None:
+        evaluation = event.asset_check_evaluation_data
+        done = CheckDone(
+            asset="/".join(evaluation.asset_key.path),
+            check=evaluation.check_name,
+            passed=evaluation.passed,
+            blocking=bool(evaluation.blocking),
+            severity=evaluation.severity.value,
+            description=evaluation.description or "",
+        )
+        self._summary.checks.append(done)
+        self._on_event(done)
+
+    def _failed(self, step: str, error: str | None) -> None:
+        failed = StepFailed(step, error)
+        self._summary.problems.append(failed)
+        self._on_event(failed)
+
+
+def root_cause(error: Any) -> str:
+    """The message of the innermost error: what went wrong, not where Dagster noticed."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return "failed without an error"
+    return str(error.message).strip().removeprefix(f"lakehouse.errors.{error.cls_name}: ")

@@ -1,0 +1,131 @@
+"""What notices that the world has moved, and that a run has failed.
+
+A source is refreshed by a run of its own assets; everything behind follows by its automation
+condition. No source is asked for again while a run of it is under way.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.run import JOB
+from lakehouse.sources.changes import pending
+from lakehouse.sources.spec import SourceSpec
+
+SOURCE_TAG = "lakehouse/sources"
+RETRY_AFTER_SECONDS = 600
+"""How long the same news of a source waits after a run that did not take it in."""
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
+    """One sensor over all sources: new files in the landing zone, a database that has moved on."""
+
+    @dg.sensor(
+        name="source_changes",
+        description="Refreshes the sources that have something new.",
+        target=dg.AssetSelection.groups("landing", "raw"),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def source_changes(
+        context: dg.SensorEvaluationContext, lake: LakeResource, clock: Clock
+    ) -> dg.SensorResult | dg.SkipReason:
+        now = clock.now()
+        asked: dict[str, Any] = json.loads(context.cursor or "{}")
+        busy = _sources_under_way(context.instance, specs)
+        due: list[str] = []
+        problems: list[str] = []
+        for spec in specs:
+            if spec.name in busy:
+                continue
+            try:
+                news = pending(spec, lake.lake)
+            except Exception as error:  # one source that is down must not silence the others
+                context.log.warning(f"{spec.name}: {error}")
+                problems.append(f"{spec.name}: {error}")
+                continue
+            if news and _may_ask(asked.get(spec.name), news, now):
+                due.append(spec.name)
+                asked[spec.name] = {"news": news, "at": now.isoformat()}
+        if not due:
+            return dg.SkipReason("; ".join(problems) or "no source has anything new")
+        request = dg.RunRequest(
+            asset_selection=[
+                dg.AssetKey([layer, name]) for name in due for layer in ("landing", "raw")
+            ],
+            tags={SOURCE_TAG: ",".join(due)},
+        )
+        return dg.SensorResult(run_requests=[request], cursor=json.dumps(asked))
+
+    return source_changes
+
+
+def _may_ask(last: dict[str, str] | None, news: str, now: datetime) -> bool:
+    if last is None or last["news"] != news:
+        return True
+    return (now - datetime.fromisoformat(last["at"])).total_seconds() >= RETRY_AFTER_SECONDS
+
+
+def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:
+    busy: set[str] = set()
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        if run.asset_selection is not None:
+            busy |= {key.path[-1] for key in run.asset_selection if key.path[0] == "raw"}
+        elif run.job_name == JOB:
+            busy |= {spec.name for spec in specs}
+    return busy
+
+
+def build_failure_sensor() -> dg.SensorDefinition:
+    """Posts each failed run to the webhook, when one is set."""
+
+    @dg.run_failure_sensor(
+        name="failed_runs",
+        description="Posts each failed run as JSON to LAKEHOUSE_WEBHOOK_URL, when that is set.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        monitor_all_code_locations=True,
+    )
+    def failed_runs(
+        context: dg.RunFailureSensorContext, lake: LakeResource
+    ) -> dg.SkipReason | None:
+        url = lake.settings.webhook_url
+        if not url:
+            return dg.SkipReason("LAKEHOUSE_WEBHOOK_URL is not set")
+        import requests
+
+        run = context.dagster_run
+        payload = {
+            "text": f"Run {run.run_id} of {run.job_name} failed: {context.failure_event.message}",
+            "run_id": run.run_id,
+            "job": run.job_name,
+            "steps": [
+                {"step": event.step_key, "error": event.step_failure_data.error_display_string}
+                for event in context.get_step_failure_events()
+            ],
+        }
+        requests.post(url, json=payload, timeout=10).raise_for_status()
+        return None
+
+    return failed_runs
+
+
+def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the automation conditions; Dagster's own one would be created stopped."""
+    return dg.AutomationConditionSensorDefinition(
+        name="automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+    )

@@ -1,0 +1,68 @@
+"""What the UI shows of a table: rows, columns, where columns come from. Off the catalog alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.lake import Lake
+from lakehouse.lake.lake import NoSuchTable
+
+ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
+"""For each column the columns it is made of: `(table, column)`, tables as `schema.table`."""
+
+
+def table_metadata(
+    lake: Lake,
+    table: str,
+    *,
+    descriptions: Mapping[str, str] | None = None,
+    lineage: ColumnInputs | None = None,
+) -> dict[str, Any]:
+    """Row count, column schema and column lineage of `schema.table`, as Dagster's metadata.
+
+    Rows of a view are counted; those of a table are known to the catalog. Raises `NoSuchTable`.
+    """
+    schema, _, name = table.partition(".")
+    descriptions = descriptions or {}
+    with lake.reader() as cursor:
+        columns = cursor.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
+            "ORDER BY column_index",
+            [schema, name],
+        ).fetchall()
+        sizes = cursor.execute(
+            "SELECT estimated_size FROM duckdb_tables() "
+            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+            [schema, name],
+        ).fetchone()
+    if not columns:
+        raise NoSuchTable(f"there is no table {table} in the lake")
+    rows = int(sizes[0]) if sizes else lake.rows(table)
+    metadata: dict[str, Any] = {
+        "dagster/relation_identifier": table,
+        "dagster/row_count": rows,
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(column, kind, description=descriptions.get(column))
+                for column, kind in columns
+            ]
+        ),
+    }
+    if lineage:
+        metadata["dagster/column_lineage"] = column_lineage(lineage)
+    return metadata
+
+
+def column_lineage(inputs: ColumnInputs) -> dg.TableColumnLineage:
+    """`inputs` in Dagster's words; a table `schema.name` is the asset `schema/name`."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(table.split(".")), column_name=name)
+                for table, name in sorted(set(parts))
+            ]
+            for column, parts in inputs.items()
+        }
+    )

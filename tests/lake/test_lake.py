@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
+from lakehouse.lake.lock import LakeBusy, write_lock
+from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.settings import Settings, load_settings
+
+AUTHOR = Author("raw/t", "run-1")
+
+
+def test_a_commit_carries_who_made_it(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    with lake.reader() as cursor:
+        author, extra = cursor.execute(
+            "SELECT author, commit_extra_info FROM lake.snapshots() "
+            "ORDER BY snapshot_id DESC LIMIT 1"
+        ).fetchall()[0]
+    assert author == "raw/t"
+    assert json.loads(extra)["run_id"] == "run-1"
+    assert json.loads(extra)["code_version"]
+
+
+def test_a_transaction_that_changes_nothing_makes_no_snapshot(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t (i INTEGER)")
+        write_progress(cursor, "raw.t", Progress(3, None))
+    before = lake.snapshot()
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("INSERT INTO raw.t SELECT 1 WHERE false")
+        write_progress(cursor, "raw.t", Progress(3, None))
+    assert lake.snapshot() == before
+
+
+def test_a_failed_write_leaves_nothing(lake: Lake) -> None:
+    with pytest.raises(duckdb.ConversionException), lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t (i INTEGER)")
+        cursor.execute("INSERT INTO raw.t VALUES ('no number')")
+    assert not lake.exists("raw.t")
+
+
+def test_rows_and_progress_are_committed_together_or_not_at_all(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t (i INTEGER)")
+    with pytest.raises(RuntimeError), lake.writer(AUTHOR) as cursor:
+        cursor.execute("INSERT INTO raw.t VALUES (1)")
+        write_progress(cursor, "raw.t", Progress(1, None))
+        raise RuntimeError("killed here")
+    with lake.reader() as cursor:
+        assert read_progress(cursor, "raw.t") == NOTHING
+    assert lake.rows("raw.t") == 0
+
+
+def test_a_reader_sees_one_state_while_a_writer_writes(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    with Lake(lake.settings, read_only=True) as other, lake.writer(AUTHOR) as cursor:
+        cursor.execute("INSERT INTO raw.t VALUES (2)")
+        assert other.rows("raw.t") == 1
+    assert lake.rows("raw.t") == 2
+
+
+def test_a_read_only_lake_cannot_be_written(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    with Lake(lake.settings, read_only=True) as other, other.reader() as cursor:
+        with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+            cursor.execute("DELETE FROM raw.t")
+
+
+def test_a_missing_lake_or_table_is_named_with_the_remedy(settings: Settings, lake: Lake) -> None:
+    nowhere = load_settings({}, data_dir=settings.data_dir / "nowhere")
+    with pytest.raises(LakeError, match="lakehouse run"), Lake(nowhere, read_only=True) as other:
+        other.snapshot()
+    with pytest.raises(NoSuchTable, match=r"raw\.t.*lakehouse tables"):
+        lake.rows("raw.t")
+
+
+def test_a_catalog_that_is_no_database_is_named(settings: Settings) -> None:
+    catalog = Path(settings.catalog.removeprefix("sqlite:"))
+    catalog.parent.mkdir(parents=True)
+    catalog.write_text("this is no database" * 100)
+    with pytest.raises(LakeError, match=str(catalog)), Lake(settings) as lake:
+        lake.snapshot()
+
+
+def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settings) -> None:
+    impatient = settings.model_copy(update={"lock_timeout": 0.2})
+    holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(settings.data_dir)], stdout=-1)
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(LakeBusy, match=rf"the holder \(process {holder.pid}\)"):
+            with write_lock(impatient, "me"):
+                pass
+    finally:
+        holder.kill()
+        holder.wait()
+    with write_lock(impatient, "me"):
+        pass  # the lock of a dead process is free
+
+
+_HOLD = """
+import sys, time
+from lakehouse.lake.lock import write_lock
+from lakehouse.settings import load_settings
+with write_lock(load_settings({}, data_dir=sys.argv[1]), "the holder"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+_WRITE = """
+import sys
+from lakehouse.lake import Author, Lake
+from lakehouse.settings import load_settings
+with Lake(load_settings({}, data_dir=sys.argv[1])) as lake:
+    for i in range(int(sys.argv[2])):
+        with lake.writer(Author("test")) as cursor:
+            cursor.execute("INSERT INTO raw.pairs SELECT ?, range FROM range(1000)", [i])
+            print(i, flush=True)
+            cursor.execute("INSERT INTO raw.pairs SELECT ?, range FROM range(1000)", [i])
+"""
+
+
+def test_several_writing_processes_lose_nothing(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")
+    command = [sys.executable, "-c", _WRITE, str(lake.settings.data_dir), "5"]
+    writers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert lake.rows("raw.pairs") == 3 * 5 * 2 * 1000
+
+
+def test_a_killed_writer_leaves_the_last_commit(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")
+    for delay in (0.0, 0.005, 0.02):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITE, str(lake.settings.data_dir), "1000"],
+            stdout=subprocess.PIPE,
+        )
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(delay)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        assert lake.rows("raw.pairs") % 2000 == 0, "half a transaction is visible"
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("INSERT INTO raw.pairs VALUES (0, 0)")
+
+
+@pytest.mark.parametrize("name", ['a"b', "select", "ä ö", "a;b"])
+def test_any_name_can_be_a_column(lake: Lake, name: str) -> None:
+    with lake.reader() as cursor:
+        cursor.execute(f"SELECT 1 AS {quote(name)}")
+        assert cursor.description is not None
+        assert cursor.description[0][0] == name
+
+
+def test_a_table_name_without_schema_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"schema\.table"):
+        qualified("transactions")
