@@ -41,9 +41,6 @@ class Settings(BaseSettings):
         default="", description="Where the lake's Parquet files go: a folder or s3://bucket/prefix"
     )
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
-    defs_dir: Path = Field(
-        default=PROJECT_ROOT / "lakehouse" / "defs", description="Folder of the YAML definitions"
-    )
     dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
     memory_limit: str = Field(
         default="4GB", description="Most memory that one DuckDB instance takes before it spills"
@@ -76,9 +73,8 @@ class Settings(BaseSettings):
             "storage": str(data_dir / "lake" / "files"),
             "landing": str(data_dir / "landing"),
         }
-        for path in ("defs_dir", "dbt_dir"):
-            if path in values:
-                values[path] = Path(str(values[path])).expanduser().resolve()
+        if "dbt_dir" in values:
+            values["dbt_dir"] = Path(str(values["dbt_dir"])).expanduser().resolve()
         unset = {name: value for name, value in defaults.items() if not values.get(name)}
         return {**values, "data_dir": data_dir, **unset}
 

@@ -1,5 +1,6 @@
 """`lakehouse run`: the whole graph with a line for each asset, and a summary at the end."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ def run_command(
     console: Console | None = None,
 ) -> int:
     """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
-    console = console or Console()
+    console = console or Console(file=sys.stdout)  # bound now: the run sends stdout to a file
     started = time.monotonic()
     with console.status("loading the definitions"):
         from lakehouse.definitions import defs

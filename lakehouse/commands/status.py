@@ -70,18 +70,24 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
 
 
 def champion_rows(lake: Lake) -> list[dict[str, Any]]:
-    """The champion of every model: version, since when, metrics of the test period."""
-    from lakehouse.registry import list_champions
+    """Every declared model with its champion: version, since when, metrics of the test period."""
+    from lakehouse.registry.promotion import find_champion
+    from lakehouse.specs import find_specs
+    from lakehouse.training.spec import ModelSpec
 
-    return [
-        {
-            "model": version.model,
-            "version": version.version,
-            "created_at": version.created_at,
-            "metrics": dict(version.metrics.get("test", {})),
-        }
-        for version in list_champions(lake)
-    ]
+    rows: list[dict[str, Any]] = []
+    with lake.reader() as cursor:
+        for spec in find_specs("PredictiveModel", ModelSpec):
+            champion = find_champion(cursor, spec.name)
+            rows.append(
+                {
+                    "model": spec.name,
+                    "version": champion.version if champion else None,
+                    "created_at": champion.created_at if champion else None,
+                    "metrics": dict(champion.metrics.get("test", {})) if champion else {},
+                }
+            )
+    return rows
 
 
 def print_champions(console: Console, champions: list[dict[str, Any]]) -> None:
@@ -92,7 +98,7 @@ def print_champions(console: Console, champions: list[dict[str, Any]]) -> None:
     for champion in champions:
         metrics = champion["metrics"]
         shown = [f"{m} {metrics[m]:.3f}" for m in HEADLINES if metrics.get(m) is not None][:3]
-        table.add_row(champion["model"], champion["version"], ", ".join(shown))
+        table.add_row(champion["model"], champion["version"] or "[yellow]none[/]", ", ".join(shown))
     console.print()
     console.print(table)
 

@@ -4,7 +4,6 @@ Two steps, so that a broken report never stops scoring. A step whose inputs have
 last success is not run; it says so, and repeats the results of its checks.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.dbt_lineage import LineageCache
 from lakehouse.orchestration.dbt_project import DbtProjectFiles, dbt_executable
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF
+from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITSELF
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
 
-STEPS = {"core": "path:models/*/staging path:models/*/core", "reporting": "path:models/*/reporting"}
+STEPS = {"core": "config.schema:staging config.schema:core", "reporting": "config.schema:reporting"}
 
 
 class Translator(DagsterDbtTranslator):
@@ -35,11 +34,14 @@ class Translator(DagsterDbtTranslator):
         """The layer."""
         return str(dbt_resource_props["schema"])
 
-    def get_automation_condition(
-        self, dbt_resource_props: Mapping[str, Any]
-    ) -> dg.AutomationCondition[Any]:
-        """Models follow their inputs."""
-        return REFRESHED_BY_ITSELF
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        """dbt's own spec; models follow their inputs and have to be as fresh as anything else."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(
+            automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
+        )
 
 
 class Dbt(DbtCliResource):
@@ -91,7 +93,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
             return
         target = files.target / "runs" / f"{step}-{context.run_id[:8]}"
         checks = []
-        for event in _events(context, dbt, target, refresh):
+        for event in _events(context, dbt, files, target, refresh):
             if isinstance(event, dg.Output):
                 event = _with_table_metadata(event, context, files, target, lake.lake)
             elif isinstance(event, dg.AssetCheckResult):
@@ -104,13 +106,20 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
 
 
 def _events(
-    context: dg.AssetExecutionContext, dbt: Dbt, target: Path, refresh: Refresh
+    context: dg.AssetExecutionContext,
+    dbt: Dbt,
+    files: DbtProjectFiles,
+    target: Path,
+    refresh: Refresh,
 ) -> Iterator[Any]:
-    arguments = ["build"]
     days = {"since": refresh.since_time, "until": refresh.until_time}
-    variables = {name: f"{day:%Y-%m-%d %H:%M:%S}" for name, day in days.items() if day}
-    if variables:  # other variables than last time make dbt parse the whole project again
-        arguments += ["--vars", json.dumps(variables)]
+    # a test that needs a model of a later step as well belongs to that step
+    selection = ["--indirect-selection", "buildable"]
+    arguments = [
+        "build",
+        *selection,
+        *files.arguments(**{k: f"{day:%F}" for k, day in days.items() if day}),
+    ]
     if refresh.full_refresh:
         arguments.append("--full-refresh")
     yield from dbt.cli(arguments, context=context, target_path=target).stream()

@@ -42,7 +42,11 @@ def prune_leftovers(context: dg.OpExecutionContext, lake: LakeResource, clock: C
     """Delete what dbt and Dagster leave behind for each run."""
     data = lake.settings.data_dir
     limit = clock.now() - KEEP_LEFTOVERS
-    places = (data / "dbt" / "target" / "runs", data / "dagster" / "compute_logs")
+    places = (
+        data / "dbt" / "target" / "runs",
+        data / "dagster" / "compute_logs",
+        data / "logs",
+    )
     pruned = sum(prune_folder(place, limit) for place in places)
     context.log.info(f"{pruned} leftovers from before {limit:%Y-%m-%d} deleted")
 

@@ -1,6 +1,7 @@
 """What every asset shares: how fresh it has to be, and when it is refreshed by itself."""
 
 from datetime import timedelta
+from typing import Protocol
 
 import dagster as dg
 
@@ -27,17 +28,18 @@ REFRESHED_BY_ITSELF = (
 """`eager` alone goes on after an upstream blocking check failed in an earlier run."""
 
 
-def freshness(warn: timedelta, fail: timedelta) -> dg.FreshnessPolicy:
-    """Materialized at least every `fail`, with a warning after `warn`."""
-    return dg.FreshnessPolicy.time_window(warn_window=warn, fail_window=fail)
+class AllowedAge(Protocol):
+    """How old something may get, as every spec declares it."""
+
+    @property
+    def warn(self) -> timedelta | None: ...  # noqa: D102
+
+    @property
+    def fail(self) -> timedelta: ...  # noqa: D102
 
 
-def with_defaults(definitions: dg.Definitions) -> dg.Definitions:
-    """Give each asset that declares no freshness policy of its own the default one."""
-
-    def complete(spec: dg.AssetSpec) -> dg.AssetSpec:
-        if spec.freshness_policy is not None:
-            return spec
-        return spec.replace_attributes(freshness_policy=DEFAULT_FRESHNESS)
-
-    return definitions.map_asset_specs(func=complete)
+def freshness_of(allowed: AllowedAge | None) -> dg.FreshnessPolicy:
+    """The policy of a declared age, or the default one."""
+    if allowed is None:
+        return DEFAULT_FRESHNESS
+    return dg.FreshnessPolicy.time_window(warn_window=allowed.warn, fail_window=allowed.fail)

@@ -3,8 +3,10 @@
 The run is an ordinary Dagster run: it shows in the UI beside those started there.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,10 +64,14 @@ class RunSummary:
     problems: list[StepFailed] = field(default_factory=list)
 
     @property
+    def failed_checks(self) -> list[CheckDone]:
+        """Checks that did not pass and are more than a warning."""
+        return [check for check in self.checks if not check.passed and check.severity == "ERROR"]
+
+    @property
     def failed(self) -> bool:
         """Whether the exit status of a command should say so."""
-        broken = any(not check.passed and check.severity == "ERROR" for check in self.checks)
-        return not self.success or broken
+        return not self.success or bool(self.failed_checks)
 
 
 def run_assets(
@@ -87,7 +93,10 @@ def run_assets(
     selected = _selected(definitions, select) if select else None
     summary = RunSummary(run_id=str(uuid.uuid4()))
     listener = _Listener(summary, on_event)
-    with open_instance(settings) as instance:
+    log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # dbt and other tools talk to standard output; that belongs into a file, not between our lines
+    with open_instance(settings) as instance, log.open("w") as output, redirect_stdout(output):
         instance.add_event_listener(summary.run_id, listener)
         result = job.execute_in_process(
             run_config={
@@ -189,4 +198,4 @@ def root_cause(error: Any) -> str:
         error = error.cause
     if error is None:
         return "failed without an error"
-    return str(error.message).strip().removeprefix(f"lakehouse.errors.{error.cls_name}: ")
+    return re.sub(rf"^[\w.]*{error.cls_name}: ", "", str(error.message).strip())

@@ -73,12 +73,9 @@ def _checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> tuple
     passed, failed = 0, []
     for key in keys:
         record = instance.get_latest_asset_check_evaluation_record(key)
-        evaluation = record.event.dagster_event if record and record.event else None
-        if evaluation is None:
-            continue
-        if evaluation.asset_check_evaluation_data.passed:
-            passed += 1
-        else:
+        status = record.status.value if record else None
+        passed += status == "SUCCEEDED"
+        if status == "FAILED":
             failed.append(key.name)
     return passed, failed
 

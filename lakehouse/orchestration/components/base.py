@@ -1,5 +1,6 @@
 """A component made of a plain pydantic spec."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
 import dagster as dg
@@ -23,6 +24,14 @@ class SpecComponent(dg.Component):
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
         """The component of a checked YAML."""
         return cls(attributes)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """What Dagster asks for."""
+        return self.definitions()
+
+    @abstractmethod
+    def definitions(self) -> dg.Definitions:
+        """The assets and checks of the spec; they depend on nothing else."""
 
 
 def asset_key(table: str) -> dg.AssetKey:

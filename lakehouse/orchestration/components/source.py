@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from lakehouse.orchestration.components.base import SpecComponent
-from lakehouse.orchestration.policies import freshness
+from lakehouse.orchestration.metadata import sealed
+from lakehouse.orchestration.policies import AllowedAge, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.sources import Extraction, LoadReport, SourceSpec, extract, load
+from lakehouse.sources import LoadReport, SourceSpec, extract, load
 
 FLOOD = 0.05
 """Share of rejected rows of one load from which the source is taken for broken."""
+DAY = timedelta(days=1)
+DEFAULT_AGE = timedelta(days=2)
 RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -22,19 +25,14 @@ class Source(SpecComponent):
     spec_class = SourceSpec
     spec: SourceSpec
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+    def definitions(self) -> dg.Definitions:
         """The step and its checks."""
-        return dg.Definitions(assets=[_refresh(self.spec)], asset_checks=[_data_age(self.spec)])
+        return dg.Definitions(assets=[_refresh(self.spec)])
 
 
 def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
     landing, raw = dg.AssetKey(["landing", spec.name]), dg.AssetKey(["raw", spec.name])
-    policy = (
-        freshness(spec.freshness.warn, spec.freshness.fail)
-        if spec.freshness and spec.freshness.warn
-        else None
-    )
-    common = {"owners": spec.owners, "tags": spec.tags, "freshness_policy": policy}
+    policy = freshness_of(spec.freshness)
 
     @dg.multi_asset(
         name=f"source_{spec.name}",
@@ -43,8 +41,10 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 landing,
                 description=f"{spec.description}\n\nComplete, immutable files as they were given.",
                 group_name="landing",
-                kinds={spec.connector.kind, spec.format or "file"},
-                **common,
+                kinds={spec.connector.kind},
+                owners=spec.owners,
+                tags=spec.tags,
+                freshness_policy=policy,
             ),
             dg.AssetSpec(
                 raw,
@@ -52,7 +52,9 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 description=f"{spec.description}\n\nEach row once, checked against the contract.",
                 group_name="raw",
                 kinds={"python", "duckdb"},
-                **common,
+                owners=spec.owners,
+                tags=spec.tags,
+                freshness_policy=policy,
             ),
         ],
         check_specs=[
@@ -60,63 +62,107 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "contract",
                 asset=raw,
                 blocking=True,
-                description=f"At most {FLOOD:.0%} of a load's rows break the contract; any that "
-                "do are in quarantine.rows, and files that cannot be read are told.",
+                description=f"At most {FLOOD:.0%} of a load's rows break the contract.",
+            ),
+            dg.AssetCheckSpec(
+                "quarantine",
+                asset=raw,
+                description="No row or file was set aside; those that were are in quarantine.rows.",
             ),
             dg.AssetCheckSpec(
                 "volume",
                 asset=raw,
-                description="Every loaded file has at least as many rows as declared.",
+                description="Every loaded file has at least as many rows as the source declares.",
+            ),
+            dg.AssetCheckSpec(
+                "data_age",
+                asset=raw,
+                description="The data themselves are new, not only the last run.",
             ),
         ],
         retry_policy=RETRIES,
     )
-    def refresh(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[object]:
+    def refresh(
+        context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock
+    ) -> Iterator[object]:
         extraction = extract(spec, lake.settings)
-        yield dg.MaterializeResult(asset_key=landing, metadata=_extraction_metadata(extraction))
+        yield dg.MaterializeResult(
+            asset_key=landing,
+            metadata={
+                "new_files": len(extraction.files),
+                "extracted_rows": extraction.rows,
+                **sealed(extraction.seal),
+            },
+        )
         report = load(spec, lake.lake, lake.settings, run_id=context.run_id)
+        columns = {column.name: column.description for column in spec.contract.columns}
         yield dg.MaterializeResult(
             asset_key=raw,
             metadata={
-                **table_metadata(
-                    lake.lake,
-                    spec.table,
-                    descriptions={c.name: c.description for c in spec.contract.columns},
-                ),
-                **_load_metadata(report),
+                **table_metadata(lake.lake, spec.table, descriptions=columns),
+                "loaded_files": len(report.files),
+                "loaded_rows": report.rows,
+                "rejected_rows": report.rejected,
+                "new_columns": report.new_columns,
+                **sealed(report.seal),
             },
         )
-        yield _contract_check(raw, report)
-        yield _volume_check(raw, report)
+        yield from check_load(raw, report)
+        yield check_age(raw, report.seal, clock.now(), spec.freshness)
 
     return refresh
 
 
-def _data_age(spec: SourceSpec) -> dg.AssetChecksDefinition:
-    fail = spec.freshness.fail if spec.freshness else timedelta(days=2)
+def check_load(raw: dg.AssetKey, report: LoadReport) -> Iterator[dg.AssetCheckResult]:
+    """What the load says of the source: a flood of bad rows blocks, single ones are told.
 
-    @dg.asset_check(
-        name="data_age",
-        asset=["raw", spec.name],
-        description="The data themselves are new, not only the last run: the age of the seal.",
+    They are two checks because automation takes any failure of a blocking check for a stop.
+    """
+    taken = report.rows + report.rejected
+    share = report.rejected / max(taken, 1)
+    yield dg.AssetCheckResult(
+        asset_key=raw,
+        check_name="contract",
+        passed=share <= FLOOD,
+        description=f"{report.rejected:,} of {taken:,} rows break the contract ({share:.2%})",
+        metadata={"rejected_share": share},
     )
-    def data_age(lake: LakeResource, clock: Clock) -> dg.AssetCheckResult:
-        from lakehouse.sources import read_seal
+    problems = [f"{reason} ({count:,} rows)" for reason, count in report.reasons.items()]
+    problems += [f"{file} refused: {why}" for file, why in report.quarantined_files.items()]
+    problems += [f"{file} was altered after it was loaded" for file in report.altered_files]
+    yield dg.AssetCheckResult(
+        asset_key=raw,
+        check_name="quarantine",
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems) or "nothing was set aside",
+        metadata={"query": "SELECT * FROM quarantine.rows"},
+    )
+    short = report.short_files
+    yield dg.AssetCheckResult(
+        asset_key=raw,
+        check_name="volume",
+        passed=not short,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"too few rows in {', '.join(short)}"
+        if short
+        else f"{report.rows:,} rows from {len(report.files)} files",
+    )
 
-        seal = read_seal(spec, lake.lake)
-        if seal is None:
-            return dg.AssetCheckResult(
-                passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=f"{spec.name} has never been loaded",
-            )
-        age = clock.now() - seal.replace(tzinfo=UTC)
-        return dg.AssetCheckResult(
-            passed=age <= fail,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {_days(age)} ago; "
-            f"at most {_days(fail)} is expected",
-            metadata={"sealed_until": _timestamp(seal), "age_days": age / timedelta(days=1)},
-        )
 
-    return data_age
+def check_age(
+    raw: dg.AssetKey, seal: datetime | None, now: datetime, allowed: AllowedAge | None
+) -> dg.AssetCheckResult:
+    """Whether the source is complete up to a time that is recent enough; a warning if not."""
+    limit = allowed.fail if allowed else DEFAULT_AGE
+    age = now - seal.replace(tzinfo=UTC) if seal else None
+    return dg.AssetCheckResult(
+        asset_key=raw,
+        check_name="data_age",
+        passed=age is not None and age <= limit,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {age / DAY:.1f} days ago; "
+        f"at most {limit / DAY:.1f} are expected"
+        if age is not None
+        else "nothing was ever loaded",
+    )

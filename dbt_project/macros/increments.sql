@@ -1,0 +1,152 @@
+{#
+  Increments: what a model has worked on so far, and what it takes now.
+
+  A model's transaction opens with `begin_loads`, `begin_seals` or `begin_report`, which put the
+  increment into variables of the connection:
+
+      after_load < load id <= upto_load      and      after_seal < known at <= upto_seal
+
+  The model filters by `in_loads` or `in_seals` (DuckDB binds the variables as constants, so files
+  without new rows are not read), and `end_increment` records the upper ends as the model's progress in
+  the same transaction. Where nothing is new nothing is written, and there is no snapshot. Without a hook
+  before it (dbt compile, a unit test) the increment is everything.
+
+  With `--vars '{since: ..., until: ...}'` the increment is what was worked on already, of these event
+  days: their rows are replaced in one commit, and progress stays.
+#}
+
+{% macro progress_table() %}{{ target.database }}.ops.progress{% endmacro %}
+
+{% macro files_of(source) -%}
+    (select load_id, seal from {{ target.database }}.ops.files where source = '{{ source }}' and load_id is not null)
+{%- endmacro %}
+
+{% macro beginning() %}timestamp '0001-01-01'{% endmacro %}
+
+{# Whether chosen days are done again. #}
+{% macro redoing() %}{{ return(var('since') is not none and is_incremental()) }}{% endmacro %}
+
+{# Whether `time` is on a chosen day; on any day, when none are chosen. #}
+{% macro on_chosen_days(time) -%}
+    {%- if redoing() -%}
+    ({{ time }} >= timestamp '{{ var('since') }}' and {{ time }} < timestamp '{{ var('until') or var('since') }}' + interval 1 day)
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+{# The time through which all `inputs` are complete, NULL if one has nothing yet: `core.x` is a table with progress, `x` a source. #}
+{% macro sealed(inputs) -%}
+    (select case when count(seal) = {{ inputs | length }} then min(seal) end from (
+    {%- for input in inputs %}
+        select max(seal) as seal from {{ progress_table() ~ " where name = '" ~ input ~ "'" if '.' in input else files_of(input) }}
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
+    ))
+{%- endmacro %}
+
+{# Sign the transaction, recall what was done, and say where the increment begins. #}
+{% macro begin_increment() %}
+    {{ sign() }}
+    set variable done_load = (select coalesce(max(load_id), 0) from {{ progress_table() }} where name = '{{ name_of_this() }}');
+    set variable done_seal = (select coalesce(max(seal), {{ beginning() }}) from {{ progress_table() }} where name = '{{ name_of_this() }}');
+    {% if is_incremental() and not redoing() %}
+    set variable after_load = getvariable('done_load');
+    set variable after_seal = getvariable('done_seal');
+    {% else %}
+    set variable after_load = 0;
+    set variable after_seal = {{ beginning() }};
+    {% endif %}
+    {% if redoing() and config.get('incremental_strategy') == 'append' %}
+    delete from {{ this }} where {{ on_chosen_days('event_time') }};
+    {% endif %}
+{% endmacro %}
+
+{# Take the loads of `source` through which all `waits_for` are complete as well. #}
+{% macro begin_loads(source, waits_for=[]) %}
+    {{ begin_increment() }}
+    set variable upto_load = {% if redoing() %}getvariable('done_load'){% else -%} (
+        select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ files_of(source) }}
+        {%- if waits_for %} where seal <= {{ sealed(waits_for) }}{% endif %}
+    ){% endif %};
+    set variable upto_seal = (select max(seal) from {{ files_of(source) }} where load_id <= getvariable('upto_load'));
+{% endmacro %}
+
+{# Take what became known until all `inputs` were complete; `sources` are those they all come from. #}
+{% macro begin_seals(inputs, sources) %}
+    {{ begin_increment() }}
+    set variable upto_seal = {% if redoing() %}getvariable('done_seal'){% else -%}
+        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs) }}, {{ beginning() }}))
+    {%- endif %};
+    set variable upto_load = (select greatest(getvariable('done_load')
+        {%- for source in sources %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
+{% endmacro %}
+
+{# As `begin_seals`, for a summary: also find the first event whose period the new rows of `inputs` touch. #}
+{% macro begin_report(inputs, sources) %}
+    {{ begin_seals(inputs, sources) }}
+    set variable first_event = (select min(event_time) from (
+    {%- for input in inputs if input.startswith('core.fct_') %}
+        select event_time from {{ target.database }}.{{ input }} where {{ in_seals('known_at') }} and {{ on_chosen_days('event_time') }}
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
+    ));
+{% endmacro %}
+
+{% macro after_seal() %}coalesce(getvariable('after_seal'), {{ beginning() }}){% endmacro %}
+
+{% macro upto_seal() %}coalesce(getvariable('upto_seal'), timestamp '9999-12-31'){% endmacro %}
+
+{% macro upto_load() %}coalesce(getvariable('upto_load'), 9223372036854775807){% endmacro %}
+
+{% macro in_loads() -%}
+    (_load_id > coalesce(getvariable('after_load'), 0) and _load_id <= {{ upto_load() }})
+{%- endmacro %}
+
+{% macro in_seals(known_at) -%}
+    ({{ known_at }} > {{ after_seal() }} and {{ known_at }} <= {{ upto_seal() }})
+{%- endmacro %}
+
+{# The periods (`day` or `month`) with rows that became known in this increment. #}
+{% macro touched(period, tables) -%}
+    {%- for table in tables %}
+    select distinct cast(date_trunc('{{ period }}', event_time) as date) as {{ period }} from {{ table }}
+    where {{ in_seals('known_at') }} and {{ on_chosen_days('event_time') }}
+    {{- ' union' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Whether a row counts in a summary of touched periods: it may be in one, and it was known. #}
+{% macro counts(period, alias='') -%}
+    {{ alias }}event_time >= coalesce(date_trunc('{{ period }}', getvariable('first_event')), {{ beginning() }})
+        and {{ alias }}known_at <= {{ upto_seal() }}
+{%- endmacro %}
+
+{#
+  `rows` with the load that made each of them visible: the last of the loads that completed `sources`
+  through its known-at. So load ids grow with every increment, and depend on the files alone.
+#}
+{% macro with_load_id(rows, sources) %}
+    select
+        {{ rows }}.*,
+        greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}) as _load_id
+    from {{ rows }}
+    {%- for source in sources %}
+    asof left join (select seal, min(load_id) as load_id from {{ files_of(source) }} group by seal) as load_{{ source }}
+        on {{ rows }}.known_at <= load_{{ source }}.seal
+    {%- endfor %}
+{% endmacro %}
+
+{# Record how far this model has worked, if it moved. #}
+{% macro end_increment() %}
+    set variable moved = (
+        getvariable('upto_seal') > {{ beginning() }} and not exists (
+            from {{ progress_table() }} where name = '{{ name_of_this() }}'
+                and load_id = getvariable('upto_load') and seal = getvariable('upto_seal')
+        )
+    );
+    delete from {{ progress_table() }} where name = '{{ name_of_this() }}' and getvariable('moved');
+    insert into {{ progress_table() }}
+    select '{{ name_of_this() }}', getvariable('upto_load'), getvariable('upto_seal'), current_localtimestamp()
+    where getvariable('moved');
+{% endmacro %}

@@ -1,0 +1,20 @@
+{#
+  Data tests look at rows that became known in the last 35 days of the data. So a test costs the same on a
+  long history, and a broken row is reported for five weeks, not for one run. With --full-refresh they look
+  at every row.
+#}
+
+{# The moment after which the rows of `model` are recent. #}
+{% macro recent_since(model) -%}
+    {%- set seal = none -%}
+    {%- if execute and not flags.FULL_REFRESH -%}
+        {%- set query -%}
+            select max(seal) - interval 35 day from {{ model.database }}.ops.progress
+            where name = '{{ model.schema }}.{{ model.identifier }}'
+        {%- endset -%}
+        {%- set seal = run_query(query).columns[0].values() | first -%}
+    {%- endif -%}
+    timestamp '{{ seal or '0001-01-01' }}'
+{%- endmacro %}
+
+{% macro recently(model) %}known_at > {{ recent_since(model) }}{% endmacro %}

@@ -1,0 +1,9 @@
+{# What makes a raw transaction usable; zero is the amount of a card's verification. #}
+{% macro valid_transaction() -%}
+    transaction_id is not null
+    and customer_id is not null
+    and terminal_id is not null
+    and event_time is not null
+    and coalesce(amount >= 0, false)
+    and coalesce(regexp_full_match(upper(trim(currency)), '[A-Z]{3}'), false)
+{%- endmacro %}

@@ -1,0 +1,55 @@
+{#
+  History from change rows (`op` is upsert or delete): one row per version of `key`, valid from when it
+  was known until the next was. A change that is not newer than what was known already is old news; of
+  changes known at the same moment only the last was ever seen.
+#}
+{% macro versions(changes, key, attributes) %}
+with changed as (
+    select * from {{ changes }}
+    where {{ in_loads_of_key(changes, key) }}
+),
+
+news as (
+    select * from changed
+    qualify op = 'delete' or updated_at > coalesce(
+        max(updated_at) filter (where op = 'upsert') over (
+            partition by {{ key }} order by known_at, _load_id, _row
+            rows between unbounded preceding and 1 preceding
+        ),
+        timestamp '0001-01-01'
+    )
+),
+
+seen as (
+    select * from news
+    qualify row_number() over (partition by {{ key }}, known_at order by _load_id desc, _row desc) = 1
+),
+
+spans as (
+    select *, lead(known_at) over (partition by {{ key }} order by known_at) as valid_to
+    from seen
+)
+
+select
+    {{ key }},
+    cast(row_number() over (partition by {{ key }} order by known_at) as bigint) as version,
+    known_at as valid_from,
+    valid_to,
+    valid_to is null as is_current,
+    {%- for attribute in attributes %}
+    {{ attribute }},
+    {%- endfor %}
+    opened_at,
+    updated_at,
+    known_at,
+    _load_id
+from spans
+where op = 'upsert'
+order by {{ key }}, valid_from
+{% endmacro %}
+
+{# All rows, up to this increment's end, of the keys that changed in it. #}
+{% macro in_loads_of_key(changes, key) -%}
+    {{ key }} in (select {{ key }} from {{ changes }} where {{ in_loads() }})
+        and _load_id <= {{ upto_load() }}
+{%- endmacro %}

@@ -1,0 +1,25 @@
+{#
+  Views that commit only when their text changed, and then once. dbt's own materialization renames and
+  drops, in two commits a run. The text is remembered as a hash in the view's comment.
+#}
+{% materialization view, adapter='duckdb' %}
+    {%- set relation = this.incorporate(type='view') -%}
+    {%- set fingerprint = local_md5(sql) -%}
+    {%- set known -%}
+        select 1 from duckdb_views()
+        where database_name = '{{ target.database }}' and schema_name = '{{ this.schema }}'
+            and view_name = '{{ this.identifier }}' and comment = '{{ fingerprint }}'
+    {%- endset -%}
+    {% if run_query(known) | length > 0 and not should_full_refresh() %}
+        {% call noop_statement('main', 'UNCHANGED') %}{{ sql }}{% endcall %}
+    {% else %}
+        {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
+        {% call statement('main') %}
+            {{ sign() }}
+            create or replace view {{ relation }} as ({{ sql }});
+            comment on view {{ relation }} is '{{ fingerprint }}';
+        {% endcall %}
+        {% do adapter.commit() %}
+    {% endif %}
+    {{ return({'relations': [relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,47 @@
+{%- set sources = ['transactions', 'exchange_rates', 'chargebacks'] -%}
+{{ config(
+    pre_hook="{{ begin_seals(['core.fct_transactions', 'core.fct_reports'], " ~ sources ~ ") }}",
+    partitioned_by=['year(event_time)', 'month(event_time)'],
+) }}
+{%- set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
+
+-- A label settles when its maturity has passed, or when the transaction arrives later than that.
+with settled as (
+    select *, greatest(known_at, event_time + {{ maturity }}) as settled_at
+    from {{ ref('fct_transactions') }}
+    where event_time > {{ after_seal() }} - {{ maturity }}
+        and event_time <= {{ upto_seal() }} - {{ maturity }}
+        and known_at <= {{ upto_seal() }}
+
+    union all
+
+    select *, known_at as settled_at
+    from {{ ref('fct_transactions') }}
+    where {{ in_seals('known_at') }} and event_time <= {{ after_seal() }} - {{ maturity }}
+),
+
+labels as (
+    select
+        settled.* exclude (known_at, _load_id, settled_at),
+        settled.settled_at as known_at,
+        coalesce(reports.known_at <= settled.settled_at, false) as is_fraud,
+        case when is_fraud then reports.fraud_kind end as fraud_kind
+    from settled
+    left join {{ ref('fct_reports') }} as reports using (transaction_id)
+    where {{ on_chosen_days('settled.event_time') }}
+),
+
+loaded as ({{ with_load_id('labels', sources) }})
+
+select
+    transaction_id,
+    customer_id,
+    terminal_id,
+    event_time,
+    known_at,
+    is_fraud,
+    fraud_kind,
+    amount_cents,
+    _load_id
+from loaded
+order by event_time, transaction_id

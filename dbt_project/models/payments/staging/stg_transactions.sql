@@ -1,0 +1,14 @@
+-- A clock that runs ahead is set back: nothing happens after it is known.
+select
+    cast(transaction_id as bigint) as transaction_id,
+    cast(customer_id as bigint) as customer_id,
+    cast(terminal_id as bigint) as terminal_id,
+    least(cast(event_time as timestamp), known_at) as event_time,
+    known_at,
+    cast(amount as decimal(18, 2)) as amount,
+    upper(trim(currency)) as currency,
+    coalesce(nullif(lower(trim(channel)), ''), 'unknown') as channel,
+    _load_id,
+    _row
+from {{ source('raw', 'transactions') }}
+where {{ valid_transaction() }}

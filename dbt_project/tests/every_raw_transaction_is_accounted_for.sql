@@ -1,0 +1,17 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_transactions'}}}) }}
+-- Usable raw rows whose transaction is not in core, and rows of core that raw does not have. With unique keys
+-- that leaves no row lost, and none twice.
+{% set transactions = ref('fct_transactions') %}
+with usable as (
+    select transaction_id, _load_id from {{ source('raw', 'transactions') }}
+    where {{ recently(transactions) }} and {{ valid_transaction() }}
+        and _load_id <= (select max(load_id) from {{ transactions.database }}.ops.progress where name = 'core.fct_transactions')
+)
+
+select transaction_id, _load_id, 'lost' as what from usable
+where transaction_id not in (
+    select transaction_id from {{ transactions }} where transaction_id in (select transaction_id from usable)
+)
+union all
+select transaction_id, _load_id, 'not in raw' as what from {{ transactions }}
+where {{ recently(transactions) }} and (transaction_id, _load_id) not in (select (transaction_id, _load_id) from usable)

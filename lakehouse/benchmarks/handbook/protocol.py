@@ -1,0 +1,129 @@
+"""The handbook's chapter-3 protocol: who is trained on, who is tested, and how a score is judged.
+
+Le Borgne, Siblini, Lebichot, Bontempi, "Reproducible Machine Learning for Credit Card Fraud
+Detection", chapter 3 (baseline) and chapter 4 (metrics). Only rows and scores belong here: no
+features, no model, no files. Tables are pandas frames with the columns named below, one row per
+transaction, in any order; nothing is changed in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRANSACTION: Final = "transaction_id"
+CUSTOMER: Final = "customer_id"
+TIME: Final = "event_time"
+LABEL: Final = "is_fraud"
+SCORE: Final = "score"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A training period, the delay in which its labels arrive, and a test period; whole UTC days.
+
+    `train_from` is the first day trained on and `week_from` the first day of the week whose
+    compromised cards leave the test. They differ only when all earlier history is trained on, so
+    that both ways are judged on the same rows.
+    """
+
+    week_from: date
+    train_from: date
+    train_days: int = 7
+    delay_days: int = 7
+    test_days: int = 7
+
+    @property
+    def train_until(self) -> date:
+        """The day after the last training day."""
+        return self.week_from + timedelta(days=self.train_days)
+
+    @property
+    def test_from(self) -> date:
+        """The first test day."""
+        return self.train_until + timedelta(days=self.delay_days)
+
+    @property
+    def test_until(self) -> date:
+        """The day after the last test day."""
+        return self.test_from + timedelta(days=self.test_days)
+
+
+CHAPTER_3: Final = Split(week_from=date(2018, 7, 25), train_from=date(2018, 7, 25))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the handbook reports of one model on one split; each between 0 and 1."""
+
+    auc_roc: float
+    average_precision: float
+    card_precision_100: float
+
+
+def training_rows(table: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """The transactions of the training period, compromised cards included."""
+    return _between(table, split.train_from, split.train_until)
+
+
+def test_rows(table: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """The transactions of the test period, without the cards known to be compromised that day.
+
+    Known on a test day are the cards with a fraud in the training week, and those with one on any
+    later day whose label has arrived: a fraud of day D is known from D + delay + 1 on.
+    """
+    import pandas as pd
+
+    frauds = table.loc[table[LABEL] == 1, [CUSTOMER, TIME]]
+    kept = []
+    for offset in range(split.test_days):
+        day = split.test_from + timedelta(days=offset)
+        known = _between(frauds, split.week_from, day - timedelta(days=split.delay_days))[CUSTOMER]
+        rows = _between(table, day, day + timedelta(days=1))
+        kept.append(rows[~rows[CUSTOMER].isin(known.unique())])
+    return pd.concat(kept)
+
+
+def card_precision(scored: pd.DataFrame, k: int = 100) -> float:
+    """Mean over the days of the share of frauds among the `k` cards with the highest scores.
+
+    A card's score is its highest of the day, and it counts as found if any of its transactions of
+    that day is fraud. A found card is left out of the days that follow. Ties go to the smaller
+    customer id, so that the figure does not depend on the order of rows.
+    """
+    found: set[int] = set()
+    daily = []
+    for _, rows in sorted(scored.groupby(scored[TIME].dt.normalize())):
+        cards = (
+            rows[~rows[CUSTOMER].isin(found)]
+            .groupby(CUSTOMER, as_index=False)[[SCORE, LABEL]]
+            .max()
+            .sort_values([SCORE, CUSTOMER], ascending=[False, True])
+            .head(k)
+        )
+        hits = cards.loc[cards[LABEL] == 1, CUSTOMER]
+        found.update(hits)
+        daily.append(len(hits) / k)
+    return sum(daily) / len(daily)
+
+
+def figures(scored: pd.DataFrame) -> Figures:
+    """The handbook's three figures for test rows that carry a `score` column."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    return Figures(
+        auc_roc=float(roc_auc_score(scored[LABEL], scored[SCORE])),
+        average_precision=float(average_precision_score(scored[LABEL], scored[SCORE])),
+        card_precision_100=card_precision(scored, k=100),
+    )
+
+
+def _between(table: pd.DataFrame, first: date, until: date) -> pd.DataFrame:
+    """Rows with `first` <= time < `until`."""
+    import pandas as pd
+
+    return table[(table[TIME] >= pd.Timestamp(first)) & (table[TIME] < pd.Timestamp(until))]

@@ -1,0 +1,12 @@
+"""Everything that Dagster loads."""
+
+import dagster as dg
+
+from lakehouse.orchestration.build import build_definitions
+from lakehouse.settings import load_settings
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The one lineage graph, with its jobs, schedules and sensors."""
+    return build_definitions(load_settings())

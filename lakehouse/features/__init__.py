@@ -1,0 +1,32 @@
+"""Feature sets: declared once in YAML, computed for any spine in SQL and for one request in Python.
+
+Knows the lake, never Dagster and never a model.
+"""
+
+from lakehouse.features.compile import Feature, Plan, plan, read_schema
+from lakehouse.features.compute import compute
+from lakehouse.features.expressions import FeatureError
+from lakehouse.features.online import online
+from lakehouse.features.refresh import RefreshReport, refresh
+from lakehouse.features.replay import Replay, replay
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.features.versions import feature_columns, load_plan, table_name, view_name
+
+__all__ = [
+    "Feature",
+    "FeatureError",
+    "FeatureSetSpec",
+    "Plan",
+    "RefreshReport",
+    "Replay",
+    "compute",
+    "feature_columns",
+    "load_plan",
+    "online",
+    "plan",
+    "read_schema",
+    "refresh",
+    "replay",
+    "table_name",
+    "view_name",
+]

@@ -1,0 +1,347 @@
+"""A feature set checked against its tables: every name resolved, every type known, one hash.
+
+The plan is what SQL (`windows.py`) and Python (`online.py`) both compute. It reads no rows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+import duckdb
+
+from lakehouse.durations import format_duration, microseconds
+from lakehouse.features.expressions import (
+    NUMBERS,
+    FeatureError,
+    Kind,
+    Name,
+    Term,
+    compile_expression,
+    names_in,
+)
+from lakehouse.features.spec import FeatureSetSpec, Op, Spine
+from lakehouse.lake import NoSuchTable, quote
+from lakehouse.lake.names import CATALOG
+
+COMPILER = 1
+"""Raise it when the same plan starts to mean other values: every set gets a new version."""
+
+Schema = Mapping[str, Mapping[str, str]]
+"""Columns and SQL types by table."""
+
+_KINDS = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT"), Kind.INTEGER),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER"), Kind.INTEGER),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), Kind.DOUBLE),
+    "BOOLEAN": Kind.BOOLEAN,
+    "VARCHAR": Kind.TEXT,
+    "TIMESTAMP": Kind.TIMESTAMP,
+}
+_ZERO_WHEN_EMPTY = frozenset({"count", "sum", "sumsq", "distinct"})
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One aggregate over one window of `micros` microseconds."""
+
+    name: str
+    table: str
+    op: Op
+    value: str | None
+    where: Term | None
+    q: Decimal | None
+    micros: int
+    kind: Kind
+    value_kind: Kind | None
+
+    @property
+    def empty(self) -> int | None:
+        """Its value over no rows."""
+        return 0 if self.op in _ZERO_WHEN_EMPTY else None
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column of a dimension whose versions are known from the time in column `time` on."""
+
+    name: str
+    table: str
+    column: str
+    time: str
+    assumed: bool
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of the feature table. `inputs` are the (table, column) pairs it is made from."""
+
+    name: str
+    type: str
+    description: str
+    inputs: tuple[tuple[str, str], ...]
+    term: Term
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled feature set for one spine."""
+
+    spec: FeatureSetSpec
+    spine: Spine
+    aggregates: tuple[Aggregate, ...]
+    attributes: tuple[Attribute, ...]
+    row_columns: dict[str, Kind]
+    features: tuple[Feature, ...]
+    contract: dict[str, dict[str, str]]
+
+    @property
+    def entity(self) -> str:
+        """The column that names the entity, in the spine as in every input."""
+        return self.spec.entity
+
+    @cached_property
+    def version(self) -> str:
+        """Eight hex digits: the hash of what is computed and of the columns it is computed from."""
+        plan = {
+            "compiler": COMPILER,
+            "entity": self.entity,
+            "spine": [self.spine.key, self.spine.time],
+            "aggregates": [
+                [a.name, a.table, a.op, a.value, a.where and a.where.sql, str(a.q), a.micros]
+                for a in self.aggregates
+            ],
+            "attributes": [[a.name, a.table, a.column, a.time, a.assumed] for a in self.attributes],
+            "features": [[f.name, f.type, f.term.sql] for f in self.features],
+            "contract": self.contract,
+        }
+        return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Tables whose rows are felt through windows and attributes, sorted; not the spine."""
+        return tuple(sorted({part.table for part in self.parts}))
+
+    @property
+    def parts(self) -> tuple[Aggregate | Attribute, ...]:
+        """Everything that reads other rows than the one asked for."""
+        return (*self.aggregates, *self.attributes)
+
+
+def read_schema(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Schema:
+    """Columns and types of tables in the lake. Raises `NoSuchTable`."""
+    found: dict[str, dict[str, str]] = {}
+    for table in tables:
+        schema, _, name = table.partition(".")
+        rows = cursor.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            [CATALOG, schema, name],
+        ).fetchall()
+        if not rows:
+            raise NoSuchTable(f"there is no table {table} in the lake; materialize it first")
+        found[table] = dict(rows)
+    return found
+
+
+def plan(spec: FeatureSetSpec, schema: Schema, spine: str | None = None) -> Plan:
+    """Compile `spec` for one of its spines (the first by default) over tables as in `schema`.
+
+    A feature that reads a `row.` column is left out of a spine without that column, unless that is
+    the first spine.
+
+    Raises:
+        FeatureError: for a table, column, type or expression that does not fit, saying which.
+    """
+    try:
+        return _Compiler(spec, schema, spec.spine(spine)).plan()
+    except FeatureError as error:
+        raise FeatureError(f"feature set {spec.name}: {error}") from None
+
+
+def read_column(kind: Kind, column: str) -> str:
+    """SQL that reads a column as its kind: NaN is NULL, and there is only one zero."""
+    if kind == Kind.INTEGER:
+        return f"CAST({quote(column)} AS BIGINT)"
+    if kind == Kind.DOUBLE:
+        return f"(nullif(CAST({quote(column)} AS DOUBLE), CAST('nan' AS DOUBLE)) + 0.0::DOUBLE)"
+    return quote(column)
+
+
+class _Compiler:
+    def __init__(self, spec: FeatureSetSpec, schema: Schema, spine: Spine) -> None:
+        self.spec, self.schema, self.spine = spec, schema, spine
+        self.contract: dict[str, dict[str, str]] = {}
+        self.scope: dict[str, Name] = {}
+        self.inputs: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    def plan(self) -> Plan:
+        spec, spine = self.spec, self.spine
+        self.column(spine.table, spine.key)
+        self.column(spine.table, spec.entity)
+        self.timestamp(spine.table, spine.time)
+        outputs = [
+            (name, feature, aliases)
+            for feature in spec.features
+            if self.fits(feature)
+            for name, aliases in spec.outputs(feature)
+        ]
+        used = {
+            aliases.get(name, name)
+            for _, feature, aliases in outputs
+            for name in names_in(spec.features[feature].expression)
+        }
+        self.scope["t"] = Name(Kind.TIMESTAMP, "p.event_time")
+        self.inputs["t"] = ((spine.table, spine.time),)
+        aggregates = tuple(a for name in spec.aggregates for a in self.aggregates(name, used))
+        attributes = tuple(self.attribute(name) for name in spec.attributes if name in used)
+        row_columns = self.row_columns(used)
+        features = tuple(self.feature(*output) for output in outputs)
+        return Plan(spec, spine, aggregates, attributes, row_columns, features, self.contract)
+
+    def fits(self, feature: str) -> bool:
+        columns = self.table(self.spine.table)
+        names = names_in(self.spec.features[feature].expression)
+        missing = [n for n in names if n.startswith("row.") and n[4:] not in columns]
+        return not missing or self.spine == self.spec.spines[0]
+
+    def table(self, table: str) -> Mapping[str, str]:
+        if table not in self.schema:
+            raise FeatureError(f"there is no table {table}")
+        return self.schema[table]
+
+    def column(self, table: str, column: str) -> Kind:
+        columns = self.table(table)
+        if column not in columns:
+            raise FeatureError(f"{table} has no column {column}; it has {', '.join(columns)}")
+        sql_type = columns[column]
+        self.contract.setdefault(table, {})[column] = sql_type
+        if sql_type not in _KINDS:
+            hint = "; give it in minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
+            raise FeatureError(
+                f"{table}.{column} is a {sql_type}, which features cannot read{hint}"
+            )
+        return _KINDS[sql_type]
+
+    def timestamp(self, table: str, column: str) -> None:
+        if self.column(table, column) != Kind.TIMESTAMP:
+            raise FeatureError(f"{table}.{column} must be a TIMESTAMP in UTC")
+
+    def stream(self, table: str, time: str) -> None:
+        self.timestamp(table, time)
+        if self.column(table, self.spec.entity) != self.column(self.spine.table, self.spec.entity):
+            raise FeatureError(
+                f"{table}.{self.spec.entity} and {self.spine.table}.{self.spec.entity} "
+                "have different types; cast one of them"
+            )
+
+    def aggregates(self, name: str, used: set[str]) -> Iterable[Aggregate]:
+        declared = self.spec.aggregates[name]
+        names = {n: w for n, w in self.spec.references(name).items() if n in used}
+        if not names:
+            return
+        table = self.spec.streams[declared.of]
+        self.stream(table, "known_at")
+        kind, value_kind = Kind.INTEGER, None
+        try:
+            if declared.value is not None:
+                value_kind = self.column(table, declared.value)
+                if declared.op in ("sum", "sumsq") and value_kind != Kind.INTEGER:
+                    raise FeatureError(
+                        f"op {declared.op} is exact over integers only, and {declared.value} is "
+                        f"{value_kind}; use minor units (amount_cents), or count with `where`"
+                    )
+                if declared.op == "quantile" and value_kind not in NUMBERS:
+                    raise FeatureError(
+                        f"op quantile needs numbers; {declared.value} is {value_kind}"
+                    )
+                if declared.op == "sumsq":
+                    kind = Kind.WIDE
+                elif declared.op in ("min", "max", "quantile", "last"):
+                    kind = value_kind
+            where = self.condition(table, declared.where)
+        except FeatureError as error:
+            raise FeatureError(f"aggregate {name}: {error}") from None
+        columns = {declared.value, *(where.uses if where else ())} - {None}
+        inputs = tuple((table, str(column)) for column in sorted(map(str, columns)))
+        for reference, window in names.items():
+            made = Aggregate(
+                reference, table, declared.op, declared.value, where, declared.q,
+                microseconds(window), kind, value_kind,
+            )  # fmt: skip
+            sql = quote(reference) if made.empty is None else f"coalesce({quote(reference)}, 0)"
+            self.scope[reference] = Name(kind, sql)
+            self.inputs[reference] = inputs or ((table, "known_at"),)
+            yield made
+
+    def condition(self, table: str, where: str | None) -> Term | None:
+        if where is None:
+            return None
+        scope = {}
+        for name in names_in(where):
+            kind = self.column(table, name)
+            scope[name] = Name(kind, read_column(kind, name))
+        term = compile_expression(where, scope)
+        if term.kind != Kind.BOOLEAN:
+            raise FeatureError(f"`where: {where}` is {term.kind}, not a condition")
+        return term
+
+    def attribute(self, name: str) -> Attribute:
+        declared = self.spec.attributes[name]
+        time = "known_at" if "known_at" in self.table(declared.of) else "valid_from"
+        self.stream(declared.of, time)
+        kind = self.column(declared.of, declared.column)
+        self.scope[name] = Name(kind, quote(name))
+        self.inputs[name] = ((declared.of, declared.column),)
+        assumed = declared.first_version == "assumed"
+        return Attribute(name, declared.of, declared.column, time, assumed, kind)
+
+    def row_columns(self, used: set[str]) -> dict[str, Kind]:
+        columns = sorted(name[4:] for name in used if name.startswith("row."))
+        for column in columns:
+            kind = self.column(self.spine.table, column)
+            self.scope[f"row.{column}"] = Name(kind, f"p.{quote('row.' + column)}")
+            self.inputs[f"row.{column}"] = ((self.spine.table, column),)
+        return {column: self.column(self.spine.table, column) for column in columns}
+
+    def feature(self, name: str, feature: str, aliases: Mapping[str, str]) -> Feature:
+        declared = self.spec.features[feature]
+        scope = {**self.scope, **{bare: self.scope[full] for bare, full in aliases.items()}}
+        term = _renamed(compile_expression(declared.expression, scope), aliases)
+        if term.kind in (Kind.WIDE, Kind.TIMESTAMP, Kind.NULL):
+            raise FeatureError(
+                f"feature {name} is {term.kind}; a feature is a number, a condition or a text"
+                + (" (subtract: `t - x` is microseconds)" if term.kind == Kind.TIMESTAMP else "")
+            )
+        inputs = sorted({pair for used in term.uses for pair in self.inputs[used]})
+        return Feature(name, term.kind.value, self.describe(feature, aliases), tuple(inputs), term)
+
+    def describe(self, feature: str, aliases: Mapping[str, str]) -> str:
+        declared = self.spec.features[feature]
+        names = {aliases.get(n, n) for n in names_in(declared.expression)}
+        windows = {
+            w
+            for a in self.spec.aggregates
+            for n, w in self.spec.references(a).items()
+            if n in names
+        }
+        over = f" over {', '.join(map(format_duration, sorted(windows)))}" if windows else ""
+        assumed = any(
+            a in names and d.first_version == "assumed" for a, d in self.spec.attributes.items()
+        )
+        note = "; the first version is assumed for earlier times" if assumed else ""
+        return (declared.description or f"`{declared.expression}`") + over + note
+
+
+def _renamed(term: Term, aliases: Mapping[str, str]) -> Term:
+    """`term` with bare names of aggregates replaced by those of single windows."""
+    if not aliases:
+        return term
+
+    def run(values: Mapping[str, object]) -> object:
+        return term.run({**values, **{bare: values[full] for bare, full in aliases.items()}})
+
+    return Term(term.kind, term.sql, run, frozenset(aliases.get(name, name) for name in term.uses))

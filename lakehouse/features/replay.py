@@ -1,0 +1,98 @@
+"""Batch against online: rows of a feature table computed again, one by one, as serving does it."""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from lakehouse.features import versions
+from lakehouse.features.compile import Attribute, Plan
+from lakehouse.features.online import online
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.lake import table_exists
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How many rows and features were compared, and each difference in words."""
+
+    rows: int
+    features: int
+    differences: list[str] = field(default_factory=list)
+
+
+def replay(spec: FeatureSetSpec, lake: Lake, *, spine: str | None = None, rows: int = 20) -> Replay:
+    """Compute so many rows of the last load online, and compare them with the table to the bit.
+
+    The rows are chosen by a hash of their key. Nothing is compared when the table is empty.
+    """
+    with lake.reader() as cursor:
+        cursor.execute("BEGIN")  # the table and its inputs as of one snapshot
+        plan = versions.load_plan(spec, cursor, spine)
+        table = versions.table_name(plan)
+        if not table_exists(cursor, table):
+            return Replay(0, 0)
+        key = quote(plan.spine.key)
+        stored = _fetch(
+            cursor,
+            f"SELECT * FROM {qualified(table)} "
+            f"WHERE _load_id = (SELECT max(_load_id) FROM {qualified(table)}) "
+            f"ORDER BY hash({key}), {key} LIMIT ?",
+            [rows],
+        )
+        if not stored:
+            return Replay(0, 0)
+        requests = _fetch(
+            cursor,
+            f"SELECT {_columns(plan, plan.spine.table)} FROM {qualified(plan.spine.table)} "
+            f"WHERE {key} IN (SELECT unnest(?))",
+            [[row[plan.spine.key] for row in stored]],
+        )
+        inputs = {name: _inputs(cursor, plan, name, requests) for name in plan.inputs}
+    by_key = {row[plan.spine.key]: row for row in requests}
+    differences = [
+        f"{plan.spine.key} {row[plan.spine.key]}: {name} is {row[name]!r} in the table "
+        f"and {value!r} online"
+        for row in stored
+        for name, value in online(plan, by_key[row[plan.spine.key]], inputs).items()
+        if not same_bits(row[name], value)
+    ]
+    return Replay(len(stored), len(plan.features), differences)
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Equality that tells 0.0 from -0.0 and knows NaN as itself."""
+    if isinstance(one, float) and isinstance(other, float):
+        return struct.pack("d", one) == struct.pack("d", other)
+    return bool(one == other)
+
+
+def _inputs(
+    cursor: duckdb.DuckDBPyConnection, plan: Plan, table: str, requests: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows of an input that may count for any of the requests."""
+    entities = [row[plan.entity] for row in requests if row[plan.entity] is not None]
+    query = (
+        f"SELECT {_columns(plan, table)} FROM {qualified(table)} "
+        f"WHERE {quote(plan.entity)} IN (SELECT unnest(?))"
+    )
+    parameters: list[Any] = [entities]
+    if not any(isinstance(part, Attribute) and part.table == table for part in plan.parts):
+        times = [row[plan.spine.time] for row in requests]
+        query += " AND known_at > ? AND known_at < ?"
+        parameters += [min(times) - plan.spec.longest_window, max(times)]
+    return _fetch(cursor, query, parameters)
+
+
+def _columns(plan: Plan, table: str) -> str:
+    return ", ".join(map(quote, plan.contract[table]))
+
+
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]
+) -> list[dict[str, Any]]:
+    rows = cursor.execute(query, parameters).fetchall()
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in rows]

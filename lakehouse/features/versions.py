@@ -1,0 +1,90 @@
+"""Where a feature set lives in the lake: a table per version, and a view over the current one.
+
+Versions live side by side, so a model goes on reading the one that it was trained on.
+"""
+
+import duckdb
+
+from lakehouse.features.compile import Feature, Plan, plan, read_schema
+from lakehouse.features.compute import result_columns
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.lake import table_exists
+from lakehouse.lake.names import CATALOG
+
+__all__ = [
+    "create_table",
+    "feature_columns",
+    "is_current",
+    "load_plan",
+    "make_current",
+    "read_schema",
+    "result_columns",
+    "table_name",
+    "view_name",
+]
+
+
+def view_name(spec: FeatureSetSpec, spine: str | None = None) -> str:
+    """`features.<set>` for the first spine, `features.<set>__<spine>` for another one."""
+    chosen = spec.spine(spine)
+    suffix = "" if chosen == spec.spines[0] else f"__{chosen.name}"
+    return f"features.{spec.name}{suffix}"
+
+
+def table_name(plan: Plan) -> str:
+    """The table of this version: the view's name and eight hex digits."""
+    return f"{view_name(plan.spec, plan.spine.name)}__{plan.version}"
+
+
+def load_plan(
+    spec: FeatureSetSpec, cursor: duckdb.DuckDBPyConnection, spine: str | None = None
+) -> Plan:
+    """The plan over the tables as they are in the lake now.
+
+    Raises:
+        NoSuchTable, FeatureError: for a table, column or type that is not there.
+    """
+    dimensions = (attribute.of for attribute in spec.attributes.values())
+    tables = {spec.spine(spine).table, *spec.streams.values(), *dimensions}
+    return plan(spec, read_schema(cursor, sorted(tables)), spine)
+
+
+def feature_columns(spec: FeatureSetSpec, lake: Lake, spine: str | None = None) -> list[Feature]:
+    """The features in the table's order, each with type, description and input columns."""
+    with lake.reader() as cursor:
+        return list(load_plan(spec, cursor, spine).features)
+
+
+def create_table(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Make the version's table, laid out by month, if there is none; in the open transaction."""
+    table = table_name(plan)
+    if table_exists(cursor, table):
+        return
+    contract = plan.contract[plan.spine.table]
+    types = {name: contract[name] for name in (plan.spine.key, plan.entity)}
+    types |= {"event_time": "TIMESTAMP", "_load_id": "BIGINT"}
+    types |= {feature.name: feature.type for feature in plan.features}
+    columns = ", ".join(f"{quote(name)} {types[name]}" for name in result_columns(plan))
+    cursor.execute(f"CREATE TABLE {qualified(table)} ({columns})")
+    cursor.execute(
+        f"ALTER TABLE {qualified(table)} SET PARTITIONED BY (year(event_time), month(event_time))"
+    )
+
+
+def is_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> bool:
+    """Whether the set's view shows this version."""
+    schema, _, name = view_name(plan.spec, plan.spine.name).partition(".")
+    row = cursor.execute(
+        "SELECT sql FROM duckdb_views() "
+        "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
+        [CATALOG, schema, name],
+    ).fetchone()
+    return row is not None and table_name(plan).partition(".")[2] in row[0]
+
+
+def make_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Let the set's view show this version; in the open transaction."""
+    if not is_current(cursor, plan):
+        view = qualified(view_name(plan.spec, plan.spine.name))
+        cursor.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {qualified(table_name(plan))}")

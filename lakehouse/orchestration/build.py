@@ -1,0 +1,78 @@
+"""The whole set of definitions, of any settings: what `definitions.py` loads and tests build."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
+from lakehouse.orchestration.dbt_assets import build_dbt_assets, dbt_resource
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.jobs import build_jobs
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.sensors import (
+    build_automation_sensor,
+    build_failure_sensor,
+    build_source_sensor,
+)
+from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.sources import SourceSpec
+from lakehouse.specs import find_specs
+from lakehouse.training.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Specs:
+    """Everything that is declared, as plain specs."""
+
+    sources: Sequence[SourceSpec]
+    feature_sets: Sequence[FeatureSetSpec]
+    models: Sequence[ModelSpec]
+
+
+def read_specs() -> Specs:
+    """The specs of the project's `defs/`."""
+    return Specs(
+        sources=find_specs("Source", SourceSpec),
+        feature_sets=find_specs("FeatureSet", FeatureSetSpec),
+        models=find_specs("PredictiveModel", ModelSpec),
+    )
+
+
+def build_definitions(
+    settings: Settings, specs: Specs | None = None, variables: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Components, dbt models, jobs, schedules, sensors and resources.
+
+    `specs` stand in for what `defs/` declares, and `variables` for those of the dbt project: a
+    test or a benchmark runs the same graph on other input with them.
+    """
+    files = DbtProjectFiles(settings, dict(variables or {}))
+    sources = specs.sources if specs else find_specs("Source", SourceSpec)
+    own = dg.Definitions(
+        assets=build_dbt_assets(files),
+        sensors=[
+            build_source_sensor(sources),
+            build_failure_sensor(),
+            build_automation_sensor(),
+        ],
+        resources={
+            "lake": LakeResource(),
+            "refresh": Refresh(),
+            "clock": Clock(),
+            "dbt": dbt_resource(files),
+        },
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(_components(specs), own, build_jobs())
+
+
+def _components(specs: Specs | None) -> dg.Definitions:
+    if specs is None:
+        return dg.load_from_defs_folder(path_within_project=PROJECT_ROOT)
+    return dg.Definitions.merge(
+        *(Source(spec).definitions() for spec in specs.sources),
+        *(FeatureSet(spec).definitions() for spec in specs.feature_sets),
+        *(PredictiveModel(spec).definitions() for spec in specs.models),
+    )

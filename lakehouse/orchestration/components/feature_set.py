@@ -1,0 +1,131 @@
+"""A feature set as assets: one table for each spine, with checks on what it holds."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from lakehouse.features import FeatureSetSpec, feature_columns, replay, view_name
+from lakehouse.features import refresh as refresh_features
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.orchestration.components.base import SpecComponent, asset_key
+from lakehouse.orchestration.metadata import sealed
+from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.orchestration.table_metadata import table_metadata
+
+REPLAYED_ROWS = 20
+
+
+class FeatureSet(SpecComponent):
+    """Point-in-time features of one entity, declared once and computed for each of its spines."""
+
+    spec_class = FeatureSetSpec
+    spec: FeatureSetSpec
+
+    def definitions(self) -> dg.Definitions:
+        """One asset a spine."""
+        return dg.Definitions(assets=[_table(self.spec, spine.name) for spine in self.spec.spines])
+
+
+def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
+    view = view_name(spec, spine)
+    key = asset_key(view)
+
+    @dg.asset(
+        key=key,
+        deps=[asset_key(table) for table in _inputs(spec, spine)],
+        description=f"{spec.description}\n\nOne row for each row of {spec.spine(spine).table}, "
+        "as it could be known at that row's time.",
+        group_name="features",
+        kinds={"python", "duckdb"},
+        owners=list(spec.owners),
+        tags=spec.tags,
+        freshness_policy=freshness_of(spec.freshness),
+        automation_condition=REFRESHED_BY_ITSELF,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "nulls",
+                asset=key,
+                description="No feature of the newest rows is NULL throughout.",
+            ),
+            dg.AssetCheckSpec(
+                "replay",
+                asset=key,
+                blocking=True,
+                description=f"{REPLAYED_ROWS} of the newest rows, computed one by one as serving "
+                "does it, have the same values to the bit.",
+            ),
+        ],
+    )
+    def features(
+        context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
+    ) -> Iterator[object]:
+        report = refresh_features(
+            spec,
+            lake.lake,
+            spine=spine,
+            run_id=context.run_id,
+            since=refresh.since_time,
+            until=refresh.until_time,
+            full_refresh=refresh.full_refresh,
+            progress=context.log.info,
+        )
+        columns = feature_columns(spec, lake.lake, spine)
+        yield dg.MaterializeResult(
+            metadata={
+                **table_metadata(
+                    lake.lake,
+                    view,
+                    descriptions={c.name: c.description for c in columns},
+                    lineage={c.name: c.inputs for c in columns},
+                ),
+                "dagster/row_count": report.rows_total,
+                "rows_added": report.rows_added,
+                "rows_waiting": report.waiting,
+                "version": report.version,
+                "table": report.table,
+                **sealed(report.seal),
+            }
+        )
+        yield _nulls(lake.lake, key, view, [c.name for c in columns])
+        yield _replay(spec, spine, lake.lake, key)
+
+    return features
+
+
+def _inputs(spec: FeatureSetSpec, spine: str) -> list[str]:
+    dimensions = {attribute.of for attribute in spec.attributes.values()}
+    return sorted({spec.spine(spine).table, *spec.streams.values(), *dimensions})
+
+
+def _nulls(lake: Lake, key: dg.AssetKey, view: str, names: list[str]) -> dg.AssetCheckResult:
+    """Looks at the last load alone, so that its cost does not grow with the history."""
+    shares = ", ".join(f"avg(({quote(name)} IS NULL)::INTEGER)" for name in names)
+    with lake.reader() as cursor:
+        row = cursor.execute(
+            f"SELECT count(*), {shares} FROM {qualified(view)} "
+            f"WHERE _load_id = (SELECT max(_load_id) FROM {qualified(view)})"
+        ).fetchone()
+    rows, *found = row or (0,)
+    empty = [name for name, share in zip(names, found, strict=True) if share == 1]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="nulls",
+        passed=not empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"NULL in all {rows:,} rows of the last load: {', '.join(empty)}"
+        if empty
+        else f"{len(names)} features of {rows:,} rows",
+        metadata={"null_shares": {n: s for n, s in zip(names, found, strict=True) if s}},
+    )
+
+
+def _replay(spec: FeatureSetSpec, spine: str, lake: Lake, key: dg.AssetKey) -> dg.AssetCheckResult:
+    report = replay(spec, lake, spine=spine, rows=REPLAYED_ROWS)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="replay",
+        passed=not report.differences,
+        description="; ".join(report.differences[:5])
+        or f"{report.rows} rows x {report.features} features agree to the bit",
+    )

@@ -1,0 +1,19 @@
+"""Small pieces of metadata that several kinds of assets show."""
+
+import base64
+from datetime import UTC, datetime
+
+import dagster as dg
+
+
+def sealed(seal: datetime | None) -> dict[str, dg.MetadataValue[object]]:
+    """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""
+    if seal is None:
+        return {}
+    return {"complete_until": dg.MetadataValue.timestamp(seal.replace(tzinfo=UTC))}
+
+
+def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """A PNG as the UI shows it: inside the text, so that it needs no server of its own."""
+    data = base64.b64encode(png).decode()
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{data})")

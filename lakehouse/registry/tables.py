@@ -1,0 +1,83 @@
+"""The registry's tables in the lake, and how a row gets into one. No decisions here."""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from lakehouse.lake import qualified, quote
+
+TRAINING_SETS = "registry.training_sets"
+VERSIONS = "registry.versions"
+TRANSITIONS = "registry.transitions"
+GATES = "registry.gates"
+
+_COLUMNS = {
+    TRAINING_SETS: {
+        "model": "VARCHAR",
+        "training_set_id": "VARCHAR",
+        "hash": "VARCHAR",
+        "rows": "BIGINT",
+        "without_features": "BIGINT",
+        "snapshot": "BIGINT",
+        "split": "VARCHAR",
+        "feature_schema": "VARCHAR",
+        "created_at": "TIMESTAMP",
+    },
+    VERSIONS: {
+        "model": "VARCHAR",
+        "version": "VARCHAR",
+        "number": "BIGINT",
+        "state": "VARCHAR",
+        "created_at": "TIMESTAMP",
+        "run_id": "VARCHAR",
+        "snapshot": "BIGINT",
+        "training_set_id": "VARCHAR",
+        "training_set_hash": "VARCHAR",
+        "split": "VARCHAR",
+        "code_version": "VARCHAR",
+        "code_hash": "VARCHAR",
+        "config_hash": "VARCHAR",
+        "feature_schema_hash": "VARCHAR",
+        "params": "VARCHAR",
+        "metrics": "VARCHAR",
+        "artefact": "VARCHAR",
+        "files": "VARCHAR",
+    },
+    TRANSITIONS: {
+        "model": "VARCHAR",
+        "version": "VARCHAR",
+        "from_state": "VARCHAR",
+        "to_state": "VARCHAR",
+        "decided_at": "TIMESTAMP",
+        "who": "VARCHAR",
+        "why": "VARCHAR",
+        "evidence": "VARCHAR",
+    },
+    GATES: {
+        "model": "VARCHAR",
+        "version": "VARCHAR",
+        "gate": "VARCHAR",
+        "metric": "VARCHAR",
+        "value": "DOUBLE",
+        "threshold": "DOUBLE",
+        "passed": "BOOLEAN",
+        "judged_at": "TIMESTAMP",
+    },
+}
+
+
+def create(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the registry's tables, as far as they are missing, in the open transaction."""
+    for table, columns in _COLUMNS.items():
+        listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
+        cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
+
+
+def insert(cursor: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, object]) -> None:
+    """Add one row; every column must be given."""
+    names = list(_COLUMNS[table])
+    marks = ", ".join("?" * len(names))
+    cursor.execute(
+        f"INSERT INTO {qualified(table)} ({', '.join(map(quote, names))}) VALUES ({marks})",
+        [row[name] for name in names],
+    )

@@ -1,0 +1,172 @@
+"""Model versions as rows of `registry.versions`: read, number and register them.
+
+Which one decides is `promotion.py`'s; what is inside an artefact is `training`'s.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import duckdb
+
+from lakehouse.errors import LakehouseError
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.lake import table_exists
+from lakehouse.registry import tables
+
+State = Literal["candidate", "shadow", "champion", "archived", "rolled_back"]
+Metrics = Mapping[str, Mapping[str, float | None]]
+
+
+class RegistryError(LakehouseError):
+    """A version or a champion that is not there, or a step that its state does not allow."""
+
+
+class NoChampion(RegistryError):
+    """Nothing has been promoted yet, so nothing may decide."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trained artefact and everything needed to make it again.
+
+    `metrics` are by period, then name. `artefact` is a folder relative to `settings.models_dir`,
+    `files` gives the SHA-256 of each file in it. `created_at` is naive UTC.
+    """
+
+    model: str
+    version: str
+    number: int
+    state: State
+    created_at: datetime
+    run_id: str
+    snapshot: int
+    training_set_id: str
+    training_set_hash: str
+    split: Mapping[str, str]
+    code_version: str
+    code_hash: str
+    config_hash: str
+    feature_schema_hash: str
+    params: Mapping[str, Any]
+    metrics: Metrics
+    artefact: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One recorded decision about a version; `from_state` is empty when it was registered."""
+
+    model: str
+    version: str
+    from_state: str
+    to_state: str
+    decided_at: datetime
+    who: str
+    why: str
+    evidence: Mapping[str, Any]
+
+
+_JSON = frozenset({"split", "params", "metrics", "files", "evidence"})
+
+
+def find_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
+    """All versions of `model` as this cursor's transaction sees them, the newest first."""
+    return [Version(**row) for row in _rows(cursor, tables.VERSIONS, Version, model, "number DESC")]
+
+
+def list_versions(lake: Lake, model: str) -> list[Version]:
+    """All versions of `model`, the newest first; none if it was never trained."""
+    with lake.reader() as cursor:
+        return find_versions(cursor, model)
+
+
+def find_transitions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Transition]:
+    """Decisions about `model` as this cursor's transaction sees them, the newest first."""
+    rows = _rows(cursor, tables.TRANSITIONS, Transition, model, "decided_at DESC")
+    return [Transition(**row) for row in rows]
+
+
+def list_transitions(lake: Lake, model: str) -> list[Transition]:
+    """Every recorded decision about `model`, the newest first."""
+    with lake.reader() as cursor:
+        return find_transitions(cursor, model)
+
+
+def get_version(lake: Lake, model: str, version: str) -> Version:
+    """One version by name. Raises `RegistryError` naming those that exist."""
+    return pick(list_versions(lake, model), model, version)
+
+
+def pick(versions: list[Version], model: str, version: str) -> Version:
+    """The version called `version`. Raises `RegistryError` naming those that exist."""
+    for candidate in versions:
+        if candidate.version == version:
+            return candidate
+    known = ", ".join(candidate.version for candidate in versions) or "none"
+    raise RegistryError(f"{model} has no version {version}; known are: {known}")
+
+
+def register(writer: duckdb.DuckDBPyConnection, version: Version, who: str, why: str) -> None:
+    """Add a candidate with its first transition, in the open transaction.
+
+    Raises:
+        RegistryError: when the number was given meanwhile, by another process.
+    """
+    tables.create(writer)
+    if any(other.number == version.number for other in find_versions(writer, version.model)):
+        raise RegistryError(
+            f"{version.model} already has a version {version.number}: another process trained "
+            "meanwhile; run again"
+        )
+    tables.insert(writer, tables.VERSIONS, _plain(version))
+    record(writer, version, "", version.state, who, why, {}, version.created_at)
+
+
+def record(
+    writer: duckdb.DuckDBPyConnection,
+    version: Version,
+    from_state: str,
+    to_state: str,
+    who: str,
+    why: str,
+    evidence: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Write one transition, in the open transaction."""
+    row = Transition(version.model, version.version, from_state, to_state, at, who, why, evidence)
+    tables.insert(writer, tables.TRANSITIONS, _plain(row))
+
+
+def lake_time(now: datetime | None) -> datetime:
+    """`now` (or the clock's time) as the lake keeps it: UTC without a zone."""
+    return (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+
+
+def _rows(
+    cursor: duckdb.DuckDBPyConnection, table: str, kind: type[Any], model: str, order: str
+) -> list[dict[str, Any]]:
+    if not table_exists(cursor, table):
+        return []
+    names = [field.name for field in fields(kind)]
+    query = (
+        f"SELECT {', '.join(map(quote, names))} FROM {qualified(table)} "
+        f"WHERE model = ? ORDER BY {order}"
+    )
+    return [
+        {
+            name: json.loads(value) if name in _JSON else value
+            for name, value in zip(names, row, strict=True)
+        }
+        for row in cursor.execute(query, [model]).fetchall()
+    ]
+
+
+def _plain(row: Version | Transition) -> dict[str, object]:
+    return {
+        name: json.dumps(value, sort_keys=True) if name in _JSON else value
+        for name, value in vars(row).items()
+    }

@@ -1,0 +1,163 @@
+"""What a night brings: people join, leave, move; shops open and close; habits and activity wander.
+
+`next_day` takes the population of one day to the next and says what the bank has to record. It
+makes no transactions and knows no fraud.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lakehouse.simulator.chance import generator, some
+from lakehouse.simulator.columns import Ints
+from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.drift import Conditions
+from lakehouse.simulator.geography import COUNTRIES, SIDE, Places
+from lakehouse.simulator.population import (
+    ACTIVITY_MEMORY,
+    ACTIVITY_SPREAD,
+    CATEGORIES,
+    CATEGORY_SHARE,
+    MAIL_DOMAINS,
+    NAMES,
+    SEGMENTS,
+    Customers,
+    Terminals,
+    choose_nearby,
+    new_customers,
+    new_terminals,
+)
+from lakehouse.simulator.times import DAY, midnight
+
+JOINING = 0.0010  # of the first day's customers, a day
+LEAVING = 0.0010  # of all, a day
+CHANGING = 0.0030
+OPENING = 0.0005  # of the first day's terminals, a day
+CLOSING = 0.0005
+REBRANDING = 0.0005
+HABITS = 0.004  # share of favourite shops that are swapped for another, a day
+GOING_AWAY = 0.006
+
+
+@dataclass(frozen=True)
+class Population:
+    """Everybody, and everywhere they can pay."""
+
+    customers: Customers
+    terminals: Terminals
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the bank records of a day, as positions: new or changed rows, and rows to delete."""
+
+    customers: Ints
+    customers_left: Ints
+    terminals: Ints
+    terminals_left: Ints
+
+
+def found(config: WorldConfig) -> Population:
+    """The population at the start; all joined in the five years before."""
+    start = midnight(config.start)
+    rng = generator(config.seed, "terminals")
+    opened = start - rng.integers(1, 5 * 365 * DAY, config.terminals)
+    terminals = new_terminals(rng, opened, first_day=0)
+    rng = generator(config.seed, "customers")
+    opened = start - rng.integers(1, 5 * 365 * DAY, config.customers)
+    return Population(new_customers(rng, terminals.places(0), opened, first_day=0), terminals)
+
+
+def next_day(
+    config: WorldConfig, before: Population, day: int, now: Conditions
+) -> tuple[Population, Changes]:
+    """The population of day `day`, given that of the day before.
+
+    Who is new is recorded on this day and pays from the next one on; who leaves pays no more.
+    """
+    terminals, opened, closed = _next_terminals(config, before.terminals, day, now)
+    customers, changed, left = _next_customers(
+        config, before.customers, terminals.places(day), day, now
+    )
+    return Population(customers, terminals), Changes(changed, left, opened, closed)
+
+
+def _next_terminals(
+    config: WorldConfig, before: Terminals, day: int, now: Conditions
+) -> tuple[Terminals, Ints, Ints]:
+    rng = generator(config.seed, "terminals", day)
+    start = midnight(now.date)
+    there = np.flatnonzero(before.active(day))
+    # The first shop and the first online merchant never close: there is always somewhere to pay.
+    shaken = some(rng, there[2:], (CLOSING + REBRANDING) * len(there))
+    closing, rebranding = shaken[::2], shaken[1::2]
+    last_day, category = before.last_day.copy(), before.category.copy()
+    owner, updated_us = before.owner.copy(), before.updated_us.copy()
+    last_day[closing] = day
+    category[rebranding] = rng.choice(len(CATEGORIES), size=len(rebranding), p=CATEGORY_SHARE)
+    owner[rebranding] = rng.integers(0, NAMES * len(COUNTRIES), len(rebranding))
+    updated_us[rebranding] = start + rng.integers(0, DAY, len(rebranding))
+    kept = replace(before, last_day=last_day, category=category, owner=owner, updated_us=updated_us)
+    opened_us = start + rng.integers(0, DAY, 1 + rng.poisson(OPENING * config.terminals))
+    new = new_terminals(rng, opened_us, first_day=day + 1, already=len(before))
+    terminals = Terminals.concat([kept, new])
+    return terminals, np.r_[rebranding, len(before) : len(terminals)], closing
+
+
+def _next_customers(
+    config: WorldConfig, before: Customers, places: Places, day: int, now: Conditions
+) -> tuple[Customers, Ints, Ints]:
+    rng = generator(config.seed, "customers", day)
+    start = midnight(now.date)
+    there = np.flatnonzero(before.active(day))
+    changing = some(rng, there, CHANGING * len(there))
+    # Nobody is the last to leave, and nobody changes and leaves on one day.
+    staying = np.setdiff1d(there, changing, assume_unique=True)[1:]
+    leaving = some(rng, staying, LEAVING * len(there))
+    last_day, updated_us = before.last_day.copy(), before.updated_us.copy()
+    last_day[leaving] = day
+    updated_us[changing] = start + rng.integers(0, DAY, len(changing))
+    x, y = before.x.copy(), before.y.copy()
+    domain, phone = before.mail_domain.copy(), before.phone.copy()
+    segment, (nearby, online) = before.segment.copy(), _next_habits(rng, before, places)
+    what = rng.integers(0, 4, len(changing))
+    movers, mailers, callers, climbers = (changing[what == kind] for kind in range(4))
+    x[movers] = rng.random(len(movers)) * SIDE
+    y[movers] = rng.random(len(movers)) * SIDE
+    nearby[movers] = choose_nearby(rng, places, x[movers], y[movers])
+    domain[mailers] = (domain[mailers] + rng.integers(1, MAIL_DOMAINS, len(mailers))) % MAIL_DOMAINS
+    phone[callers] = rng.integers(10**9, 10**10, len(callers))
+    other = rng.integers(1, len(SEGMENTS), len(climbers))
+    segment[climbers] = (segment[climbers] + other) % len(SEGMENTS)
+    shock = ACTIVITY_SPREAD * np.sqrt(1 - ACTIVITY_MEMORY**2)
+    goes = (before.away_until <= day) & (rng.random(len(before)) < GOING_AWAY)
+    kept = replace(
+        before,
+        x=x,
+        y=y,
+        mail_domain=domain,
+        phone=phone,
+        segment=segment,
+        nearby=nearby,
+        online=online,
+        last_day=last_day,
+        updated_us=updated_us,
+        activity=ACTIVITY_MEMORY * before.activity + rng.normal(0, shock, len(before)),
+        away_until=np.where(goes, day + rng.integers(4, 15, len(before)), before.away_until),
+    )
+    opened_us = start + rng.integers(0, DAY, 1 + rng.poisson(JOINING * config.customers))
+    joined = new_customers(rng, places, opened_us, first_day=day + 1)
+    customers = Customers.concat([kept, joined])
+    return customers, np.r_[changing, len(before) : len(customers)], leaving
+
+
+def _next_habits(rng: np.random.Generator, before: Customers, places: Places) -> tuple[Ints, Ints]:
+    """Where customers go, after some swapped a shop and those that closed were replaced."""
+    nearby, online = before.nearby.copy(), before.online.copy()
+    replaced = ~places.is_open[nearby]
+    replaced.flat[rng.integers(0, nearby.size, int(HABITS * nearby.size))] = True
+    customer, place = np.nonzero(replaced)
+    nearby[customer, place] = places.near(rng, before.x[customer], before.y[customer])
+    closed = ~places.is_open[online]
+    online[closed] = rng.choice(places.online, size=int(closed.sum()))
+    return nearby, online

@@ -1,0 +1,23 @@
+"""What can go wrong between the outside world and raw."""
+
+from lakehouse.errors import LakehouseError
+
+
+class SpecError(LakehouseError):
+    """A source's YAML that cannot be; names file, line and field."""
+
+
+class SourceDown(LakehouseError):
+    """The database or API does not answer, or answers what cannot be used."""
+
+
+class LandingError(LakehouseError):
+    """The landing zone cannot be read or written (a full disk, a missing right)."""
+
+
+class ContractError(LakehouseError):
+    """The raw table and the contract disagree in a way that only a person can settle."""
+
+
+class LoadError(LakehouseError):
+    """A batch of files could not be committed. Nothing of it is in the lake."""

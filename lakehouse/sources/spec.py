@@ -1,0 +1,277 @@
+"""What the YAML of a source declares. Pydantic only: nothing here reads a source or the lake."""
+
+import re
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from lakehouse.durations import Duration
+from lakehouse.sources.yaml_file import read_attributes
+
+SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
+"""What raw adds to the declared columns."""
+
+_TYPE = re.compile(
+    r"VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|DOUBLE|DATE|TIMESTAMP|DECIMAL\(\d+,\d+\)"
+)
+_NAME = r"^[a-z][a-z0-9_]*$"
+
+
+class Part(BaseModel):
+    """Base of everything in a spec: unknown fields are errors, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Freshness(Part):
+    """How old the newest data may be before somebody is told (`warn`) or paged (`fail`)."""
+
+    warn: Duration | None = None
+    fail: Duration
+
+
+class SealPattern(Part):
+    """How a file's name tells up to when the source is complete with it.
+
+    The first group of `regex`, searched in the path below the source's folder, is read with
+    `strptime` as UTC; `offset` is added (a file named after its day: `23h59m59s999999us`).
+    """
+
+    regex: str = r"(?:^|/)(\d{8}T\d{12}Z)"
+    strptime: str = "%Y%m%dT%H%M%S%fZ"
+    offset: Duration = timedelta()
+
+    @field_validator("regex")
+    @classmethod
+    def _one_group(cls, regex: str) -> str:
+        if re.compile(regex).groups < 1:
+            raise ValueError(f"{regex!r} has no group; put the time into parentheses")
+        return regex
+
+    def read(self, name: str) -> datetime | None:
+        """The seal in `name` (UTC, naive, inclusive), or None when it holds none."""
+        match = re.search(self.regex, name)
+        if match is None:
+            return None
+        try:
+            return datetime.strptime(match[1], self.strptime) + self.offset
+        except ValueError:
+            return None
+
+
+class Column(Part):
+    """One column of raw. `from` is its name in the source, when that is another.
+
+    `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
+    makes a column of the source's columns, dropped ones included, in DuckDB's SQL.
+    """
+
+    name: str = Field(pattern=_NAME)
+    type: str
+    description: str = Field(min_length=1)
+    source: str = Field(default="", alias="from")
+    nullable: bool = True
+    values: tuple[str, ...] = ()
+    minimum: int | float | str | None = None
+    maximum: int | float | str | None = None
+    pii: Literal["token", "drop"] | None = None
+    expression: str = ""
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, text: str) -> str:
+        name = text.upper().replace(" ", "")
+        if not _TYPE.fullmatch(name):
+            raise ValueError(
+                f"unknown column type {text!r}; known are VARCHAR, BOOLEAN, SMALLINT, INTEGER, "
+                "BIGINT, DOUBLE, DECIMAL(p, s), DATE and TIMESTAMP (UTC)"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _made_or_read(self) -> Self:
+        if self.name in SYSTEM_COLUMNS:
+            raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
+        if self.expression and (self.source or self.pii):
+            raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The column's name in the source."""
+        return self.source or self.name
+
+    @property
+    def raw_type(self) -> str:
+        """The column's type in raw: a token is text."""
+        return "VARCHAR" if self.pii == "token" else self.type
+
+
+class Contract(Part):
+    """What a source promises. Rows that break it are quarantined.
+
+    `declared_time` is the column that says when the source published the row. `on_change` is what
+    happens to columns that nobody declared: `evolve` adds them to raw as text, `freeze`
+    quarantines the file, `discard` leaves them out.
+    """
+
+    columns: tuple[Column, ...] = Field(min_length=1)
+    key: tuple[str, ...] = Field(min_length=1)
+    declared_time: str
+    on_change: Literal["evolve", "freeze", "discard"]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [column.name for column in self.columns]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"columns declared twice: {', '.join(sorted(twice))}")
+        for name in (*self.key, self.declared_time):
+            if name not in names:
+                raise ValueError(f"{name!r} is in `key` or `declared_time` but is no column")
+        if self.column(self.declared_time).type != "TIMESTAMP":
+            raise ValueError(f"declared_time {self.declared_time!r} is no TIMESTAMP")
+        if self.personal and self.on_change == "evolve":
+            raise ValueError(
+                "a contract with personal data cannot `evolve`: a new column could bring more of "
+                "it into the lake unseen; say `freeze` or `discard`"
+            )
+        if self.expressions:
+            from lakehouse.sources.checking import try_expressions
+
+            try_expressions(self)
+        return self
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError if there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+    @cached_property
+    def read(self) -> tuple[Column, ...]:
+        """The columns that come from the source."""
+        return tuple(column for column in self.columns if not column.expression)
+
+    @cached_property
+    def expressions(self) -> tuple[Column, ...]:
+        """The columns made at the door."""
+        return tuple(column for column in self.columns if column.expression)
+
+    @cached_property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns of the raw table."""
+        return tuple(column for column in self.columns if column.pii != "drop")
+
+    @cached_property
+    def personal(self) -> tuple[Column, ...]:
+        """The columns with personal data."""
+        return tuple(column for column in self.columns if column.pii)
+
+    @property
+    def has_deletes(self) -> bool:
+        """Whether rows may be deletes (`op` = `delete`), of which only the key is required."""
+        return any(column.name == "op" for column in self.read)
+
+    def required(self, column: Column) -> bool:
+        """Whether a row without this column is broken."""
+        return not column.nullable or column.name in self.key
+
+
+class FilesConnector(Part):
+    """The outside world puts complete files into the landing folder itself."""
+
+    kind: Literal["files"]
+
+
+class DatabaseConnector(Part):
+    """A table of a relational database, read when `updated_at` has moved.
+
+    `url` is `sqlite:<path>` or `postgresql://...`, with placeholders. `seal` is a query, in the
+    database's own SQL, for the time up to which it is complete; without it, the newest
+    `updated_at` stands in. `history_table` holds earlier versions, with the same columns.
+    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`.
+    """
+
+    kind: Literal["database"]
+    url: str
+    table: str
+    updated_at: str = "updated_at"
+    history_table: str = ""
+    seal: str = ""
+
+
+class ApiConnector(Part):
+    """An HTTP API with one resource a day: `{url}/{day}.json`, its pages linked by `next`.
+
+    A page is `{"data": [...], "next": <relative address or null>, "complete_through": <time>}`. A
+    day that is missing (404) or not yet complete is asked for again next time. `start` is the
+    first day; only a `file://` address, whose days can be listed, goes without.
+    """
+
+    kind: Literal["api"]
+    url: str
+    start: date | None = None
+    timeout: Duration = timedelta(seconds=30)
+    attempts: int = Field(default=5, ge=1)
+    backoff: Duration = timedelta(seconds=1)
+    poll: Duration = timedelta(hours=1)
+
+
+class Volume(Part):
+    """What to expect of each file; less is reported, not refused."""
+
+    min_rows: int = Field(default=0, ge=0)
+
+
+class SourceSpec(Part):
+    """One source: where it comes from, what it promises, who owns it."""
+
+    name: str = Field(pattern=_NAME)
+    description: str = Field(min_length=1)
+    owners: list[str] = Field(min_length=1)
+    tags: dict[str, str] = Field(default_factory=dict)
+    freshness: Freshness | None = None
+    connector: Annotated[
+        FilesConnector | DatabaseConnector | ApiConnector, Field(discriminator="kind")
+    ]
+    format: Literal["jsonl", "csv", "parquet"] | None = Field(
+        default=None, description="Of the landed files; unset: what their names end in"
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    contract: Contract
+    seal_pattern: SealPattern = Field(default_factory=SealPattern)
+    volume: Volume = Field(default_factory=Volume)
+
+    @field_validator("owners")
+    @classmethod
+    def _reachable(cls, owners: list[str]) -> list[str]:
+        for owner in owners:
+            if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
+        return owners
+
+    @model_validator(mode="after")
+    def _operations_are_declared(self) -> Self:
+        if self.connector.kind == "database":
+            names = {column.name for column in self.contract.read}
+            if "op" not in names:
+                raise ValueError(
+                    "a database source needs a column `op` (VARCHAR) in its contract: it says "
+                    "whether a row is an `upsert` or a `delete`"
+                )
+        return self
+
+    @property
+    def table(self) -> str:
+        """The table in the lake: `raw.<name>`."""
+        return f"raw.{self.name}"
+
+
+def load_spec(path: Path) -> SourceSpec:
+    """The source declared in the `attributes` of `path`.
+
+    Raises:
+        SpecError: naming file, line and field, when it is no YAML or no source.
+    """
+    return read_attributes(path, SourceSpec)

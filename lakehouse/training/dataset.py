@@ -1,0 +1,301 @@
+"""Training sets: a spine with features and settled labels, as of one lake snapshot, pinned.
+
+A set's rows are kept in `training.<model>` under an id made from their hash, so that a version can
+be trained again when the snapshot has expired. Fitting and evaluating are elsewhere.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.names import CATALOG
+from lakehouse.lake.progress import read_progress
+from lakehouse.registry import tables as registry_tables
+from lakehouse.training.content_hash import content_hash
+from lakehouse.training.errors import NotEnoughData, TrainingError
+from lakehouse.training.inputs import feature_tables, join_features, schema_of
+from lakehouse.training.labels import label_columns, label_query
+from lakehouse.training.schema import FeatureSchema
+from lakehouse.training.spec import Forward, ModelSpec, Settled
+from lakehouse.training.split import Split, plan_split
+
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A pinned training set. `id` is the start of `hash`; `rows` counts all three periods."""
+
+    model: str
+    id: str
+    hash: str
+    rows: int
+    without_features: int
+    snapshot: int
+    split: Split
+    schema: FeatureSchema
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training set of now would be made of, before any row is read."""
+
+    schema: FeatureSchema
+    split: Split
+    snapshot: int
+
+
+def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None = None) -> Plan:
+    """Look at the inputs within the cursor's transaction; `split` replaces the planned periods.
+
+    Raises:
+        NoSuchTable, NotEnoughData, TrainingError: for missing, short and unusable inputs.
+    """
+    label = spec.label.table if isinstance(spec.label, Settled) else spec.label.stream
+    for table in (spec.spine.table, label):
+        if not table_exists(cursor, table):
+            raise NoSuchTable(
+                f"{spec.name} reads {table}, which is not in the lake; materialize it first"
+            )
+    schema = schema_of(spec, feature_tables(cursor, spec))
+    if split is None:
+        first = fetch_value(
+            cursor, f"SELECT min({quote(spec.spine.time)}) FROM {qualified(spec.spine.table)}"
+        )
+        cutoff = _complete_until(cursor, label, spec.label.known_at)
+        if first is None or cutoff is None:
+            empty = spec.spine.table if first is None else label
+            raise NotEnoughData(f"{spec.name}: {empty} has no rows yet; load data and try again")
+        split = plan_split(spec, cutoff, first)
+    snapshot = int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
+    return Plan(schema, split, snapshot)
+
+
+def training_set(
+    spec: ModelSpec,
+    lake: Lake,
+    *,
+    split: Split | None = None,
+    run_id: str = "",
+    now: datetime | None = None,
+) -> TrainingSet:
+    """Make and pin the training set that the lake holds now; the same rows are never kept twice.
+
+    Raises:
+        NotEnoughData: without rows, or with a period that has none.
+        TrainingError: when a key is not unique in the spine, the labels or a feature set.
+    """
+    with lake.reader() as reader:
+        reader.execute("BEGIN")  # everything below sees one snapshot
+        made = plan(reader, spec, split)
+        without_features = _compute(reader, spec, made)
+        ordered = _ordered(reader, "computed", spec, made.schema)
+        digest, rows = content_hash(ordered, ordered.schema)
+        result = TrainingSet(
+            model=spec.name,
+            id=digest[:16],
+            hash=digest,
+            rows=rows,
+            without_features=without_features,
+            snapshot=made.snapshot,
+            split=made.split,
+            schema=made.schema,
+        )
+        author = Author(spec.training_table, run_id, f"pin training set {result.id}")
+        if not _is_pinned(reader, result):
+            with lake.writer(author) as writer:
+                if not _is_pinned(writer, result):
+                    _pin(reader, writer, spec, result, now or datetime.now(UTC))
+        return result
+
+
+def read_rows(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, period: str = ""
+) -> pa.RecordBatchReader:
+    """The rows of a pinned training set (or of one of its periods), ordered by key, in batches."""
+    conditions = {"training_set_id": made.id} | ({"split": period} if period else {})
+    return _ordered(cursor, qualified(spec.training_table), spec, made.schema, conditions)
+
+
+def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
+    """The training set of that id, as it was pinned. Raises `TrainingError` if there is none."""
+    row = None
+    if table_exists(cursor, registry_tables.TRAINING_SETS):
+        row = cursor.execute(
+            "SELECT hash, rows, without_features, snapshot, split, feature_schema "
+            f"FROM {qualified(registry_tables.TRAINING_SETS)} "
+            "WHERE model = ? AND training_set_id = ?",
+            [model, set_id],
+        ).fetchone()
+    if row is None:
+        raise TrainingError(
+            f"{model} has no training set {set_id}; those it has are in "
+            f"{registry_tables.TRAINING_SETS}"
+        )
+    digest, rows, without_features, snapshot, split, schema = row
+    return TrainingSet(
+        model=model,
+        id=set_id,
+        hash=digest,
+        rows=rows,
+        without_features=without_features,
+        snapshot=snapshot,
+        split=Split.from_json(json.loads(split)),
+        schema=FeatureSchema.model_validate_json(schema),
+    )
+
+
+def row_columns(spec: ModelSpec) -> list[str]:
+    """The columns of a training set before its features."""
+    return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
+
+
+def _complete_until(
+    cursor: duckdb.DuckDBPyConnection, table: str, known_at: str
+) -> datetime | None:
+    """Up to when `table` is complete: its seal if it has one, else its newest row's known-at."""
+    seal = read_progress(cursor, table).seal
+    newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")
+    complete: datetime | None = seal if seal is not None and newest is not None else newest
+    return complete
+
+
+def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:
+    """Fill the temporary table `computed`; returns how many labelled rows had no features."""
+    split = made.split
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    period = f"""CASE
+        WHEN s.{time} >= $train_from AND s.{time} < $train_until THEN 'train'
+        WHEN s.{time} >= $validation_from AND s.{time} < $validation_until THEN 'validation'
+        WHEN s.{time} >= $test_from AND s.{time} < $test_until THEN 'test' END"""
+    acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
+    used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
+    columns = ", ".join(f"s.{quote(name)}" for name in used)
+    cursor.execute(
+        f"""CREATE TEMP TABLE spine AS
+            SELECT {columns}, {period} AS period FROM {qualified(spec.spine.table)} s
+            WHERE period IS NOT NULL AND (period <> 'train' OR $every = 1
+                OR md5_number_lower(CAST(s.{key} AS VARCHAR)) % $every = 0)""",
+        {
+            **{name: value for name, value in vars(split).items() if name != "cutoff"},
+            "every": spec.split.every,
+        },
+    )
+    columns = ", ".join(f"l.{quote(name)}" for name in label_columns(spec))
+    entities = "".join(f"s.{quote(name)}, " for name in spec.spine.entities)
+    cursor.execute(
+        f"""CREATE TEMP TABLE labelled AS
+            WITH labels AS ({label_query(spec)})
+            SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns}
+            FROM spine s JOIN labels l ON l.key = s.{key}
+            WHERE l.label_known_at < CASE s.period
+                WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
+                ELSE $cutoff + to_microseconds(1) END""",
+        {
+            "validation_from": split.validation_from,
+            "test_from": split.test_from,
+            "cutoff": split.cutoff,
+        },
+    )
+    features, joins = join_features(made.schema, spec.spine.key, "l.key")
+    cursor.execute(f"CREATE TEMP TABLE computed AS SELECT l.*, {features} FROM labelled l {joins}")
+    cursor.execute("DROP TABLE spine")
+    return _judge(cursor, spec, split)
+
+
+def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
+    """Refuse a set that nothing could be learnt from, and keys that joins multiplied."""
+    counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
+    wanted = {
+        "train": (split.train_from, split.train_until),
+        "validation": (split.validation_from, split.validation_until),
+        "test": (split.test_from, split.test_until),
+    }
+    for period, (start, end) in wanted.items():
+        if start < end and not counts.get(period):
+            raise NotEnoughData(
+                f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "
+                f"and {end:%Y-%m-%d} ({period}); load more data, or change `split`"
+            )
+    rows, keys = cursor.execute("SELECT count(*), count(DISTINCT key) FROM computed").fetchall()[0]
+    if rows != keys:
+        raise TrainingError(
+            f"{spec.name}: {rows - keys} rows repeat a {spec.spine.key}; it must be unique in "
+            f"the spine, the labels and every feature set ({', '.join(spec.upstream_tables)})"
+        )
+    return int(fetch_value(cursor, "SELECT count(*) FROM labelled")) - int(rows)
+
+
+def _ordered(
+    cursor: duckdb.DuckDBPyConnection,
+    relation: str,
+    spec: ModelSpec,
+    schema: FeatureSchema,
+    conditions: Mapping[str, str] | None = None,
+) -> pa.RecordBatchReader:
+    names = ", ".join(map(quote, [*row_columns(spec), *schema.names]))
+    conditions = conditions or {}
+    where = " AND ".join(["true", *(f"{quote(name)} = ?" for name in conditions)])
+    query = f"SELECT {names} FROM {relation} WHERE {where} ORDER BY key"
+    return cursor.execute(query, list(conditions.values())).to_arrow_reader(BATCH_ROWS)
+
+
+def _is_pinned(cursor: duckdb.DuckDBPyConnection, made: TrainingSet) -> bool:
+    if not table_exists(cursor, registry_tables.TRAINING_SETS):
+        return False
+    query = (
+        f"SELECT count(*) FROM {qualified(registry_tables.TRAINING_SETS)} "
+        "WHERE model = ? AND training_set_id = ?"
+    )
+    return bool(fetch_value(cursor, query, [made.model, made.id]))
+
+
+def _pin(
+    reader: duckdb.DuckDBPyConnection,
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    now: datetime,
+) -> None:
+    registry_tables.create(writer)
+    table = qualified(spec.training_table)
+    names = [*row_columns(spec), *made.schema.names]
+    described = reader.execute("SELECT column_name, column_type FROM (DESCRIBE computed)")
+    types = dict(described.fetchall())
+    if not table_exists(writer, spec.training_table):
+        writer.execute(f"CREATE TABLE {table} (training_set_id VARCHAR)")
+        writer.execute(f"ALTER TABLE {table} SET PARTITIONED BY (training_set_id)")
+    for name in names:
+        writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quote(name)} {types[name]}")
+    listed = ", ".join(map(quote, names))
+    # nothing else may run on `reader` until the stream is drained: it would end it in silence
+    stream = reader.execute(f"SELECT {listed} FROM computed").to_arrow_reader(BATCH_ROWS)
+    writer.register("incoming", stream)
+    written = fetch_value(
+        writer,
+        f"INSERT INTO {table} (training_set_id, {listed}) SELECT ?, {listed} FROM incoming",
+        [made.id],
+    )
+    if written != made.rows:
+        raise LakeError(f"{spec.training_table}: {written} of {made.rows} rows were written")
+    registry_tables.insert(
+        writer,
+        registry_tables.TRAINING_SETS,
+        {
+            "model": made.model,
+            "training_set_id": made.id,
+            "hash": made.hash,
+            "rows": made.rows,
+            "without_features": made.without_features,
+            "snapshot": made.snapshot,
+            "split": json.dumps(made.split.as_json()),
+            "feature_schema": made.schema.model_dump_json(exclude={"categories"}),
+            "created_at": now.astimezone(UTC).replace(tzinfo=None),
+        },
+    )

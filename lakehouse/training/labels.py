@@ -1,0 +1,85 @@
+"""SQL for labels: one row per spine key with the label's value and the time it was known.
+
+Texts only, built by pure functions; `dataset.py` runs them.
+"""
+
+from lakehouse.durations import microseconds
+from lakehouse.lake import qualified, quote
+from lakehouse.training.spec import Forward, ModelSpec, Settled
+
+NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
+"""Columns beside a forward label: the same window just before t, the one four weeks before it, and
+the entity's mean per horizon over at most the last 26 weeks (from its first row on)."""
+
+_SEASON_US = 28 * 86_400 * 1_000_000
+_MEMORY_US = 182 * 86_400 * 1_000_000
+
+
+def label_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """The columns that the label query yields beside `key`."""
+    naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
+    return ("label_known_at", "label", *naive)
+
+
+def label_query(spec: ModelSpec) -> str:
+    """Labels for the relation `spine` (columns of the spine table), as far as they are defined."""
+    if isinstance(spec.label, Settled):
+        return _settled(spec, spec.label)
+    return _forward(spec, spec.label)
+
+
+def label_type(spec: ModelSpec) -> str:
+    """SQL type of the label in training sets."""
+    return "VARCHAR" if spec.task == "multiclass" else "DOUBLE"
+
+
+def _settled(spec: ModelSpec, label: Settled) -> str:
+    return f"""
+SELECT {quote(label.key or spec.spine.key)} AS key,
+       {quote(label.known_at)} AS label_known_at,
+       CAST({quote(label.column)} AS {label_type(spec)}) AS label
+FROM {qualified(label.table)}
+WHERE {quote(label.column)} IS NOT NULL"""
+
+
+def _forward(spec: ModelSpec, label: Forward) -> str:
+    horizon = microseconds(label.horizon)
+    total = "sum(amount)" if label.op == "sum" else "count(amount)"
+    value = quote(label.value) if label.op == "sum" else "1"
+
+    def window(start: int, end: int) -> str:
+        """Rows with start <= known_at - t < end, in microseconds relative to t."""
+        return f"RANGE BETWEEN {_bound(start)} AND {_bound(end - 1)}"
+
+    return f"""
+SELECT key,
+       moment + to_microseconds({horizon} - 1) AS label_known_at,
+       CAST(coalesce(following, 0) AS DOUBLE) AS label,
+       CAST(coalesce(before, 0) AS DOUBLE) AS naive_last,
+       CAST(coalesce(season, 0) AS DOUBLE) AS naive_season,
+       CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
+         / greatest({horizon}, least({_MEMORY_US}, epoch_us(moment) - epoch_us(beginning)))
+         AS naive_mean
+FROM (
+  SELECT key, moment,
+         {total} OVER (entities {window(0, horizon)}) AS following,
+         {total} OVER (entities {window(-horizon, 0)}) AS before,
+         {total} OVER (entities {window(-_SEASON_US, horizon - _SEASON_US)}) AS season,
+         {total} OVER (entities {window(-_MEMORY_US, 0)}) AS past,
+         min(happened) OVER (entities RANGE UNBOUNDED PRECEDING) AS beginning
+  FROM (
+    SELECT {quote(label.entity)} AS entity, {quote(label.known_at)} AS moment,
+           {quote(label.known_at)} AS happened, {value} AS amount, NULL AS key
+    FROM {qualified(label.stream)}
+    UNION ALL
+    SELECT {quote(label.entity)}, {quote(spec.spine.time)}, NULL, NULL, {quote(spec.spine.key)}
+    FROM spine
+  )
+  WINDOW entities AS (PARTITION BY entity ORDER BY moment)
+)
+WHERE key IS NOT NULL"""
+
+
+def _bound(offset: int) -> str:
+    side = "PRECEDING" if offset < 0 else "FOLLOWING"
+    return f"to_microseconds({abs(offset)}) {side}"

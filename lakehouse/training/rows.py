@@ -1,0 +1,127 @@
+"""Rows of training sets in memory: matrices, labels and dictionaries for fitting and judging."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.lake import qualified, quote
+from lakehouse.training.dataset import TrainingSet, read_rows
+from lakehouse.training.errors import SchemaMismatch, TrainingError
+from lakehouse.training.labels import NAIVE_FORECASTS
+from lakehouse.training.schema import FeatureSchema, Matrix
+from lakehouse.training.spec import ModelSpec
+
+MOST_CATEGORIES = 255
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One period of a training set, ordered by key.
+
+    `label` holds numbers, or positions in the classes; `day` counts days since 1970.
+    """
+
+    matrix: Matrix
+    label: npt.NDArray[np.float64]
+    day: npt.NDArray[np.int64]
+    naive: Mapping[str, npt.NDArray[np.float64]]
+
+
+def find_categories(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> FeatureSchema:
+    """The set's schema with a dictionary of the texts that the training period has, sorted.
+
+    Raises:
+        TrainingError: when a text has too many values to be a category.
+    """
+    categories = {}
+    for feature in made.schema.features:
+        if feature.kind == "category":
+            values = _distinct(cursor, spec, made, feature.name, "AND split = 'train'")
+            if len(values) > MOST_CATEGORIES:
+                raise TrainingError(
+                    f"{spec.name}: feature {feature.name} has {len(values)} different texts; "
+                    f"a category may have {MOST_CATEGORIES}, so group them or `exclude` it"
+                )
+            categories[feature.name] = tuple(values)
+    return made.schema.with_categories(categories)
+
+
+def find_classes(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> tuple[str, ...]:
+    """The classes of a multiclass label, sorted; none for the other tasks."""
+    return tuple(_distinct(cursor, spec, made, "label")) if spec.task == "multiclass" else ()
+
+
+def load_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    schema: FeatureSchema,
+    classes: tuple[str, ...],
+    period: str,
+) -> Rows:
+    """One period of the pinned set, read in batches: memory is four bytes a row and feature."""
+    query = (
+        f"SELECT count(*) FROM {qualified(spec.training_table)} "
+        "WHERE training_set_id = ? AND split = ?"
+    )
+    count = int(cursor.execute(query, [made.id, period]).fetchall()[0][0])
+    return collect(read_rows(cursor, spec, made, period), count, schema, classes)
+
+
+def collect(
+    reader: pa.RecordBatchReader, count: int, schema: FeatureSchema, classes: tuple[str, ...]
+) -> Rows:
+    """`count` rows from a stream that has features, `event_time`, `label` and naive forecasts.
+
+    Raises:
+        SchemaMismatch: for a label outside `classes`, or a feature that is missing.
+    """
+    matrix = np.empty((count, len(schema.features)), dtype=np.float32)
+    label, day = np.empty(count), np.empty(count, dtype=np.int64)
+    naive = {name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names}
+    start = 0
+    for batch in reader:
+        end = start + batch.num_rows
+        schema.matrix(batch, out=matrix[start:end])
+        label[start:end] = _labels(batch.column("label"), classes)
+        times = batch.column("event_time").to_numpy(zero_copy_only=False)
+        day[start:end] = times.astype("datetime64[D]").astype(np.int64)
+        for name, forecast in naive.items():
+            forecast[start:end] = batch.column(name).to_numpy()
+        start = end
+    return Rows(matrix, label, day, naive)
+
+
+def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:
+    if not classes:
+        return values.to_numpy()
+    positions = pc.index_in(values, pa.array(classes, pa.string()))
+    if positions.null_count:
+        unknown = values.filter(positions.is_null())[0]
+        raise SchemaMismatch(f"label {unknown} is none of the classes {', '.join(classes)}")
+    return positions.to_numpy()
+
+
+def _distinct(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    column: str,
+    condition: str = "",
+) -> list[str]:
+    rows = cursor.execute(
+        f"SELECT DISTINCT {quote(column)} FROM {qualified(spec.training_table)} "
+        f"WHERE training_set_id = ? {condition} AND {quote(column)} IS NOT NULL",
+        [made.id],
+    ).fetchall()
+    return sorted(value for (value,) in rows)

@@ -1,0 +1,113 @@
+"""A model's features, and the one place that turns their values into what LightGBM sees.
+
+Training, batch scoring and the API all go through `FeatureSchema.matrix`, so that a value is
+encoded the same way everywhere. No pandas: its categoricals let serving and training drift apart.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+
+from lakehouse.lake import quote
+from lakehouse.training.errors import SchemaMismatch
+
+Kind = Literal["number", "category"]
+Matrix = npt.NDArray[np.float32]
+
+
+class Feature(BaseModel):
+    """One input column. Texts are kept as positions in the model's dictionary of that column."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    set: str
+    kind: Kind
+
+    @property
+    def sql_type(self) -> str:
+        """Its canonical type, in training sets and on the way into the matrix."""
+        return "FLOAT" if self.kind == "number" else "VARCHAR"
+
+
+class FeatureSchema(BaseModel):
+    """Features in column order, their sets' versions, and the dictionaries of the categories."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: tuple[Feature, ...]
+    feature_sets: dict[str, str] = Field(description="Version of each set")
+    categories: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Feature names in column order."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of names, kinds and set versions; dictionaries belong to the data."""
+        content = self.model_dump(mode="json", exclude={"categories"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def categorical_columns(self) -> list[int]:
+        """Positions of the features that are categories."""
+        return [i for i, feature in enumerate(self.features) if feature.kind == "category"]
+
+    def select_list(self, aliases: Mapping[str, str]) -> str:
+        """SQL for all features in canonical types; `aliases` gives each set's table alias."""
+        return ", ".join(
+            f"CAST({quote(aliases[f.set])}.{quote(f.name)} AS {f.sql_type}) AS {quote(f.name)}"
+            for f in self.features
+        )
+
+    def with_categories(self, categories: Mapping[str, tuple[str, ...]]) -> "FeatureSchema":
+        """The same features with these dictionaries."""
+        return self.model_copy(update={"categories": dict(categories)})
+
+    def matrix(self, batch: pa.RecordBatch, out: Matrix | None = None) -> Matrix:
+        """Rows of `batch` as a C-contiguous (rows, features) matrix of 32-bit floats.
+
+        Missing numbers, missing texts and texts outside the dictionary are NaN.
+
+        Raises:
+            SchemaMismatch: when `batch` lacks a feature, or a value is of another kind.
+        """
+        if out is None:
+            out = np.empty((batch.num_rows, len(self.features)), dtype=np.float32)
+        for i, feature in enumerate(self.features):
+            if feature.name not in batch.schema.names:
+                raise SchemaMismatch(f"feature {feature.name} is missing from the rows to score")
+            out[:, i] = self._column(feature, batch.column(feature.name))
+        return out
+
+    def _column(self, feature: Feature, values: pa.Array) -> Any:
+        try:
+            if feature.kind == "category":
+                dictionary = pa.array(self.categories[feature.name], pa.string())
+                values = pc.index_in(values.cast(pa.string()), dictionary)
+            numbers = values.cast(pa.float32(), safe=False)
+        except pa.ArrowException as error:
+            raise SchemaMismatch(
+                f"feature {feature.name} should be a {feature.kind} but is {values.type}: {error}"
+            ) from error
+        return numbers.to_numpy(zero_copy_only=False)
+
+
+def row_hashes(matrix: Matrix) -> list[str]:
+    """For each row, 16 hexadecimal digits of BLAKE2b over its values as little-endian floats."""
+    rows = np.ascontiguousarray(matrix, dtype="<f4")
+    rows = np.where(np.isnan(rows), np.float32("nan"), rows)  # one NaN, whatever its payload
+    width, data = rows.shape[1] * 4, rows.tobytes()
+    return [
+        hashlib.blake2b(data[i : i + width], digest_size=8).hexdigest()
+        for i in range(0, len(data), width)
+    ]

@@ -1,0 +1,355 @@
+"""dbt's tables against a slow reference in plain Python, however the work was cut into runs."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from lakehouse.lake.lock import write_lock
+
+MATURITY = timedelta(days=14)
+MICROSECOND = timedelta(microseconds=1)
+TABLES = {
+    "core.fct_transactions": "transaction_id, customer_id, terminal_id, event_time, known_at, "
+    "amount, currency, amount_eur, amount_cents, channel, _load_id",
+    "core.fct_reports": "transaction_id, chargeback_id, customer_id, terminal_id, event_time, "
+    "known_at, fraud_kind, amount_eur, _load_id",
+    "core.fct_labels": "transaction_id, customer_id, terminal_id, event_time, known_at, is_fraud, "
+    "fraud_kind, amount_cents, _load_id",
+    "core.dim_customers": "customer_id, version, valid_from, valid_to, is_current, segment, "
+    "_load_id",
+    "core.dim_terminals": "terminal_id, version, valid_from, valid_to, is_current, "
+    "merchant_name, _load_id",
+    "core.customer_days": "customer_day_id, customer_id, event_time, known_at, _load_id",
+    "reporting.daily_fraud_losses": "day, transactions, amount_eur, reported_frauds, loss_eur, "
+    "settled_transactions, settled_frauds",
+    "reporting.merchant_performance": "month, terminal_id, merchant_name, transactions, "
+    "amount_eur, customers, reported_frauds, loss_eur, last_transaction_at",
+    "reporting.customer_activity": "month, customer_id, segment, transactions, amount_eur, "
+    "terminals, active_days, reported_frauds, loss_eur, last_transaction_at",
+}
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Expected:
+    """What every table must hold once all of the world's loads were worked on."""
+
+    world: Any
+
+    def __post_init__(self) -> None:
+        seal = self.world.seal
+        done = [x for x in self.world.of("transactions") if x.seal <= seal("exchange_rates")]
+        self.transactions_seal = done[-1].seal
+        self.reports_seal = min(self.transactions_seal, seal("chargebacks"))
+        self.transactions = self._transactions(done)
+        self.reports = self._reports()
+        self.labels = self._labels()
+        self.customers = self._versions("customers", 5)
+        self.terminals = self._versions("terminals", 2)
+
+    def tables(self) -> dict[str, list[Row]]:
+        rows = (
+            self.transactions.values(),
+            [(*r[:7], r[8], r[9]) for r in self.reports.values()],
+            self.labels,
+            self.customers,
+            self.terminals,
+            self._customer_days(),
+            self._daily(),
+            self._monthly(2, self.terminals, lambda rows: [len({r[1] for r in rows})]),
+            self._monthly(
+                1,
+                self.customers,
+                lambda rows: [len({r[2] for r in rows}), len({r[3].date() for r in rows})],
+            ),
+        )
+        return {
+            name: sorted(map(tuple, part), key=repr)
+            for name, part in zip(TABLES, rows, strict=True)
+        }
+
+    def _visible(self, moment: datetime, *sources: str) -> int:
+        """The load that completed all of `sources` through `moment`."""
+        return max(min(x.load_id for x in self.world.of(s) if x.seal >= moment) for s in sources)
+
+    def _transactions(self, loads: list[Any]) -> dict[int, Row]:
+        rates: list[Row] = []
+        for load in self.world.of("exchange_rates"):
+            for of, currency, rate, known_at in sorted(load.rows, key=lambda row: row[3]):
+                if all(of > old[0] for old in rates if old[1] == currency):
+                    rates.append((of, currency, rate, known_at))
+        kept: dict[int, Row] = {}
+        for load in loads:
+            for key, customer, terminal, event_time, amount, currency, channel, known in load.rows:
+                currency = currency.strip().upper()
+                if (
+                    key is None
+                    or key in kept
+                    or amount < 0
+                    or not re.fullmatch("[A-Z]{3}", currency)
+                ):
+                    continue
+                at = min(event_time, known)
+                known_rates = [r for r in rates if r[1] == currency and r[3] < at]
+                rate = (
+                    Decimal(1) if currency == "EUR" else known_rates[-1][2] if known_rates else None
+                )
+                euro = (
+                    None
+                    if rate is None
+                    else (amount * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
+                )
+                cents = None if euro is None else int(euro * 100)
+                channel = (channel or "unknown").strip().lower()
+                kept[key] = (
+                    *(key, customer, terminal, at, known),
+                    *(amount, currency, euro, cents, channel, load.load_id),
+                )
+        return kept
+
+    def _reports(self) -> dict[int, Row]:
+        first: dict[int, Row] = {}
+        for load in self.world.of("chargebacks"):
+            for number, (report, key, kind, reported_at) in enumerate(load.rows):
+                if key not in self.transactions:
+                    continue
+                row = self.transactions[key]
+                known = max(row[4], reported_at)
+                order = (known, load.load_id, number)
+                if known <= self.reports_seal and (key not in first or order < first[key][-1]):
+                    visible = self._visible(known, "transactions", "exchange_rates", "chargebacks")
+                    first[key] = (
+                        *(key, report, *row[1:4], known, kind.lower(), reported_at),
+                        *(row[7], visible, order),
+                    )
+        return first
+
+    def _labels(self) -> list[Row]:
+        labels = []
+        for key, customer, terminal, at, known, *_, cents, _, _ in self.transactions.values():
+            settled = max(known, at + MATURITY)
+            if settled > self.reports_seal:
+                continue
+            is_fraud = key in self.reports and self.reports[key][5] <= settled
+            kind = self.reports[key][6] if is_fraud else None
+            visible = self._visible(settled, "transactions", "exchange_rates", "chargebacks")
+            labels.append((key, customer, terminal, at, settled, is_fraud, kind, cents, visible))
+        return labels
+
+    def _versions(self, source: str, attribute: int) -> list[Row]:
+        """Each key's changes in the order in which they were known; old news left out."""
+        changes: dict[int, list[Row]] = {}
+        for load in self.world.of(source):
+            for number, row in enumerate(load.rows):
+                changes.setdefault(row[0], []).append(
+                    (row[-1], load.load_id, number, row[1], row[-2], row[attribute])
+                )
+        versions = []
+        for key, rows in changes.items():
+            newest, seen = datetime.min, {}
+            for known, load_id, number, op, changed, value in sorted(rows, key=lambda r: r[:3]):
+                if op == "delete" or changed > newest:
+                    if known not in seen or (load_id, number) > seen[known][:2]:
+                        seen[known] = (load_id, number, op, value)
+                    newest = newest if op == "delete" else changed
+            moments = [*sorted(seen), None]
+            for begin, end in pairwise(moments):
+                load_id, _, op, value = seen[begin]
+                if op == "upsert":
+                    value = value.strip() if source == "terminals" else value.strip().lower()
+                    versions.append((key, begin, end, end is None, value, load_id))
+        numbered: dict[int, int] = {}
+        out = []
+        for key, *rest in versions:
+            numbered[key] = numbered.get(key, 0) + 1
+            out.append((key, numbered[key], *rest))
+        return out
+
+    def _customer_days(self) -> list[Row]:
+        seal = min(self.world.seal("customers"), self.world.seal("transactions"))
+        day = self.world.of("transactions")[0].seal + MICROSECOND
+        rows = []
+        while day - MICROSECOND <= seal:
+            visible = self._visible(day - MICROSECOND, "customers", "transactions")
+            for key, _, begin, end, *_ in self.customers:
+                if begin < day and (end is None or end >= day):
+                    number = (day - datetime(1970, 1, 1)).days
+                    rows.append((key * 100_000 + number, key, day, day - MICROSECOND, visible))
+            day += timedelta(days=1)
+        return rows
+
+    def _summary(self, rows: list[Row]) -> list[Any]:
+        frauds = [self.reports[r[0]] for r in rows if r[0] in self.reports]
+        return [len(frauds), sum((r[8] or 0 for r in frauds), Decimal(0))]
+
+    def _groups(self, key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+        groups: dict[Any, list[Row]] = {}
+        for row in self.transactions.values():
+            if row[4] <= self.reports_seal:
+                groups.setdefault(key(row), []).append(row)
+        return groups
+
+    def _daily(self) -> list[Row]:
+        out = []
+        for day, rows in self._groups(lambda row: row[3].date()).items():
+            labels = [x for x in self.labels if x[3].date() == day]
+            euro = sum((r[7] or 0 for r in rows), Decimal(0))
+            settled = [len(labels), sum(x[5] for x in labels)]
+            out.append((day, len(rows), euro, *self._summary(rows), *settled))
+        return out
+
+    def _monthly(
+        self, column: int, versions: list[Row], extra: Callable[[list[Row]], list[Any]]
+    ) -> list[Row]:
+        out = []
+        for (month, key), rows in self._groups(
+            lambda row: (row[3].date().replace(day=1), row[column])
+        ).items():
+            last = max(r[3] for r in rows)
+            then = [v for v in versions if v[0] == key and v[2] < last]
+            attribute = max(then, key=lambda v: v[2])[5] if then else None
+            euro = sum((r[7] or 0 for r in rows), Decimal(0))
+            out.append(
+                (month, key, attribute, len(rows), euro, *extra(rows), *self._summary(rows), last)
+            )
+        return out
+
+
+def differences(bench: Any, world: Any) -> dict[str, Any]:
+    """Per table the rows that are missing and those that are too many; empty when all is well."""
+    found = {}
+    for table, expected in Expected(world).tables().items():
+        actual = sorted(bench.query(f"SELECT {TABLES[table]} FROM {table}"), key=repr)
+        assert expected, f"the world is too small: nothing is expected in {table}"
+        if actual != expected:
+            missing = [row for row in expected if row not in actual]
+            found[table] = {"missing": missing, "extra": [r for r in actual if r not in expected]}
+    return found
+
+
+def send(world: Any, **through: int) -> list[Any]:
+    """The next files of each source named, up to a day, in this order."""
+    return [load for source, day in through.items() for load in world.send(source, day)]
+
+
+@pytest.fixture(scope="module")
+def built(new_bench: Callable[[], Any], new_world: Callable[[int], Any]) -> tuple[Any, Any]:
+    """An empty lake, built with the unit tests; then a first load; then a second one."""
+    bench, world = new_bench(), new_world(1)
+    bench.dbt("build")
+    assert {bench.query(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES} == {0}
+    days = {"transactions": 15, "chargebacks": 13, "exchange_rates": 11}
+    bench.load(send(world, **days, customers=14, terminals=16))
+    bench.dbt("run")
+    assert differences(bench, world) == {}
+    days = {"chargebacks": 26, "customers": 28, "exchange_rates": 25, "terminals": 26}
+    bench.load(send(world, **days, transactions=28))
+    bench.dbt("build", "--exclude-resource-type", "unit_test")
+    return bench, world
+
+
+def test_increments_over_dirty_sources_give_what_the_plain_reference_gives(
+    built: tuple[Any, Any],
+) -> None:
+    bench, world = built
+    assert differences(bench, world) == {}
+
+
+def test_a_run_without_anything_new_makes_no_snapshot(built: tuple[Any, Any]) -> None:
+    bench, _ = built
+    before = bench.snapshot()
+    bench.dbt("run")
+    assert bench.snapshot() == before
+
+
+def test_every_commit_says_which_model_and_which_run_made_it(built: tuple[Any, Any]) -> None:
+    bench, _ = built
+    commits = bench.query("SELECT author, commit_extra_info FROM lake.snapshots()")
+    authors = {author for author, extra in commits if "run-of-the-test" in (extra or "")}
+    assert authors >= {*TABLES, "staging.stg_transactions", "reporting.label_completeness"}
+
+
+def test_a_full_refresh_gives_the_same_tables(built: tuple[Any, Any]) -> None:
+    bench, world = built
+    progress = bench.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name")
+    bench.dbt("run", "--full-refresh")
+    assert differences(bench, world) == {}
+    assert bench.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name") == progress
+
+
+def test_every_model_and_column_is_described_and_owned(built: tuple[Any, Any]) -> None:
+    bench, _ = built
+    nodes = json.loads((bench.target / "manifest.json").read_text())["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    for model in models:
+        assert model["description"], model["name"]
+        assert model["config"]["meta"]["owner"], model["name"]
+        assert model["config"]["contract"]["enforced"] == (model["schema"] != "staging")
+        relation = f"{model['schema']}.{model['name']}"
+        columns = [name for name, *_ in bench.query(f"DESCRIBE {relation}")]
+        assert list(model["columns"]) == columns
+        assert all(column["description"] for column in model["columns"].values()), relation
+
+
+@pytest.mark.slow
+def test_redoing_days_mends_their_rows_in_one_commit_a_table(built: tuple[Any, Any]) -> None:
+    bench, world = built
+    from lakehouse.lake import Author, Lake
+
+    with Lake(bench.settings) as lake, lake.writer(Author("vandal")) as cursor:
+        where = "WHERE event_time >= '2026-01-13' AND event_time < '2026-01-16'"
+        cursor.execute(f"DELETE FROM core.fct_reports {where}")
+        cursor.execute(f"UPDATE core.fct_transactions SET amount_eur = 0 {where}")
+        cursor.execute(f"UPDATE core.fct_labels SET is_fraud = NOT is_fraud {where}")
+    assert differences(bench, world) != {}
+    before = bench.snapshot()
+    bench.dbt("run", "--vars", "{since: 2026-01-13, until: 2026-01-15}")
+    assert differences(bench, world) == {}
+    authors = bench.query(f"SELECT author FROM lake.snapshots() WHERE snapshot_id > {before}")
+    assert len(authors) == len(set(authors))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("commits", [2, 5])
+def test_a_run_killed_between_commits_is_made_good_by_the_next(
+    new_bench: Callable[[], Any], new_world: Callable[[int], Any], commits: int
+) -> None:
+    bench, world = new_bench(), new_world(2)
+    bench.load(send(world, customers=20, transactions=20, terminals=20, chargebacks=20))
+    bench.load(send(world, exchange_rates=20))
+    before = bench.snapshot() + 6  # views and the table of progress come first
+    command, environment = bench.command("run")
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        while bench.snapshot() < before + commits and process.poll() is None:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "dbt was done before it could be killed"
+    bench.dbt("run")
+    assert differences(bench, world) == {}
+
+
+@pytest.mark.slow
+def test_a_second_writer_waits_for_dbt_and_dbt_for_it(new_bench: Callable[[], Any]) -> None:
+    bench = new_bench()
+    command, environment = bench.command("run")
+    environment["LAKEHOUSE_LOCK_TIMEOUT"] = "0.2"
+    with write_lock(bench.settings, "the test"):
+        refused = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+    assert refused.returncode != 0
+    assert "held by the test" in refused.stdout
+    assert "Traceback" not in refused.stdout

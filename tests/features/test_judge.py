@@ -1,0 +1,109 @@
+"""Batch, in all three ways, and online give what the rules say, to the bit."""
+
+import math
+import struct
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from lakehouse.features import FeatureSetSpec, compute, load_plan, online
+from lakehouse.features.compute import Way
+from tests.features.reference import reference
+from tests.features.worlds import (
+    COLUMNS,
+    DIMENSION,
+    Row,
+    everything,
+    fill,
+    memory_lake,
+    rows,
+    versions,
+)
+
+WAYS: tuple[Way | None, ...] = ("native", "union", "range", None)
+CONDITIONS = {
+    "is_fraud or amount_cents > 5": lambda r: r["is_fraud"] or (r["amount_cents"] or 0) > 5,
+    "channel == '{}'": lambda r: r["channel"] == "{}",
+    "amount_cents < 5": lambda r: r["amount_cents"] is not None and r["amount_cents"] < 5,
+}
+
+
+@pytest.fixture(scope="module")
+def cursor() -> duckdb.DuckDBPyConnection:
+    return memory_lake()
+
+
+def bits(value: Any) -> Any:
+    """Equal only for the same type and the same bits."""
+    return struct.pack("d", value) if isinstance(value, float) else (type(value), value)
+
+
+def load(
+    cursor: duckdb.DuckDBPyConnection, own: list[Row], other: list[Row], dim: list[Row]
+) -> None:
+    fill(cursor, "core.fct_transactions", COLUMNS, own)
+    fill(cursor, "core.fct_labels", COLUMNS, other)
+    fill(cursor, "core.dim_customers", DIMENSION, dim)
+
+
+def batch(
+    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, way: Way | None, **arguments: Any
+) -> dict[int, dict[str, Any]]:
+    cursor.execute("DROP TABLE IF EXISTS temp.main._features")
+    plan = load_plan(spec, cursor)
+    compute(plan, cursor, way=way, **arguments)
+    result = cursor.execute("FROM temp.main._features").to_arrow_table().to_pylist()
+    names = [feature.name for feature in plan.features]
+    return {row["transaction_id"]: {name: row[name] for name in names} for row in result}
+
+
+def clean(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if math.isnan(value) else value + 0.0
+    return value
+
+
+def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> dict[str, Any]:
+    """The plain aggregates among the features, by the reference."""
+    result = {}
+    for name, a in spec.aggregates.items():
+        if a.op == "sumsq":
+            continue
+        for reference_name, window in spec.references(name).items():
+            table = [{k: clean(v) for k, v in r.items()} for r in tables[spec.streams[a.of]]]
+            result[f"f_{reference_name}"] = reference(
+                table, spec.entity, request[spec.entity], request["event_time"], a.op, window,
+                a.value, CONDITIONS[a.where] if a.where else None,
+                a.q.as_integer_ratio() if a.q else (1, 2),
+            )  # fmt: skip
+    return result
+
+
+@pytest.mark.parametrize("entity", ["customer_id", "terminal_id"])
+@given(own=rows(), other=rows(), dim=versions())
+@settings(
+    max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+def test_batch_in_every_way_and_online_are_what_the_rules_say(
+    cursor: duckdb.DuckDBPyConnection, entity: str, own: list[Row], other: list[Row], dim: list[Row]
+) -> None:
+    load(cursor, own, other, dim)
+    spec = everything(entity)
+    tables = {"core.fct_transactions": own, "core.fct_labels": other, "core.dim_customers": dim}
+    plan = load_plan(spec, cursor)
+    computed = {way: batch(cursor, spec, way) for way in WAYS}
+    for request in own:
+        served = online(plan, request, tables)
+        expected = judged(spec, request, tables)
+        for name, value in expected.items():
+            assert bits(served[name]) == bits(value), name
+        for way, result in computed.items():
+            for name, value in served.items():
+                assert bits(result[request["transaction_id"]][name]) == bits(value), (
+                    way,
+                    name,
+                    request,
+                )

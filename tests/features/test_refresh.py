@@ -1,0 +1,326 @@
+"""Increments, full refreshes and redone days end in the same table, and idle runs leave no trace."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lakehouse.features import (
+    FeatureError,
+    FeatureSetSpec,
+    compute,
+    load_plan,
+    online,
+    refresh,
+)
+from lakehouse.lake import Author, Lake, NoSuchTable, qualified
+from lakehouse.lake.progress import Progress, write_progress
+from tests.features.worlds import COLUMNS, Row
+
+DAY = timedelta(days=1)
+START = datetime(2026, 3, 30)
+MATURITY = timedelta(days=2)
+TRANSACTIONS, LABELS = "core.fct_transactions", "core.fct_labels"
+
+
+def spec(**changes: Any) -> FeatureSetSpec:
+    declared: dict[str, Any] = {
+        "name": "risk",
+        "description": "Risk",
+        "entity": "terminal_id",
+        "spines": [{"name": "transactions", "table": TRANSACTIONS, "key": "transaction_id"}],
+        "streams": {"settled": LABELS, "own": TRANSACTIONS},
+        "aggregates": {
+            "n": {"of": "settled", "op": "count", "window": ["1d", "3d"]},
+            "fraud": {"of": "settled", "op": "count", "where": "is_fraud", "window": ["1d", "3d"]},
+            "top": {"of": "own", "op": "max", "value": "amount_cents", "window": "3d"},
+            "spend": {"of": "own", "op": "sum", "value": "amount_cents", "window": "36h"},
+            "idle": {"of": "own", "op": "since_last", "window": "2d"},
+        },
+        "features": {
+            "risk": "fraud / n", "n": "n", "top": "top", "spend": "spend", "idle": "idle",
+            "share": "row.amount_cents / top",
+        },
+    }  # fmt: skip
+    return FeatureSetSpec.model_validate({**declared, **changes})
+
+
+def days(seed: int, count: int = 6, size: int = 40) -> list[list[Row]]:
+    """Loads of one day each, some rows late, in an order that says nothing."""
+    chance = random.Random(seed)
+    loads = []
+    for number in range(count):
+        rows = []
+        for _ in range(chance.randint(0, size)):
+            known_at = START + DAY * number + timedelta(hours=chance.randrange(24), microseconds=1)
+            late = chance.choice([0, 0, 0, 5, 100])
+            rows.append(
+                {
+                    "transaction_id": chance.randrange(2**40),
+                    "customer_id": chance.choice([1, 2, None]),
+                    "terminal_id": chance.choice([1, 2, 3, None]),
+                    "event_time": known_at - timedelta(hours=late),
+                    "known_at": known_at,
+                    "amount_cents": chance.choice([None, 5, 700, 12345]),
+                    "score": chance.random(),
+                    "channel": "chip",
+                    "is_fraud": chance.random() < 0.3,
+                    "_load_id": number + 1,
+                }
+            )
+        loads.append(rows)
+    return loads
+
+
+def label(row: Row) -> Row:
+    return {
+        **row,
+        "known_at": max(row["known_at"], row["event_time"] + MATURITY - timedelta(microseconds=1)),
+    }
+
+
+def seal(load: int) -> datetime:
+    return START + DAY * load - timedelta(microseconds=1)
+
+
+def write(lake: Lake, table: str, rows: Sequence[Row], progress: Progress | None = None) -> None:
+    """Append rows, as dbt does: with their progress, in one commit."""
+    listed = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
+    with lake.writer(Author("test")) as writer:
+        writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
+        if rows:
+            values = ", ".join("(" + ", ".join("?" for _ in COLUMNS) + ")" for _ in rows)
+            parameters = [row[name] for row in rows for name in COLUMNS]
+            writer.execute(f"INSERT INTO {qualified(table)} VALUES {values}", parameters)
+        if progress:
+            write_progress(writer, table, progress)
+
+
+def move_on(
+    lake: Lake, loads: list[list[Row]], load: int, labels_to: datetime | None = None
+) -> None:
+    """Load number `load` arrives; labels are complete up to `labels_to`, by default its seal."""
+    write(lake, TRANSACTIONS, loads[load - 1], Progress(load, seal(load)))
+    with lake.writer(Author("test")) as writer:
+        writer.execute("CREATE TABLE IF NOT EXISTS lake.ops.files (load_id BIGINT, seal TIMESTAMP)")
+        writer.execute("INSERT INTO lake.ops.files VALUES (?, ?)", [load, seal(load)])
+    until = seal(load) if labels_to is None else labels_to
+    with lake.reader() as cursor:
+        done = (
+            {
+                i
+                for (i,) in cursor.execute(
+                    f"SELECT transaction_id FROM {qualified(LABELS)}"
+                ).fetchall()
+            }
+            if lake.exists(LABELS)
+            else set()
+        )
+    settled = [label(r) for rows in loads[:load] for r in rows]
+    new = [r for r in settled if r["known_at"] <= until and r["transaction_id"] not in done]
+    write(lake, LABELS, new, Progress(load, until))
+
+
+def table(lake: Lake, name: str = "features.risk") -> list[tuple[Any, ...]]:
+    with lake.reader() as cursor:
+        return cursor.execute(f"FROM {qualified(name)} ORDER BY transaction_id").fetchall()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_increments_of_any_cut_and_a_full_refresh_give_the_same_table(
+    lake: Lake, seed: int
+) -> None:
+    chance, loads = random.Random(seed), days(seed)
+    for load in range(1, len(loads) + 1):
+        behind = chance.choice([timedelta(0), DAY, timedelta(hours=60)])
+        move_on(lake, loads, load, seal(load) - behind if load < len(loads) else None)
+        if chance.random() < 0.7:
+            refresh(spec(), lake, batch=chance.choice([20, 60, 10**6]))
+    report = refresh(spec(), lake)
+    rows = [row for load in loads for row in load]
+    assert (report.rows_total, report.waiting, report.seal) == (len(rows), 0, seal(len(loads)))
+    increments = table(lake)
+    full = refresh(spec(), lake, full_refresh=True, batch=50)
+    assert full.rows_added == len(rows)
+    assert table(lake) == increments
+    by_key = {row["transaction_id"]: row for row in rows}
+    tables = {TRANSACTIONS: rows, LABELS: [label(row) for row in rows]}
+    with lake.reader() as cursor:
+        plan = load_plan(spec(), cursor)
+    for key, terminal, event_time, *features, load_id in increments:
+        request = by_key[key]
+        assert (terminal, event_time, load_id) == (
+            request["terminal_id"], request["event_time"], request["_load_id"],
+        )  # fmt: skip
+        assert features == list(online(plan, request, tables).values())
+
+
+def test_rows_wait_until_every_input_is_complete_up_to_their_load(lake: Lake) -> None:
+    loads = days(1)
+    move_on(lake, loads, 1)
+    move_on(lake, loads, 2, seal(1))
+    report = refresh(spec(), lake)
+    assert (report.rows_total, report.waiting, report.seal) == (
+        len(loads[0]),
+        len(loads[1]),
+        seal(1),
+    )
+    write(lake, LABELS, [], Progress(2, seal(2)))
+    assert refresh(spec(), lake).rows_added == len(loads[1])
+
+
+def test_nothing_is_final_while_an_input_never_had_a_seal(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, days(1)[0], Progress(1, seal(1)))
+    write(lake, LABELS, [])
+    report = refresh(spec(), lake)
+    assert (report.rows_total, report.waiting, report.seal) == (0, len(days(1)[0]), None)
+
+
+def test_a_refresh_with_nothing_new_makes_no_snapshot(lake: Lake) -> None:
+    move_on(lake, days(1), 1)
+    first = refresh(spec(), lake)
+    again = refresh(spec(), lake)
+    assert (again.rows_added, again.snapshot) == (0, first.snapshot)
+
+
+def test_a_load_is_complete_when_the_manifest_says_so_or_at_its_newest_row(lake: Lake) -> None:
+    moment = timedelta(microseconds=1)
+    move_on(lake, days(1), 1, seal(1) - moment)
+    assert refresh(spec(), lake).rows_added == 0
+    with lake.writer(Author("test")) as writer:
+        writer.execute("DROP TABLE lake.ops.files")
+    assert refresh(spec(), lake).rows_added == len(days(1)[0])
+
+
+def test_nothing_that_becomes_known_later_moves_a_feature(lake: Lake) -> None:
+    loads = days(3)
+    for load in range(1, 7):
+        move_on(lake, loads, load)
+    before = refresh(spec(), lake)
+    chosen = table(lake)[len(table(lake)) // 2]
+    t = chosen[2]
+    unmoved = [row for row in table(lake) if row[2] <= t]
+    with lake.writer(Author("test")) as writer:
+        for name in (TRANSACTIONS, LABELS):
+            writer.execute(
+                f"UPDATE {qualified(name)} SET is_fraud = NOT is_fraud, amount_cents = 10 * amount_cents + 1 WHERE known_at >= ? AND event_time > ?",
+                [t, t],
+            )
+            writer.execute(
+                f"UPDATE {qualified(name)} SET is_fraud = NOT is_fraud WHERE known_at >= ?", [t]
+            )
+        writer.execute(
+            f"DELETE FROM {qualified(LABELS)} WHERE known_at >= ? AND hash(transaction_id) % 2 = 0",
+            [t],
+        )
+        writer.execute(
+            f"INSERT INTO {qualified(LABELS)} SELECT * REPLACE (? AS known_at) FROM {qualified(LABELS)}",
+            [t],
+        )
+    refresh(spec(), lake, full_refresh=True)
+    assert before.rows_added == len(table(lake))
+    assert [row for row in table(lake) if row[2] <= t] == unmoved
+    assert len(unmoved) > 10
+    assert [row[3:] for row in table(lake) if row[2] > t] != []
+
+
+def test_days_are_redone_with_what_they_touch_and_nothing_else_changes(lake: Lake) -> None:
+    loads = days(2)
+    for load in range(1, 7):
+        move_on(lake, loads, load)
+    refresh(spec(), lake)
+    since, until = START + 2 * DAY, START + 3 * DAY
+    before = table(lake)
+    with lake.writer(Author("test")) as writer:
+        writer.execute(
+            f"UPDATE {qualified(TRANSACTIONS)} SET amount_cents = 9 WHERE known_at >= ? AND known_at < ?",
+            [since, until],
+        )
+    report = refresh(spec(), lake, since=since, until=until)
+    redone = table(lake)
+    touched = [row for row in before if since <= row[2] < until + 3 * DAY]
+    assert report.rows_added == len(touched) > 0
+    assert [r for r in redone if not since <= r[2] < until + 3 * DAY] == [
+        r for r in before if not since <= r[2] < until + 3 * DAY
+    ]
+    assert redone != before
+    refresh(spec(), lake, full_refresh=True)
+    late = {
+        r["transaction_id"]
+        for rows in loads
+        for r in rows
+        if since <= r["known_at"] < until and r["event_time"] < since
+    }
+    assert [r for r in table(lake) if r[0] not in late] == [r for r in redone if r[0] not in late]
+
+
+def test_a_new_version_has_a_table_of_its_own_and_the_view_follows(lake: Lake) -> None:
+    move_on(lake, days(1), 1)
+    old = refresh(spec(), lake)
+    changed = spec(features={"n": "n", "half": "n_1d / 2"})
+    new = refresh(changed, lake)
+    assert new.table != old.table
+    assert lake.rows(old.table) == lake.rows(new.table) == lake.rows("features.risk")
+    with lake.reader() as cursor:
+        names = [row[0] for row in cursor.execute("DESCRIBE lake.features.risk").fetchall()]
+    assert names == [
+        "transaction_id",
+        "terminal_id",
+        "event_time",
+        "n_1d",
+        "n_3d",
+        "half",
+        "_load_id",
+    ]
+    assert refresh(spec(description="Said otherwise"), lake).table == old.table
+
+
+def test_a_second_spine_has_the_features_that_it_can_have(lake: Lake) -> None:
+    move_on(lake, days(1), 1)
+    write(lake, "core.hours", days(5)[0], Progress(1, seal(1)))
+    with lake.writer(Author("test")) as writer:
+        writer.execute("ALTER TABLE lake.core.hours DROP COLUMN amount_cents")
+    spines = [
+        *spec().model_dump()["spines"],
+        {"name": "hours", "table": "core.hours", "key": "transaction_id"},
+    ]
+    both = spec(spines=spines)
+    report = refresh(both, lake, spine="hours")
+    assert report.table.startswith("features.risk__hours__")
+    assert len(table(lake, "features.risk__hours")) == len(days(5)[0])
+    with lake.reader() as cursor:
+        names = {feature.name for feature in load_plan(both, cursor, "hours").features}
+    assert "risk_1d" in names
+    assert "share" not in names
+
+
+def test_a_key_that_comes_twice_is_refused_and_nothing_is_written(lake: Lake) -> None:
+    loads = days(1)
+    move_on(lake, [loads[0] + loads[0][:1]], 1)
+    with pytest.raises(FeatureError, match="transaction_id of their own"):
+        refresh(spec(), lake)
+    assert not lake.exists("features.risk")
+
+
+def test_a_missing_input_is_named(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, days(1)[0])
+    with pytest.raises(NoSuchTable, match=r"core\.fct_labels"):
+        refresh(spec(), lake)
+
+
+def test_any_relation_can_be_a_spine(lake: Lake) -> None:
+    move_on(lake, days(1), 1)
+    query = "SELECT 1 AS transaction_id, 2::BIGINT AS terminal_id, ?::TIMESTAMP AS event_time, 5 AS amount_cents"
+    with lake.reader() as cursor:
+        plan = load_plan(spec(), cursor)
+        assert compute(plan, cursor, query, [seal(3)]) == 1
+        row = cursor.execute("FROM temp.main._features").fetchall()[0]
+    request = {"terminal_id": 2, "event_time": seal(3), "amount_cents": 5}
+    rows = days(1)[0]
+    tables = {
+        TRANSACTIONS: rows,
+        LABELS: [label(r) for r in rows if label(r)["known_at"] <= seal(1)],
+    }
+    assert list(row[3:-1]) == list(online(plan, request, tables).values())

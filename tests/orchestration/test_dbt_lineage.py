@@ -1,0 +1,36 @@
+from lakehouse.orchestration.dbt_lineage import column_inputs
+
+SCHEMAS: dict[str, object] = {
+    "lake": {
+        "raw": {
+            "payments": {"id": "BIGINT", "amount": "DECIMAL", "currency": "VARCHAR", "at": "DATE"}
+        },
+        "staging": {"rates": {"currency": "VARCHAR", "rate": "DECIMAL", "at": "DATE"}},
+        "ops": {"progress": {"load_id": "BIGINT"}},
+    }
+}
+
+
+def test_a_column_is_traced_through_ctes_joins_and_expressions() -> None:
+    sql = """
+        with new as (
+            select * from "lake"."raw"."payments"
+            where id > (select max(load_id) from lake.ops.progress)
+        )
+        select n.id, n.amount * coalesce(r.rate, 1) as euro
+        from new as n
+        asof left join lake.staging.rates as r on n.currency = r.currency and n.at > r.at
+    """
+    assert column_inputs(sql, ["id", "euro"], SCHEMAS) == {
+        "id": [("raw.payments", "id")],
+        "euro": [("raw.payments", "amount"), ("staging.rates", "rate")],
+    }
+
+
+def test_a_constant_comes_from_nowhere() -> None:
+    assert column_inputs("select 1 as one from lake.raw.payments", ["one"], SCHEMAS) == {}
+
+
+def test_sql_that_is_not_understood_gives_no_lineage_rather_than_a_wrong_one() -> None:
+    assert column_inputs("select from where )", ["id"], SCHEMAS) == {}
+    assert column_inputs("select id from lake.raw.unknown_table", ["other"], SCHEMAS) == {}

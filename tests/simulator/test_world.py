@@ -1,0 +1,169 @@
+"""A world is the same however it is made, goes on after a kill, and is never overwritten."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.errors import LakehouseError
+from lakehouse.simulator import state
+from lakehouse.simulator import world as door
+from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.world import (
+    WorldError,
+    advance_world,
+    create_world,
+    expected_counts,
+    load_world,
+)
+
+START = date(2026, 3, 1)
+Small = Callable[..., WorldConfig]
+Read = Callable[[Path], Any]
+
+
+def test_days_made_one_by_one_equal_days_made_at_once(
+    made: Any, small: Small, read: Read, tmp_path: Path
+) -> None:
+    create_world(small(days=17), tmp_path / "world", tmp_path / "landing")
+    for days in (1, 2, 10, 10):
+        advance_world(tmp_path / "world", tmp_path / "landing", days)
+    assert read(tmp_path).fingerprints() == made.fingerprints()
+    assert expected_counts(tmp_path / "world") == expected_counts(made.world)
+
+
+def test_another_seed_makes_another_world(
+    made: Any, small: Small, read: Read, tmp_path: Path
+) -> None:
+    create_world(small(seed=8, days=2), tmp_path / "world", tmp_path / "landing")
+    other, this = read(tmp_path).fingerprints(), made.fingerprints()
+    drawn = [path for path in other if path == "bank" or "transactions/" in path]
+    assert len(drawn) == 5
+    assert not [path for path in drawn if this[path] == other[path]]
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "victim",
+    [
+        pytest.param("write_atomically", id="before a landing file"),
+        pytest.param("json_lines", id="before any file of the day"),
+        pytest.param("_close_bank", id="before the bank closes its day"),
+        pytest.param("save", id="before the state is saved"),
+        pytest.param("found", id="while the world is founded"),
+    ],
+)
+def test_a_world_that_was_killed_goes_on_as_if_nothing_had_been(
+    victim: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    made: Any,
+    small: Small,
+    read: Read,
+) -> None:
+    config, calls = small(days=6), 0
+    module = door.state if victim == "save" else door
+    original = getattr(module, victim)
+
+    def dies_at_last(*args: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == (1 if victim == "found" else 5):
+            raise Killed
+        return original(*args, **options)
+
+    monkeypatch.setattr(module, victim, dies_at_last)
+    with pytest.raises(Killed):
+        create_world(config, tmp_path / "world", tmp_path / "landing")
+    monkeypatch.undo()
+    world = create_world(config, tmp_path / "world", tmp_path / "landing")
+    assert world.last_day == START + timedelta(days=5)
+    advance_world(tmp_path / "world", tmp_path / "landing", 34)
+    assert read(tmp_path).fingerprints() == made.fingerprints()
+
+
+def test_a_world_is_not_overwritten_and_the_error_says_what_to_do(made: Any, small: Small) -> None:
+    with pytest.raises(WorldError, match="lakehouse simulate --days"):
+        create_world(small(), made.world, made.landing)
+
+
+def test_a_landing_zone_of_another_world_is_refused(
+    made: Any, small: Small, read: Read, tmp_path: Path
+) -> None:
+    with pytest.raises(WorldError, match="has files"):
+        create_world(small(), tmp_path / "world", made.landing)
+    assert not (tmp_path / "world" / "world.json").exists()
+
+
+def test_an_absent_world_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LakehouseError, match=f"no world in {tmp_path}"):
+        advance_world(tmp_path, tmp_path, 1)
+
+
+def test_two_processes_cannot_move_one_world(small: Small, tmp_path: Path) -> None:
+    create_world(small(days=1), tmp_path / "world", tmp_path / "landing")
+    with door._alone(tmp_path / "world"), pytest.raises(WorldError, match="another process"):
+        advance_world(tmp_path / "world", tmp_path / "landing", 1)
+
+
+def test_progress_reports_each_day_once_and_counts_agree(small: Small, tmp_path: Path) -> None:
+    seen: list[tuple[object, int]] = []
+    world = create_world(
+        small(days=3),
+        tmp_path / "world",
+        tmp_path / "landing",
+        progress=lambda day, count: seen.append((day, count)),
+    )
+    assert [day for day, _ in seen] == [START + timedelta(days=n) for n in range(3)]
+    assert sum(count for _, count in seen) == world.counts.transactions
+    assert load_world(tmp_path / "world") == world
+
+
+def test_a_world_ends_on_the_day_before_today() -> None:
+    config = WorldConfig.ending(START, days=30)
+    assert config.start + timedelta(days=config.days) == START
+    assert (config.drift_days, config.wallet_day, config.truncated_day) == (30, 15, 18)
+
+
+def test_the_smallest_world_works(small: Small, tmp_path: Path) -> None:
+    config = small(customers=1, terminals=10, transactions_per_customer_day=0.01, days=30)
+    world = create_world(config, tmp_path / "world", tmp_path / "landing")
+    assert len(list((tmp_path / "landing" / "transactions").glob("*Z.jsonl.gz"))) == 30
+    assert expected_counts(tmp_path / "world")["lines"] <= world.counts.transactions + 1
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_any_moment_leaves_a_world_that_goes_on(
+    small: Small, read: Read, made: Any, tmp_path: Path
+) -> None:
+    config = small().model_dump_json()
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from lakehouse.simulator.config import WorldConfig\n"
+        "from lakehouse.simulator.world import create_world\n"
+        "print('begins', flush=True)\n"
+        "create_world(WorldConfig.model_validate_json(sys.argv[1]), Path('world'), Path('landing'))"
+    )
+    chance, kills = random.Random(1), 0
+    while not (state.exists(tmp_path / "world") and load_world(tmp_path / "world").is_whole):
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, config], cwd=tmp_path, stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        try:
+            assert child.wait(timeout=chance.uniform(0.2, 0.8 + 0.3 * kills)) == 0
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            kills += 1
+    assert kills > 0
+    assert read(tmp_path).fingerprints() == made.fingerprints()

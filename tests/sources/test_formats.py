@@ -1,0 +1,116 @@
+"""CSV, JSON Lines and Parquet, plain or compressed, say the same."""
+
+import gzip
+import io
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
+
+ROWS = [
+    payment(1, datetime(2026, 5, 1, 9), "1.50", note='say "hi", twice'),
+    payment(2, datetime(2026, 5, 1, 10), "-2.25", note="two\nlines, ä"),
+    payment(3, datetime(2026, 5, 1, 11), "3.00", note=None),
+]
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    import csv
+
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def as_parquet(rows: list[dict[str, Any]]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+def plain(content: bytes) -> bytes:
+    return content
+
+
+def zstd(content: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(content)
+    return bytes(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write", "pack"),
+    [
+        (".jsonl", lambda rows: json_lines(*rows), plain),
+        (".jsonl.gz", lambda rows: json_lines(*rows), gzip.compress),
+        (".jsonl.zst", lambda rows: json_lines(*rows), zstd),
+        (".csv", as_csv, plain),
+        (".csv.gz", as_csv, gzip.compress),
+        (".csv.zst", as_csv, zstd),
+        (".parquet", as_parquet, plain),
+    ],
+)
+def test_every_format_gives_the_same_rows(
+    house: House,
+    suffix: str,
+    write: Callable[[list[dict[str, Any]]], bytes],
+    pack: Callable[[bytes], bytes],
+) -> None:
+    house.land(file_name(seal_of(0), suffix), pack(write(ROWS)))
+    report = house.load(make_spec())
+    assert report.reasons == report.quarantined_files == {}
+    assert house.rows("_row", "id", "time", "amount::VARCHAR", "note") == [
+        (1, 1, datetime(2026, 5, 1, 9), "1.50", 'say "hi", twice'),
+        (2, 2, datetime(2026, 5, 1, 10), "-2.25", "two\nlines, ä"),
+        (3, 3, datetime(2026, 5, 1, 11), "3.00", None),
+    ]
+
+
+def test_a_csv_row_with_too_few_fields_is_quarantined_and_the_next_keeps_its_number(
+    house: House,
+) -> None:
+    house.land(
+        file_name(seal_of(0), ".csv"),
+        b'\xef\xbb\xbfid,time,amount,note\n1,2026-05-01\n2,2026-05-01,2,"a\nb"\n\n3,x,1,\n',
+    )
+    house.load(make_spec())
+    assert house.rows("_row", "id", "note") == [(2, 2, "a\nb")]
+    assert house.rows("_row", "reason", "text", table="quarantine.rows") == [
+        (1, "4 fields expected", "1,2026-05-01"),
+        (4, "not a TIMESTAMP", "3,x,1,"),
+    ]
+
+
+def test_a_rejected_parquet_row_is_kept_as_json(house: House) -> None:
+    house.land(file_name(seal_of(0), ".parquet"), as_parquet([{**ROWS[0], "amount": "x"}]))
+    house.load(make_spec())
+    assert house.rows("text", table="quarantine.rows") == [
+        ('{"id":1,"time":"2026-05-01T09:00:00Z","amount":"x","note":"say \\"hi\\", twice"}',)
+    ]
+
+
+def test_the_delimiter_and_the_format_can_be_declared(house: House) -> None:
+    house.land(file_name(seal_of(0), ".txt"), b"id;time;amount\n1;2026-05-01T12:00:00+02:00;2\n")
+    house.load(make_spec(format="csv", delimiter=";"))
+    assert house.rows("id", "time") == [(1, datetime(2026, 5, 1, 10))]
+
+
+def test_rows_of_one_file_keep_their_order_over_many_blocks(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.sources.reading._BLOCK", 1000)
+    monkeypatch.setattr("lakehouse.sources.staging._CHUNK_BYTES", 5000)
+    house.land(
+        file_name(seal_of(0)),
+        json_lines(*(payment(number, datetime(2026, 5, 1)) for number in range(1, 501))),
+    )
+    house.load(make_spec())
+    assert house.rows("_row", "id") == [(number, number) for number in range(1, 501)]

@@ -1,0 +1,45 @@
+"""The embedded world, read through the sources that the package ships, is all there."""
+
+from datetime import date
+from pathlib import Path
+
+from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.world import advance_world, create_world, expected_counts
+from lakehouse.sources import extract, load_spec, pending
+
+from .conftest import DEFS, House
+
+SOURCES = ("transactions", "chargebacks", "customers", "terminals", "exchange_rates")
+
+
+def test_a_world_is_read_to_the_row_and_again_after_each_step(house: House) -> None:
+    world, landing = house.settings.world_dir, Path(house.settings.landing)
+    dirt = {"malformed": 0.01, "null_field": 0.01, "wrong_type": 0.01}
+    config = WorldConfig.model_validate(
+        {"start": date(2026, 5, 1), "days": 5, "customers": 80, "terminals": 60, "dirt": dirt}
+    )
+    create_world(config, world, landing)
+    for _ in range(2):
+        for name in SOURCES:
+            spec = load_spec(DEFS / name / "defs.yaml")
+            extract(spec, house.settings)
+            house.load(spec)
+            assert pending(spec, house.lake) == ""
+        expected = expected_counts(world)
+        rejected = sum(count for name, count in expected.items() if name.startswith("rejected_"))
+        counts = {
+            "loaded": "raw.transactions",
+            "chargebacks": "raw.chargebacks",
+            "exchange_rates": "raw.exchange_rates",
+            "customer_versions": "(FROM raw.customers WHERE op = 'upsert')",
+            "terminal_versions": "(FROM raw.terminals WHERE op = 'upsert')",
+            "customers": "(SELECT max_by(op, _load_id * 1e6 + _row) AS op FROM raw.customers "
+            "GROUP BY customer_id HAVING op = 'upsert')",
+        }
+        got = {
+            name: house.ask(f"SELECT count(*) FROM {what}")[0][0] for name, what in counts.items()
+        }
+        assert got == {name: expected[name] for name in counts}
+        assert rejected > 0
+        assert house.lake.rows("quarantine.rows") == rejected
+        advance_world(world, landing, 2)

@@ -1,0 +1,124 @@
+"""Driving Dagster's UI as its pages do: through GraphQL."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+T = TypeVar("T")
+LOCATION = {"repositoryLocationName": "lakehouse", "repositoryName": "__repository__"}
+
+
+class Ui:
+    """A running `lakehouse dev`."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        answer = requests.post(
+            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=60
+        )
+        content = answer.json()
+        assert "errors" not in content, content["errors"]
+        data: dict[str, Any] = content["data"]
+        return data
+
+    def assets(self) -> list[dict[str, Any]]:
+        nodes: list[dict[str, Any]] = self.ask(_ASSETS)["assetNodes"]
+        return nodes
+
+    def materialize_all(self) -> str:
+        """What the button does; the id of the run."""
+        keys = [{"path": node["assetKey"]["path"]} for node in self.assets()]
+        params = {
+            "selector": {**LOCATION, "pipelineName": "__ASSET_JOB", "assetSelection": keys},
+            "mode": "default",
+            "runConfigData": {},
+        }
+        launched = self.ask(_LAUNCH, params=params)["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        run_id: str = launched["run"]["runId"]
+        return run_id
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, the newest first."""
+        found: list[dict[str, Any]] = self.ask(_RUNS)["runsOrError"]["results"]
+        return found
+
+    def finished(self, run_id: str, seconds: float) -> str:
+        """The status in which a run ended."""
+
+        def status() -> str | None:
+            found: str = self.ask(_RUN, id=run_id)["runOrError"]["status"]
+            return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+        return wait_for(status, seconds)
+
+
+def wait_for(condition: Callable[[], T | None], seconds: float) -> T:
+    """The first answer of `condition` that is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(1)
+    raise TimeoutError(f"nothing within {seconds} s")
+
+
+@contextmanager
+def running_ui(data_dir: Path) -> Iterator[Ui]:
+    """`lakehouse dev` on a free port, stopped at the end as ctrl-c does it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("lakehouse")), "dev", "--port", str(port)],
+        env={**os.environ, "LAKEHOUSE_DATA_DIR": str(data_dir)},
+        stdout=(data_dir / "dev.log").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    ui = Ui(port)
+    try:
+        wait_for(lambda: _answers(ui), 120)
+        yield ui
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+
+
+def _answers(ui: Ui) -> bool:
+    try:
+        return bool(ui.assets())
+    except requests.RequestException:
+        return False
+
+
+_ASSETS = "query { assetNodes { assetKey { path } groupName } }"
+_RUNS = """query {
+  runsOrError(limit: 100) { ... on Runs { results { runId status jobName tags { key value } } } }
+}"""
+_RUN = """query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"""
+_LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}"""
