@@ -11,7 +11,9 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
 
+from lakehouse.errors import LakehouseError
 from lakehouse.lake.connection import configure
 from lakehouse.lake.lake import create_missing, make_folders
 from lakehouse.lake.lock import write_lock
@@ -31,9 +33,12 @@ class Plugin(BasePlugin):
     """Waits for the write lock, and attaches the lake before dbt looks at its own attachments."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the write lock. Raises `LakeBusy` when another writer does not let go of it."""
-        self.settings = load_settings()
-        hold_lock(self.settings)
+        """Take the write lock; what prevents it reaches dbt as one sentence, not a traceback."""
+        try:
+            self.settings = load_settings()
+            hold_lock(self.settings)
+        except LakehouseError as error:
+            raise DbtRuntimeError(str(error)) from error
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Attach the lake as everybody else does, and make what is missing in it."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 
-def sealed(seal: datetime | None) -> dict[str, dg.MetadataValue[object]]:
+def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
     """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""
     if seal is None:
         return {}

@@ -84,9 +84,11 @@ def _insert_rows(
 ) -> None:
     names = [column.name for column in spec.contract.stored] + staged.extras
     columns = ", ".join(map(quote, names))
-    order = [[load.entry.number for load in loads], [load.entry.file.name for load in loads]]
-    times = [[load.load_id for load in loads], [load.previous for load in loads]]
-    seals = [[load.own for load in loads], [load.seal for load in loads]]
+    places = [
+        (load.entry.number, load.entry.file.name, load.load_id, load.previous, load.own, load.seal)
+        for load in loads
+    ]
+    lists = [list(values) for values in zip(*places, strict=True)]
     files = (
         "SELECT unnest(CAST(? AS INTEGER[])) AS _no, unnest(CAST(? AS VARCHAR[])) AS _file, "
         "unnest(CAST(? AS BIGINT[])) AS _load_id, unnest(CAST(? AS TIMESTAMP[])) AS _previous, "
@@ -102,7 +104,7 @@ def _insert_rows(
         f"SELECT {columns}, _file, _row, _load_id, ?, {known_at} AS known_at "
         f"FROM {staged.table} JOIN ({files}) USING (_no) WHERE _reason IS NULL "
         "ORDER BY known_at, _load_id, _row",
-        [moment, *order, *times, *seals],
+        [moment, *lists],
     )
     if any(load.entry.rejected for load in loads):
         cursor.execute(
@@ -110,7 +112,7 @@ def _insert_rows(
             "SELECT ?, _file, _row, _load_id, _reason, _column, _text, ? "
             f"FROM {staged.table} JOIN ({files}) USING (_no) WHERE _reason IS NOT NULL "
             "ORDER BY _load_id, _row",
-            [spec.name, moment, *order, *times, *seals],
+            [spec.name, moment, *lists],
         )
 
 

@@ -89,7 +89,7 @@ def _lines(lines: list[bytes], first: int) -> Any:
         same = (text.encode() == line for text, line in zip(decoded, lines, strict=True))
         broken = pa.array([None if ok else "not UTF-8" for ok in same], pa.string())
     table = pa.table({"_row": numbers, "_text": texts, "_broken": broken})
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0)
+    blank = pc.equal(pc.binary_length(pc.ascii_trim_whitespace(texts)), 0)
     return table.filter(pc.invert(blank)) if pc.any(blank).as_py() else table
 
 

@@ -17,7 +17,7 @@ from lakehouse.sources.checking import VALID_OBJECT, check_sql
 from lakehouse.sources.landing import LandedFile, Landing, sha256
 from lakehouse.sources.pii import token_key, token_parameters
 from lakehouse.sources.reading import Shape, Unreadable, file_format, read_file
-from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
+from lakehouse.sources.spec import SourceSpec
 
 BATCH_BYTES = 256 << 20
 """Decoded bytes after which a batch is committed; a bigger file is a batch of its own."""
@@ -85,6 +85,7 @@ class _Stager:
         self.parameters: dict[str, bytes] = {}
         self.shape = Shape("")
         self.chunk: list[Any] = []
+        self.size = 0
 
     def create(self) -> None:
         columns = ["_no INTEGER", "_row BIGINT", "_reason VARCHAR", "_column VARCHAR"]
@@ -128,10 +129,11 @@ class _Stager:
             entry.rows, entry.rejected = rows - rejected, rejected
 
     def _gather(self, shape: Shape, table: Any) -> None:
-        if shape != self.shape or sum(part.nbytes for part in self.chunk) > _CHUNK_BYTES:
+        if shape != self.shape or self.size > _CHUNK_BYTES:
             self._check()
         self.shape = shape
         self.chunk.append(table)
+        self.size += table.nbytes
 
     def _check(self) -> None:
         import pyarrow as pa
@@ -149,7 +151,7 @@ class _Stager:
             )
         finally:
             self.cursor.unregister("chunk")
-            self.chunk = []
+            self.chunk, self.size = [], 0
 
     def _meet_undeclared(self) -> None:
         """Do with columns that nobody declared what the contract says."""
@@ -177,12 +179,13 @@ class _Stager:
         if self.shape.format == "jsonl":
             keys = f"CASE WHEN {VALID_OBJECT} THEN json_keys(_text) ELSE {keys} END"
         found = self.cursor.execute(
-            f"SELECT _no, {keys} AS keys, count(*) FROM chunk GROUP BY ALL"
+            f"SELECT _no, {keys} AS keys, count(*) FROM chunk GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         return [(number, keys or list(self.shape.columns), rows) for number, keys, rows in found]
 
     def _is_free(self, name: str) -> bool:
-        taken = [*SYSTEM_COLUMNS, *self.staged.extras]
+        taken = ["known_at", *self.staged.extras]
         taken += [column.name for column in self.spec.contract.columns]
         taken += [column.origin for column in self.spec.contract.read]
-        return bool(name) and name.lower() not in map(str.lower, taken)
+        reserved = not name or name.startswith("_")
+        return not reserved and name.lower() not in map(str.lower, taken)

@@ -26,7 +26,7 @@ def read_attributes(path: Path, model: type[Spec]) -> Spec:
     except yaml.YAMLError as error:
         raise SpecError(f"{path} is no valid YAML: {error}") from error
     if not isinstance(values, dict) or not isinstance(values.get("attributes"), dict):
-        raise SpecError(f"{path}: there is no `attributes` section with the fields of the source")
+        raise SpecError(f"{path}: there is no `attributes` section with its fields")
     try:
         return model.model_validate(values["attributes"])
     except ValidationError as error:

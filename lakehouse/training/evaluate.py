@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.training import metrics
-from lakehouse.training.labels import NAIVE_FORECASTS
 from lakehouse.training.spec import Capacity
 
 Array = npt.NDArray[np.float64]
@@ -89,8 +88,3 @@ def evaluate_multiclass(
         "better_than_majority": accuracy - always,
         **cells,
     }
-
-
-def naive_columns(names: list[str]) -> list[str]:
-    """Which of these columns are naive forecasts."""
-    return [name for name in names if name in NAIVE_FORECASTS]

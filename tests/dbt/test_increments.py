@@ -229,8 +229,9 @@ class Expected:
 def differences(bench: Any, world: Any) -> dict[str, Any]:
     """Per table the rows that are missing and those that are too many; empty when all is well."""
     found = {}
-    for table, expected in Expected(world).tables().items():
-        actual = sorted(bench.query(f"SELECT {TABLES[table]} FROM {table}"), key=repr)
+    tables = bench.query_each(f"SELECT {columns} FROM {name}" for name, columns in TABLES.items())
+    for (table, expected), rows in zip(Expected(world).tables().items(), tables, strict=True):
+        actual = sorted(rows, key=repr)
         assert expected, f"the world is too small: nothing is expected in {table}"
         if actual != expected:
             missing = [row for row in expected if row not in actual]
@@ -248,7 +249,8 @@ def built(new_bench: Callable[[], Any], new_world: Callable[[int], Any]) -> tupl
     """An empty lake, built with the unit tests; then a first load; then a second one."""
     bench, world = new_bench(), new_world(1)
     bench.dbt("build")
-    assert {bench.query(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES} == {0}
+    counts = bench.query_each(f"SELECT count(*) FROM {table}" for table in TABLES)
+    assert counts == [[(0,)]] * len(TABLES)
     days = {"transactions": 15, "chargebacks": 13, "exchange_rates": 11}
     bench.load(send(world, **days, customers=14, terminals=16))
     bench.dbt("run")
@@ -292,14 +294,13 @@ def test_every_model_and_column_is_described_and_owned(built: tuple[Any, Any]) -
     bench, _ = built
     nodes = json.loads((bench.target / "manifest.json").read_text())["nodes"].values()
     models = [node for node in nodes if node["resource_type"] == "model"]
-    for model in models:
+    described = bench.query_each(f"DESCRIBE {m['schema']}.{m['name']}" for m in models)
+    for model, columns in zip(models, described, strict=True):
         assert model["description"], model["name"]
         assert model["config"]["meta"]["owner"], model["name"]
         assert model["config"]["contract"]["enforced"] == (model["schema"] != "staging")
-        relation = f"{model['schema']}.{model['name']}"
-        columns = [name for name, *_ in bench.query(f"DESCRIBE {relation}")]
-        assert list(model["columns"]) == columns
-        assert all(column["description"] for column in model["columns"].values()), relation
+        assert set(model["columns"]) == {name for name, *_ in columns}, model["name"]
+        assert all(column["description"] for column in model["columns"].values()), model["name"]
 
 
 @pytest.mark.slow
@@ -342,7 +343,7 @@ def test_a_run_killed_between_commits_is_made_good_by_the_next(
 
 
 @pytest.mark.slow
-def test_a_second_writer_waits_for_dbt_and_dbt_for_it(new_bench: Callable[[], Any]) -> None:
+def test_dbt_waits_for_another_writer_and_says_who_it_is(new_bench: Callable[[], Any]) -> None:
     bench = new_bench()
     command, environment = bench.command("run")
     environment["LAKEHOUSE_LOCK_TIMEOUT"] = "0.2"

@@ -2,7 +2,6 @@
 
 import math
 import struct
-from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -85,7 +84,7 @@ def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> 
 @pytest.mark.parametrize("entity", ["customer_id", "terminal_id"])
 @given(own=rows(), other=rows(), dim=versions())
 @settings(
-    max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 def test_batch_in_every_way_and_online_are_what_the_rules_say(
     cursor: duckdb.DuckDBPyConnection, entity: str, own: list[Row], other: list[Row], dim: list[Row]

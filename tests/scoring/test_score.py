@@ -98,6 +98,7 @@ def test_rows_wait_for_features_that_are_not_final_and_are_scored_once_they_are(
         write_progress(writer, RISK, Progress(61, sealed))
     report = score(spec, lake)
     assert (report.rows, report.waiting, report.load_id) == (world.per_day, world.per_day, 61)
+    assert report.without_features == 0
     with lake.reader() as cursor:
         assert read_progress(cursor, spec.predictions_table) == Progress(61, sealed)
     with lake.writer(Author("test")) as writer:

@@ -114,3 +114,12 @@ def test_rows_of_one_file_keep_their_order_over_many_blocks(
     )
     house.load(make_spec())
     assert house.rows("_row", "id") == [(number, number) for number in range(1, 501)]
+
+
+def test_the_noise_of_binary_floats_is_no_reason_to_reject(house: House) -> None:
+    floats = [{**ROWS[0], "amount": amount} for amount in (57.160000000000004, 0.1 + 0.2, 1.005)]
+    house.land(file_name(seal_of(0), ".parquet"), as_parquet(floats))
+    house.land(file_name(seal_of(1)), json_lines(*floats))
+    house.load(make_spec())
+    assert house.rows("amount::VARCHAR") == [("57.16",), ("0.30",)] * 2
+    assert house.rows("_row", table="quarantine.rows") == [(3,), (3,)]

@@ -34,6 +34,15 @@ def test_an_empty_landing_zone_has_no_files(landing: Landing) -> None:
     assert landing.files() == []
 
 
+def test_a_file_is_not_there_before_it_is_complete(landing: Landing) -> None:
+    def write(path: Path) -> None:
+        path.write_text("half")
+        assert landing.files() == []
+
+    landing.put("a.csv", write)
+    assert [file.name for file in landing.files()] == ["a.csv"]
+
+
 def test_a_write_that_fails_leaves_nothing(landing: Landing) -> None:
     def half(path: Path) -> None:
         path.write_text("half")

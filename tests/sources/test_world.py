@@ -16,7 +16,7 @@ def test_a_world_is_read_to_the_row_and_again_after_each_step(house: House) -> N
     world, landing = house.settings.world_dir, Path(house.settings.landing)
     dirt = {"malformed": 0.01, "null_field": 0.01, "wrong_type": 0.01}
     config = WorldConfig.model_validate(
-        {"start": date(2026, 5, 1), "days": 5, "customers": 80, "terminals": 60, "dirt": dirt}
+        {"start": date(2026, 5, 1), "days": 3, "customers": 60, "terminals": 40, "dirt": dirt}
     )
     create_world(config, world, landing)
     for _ in range(2):
@@ -42,4 +42,4 @@ def test_a_world_is_read_to_the_row_and_again_after_each_step(house: House) -> N
         assert got == {name: expected[name] for name in counts}
         assert rejected > 0
         assert house.lake.rows("quarantine.rows") == rejected
-        advance_world(world, landing, 2)
+        advance_world(world, landing, 1)

@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 from importlib import import_module
 
 import pytest
@@ -10,6 +11,7 @@ from lakehouse.training import BadArtefact, NotEnoughData, TrainingError, load_m
 from lakehouse.training.artefact import CARD, TREES
 from lakehouse.training.metrics import average_precision
 from lakehouse.training.replay import replay
+from lakehouse.training.split import Split
 from lakehouse.training.train import due
 
 train_module = import_module("lakehouse.training.train")
@@ -128,7 +130,8 @@ def test_a_champion_whose_features_are_no_longer_kept_up_gives_way(lake, world, 
     assert "no longer kept up to date" in report.decision
 
 
-def test_death_between_artefact_and_registry_leaves_no_version(lake, world, detector, monkeypatch):
+@pytest.mark.parametrize("step", ["register", "write_gates", "promote_in"])
+def test_death_before_the_last_commit_leaves_no_version(lake, world, detector, monkeypatch, step):
     class Killed(BaseException):
         pass
 
@@ -136,7 +139,7 @@ def test_death_between_artefact_and_registry_leaves_no_version(lake, world, dete
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_module, "register", die)
+        patch.setattr(train_module, step, die)
         with pytest.raises(Killed):
             train(detector(), lake)
     (left,) = (lake.settings.models_dir / "detector").iterdir()
@@ -224,3 +227,16 @@ def test_a_version_replayed_on_its_pinned_rows_gives_its_metrics_again(lake, wor
     rows, score = replay(spec, lake, version)
     measured = average_precision(rows.label > 0, score)
     assert measured == version.metrics["test"]["average_precision"]
+
+
+def test_a_split_of_ones_own_needs_no_validation_period(lake, world, detector):
+    days = [datetime(2026, 1, day) for day in (5, 19, 26, 26, 26)]
+    split = Split(*days, datetime(2026, 2, 2), cutoff=datetime(2026, 2, 10))
+    report = train(detector(), lake, split=split)
+    assert set(report.version.metrics) == {"train", "test"}
+    assert report.version.metrics["train"]["rows"] == 14 * world.per_day
+    assert report.version.metrics["test"]["rows"] == 7 * world.per_day
+    assert load_model(
+        lake.settings.models_dir, report.version.artefact, report.version.files
+    ).card.rounds == (detector().rounds)
+    assert not train(detector(), lake, split=split).trained

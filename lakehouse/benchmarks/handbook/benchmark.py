@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +96,8 @@ def _run_graph(settings: Settings, tell: Callable[[str], None]) -> dict[str, flo
         started = time.monotonic()
         maturity = {"label_maturity_us": microseconds(DELAY - TICK)}
         definitions = build_definitions(settings, specs(), maturity)
-        seconds = Counter({"definitions": time.monotonic() - started})
+        seconds: dict[str, float] = defaultdict(float)
+        seconds["definitions"] = time.monotonic() - started
 
         def listen(event: Event) -> None:
             if isinstance(event, AssetDone):
@@ -156,7 +157,7 @@ def _judge(lake: Lake, seconds: Mapping[str, float]) -> Result:
             ).df()
             train_rows, first = cursor.execute(
                 "SELECT count(*), min(event_time)::DATE "
-                f"FROM {qualified(spec.training_table)} WHERE _period = 'train'"
+                f"FROM {qualified(spec.training_table)} WHERE split = 'train'"
             ).fetchall()[0]
         test = protocol.test_rows(table, SPLIT)
         if test["score"].isna().any():

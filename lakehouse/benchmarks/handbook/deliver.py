@@ -146,5 +146,6 @@ def _row(columns: Iterable[str], number: int, opened: str) -> list[object]:
 def _write_rates(folder: Path, days: list[date]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for day in days:
-        page = {"data": [], "next": None, "complete_through": f"{_seal(day).isoformat()}Z"}
+        sealed = f"{_seal(day).isoformat()}Z"
+        page: dict[str, object] = {"data": [], "next": None, "complete_through": sealed}
         (folder / f"{day}.json").write_text(json.dumps(page))

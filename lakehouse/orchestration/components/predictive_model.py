@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.orchestration.components.base import SpecComponent, asset_key
+from lakehouse.orchestration.model_pictures import pictures
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.scoring.score import score
+from lakehouse.scoring import find_broken, score
 from lakehouse.training import ModelSpec, TrainReport, train
 
 
@@ -86,7 +87,7 @@ def _training(spec: ModelSpec) -> dg.AssetsDefinition:
                 "periods": dg.MetadataValue.json(dict(version.split)),
             },
         )
-        yield dg.MaterializeResult(asset_key=model, metadata=_model_metadata(report, lake, spec))
+        yield dg.MaterializeResult(asset_key=model, metadata=_model_metadata(spec, report, lake))
         failed = [gate for gate in report.gates if not gate.passed]
         yield dg.AssetCheckResult(
             asset_key=model,
@@ -162,8 +163,6 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
-    from lakehouse.scoring import find_broken
-
     broken = find_broken(spec, lake.lake)
     return dg.AssetCheckResult(
         asset_key=key,
@@ -173,7 +172,7 @@ def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Asset
     )
 
 
-def _model_metadata(report: TrainReport, lake: LakeResource, spec: ModelSpec) -> dict[str, Any]:
+def _model_metadata(spec: ModelSpec, report: TrainReport, lake: LakeResource) -> dict[str, Any]:
     version = report.version
     metadata: dict[str, Any] = {
         "version": version.version,
@@ -188,7 +187,7 @@ def _model_metadata(report: TrainReport, lake: LakeResource, spec: ModelSpec) ->
             metadata[f"test/{name}"] = float(value)
     if report.decision:
         metadata["promotion"] = report.decision
-    return metadata
+    return metadata | pictures(spec, lake.lake, version)
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,31 @@
+"""The graph in lines of text, as `graph.txt` pins it: `python -m tests.orchestration.graph`."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+
+def lines(definitions: dg.Definitions) -> Iterator[str]:
+    """Every asset with its inputs, every check, job, schedule and sensor, sorted."""
+    graph = definitions.resolve_asset_graph()
+    for key in sorted(graph.get_all_asset_keys()):
+        parents = ", ".join(
+            sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        )
+        yield f"asset {key.to_user_string()} <- {parents or 'outside'}"
+    for check in sorted(graph.asset_check_keys):
+        blocking = "blocking " if graph.get(check).blocking else ""
+        yield f"{blocking}check {check.asset_key.to_user_string()}: {check.name}"
+    repository = definitions.get_repository_def()
+    for job in sorted(repository.job_names):
+        yield f"job {job}"
+    for schedule in sorted(repository.schedule_defs, key=lambda s: s.name):
+        yield f"schedule {schedule.name} {schedule.cron_schedule} {schedule.default_status.value}"
+    for sensor in sorted(repository.sensor_defs, key=lambda s: s.name):
+        yield f"sensor {sensor.name} {sensor.default_status.value}"
+
+
+if __name__ == "__main__":
+    from lakehouse.definitions import defs
+
+    print("\n".join(lines(defs())))

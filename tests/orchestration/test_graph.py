@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lakehouse.definitions import defs
+from lakehouse.specs import DEFS_DIR
+from tests.orchestration.graph import lines
+
+PINNED = Path(__file__).with_name("graph.txt")
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        return defs()
+
+
+def test_a_change_of_the_graph_is_seen_in_review(definitions: dg.Definitions) -> None:
+    assert "\n".join(lines(definitions)) == PINNED.read_text().strip(), (
+        "the graph changed; if you meant it: "
+        "python -m tests.orchestration.graph > tests/orchestration/graph.txt"
+    )
+
+
+def test_every_input_is_an_asset_that_something_makes(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert graph.get_all_asset_keys() == graph.materializable_asset_keys
+
+
+def test_every_asset_has_a_group_an_owner_a_description_and_a_freshness_policy(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.group_name == key.path[0]
+        assert node.owners, key
+        assert node.description, key
+        assert node.freshness_policy, key
+
+
+def test_every_asset_behind_a_source_refreshes_itself(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    manual = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).automation_condition is None
+    }
+    assert {name.partition("/")[0] for name in manual} == {"landing", "raw"}
+
+
+def test_yaml_of_any_other_name_would_be_ignored_and_is_not_there() -> None:
+    yaml = {path.name for path in DEFS_DIR.rglob("*.y*ml")}
+    assert yaml == {"defs.yaml"}

@@ -1,0 +1,43 @@
+"""A data folder, and the `lakehouse` command on it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse.lake import Lake
+from lakehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Project:
+    """A person with a terminal."""
+
+    settings: Settings
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("lakehouse")), *arguments],
+            env={**os.environ, "LAKEHOUSE_DATA_DIR": str(self.settings.data_dir), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+        )
+
+    def snapshot(self) -> int:
+        with Lake(self.settings, read_only=True) as lake:
+            return lake.snapshot()
+
+    def content(self) -> dict[str, str]:
+        """A hash of every table's rows, whatever their order; bookkeeping left out."""
+        with Lake(self.settings, read_only=True) as lake, lake.reader() as cursor:
+            tables = cursor.execute(
+                "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
+                "WHERE database_name = 'lake' AND schema_name NOT IN ('ops', 'registry')"
+            ).fetchall()
+            return {
+                name: str(
+                    cursor.execute(f"SELECT count(*), sum(hash(t)) FROM {name} AS t").fetchone()
+                )
+                for (name,) in sorted(tables)
+            }

@@ -1,0 +1,106 @@
+"""The whole way of the data, by the commands that a person types and the UI that they press."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.lake import Lake
+from lakehouse.simulator.world import expected_counts, load_world
+from tests.whole_graph.project import Project
+from tests.whole_graph.ui import running_ui, wait_for
+
+
+def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
+    expected = expected_counts(project.settings.world_dir)
+    with Lake(project.settings, read_only=True) as lake, lake.reader() as cursor:
+        rejected = dict(
+            cursor.execute(
+                "SELECT CASE WHEN reason LIKE 'malformed%' THEN 'malformed' "
+                "WHEN reason LIKE 'required%' THEN 'null_field' ELSE 'wrong_type' END, count(*) "
+                "FROM quarantine.rows WHERE source = 'transactions' GROUP BY ALL"
+            ).fetchall()
+        )
+        assert lake.rows("raw.transactions") == expected["loaded"]
+        assert lake.rows("core.fct_transactions") == expected["transactions"]
+        assert lake.rows("raw.chargebacks") == expected["chargebacks"]
+        assert lake.rows("features.terminal_risk") == expected["transactions"]
+        current = "SELECT count(*) FROM core.dim_customers WHERE is_current"
+        assert cursor.execute(current).fetchone() == (expected["customers"],)
+    for kind in ("malformed", "null_field", "wrong_type"):
+        assert rejected.get(kind, 0) == expected[f"rejected_{kind}"]
+
+
+def test_running_again_changes_nothing_and_makes_no_snapshot(project: Project) -> None:
+    before, content = project.snapshot(), project.content()
+    again = project.command("run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert project.snapshot() == before
+    assert project.content() == content
+
+
+def test_status_tells_of_every_asset_and_champion(project: Project) -> None:
+    answer = project.command("status", "--json")
+    assert answer.returncode == 0, answer.stderr
+    status = json.loads(answer.stdout)
+    assert all(asset["materialized_at"] for asset in status["assets"])
+    assert not [asset["error"] for asset in status["assets"] if asset["error"]]
+    ages = {asset["asset"]: asset["data_age_hours"] for asset in status["assets"]}
+    end = load_world(project.settings.world_dir).last_day + timedelta(days=1)
+    age = datetime.now(UTC) - datetime(end.year, end.month, end.day, tzinfo=UTC)
+    assert abs(ages["core/fct_transactions"] - age.total_seconds() / 3600) < 0.5
+    assert all(model["version"] and model["metrics"] for model in status["models"])
+
+
+def test_sql_reads_and_never_writes(project: Project) -> None:
+    answer = project.command("sql", "select count(*) as n from core.fct_transactions", "--csv")
+    expected = expected_counts(project.settings.world_dir)["transactions"]
+    assert answer.stdout.split() == ["n", str(expected)]
+    denied = project.command("sql", "delete from core.fct_transactions")
+    assert denied.returncode == 1
+    assert denied.stderr.startswith("error: ")
+    assert "read-only" in denied.stderr
+    assert "Traceback" not in denied.stderr
+
+
+def test_a_selection_of_nothing_and_a_bad_day_are_clear_errors(project: Project) -> None:
+    for arguments, words in (
+        (("run", "--select", "raw/nothing"), "matches no asset"),
+        (("run", "--since", "yesterday"), "does not match the format"),
+        (("simulate", "--customers", "5"), "--customers are for a new world"),
+    ):
+        answer = project.command(*arguments)
+        assert answer.returncode != 0
+        assert words in answer.stderr
+        assert "Traceback" not in answer.stderr
+
+
+def test_redoing_days_gives_the_same_rows(project: Project) -> None:
+    content = project.content()
+    day = load_world(project.settings.world_dir).last_day - timedelta(days=20)
+    again = project.command("run", "--since", str(day), "--until", str(day + timedelta(days=1)))
+    assert again.returncode == 0, again.stdout + again.stderr
+    changed = {name for name, rows in project.content().items() if rows != content[name]}
+    assert {name for name in changed if not name.startswith("predictions.")} == set()
+
+
+def test_the_ui_materializes_everything_and_sensors_follow_the_world(project: Project) -> None:
+    with running_ui(project.settings.data_dir) as ui:
+        groups = {node["groupName"] for node in ui.assets()}
+        assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
+        assert ui.finished(ui.materialize_all(), 240) == "SUCCESS"
+
+        def rows() -> int:
+            with Lake(project.settings, read_only=True) as lake:
+                return lake.rows("predictions.fraud_detector")
+
+        before = rows()
+        moved = project.command("simulate", "--days", "1")
+        assert moved.returncode == 0, moved.stderr
+        wait_for(lambda: rows() > before, 300)
+        wait_for(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), 120)
+        refreshed = [
+            run for run in ui.runs() if any(t["key"] == "lakehouse/sources" for t in run["tags"])
+        ]
+        assert len(refreshed) == 1, "the same news was fetched twice"
+    expected = expected_counts(project.settings.world_dir)
+    with Lake(project.settings, read_only=True) as lake:
+        assert lake.rows("core.fct_transactions") == expected["transactions"]
