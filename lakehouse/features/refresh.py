@@ -7,6 +7,7 @@ table as the sum of its increments.
 
 import itertools
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 
-BATCH_ROWS = 1_000_000
+BYTES_PER_ROW = 2048
+"""Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
+badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
 _ARROW_ROWS = 65_536
 _FILES = "ops.files"
 
@@ -59,7 +62,7 @@ def refresh(
     since: datetime | None = None,
     until: datetime | None = None,
     full_refresh: bool = False,
-    batch: int = BATCH_ROWS,
+    batch: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RefreshReport:
     """Work in the spine rows that are final by now and not in the table yet.
@@ -73,7 +76,7 @@ def refresh(
             happened in [since, until) can have touched, and replace them in one commit.
         until: See `since`.
         full_refresh: Compute the whole table again, and replace it in one commit.
-        batch: Spine rows that are computed at once; bounds memory.
+        batch: Spine rows that are computed at once; by default what `memory_limit` has room for.
         progress: Told one line per batch.
 
     Raises:
@@ -83,7 +86,9 @@ def refresh(
     with lake.reader() as cursor:
         cursor.execute("BEGIN")  # everything is read as of one snapshot
         plan = versions.load_plan(spec, cursor, spine)
-        job = _Job(plan, lake, cursor, Author(versions.table_name(plan), run_id), batch, progress)
+        author = Author(versions.table_name(plan), run_id)
+        size = batch or _rows_that_fit(lake.settings.memory_limit)
+        job = _Job(plan, lake, cursor, author, size, progress)
         waiting, seal = job.run(since, until, full_refresh=full_refresh)
     return RefreshReport(
         table=job.table,
@@ -244,6 +249,13 @@ class _Job:
     def _tell(self, text: str) -> None:
         if self.progress:
             self.progress(f"{self.table}: {text}")
+
+
+def _rows_that_fit(memory_limit: str) -> int:
+    """Spine rows in a batch, for a limit as DuckDB reads it: `512MB`, `1.5 GiB`."""
+    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT])i?B?\s*", memory_limit, re.IGNORECASE)
+    size = float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1) if found else 1024**3
+    return max(1, int(size / BYTES_PER_ROW))
 
 
 def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_Load]:

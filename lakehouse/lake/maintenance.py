@@ -1,4 +1,4 @@
-"""Housekeeping of the lake: small files merged, old snapshots and files that nobody sees removed."""
+"""Housekeeping: small files merged, old snapshots and files that nobody sees removed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -112,13 +112,12 @@ def _events(
     target: Path,
     refresh: Refresh,
 ) -> Iterator[Any]:
-    days = {"since": refresh.since_time, "until": refresh.until_time}
     # a test that needs a model of a later step as well belongs to that step
     selection = ["--indirect-selection", "buildable"]
     arguments = [
         "build",
         *selection,
-        *files.arguments(**{k: f"{day:%F}" for k, day in days.items() if day}),
+        *files.arguments(**refresh.days),
     ]
     if refresh.full_refresh:
         arguments.append("--full-refresh")

@@ -11,6 +11,8 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.settings import Settings, load_settings
 
+FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
+
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One open lake for all steps of a run."""
@@ -47,6 +49,13 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
     def only_new(self) -> bool:
         """Whether tables that have nothing new may be left alone."""
         return not (self.full_refresh or self.since or self.until or self.force)
+
+    @property
+    def days(self) -> dict[str, str]:
+        """The first and the last day to redo, both inclusive; empty if no days were chosen."""
+        if not (self.since or self.until):
+            return {}
+        return {"since": self.since or FIRST_DAY, "until": self.until or LAST_DAY}
 
     @property
     def since_time(self) -> datetime | None:

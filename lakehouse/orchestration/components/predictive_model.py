@@ -134,7 +134,13 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
                 asset=key,
                 blocking=True,
                 description="Each key is predicted once, and no score is NULL.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "scoring_keeps_up",
+                asset=key,
+                description="No row waits for features, and the champion's feature sets are the "
+                "current ones.",
+            ),
         ],
     )
     def predictions(
@@ -158,6 +164,17 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             }
         )
         yield _complete(spec, lake, key)
+        stale = ", ".join(report.stale_sets)
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name="scoring_keeps_up",
+            passed=not stale and not report.waiting,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{report.version} was trained on versions of {stale} that grow no more; "
+            "see why no newer version was promoted"
+            if stale
+            else f"{report.waiting:,} rows wait for their features",
+        )
 
     return predictions
 
