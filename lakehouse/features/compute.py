@@ -31,12 +31,15 @@ def compute(
     *,
     own: bool | None = None,
     way: Way | None = None,
+    snapshot: int | None = None,
 ) -> int:
     """Append to the temporary table `_features` one row per row of the spine `query`.
 
     `query` selects the spine's key, entity, time and `row.` columns, by default all of
     `plan.spine.table`. `own` says that its rows are rows of that table (then windows over the same
     table need no union). `way` forces one; by default the cheapest by exact row counts is taken.
+    Inputs are read as of the lake's `snapshot`, if given; call it outside of a transaction, within
+    which DuckDB scans new temporary tables by one thread and takes them for empty.
     The result has the columns of `result_columns(plan)`; no order.
 
     Returns:
@@ -46,16 +49,20 @@ def compute(
         FeatureError: when a key comes twice, or a time is missing.
     """
     own = query is None if own is None else own
-    relation = f"({query})" if query else qualified(plan.spine.table)
+    # guards a caller in a transaction: ASOF joins with a table taken for empty would be loops
+    cursor.execute("SET asof_loop_join_threshold = 0")
+    relation = f"({query})" if query else as_of(plan.spine.table, snapshot)
     spine_rows = _make_spine(plan, cursor, relation, parameters, own=own)
     joined = []
     if spine_rows:
         for number, stream in enumerate(windows.streams(plan)):
-            tables = _compute_stream(plan, cursor, stream, spine_rows, own=own, way=way)
+            tables = _compute_stream(
+                plan, cursor, stream, spine_rows, own=own, way=way, at=snapshot
+            )
             joined += [_keep(cursor, sql, f"_part{number}_{i}") for i, sql in enumerate(tables)]
         for table in dict.fromkeys(a.table for a in plan.attributes):
             parts = [a for a in plan.attributes if a.table == table]
-            sql = windows.attributes(plan, parts, qualified(table))
+            sql = windows.attributes(plan, parts, as_of(table, snapshot))
             joined.append(_keep(cursor, sql, f"_part_{len(joined)}"))
     added = _append_result(plan, cursor, joined)
     if added != spine_rows:
@@ -66,6 +73,11 @@ def compute(
     for table in ("_stream", "_spine", *joined):
         cursor.execute(f"DROP TABLE IF EXISTS temp.main.{table}")
     return added
+
+
+def as_of(table: str, snapshot: int | None) -> str:
+    """SQL for `schema.table` of the lake, as of a snapshot if one is given."""
+    return qualified(table) + (f" AT (VERSION => {int(snapshot)})" if snapshot is not None else "")
 
 
 def result_columns(plan: Plan) -> list[str]:
@@ -118,6 +130,7 @@ def _compute_stream(
     *,
     own: bool,
     way: Way | None,
+    at: int | None,
 ) -> list[str]:
     """Fill `_stream`, and choose the queries that give the stream's aggregates."""
     native = own and stream.table == plan.spine.table
@@ -126,7 +139,7 @@ def _compute_stream(
     ).fetchall()[0]
     _keep(
         cursor,
-        windows.scan(stream, plan, qualified(stream.table), native=native),
+        windows.scan(stream, plan, as_of(stream.table, at), native=native),
         "_stream",
         [first, last],
     )

@@ -18,11 +18,12 @@ import duckdb
 
 from lakehouse.features import versions
 from lakehouse.features.compile import Plan
-from lakehouse.features.compute import RESULT, compute
+from lakehouse.features.compute import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
+from lakehouse.lake.names import CATALOG
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 
 BYTES_PER_ROW = 2048
@@ -84,7 +85,6 @@ def refresh(
     """
     started = time.monotonic()
     with lake.reader() as cursor:
-        cursor.execute("BEGIN")  # everything is read as of one snapshot
         plan = versions.load_plan(spec, cursor, spine)
         author = Author(versions.table_name(plan), run_id)
         size = batch or _rows_that_fit(lake.settings.memory_limit)
@@ -113,6 +113,7 @@ class _Job:
     batch: int
     progress: Callable[[str], None] | None
     added: int = 0
+    snapshot: int = 0
 
     @property
     def table(self) -> str:
@@ -122,15 +123,20 @@ class _Job:
         self, since: datetime | None, until: datetime | None, *, full_refresh: bool
     ) -> tuple[int, datetime | None]:
         """Rows that wait, and the time up to which the table is complete."""
+        self.cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
+        self.snapshot = self.cursor.execute(f"FROM {quote(CATALOG)}.current_snapshot()").fetchall()[
+            0
+        ][0]
         exists = table_exists(self.cursor, self.table)
         done = read_progress(self.cursor, self.table) if exists else NOTHING
         rebuild = full_refresh and exists
-        if exists and not rebuild and (since or until):
-            self.replace(done, since, until)
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
         limit = _complete_until(self.cursor, self.plan)
         ready = [load for load in loads if load.seal <= limit]
         goal = _goal(self.cursor, self.plan, done, loads, ready, limit)
+        self.cursor.execute("COMMIT")
+        if exists and not rebuild and (since or until):
+            self.replace(done, since, until)
         if rebuild:
             self.compute(0, goal.load_id, ready)
             self.commit(done, goal, f"DELETE FROM {qualified(self.table)}")
@@ -220,8 +226,8 @@ class _Job:
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
 
     def _compute(self, where: str, parameters: Sequence[Any]) -> int:
-        query = f"SELECT * FROM {qualified(self.plan.spine.table)} WHERE {where}"
-        rows = compute(self.plan, self.cursor, query, parameters, own=True)
+        query = f"SELECT * FROM {as_of(self.plan.spine.table, self.snapshot)} WHERE {where}"
+        rows = compute(self.plan, self.cursor, query, parameters, own=True, snapshot=self.snapshot)
         self.added += rows
         return rows
 
@@ -234,7 +240,7 @@ class _Job:
             shares = ", ".join(f"{i}::DOUBLE / {slices}" for i in range(1, slices))
             query = (
                 f"SELECT quantile_disc({quote(self.plan.spine.time)}, [{shares}]) "
-                f"FROM {qualified(self.plan.spine.table)} WHERE {where}"
+                f"FROM {as_of(self.plan.spine.table, self.snapshot)} WHERE {where}"
             )
             cuts = sorted(set(self.cursor.execute(query, parameters).fetchall()[0][0] or ()))
         edges = [datetime.min, *cuts, datetime.max]
