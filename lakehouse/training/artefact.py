@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lakehouse.training.errors import BadArtefact
+from lakehouse.training.library import import_lightgbm
 from lakehouse.training.model import Model, ModelCard
 
 TREES = "model.txt"
@@ -57,7 +58,7 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
     Raises:
         BadArtefact: for a file that is missing or was changed.
     """
-    import lightgbm
+    lightgbm = import_lightgbm()
 
     contents = {
         name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lakehouse.training.errors import NotEnoughData, TrainingError
+from lakehouse.training.library import import_lightgbm
 from lakehouse.training.rows import Rows
 from lakehouse.training.schema import FeatureSchema
 from lakehouse.training.spec import ModelSpec, Task
@@ -61,7 +62,7 @@ def fit(
         NotEnoughData: when the training rows hold a single label value.
         TrainingError: when LightGBM refuses a parameter.
     """
-    import lightgbm
+    lightgbm = import_lightgbm()
 
     if len(np.unique(train.label)) < 2:
         raise NotEnoughData(
@@ -71,7 +72,7 @@ def fit(
     params = lightgbm_params(spec, len(classes), threads)
     columns = schema.categorical_columns
     data = lightgbm.Dataset(train.matrix, train.label, params=params, categorical_feature=columns)
-    valid_sets: list[lightgbm.Dataset] = []
+    valid_sets: list[Any] = []
     callbacks: list[Callable[..., Any]] = []
     if spec.early_stopping and len(validation.label):
         valid_sets.append(data.create_valid(validation.matrix, validation.label))

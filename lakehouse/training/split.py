@@ -49,7 +49,8 @@ def plan_split(spec: ModelSpec, cutoff: datetime, first: datetime) -> Split:
     test_from = test_until - spec.split.test
     validation_until = test_from - spec.gap
     validation_from = validation_until - spec.split.validation
-    train_until = validation_from - spec.gap
+    # without a validation period there is nothing between its two gaps: one is enough
+    train_until = validation_from - (spec.gap if spec.split.validation else timedelta())
     train_from = _midnight(first)
     if spec.split.train is not None:
         train_from = max(train_from, train_until - spec.split.train)

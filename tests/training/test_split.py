@@ -56,3 +56,10 @@ def test_a_complete_last_day_is_not_lost(detector):
 def test_too_short_a_history_is_an_error_that_says_what_would_do(detector):
     with pytest.raises(NotEnoughData, match=r"leaves no day to train on.*wait for more data"):
         plan_split(detector(), FIRST + timedelta(days=20), FIRST)
+
+
+def test_without_a_validation_period_one_gap_parts_training_from_the_test(detector):
+    spec = detector(split={"test": "7d", "validation": "0d", "gap": "7d", "train": "7d"})
+    made = plan_split(spec, datetime(2026, 3, 15), FIRST)
+    assert (made.train_from, made.train_until) == (datetime(2026, 2, 15), datetime(2026, 2, 22))
+    assert (made.test_from, made.test_until) == (datetime(2026, 3, 1), datetime(2026, 3, 8))
