@@ -27,9 +27,11 @@ class LineageCache:
     def __init__(self, files: DbtProjectFiles) -> None:
         self._files = files
         self._path = files.settings.data_dir / "dbt" / "lineage" / f"{files.fingerprint}.json"
-        self._known: dict[str, Inputs] = (
-            json.loads(self._path.read_bytes()) if self._path.exists() else {}
-        )
+        self._known: dict[str, Inputs] = {}
+        if self._path.exists():
+            for model, inputs in json.loads(self._path.read_bytes()).items():
+                # JSON knows no tuples
+                self._known[model] = {name: [*map(tuple, of)] for name, of in inputs.items()}
 
     def of(self, unique_id: str, target: Path, lake: Lake) -> Inputs | None:
         """The inputs of each column of a model; None before its first build.

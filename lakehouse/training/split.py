@@ -47,10 +47,10 @@ def plan_split(spec: ModelSpec, cutoff: datetime, first: datetime) -> Split:
     """
     test_until = _midnight(cutoff + timedelta(microseconds=1) - spec.gap)
     test_from = test_until - spec.split.test
-    validation_until = test_from - spec.gap
+    # without a validation period training ends one gap before the test, not two
+    validation_until = test_from - spec.gap if spec.split.validation else test_from
     validation_from = validation_until - spec.split.validation
-    # without a validation period there is nothing between its two gaps: one is enough
-    train_until = validation_from - (spec.gap if spec.split.validation else timedelta())
+    train_until = validation_from - spec.gap
     train_from = _midnight(first)
     if spec.split.train is not None:
         train_from = max(train_from, train_until - spec.split.train)

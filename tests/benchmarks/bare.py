@@ -10,8 +10,12 @@ tables are the lake's.
 """
 
 import importlib.util
+import json
 import os
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,7 @@ import duckdb
 import numpy as np
 
 US_PER_DAY = 86_400_000_000
-TEXT = ("transaction_id", "customer_id", "terminal_id", "event_time", "amount", "currency")
+FIELDS = "transaction_id customer_id terminal_id event_time amount currency channel".split()
 
 TRANSACTIONS = """
 CREATE TEMP TABLE files AS
@@ -28,16 +32,20 @@ CREATE TEMP TABLE files AS
         SELECT DISTINCT strptime(left(parse_filename(file), 22), '%Y%m%dT%H%M%S%fZ') AS seal
         FROM glob('{landing}/transactions/*.jsonl.gz'));
 CREATE TABLE fct_transactions AS
-WITH rows AS (
-    SELECT try_cast(transaction_id AS BIGINT) AS transaction_id,
-        try_cast(customer_id AS BIGINT) AS customer_id,
-        try_cast(terminal_id AS BIGINT) AS terminal_id,
-        try_cast(event_time AS TIMESTAMP) AS event_time,
-        try_cast(amount AS DECIMAL(18, 2)) AS amount, upper(trim(currency)) AS currency,
-        coalesce(nullif(lower(trim(channel)), ''), 'unknown') AS channel,
+WITH lines AS (
+    SELECT CASE WHEN json_valid(line) THEN json_transform(line, '{structure}') END AS r,
         strptime(left(parse_filename(filename), 22), '%Y%m%dT%H%M%S%fZ') AS seal
-    FROM read_json('{landing}/transactions/*.jsonl.gz', format = 'newline_delimited',
-        columns = {{{columns}}}, ignore_errors = true, filename = true)
+    FROM read_csv('{landing}/transactions/*.jsonl.gz', columns = {{line: 'VARCHAR'}},
+        delim = '\x01', quote = '', escape = '', header = false, auto_detect = false,
+        filename = true)
+), rows AS (
+    SELECT try_cast(r.transaction_id AS BIGINT) AS transaction_id,
+        try_cast(r.customer_id AS BIGINT) AS customer_id,
+        try_cast(r.terminal_id AS BIGINT) AS terminal_id,
+        try_cast(r.event_time AS TIMESTAMP) AS event_time,
+        try_cast(r.amount AS DECIMAL(18, 2)) AS amount, upper(trim(r.currency)) AS currency,
+        coalesce(nullif(lower(trim(r.channel)), ''), 'unknown') AS channel, seal
+    FROM lines
 ), firsts AS (
     SELECT * REPLACE (least(event_time, known_at) AS event_time) FROM (
         SELECT rows.*,
@@ -62,14 +70,15 @@ ORDER BY event_time, transaction_id;
 REPORTS_AND_LABELS = """
 CREATE TABLE fct_reports AS
 WITH chargebacks AS (
-    SELECT CAST(transaction_id AS BIGINT) AS transaction_id, lower(trim(fraud_kind)) AS fraud_kind,
+    SELECT CAST(chargeback_id AS BIGINT) AS chargeback_id,
+        CAST(transaction_id AS BIGINT) AS transaction_id, lower(trim(fraud_kind)) AS fraud_kind,
         least(greatest(CAST(reported_at AS TIMESTAMP), previous + INTERVAL 1 microsecond), seal)
             AS reported_at
     FROM (SELECT *, strptime(left(parse_filename(filename), 22), '%Y%m%dT%H%M%S%fZ') AS seal
         FROM read_csv('{landing}/chargebacks/*.csv', all_varchar = true, filename = true))
     JOIN files USING (seal)
 )
-SELECT transaction_id, customer_id, terminal_id, event_time,
+SELECT transaction_id, chargeback_id, customer_id, terminal_id, event_time,
     greatest(t.known_at, reported_at) AS known_at, fraud_kind, amount_eur, amount_cents
 FROM chargebacks JOIN fct_transactions t USING (transaction_id)
 QUALIFY row_number() OVER (PARTITION BY transaction_id ORDER BY greatest(t.known_at, reported_at))
@@ -87,14 +96,15 @@ ORDER BY t.event_time, t.transaction_id;
 
 DIMENSION = """
 CREATE TABLE dim_{table} AS
-SELECT {key}_id, row_number() OVER w AS version, CAST(updated_at AS TIMESTAMP) AS valid_from,
+SELECT {key}_id, row_number() OVER w AS version, CAST(versions.updated_at AS TIMESTAMP) AS valid_from,
     coalesce(lead(valid_from) OVER w, gone_at) AS valid_to, valid_to IS NULL AS is_current,
-    {attributes}
+    {attributes}, CAST(opened_at AS TIMESTAMP) AS opened_at, valid_from AS updated_at,
+    valid_from AS known_at
 FROM (
     SELECT *, CASE WHEN {key}_id NOT IN (SELECT {key}_id FROM bank.{table})
         THEN (SELECT max(seal) FROM files) END AS gone_at
-    FROM (FROM bank.{table} UNION ALL BY NAME FROM bank.{table}_history))
-WINDOW w AS (PARTITION BY {key}_id ORDER BY updated_at)
+    FROM (FROM bank.{table} UNION ALL BY NAME FROM bank.{table}_history)) AS versions
+WINDOW w AS (PARTITION BY {key}_id ORDER BY versions.updated_at)
 ORDER BY {key}_id, valid_from;
 """
 ATTRIBUTES = {
@@ -112,6 +122,15 @@ FROM generate_series((SELECT CAST(min(seal) AS DATE) + 1 FROM files),
 JOIN dim_customers ON valid_from < day AND (valid_to IS NULL OR valid_to >= day)
 ORDER BY day, customer_id;
 """
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Say where the time goes."""
+    started, used = time.monotonic(), time.process_time()
+    yield
+    wall, cpu = time.monotonic() - started, time.process_time() - used
+    print(f"{name:<28}{wall:>7.1f} s{cpu:>7.1f} s of CPU")
 
 
 def frame(days: int, delay: int = 0) -> str:
@@ -287,22 +306,28 @@ def tables(db: duckdb.DuckDBPyConnection, data: Path) -> None:
     (extension,) = Path(package.submodule_search_locations[0]).rglob("*.duckdb_extension")
     db.execute(f"LOAD '{extension}'")
     db.execute(f"ATTACH '{data}/world/bank.sqlite' AS bank (TYPE sqlite, READ_ONLY)")
-    columns = ", ".join(f"{name}: 'VARCHAR'" for name in (*TEXT, "channel"))
-    places = {"landing": data / "landing", "world": data / "world", "columns": columns}
-    db.execute(TRANSACTIONS.format(**places))
-    db.execute(REPORTS_AND_LABELS.format(**places))
-    for key, attributes in ATTRIBUTES.items():
-        db.execute(DIMENSION.format(table=f"{key}s", key=key, attributes=attributes))
-    db.execute(CUSTOMER_DAYS)
-    db.execute(REPORTING)
+    structure = json.dumps(dict.fromkeys(FIELDS, "VARCHAR"))
+    places = {"landing": data / "landing", "world": data / "world", "structure": structure}
+    with step("transactions"):
+        db.execute(TRANSACTIONS.format(**places))
+    with step("other core tables"):
+        db.execute(REPORTS_AND_LABELS.format(**places))
+        for key, attributes in ATTRIBUTES.items():
+            db.execute(DIMENSION.format(table=f"{key}s", key=key, attributes=attributes))
+        db.execute(CUSTOMER_DAYS)
     merchant = "merchant_name, merchant_category, country"
-    days = "count(DISTINCT terminal_id) AS terminals, count(DISTINCT event_time::DATE) AS active_days"
-    days = days.replace("terminal_id", "t.terminal_id").replace("event_time", "t.event_time")
-    for name, key, shown, counts in (
-        ("merchant_performance", "terminal", merchant, "count(DISTINCT t.customer_id) AS customers"),
-        ("customer_activity", "customer", "segment, country", days),
-    ):
-        db.execute(MONTHLY.format(name=name, key=key, attributes=shown, counts=counts))
+    customers = "count(DISTINCT t.customer_id) AS customers"
+    places_and_days = (
+        "count(DISTINCT t.terminal_id) AS terminals, "
+        "count(DISTINCT t.event_time::DATE) AS active_days"
+    )
+    with step("reporting"):
+        db.execute(REPORTING)
+        for name, key, shown, counts in (
+            ("merchant_performance", "terminal", merchant, customers),
+            ("customer_activity", "customer", "segment, country", places_and_days),
+        ):
+            db.execute(MONTHLY.format(name=name, key=key, attributes=shown, counts=counts))
     db.execute(
         "CREATE TEMP TABLE timed AS SELECT transaction_id, customer_id, terminal_id, event_time, "
         "amount_cents, epoch_us(known_at) AS k, epoch_us(event_time) AS t FROM fct_transactions"
@@ -315,7 +340,8 @@ def tables(db: duckdb.DuckDBPyConnection, data: Path) -> None:
         ("customer_profile__days", PROFILE.format(key="customer_day_id", spine="customer_days")),
         ("customer_activity__days", customer_activity()),
     ):
-        db.execute(f"CREATE TABLE f_{name} AS {sql} ORDER BY event_time, 1")
+        with step(name):
+            db.execute(f"CREATE TABLE f_{name} AS {sql} ORDER BY event_time, 1")
 
 
 FORWARD = f"""
@@ -472,8 +498,9 @@ def model(
         print(f"{name}: accuracy {(tested.argmax(axis=1) == data['test'][1]).mean():.4f}")
     else:
         print(f"{name}: average precision {_average_precision(data['test'][1], tested):.4f}")
-    asked = f"FROM {table} s {joins} WHERE s.event_time >= ? ORDER BY {key}"
-    matrix, keys = _arrays(db, f"SELECT {coded}, {key} AS _label {asked}", [test])
+    asked = f"(SELECT {key}, event_time AS asked_at FROM {table}) s {joins} WHERE asked_at >= ?"
+    query = f"SELECT {coded}, {key} AS _label FROM {asked} ORDER BY {key}"
+    matrix, keys = _arrays(db, query, [test])
     said = booster.predict(matrix)
     answer = {"key": keys.astype(np.int64)}
     if classes:
@@ -521,7 +548,8 @@ def main(data: Path, database: Path, threads: int) -> None:
         db.execute("SET preserve_insertion_order = false")
         tables(db, data)
         for declared in MODELS:
-            model(db, **declared, threads=threads)
+            with step(declared["name"]):
+                model(db, **declared, threads=threads)
 
 
 if __name__ == "__main__":

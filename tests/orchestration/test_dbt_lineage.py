@@ -1,4 +1,8 @@
-from lakehouse.orchestration.dbt_lineage import column_inputs
+from pathlib import Path
+
+from lakehouse.lake import Author, Lake
+from lakehouse.orchestration.dbt_lineage import LineageCache, column_inputs
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
 
 SCHEMAS: dict[str, object] = {
     "lake": {
@@ -34,3 +38,23 @@ def test_a_constant_comes_from_nowhere() -> None:
 def test_sql_that_is_not_understood_gives_no_lineage_rather_than_a_wrong_one() -> None:
     assert column_inputs("select from where )", ["id"], SCHEMAS) == {}
     assert column_inputs("select id from lake.raw.unknown_table", ["other"], SCHEMAS) == {}
+
+
+def test_what_is_remembered_is_what_was_worked_out(lake: Lake, tmp_path: Path) -> None:
+    files = DbtProjectFiles(lake.settings)
+    node = {
+        "package_name": "p",
+        "original_file_path": "m.sql",
+        "columns": {"id": {}},
+    }
+    files.__dict__["manifest"] = {"nodes": {"model.p.m": node}}
+    with lake.writer(Author("test")) as cursor:
+        cursor.execute("CREATE TABLE raw.payments (id BIGINT)")
+    compiled = tmp_path / "compiled" / "p" / "m.sql"
+    assert LineageCache(files).of("model.p.m", tmp_path, lake) is None
+    compiled.parent.mkdir(parents=True)
+    compiled.write_text("select id from lake.raw.payments")
+    first = LineageCache(files).of("model.p.m", tmp_path, lake)
+    compiled.unlink()
+    assert LineageCache(files).of("model.p.m", tmp_path, lake) == first
+    assert first == {"id": [("raw.payments", "id")]}

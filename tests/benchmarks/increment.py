@@ -1,0 +1,57 @@
+"""One more day after a long history against one more day after a short one; and no news at all.
+
+Models are left out: after 18 days there is not yet enough history to train one.
+"""
+
+import shutil
+from statistics import median
+from typing import Any
+
+from lakehouse.lake import Lake
+from tests.benchmarks.processes import Measured, lakehouse
+from tests.benchmarks.worlds import DEFAULT, SHORT, Worlds, settings_of
+
+LAYERS = ("landing", "raw", "staging", "core", "reporting", "features")
+DAYS = 3
+
+
+def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    """`increment_ratio` of wall and of CPU (medians of three days), and `idle_seconds`."""
+    select = [part for layer in LAYERS for part in ("--select", f"group:{layer}")]
+    measured: dict[str, list[Measured]] = {}
+    for name, size in (("after_18_days", SHORT), ("after_180_days", DEFAULT)):
+        finished = worlds.folder / "default"
+        if size == DEFAULT and (finished / "lake").exists():
+            data = worlds.folder / name
+            shutil.rmtree(data, ignore_errors=True)
+            shutil.copytree(finished, data)
+        else:
+            data = worlds.copy(size, name)
+            tell(f"{name}: history in {lakehouse(data, 'run', *select).seconds:.1f} s")
+        measured[name] = []
+        for _ in range(DAYS):
+            lakehouse(data, "simulate", "--days", "1")
+            measured[name].append(lakehouse(data, "run", *select))
+            last = measured[name][-1]
+            tell(f"{name}: one more day in {last.seconds:.1f} s, {last.cpu:.1f} s of CPU")
+    before = _snapshot(data)
+    idle = lakehouse(data, "run", *select)
+    snapshots = _snapshot(data) - before
+    tell(f"no news: {idle.seconds:.1f} s, {idle.cpu:.1f} s of CPU, {snapshots} new snapshots")
+    short, long = measured.values()
+    figures = {
+        "increment_ratio": median(m.seconds for m in long) / median(m.seconds for m in short),
+        "increment_cpu_ratio": median(m.cpu for m in long) / median(m.cpu for m in short),
+        "idle_seconds": idle.seconds,
+        "idle_snapshots": float(snapshots),
+    }
+    made_of: dict[str, Any] = {
+        name: [m.as_json() | {"layers": m.layers()} for m in days]
+        for name, days in measured.items()
+    }
+    return figures, made_of | {"idle": idle.as_json() | {"layers": idle.layers()}}
+
+
+def _snapshot(data: Any) -> int:
+    with Lake(settings_of(data), read_only=True) as lake:
+        return lake.snapshot()

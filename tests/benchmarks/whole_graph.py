@@ -1,0 +1,78 @@
+"""The whole graph against the bare script, at two sizes of the world: what orchestration costs.
+
+Seconds are taken as `fixed + slope * transactions`, for each of the two; the ratio of the slopes
+and the difference of the fixed parts are what the graph costs beyond the work itself.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks.compare import differences
+from tests.benchmarks.processes import Measured, lakehouse, measure
+from tests.benchmarks.worlds import DEFAULT, SMALL, Size, Worlds, settings_of, transactions
+
+
+@dataclass(frozen=True)
+class Line:
+    """Seconds as a line over millions of transactions."""
+
+    fixed: float
+    slope: float
+
+    @classmethod
+    def through(cls, small: tuple[float, float], big: tuple[float, float]) -> "Line":
+        """Points are (millions of transactions, seconds)."""
+        slope = (big[1] - small[1]) / (big[0] - small[0])
+        return cls(small[1] - slope * small[0], slope)
+
+
+def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    """`whole_graph_slope` and `whole_graph_fixed_seconds`, of wall and of CPU.
+
+    The best of `repeats` counts, as noise only ever adds. The folder `default` is left with a
+    finished lake of the default world.
+    """
+    made_of: dict[str, Any] = {}
+    points: dict[str, list[tuple[float, Measured]]] = {"graph": [], "bare": []}
+    for name, size in (("small", SMALL), ("default", DEFAULT)):
+        graph, bare, millions = _at(worlds, size, name, repeats, tell)
+        points["graph"].append((millions, graph))
+        points["bare"].append((millions, bare))
+        made_of[name] = {
+            "transactions": round(millions * 1e6),
+            "graph": graph.as_json() | {"layers": graph.layers()},
+            "bare": bare.as_json(),
+        }
+    figures = {}
+    for suffix, attribute in (("", "seconds"), ("_cpu", "cpu")):
+        lines = {
+            who: Line.through(*((millions, getattr(m, attribute)) for millions, m in measured))
+            for who, measured in points.items()
+        }
+        figures[f"whole_graph_slope{suffix}"] = lines["graph"].slope / lines["bare"].slope
+        fixed = lines["graph"].fixed - lines["bare"].fixed
+        figures[f"whole_graph_fixed{suffix}_seconds"] = fixed
+    figures["default_world_seconds"] = points["graph"][1][1].seconds
+    return figures, made_of
+
+
+def _at(
+    worlds: Worlds, size: Size, name: str, repeats: int, tell: Any
+) -> tuple[Measured, Measured, float]:
+    graphs, bares = [], []
+    for _ in range(repeats):
+        data = worlds.copy(size, name)
+        database = worlds.folder / f"{name}.duckdb"
+        script = [sys.executable, "-m", "tests.benchmarks.bare", str(data), str(database)]
+        bares.append(measure(script))
+        tell(f"bare script, {name} world: {bares[-1].seconds:.1f} s, {bares[-1].cpu:.1f} s of CPU")
+        graphs.append(lakehouse(data, "run"))
+        tell(
+            f"whole graph, {name} world: {graphs[-1].seconds:.1f} s, {graphs[-1].cpu:.1f} s of CPU"
+        )
+    for sentence in differences(settings_of(data), database):
+        raise AssertionError(f"the bare script did other work: {sentence}")
+    best = (min(found, key=lambda m: m.seconds) for found in (graphs, bares))
+    graph, bare = best
+    return graph, bare, transactions(data) / 1e6

@@ -1,0 +1,57 @@
+"""Data folders with an embedded world, made once a benchmark run and copied for each use."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse.settings import Settings, load_settings
+from lakehouse.simulator.world import load_world
+from tests.benchmarks.processes import lakehouse
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a world is. Customers, terminals and days make the number of transactions."""
+
+    days: int
+    customers: int
+    terminals: int
+
+
+DEFAULT = Size(180, 5_000, 10_000)
+SMALL = Size(90, 2_500, 5_000)
+SHORT = Size(18, 5_000, 10_000)
+
+
+class Worlds:
+    """A folder of worlds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def copy(self, size: Size, name: str) -> Path:
+        """A data folder of that name with a fresh world and nothing else."""
+        target = self.folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self._original(size), target)
+        return target
+
+    def _original(self, size: Size) -> Path:
+        place = self.folder / f"world-{size.days}-{size.customers}-{size.terminals}"
+        # a world that was interrupted is gone on with
+        if not place.exists() or not load_world(place / "world").is_whole:
+            arguments = {"days": size.days, "customers": size.customers}
+            arguments |= {"terminals": size.terminals}
+            options = [part for name, value in arguments.items() for part in (f"--{name}", value)]
+            lakehouse(place, "simulate", *map(str, options))
+        return place
+
+
+def transactions(data_dir: Path) -> int:
+    """How many transactions the world of a data folder has."""
+    return load_world(data_dir / "world").counts.transactions
+
+
+def settings_of(data_dir: Path) -> Settings:
+    """The default settings on a data folder."""
+    return load_settings({}, data_dir=data_dir)
