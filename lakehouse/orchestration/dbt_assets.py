@@ -85,22 +85,26 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
         last = load_build(lake.lake, step) if whole and refresh.only_new else None
         if last is not None and last.state == state:
             context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
-            for key in context.selected_asset_keys:
+            for table in last.models:
                 yield dg.MaterializeResult(
-                    asset_key=key, metadata=table_metadata(lake.lake, ".".join(key.path))
+                    asset_key=table.split("."), metadata=table_metadata(lake.lake, table)
                 )
             yield from last.results()
             return
         target = files.target / "runs" / f"{step}-{context.run_id[:8]}"
-        checks = []
+        models: list[str] = []
+        checks: list[dg.AssetCheckResult] = []
         for event in _events(context, dbt, files, target, refresh):
             if isinstance(event, dg.Output):
-                event = _with_table_metadata(event, context, files, target, lake.lake)
+                table = ".".join(context.asset_key_for_output(event.output_name).path)
+                models.append(table)
+                event = _with_table_metadata(event, table, files, target, lake.lake)
             elif isinstance(event, dg.AssetCheckResult):
                 checks.append(event)
             yield event
         if whole:
-            save_build(lake.lake, step, state, checks, Author(f"dbt/{step}", context.run_id))
+            author = Author(f"dbt/{step}", context.run_id)
+            save_build(lake.lake, step, state, models, checks, author)
 
     return build
 
@@ -112,11 +116,12 @@ def _events(
     target: Path,
     refresh: Refresh,
 ) -> Iterator[Any]:
-    # a test that needs a model of a later step as well belongs to that step
-    selection = ["--indirect-selection", "buildable"]
     arguments = [
         "build",
-        *selection,
+        # unit tests need no data: they belong to the project's tests
+        *("--exclude-resource-type", "unit_test"),
+        # a test that needs a model of a later step as well belongs to that step
+        *("--indirect-selection", "buildable"),
         *files.arguments(**refresh.days),
     ]
     if refresh.full_refresh:
@@ -126,17 +131,16 @@ def _events(
 
 def _with_table_metadata(
     event: dg.Output[Any],
-    context: dg.AssetExecutionContext,
+    table: str,
     files: DbtProjectFiles,
     target: Path,
     lake: Lake,
 ) -> dg.Output[Any]:
-    key = context.asset_key_for_output(event.output_name)
     unique_id = str(event.metadata["unique_id"].value)
     columns = files.manifest["nodes"][unique_id]["columns"]
     extra = table_metadata(
         lake,
-        ".".join(key.path),
+        table,
         descriptions={name: details["description"] for name, details in columns.items()},
         lineage=LineageCache(files).of(unique_id, target, lake),
     )

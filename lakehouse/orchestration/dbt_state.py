@@ -26,10 +26,11 @@ _INPUT_TABLES = {"core": "ops.files", "reporting": "ops.progress"}
 
 @dataclass(frozen=True)
 class Build:
-    """A step's last success: the state it saw and the results of its checks."""
+    """A step's last success: the state it saw, its models as built, the results of its checks."""
 
     state: str
     built_at: datetime
+    models: list[str]
     checks: list[dict[str, Any]]
 
     def results(self) -> Iterator[dg.AssetCheckResult]:
@@ -63,15 +64,24 @@ def load_build(lake: Lake, step: str) -> Build | None:
         if not table_exists(cursor, TABLE):
             return None
         row = cursor.execute(
-            f"SELECT state, built_at, checks FROM {qualified(TABLE)} WHERE step = ?", [step]
+            f"SELECT state, built_at, models, checks FROM {qualified(TABLE)} WHERE step = ?", [step]
         ).fetchone()
-    return Build(row[0], row[1], json.loads(row[2])) if row else None
+    return Build(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 
 def save_build(
-    lake: Lake, step: str, state: str, checks: list[dg.AssetCheckResult], author: Author
+    lake: Lake,
+    step: str,
+    state: str,
+    models: list[str],
+    checks: list[dg.AssetCheckResult],
+    author: Author,
 ) -> None:
-    """Remember a success of `step`, in place of the one before."""
+    """Remember a success of `step`, in place of the one before.
+
+    `models` are its tables (`schema.name`) in the order in which they were built: Dagster takes
+    them in no other.
+    """
     results = [
         {
             "asset": list(check.asset_key.path) if check.asset_key else [],
@@ -84,10 +94,10 @@ def save_build(
     with lake.writer(author) as cursor:
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
-            "(step VARCHAR, state VARCHAR, built_at TIMESTAMP, checks VARCHAR)"
+            "(step VARCHAR, state VARCHAR, built_at TIMESTAMP, models VARCHAR[], checks VARCHAR)"
         )
         cursor.execute(f"DELETE FROM {qualified(TABLE)} WHERE step = ?", [step])
         cursor.execute(
-            f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, current_localtimestamp(), ?)",
-            [step, state, json.dumps(results)],
+            f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, current_localtimestamp(), ?, ?)",
+            [step, state, models, json.dumps(results)],
         )

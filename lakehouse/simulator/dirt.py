@@ -19,7 +19,7 @@ DIRT = (
     "malformed",  # the line breaks off
     "null_field",  # a required field is null
     "wrong_type",  # a field holds something of another type
-    "negative_amount",  # or zero
+    "negative_amount",
     "clock_skew",  # the event time is up to three hours after the end of the day
 )
 CLEAN = -1
@@ -52,12 +52,13 @@ def soil(
     how, days_after = rng.integers(0, 1 << 30, count), rng.integers(1, LATEST + 1, count)
     skew = (DIRT.index("clock_skew"), rng.integers(SECOND, 3 * HOUR, count))
     end = midnight(config.start) + (day + 1) * DAY
-    negative = np.where(how % 4 == 0, 0, -transactions.cents)
     first = Deliveries(
         **{
             **transactions.arrays(),
             "event_us": np.where(dirt == skew[0], end + skew[1], transactions.event_us),
-            "cents": np.where(dirt == DIRT.index("negative_amount"), negative, transactions.cents),
+            "cents": np.where(
+                dirt == DIRT.index("negative_amount"), -transactions.cents, transactions.cents
+            ),
         },
         file_day=day + np.where(dirt == DIRT.index("late"), days_after, 0),
         dirt=dirt.astype(np.int64),

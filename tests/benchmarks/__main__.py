@@ -1,0 +1,167 @@
+"""`python -m tests.benchmarks`: runs the benchmarks, prints a table, writes benchmarks.json."""
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lakehouse.settings import PROJECT_ROOT
+
+TARGETS = {
+    "whole_graph_slope": 1.3,
+    "whole_graph_fixed_seconds": 25,
+    "default_world_seconds": 120,
+    "increment_ratio": 1.3,
+    "idle_seconds": 15,
+    "idle_snapshots": 0,
+    "features_ratio": 1.0,
+    "definitions_seconds": 5,
+    "dev_seconds": 25,
+    "dev_left_behind": 0,
+}
+"""At most these; the other figures are there to be looked at."""
+ALL = ("slope", "increment", "features", "definitions", "memory", "ui")
+Found = tuple[dict[str, float], dict[str, Any]]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--only",
+    default=",".join(ALL),
+    show_default=True,
+    help="Which of them, by commas. Alone, `features` and `ui` first make a lake.",
+)
+@click.option(
+    "--repeats", default=1, show_default=True, help="How often `slope` runs; best counts."
+)
+@click.option(
+    "--handbook",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the handbook's files for `features`, instead of the default world.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep worlds and lakes in this folder, and use those that are there.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PROJECT_ROOT / "data" / "benchmarks.json",
+    help="Where the figures go; those of benchmarks that were not run stay. "
+    "[default: data/benchmarks.json]",
+)
+def main(
+    only: str, repeats: int, handbook: Path | None, keep: Path | None, json_file: Path
+) -> None:
+    """Measure speed and memory of the project, as ratios within one run.
+
+    All of it takes about twelve minutes on two cores. Let the machine do nothing else meanwhile:
+    seconds of wall are what counts; seconds of CPU are told beside them.
+    """
+    chosen = only.split(",")
+    if unknown := set(chosen) - set(ALL):
+        raise click.UsageError(f"no benchmark is called {', '.join(sorted(unknown))}")
+    started = time.monotonic()
+
+    def tell(text: str) -> None:
+        click.echo(f"{time.monotonic() - started:6.0f} s  {text}", err=True)
+
+    # what was measured before a benchmark failed is written all the same
+    report = json.loads(json_file.read_text()) if json_file.exists() else {"made_of": {}}
+    with _folder(keep) as folder:
+        for name, run in _benchmarks(folder, repeats, handbook, tell).items():
+            if name not in chosen:
+                continue
+            load = os.getloadavg()[0]
+            figures, made_of = run()
+            report |= {key: round(value, 3) for key, value in figures.items()}
+            report["made_of"][name] = {"load_average_before": round(load, 1), **made_of}
+            report["machine"] = _machine()
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(json.dumps(report, indent=2) + "\n")
+    _print(report)
+    click.echo(f"written to {json_file}")
+
+
+def _benchmarks(
+    folder: Path, repeats: int, handbook: Path | None, tell: Callable[[str], None]
+) -> dict[str, Callable[[], Found]]:
+    """In an order in which each leaves what the next can use."""
+    from tests.benchmarks.definitions import definitions
+    from tests.benchmarks.features import features, from_handbook, from_lake
+    from tests.benchmarks.increment import increment
+    from tests.benchmarks.memory import memory
+    from tests.benchmarks.processes import lakehouse
+    from tests.benchmarks.ui import ui
+    from tests.benchmarks.whole_graph import whole_graph
+    from tests.benchmarks.worlds import DEFAULT, Worlds
+
+    worlds = Worlds(folder)
+
+    def finished() -> Path:
+        data = folder / "default"
+        if not (data / "models").exists():
+            worlds.copy(DEFAULT, "default")
+            tell(f"made a lake in {lakehouse(data, 'run').seconds:.1f} s")
+        return data
+
+    def window_features() -> Found:
+        db, delay = from_handbook(handbook) if handbook else from_lake(finished())
+        with db:
+            return features(db, delay, tell)
+
+    return {
+        "slope": lambda: whole_graph(worlds, repeats, tell),
+        "increment": lambda: increment(worlds, tell),
+        "features": window_features,
+        "definitions": lambda: definitions(folder / "definitions", tell),
+        "memory": lambda: memory(worlds, tell),
+        "ui": lambda: ui(finished(), tell),
+    }
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="lakehouse-benchmarks-") as folder:
+        yield Path(folder)
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("duckdb", "dagster", "dbt-core", "lightgbm")},
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    table = Table("figure", header_style="bold")
+    table.add_column("measured", justify="right")
+    table.add_column("at most", justify="right")
+    for name, value in report.items():
+        if isinstance(value, float | int):
+            target = TARGETS.get(name)
+            met = target is None or value <= target
+            shown = f"{value:,.2f}" if met else f"[red]{value:,.2f}[/]"
+            table.add_row(name, shown, "" if target is None else f"{target:g}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
