@@ -91,7 +91,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
                 )
             yield from last.results()
             return
-        target = files.target / "runs" / f"{step}-{context.run_id[:8]}"
+        target = files.run_target(f"{step}-{context.run_id[:8]}")
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
         for event in _events(context, dbt, files, target, refresh):

@@ -24,7 +24,15 @@ import duckdb
 import numpy as np
 
 US_PER_DAY = 86_400_000_000
-FIELDS = "transaction_id customer_id terminal_id event_time amount currency channel".split()
+FIELDS = (
+    "transaction_id",
+    "customer_id",
+    "terminal_id",
+    "event_time",
+    "amount",
+    "currency",
+    "channel",
+)
 
 TRANSACTIONS = """
 CREATE TEMP TABLE files AS
@@ -96,7 +104,8 @@ ORDER BY t.event_time, t.transaction_id;
 
 DIMENSION = """
 CREATE TABLE dim_{table} AS
-SELECT {key}_id, row_number() OVER w AS version, CAST(versions.updated_at AS TIMESTAMP) AS valid_from,
+SELECT {key}_id, row_number() OVER w AS version,
+    CAST(versions.updated_at AS TIMESTAMP) AS valid_from,
     coalesce(lead(valid_from) OVER w, gone_at) AS valid_to, valid_to IS NULL AS is_current,
     {attributes}, CAST(opened_at AS TIMESTAMP) AS opened_at, valid_from AS updated_at,
     valid_from AS known_at
@@ -171,7 +180,8 @@ def customer_spending() -> str:
     filters = {d: f"FILTER (s.k > t.t - {d * US_PER_DAY})" for d in days}
     union = f"""
         SELECT transaction_id, customer_id, event_time, amount_cents,
-            t - max(k) OVER w30 AS idle, {aggregates("amount_cents", {d: f"OVER w{d}" for d in days})}
+            t - max(k) OVER w30 AS idle,
+            {aggregates("amount_cents", {d: f"OVER w{d}" for d in days})}
         FROM timed WINDOW {windows} QUALIFY k = t
         UNION ALL
         SELECT t.transaction_id, t.customer_id, t.event_time, t.amount_cents,
@@ -419,6 +429,7 @@ def model(
     threads: int,
 ) -> None:  # fmt: skip
     """Training set, training, metrics of the test period, predictions from there on."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the lake does
     import lightgbm
 
     table, key = spine
@@ -491,7 +502,7 @@ def model(
         settings, train, rounds, valid_sets=[train.create_valid(*data["validation"])],
         callbacks=[lightgbm.early_stopping(patience, first_metric_only=True, verbose=False)],
     )  # fmt: skip
-    tested = booster.predict(data["test"][0])
+    tested = np.asarray(booster.predict(data["test"][0]))
     if params["objective"] == "regression_l1":
         print(f"{name}: MAE {np.abs(tested - data['test'][1]).mean():.4f}")
     elif classes:
@@ -501,8 +512,8 @@ def model(
     asked = f"(SELECT {key}, event_time AS asked_at FROM {table}) s {joins} WHERE asked_at >= ?"
     query = f"SELECT {coded}, {key} AS _label FROM {asked} ORDER BY {key}"
     matrix, keys = _arrays(db, query, [test])
-    said = booster.predict(matrix)
-    answer = {"key": keys.astype(np.int64)}
+    said = np.asarray(booster.predict(matrix))
+    answer: dict[str, Any] = {"key": keys.astype(np.int64)}
     if classes:
         answer |= {"class": said.argmax(axis=1), "probability": said.max(axis=1)}
     else:

@@ -3,7 +3,6 @@
 Models are left out: after 18 days there is not yet enough history to train one.
 """
 
-import shutil
 from statistics import median
 from typing import Any
 
@@ -20,13 +19,10 @@ def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, An
     select = [part for layer in LAYERS for part in ("--select", f"group:{layer}")]
     measured: dict[str, list[Measured]] = {}
     for name, size in (("after_18_days", SHORT), ("after_180_days", DEFAULT)):
-        finished = worlds.folder / "default"
-        if size == DEFAULT and (finished / "lake").exists():
-            data = worlds.folder / name
-            shutil.rmtree(data, ignore_errors=True)
-            shutil.copytree(finished, data)
-        else:
-            data = worlds.copy(size, name)
+        # a lake knows its place, so a finished one is used where it is
+        data = worlds.folder / ("default" if size == DEFAULT else name)
+        if not (data / "models").exists():
+            data = worlds.copy(size, data.name)
             tell(f"{name}: history in {lakehouse(data, 'run', *select).seconds:.1f} s")
         measured[name] = []
         for _ in range(DAYS):
