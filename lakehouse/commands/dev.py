@@ -1,6 +1,7 @@
 """`lakehouse dev`: Dagster's UI and daemon, on loopback only, stopped together."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,10 @@ def dev_command(settings: Settings, port: int) -> int:
         "--port",
         str(port),
     ]
+    # a background job of a shell ignores ctrl-c, and its children would too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
+    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
     while True:
         try:
             return process.wait()
