@@ -19,7 +19,8 @@ from lakehouse.orchestration.dbt_project import DbtProjectFiles
 TABLE = "ops.dbt_builds"
 _INPUTS = {
     "core": "SELECT source, count(*), max(load_id), max(seal) FROM {} GROUP BY ALL ORDER BY ALL",
-    "reporting": "SELECT name, load_id, seal FROM {} ORDER BY ALL",
+    # reports write progress too, but read what core has come to
+    "reporting": "SELECT name, load_id, seal FROM {} WHERE name LIKE 'core.%' ORDER BY ALL",
 }
 _INPUT_TABLES = {"core": "ops.files", "reporting": "ops.progress"}
 
