@@ -86,9 +86,8 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
         if last is not None and last.state == state:
             context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
             for table in last.models:
-                yield dg.MaterializeResult(
-                    asset_key=table.split("."), metadata=table_metadata(lake.lake, table)
-                )
+                metadata = _model_metadata(table, files, files.target, lake.lake)
+                yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
             yield from last.results()
             return
         target = files.run_target(f"{step}-{context.run_id[:8]}")
@@ -98,7 +97,8 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
             if isinstance(event, dg.Output):
                 table = ".".join(context.asset_key_for_output(event.output_name).path)
                 models.append(table)
-                event = _with_table_metadata(event, table, files, target, lake.lake)
+                extra = _model_metadata(table, files, target, lake.lake)
+                event = event.with_metadata({**event.metadata, **extra})
             elif isinstance(event, dg.AssetCheckResult):
                 checks.append(event)
             yield event
@@ -129,19 +129,12 @@ def _events(
     yield from dbt.cli(arguments, context=context, target_path=target).stream()
 
 
-def _with_table_metadata(
-    event: dg.Output[Any],
-    table: str,
-    files: DbtProjectFiles,
-    target: Path,
-    lake: Lake,
-) -> dg.Output[Any]:
-    unique_id = str(event.metadata["unique_id"].value)
-    columns = files.manifest["nodes"][unique_id]["columns"]
-    extra = table_metadata(
+def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:
+    """Rows, columns with their descriptions, and where each column comes from."""
+    node = files.models[table]
+    return table_metadata(
         lake,
         table,
-        descriptions={name: details["description"] for name, details in columns.items()},
-        lineage=LineageCache(files).of(unique_id, target, lake),
+        descriptions={name: column["description"] for name, column in node["columns"].items()},
+        lineage=LineageCache(files).of(node["unique_id"], target, lake),
     )
-    return event.with_metadata({**event.metadata, **extra})

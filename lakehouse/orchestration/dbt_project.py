@@ -91,6 +91,12 @@ class DbtProjectFiles:
         manifest: dict[str, Any] = json.loads(self.manifest_path().read_bytes())
         return manifest
 
+    @cached_property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """The manifest's nodes of models, by `schema.name`."""
+        nodes = self.manifest["nodes"].values()
+        return {f"{n['schema']}.{n['name']}": n for n in nodes if n["resource_type"] == "model"}
+
     def arguments(self, **variables: object) -> list[str]:
         """The project's variables and these, as dbt takes them.
 
