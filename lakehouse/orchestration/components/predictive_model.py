@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse.lake import Lake
 from lakehouse.orchestration.components.base import SpecComponent, asset_key
 from lakehouse.orchestration.model_pictures import pictures
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
@@ -12,6 +13,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.scoring import find_broken, score
 from lakehouse.training import ModelSpec, TrainReport, train
+from lakehouse.training.inputs import feature_tables
 
 
 class PredictiveModel(SpecComponent):
@@ -80,7 +82,9 @@ def _training(spec: ModelSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=training,
             metadata={
-                **table_metadata(lake.lake, spec.training_table),
+                **table_metadata(
+                    lake.lake, spec.training_table, lineage=_feature_lineage(spec, lake.lake)
+                ),
                 "training_set_id": version.training_set_id,
                 "sha256": version.training_set_hash,
                 "snapshot": version.snapshot,
@@ -187,6 +191,16 @@ def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Asset
         passed=not broken,
         description=broken or "every row of the last load is predicted once",
     )
+
+
+def _feature_lineage(spec: ModelSpec, lake: Lake) -> dict[str, list[tuple[str, str]]]:
+    with lake.reader() as cursor:
+        tables = feature_tables(cursor, spec)
+    return {
+        column: [(f"features.{table.name}", column)]
+        for table in tables
+        for column, _ in table.columns
+    }
 
 
 def _model_metadata(spec: ModelSpec, report: TrainReport, lake: LakeResource) -> dict[str, Any]:
