@@ -1,4 +1,4 @@
-"""The pictures of a model version, drawn once and kept beside its artefact."""
+"""The pictures of a model version, drawn once, when it is new, and kept beside its artefact."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,9 +23,9 @@ def pictures(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.Mark
         folder.mkdir()
         for name, png in drawn.items():
             (folder / f"{name}.png").write_bytes(png)
-    shown = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-    shown["metric_over_versions"] = _history(spec, lake)
-    return {f"picture/{name}": picture(png, name) for name, png in shown.items()}
+    return {
+        f"picture/{p.stem}": picture(p.read_bytes(), p.stem) for p in sorted(folder.glob("*.png"))
+    }
 
 
 def _draw(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, bytes]:
@@ -34,7 +34,10 @@ def _draw(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, bytes]:
 
     card = load_model(lake.settings.models_dir, version.artefact, version.files).card
     rows, said = replay(spec, lake, version)
-    drawn = {"importance": plots.importance_plot(card.importance)}
+    drawn = {
+        "importance": plots.importance_plot(card.importance),
+        "metric_over_versions": _history(spec, lake),
+    }
     by_task: dict[str, Callable[[], dict[str, Any]]] = {
         "binary": lambda: {
             "precision_recall": plots.precision_recall_plot(rows.label > 0, said, card.threshold),

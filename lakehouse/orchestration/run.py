@@ -5,6 +5,7 @@ The run is an ordinary Dagster run: it shows in the UI beside those started ther
 
 import re
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -113,11 +114,14 @@ def run_assets(
 
 
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
     for text in select:
         try:
-            found = dg.AssetSelection.from_string(_as_selection(text)).resolve(graph)
+            selection = dg.AssetSelection.from_string(_as_selection(text))
+            # a step that makes several assets runs as a whole
+            found = selection.required_multi_asset_neighbors().resolve(graph)
         except (dg.DagsterError, ValueError) as error:
             raise LakehouseError(f"cannot read the selection {text!r}: {error}") from error
         if not found:

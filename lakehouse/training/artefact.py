@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lakehouse.training.errors import BadArtefact
-from lakehouse.training.library import import_lightgbm
 from lakehouse.training.model import Model, ModelCard
 
 TREES = "model.txt"
@@ -58,13 +57,11 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
     Raises:
         BadArtefact: for a file that is missing or was changed.
     """
-    lightgbm = import_lightgbm()
-
     contents = {
         name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()
     }
     card = ModelCard.model_validate_json(contents[CARD])
-    return Model(card, lightgbm.Booster(model_str=contents[TREES].decode()))
+    return Model(card, contents[TREES].decode())
 
 
 def _verified(path: Path, digest: str) -> bytes:

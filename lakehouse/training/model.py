@@ -4,6 +4,7 @@ How it got trained is `fit.py`'s, where its files are is `artefact.py`'s.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from lakehouse.training.library import import_lightgbm
 from lakehouse.training.schema import FeatureSchema, Matrix
 from lakehouse.training.spec import Task
 
@@ -46,17 +48,21 @@ class ModelCard(BaseModel):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can predict."""
+    """A model that can predict; `trees` is LightGBM's text, read when it is first asked."""
 
     card: ModelCard
-    booster: Any
+    trees: str
+
+    @cached_property
+    def _booster(self) -> Any:
+        return import_lightgbm().Booster(model_str=self.trees)
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """Scores in [0, 1], forecasts in the label's unit, or (rows, classes) probabilities."""
         if not len(matrix):
             shape = (0, len(self.card.classes)) if self.card.task == "multiclass" else (0,)
             return np.empty(shape)
-        return np.asarray(self.booster.predict(matrix), dtype=np.float64)
+        return np.asarray(self._booster.predict(matrix), dtype=np.float64)
 
     def predict_rows(self, rows: pa.RecordBatch) -> npt.NDArray[np.float64]:
         """`predict` for rows that have the features as columns. Raises `SchemaMismatch`."""
