@@ -1,10 +1,12 @@
 """The whole set of definitions, of any settings: what `definitions.py` loads and tests build."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
+from lakehouse.errors import LakehouseError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
 from lakehouse.orchestration.dbt_assets import build_dbt_assets, dbt_resource
@@ -20,6 +22,10 @@ from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.specs import find_specs
 from lakehouse.training.spec import ModelSpec
+
+
+class UnknownInput(LakehouseError):
+    """An asset that reads what no asset makes."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,21 @@ def build_definitions(
         },
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(_components(specs), own, build_jobs())
+    merged = dg.Definitions.merge(_components(specs), own, build_jobs())
+    _refuse_unknown_inputs(merged)
+    return merged
+
+
+def _refuse_unknown_inputs(definitions: dg.Definitions) -> None:
+    """Dagster takes an input that nothing makes for one from outside, and a typo passes."""
+    graph = definitions.resolve_asset_graph()
+    for key in sorted(graph.get_all_asset_keys() - graph.materializable_asset_keys):
+        readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
+        near = difflib.get_close_matches(
+            key.to_user_string(), [k.to_user_string() for k in graph.materializable_asset_keys], n=1
+        )
+        hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
+        raise UnknownInput(f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}")
 
 
 def _components(specs: Specs | None) -> dg.Definitions:

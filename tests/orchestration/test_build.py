@@ -1,0 +1,76 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lakehouse.lake import Lake
+from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
+from lakehouse.orchestration.components.source import check_age, check_load
+from lakehouse.orchestration.resources import Clock, Refresh
+from lakehouse.settings import Settings
+from lakehouse.sources import LoadReport
+
+CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
+
+
+def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
+    specs = read_specs()
+    wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
+    with pytest.raises(UnknownInput, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
+        build_definitions(settings, replace(specs, feature_sets=[wrong]))
+
+
+def test_a_flood_of_bad_rows_blocks_and_single_ones_only_warn() -> None:
+    drop, flood = (
+        {c.check_name: c for c in check_load("raw/x", LoadReport("x", rows=rows, rejected=6))}  # type: ignore[arg-type]
+        for rows in (1_000, 100)
+    )
+    assert drop["contract"].passed
+    assert not flood["contract"].passed
+    assert flood["contract"].severity.value == "ERROR"
+
+
+def test_refused_files_and_bad_rows_are_told_with_their_reasons() -> None:
+    report = LoadReport(
+        "x", rows=10, rejected=1, reasons={"amount: no number": 1}, quarantined_files={"f": "cut"}
+    )
+    told = {check.check_name: check for check in check_load("raw/x", report)}["quarantine"]  # type: ignore[arg-type]
+    assert not told.passed
+    assert told.description == "amount: no number (1 rows); f refused: cut"
+
+
+@pytest.mark.parametrize(("hours", "passed"), [(47, True), (49, False)])
+def test_data_that_are_older_than_allowed_are_late_however_new_the_run(
+    hours: int, passed: bool
+) -> None:
+    now = CLOCK.now()
+    seal = (now - timedelta(hours=hours)).replace(tzinfo=None)
+    assert check_age("raw/x", seal, now, None).passed is passed  # type: ignore[arg-type]
+
+
+def test_a_source_that_was_never_loaded_is_late() -> None:
+    assert not check_age("raw/x", None, CLOCK.now(), None).passed  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "days"),
+    [
+        ({}, {}),
+        ({"since": "2026-05-01"}, {"since": "2026-05-01", "until": "2999-12-31"}),
+        ({"until": "2026-05-03"}, {"since": "1970-01-01", "until": "2026-05-03"}),
+    ],
+)
+def test_days_to_redo_are_open_where_no_day_was_chosen(
+    chosen: dict[str, str], days: dict[str, str]
+) -> None:
+    assert Refresh(**chosen).days == days
+
+
+def test_the_project_has_components_of_every_kind(lake: Lake) -> None:
+    specs = read_specs()
+    assert specs.sources
+    assert specs.feature_sets
+    assert specs.models
