@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# the longest folder first, beside all others
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests/whole_graph tests
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help install run dev test test-all bench lint format lock clean
@@ -28,10 +30,10 @@ test: install  ## the tests, in under 8 minutes on 2 cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadscope -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: install  ## all tests: those with servers, a browser and long runs too
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(PYTEST)
 
 bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
 	$(BIN)/python -m tests.benchmarks
