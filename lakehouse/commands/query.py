@@ -86,7 +86,8 @@ def _print_table(result: duckdb.DuckDBPyConnection) -> None:
     rows = result.fetchmany(SHOWN_ROWS + 1)
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*map(_shown, row))
-    Console().print(table)
+    # a pipe has no width that anything should be cut to
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
     if len(rows) > SHOWN_ROWS:
         click.echo(f"(the first {SHOWN_ROWS} rows; --csv prints all)")
 

@@ -24,10 +24,11 @@ def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_
 
 
 def test_a_flood_of_bad_rows_blocks_and_single_ones_only_warn() -> None:
-    drop, flood = (
-        {c.check_name: c for c in check_load("raw/x", LoadReport("x", rows=rows, rejected=6))}  # type: ignore[arg-type]
-        for rows in (1_000, 100)
+    tiny, drop, flood = (
+        {c.check_name: c for c in check_load("raw/x", LoadReport("x", rows=rows, rejected=bad))}  # type: ignore[arg-type]
+        for rows, bad in ((1, 1), (1_000, 40), (1_000, 60))
     )
+    assert tiny["contract"].passed
     assert drop["contract"].passed
     assert not flood["contract"].passed
     assert flood["contract"].severity.value == "ERROR"
