@@ -1,12 +1,15 @@
 """What is wrong with the input is kept, named and counted, and nothing else is held up by it."""
 
 import gzip
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from lakehouse.settings import PROJECT_ROOT
 from lakehouse.sources import create_tables
 from lakehouse.sources.errors import ContractError
 
@@ -219,15 +222,29 @@ def test_a_broken_commit_keeps_nothing_and_says_what_to_do(
     assert house.load(make_spec()).rows == 1
 
 
-def test_two_loaders_at_once_load_each_file_once(house: House) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+_LOAD = """
+import sys
+from lakehouse.lake import Lake
+from lakehouse.settings import load_settings
+from lakehouse.sources import load
+from tests.sources.conftest import make_spec
+settings = load_settings({}, data_dir=sys.argv[1])
+with Lake(settings) as lake:
+    print(load(make_spec(), lake, settings).rows)
+"""
 
+
+def test_loaders_of_several_processes_load_each_file_once(house: House) -> None:
     for day in range(6):
         house.land(file_name(seal_of(day)), json_lines(payment(day, NOON)))
-    with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(lambda _: house.load(make_spec()), range(3)))
+    command = [sys.executable, "-c", _LOAD, str(house.settings.data_dir)]
+    loaders = [
+        subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    loaded = [loader.communicate(timeout=60)[0] for loader in loaders]
+    assert sum(map(int, loaded)) == 6
     assert [number for (number,) in house.rows("id")] == list(range(6))
-    assert sum(report.rows for report in reports) == 6
 
 
 def test_files_in_folders_and_with_other_names_follow_the_seal_pattern(
