@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from lakehouse.errors import LakehouseError
-from lakehouse.sources.yaml_file import read_attributes
+from lakehouse.yaml_file import read_attributes
 
 DEFS_DIR = Path(__file__).resolve().parent / "defs"
 FILE_NAME = "defs.yaml"

@@ -5,19 +5,6 @@ from typing import Protocol
 
 import dagster as dg
 
-LAYERS = {
-    "landing": "Files as the sources gave them",
-    "raw": "Every row once, checked against its contract",
-    "staging": "Cleaned rows, one model a source",
-    "core": "What features read",
-    "reporting": "What people read",
-    "features": "Point-in-time features",
-    "training": "Pinned training sets",
-    "models": "Model versions and the champion",
-    "predictions": "Scores of new rows",
-}
-"""Layers of the lake, in the order of the data; the first part of an asset's key and its group."""
-
 DEFAULT_FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=36), fail_window=timedelta(hours=60)
 )

@@ -1,10 +1,9 @@
 """What can go wrong between the outside world and raw."""
 
 from lakehouse.errors import LakehouseError
+from lakehouse.yaml_file import SpecError
 
-
-class SpecError(LakehouseError):
-    """A source's YAML that cannot be; names file, line and field."""
+__all__ = ["ContractError", "LandingError", "LoadError", "SourceDown", "SpecError"]
 
 
 class SourceDown(LakehouseError):

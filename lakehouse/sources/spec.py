@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lakehouse.durations import Duration
-from lakehouse.sources.yaml_file import read_attributes
+from lakehouse.yaml_file import read_attributes
 
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
 """What raw adds to the declared columns."""

@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 import lakehouse
-from lakehouse.sources.yaml_file import read_attributes
 from lakehouse.training.spec import ModelSpec
+from lakehouse.yaml_file import read_attributes
 
 SHIPPED = sorted((Path(lakehouse.__file__).parent / "defs").rglob("models/*/defs.yaml"))
 

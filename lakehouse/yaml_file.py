@@ -6,9 +6,13 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lakehouse.sources.errors import SpecError
+from lakehouse.errors import LakehouseError
 
 Spec = TypeVar("Spec", bound=BaseModel)
+
+
+class SpecError(LakehouseError):
+    """YAML that cannot be; names file, line and field."""
 
 
 def read_attributes(path: Path, model: type[Spec]) -> Spec:
