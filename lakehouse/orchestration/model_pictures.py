@@ -29,7 +29,7 @@ def pictures(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.Mark
 
 
 def _draw(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, bytes]:
-    from lakehouse.training import plots
+    from lakehouse.evaluation import plots
     from lakehouse.training.replay import replay
 
     card = load_model(lake.settings.models_dir, version.artefact, version.files).card
@@ -51,7 +51,7 @@ def _draw(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, bytes]:
 
 
 def _history(spec: ModelSpec, lake: Lake) -> bytes:
-    from lakehouse.training.plots import metric_history_plot
+    from lakehouse.evaluation.plots import metric_history_plot
 
     versions = list_versions(lake, spec.name)[::-1]
     return metric_history_plot(

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.registry import GateResult
-from lakehouse.training.evaluate import (
+from lakehouse.evaluation.evaluate import (
     Period,
     evaluate_binary,
     evaluate_multiclass,
     evaluate_regression,
 )
-from lakehouse.training.metrics import threshold_at_capacity
+from lakehouse.evaluation.metrics import threshold_at_capacity
+from lakehouse.registry import GateResult
 from lakehouse.training.rows import Rows
 from lakehouse.training.spec import ModelSpec
 
@@ -52,7 +52,7 @@ def assess(
     if spec.task == "binary":
         assert threshold is not None
         assert spec.capacity is not None
-        found = evaluate_binary(period, prediction, threshold, spec.capacity, constant)
+        found = evaluate_binary(period, prediction, threshold, spec.capacity.alerts, constant)
     elif spec.task == "regression":
         found = evaluate_regression(period, prediction, constant)
     else:

@@ -119,11 +119,10 @@ def config_hash(spec: ModelSpec) -> str:
 
 @cache
 def code_hash() -> str:
-    """SHA-256 of this package's sources and LightGBM's version; plots do not count."""
+    """SHA-256 of this package's sources and LightGBM's version."""
     digest = hashlib.sha256(library_version("lightgbm").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name != "plots.py":
-            digest.update(path.read_bytes())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -4,12 +4,12 @@ from importlib import import_module
 
 import pytest
 
+from lakehouse.evaluation.metrics import average_precision
 from lakehouse.lake import Author, Lake
 from lakehouse.registry import champion, list_gates, list_transitions, list_versions
 from lakehouse.settings import load_settings
 from lakehouse.training import BadArtefact, NotEnoughData, TrainingError, load_model, train
 from lakehouse.training.artefact import CARD, TREES
-from lakehouse.training.metrics import average_precision
 from lakehouse.training.replay import replay
 from lakehouse.training.split import Split
 from lakehouse.training.train import due

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.training import metrics
-from lakehouse.training.spec import Capacity
+from lakehouse.evaluation import metrics
 
 Array = npt.NDArray[np.float64]
 
@@ -25,7 +24,7 @@ class Period:
 
 
 def evaluate_binary(
-    period: Period, score: Array, threshold: float, capacity: Capacity, base_rate: float
+    period: Period, score: Array, threshold: float, alerts: int, base_rate: float
 ) -> dict[str, float]:
     """Metrics of a score; `base_rate` is the share of positives in training, the baseline."""
     truth = period.truth > 0
@@ -38,7 +37,7 @@ def evaluate_binary(
         "auc_roc": metrics.auc_roc(truth, score),
         "log_loss": metrics.log_loss(truth.astype(int), np.column_stack([1 - score, score])),
         **metrics.decisions(truth, flagged),
-        **metrics.at_capacity(period.day, truth, score, capacity.alerts),
+        **metrics.at_capacity(period.day, truth, score, alerts),
         "alerts_per_day": float(flagged.sum() / len(np.unique(period.day))),
         "baseline_average_precision": float(truth.mean()),
         "baseline_auc_roc": 0.5,

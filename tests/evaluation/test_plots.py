@@ -2,7 +2,7 @@ from datetime import datetime
 
 import numpy as np
 
-from lakehouse.training import plots
+from lakehouse.evaluation import plots
 
 RANDOM = np.random.default_rng(0)
 SCORE = RANDOM.random(500)
