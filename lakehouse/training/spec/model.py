@@ -1,18 +1,30 @@
-"""What a person declares about a model, as plain data: the fields of `defs.yaml`.
-
-Nothing here reads the lake or trains; unknown fields and metrics are refused when the file is read.
-"""
+"""One model's declaration as a whole, and what of it can change a trained artefact."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from lakehouse.durations import Duration
-
-Task = Literal["binary", "regression", "multiclass"]
-TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+from lakehouse.training.spec.choosing import (
+    Calibration,
+    Extraction,
+    FeatureSelection,
+    Folds,
+    Imbalance,
+    Search,
+    Threshold,
+)
+from lakehouse.training.spec.data import Forward, Settled, Spine, SplitSpec
+from lakehouse.training.spec.judging import Capacity, Fairness, Gate, Judging, Papers
+from lakehouse.training.spec.lifecycle import (
+    Actions,
+    Freshness,
+    Promotion,
+    Retrain,
+    Shadow,
+    Watch,
+)
+from lakehouse.training.spec.part import ModelName, Part, Task
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": (
@@ -35,110 +47,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Spine(_Part):
-    """The rows that are trained on and scored: one row per `key`, decided at `time`."""
-
-    table: TableName
-    key: str
-    time: str = "event_time"
-    entities: tuple[str, ...] = ()
-
-
-class Settled(_Part):
-    """Labels in a table: one row per `key`, in `column`, visible from `known_at` on."""
-
-    table: TableName
-    column: str
-    key: str = Field(default="", description="Column of the label table; the spine's key if unset")
-    known_at: str = "known_at"
-
-
-class Forward(_Part):
-    """A label computed from what an entity does within `horizon` after the spine row's time t.
-
-    It is `op` over the rows of `stream` with t <= known_at < t + horizon, so it is known at
-    t + horizon - 1 us: the exact complement of a feature window, on the same time axis.
-    """
-
-    stream: TableName
-    entity: str
-    op: Literal["sum", "count"] = "sum"
-    value: str = ""
-    known_at: str = "known_at"
-    horizon: Duration
-
-    @model_validator(mode="after")
-    def _has_value(self) -> Self:
-        if (self.op == "sum") != bool(self.value):
-            raise ValueError("`op: sum` needs a `value` column, and `op: count` takes none")
-        return self
-
-
-class SplitSpec(_Part):
-    """Periods of whole days, oldest first: train, gap, validation, gap, test, gap, now."""
-
-    test: Duration = timedelta(days=14)
-    validation: Duration = timedelta(days=14)
-    gap: Duration | None = Field(
-        default=None, description="The label's maturity; by default the horizon of a forward label"
-    )
-    train: Duration | None = Field(default=None, description="All history if unset")
-    every: int = Field(default=1, ge=1, description="Train on one row in so many, picked by key")
-
-
-class Capacity(_Part):
-    """How many alerts a day can be looked at."""
-
-    alerts: int = Field(ge=1)
-    per: Literal["day"] = "day"
-
-
-class Gate(_Part):
-    """A bound that a version's metric must keep before it may be promoted."""
-
-    metric: str
-    at_least: float | None = None
-    at_most: float | None = None
-    of: Literal["validation", "test"] = "test"
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
-        return self
-
-    @property
-    def name(self) -> str:
-        """Unique within a model, and readable: `test_auc_roc_at_least`."""
-        bound = "at_least" if self.at_least is not None else "at_most"
-        return f"{self.of}_{self.metric}_{bound}"
-
-
-class Promotion(_Part):
-    """`better`: promote when gates pass and the champion is beaten; `manual`: a person decides."""
-
-    rule: Literal["better", "manual"] = "better"
-    metric: str = ""
-
-
-class Retrain(_Part):
-    """A new version is due when the test period could end this much later."""
-
-    every: Duration = timedelta(days=7)
-
-
-class Freshness(_Part):
-    """How old a version and its predictions may get."""
-
-    warn: Duration | None = None
-    fail: Duration
-
-
-class ModelSpec(_Part):
+class ModelSpec(Part):
     """One predictive model."""
 
     name: ModelName
@@ -162,30 +71,63 @@ class ModelSpec(_Part):
     early_stopping: int = Field(default=30, ge=0, description="Rounds without gain; 0 means never")
     seed: int = 42
 
+    folds: Folds = Folds()
+    search: Search | None = None
+    imbalance: Imbalance = Imbalance()
+    selection: FeatureSelection | None = None
+    extraction: tuple[Extraction, ...] = ()
+    warm_start: bool = Field(
+        default=False, description="Go on from the champion's trees, if its features are the same"
+    )
+    calibration: Calibration = "none"
+    threshold: Threshold = Threshold()
+
     capacity: Capacity | None = None
     gates: tuple[Gate, ...] = ()
+    judging: Judging = Judging()
+    fairness: Fairness | None = None
+    papers: Papers = Papers()
+
     promotion: Promotion = Promotion()
+    shadow: Shadow = Shadow()
+    actions: Actions = Actions()
     retrain: Retrain = Retrain()
+    watch: Watch = Watch()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = METRICS[self.task]
-        for metric in [gate.metric for gate in self.gates] + [self.promotion.metric or known[0]]:
+        searched_by = [self.search.metric] if self.search and self.search.metric else []
+        for metric in [gate.metric for gate in self.gates] + searched_by + [self.primary_metric]:
             if metric not in known:
                 raise ValueError(f"{metric!r} is no {self.task} metric; known are {known}")
         if len({gate.name for gate in self.gates}) < len(self.gates):
             raise ValueError("two gates bound the same metric of the same period")
         if self.task == "binary" and self.capacity is None:
             raise ValueError("a binary model declares its `capacity`: how many alerts a day")
+        if self.task != "binary":
+            self._refuse_what_only_binary_models_have()
         if isinstance(self.label, Settled) and self.split.gap is None:
             raise ValueError("`split.gap` must give the label's maturity, such as 14d")
         if isinstance(self.label, Forward) and self.gap < self.label.horizon:
             raise ValueError("`split.gap` is shorter than the label's `horizon`")
         fixed = FIXED_PARAMS - ({"objective"} if self.task == "regression" else set())
-        reserved = fixed.intersection(self.params)
+        searched = set(self.search.space) if self.search else set()
+        reserved = fixed & (searched | set(self.params))
         if reserved:
             raise ValueError(f"params {sorted(reserved)} are set by the trainer; leave them out")
+        unknown = {*self.judging.clusters, self.capacity.unit if self.capacity else ""}
+        unknown -= {"", *self.spine.entities}
+        if unknown:
+            raise ValueError(f"{sorted(unknown)} are none of the spine's entities")
         return self
+
+    def _refuse_what_only_binary_models_have(self) -> None:
+        for field in ("imbalance", "threshold", "fairness", "actions"):
+            if field in self.model_fields_set and getattr(self, field) is not None:
+                raise ValueError(f"`{field}` is for binary models, this one is {self.task}")
+        if self.task == "regression" and self.calibration != "none":
+            raise ValueError("`calibration` is of scores and probabilities, not of forecasts")
 
     @property
     def gap(self) -> timedelta:
@@ -220,7 +162,8 @@ class ModelSpec(_Part):
     def recipe(self) -> dict[str, object]:
         """The fields that can change a trained artefact, ready for JSON; texts and gates cannot."""
         keep = {"name", "task", "spine", "feature_sets", "include", "exclude", "label", "split"}
-        keep |= {"params", "rounds", "early_stopping", "seed", "capacity"}
+        keep |= {"params", "rounds", "early_stopping", "seed", "capacity", "folds", "search"}
+        keep |= {"imbalance", "selection", "extraction", "warm_start", "calibration", "threshold"}
         return self.model_dump(mode="json", include=keep)
 
 

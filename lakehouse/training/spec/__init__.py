@@ -1,0 +1,61 @@
+"""What a person declares about a model, as plain data: the fields of `defs.yaml`.
+
+Nothing here reads the lake or trains; unknown fields and metrics are refused when the file is read.
+"""
+
+from lakehouse.training.spec.choosing import (
+    Between,
+    Calibration,
+    Extraction,
+    FeatureSelection,
+    Folds,
+    Imbalance,
+    OneOf,
+    Search,
+    Threshold,
+)
+from lakehouse.training.spec.data import Forward, Group, Settled, Spine, SplitSpec
+from lakehouse.training.spec.judging import Capacity, Fairness, Gate, Judging, Papers
+from lakehouse.training.spec.lifecycle import (
+    Actions,
+    Freshness,
+    Promotion,
+    Retrain,
+    Shadow,
+    Watch,
+)
+from lakehouse.training.spec.model import FIXED_PARAMS, LOWER_IS_BETTER, METRICS, ModelSpec
+from lakehouse.training.spec.part import Task
+
+__all__ = [
+    "FIXED_PARAMS",
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Actions",
+    "Between",
+    "Calibration",
+    "Capacity",
+    "Extraction",
+    "Fairness",
+    "FeatureSelection",
+    "Folds",
+    "Forward",
+    "Freshness",
+    "Gate",
+    "Group",
+    "Imbalance",
+    "Judging",
+    "ModelSpec",
+    "OneOf",
+    "Papers",
+    "Promotion",
+    "Retrain",
+    "Search",
+    "Settled",
+    "Shadow",
+    "Spine",
+    "SplitSpec",
+    "Task",
+    "Threshold",
+    "Watch",
+]

@@ -1,0 +1,82 @@
+"""How a model is judged: capacity, gates, intervals, segments and fairness. No artefact changes."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lakehouse.training.spec.data import Group
+from lakehouse.training.spec.part import Part
+
+
+class Capacity(Part):
+    """How many alerts a day can be looked at.
+
+    `unit` is an entity column when people look at entities (cards) and not at rows: an entity
+    counts once a day, by its highest score. `known_removed` leaves out entities with a positive
+    that was reported before.
+    """
+
+    alerts: int = Field(ge=1)
+    per: Literal["day"] = "day"
+    unit: str = Field(default="", description="Rows if unset")
+    known_removed: bool = False
+
+
+class Gate(Part):
+    """A bound that a version's metric must keep before it may be promoted.
+
+    With `lower_end` the lower end of the metric's interval is what is compared (the upper one for
+    `at_most`).
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    of: Literal["validation", "test"] = "test"
+    lower_end: bool = False
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
+        if self.lower_end and self.of != "test":
+            raise ValueError("intervals are told of the test period: leave out `of` or `lower_end`")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Unique within a model, and readable: `test_auc_roc_at_least`."""
+        bound = "at_least" if self.at_least is not None else "at_most"
+        return f"{self.of}_{self.metric}_{bound}"
+
+
+class Judging(Part):
+    """Intervals by resampling whole clusters, and the segments that are told apart.
+
+    `clusters` are one or two entity columns of the spine (all of them, at most two, if unset).
+    """
+
+    repeats: int = Field(default=200, ge=20)
+    clusters: tuple[str, ...] = Field(default=(), max_length=2)
+    segments: dict[str, Group] = Field(default_factory=dict)
+
+
+class Fairness(Part):
+    """Groups between which the rates of a binary model may differ by `limit` at most.
+
+    Judged by the lower end of the interval of the equalized-odds difference, on groups with at
+    least `min_positives`. `blocks` makes it a condition of promotion; else it warns.
+    """
+
+    groups: dict[str, Group] = Field(min_length=1)
+    limit: float = Field(default=0.1, gt=0, lt=1)
+    min_positives: int = Field(default=50, ge=1)
+    blocks: bool = False
+
+
+class Papers(Part):
+    """What a model report says that no figure can."""
+
+    intended_use: str = ""
+    limits: str = ""
+    expires_after_days: int = Field(default=365, ge=1)

@@ -1,0 +1,15 @@
+"""What every part of a declaration shares: it is frozen, and unknown fields are refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Task = Literal["binary", "regression", "multiclass"]
+TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Part(BaseModel):
+    """A group of fields in `defs.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
