@@ -4,6 +4,7 @@ Worked out once per state of the project and kept in a file, because it costs ab
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import sqlglot
@@ -14,6 +15,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
 from lakehouse.lake import Lake
+from lakehouse.lake.columns import read_columns
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 
 Schemas = dict[str, object]
@@ -43,9 +45,9 @@ class LineageCache:
             compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
             if not compiled.exists():
                 return None
-            self._known[unique_id] = column_inputs(
-                compiled.read_text(), list(node["columns"]), lake_columns(lake)
-            )
+            sql = compiled.read_text()
+            schemas = lake_columns(lake, tables_in(sql))
+            self._known[unique_id] = column_inputs(sql, list(node["columns"]), schemas)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(".tmp")
             temporary.write_text(json.dumps(self._known))
@@ -53,15 +55,22 @@ class LineageCache:
         return self._known[unique_id]
 
 
-def lake_columns(lake: Lake) -> Schemas:
-    """Every table and view of the lake with its columns: the parser resolves no name without."""
+def tables_in(sql: str) -> list[str]:
+    """The tables and views (`schema.name`) that a query names with their schema, sorted."""
+    try:
+        expression = sqlglot.parse_one(sql, dialect="duckdb")
+    except SqlglotError:
+        return []
+    return sorted({f"{t.db}.{t.name}" for t in expression.find_all(exp.Table) if t.db})
+
+
+def lake_columns(lake: Lake, tables: Iterable[str]) -> Schemas:
+    """These tables (`schema.name`) with their columns: the parser resolves no name without."""
     schemas: dict[str, dict[str, dict[str, str]]] = {}
     with lake.reader() as cursor:
-        for schema, table, column, kind in cursor.execute(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' ORDER BY ALL"
-        ).fetchall():
-            schemas.setdefault(schema, {}).setdefault(table, {})[column] = kind
+        for table in tables:
+            schema, _, name = table.partition(".")
+            schemas.setdefault(schema, {})[name] = read_columns(cursor, table)
     return {"lake": schemas}
 
 

@@ -33,7 +33,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 def _configuration(settings: Settings) -> dict[str, Any]:
     configuration: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     home = settings.data_dir / "dagster"
-    configuration["storage"]["sqlite"]["base_dir"] = str(home)
+    configuration["storage"]["custom"]["config"]["base_dir"] = str(home)
     configuration["local_artifact_storage"]["config"]["base_dir"] = str(home)
     configuration["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
     return configuration

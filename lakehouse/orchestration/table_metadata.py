@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Lake
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import NoSuchTable
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
@@ -26,12 +27,7 @@ def table_metadata(
     schema, _, name = table.partition(".")
     descriptions = descriptions or {}
     with lake.reader() as cursor:
-        columns = cursor.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
-            "ORDER BY column_index",
-            [schema, name],
-        ).fetchall()
+        columns = read_columns(cursor, table)
         sizes = cursor.execute(
             "SELECT estimated_size FROM duckdb_tables() "
             "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
@@ -46,7 +42,7 @@ def table_metadata(
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(column, kind, description=descriptions.get(column))
-                for column, kind in columns
+                for column, kind in columns.items()
             ]
         ),
     }

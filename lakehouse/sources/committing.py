@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.sources import manifest
 from lakehouse.sources.manifest import Entry
-from lakehouse.sources.raw_table import read_columns
 from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
 from lakehouse.sources.staging import Staged, StagedFile
 
@@ -69,7 +69,7 @@ def commit(
 
 
 def _add_extras(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, staged: Staged) -> list[str]:
-    added = [name for name in staged.extras if name not in read_columns(cursor, spec)]
+    added = [name for name in staged.extras if name not in read_columns(cursor, spec.table)]
     for name in added:
         cursor.execute(f"ALTER TABLE {qualified(spec.table)} ADD COLUMN {quote(name)} VARCHAR")
     return added

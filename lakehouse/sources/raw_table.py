@@ -3,6 +3,7 @@
 import duckdb
 
 from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import table_exists
 from lakehouse.sources import manifest
 from lakehouse.sources.errors import ContractError
@@ -32,19 +33,9 @@ def create_tables(spec: SourceSpec, lake: Lake) -> None:
             cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote(name)} {type}")
 
 
-def read_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> dict[str, str]:
-    """The columns of the raw table and their types; empty when there is no table."""
-    found = cursor.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() "
-        "WHERE database_name = 'lake' AND schema_name = 'raw' AND table_name = ?",
-        [spec.name],
-    )
-    return dict(found.fetchall())
-
-
 def _lacking(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> dict[str, str]:
     """Columns that the raw table should have and has not; checks the types of the others."""
-    present = read_columns(cursor, spec)
+    present = read_columns(cursor, spec.table)
     wanted = {column.name: column.raw_type for column in spec.contract.stored}
     wanted |= dict(zip(SYSTEM_COLUMNS, SYSTEM_TYPES, strict=True))
     for name, type in wanted.items():
@@ -61,5 +52,5 @@ def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> l
     if spec.contract.on_change != "evolve":
         return []
     declared = {*SYSTEM_COLUMNS, *(column.name for column in spec.contract.stored)}
-    present = read_columns(cursor, spec)
+    present = read_columns(cursor, spec.table)
     return [name for name, type in present.items() if name not in declared and type == "VARCHAR"]

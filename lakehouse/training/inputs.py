@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from lakehouse.lake import NoSuchTable, qualified, quote
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.names import CATALOG
 from lakehouse.training.errors import SchemaMismatch, TrainingError
 from lakehouse.training.schema import Feature, FeatureSchema, Kind
@@ -141,13 +142,7 @@ def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, str], ...]:
-    schema, _, name = table.partition(".")
-    rows = cursor.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [CATALOG, schema, name],
-    ).fetchall()
-    return tuple((column, sql_type) for column, sql_type in rows)
+    return tuple(read_columns(cursor, table).items())
 
 
 def _features(table: FeatureTable) -> list[tuple[str, str]]:

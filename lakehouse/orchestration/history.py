@@ -1,0 +1,76 @@
+"""Dagster's history in SQLite, with connections that stay open.
+
+Dagster opens and closes a database for every event; each close writes the log back to the file and
+waits for the disk, so that a run of this graph with nothing to do spent most of its time there.
+What is stored, and where, is Dagster's own (`DagsterSqliteStorage`): the two can be exchanged in
+`dagster.yaml` at any time.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from sqlalchemy.pool import StaticPool
+
+KEEP_OPEN = 8
+"""Databases kept open: the index, and those of the last runs looked at (each run has its own)."""
+_WAIT_SECONDS = 30
+
+
+class EventLog(SqliteEventLogStorage):
+    """Dagster's event log with one open connection a database; one thread uses it at a time."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        self._engines: OrderedDict[str, sqlalchemy.Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+        self._db_lock = threading.Lock()
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def _engine(self, shard: str) -> sqlalchemy.Engine:
+        engine = self._engines.pop(shard, None)
+        if engine is None:
+            engine = sqlalchemy.create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=StaticPool,
+                connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
+            )
+            sqlalchemy.event.listen(engine, "connect", _do_not_wait_for_the_disk)
+            self._initdb(engine)
+        self._engines[shard] = engine
+        while len(self._engines) > KEEP_OPEN:
+            self._engines.popitem(last=False)[1].dispose()
+        return engine
+
+    def dispose(self) -> None:
+        """Close every database."""
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+        super().dispose()
+
+
+class SqliteHistory(DagsterSqliteStorage):
+    """Dagster's SQLite storage with this event log; named in `dagster.yaml`."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = EventLog(self._event_log_storage._base_dir)
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "SqliteHistory":
+        """As named in `dagster.yaml`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
+    # with a write-ahead log this loses no commit when a process dies, only when the machine does
+    connection.execute("PRAGMA synchronous=NORMAL")
