@@ -171,10 +171,21 @@ def benchmark() -> None:
     "--predictions", type=click.Path(path_type=Path), help="Write the scored test rows as Parquet."
 )
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the lake in this folder.")
+@click.option(
+    "--prequential/--no-prequential",
+    default=True,
+    help="Chapter 5 as well: three more weeks arrive one by one, each trained and tested on.",
+)
 def handbook(
-    folder: Path, json_file: Path | None, predictions: Path | None, keep: Path | None
+    folder: Path,
+    json_file: Path | None,
+    predictions: Path | None,
+    keep: Path | None,
+    prequential: bool,
 ) -> None:
-    """The fraud detection handbook: the same pipeline on its data, by its protocol."""
+    """The fraud detection handbook: the same pipeline on its data, by its protocols."""
     from lakehouse.commands.handbook import handbook_command
 
-    handbook_command(folder, json_file=json_file, predictions=predictions, keep=keep)
+    handbook_command(
+        folder, json_file=json_file, predictions=predictions, keep=keep, prequential=prequential
+    )

@@ -43,23 +43,27 @@ class NoHandbook(LakehouseError):
     """A folder without the handbook's files."""
 
 
-def deliver(folder: Path, settings: Settings, until: date) -> int:
+def deliver(folder: Path, settings: Settings, until: date, after: date | None = None) -> int:
     """Deliver what was known by the end of the day `until`; how many transactions that is.
+
+    With `after`, only what came since the end of that day, to which all was delivered before.
 
     Raises:
         NoHandbook: when `folder` does not hold every day up to `until`.
     """
     files = _files(folder, until)
+    new = [path for path in files if after is None or _day(path) > after]
     landing = Path(settings.landing)
-    for path in files:
+    for path in new:
         target = landing / "transactions" / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     with duckdb.connect() as connection:
-        rows = connection.read_parquet([str(path) for path in files])
-        count = rows.count("*").fetchall()[0][0]
-        connection.register("transactions", rows)
-        days = [_day(files[0]) + n * DAY for n in range((until - _day(files[0])).days + 1)]
+        connection.register("transactions", connection.read_parquet([str(path) for path in files]))
+        arrived = connection.read_parquet([str(path) for path in new])
+        count = arrived.count("*").fetchall()[0][0]
+        connection.register("arrived", arrived)
+        days = [_day(path) for path in new]
         _write_chargebacks(connection, landing / "chargebacks", days)
         _write_bank(connection, settings.world_dir / "bank.sqlite", days)
     _write_rates(settings.world_dir / "api" / "exchange_rates", days)
@@ -114,14 +118,15 @@ def _write_bank(connection: duckdb.DuckDBPyConnection, path: Path, days: list[da
             ("terminals", _TERMINAL, "TERMINAL_ID"),
         ):
             names = ", ".join(columns)
-            bank.execute(f"CREATE TABLE {table} ({names})")
-            bank.execute(f"CREATE TABLE {table}_history ({names})")
-            keys = connection.execute(f"SELECT DISTINCT {key} FROM transactions ORDER BY 1")
+            bank.execute(f"CREATE TABLE IF NOT EXISTS {table} ({names})")
+            bank.execute(f"CREATE TABLE IF NOT EXISTS {table}_history ({names})")
+            known = {number for (number,) in bank.execute(f"SELECT {table[:-1]}_id FROM {table}")}
+            keys = connection.execute(f"SELECT DISTINCT {key} FROM arrived ORDER BY 1").fetchall()
             bank.executemany(
                 f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})",
-                (_row(columns, number, opened) for (number,) in keys.fetchall()),
+                (_row(columns, number, opened) for (number,) in keys if number not in known),
             )
-        bank.execute("CREATE TABLE end_of_day (closed_at)")
+        bank.execute("CREATE TABLE IF NOT EXISTS end_of_day (closed_at)")
         bank.executemany(
             "INSERT INTO end_of_day VALUES (?)",
             ((f"{_seal(day):%Y-%m-%d %H:%M:%S.%f}",) for day in days),

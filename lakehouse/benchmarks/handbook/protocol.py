@@ -1,9 +1,9 @@
-"""The handbook's chapter-3 protocol: who is trained on, who is tested, and how a score is judged.
+"""The handbook's protocols: who is trained on, who is tested, and how a score is judged.
 
 Le Borgne, Siblini, Lebichot, Bontempi, "Reproducible Machine Learning for Credit Card Fraud
-Detection", chapter 3 (baseline) and chapter 4 (metrics). Only rows and scores belong here: no
-features, no model, no files. Tables are pandas frames with the columns named below, one row per
-transaction, in any order; nothing is changed in place.
+Detection", chapter 3 (baseline), chapter 4 (metrics) and chapter 5 (prequential validation). Only
+rows and scores belong here: no features, no model, no files. Tables are pandas frames with the
+columns named below, one row per transaction, in any order; nothing is changed in place.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Split:
 
 
 CHAPTER_3: Final = Split(week_from=date(2018, 7, 25), train_from=date(2018, 7, 25))
+CHAPTER_5: Final = tuple(
+    Split(week_from=first, train_from=first)
+    for first in (date(2018, 7, 25), date(2018, 8, 1), date(2018, 8, 8), date(2018, 8, 15))
+)
+"""The folds of the prequential protocol, a week apart; the first is that of chapter 3."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,25 @@ def figures(scored: pd.DataFrame) -> Figures:
         average_precision=float(average_precision_score(scored[LABEL], scored[SCORE])),
         card_precision_100=card_precision(scored, k=100),
     )
+
+
+def recall_by_kind(scored: pd.DataFrame, kind: str, k: int = 100) -> dict[str, float]:
+    """By kind of fraud (a column of texts), the share of frauds on the `k` cards alerted each day.
+
+    Every day's cards with the highest scores are alerted; none is left out for having been found.
+    """
+    best = scored.groupby([scored[TIME].dt.normalize(), CUSTOMER])[SCORE].transform("max")
+    cards = scored.assign(day=scored[TIME].dt.normalize(), best=best)
+    ranked = (
+        cards.drop_duplicates(["day", CUSTOMER])
+        .sort_values(["best", CUSTOMER], ascending=[False, True])
+        .groupby("day")
+        .head(k)[["day", CUSTOMER]]
+        .assign(alerted=True)
+    )
+    frauds = cards[cards[LABEL] == 1].merge(ranked, how="left", on=["day", CUSTOMER])
+    shares = frauds["alerted"].notna().groupby(frauds[kind]).mean()
+    return {str(name): float(share) for name, share in shares.items()}
 
 
 def _between(table: pd.DataFrame, first: date, until: date) -> pd.DataFrame:
