@@ -1,0 +1,78 @@
+"""Two predictions on the same rows, compared in pairs: does ours differ from theirs, and how much?
+
+One look. Looking again and again at labels as they mature needs the boundary in `sequential.py`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lakehouse.evaluation.document import Against, Comparison, Interval, Verdict
+from lakehouse.evaluation.intervals import LEVEL, percentile_interval
+from lakehouse.evaluation.metrics import Floats
+from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Predictions
+
+MINIMUM_POSITIVES = 50
+
+
+def compare(
+    ours: Predictions,
+    theirs: Predictions,
+    resampling: Resampling,
+    *,
+    against: Against,
+    version: str,
+    metrics: Sequence[str],
+    minimum_positives: int = MINIMUM_POSITIVES,
+    level: float = LEVEL,
+) -> tuple[Comparison, ...]:
+    """One comparison per metric. The same resamples serve both, so that what is common cancels.
+
+    Raises:
+        ValueError: when the two are not about the same rows, or a metric is not among theirs.
+    """
+    if not np.array_equal(ours.truth, theirs.truth):
+        raise ValueError("predictions are compared on the same rows, and these truths differ")
+    our_values, their_values = ours.metrics(only=metrics), theirs.metrics(only=metrics)
+    if unknown := [name for name in metrics if name not in our_values.keys() & their_values.keys()]:
+        known = sorted(ours.metrics().keys() & theirs.metrics().keys())
+        raise ValueError(f"no metric {', '.join(unknown)} to compare; there are {', '.join(known)}")
+
+    def differences(weights: Floats) -> Floats:
+        one, other = ours.metrics(weights, metrics), theirs.metrics(weights, metrics)
+        return np.array([one[name] - other[name] for name in metrics])
+
+    repeats = resample(differences, resampling)
+    found = []
+    for place, name in enumerate(metrics):
+        value = our_values[name] - their_values[name]
+        interval = percentile_interval(value, repeats[:, place], level)
+        enough = ours.positives >= minimum_positives
+        found.append(
+            Comparison(
+                against=against,
+                version=version,
+                metric=name,
+                ours=known_or_none(our_values[name]),
+                theirs=known_or_none(their_values[name]),
+                difference=interval,
+                standard_error=float(np.nanstd(repeats[:, place])) if interval else None,
+                rows=ours.rows,
+                positives=ours.positives,
+                verdict=_verdict(name, interval) if enough and interval else "insufficient",
+            )
+        )
+    return tuple(found)
+
+
+def known_or_none(value: float) -> float | None:
+    """The value, or None in place of NaN, as records want it."""
+    return value if math.isfinite(value) else None
+
+
+def _verdict(metric: str, difference: Interval) -> Verdict:
+    if difference.low <= 0 <= difference.high:
+        return "no difference shown"
+    return "better" if (difference.low > 0) != (metric in LOWER_IS_BETTER) else "worse"

@@ -1,0 +1,127 @@
+"""Do decisions treat groups of people alike? Rates by group, and whether they surely differ.
+
+Groups and decisions come as arrays; which columns are looked at, and what is done about a verdict,
+is decided elsewhere.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.compare import MINIMUM_POSITIVES
+from lakehouse.evaluation.document import FairnessResult, GroupRates, Interval
+from lakehouse.evaluation.intervals import LEVEL, percentile_interval
+from lakehouse.evaluation.metrics import Bools, Floats, Ints
+from lakehouse.evaluation.resample import Resampling, resample
+
+SELECTION, TPR, FPR = 0, 1, 2
+
+
+def fairness(
+    column: str,
+    group: npt.NDArray[Any],
+    truth: Bools,
+    flagged: Bools,
+    resampling: Resampling,
+    *,
+    limit: float,
+    minimum_positives: int = MINIMUM_POSITIVES,
+    level: float = LEVEL,
+) -> FairnessResult:
+    """Rates of each group of `column`, (rows,) each, and the largest differences between groups.
+
+    Equalized-odds difference: the larger of the gaps in TPR and in FPR between the highest and the
+    lowest group (Hardt, Price & Srebro, "Equality of Opportunity in Supervised Learning", NeurIPS
+    2016; fairlearn's `equalized_odds_difference`). Demographic parity difference: the gap in the
+    share flagged. Only groups with `minimum_positives` count; with fewer than two of them the
+    verdict is "insufficient". "exceeds" means that even the lower end of the equalized-odds
+    difference is above `limit`.
+
+    The largest of many gaps is large by chance alone, and larger still in resamples, so percentiles
+    of it prove nothing. Instead each pair of groups gets an interval, all pairs (of both rates)
+    simultaneously at `level`: difference +- c standard errors, with c the quantile of the largest
+    studentized deviation over the pairs in the resamples (max-t: Romano & Wolf, "Exact and
+    approximate stepdown methods for multiple hypothesis testing", JASA 100, 2005; Hothorn, Bretz &
+    Westfall, "Simultaneous inference in general parametric models", Biometrical Journal 50, 2008).
+    The largest lower end is then above the true largest gap with probability 1 - `level`, whatever
+    the true rates are. That is asymptotic: if the frauds of a group sit on two dozen cards, it is
+    twice that, so a `limit` of 0 asks too much of small groups; one of .05 is safe.
+    """
+    values, code = np.unique(group.astype(str), return_inverse=True)
+    cell = code * 4 + truth * 2 + flagged
+    observed = _rates(cell, len(values), np.ones(len(cell)))
+    resampled = resample(lambda weights: _rates(cell, len(values), weights), resampling)
+    rows = np.bincount(code, minlength=len(values))
+    positives = np.bincount(code, weights=truth, minlength=len(values)).astype(int)
+    counted = positives >= minimum_positives
+    observed_counted, resampled_counted = observed[:, counted], resampled[:, :, counted]
+    odds = _largest_gap(observed_counted[1:], resampled_counted[:, 1:], level)
+    parity = _largest_gap(observed_counted[:1], resampled_counted[:, :1], level)
+    groups = tuple(
+        GroupRates(
+            value=str(value),
+            rows=int(rows[place]),
+            positives=int(positives[place]),
+            counted=bool(counted[place]),
+            selection_rate=_interval(SELECTION, place, observed, resampled, level),
+            tpr=_interval(TPR, place, observed, resampled, level),
+            fpr=_interval(FPR, place, observed, resampled, level),
+        )
+        for place, value in enumerate(values)
+    )
+    return FairnessResult(
+        column=column,
+        groups=groups,
+        equalized_odds_difference=odds,
+        demographic_parity_difference=parity,
+        limit=limit,
+        verdict=_verdict(odds, limit),
+    )
+
+
+def _rates(cell: Ints, groups: int, weights: Floats) -> Floats:
+    """Share flagged, TPR and FPR by group, (3, groups); NaN where a group has no such rows."""
+    table = np.bincount(cell, weights=weights, minlength=4 * groups).reshape(groups, 2, 2)
+    flagged, total = table[:, :, 1], table.sum(axis=2)
+    with np.errstate(invalid="ignore"):
+        return np.stack(
+            [
+                flagged.sum(axis=1) / total.sum(axis=1),
+                flagged[:, 1] / total[:, 1],
+                flagged[:, 0] / total[:, 0],
+            ]
+        )
+
+
+def _largest_gap(observed: Floats, resampled: Floats, level: float) -> Interval | None:
+    """The largest gap over rates (rates, groups), with simultaneous ends; None without a pair."""
+    one, other = np.triu_indices(observed.shape[1], k=1)
+    gap = (observed[:, one] - observed[:, other]).ravel()
+    gaps = (resampled[:, :, one] - resampled[:, :, other]).reshape(len(resampled), -1)
+    told = np.isfinite(gap) & np.isfinite(gaps).all(axis=0)
+    gap, gaps = gap[told], gaps[:, told]
+    if not len(gap):
+        return None
+    error = gaps.std(axis=0, ddof=1)
+    studentized = np.abs(gaps - gap) / np.where(error > 0, error, np.inf)
+    reach = np.quantile(studentized.max(axis=1), level) * error
+    size = np.abs(gap)
+    return Interval(
+        value=float(size.max()),
+        low=float(np.clip(size - reach, 0, 1).max()),
+        high=float(np.clip(size + reach, 0, 1).max()),
+        level=level,
+    )
+
+
+def _interval(
+    rate: int, group: int, observed: Floats, resampled: Floats, level: float
+) -> Interval | None:
+    return percentile_interval(float(observed[rate, group]), resampled[:, rate, group], level)
+
+
+def _verdict(odds: Interval | None, limit: float) -> Literal["within", "exceeds", "insufficient"]:
+    if odds is None:
+        return "insufficient"
+    return "exceeds" if odds.low > limit else "within"

@@ -1,0 +1,164 @@
+"""Probes for leakage and overfitting: the judging, on values and matrices that others provide.
+
+Training on shuffled labels, and changing the future of a real training set, need a model and a
+lake; they are done where those are.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.document import Metrics, Probe
+from lakehouse.evaluation.metrics import Floats
+from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Predictions
+
+Task = Literal["binary", "multiclass", "regression"]
+TOO_GOOD_ALONE = 0.95
+SPREADS = 4.0
+
+
+def shuffled_label_probe(
+    predictions: Predictions, metric: str, permutations: int = 100, seed: int = 0
+) -> Probe:
+    """Is a model that was trained on shuffled labels as bad as it must be?
+
+    `predictions` are that model's, on rows whose truth was shuffled likewise. Nothing honest tells
+    those labels, so the metric must be where it is when the truth is permuted once more: within
+    four deviations of the mean of such permutations (Ojala & Garriga, "Permutation Tests for
+    Studying Classifier Performance", JMLR 11, 2010). More means that rows judged were trained on,
+    or that something was fitted on their labels. `value` and `bound` are in the metric's unit.
+    """
+    random = np.random.default_rng(seed)
+    chance = [
+        replace(predictions, truth=random.permutation(predictions.truth)).metrics(only=[metric])
+        for _ in range(permutations)
+    ]
+    values = np.array([each[metric] for each in chance])
+    value = predictions.metrics(only=[metric])[metric]
+    side = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    bound = float(values.mean() + side * SPREADS * values.std(ddof=1))
+    told = np.isfinite(value) and np.isfinite(bound)
+    return Probe(
+        name="shuffled_labels",
+        value=value if told else None,
+        bound=bound if told else 0.0,
+        passed=bool(told and side * (value - bound) <= 0),
+        explanation=f"{metric} of a model trained on shuffled labels; beyond the bound, the labels "
+        "it is judged on have reached its training or its features",
+    )
+
+
+def lone_features(matrix: npt.NDArray[Any], truth: npt.NDArray[Any], task: Task) -> Floats:
+    """How well each column of `matrix` (rows, features) alone orders the truth: (features,).
+
+    For classes the AUC in the better direction, of the class that it tells best from the rest (0.5
+    is nothing); for numbers the size of Spearman's correlation (0 is nothing). 1 is everything.
+    Missing values (NaN) are put at either end, and the better counts: trees may send them either
+    way. Only monotone relations are seen, so not one with the codes of an unordered category.
+    """
+    columns = (matrix[:, place] for place in range(matrix.shape[1]))
+    if task == "regression":
+        ranks = _ranks(truth)[0]
+        return np.array([max(_correlation(each, ranks) for each in _ranks(x)) for x in columns])
+    classes = [truth > 0] if task == "binary" else [truth == each for each in np.unique(truth)]
+    return np.array([_best_auc(column, classes) for column in columns])
+
+
+def lone_feature_probe(
+    names: Sequence[str],
+    matrix: npt.NDArray[Any],
+    truth: npt.NDArray[Any],
+    task: Task,
+    bound: float = TOO_GOOD_ALONE,
+) -> Probe:
+    """Is there a feature so good alone that it must know the label? Those beyond `bound` are named.
+
+    `value` is that of the strongest feature (see `lone_features`).
+    """
+    strength = lone_features(matrix, truth, task)
+    order = np.argsort(-strength, kind="stable")
+    best = float(strength[order[0]]) if len(order) else None
+    suspects = [f"{names[i]} ({strength[i]:.3f})" for i in order if strength[i] > bound]
+    what = "|Spearman|" if task == "regression" else "AUC"
+    found = (
+        f"too good alone: {', '.join(suspects)}" if suspects else f"no feature's is beyond {bound}"
+    )
+    return Probe(
+        name="lone_feature",
+        value=best,
+        bound=bound,
+        passed=not suspects,
+        explanation=f"{what} of one feature alone; {found}",
+    )
+
+
+def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dict[str, float]:
+    """By how much each metric is better on training rows than on test rows, in its own unit."""
+    gaps = {}
+    for name in only:
+        seen, unseen = train.get(name), test.get(name)
+        if seen is not None and unseen is not None:
+            gaps[name] = unseen - seen if name in LOWER_IS_BETTER else seen - unseen
+    return gaps
+
+
+def overfitting_probe(gap: Mapping[str, float], metric: str, bound: float) -> Probe:
+    """Is the gap of one metric within `bound`? A gap that is not known fails."""
+    value = gap.get(metric)
+    return Probe(
+        name="overfitting",
+        value=value,
+        bound=bound,
+        passed=value is not None and value <= bound,
+        explanation=f"{metric}: how much better on rows trained on than on later ones",
+    )
+
+
+def _best_auc(column: npt.NDArray[Any], classes: Sequence[npt.NDArray[np.bool_]]) -> float:
+    """From sorted values alone (no ranks of all rows): a sort is much cheaper than an argsort."""
+    missing = np.isnan(column)
+    known = np.sort(column[~missing])
+    best = 0.5
+    for positive in classes:
+        mine = np.sort(column[positive & ~missing])
+        p, n = len(mine), len(known) - len(mine)
+        p_missing = int(positive.sum()) - p
+        n_missing = int(missing.sum()) - p_missing
+        pairs = (p + p_missing) * (n + n_missing)
+        if not pairs:
+            continue
+        below = (
+            np.searchsorted(known, mine, "left").sum() + np.searchsorted(known, mine, "right").sum()
+        )
+        won = float(below) / 2 - p * p / 2 + p_missing * n_missing / 2
+        for wins in (won + p * n_missing, won + p_missing * n):  # missing lowest, missing highest
+            best = max(best, wins / pairs, 1 - wins / pairs)
+    return best
+
+
+def _ranks(values: npt.NDArray[Any]) -> tuple[Floats, ...]:
+    """Mid-ranks with missing values highest, and lowest too if there are any."""
+    missing = int(np.isnan(values).sum())
+    order = np.argsort(values)
+    ordered = values[order]
+    new = np.append(True, ordered[1:] != ordered[:-1])
+    new[len(values) - missing + 1 :] = False  # NaN differs from NaN
+    group = np.cumsum(new) - 1
+    size = np.bincount(group)
+    rank = np.empty(len(values))
+    rank[order] = (np.cumsum(size) - (size - 1) / 2)[group]
+    if not missing:
+        return (rank,)
+    lowest = rank + missing
+    lowest[np.isnan(values)] = (missing + 1) / 2
+    return rank, lowest
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    """Size of Pearson's correlation; 0 if one does not vary."""
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt(np.sum(one**2) * np.sum(other**2)))
+    return abs(float(np.sum(one * other))) / scale if scale else 0.0

@@ -1,0 +1,103 @@
+"""Metrics of parts of the rows: by the values of a column, and by week."""
+
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.compare import MINIMUM_POSITIVES, known_or_none
+from lakehouse.evaluation.document import SegmentMetrics, Week
+from lakehouse.evaluation.intervals import LEVEL, percentile_interval, vector
+from lakehouse.evaluation.metrics import Floats, Ints
+from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.weighted import Predictions
+
+MOST_VALUES = 20
+
+
+def segment_metrics(
+    predictions: Predictions,
+    columns: Mapping[str, npt.NDArray[Any]],
+    resampling: Resampling,
+    *,
+    only: Collection[str] | None = None,
+    minimum_positives: int = MINIMUM_POSITIVES,
+    most_values: int = MOST_VALUES,
+    level: float = LEVEL,
+) -> tuple[SegmentMetrics, ...]:
+    """Metrics with intervals for each value of each column (rows,), the most frequent values first.
+
+    A segment with fewer positives gets None for every metric. At most `most_values` values a column
+    are told. Metrics at capacity are left out: alerts are shared out
+    among all rows. `only` names the metrics wanted.
+    """
+    return tuple(
+        segment
+        for column, values in columns.items()
+        for segment in _segments(
+            predictions, column, values, resampling, only, minimum_positives, most_values, level
+        )
+    )
+
+
+def _segments(
+    predictions: Predictions,
+    column: str,
+    values: npt.NDArray[Any],
+    resampling: Resampling,
+    only: Collection[str] | None,
+    minimum_positives: int,
+    most_values: int,
+    level: float,
+) -> list[SegmentMetrics]:
+    names, code, rows = np.unique(values.astype(str), return_inverse=True, return_counts=True)
+    told = np.argsort(-rows, kind="stable")[:most_values]
+    chosen = [np.flatnonzero(code == each) for each in told]
+    parts = [predictions.take(where) for where in chosen]
+    observed = [part.metrics(only=only) for part in parts]
+
+    def statistic(weights: Floats) -> Floats:
+        pairs = zip(parts, chosen, strict=True)
+        return np.stack([vector(part.metrics(weights[where], only)) for part, where in pairs])
+
+    repeats = resample(statistic, resampling)
+    return [
+        SegmentMetrics(
+            column=column,
+            value=str(names[each]),
+            rows=part.rows,
+            positives=part.positives,
+            metrics={
+                name: percentile_interval(value, repeats[:, place, at], level)
+                if part.positives >= minimum_positives
+                else None
+                for at, (name, value) in enumerate(observed[place].items())
+            },
+        )
+        for place, (each, part) in enumerate(zip(told, parts, strict=True))
+    ]
+
+
+def by_week(
+    predictions: Predictions, day: Ints, only: Collection[str] | None = None
+) -> tuple[Week, ...]:
+    """Metrics of each seven days from the first `day` (rows,), counted from 1970-01-01, UTC.
+
+    Weeks without rows are left out; the last may be short.
+    """
+    if not len(day):
+        return ()
+    first = int(day.min())
+    week = (day - first) // 7
+    return tuple(
+        Week(
+            start=date(1970, 1, 1) + timedelta(days=first + 7 * int(each)),
+            metrics={
+                name: known_or_none(value)
+                for name, value in predictions.metrics((week == each) * 1.0, only).items()
+            },
+        )
+        for each in np.unique(week)
+    )

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.evaluation import metrics
+from lakehouse.evaluation.probes import (
+    lone_feature_probe,
+    lone_features,
+    overfitting_gap,
+    overfitting_probe,
+    shuffled_label_probe,
+)
+from lakehouse.evaluation.weighted import Binary, Regression
+
+RANDOM = np.random.default_rng(2)
+ROWS = 1000
+TRUTH = RANDOM.random(ROWS) < 0.3
+NOISE = RANDOM.normal(size=ROWS)
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.booleans(), st.one_of(st.none(), st.integers(0, 4))), min_size=2, max_size=30
+    )
+)
+def test_a_features_auc_is_that_of_its_values_with_missing_ones_at_the_better_end(rows):
+    truth = np.array([each for each, _ in rows])
+    column = np.array([np.nan if each is None else each for _, each in rows])
+    (found,) = lone_features(column[:, None], truth, "binary")
+    if truth.all() or not truth.any():
+        assert found == 0.5
+        return
+    ends = [metrics.auc_roc(truth, np.nan_to_num(column, nan=end)) for end in (-1.0, 9.0)]
+    assert found == pytest.approx(max(max(auc, 1 - auc) for auc in ends))
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 4))),
+        min_size=3,
+        max_size=30,
+    )
+)
+def test_a_features_rank_correlation_is_that_of_pandas(rows):
+    pandas = pytest.importorskip("pandas")
+    truth = np.array([each for each, _ in rows], dtype=float)
+    column = np.array([np.nan if each is None else each for _, each in rows])
+    (found,) = lone_features(column[:, None], truth, "regression")
+    ranks = pandas.Series(truth).rank().to_numpy()
+    ends = [
+        pandas.Series(np.nan_to_num(column, nan=end)).rank().to_numpy()
+        for end in ((9.0, -1.0) if np.isnan(column).any() else (9.0,))
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = max(abs(np.nan_to_num(np.corrcoef(each, ranks)[0, 1])) for each in ends)
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_of_several_classes_the_one_that_is_told_best_counts():
+    truth = RANDOM.integers(0, 3, ROWS)
+    matrix = np.column_stack([truth == 2, NOISE])
+    one_class, nothing = lone_features(matrix, truth, "multiclass")
+    assert one_class == 1.0
+    assert nothing < 0.6
+
+
+def test_a_feature_that_knows_the_label_is_named_and_honest_ones_are_not():
+    matrix = np.column_stack([NOISE, TRUTH + 0.05 * NOISE, TRUTH + NOISE]).astype(np.float32)
+    names = ["noise", "chargeback_id", "risk"]
+    found = lone_feature_probe(names, matrix, TRUTH, "binary")
+    assert not found.passed
+    assert found.value > 0.99
+    assert "chargeback_id" in found.explanation
+    assert "risk" not in found.explanation
+    assert lone_feature_probe(names[::2], matrix[:, ::2], TRUTH, "binary").passed
+
+
+def test_a_label_given_away_by_a_missing_value_is_found():
+    column = np.where(TRUTH, np.nan, NOISE)
+    assert not lone_feature_probe(["closed_at"], column[:, None], TRUTH, "binary").passed
+
+
+def test_a_model_that_learns_shuffled_labels_is_caught_and_one_that_cannot_is_not():
+    shuffled = RANDOM.permutation(TRUTH)
+    honest = [
+        shuffled_label_probe(
+            Binary(shuffled, np.random.default_rng(seed).random(ROWS)), "auc_roc", seed=seed
+        )
+        for seed in range(20)
+    ]
+    assert all(probe.passed for probe in honest)
+    leaking = shuffled_label_probe(
+        Binary(shuffled, 0.3 * shuffled + RANDOM.random(ROWS)), "auc_roc"
+    )
+    assert not leaking.passed
+    assert 0.5 < leaking.bound < leaking.value
+
+
+def test_the_shuffled_label_probe_knows_that_a_smaller_loss_is_better():
+    assert shuffled_label_probe(Regression(NOISE, RANDOM.normal(size=ROWS)), "mae").passed
+    assert not shuffled_label_probe(Regression(NOISE, 0.3 * NOISE), "mae").passed
+
+
+def test_a_probe_without_positives_does_not_pass():
+    found = shuffled_label_probe(Binary(np.zeros(5, bool), np.arange(5.0)), "auc_roc")
+    assert (found.value, found.passed) == (None, False)
+
+
+def test_a_gap_is_how_much_better_training_looks():
+    train, test = {"auc_roc": 0.95, "log_loss": 0.1, "f1": None}, {"auc_roc": 0.85, "log_loss": 0.3}
+    gap = overfitting_gap(train, test, ["auc_roc", "log_loss", "f1"])
+    assert gap == pytest.approx({"auc_roc": 0.1, "log_loss": 0.2})
+    assert overfitting_probe(gap, "auc_roc", 0.15).passed
+    assert not overfitting_probe(gap, "auc_roc", 0.05).passed
+    assert not overfitting_probe(gap, "f1", 0.05).passed

@@ -1,0 +1,71 @@
+from datetime import date
+
+import numpy as np
+import pytest
+
+from lakehouse.evaluation import metrics
+from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.weighted import Binary
+
+RANDOM = np.random.default_rng(9)
+ROWS = 2000
+TRUTH = RANDOM.random(ROWS) < 0.15
+SCORE = np.clip(RANDOM.random(ROWS) + 0.3 * TRUTH, 0, 1)
+DAY = RANDOM.integers(100, 117, ROWS)
+CHANNEL = np.array(["chip", "online", "phone"])[np.digitize(RANDOM.random(ROWS), [0.6, 0.97])]
+PREDICTIONS = Binary(TRUTH, SCORE, 0.8, DAY, 10)
+
+
+def test_a_segment_has_the_metrics_of_its_rows_with_intervals():
+    only = ["average_precision", "recall"]
+    resampling = Resampling.of(ROWS, RANDOM.integers(0, 200, ROWS))
+    found = segment_metrics(PREDICTIONS, {"channel": CHANNEL}, resampling, only=only)
+    assert [each.value for each in found] == ["chip", "online", "phone"]  # the most rows first
+    for each in found[:2]:
+        rows = each.value == CHANNEL
+        assert (each.rows, each.positives) == (rows.sum(), TRUTH[rows].sum())
+        average = each.metrics["average_precision"]
+        assert average.value == pytest.approx(metrics.average_precision(TRUTH[rows], SCORE[rows]))
+        assert list(each.metrics) == only
+
+        def average_of_these(weights, rows=rows):
+            return np.array(list(PREDICTIONS.metrics(weights * rows, only[:1]).values()))
+
+        low, high = np.quantile(resample(average_of_these, resampling), [0.025, 0.975])
+        assert (average.low, average.high) == pytest.approx((low, high))
+
+
+def test_a_small_segment_says_so_instead_of_a_figure():
+    phone = segment_metrics(PREDICTIONS, {"channel": CHANNEL}, Resampling.of(ROWS))[2]
+    assert phone.positives < 50
+    assert phone.metrics["auc_roc"] is None
+
+
+def test_only_the_commonest_values_of_a_column_are_told():
+    found = segment_metrics(
+        PREDICTIONS, {"day": DAY, "channel": CHANNEL}, Resampling.of(ROWS), most_values=2
+    )
+    assert [each.column for each in found] == ["day", "day", "channel", "channel"]
+
+
+def test_a_week_has_the_metrics_of_its_rows_at_capacity_too():
+    found = by_week(PREDICTIONS, DAY)
+    assert [each.start for each in found] == [
+        date(1970, 4, 11),
+        date(1970, 4, 18),
+        date(1970, 4, 25),
+    ]
+    rows = (DAY >= 107) & (DAY < 114)
+    expected = {
+        "auc_roc": metrics.auc_roc(TRUTH[rows], SCORE[rows]),
+        **metrics.at_capacity(DAY[rows], TRUTH[rows], SCORE[rows], 10),
+    }
+    told = {name: found[1].metrics[name] for name in expected}
+    assert told == pytest.approx(expected)
+
+
+def test_a_week_without_positives_cannot_tell():
+    (week,) = by_week(Binary(np.zeros(3, bool), np.arange(3.0)), np.array([4, 5, 6]))
+    assert week.metrics["auc_roc"] is None
+    assert by_week(Binary(np.zeros(0, bool), np.zeros(0)), np.zeros(0, int)) == ()
