@@ -10,6 +10,8 @@ from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings, load_settings
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+why = click.option("--why", prompt="Why", help="The reason, as it will be recorded.")
 
 
 class _Group(click.Group):
@@ -151,6 +153,116 @@ def maintain(settings: Settings) -> None:
     from lakehouse.commands.query import maintain_command
 
     maintain_command(settings)
+
+
+@main.group()
+def models() -> None:
+    """Model versions: see, compare, promote, roll back, report, make again.
+
+    VERSION may be shortened to a beginning that only one version has, such as v0003.
+    """
+
+
+@models.command("list")
+@as_json
+@click.pass_obj
+def list_models(settings: Settings, as_json: bool) -> None:
+    """Every version of every model with its state, its metric on test, and its gates."""
+    from lakehouse.commands.models import list_command
+
+    list_command(settings, as_json=as_json)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", default="")
+@as_json
+@click.pass_obj
+def show(settings: Settings, name: str, version: str, as_json: bool) -> None:
+    """All about one VERSION of the model NAME, or about its champion."""
+    from lakehouse.commands.show_model import show_command
+
+    show_command(settings, name, version, as_json=as_json)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("first")
+@click.argument("second")
+@as_json
+@click.pass_obj
+def compare(settings: Settings, name: str, first: str, second: str, as_json: bool) -> None:
+    """The version FIRST of the model NAME against SECOND, in pairs on the same rows.
+
+    On matured predictions if both have logged the same rows, else on test rows.
+    """
+    from lakehouse.commands.compare_models import compare_command
+
+    compare_command(settings, name, first, second, as_json=as_json)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version")
+@why
+@click.option("--shadow", is_flag=True, help="Let it score beside the champion, deciding nothing.")
+@click.pass_obj
+def promote(settings: Settings, name: str, version: str, why: str, shadow: bool) -> None:
+    """Let VERSION of the model NAME decide from now on; who and why are recorded."""
+    from lakehouse.commands.models import promote_command
+
+    promote_command(settings, name, version, why=why, shadow=shadow)
+
+
+@models.command()
+@click.argument("name")
+@why
+@click.pass_obj
+def rollback(settings: Settings, name: str, why: str) -> None:
+    """Take the champion of the model NAME back; the one before it decides again."""
+    from lakehouse.commands.models import rollback_command
+
+    rollback_command(settings, name, why=why)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version")
+@why
+@click.pass_obj
+def archive(settings: Settings, name: str, version: str, why: str) -> None:
+    """Take a candidate or a shadow of the model NAME out of the running."""
+    from lakehouse.commands.models import archive_command
+
+    archive_command(settings, name, version, why=why)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", default="")
+@click.option("--output", type=click.Path(path_type=Path), help="Copy it to this file or folder.")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.pass_obj
+def report(settings: Settings, name: str, version: str, output: Path | None, open_it: bool) -> None:
+    """Write the model report of VERSION, or of the champion: one HTML page."""
+    from lakehouse.commands.models import report_command
+
+    report_command(settings, name, version, output=output, open_it=open_it)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--force", is_flag=True, help="Try although code or libraries have changed.")
+@click.pass_obj
+def reproduce(settings: Settings, name: str, version: str, force: bool) -> None:
+    """Train VERSION again from its pinned training set and recipe, and compare the bytes.
+
+    Nothing is written. Ends with status 0 only if they are the same.
+    """
+    from lakehouse.commands.models import reproduce_command
+
+    sys.exit(0 if reproduce_command(settings, name, version, force=force) else 1)
 
 
 @main.group()

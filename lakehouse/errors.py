@@ -1,4 +1,4 @@
-"""The one base of every error this package raises on purpose."""
+"""The two bases of every error this package raises on purpose."""
 
 
 class LakehouseError(Exception):
@@ -6,4 +6,11 @@ class LakehouseError(Exception):
 
     The message names the thing (file, row, column, setting) and the remedy. The command line prints
     it as one sentence; everything else is a bug and shows its traceback.
+    """
+
+
+class Transient(LakehouseError):
+    """Something that may pass by itself: a time-out, a server that is down, a lock that is held.
+
+    Whoever runs the step may try again after a while; any other error would only come back.
     """

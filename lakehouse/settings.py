@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(
         default=600.0, gt=0, description="Seconds that a writer waits for another one"
     )
+    mlflow_tracking_uri: str = Field(
+        default="", description="MLflow server that is told of models and their roles (an extra)"
+    )
     webhook_url: str = Field(default="", description="Where failed runs are posted as JSON")
     pii_key: str = Field(
         default="",

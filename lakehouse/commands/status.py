@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lakehouse.lake import Lake
@@ -30,18 +31,18 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
     from lakehouse.orchestration.status import read_status
 
     now = datetime.now(UTC)
+    models: list[dict[str, Any]] = []
     try:
         with Lake(settings, read_only=True) as lake:
             lake.snapshot()
-            assets = read_status(defs(), settings, lake, now)
-            champions = champion_rows(lake)
+            status = read_status(defs(), settings, lake, now)
+            models = champion_rows(lake)
     except LakeError:
-        if settings.embedded and not _catalog_exists(settings):
-            assets, champions = read_status(defs(), settings, None, now), []
-        else:
+        if not settings.embedded or _catalog_exists(settings):
             raise
+        status = read_status(defs(), settings, None, now)
     if as_json:
-        report = {"assets": [a.model_dump(mode="json") for a in assets], "models": champions}
+        report = {**status.model_dump(mode="json"), "models": models}
         click.echo(json.dumps(report, indent=2, default=str))
         return
     console = Console()
@@ -54,40 +55,89 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
         ("checks", "left"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for asset in assets:
+    for asset in status.assets:
         table.add_row(
             asset.asset,
             _ago(asset.materialized_at, now),
             "" if asset.rows is None else f"{asset.rows:,}",
             _age(asset.data_age_hours, asset.fresh),
-            _checks(asset.checks_passed, asset.checks_failed),
+            _checks(asset.checks_passed, [failed.check for failed in asset.checks_failed]),
         )
     console.print(table)
-    for asset in assets:
+    print_troubles(console, status)
+    print_champions(console, models)
+    print_news(console, models)
+
+
+def print_troubles(console: Console, status: Any) -> None:
+    """Everything that failed: what, why, and what to do about it."""
+
+    def tell(name: str, text: str, colour: str = "red") -> None:
+        console.print(f"[{colour}]{name}[/] {escape(text)}", highlight=False)
+
+    for asset in status.assets:
         if asset.error:
-            console.print(f"[red]{asset.asset}[/] failed: {asset.error}", highlight=False)
-    print_champions(console, champions)
+            tell(asset.asset, f"failed: {asset.error}")
+        elif asset.failed_before:
+            text = f"kept its last state: {asset.failed_before} failed before it"
+            tell(asset.asset, text, "yellow")
+        for failed in asset.checks_failed:
+            remedy = f"; {failed.remedy}" if failed.remedy else ""
+            colour = "yellow" if failed.severity == "WARN" else "red"
+            tell(asset.asset, f"check {failed.check}: {failed.cause or 'failed'}{remedy}", colour)
+    told = {asset.error for asset in status.assets}
+    for step in status.failed_steps:
+        if step.error not in told:
+            tell(step.step, f"of {step.job} failed: {step.error}")
 
 
 def champion_rows(lake: Lake) -> list[dict[str, Any]]:
-    """Every declared model with its champion: version, since when, metrics of the test period."""
+    """Every declared model with its champion: version, since when, metrics of the test period.
+
+    Also the versions beside it, the request for a retrain that is open, and the last actions.
+    """
+    from lakehouse.monitoring.react import last_actions
     from lakehouse.registry.promotion import find_champion
+    from lakehouse.registry.requests import open_request
+    from lakehouse.registry.versions import find_versions
     from lakehouse.specs import find_specs
     from lakehouse.training.spec import ModelSpec
 
     rows: list[dict[str, Any]] = []
     with lake.reader() as cursor:
         for spec in find_specs("PredictiveModel", ModelSpec):
+            versions = find_versions(cursor, spec.name)
             champion = find_champion(cursor, spec.name)
+            newest = versions[0].created_at if versions else None
+            asked = open_request(cursor, spec.name, newest)
             rows.append(
                 {
                     "model": spec.name,
                     "version": champion.version if champion else None,
                     "created_at": champion.created_at if champion else None,
                     "metrics": dict(champion.metrics.get("test", {})) if champion else {},
+                    "shadows": [one.version for one in versions if one.state == "shadow"],
+                    "retrain_asked_for": vars(asked) if asked else None,
+                    "last_actions": last_actions(cursor, spec.name),
                 }
             )
     return rows
+
+
+def print_news(console: Console, models: list[dict[str, Any]]) -> None:
+    """Per model: who scores beside the champion, what was asked for, and what was done last."""
+    for model in models:
+        lines = [f"{version} scores beside the champion" for version in model["shadows"]]
+        if asked := model["retrain_asked_for"]:
+            lines.append(
+                f"a retrain was asked for on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"
+            )
+        for action in model["last_actions"]:
+            done = action["outcome"] if action["done"] else f"not done: {action['outcome']}"
+            told = f"{action['action']} {action['version']}: {action['why']}; {done}"
+            lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {told}")
+        for line in lines:
+            console.print(f"{model['model']}: {escape(line)}", highlight=False)
 
 
 def print_champions(console: Console, champions: list[dict[str, Any]]) -> None:

@@ -88,7 +88,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled feature set for one spine."""
+    """A compiled feature set for one spine, whose table has `spine_columns` (used or not)."""
 
     spec: FeatureSetSpec
     spine: Spine
@@ -97,6 +97,7 @@ class Plan:
     row_columns: dict[str, Kind]
     features: tuple[Feature, ...]
     contract: dict[str, dict[str, str]]
+    spine_columns: frozenset[str]
 
     @property
     def entity(self) -> str:
@@ -133,17 +134,18 @@ class Plan:
 
 def read_schema(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Schema:
     """Columns and types of tables in the lake. Raises `NoSuchTable`."""
-    found: dict[str, dict[str, str]] = {}
-    for table in tables:
-        schema, _, name = table.partition(".")
-        rows = cursor.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-            [CATALOG, schema, name],
-        ).fetchall()
-        if not rows:
+    found: dict[str, dict[str, str]] = {table: {} for table in tables}
+    rows = cursor.execute(
+        "SELECT schema_name || '.' || table_name AS name, column_name, data_type "
+        "FROM duckdb_columns() WHERE database_name = ? AND name IN (SELECT unnest(?)) "
+        "ORDER BY column_index",
+        [CATALOG, list(found)],
+    ).fetchall()
+    for table, column, sql_type in rows:
+        found[table][column] = sql_type
+    for table, columns in found.items():
+        if not columns:
             raise NoSuchTable(f"there is no table {table} in the lake; materialize it first")
-        found[table] = dict(rows)
     return found
 
 
@@ -200,7 +202,10 @@ class _Compiler:
         attributes = tuple(self.attribute(name) for name in spec.attributes if name in used)
         row_columns = self.row_columns(used)
         features = tuple(self.feature(*output) for output in outputs)
-        return Plan(spec, spine, aggregates, attributes, row_columns, features, self.contract)
+        return Plan(
+            spec, spine, aggregates, attributes, row_columns, features, self.contract,
+            frozenset(self.table(spine.table)),
+        )  # fmt: skip
 
     def fits(self, feature: str) -> bool:
         columns = self.table(self.spine.table)

@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,9 @@ from lakehouse.features.compute import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.names import CATALOG
-from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.lake.progress import NOTHING, Progress, all_progress, read_progress, write_progress
 
 BYTES_PER_ROW = 2048
 """Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
@@ -90,14 +90,18 @@ def refresh(
         size = batch or _rows_that_fit(lake.settings.memory_limit)
         job = _Job(plan, lake, cursor, author, size, progress)
         waiting, seal = job.run(since, until, full_refresh=full_refresh)
+        total, snapshot = cursor.execute(
+            f"SELECT (SELECT count(*) FROM {qualified(job.table)}), id "
+            f"FROM {quote(CATALOG)}.current_snapshot()"
+        ).fetchall()[0]
     return RefreshReport(
         table=job.table,
         version=plan.version,
         rows_added=job.added,
-        rows_total=lake.rows(job.table),
+        rows_total=total,
         waiting=waiting,
         seal=seal,
-        snapshot=lake.snapshot(),
+        snapshot=snapshot,
         seconds=time.monotonic() - started,
     )
 
@@ -124,16 +128,16 @@ class _Job:
     ) -> tuple[int, datetime | None]:
         """Rows that wait, and the time up to which the table is complete."""
         self.cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
-        self.snapshot = self.cursor.execute(f"FROM {quote(CATALOG)}.current_snapshot()").fetchall()[
-            0
-        ][0]
+        self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
+        progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
-        done = read_progress(self.cursor, self.table) if exists else NOTHING
+        done = progress[self.table] if exists else NOTHING
         rebuild = full_refresh and exists
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
-        limit = _complete_until(self.cursor, self.plan)
+        limit = _complete_until(progress, self.plan)
         ready = [load for load in loads if load.seal <= limit]
-        goal = _goal(self.cursor, self.plan, done, loads, ready, limit)
+        goal = _goal(progress[self.plan.spine.table].seal, done, loads, ready, limit)
+        shown = versions.is_current(self.cursor, self.plan)
         self.cursor.execute("COMMIT")
         if exists and not rebuild and (since or until):
             self.replace(done, since, until)
@@ -147,7 +151,7 @@ class _Job:
                 self.compute(done.load_id, reached.load_id, group)
                 self.commit(done, reached, final=last is ready[-1])
                 done = reached
-            if done != goal or not exists or not versions.is_current(self.cursor, self.plan):
+            if done != goal or not exists or not shown:
                 self.commit(done, goal)
         return sum(load.rows for load in loads[len(ready) :]), goal.seal
 
@@ -197,7 +201,7 @@ class _Job:
         final: bool = True,
     ) -> None:
         """Write what was computed, and the progress, in one short commit."""
-        columns = ", ".join(map(quote, versions.result_columns(self.plan)))
+        columns = ", ".join(map(quote, versions.result_types(self.plan)))
         computed = f"FROM temp.main.{RESULT}"
         key = quote(self.plan.spine.key)
         with self.lake.writer(self.author) as writer:
@@ -226,8 +230,9 @@ class _Job:
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
 
     def _compute(self, where: str, parameters: Sequence[Any]) -> int:
-        query = f"SELECT * FROM {as_of(self.plan.spine.table, self.snapshot)} WHERE {where}"
-        rows = compute(self.plan, self.cursor, query, parameters, own=True, snapshot=self.snapshot)
+        rows = compute(
+            self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
+        )
         self.added += rows
         return rows
 
@@ -270,10 +275,9 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
     Without a manifest (a spine that no loader made) a load's newest row stands for its seal.
     """
     table = plan.spine.table
-    columns = versions.read_schema(cursor, [table])[table]
-    if "_load_id" not in columns:
+    if "_load_id" not in plan.spine_columns:
         raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
-    time_column = quote("known_at" if "known_at" in columns else plan.spine.time)
+    time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
     seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
     if table_exists(cursor, _FILES):
         seals = f"SELECT load_id, max(seal) AS seal FROM {qualified(_FILES)} GROUP BY load_id"
@@ -287,15 +291,14 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
     return [_Load(*row) for row in rows]
 
 
-def _complete_until(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> datetime:
+def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
     """The smallest seal of all inputs; the beginning of time while one never had any."""
-    seals = [read_progress(cursor, table).seal for table in plan.inputs]
+    seals = [progress[table].seal for table in plan.inputs]
     return min((seal or datetime.min for seal in seals), default=datetime.max)
 
 
 def _goal(
-    cursor: duckdb.DuckDBPyConnection,
-    plan: Plan,
+    of_spine: datetime | None,
     done: Progress,
     loads: Sequence[_Load],
     ready: Sequence[_Load],
@@ -303,10 +306,8 @@ def _goal(
 ) -> Progress:
     """Where this refresh ends. With rows left waiting, their load is where completeness stops."""
     seal = ready[-1].seal if ready else done.seal
-    if len(ready) == len(loads):
-        of_spine = read_progress(cursor, plan.spine.table).seal
-        if of_spine is not None and limit > datetime.min:
-            seal = min(of_spine, limit)
+    if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
+        seal = min(of_spine, limit)
     if done.seal is not None and (seal is None or seal < done.seal):
         seal = done.seal
     return Progress(ready[-1].id if ready else done.load_id, seal)

@@ -41,7 +41,7 @@ REFUSED = {
     "first": "only the last value is kept; write `op: last`, or `op: since_first` for a time",
 }
 
-_TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time"})
+_TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
 """Names that expressions or the compiled SQL use themselves."""
 
 

@@ -6,7 +6,7 @@ Versions live side by side, so a model goes on reading the one that it was train
 import duckdb
 
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
-from lakehouse.features.compute import result_columns
+from lakehouse.features.compute import result_types
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
@@ -19,7 +19,7 @@ __all__ = [
     "load_plan",
     "make_current",
     "read_schema",
-    "result_columns",
+    "result_types",
     "table_name",
     "view_name",
 ]
@@ -61,11 +61,7 @@ def create_table(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     table = table_name(plan)
     if table_exists(cursor, table):
         return
-    contract = plan.contract[plan.spine.table]
-    types = {name: contract[name] for name in (plan.spine.key, plan.entity)}
-    types |= {"event_time": "TIMESTAMP", "_load_id": "BIGINT"}
-    types |= {feature.name: feature.type for feature in plan.features}
-    columns = ", ".join(f"{quote(name)} {types[name]}" for name in result_columns(plan))
+    columns = ", ".join(f"{quote(name)} {kind}" for name, kind in result_types(plan).items())
     cursor.execute(f"CREATE TABLE {qualified(table)} ({columns})")
     cursor.execute(
         f"ALTER TABLE {qualified(table)} SET PARTITIONED BY (year(event_time), month(event_time))"

@@ -4,6 +4,7 @@ No locking and no transactions here: see `lake.py`.
 """
 
 import importlib.util
+import re
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,8 @@ from lakehouse.lake.names import CATALOG, literal
 from lakehouse.settings import Settings
 
 BUSY_TIMEOUT_MS = 60_000
-POSTGRES_RETRIES = 100
+SERVER_RETRIES = 100
+"""How often a commit tries again when another one came between; 10 were seen to be too few."""
 SCHEMAS = (
     "raw",
     "quarantine",
@@ -56,6 +58,8 @@ def configure(
     use_object_storage(connection, settings)
     load_extension(connection, "ducklake")
     load_extension(connection, "sqlite_scanner" if settings.embedded else "postgres_scanner")
+    if not settings.embedded:
+        connection.execute(f"SET ducklake_max_retry_count = {SERVER_RETRIES}")
     connection.execute(_attach_statement(settings, read_only=read_only))
 
 
@@ -65,6 +69,12 @@ def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.Du
     configure(connection, settings, read_only=read_only)
     connection.execute(f"USE {CATALOG}")
     return connection
+
+
+def without_password(text: str) -> str:
+    """`text` with the passwords of the addresses in it hidden: for messages."""
+    secret = r"(://[^:/@\s]*:)[^@\s]+(?=@)|(password=)('[^']*'|\S+)"
+    return re.sub(secret, r"\1\2***", text)
 
 
 def _attach_statement(settings: Settings, *, read_only: bool) -> str:

@@ -1,21 +1,27 @@
-"""One writer at a time, across processes, while the catalog is a file.
+"""One writer at a time, across processes and, with a server's catalog, across machines.
 
 SQLite lets one writer in and fails the others ("database is locked" in 100 of 120 transactions of
-six processes), so writers queue at a lock file. The operating system frees it when its holder dies.
+six processes), so writers queue at a lock file, which the operating system frees when its holder
+dies. PostgreSQL would let them all in, and two loaders could take the same file: there they queue
+at a lock of the server (`server_lock.py`).
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import Transient
+from lakehouse.lake.server_lock import ServerLock
 from lakehouse.settings import Settings
 
+POLL_SECONDS = 0.05
 
-class LakeBusy(LakehouseError):
+
+class LakeBusy(Transient):
     """Another writer held the lock for longer than we were willing to wait."""
 
 
@@ -26,30 +32,53 @@ def lock_path(settings: Settings) -> Path:
 
 @contextmanager
 def write_lock(settings: Settings, holder: str) -> Iterator[None]:
-    """Hold the lake's write lock; a server catalog brings its own and needs none.
+    """Hold the lake's write lock. Re-entrant within a thread; it falls when the process dies.
 
-    Re-entrant within a thread. `holder` is told to whoever waits in vain.
+    `holder` is told to whoever waits in vain.
 
     Raises:
         LakeBusy: after `settings.lock_timeout` seconds.
+        CatalogDown: when the server of the catalog does not answer.
     """
-    if not settings.embedded:
+    me = f"{holder} (process {os.getpid()})"
+    with _file_lock(settings, me) if settings.embedded else _server_lock(settings, me):
         yield
-        return
+
+
+@contextmanager
+def _file_lock(settings: Settings, me: str) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, timeout=settings.lock_timeout, is_singleton=True, thread_local=True)
     note = path.with_suffix(".holder")
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=POLL_SECONDS)
     except Timeout:
-        who = note.read_text() if note.exists() else "an unknown process"
-        raise LakeBusy(
-            f"{holder} waited {settings.lock_timeout:g} s for the lake's write lock {path}, "
-            f"held by {who}; let it finish, or raise LAKEHOUSE_LOCK_TIMEOUT"
-        ) from None
+        who = note.read_text() if note.exists() else ""
+        raise _busy(settings, me, str(path), who) from None
     try:
-        note.write_text(f"{holder} (process {os.getpid()})")
+        note.write_text(me)
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _server_lock(settings: Settings, me: str) -> Iterator[None]:
+    lock = ServerLock.of_thread(settings.catalog)
+    give_up = time.monotonic() + settings.lock_timeout
+    while not lock.acquire(me):
+        if time.monotonic() > give_up:
+            raise _busy(settings, me, "of the catalog's server", lock.holder())
+        time.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _busy(settings: Settings, me: str, lock: str, who: str) -> LakeBusy:
+    return LakeBusy(
+        f"{me} waited {settings.lock_timeout:g} s for the lake's write lock {lock}, "
+        f"held by {who or 'an unknown process'}; let it finish, or raise LAKEHOUSE_LOCK_TIMEOUT"
+    )

@@ -4,6 +4,8 @@ Every table after raw keeps the load id up to which it has worked and the time u
 complete, committed together with its rows. dbt models write the same rows from a macro.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,12 +38,16 @@ def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
 
 def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
     """The progress of the table called `name` (`schema.table`); `NOTHING` if it never worked."""
-    if not table_exists(cursor, TABLE):
-        return NOTHING
-    row = cursor.execute(
-        f"SELECT load_id, seal FROM {qualified(TABLE)} WHERE name = ?", [name]
-    ).fetchone()
-    return Progress(*row) if row else NOTHING
+    return all_progress(cursor)[name]
+
+
+def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
+    """The progress of every table; `NOTHING` for those that never worked."""
+    found: defaultdict[str, Progress] = defaultdict(lambda: NOTHING)
+    if table_exists(cursor, TABLE):
+        rows = cursor.execute(f"SELECT name, load_id, seal FROM {qualified(TABLE)}").fetchall()
+        found |= {name: Progress(load_id, seal) for name, load_id, seal in rows}
+    return found
 
 
 def write_progress(cursor: duckdb.DuckDBPyConnection, name: str, progress: Progress) -> None:

@@ -1,62 +1,52 @@
-"""The pictures of a model version, drawn once, when it is new, and kept beside its artefact."""
+"""What the UI shows of a model version: made once, when it is new, and kept beside its artefact.
 
-from collections.abc import Callable
-from typing import Any
+The whole story is in the report, a page of its own; here are its summary and a few pictures.
+"""
+
+from pathlib import Path
 
 import dagster as dg
 
 from lakehouse.lake import Lake
 from lakehouse.orchestration.metadata import picture
-from lakehouse.registry import Version, list_versions
-from lakehouse.training import ModelSpec, load_model
+from lakehouse.registry import Version
+from lakehouse.training import ModelSpec
+
+SHOWN = frozenset(
+    {"precision_recall", "calibration", "forecast", "confusion", "metric_over_versions", "search"}
+)
+"""Each picture is a row of its own in the UI, and a part of the event log."""
 
 
-def pictures(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.MarkdownMetadataValue]:
-    """What the UI shows of a version: how it does on its test period, and what it looks at.
+def presentation(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.MetadataValue]:
+    """The report's path and summary, and pictures.
 
     Raises:
-        TrainingError: when the artefact or the pinned rows are gone, and nothing was drawn before.
+        TrainingError: when the artefact or the pinned rows are gone, and nothing was made before.
     """
-    folder = lake.settings.models_dir / version.artefact / "pictures"
-    if not folder.exists():
-        drawn = _draw(spec, lake, version)
-        folder.mkdir()
-        for name, png in drawn.items():
-            (folder / f"{name}.png").write_bytes(png)
+    folder = lake.settings.models_dir / version.artefact
+    pictures, summary = folder / "pictures", folder / "summary.md"
+    if not summary.exists():
+        _make(spec, lake, version, pictures)
     return {
-        f"picture/{p.stem}": picture(p.read_bytes(), p.stem) for p in sorted(folder.glob("*.png"))
-    }
-
-
-def _draw(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, bytes]:
-    from lakehouse.evaluation import plots
-    from lakehouse.training.replay import replay
-
-    card = load_model(lake.settings.models_dir, version.artefact, version.files).card
-    rows, said = replay(spec, lake, version)
-    drawn = {
-        "importance": plots.importance_plot(card.importance),
-        "metric_over_versions": _history(spec, lake),
-    }
-    by_task: dict[str, Callable[[], dict[str, Any]]] = {
-        "binary": lambda: {
-            "precision_recall": plots.precision_recall_plot(rows.label > 0, said, card.threshold),
-            "scores": plots.score_histogram(rows.label > 0, said, card.threshold),
-            "calibration": plots.calibration_plot(rows.label > 0, said),
+        "report": dg.MetadataValue.path(str(folder / "report.html")),
+        "summary": dg.MetadataValue.md(summary.read_text()),
+        **{
+            f"picture/{p.stem}": picture(p.read_bytes(), p.stem)
+            for p in sorted(pictures.glob("*.png"))
         },
-        "regression": lambda: {"forecast": plots.forecast_plot(rows.label, said)},
-        "multiclass": lambda: {"confusion": plots.confusion_plot(rows.label, said, card.classes)},
     }
-    return drawn | (by_task[spec.task]() if len(rows.label) else {})
 
 
-def _history(spec: ModelSpec, lake: Lake) -> bytes:
-    from lakehouse.evaluation.plots import metric_history_plot
+def _make(spec: ModelSpec, lake: Lake, version: Version, pictures: Path) -> None:
+    """The summary comes last: it says that the rest is there."""
+    from lakehouse.training.report import gather, report_summary, write_report
+    from lakehouse.training.report.pictures import history_pictures, outcome_pictures
 
-    versions = list_versions(lake, spec.name)[::-1]
-    return metric_history_plot(
-        spec.primary_metric,
-        [version.created_at for version in versions],
-        [version.metrics.get("test", {}).get(spec.primary_metric) for version in versions],
-        [version.version for version in versions],
-    )
+    gathered = gather(spec, lake, version)
+    write_report(spec, lake, version, gathered)
+    pictures.mkdir(exist_ok=True)
+    for name, drawn in {**outcome_pictures(gathered), **history_pictures(gathered)}.items():
+        if name in SHOWN:
+            (pictures / f"{name}.png").write_bytes(drawn.png())
+    (pictures.parent / "summary.md").write_text(report_summary(spec, lake, version, gathered))

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.orchestration.resources import Clock, LakeResource
-from lakehouse.orchestration.run import JOB
+from lakehouse.orchestration.run import JOB, root_cause
 from lakehouse.sources.changes import pending
 from lakehouse.sources.spec import SourceSpec
 
@@ -111,7 +111,7 @@ def build_failure_sensor() -> dg.SensorDefinition:
             "run_id": run.run_id,
             "job": run.job_name,
             "steps": [
-                {"step": event.step_key, "error": event.step_failure_data.error_display_string}
+                {"step": event.step_key, "error": root_cause(event.step_failure_data.error)}
                 for event in context.get_step_failure_events()
             ],
         }

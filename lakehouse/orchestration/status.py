@@ -1,4 +1,7 @@
-"""What stands: each asset's last materialization, rows, data age and checks, as plain data."""
+"""What stands: each asset's last materialization, rows, data age and checks, as plain data.
+
+Of what failed also why, and what to do about it: errors and findings of this package say so.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +15,30 @@ from lakehouse.orchestration.instance import open_instance
 from lakehouse.settings import Settings
 
 
+class FailedCheck(BaseModel):
+    """A check whose newest evaluation did not pass; `remedy` is empty where the cause says it."""
+
+    check: str
+    severity: str
+    cause: str
+    remedy: str
+
+
+class FailedStep(BaseModel):
+    """A step of the newest run; `error` is cause and remedy in a sentence."""
+
+    run_id: str
+    job: str
+    step: str
+    error: str
+
+
 class AssetStatus(BaseModel):
-    """One asset. Times are UTC; `complete_until` is up to when its data are complete."""
+    """One asset. Times are UTC; `complete_until` is up to when its data are complete.
+
+    `error` is why its own step failed since it was last materialized; `failed_before` names the
+    step that failed before it, so that its last state was kept.
+    """
 
     asset: str
     materialized_at: datetime | None
@@ -24,23 +49,32 @@ class AssetStatus(BaseModel):
     allowed_age_hours: float | None
     fresh: bool | None
     checks_passed: int
-    checks_failed: list[str]
+    checks_failed: list[FailedCheck]
     error: str | None
+    failed_before: str | None
+
+
+class Status(BaseModel):
+    """Every asset in the order of the data, and what failed in the newest run of any job."""
+
+    assets: list[AssetStatus]
+    failed_steps: list[FailedStep]
 
 
 def read_status(
     definitions: dg.Definitions, settings: Settings, lake: Lake | None, now: datetime
-) -> list[AssetStatus]:
-    """Every asset that can be materialized, in the order of the data."""
+) -> Status:
+    """Every asset that can be materialized, and the failed steps of the newest run."""
     graph = definitions.resolve_asset_graph()
     seals = _seals(lake) if lake else {}
     with open_instance(settings) as instance:
-        return [
+        assets = [
             _status(graph, instance, key, seals.get("/".join(key.path)), now)
             for level in graph.toposorted_asset_keys_by_level
             for key in sorted(level)
             if key in graph.materializable_asset_keys
         ]
+        return Status(assets=assets, failed_steps=_failed_steps(instance))
 
 
 def _status(
@@ -54,6 +88,7 @@ def _status(
     allowed = policy.fail_window.to_timedelta() if hasattr(policy, "fail_window") else None
     age = now - seal if seal else None
     passed, failed = _checks(instance, sorted(node.check_keys))
+    error, failed_before = _error(instance, key, event)
     return AssetStatus(
         asset="/".join(key.path),
         materialized_at=datetime.fromtimestamp(event.timestamp, UTC) if event else None,
@@ -65,35 +100,75 @@ def _status(
         fresh=age <= allowed if age is not None and allowed else None,
         checks_passed=passed,
         checks_failed=failed,
-        error=_error(instance, key, event),
+        error=error,
+        failed_before=failed_before,
     )
 
 
-def _checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> tuple[int, list[str]]:
+def _checks(
+    instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]
+) -> tuple[int, list[FailedCheck]]:
     passed, failed = 0, []
     for key in keys:
         record = instance.get_latest_asset_check_evaluation_record(key)
         status = record.status.value if record else None
         passed += status == "SUCCEEDED"
-        if status == "FAILED":
-            failed.append(key.name)
+        if record is not None and status == "FAILED":
+            failed.append(_failed_check(key.name, record))
     return passed, failed
+
+
+def _failed_check(name: str, record: Any) -> FailedCheck:
+    event = record.event.dagster_event if record.event else None
+    if event is None:
+        return FailedCheck(check=name, severity="ERROR", cause="", remedy="")
+    found = event.asset_check_evaluation_data
+    remedy = found.metadata.get("remedy")
+    return FailedCheck(
+        check=name,
+        severity=found.severity.value,
+        cause=found.description or "",
+        remedy=str(remedy.value) if remedy is not None else "",
+    )
 
 
 def _error(
     instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
-) -> str | None:
-    """Why the asset's last run failed, when it did so after the last materialization."""
+) -> tuple[str | None, str | None]:
+    """Why the asset's last run failed, when it did so after the last materialization.
+
+    The error of its own step, or the step that failed before.
+    """
     records = instance.get_asset_records([key])
     run_id = records[0].asset_entry.last_run_id if records else None
     if run_id is None or (event is not None and event.run_id == run_id):
-        return None
+        return None, None
+    failed = _failures(instance, run_id)
+    planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    for entry in planned:
+        if entry.dagster_event is not None and entry.dagster_event.asset_key == key:
+            own = failed.get(entry.dagster_event.step_key or "")
+            return (own, None) if own else (None, next(iter(failed), None))
+    return None, None
+
+
+def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """What went wrong, by step, in the order of time."""
     from lakehouse.orchestration.run import root_cause
 
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        if entry.dagster_event is not None:
-            return root_cause(entry.dagster_event.step_failure_data.error)
-    return None
+    return {
+        entry.dagster_event.step_key or "": root_cause(entry.dagster_event.step_failure_data.error)
+        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        if entry.dagster_event is not None
+    }
+
+
+def _failed_steps(instance: dg.DagsterInstance) -> list[FailedStep]:
+    return [
+        FailedStep(run_id=run.run_id, job=run.job_name, step=step, error=error)
+        for run in instance.get_runs(limit=1)
+        for step, error in _failures(instance, run.run_id).items()
+    ]
 
 
 def _seals(lake: Lake) -> dict[str, datetime]:

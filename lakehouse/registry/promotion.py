@@ -1,6 +1,7 @@
-"""Which version decides: promotion and rollback, each a recorded decision.
+"""Which version decides, which score beside it, and the moves between: each a recorded decision.
 
-The rule by which a model wants to be promoted is `training`'s; here it only happens.
+The rules by which a model wants to move are `training`'s and `monitoring`'s; here it only happens.
+Moves are made under the lake's write lock, so two processes never leave two champions.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,9 @@ import duckdb
 
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.registry import tables
+from lakehouse.registry.states import RegistryError, State, check_move
 from lakehouse.registry.versions import (
     NoChampion,
-    RegistryError,
-    State,
     Version,
     find_transitions,
     find_versions,
@@ -23,6 +23,9 @@ from lakehouse.registry.versions import (
     pick,
     record,
 )
+
+Evidence = Mapping[str, Any]
+"""The figures behind a decision, ready for JSON."""
 
 
 def find_champion(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
@@ -59,6 +62,78 @@ def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
     )
 
 
+def predecessor(lake: Lake, model: str) -> Version | None:
+    """The version that a rollback goes back to: the last that gave the championship up and is
+    archived since. None if there is none; never one that was rolled back."""
+    with lake.reader() as cursor:
+        return predecessor_in(cursor, model)
+
+
+def predecessor_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
+    """`predecessor` as this cursor's transaction sees it."""
+    archived = {v.version: v for v in find_versions(cursor, model) if v.state == "archived"}
+    given_up: dict[str, str] = {}  # by version, the newest first: what a champion became
+    for transition in find_transitions(cursor, model):
+        if transition.from_state == "champion":
+            given_up.setdefault(transition.version, transition.to_state)
+    names = (name for name, state in given_up.items() if state == "archived" and name in archived)
+    return next((archived[name] for name in names), None)
+
+
+def scoring_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
+    """The versions that score: the champion, then those beside it (shadows, its predecessor).
+
+    Raises:
+        NoChampion: when nothing may decide.
+    """
+    decides = champion_in(cursor, model)
+    shadows = [v for v in find_versions(cursor, model) if v.state == "shadow"]
+    before = predecessor_in(cursor, model)
+    return [decides, *shadows, *([before] if before else [])]
+
+
+def start_shadow(
+    lake: Lake,
+    model: str,
+    version: str,
+    *,
+    who: str,
+    why: str,
+    evidence: Evidence | None = None,
+    now: datetime | None = None,
+) -> Version:
+    """Let `version` score beside the champion without deciding; a shadow stays one.
+
+    Raises:
+        RegistryError: for an unknown version, or one whose state does not allow it.
+    """
+    with lake.writer(Author(f"registry.{model}", message=f"shadow {version}: {why}")) as writer:
+        return move_in(writer, model, version, "shadow", who, why, evidence or {}, lake_time(now))
+
+
+def archive(
+    lake: Lake,
+    model: str,
+    version: str,
+    *,
+    who: str,
+    why: str,
+    evidence: Evidence | None = None,
+    now: datetime | None = None,
+) -> Version:
+    """Take a candidate or shadow out of the running; an archived version stays one.
+
+    Raises:
+        RegistryError: for an unknown version, or the champion: somebody has to decide.
+    """
+    with lake.writer(Author(f"registry.{model}", message=f"archive {version}: {why}")) as writer:
+        if pick(find_versions(writer, model), model, version).state == "champion":
+            raise RegistryError(
+                f"{model} {version} decides; promote another version or roll it back"
+            )
+        return move_in(writer, model, version, "archived", who, why, evidence or {}, lake_time(now))
+
+
 def promote(
     lake: Lake,
     model: str,
@@ -66,15 +141,22 @@ def promote(
     *,
     who: str,
     why: str,
-    evidence: Mapping[str, Any] | None = None,
+    evidence: Evidence | None = None,
+    deciding: str | None = None,
     now: datetime | None = None,
 ) -> Version:
     """Make `version` the champion and archive the one before it, in one commit.
 
-    Promoting the champion again changes nothing. Raises `RegistryError` for an unknown version.
+    Promoting the champion again changes nothing. `deciding` is the champion that the decision was
+    made about, if it was about one.
+
+    Raises:
+        RegistryError: for an unknown version, one whose state does not allow it, and when
+            another version than `deciding` decides by now.
     """
     author = Author(f"registry.{model}", message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
+        _still(writer, model, deciding)
         return promote_in(writer, model, version, who, why, evidence or {}, lake_time(now))
 
 
@@ -84,7 +166,7 @@ def promote_in(
     version: str,
     who: str,
     why: str,
-    evidence: Mapping[str, Any],
+    evidence: Evidence,
     at: datetime,
 ) -> Version:
     """`promote` inside an open transaction; `at` is naive UTC."""
@@ -92,10 +174,10 @@ def promote_in(
     chosen = pick(versions, model, version)
     for other in versions:
         if other.state == "champion" and other.version != version:
-            move(writer, other, "archived", who, f"{version} took over: {why}", evidence, at)
+            _move(writer, other, "archived", who, f"{version} took over: {why}", evidence, at)
     if chosen.state == "champion":
         return chosen
-    return move(writer, chosen, "champion", who, why, evidence, at)
+    return _move(writer, chosen, "champion", who, why, evidence, at)
 
 
 def rollback(
@@ -104,44 +186,78 @@ def rollback(
     *,
     who: str,
     why: str,
-    evidence: Mapping[str, Any] | None = None,
+    evidence: Evidence | None = None,
+    deciding: str | None = None,
     now: datetime | None = None,
 ) -> Version:
-    """Take the champion back and let the champion before it decide again; returns that one.
+    """Take the champion back and let its predecessor decide again; returns that one.
+
+    `deciding` is the champion that is meant: with it, two who see the same trouble roll back once.
 
     Raises:
         NoChampion: when there is nothing to take back.
-        RegistryError: when no earlier champion is left.
+        RegistryError: when no earlier champion is left, and when another version than `deciding`
+            decides by now.
     """
     at = lake_time(now)
     with lake.writer(Author(f"registry.{model}", message=f"roll back: {why}")) as writer:
+        _still(writer, model, deciding)
         current = champion_in(writer, model)
-        reigned = [t.version for t in find_transitions(writer, model) if t.to_state == "champion"]
-        archived = {v.version: v for v in find_versions(writer, model) if v.state == "archived"}
-        previous = next((archived[name] for name in reigned if name in archived), None)
+        previous = predecessor_in(writer, model)
         if previous is None:
             raise RegistryError(
                 f"{model} has no earlier champion to go back to from {current.version}; "
                 "promote another version instead"
             )
-        move(writer, current, "rolled_back", who, why, evidence or {}, at)
+        _move(writer, current, "rolled_back", who, why, evidence or {}, at)
         reason = f"{current.version} was rolled back: {why}"
-        return move(writer, previous, "champion", who, reason, evidence or {}, at)
+        return _move(writer, previous, "champion", who, reason, evidence or {}, at)
 
 
-def move(
+def move_in(
+    writer: duckdb.DuckDBPyConnection,
+    model: str,
+    version: str,
+    state: State,
+    who: str,
+    why: str,
+    evidence: Evidence,
+    at: datetime,
+) -> Version:
+    """Put one version into `state`, unless it is in it, and record that; in the open transaction.
+
+    For champions there are `promote_in` and `rollback`, which see to the other one as well.
+    """
+    chosen = pick(find_versions(writer, model), model, version)
+    if chosen.state == state:
+        return chosen
+    return _move(writer, chosen, state, who, why, evidence, at)
+
+
+def _move(
     writer: duckdb.DuckDBPyConnection,
     version: Version,
     state: State,
     who: str,
     why: str,
-    evidence: Mapping[str, Any],
+    evidence: Evidence,
     at: datetime,
 ) -> Version:
-    """Put `version` into `state` and record it, in the open transaction."""
+    check_move(version.model, version.version, version.state, state)
     writer.execute(
         f"UPDATE {qualified(tables.VERSIONS)} SET state = ? WHERE model = ? AND version = ?",
         [state, version.model, version.version],
     )
     record(writer, version, version.state, state, who, why, evidence, at)
     return replace(version, state=state)
+
+
+def _still(writer: duckdb.DuckDBPyConnection, model: str, deciding: str | None) -> None:
+    if deciding is None:
+        return
+    now = find_champion(writer, model)
+    if now is None or now.version != deciding:
+        raise RegistryError(
+            f"{model}: this was decided about {deciding}, but meanwhile "
+            f"{now.version if now else 'no version'} decides; look again"
+        )

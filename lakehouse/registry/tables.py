@@ -10,6 +10,8 @@ TRAINING_SETS = "registry.training_sets"
 VERSIONS = "registry.versions"
 TRANSITIONS = "registry.transitions"
 GATES = "registry.gates"
+TRIALS = "registry.trials"
+THRESHOLDS = "registry.thresholds"
 
 _COLUMNS = {
     TRAINING_SETS: {
@@ -62,6 +64,29 @@ _COLUMNS = {
         "threshold": "DOUBLE",
         "passed": "BOOLEAN",
         "judged_at": "TIMESTAMP",
+    },
+    TRIALS: {
+        "model": "VARCHAR",
+        "study": "VARCHAR",
+        "number": "BIGINT",
+        "state": "VARCHAR",
+        "params": "VARCHAR",
+        "fold_values": "VARCHAR",
+        "value": "DOUBLE",
+        "seconds": "DOUBLE",
+        "created_at": "TIMESTAMP",
+        "run_id": "VARCHAR",
+    },
+    THRESHOLDS: {
+        "model": "VARCHAR",
+        "version": "VARCHAR",
+        "valid_from": "TIMESTAMP",
+        "threshold": "DOUBLE",
+        "rule": "VARCHAR",
+        "days": "BIGINT",
+        "rows": "BIGINT",
+        "alerts_per_day": "DOUBLE",
+        "run_id": "VARCHAR",
     },
 }
 

@@ -7,21 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
-from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.registry import tables
+from lakehouse.registry.states import RegistryError, State
 
-State = Literal["candidate", "shadow", "champion", "archived", "rolled_back"]
 Metrics = Mapping[str, Mapping[str, float | None]]
-
-
-class RegistryError(LakehouseError):
-    """A version or a champion that is not there, or a step that its state does not allow."""
 
 
 class NoChampion(RegistryError):
@@ -84,9 +79,19 @@ def list_versions(lake: Lake, model: str) -> list[Version]:
         return find_versions(cursor, model)
 
 
+def list_models(lake: Lake) -> list[str]:
+    """The models that were ever trained, by name."""
+    with lake.reader() as cursor:
+        if not table_exists(cursor, tables.VERSIONS):
+            return []
+        query = f"SELECT DISTINCT model FROM {qualified(tables.VERSIONS)} ORDER BY model"
+        return [model for (model,) in cursor.execute(query).fetchall()]
+
+
 def find_transitions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Transition]:
     """Decisions about `model` as this cursor's transaction sees them, the newest first."""
-    rows = _rows(cursor, tables.TRANSITIONS, Transition, model, "decided_at DESC")
+    # in the order of their commits: two may have the same time, and clocks differ
+    rows = _rows(cursor, tables.TRANSITIONS, Transition, model, "rowid DESC")
     return [Transition(**row) for row in rows]
 
 

@@ -1,71 +1,85 @@
-"""The prediction log `predictions.<model>`: what scoring adds to the rows that it was asked for.
+"""The prediction log: its columns, and what of a row does not depend on a threshold.
 
-Batch scoring and the API write the same rows, so both build them here.
+`predictions.<model>` is what the champion said, and decides. `predictions.<model>__shadow` is what
+versions beside it said of the same rows: the same columns, one row per key and version, where a
+decision is what would have been decided. Batch scoring and the API write the same rows.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from lakehouse.training.model import Model, ModelCard
-from lakehouse.training.schema import row_hashes
-from lakehouse.training.spec import Task
+from lakehouse.training.model import Model
+from lakehouse.training.schema import Matrix, row_hashes
+from lakehouse.training.spec import ModelSpec, Task
 
+_SAID: dict[Task, dict[str, str]] = {
+    "binary": {"score": "DOUBLE"},
+    "regression": {"prediction": "DOUBLE"},
+    "multiclass": {"label": "VARCHAR", "probability": "DOUBLE"},
+}
+_DECIDED = {"decision": "BOOLEAN", "threshold": "DOUBLE"}
+_BLOCKED = {"blocked": "BOOLEAN", "control": "BOOLEAN"}
 _STAMP = {
     "model_version": "VARCHAR",
     "feature_hash": "VARCHAR",
     "scored_at": "TIMESTAMP",
     "run_id": "VARCHAR",
 }
-OUTPUT_TYPES: dict[Task, dict[str, str]] = {
-    "binary": {"score": "DOUBLE", "decision": "BOOLEAN", "threshold": "DOUBLE", **_STAMP},
-    "regression": {"prediction": "DOUBLE", **_STAMP},
-    "multiclass": {"label": "VARCHAR", "probability": "DOUBLE", **_STAMP},
-}
-"""SQL types of the columns that scoring adds, by task, in order."""
 
 
 @dataclass(frozen=True)
 class Stamp:
     """What all rows of one scoring run share; `scored_at` is naive UTC."""
 
-    model_version: str
     run_id: str
     scored_at: datetime
 
 
-def predicted_batch(model: Model, rows: pa.RecordBatch, width: int, stamp: Stamp) -> pa.RecordBatch:
-    """The first `width` columns of `rows` (who and when) with what `model` says of the rest.
+def output_types(spec: ModelSpec) -> dict[str, str]:
+    """SQL types of the columns that scoring adds to who and when, in order."""
+    said = _SAID[spec.task]
+    if spec.task != "binary":
+        return {**said, **_STAMP}
+    blocked = _BLOCKED if spec.actions.mode == "block" else {}
+    return {**said, **_DECIDED, **blocked, "reasons": "VARCHAR", **_STAMP}
 
-    `feature_hash` tells which values the model saw: see `row_hashes`. Raises `SchemaMismatch`.
+
+def shadow_table(spec: ModelSpec) -> str:
+    """Where the predictions of versions beside the champion are."""
+    return f"{spec.predictions_table}__shadow"
+
+
+def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[str, Any]:
+    """What `model` says of rows (rows, features), by column, and `feature_hash`.
+
+    For a model that blocks, also whether the row is in the control stream.
     """
-    matrix = model.card.features.matrix(rows)
-    count = rows.num_rows
-    columns = {
-        **{name: rows.column(name) for name in rows.schema.names[:width]},
-        **_decided(model.card, model.predict(matrix)),
-        "model_version": pa.repeat(stamp.model_version, count),
-        "feature_hash": pa.array(row_hashes(matrix), pa.string()),
-        "scored_at": pa.repeat(pa.scalar(stamp.scored_at, pa.timestamp("us")), count),
-        "run_id": pa.repeat(stamp.run_id, count),
-    }
-    return pa.RecordBatch.from_pydict(columns)
-
-
-def _decided(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
-    if card.task == "regression":
-        return {"prediction": pa.array(prediction)}
-    if card.task == "multiclass":
+    prediction = model.predict(matrix)
+    columns: dict[str, Any] = {"feature_hash": pa.array(row_hashes(matrix), pa.string())}
+    if spec.task == "regression":
+        return columns | {"prediction": pa.array(prediction)}
+    if spec.task == "multiclass":
         best = prediction.argmax(axis=1)
-        return {
-            "label": pa.array(card.classes, pa.string()).take(pa.array(best)),
+        return columns | {
+            "label": pa.array(model.card.classes, pa.string()).take(pa.array(best)),
             "probability": pa.array(prediction[np.arange(len(best)), best]),
         }
-    return {
-        "score": pa.array(prediction),
-        "decision": pa.array(prediction >= np.float64(card.threshold)),
-        "threshold": pa.repeat(pa.scalar(card.threshold, pa.float64()), len(prediction)),
-    }
+    if spec.actions.mode == "block":
+        control = [in_control(spec, key) for key in keys.to_pylist()]
+        columns["control"] = pa.array(control, pa.bool_())
+    return columns | {"score": pa.array(prediction)}
+
+
+def in_control(spec: ModelSpec, key: object) -> bool:
+    """Whether a row is let through whatever its score: so it is for a random share of all keys.
+
+    Drawn from the key and the model's name, so that it can be told again, a row keeps it whatever
+    version decides, and two models control different rows.
+    """
+    digest = hashlib.blake2b(f"{spec.name}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < spec.actions.control * 2**64

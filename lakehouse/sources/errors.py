@@ -1,13 +1,17 @@
 """What can go wrong between the outside world and raw."""
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, Transient
 from lakehouse.yaml_file import SpecError
 
-__all__ = ["ContractError", "LandingError", "LoadError", "SourceDown", "SpecError"]
+__all__ = ["ContractError", "LandingError", "LoadError", "SourceAway", "SourceDown", "SpecError"]
 
 
 class SourceDown(LakehouseError):
     """The database or API does not answer, or answers what cannot be used."""
+
+
+class SourceAway(SourceDown, Transient):
+    """The database or API does not answer now, or says that it is busy; it may a little later."""
 
 
 class LandingError(LakehouseError):

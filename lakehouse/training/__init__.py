@@ -1,6 +1,7 @@
 """Training: sets, splits, fits, metrics and gates of the models that YAML declares."""
 
-from lakehouse.training.artefact import load_model
+from lakehouse.training.artefact import load_evaluation, load_model
+from lakehouse.training.collapse import Collapsed
 from lakehouse.training.dataset import TrainingSet, training_set
 from lakehouse.training.errors import BadArtefact, NotEnoughData, SchemaMismatch, TrainingError
 from lakehouse.training.model import Model, ModelCard
@@ -10,6 +11,7 @@ from lakehouse.training.train import TrainReport, train
 
 __all__ = [
     "BadArtefact",
+    "Collapsed",
     "Model",
     "ModelCard",
     "ModelSpec",
@@ -19,6 +21,7 @@ __all__ = [
     "TrainReport",
     "TrainingError",
     "TrainingSet",
+    "load_evaluation",
     "load_model",
     "train",
     "training_set",

@@ -1,4 +1,5 @@
-"""A version's files: `model.txt` (LightGBM's text) and `model.json` (the card). Never pickle.
+"""A version's files, never pickle: `model.txt` (LightGBM's text), `model.json` (the card), and
+`evaluation.json` (what was found out about it).
 
 A folder appears whole or not at all, and is only used if its bytes are those that were registered.
 """
@@ -11,11 +12,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.registry import Version
 from lakehouse.training.errors import BadArtefact
 from lakehouse.training.model import Model, ModelCard
 
 TREES = "model.txt"
 CARD = "model.json"
+EVALUATION = "evaluation.json"
 
 
 def sha256(content: bytes) -> str:
@@ -55,13 +61,31 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
     """The model in `models_dir/artefact`, whose `files` must have the SHA-256 given.
 
     Raises:
-        BadArtefact: for a file that is missing or was changed.
+        BadArtefact: for a file that is missing or was changed, and for the card of another release.
     """
     contents = {
         name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()
     }
-    card = ModelCard.model_validate_json(contents[CARD])
+    try:
+        card = ModelCard.model_validate_json(contents[CARD])
+    except ValidationError as error:
+        raise BadArtefact(
+            f"artefact {models_dir / artefact / CARD} was written by a release that this one "
+            f"cannot read ({error.error_count()} fields differ); train a new version"
+        ) from error
     return Model(card, contents[TREES].decode())
+
+
+def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
+    """What was found out about a version; its metrics alone if nothing else was kept.
+
+    Raises:
+        BadArtefact: for a file that is missing or was changed.
+    """
+    if EVALUATION not in version.files:
+        return Evaluation(metrics={period: dict(m) for period, m in version.metrics.items()})
+    path = models_dir / version.artefact / EVALUATION
+    return Evaluation.from_json(_verified(path, version.files[EVALUATION]).decode())
 
 
 def _verified(path: Path, digest: str) -> bytes:

@@ -1,35 +1,25 @@
-"""From a fitted model and a period's rows to metrics, thresholds and gate verdicts."""
+"""From predictions of a period's rows to metrics, and from an evaluation to verdicts of gates."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.document import Evaluation, Metrics
 from lakehouse.evaluation.evaluate import (
     Period,
     evaluate_binary,
     evaluate_multiclass,
     evaluate_regression,
 )
-from lakehouse.evaluation.metrics import threshold_at_capacity
+from lakehouse.evaluation.metrics import at_capacity
+from lakehouse.evaluation.weighted import Binary, Multiclass, Predictions, Regression
 from lakehouse.registry import GateResult
 from lakehouse.training.rows import Rows
-from lakehouse.training.spec import ModelSpec
+from lakehouse.training.spec import Gate, ModelSpec
+from lakehouse.training.threshold import UnitDays, by_unit
 
 Prediction = npt.NDArray[np.float64]
-PeriodMetrics = dict[str, float | None]
-
-
-def choose_threshold(spec: ModelSpec, rows: Rows, score: Prediction) -> float | None:
-    """The score that the declared number of alerts a day reach on these rows; None if not binary.
-
-    Taken on validation rows (on training rows only if there are no others), never on the test.
-    """
-    if spec.task != "binary" or spec.capacity is None:
-        return None
-    days = len(np.unique(rows.day))
-    return threshold_at_capacity(score, days, spec.capacity.alerts)
 
 
 def baseline(spec: ModelSpec, train: Rows) -> float:
@@ -46,13 +36,22 @@ def assess(
     threshold: float | None,
     constant: float,
     classes: tuple[str, ...],
-) -> PeriodMetrics:
-    """The metrics of `prediction` on `rows`; what cannot be told from them is None."""
+) -> Metrics:
+    """The metrics of `prediction` on `rows`; what cannot be told from them is None.
+
+    Where capacity is counted in units (cards), so are the metrics at capacity and alerts a day.
+    """
     period = Period(rows.label, rows.day, rows.naive)
     if spec.task == "binary":
         assert threshold is not None
         assert spec.capacity is not None
-        found = evaluate_binary(period, prediction, threshold, spec.capacity.alerts, constant)
+        alerts = spec.capacity.alerts
+        found = evaluate_binary(period, prediction, threshold, alerts, constant)
+        units = unit_days(spec, rows, prediction)
+        if units is not None:
+            days = len(np.unique(rows.day))
+            found |= at_capacity(units.day, units.truth, units.score, alerts)
+            found["alerts_per_day"] = float((units.score >= threshold).sum() / days)
     elif spec.task == "regression":
         found = evaluate_regression(period, prediction, constant)
     else:
@@ -60,17 +59,73 @@ def assess(
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
-def judge(
-    spec: ModelSpec, metrics: Mapping[str, Mapping[str, float | None]]
-) -> tuple[GateResult, ...]:
-    """The verdict of each gate; a metric that could not be told fails."""
-    results = []
-    for gate in spec.gates:
-        value = metrics.get(gate.of, {}).get(gate.metric)
-        bound = gate.at_least if gate.at_least is not None else gate.at_most
-        assert bound is not None
-        passed = value is not None and (
-            value >= bound if gate.at_least is not None else value <= bound
+def predictions(
+    spec: ModelSpec, rows: Rows, prediction: Prediction, threshold: float | None, constant: float
+) -> Predictions:
+    """The same in the form that intervals and comparisons are made of.
+
+    Metrics at capacity are left out where they count units: `unit_days` has other rows.
+    """
+    if spec.task == "regression":
+        naive = rows.naive or {"naive_constant": np.full(len(rows), constant)}
+        return Regression(rows.label, prediction, naive)
+    if spec.task == "multiclass":
+        return Multiclass(rows.label.astype(int), prediction, int(constant))
+    assert spec.capacity is not None
+    by_row = not spec.capacity.unit
+    return Binary(
+        truth=rows.label > 0,
+        score=prediction,
+        threshold=threshold,
+        day=rows.day if by_row else None,
+        alerts=spec.capacity.alerts if by_row else None,
+    )
+
+
+def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:
+    """Rows as who looks at units sees them; None if the capacity does not count units."""
+    if spec.capacity is None or not spec.capacity.unit:
+        return None
+    unit = rows.entities[spec.capacity.unit]
+    removed = spec.capacity.known_removed
+    return by_unit(prediction, rows.day, unit, rows.label > 0, known_removed=removed)
+
+
+def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
+    """The verdict of each gate, and of what holds for every model.
+
+    A metric or an interval that could not be told fails its gate. Fairness is one only where the
+    declaration says that it blocks, and fails if the difference surely exceeds the limit. A probe
+    fails if it found a leak, not if it could not tell.
+    """
+    results = [_verdict(gate, evaluation) for gate in spec.gates]
+    for probe in evaluation.probes:
+        passed = probe.passed or probe.value is None
+        results.append(
+            GateResult(f"probe_{probe.name}", probe.name, probe.value, probe.bound, passed)
         )
-        results.append(GateResult(gate.name, gate.metric, value, bound, passed))
+    if spec.fairness is not None and spec.fairness.blocks:
+        for found in evaluation.fairness:
+            difference = found.equalized_odds_difference
+            results.append(
+                GateResult(
+                    f"fairness_{found.column}",
+                    "equalized_odds_difference",
+                    difference.low if difference else None,
+                    spec.fairness.limit,
+                    difference is None or difference.low <= spec.fairness.limit,
+                )
+            )
     return tuple(results)
+
+
+def _verdict(gate: Gate, evaluation: Evaluation) -> GateResult:
+    value = evaluation.metrics.get(gate.of, {}).get(gate.metric)
+    if gate.lower_end:
+        interval = evaluation.intervals.get(gate.metric)
+        worse = None if interval is None else (interval.low, interval.high)
+        value = None if worse is None else worse[gate.at_least is None]
+    bound = gate.at_least if gate.at_least is not None else gate.at_most
+    assert bound is not None
+    passed = value is not None and (value >= bound if gate.at_least is not None else value <= bound)
+    return GateResult(gate.name, gate.metric, value, bound, passed)

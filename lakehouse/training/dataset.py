@@ -68,7 +68,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
         first = fetch_value(
             cursor, f"SELECT min({quote(spec.spine.time)}) FROM {qualified(spec.spine.table)}"
         )
-        cutoff = _complete_until(cursor, label, spec.label.known_at)
+        cutoff = complete_until(cursor, label, spec.label.known_at)
         if first is None or cutoff is None:
             empty = spec.spine.table if first is None else label
             raise NotEnoughData(f"{spec.name}: {empty} has no rows yet; load data and try again")
@@ -156,9 +156,7 @@ def row_columns(spec: ModelSpec) -> list[str]:
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
 
 
-def _complete_until(
-    cursor: duckdb.DuckDBPyConnection, table: str, known_at: str
-) -> datetime | None:
+def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
     """Up to when `table` is complete: its seal if it has one, else its newest row's known-at."""
     seal = read_progress(cursor, table).seal
     newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")

@@ -1,19 +1,19 @@
-"""Fitting a LightGBM model to a pinned training set: the same set and recipe give the same bytes.
+"""Fitting LightGBM: the same examples and parameters give the same bytes.
 
-Evaluation, registration and promotion come afterwards, in `train.py`.
+Which rows, columns and parameters those are, is decided elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from lakehouse.training.errors import NotEnoughData, TrainingError
+from lakehouse.training.errors import TrainingError
 from lakehouse.training.library import import_lightgbm
-from lakehouse.training.rows import Rows
-from lakehouse.training.schema import FeatureSchema
+from lakehouse.training.schema import Matrix
 from lakehouse.training.spec import ModelSpec, Task
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
@@ -24,21 +24,40 @@ _OBJECTIVES: dict[Task, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A booster at its best iteration, and the parameters that it was given."""
+class Examples:
+    """Rows for LightGBM: what the trees see, the label, and how much each row counts."""
+
+    matrix: Matrix
+    label: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A trained LightGBM booster, of which the first `rounds` rounds are to be used."""
 
     booster: Any
-    trees: bytes
     rounds: int
-    params: dict[str, Any]
+
+    def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """What the trees say, as trained: neither corrected nor calibrated."""
+        prediction = self.booster.predict(matrix, num_iteration=self.rounds)
+        return np.asarray(prediction, dtype=np.float64)
+
+    def trees(self) -> str:
+        """LightGBM's text of the rounds that are to be used."""
+        text: str = self.booster.model_to_string(num_iteration=self.rounds)
+        return text
 
 
-def lightgbm_params(spec: ModelSpec, classes: int, threads: int) -> dict[str, Any]:
+def lightgbm_params(
+    spec: ModelSpec, declared: Mapping[str, Any], classes: int, threads: int
+) -> dict[str, Any]:
     """All parameters of a fit; what makes it repeatable cannot be overridden."""
     several = {"num_class": classes} if spec.task == "multiclass" else {}
     return {
         **_OBJECTIVES[spec.task],
-        **spec.params,
+        **declared,
         **several,
         "seed": spec.seed,
         "deterministic": True,
@@ -48,46 +67,56 @@ def lightgbm_params(spec: ModelSpec, classes: int, threads: int) -> dict[str, An
     }
 
 
-def fit(
+def dataset(
+    examples: Examples, categorical: Sequence[int], params: Mapping[str, Any], *, keep: bool = False
+) -> Any:
+    """A LightGBM dataset; with `keep` it may be used again, with other parameters too."""
+    return import_lightgbm().Dataset(
+        examples.matrix,
+        examples.label,
+        weight=examples.weight,
+        params=dict(params),
+        categorical_feature=list(categorical),
+        free_raw_data=not keep,
+    )
+
+
+def boost(
     spec: ModelSpec,
-    schema: FeatureSchema,
-    classes: tuple[str, ...],
-    train: Rows,
-    validation: Rows,
-    threads: int,
-) -> Fitted:
-    """Fit; stop early on the validation rows if there are any and the spec says so.
+    params: Mapping[str, Any],
+    data: Any,
+    rounds: int,
+    stop: Any = None,
+    parent: Any = None,
+) -> Boosted:
+    """Train on a dataset; stop early on the dataset `stop`, if the spec says so and there is one.
+
+    With `parent`, a booster, its trees come first and `rounds` are added.
 
     Raises:
-        NotEnoughData: when the training rows hold a single label value.
         TrainingError: when LightGBM refuses a parameter.
     """
     lightgbm = import_lightgbm()
-
-    if len(np.unique(train.label)) < 2:
-        raise NotEnoughData(
-            f"{spec.name}: all {len(train.label)} training rows have the same label, so there is "
-            "nothing to learn; train on a longer period, or look at the labels"
-        )
-    params = lightgbm_params(spec, len(classes), threads)
-    columns = schema.categorical_columns
-    data = lightgbm.Dataset(train.matrix, train.label, params=params, categorical_feature=columns)
     valid_sets: list[Any] = []
     callbacks: list[Callable[..., Any]] = []
-    if spec.early_stopping and len(validation.label):
-        valid_sets.append(data.create_valid(validation.matrix, validation.label))
+    if spec.early_stopping and stop is not None:
+        valid_sets.append(stop)
         callbacks.append(
             lightgbm.early_stopping(spec.early_stopping, first_metric_only=True, verbose=False)
         )
     try:
         booster = lightgbm.train(
-            params, data, spec.rounds, valid_sets=valid_sets, callbacks=callbacks
+            dict(params),
+            data,
+            rounds,
+            valid_sets=valid_sets,
+            init_model=parent,
+            callbacks=callbacks,
         )
     except lightgbm.basic.LightGBMError as error:
         raise TrainingError(f"{spec.name}: LightGBM refused to train: {error}") from error
-    rounds = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
-    trees = booster.model_to_string(num_iteration=rounds)
-    return Fitted(lightgbm.Booster(model_str=trees), trees.encode(), rounds, params)
+    best = booster.best_iteration
+    return Boosted(booster, best if best > 0 else booster.current_iteration())
 
 
 def library_versions() -> dict[str, str]:

@@ -12,33 +12,87 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from lakehouse.training import calibration
+from lakehouse.training.calibration import Calibrator
+from lakehouse.training.columns import Columns
+from lakehouse.training.extraction import FittedExtraction
+from lakehouse.training.imbalance import true_odds
 from lakehouse.training.library import import_lightgbm
 from lakehouse.training.schema import FeatureSchema, Matrix
 from lakehouse.training.spec import Task
 
 
-class ModelCard(BaseModel):
-    """All that is known of a model beside its trees; holds no clock, so it repeats to the byte.
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    `classes`: labels of a multiclass model by position. `threshold`: score from which a binary
-    model flags. `baseline`: the training label's mean (binary, regression) or the position of its
-    commonest class. `libraries`: versions that the bytes depend on.
+
+class Study(_Record):
+    """The search that parameters were chosen by: its trials are rows of `registry.trials`.
+
+    `value` is the mean of `metric` over `folds` folds, of the trial `chosen` and of the declaration
+    (trial 0). `params` are those that were searched.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str
+    trials: int
+    folds: int
+    metric: str
+    chosen: int
+    value: float
+    declared_value: float
+    params: dict[str, int | float | str | bool]
+
+
+class GroupFigure(_Record):
+    """Why a group of features is used or not: `figure` against `bound`, and in words."""
+
+    group: str
+    features: tuple[str, ...]
+    kept: bool
+    figure: float
+    bound: float
+    reason: str
+
+
+class Parent(_Record):
+    """The version whose trees a version went on from, and how many rounds of them there are."""
+
+    version: str
+    trees_sha256: str
+    rounds: int
+
+
+class ModelCard(_Record):
+    """All that makes a model beside its trees; holds no clock, so it repeats to the byte.
+
+    `features` is what a caller gives, `inputs` names what the trees see: some of those, and columns
+    of `extraction`. `odds` is by how much weights or undersampling made the trees' odds too high.
+    `classes`: labels of a multiclass model by position. `threshold`: score from which a binary
+    model flags. `baseline`: the training label's mean (binary, regression) or the position of its
+    commonest class. `params` are all that LightGBM was given, `recipe` what was declared.
+    `selection`, `study` and `parent` say how features, parameters and first trees were chosen, and
+    `notes` what was declared and could not be done. `libraries`: versions the bytes depend on.
+    """
 
     model: str
     task: Task
     features: FeatureSchema
+    extraction: tuple[FittedExtraction, ...]
+    inputs: tuple[str, ...]
     classes: tuple[str, ...]
+    odds: float
+    calibration: Calibrator | None
     threshold: float | None
     baseline: float
     rounds: int
     params: dict[str, Any]
     recipe: dict[str, Any]
+    selection: tuple[GroupFigure, ...]
+    study: Study | None
+    parent: Parent | None
+    notes: tuple[str, ...]
     training_set_hash: str
     split: dict[str, str]
-    metrics: dict[str, dict[str, float | None]]
     importance: dict[str, float]
     code_version: str
     code_hash: str
@@ -54,15 +108,31 @@ class Model:
     trees: str
 
     @cached_property
-    def _booster(self) -> Any:
+    def booster(self) -> Any:
+        """The LightGBM booster, whose columns are `card.inputs`."""
         return import_lightgbm().Booster(model_str=self.trees)
 
+    @cached_property
+    def columns(self) -> Columns:
+        """The way from the features to what the trees see."""
+        return Columns(self.card.features, self.card.extraction, self.card.inputs)
+
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """Scores in [0, 1], forecasts in the label's unit, or (rows, classes) probabilities."""
+        """Scores in [0, 1], forecasts in the label's unit, or (rows, classes) probabilities.
+
+        They are final: corrected for weights and undersampling, and calibrated. `matrix` is that of
+        `card.features`.
+        """
+        final = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
+        return np.asarray(final, dtype=np.float64)
+
+    def uncalibrated(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """`predict` without the last step."""
         if not len(matrix):
             shape = (0, len(self.card.classes)) if self.card.task == "multiclass" else (0,)
             return np.empty(shape)
-        return np.asarray(self._booster.predict(matrix), dtype=np.float64)
+        raw = np.asarray(self.booster.predict(self.columns.matrix(matrix)), dtype=np.float64)
+        return true_odds(raw, self.card.odds)
 
     def predict_rows(self, rows: pa.RecordBatch) -> npt.NDArray[np.float64]:
         """`predict` for rows that have the features as columns. Raises `SchemaMismatch`."""

@@ -1,8 +1,9 @@
 """Rows of training sets in memory: matrices, labels and dictionaries for fitting and judging."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -24,13 +25,31 @@ MOST_CATEGORIES = 255
 class Rows:
     """One period of a training set, ordered by key.
 
-    `label` holds numbers, or positions in the classes; `day` counts days since 1970.
+    `label` holds numbers, or positions in the classes; `day` counts days since 1970, and `known` is
+    when the label was known, in microseconds since then. `entities` are numbers as well: a text is
+    one that stands for it everywhere.
     """
 
     matrix: Matrix
     label: npt.NDArray[np.float64]
     day: npt.NDArray[np.int64]
     naive: Mapping[str, npt.NDArray[np.float64]]
+    known: npt.NDArray[np.int64]
+    entities: Mapping[str, npt.NDArray[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, places: npt.NDArray[Any]) -> "Rows":
+        """The rows at these positions, or where this mask is true; copied."""
+        return Rows(
+            self.matrix[places],
+            self.label[places],
+            self.day[places],
+            {name: values[places] for name, values in self.naive.items()},
+            self.known[places],
+            {name: values[places] for name, values in self.entities.items()},
+        )
 
 
 def find_categories(
@@ -75,31 +94,61 @@ def load_rows(
         "WHERE training_set_id = ? AND split = ?"
     )
     count = int(cursor.execute(query, [made.id, period]).fetchall()[0][0])
-    return collect(read_rows(cursor, spec, made, period), count, schema, classes)
+    reader = read_rows(cursor, spec, made, period)
+    return collect(reader, count, schema, classes, spec.spine.entities)
 
 
 def collect(
-    reader: pa.RecordBatchReader, count: int, schema: FeatureSchema, classes: tuple[str, ...]
+    reader: pa.RecordBatchReader,
+    count: int,
+    schema: FeatureSchema,
+    classes: tuple[str, ...],
+    entities: Sequence[str] = (),
 ) -> Rows:
-    """`count` rows from a stream that has features, `event_time`, `label` and naive forecasts.
+    """`count` rows from a stream that has features, `event_time`, labels and naive forecasts.
 
     Raises:
         SchemaMismatch: for a label outside `classes`, or a feature that is missing.
     """
-    matrix = np.empty((count, len(schema.features)), dtype=np.float32)
-    label, day = np.empty(count), np.empty(count, dtype=np.int64)
-    naive = {name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names}
+    rows = Rows(
+        matrix=np.empty((count, len(schema.features)), dtype=np.float32),
+        label=np.empty(count),
+        day=np.empty(count, dtype=np.int64),
+        naive={name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names},
+        known=np.empty(count, dtype=np.int64),
+        entities={name: np.empty(count, dtype=np.int64) for name in entities},
+    )
     start = 0
     for batch in reader:
         end = start + batch.num_rows
-        schema.matrix(batch, out=matrix[start:end])
-        label[start:end] = _labels(batch.column("label"), classes)
-        times = batch.column("event_time").to_numpy(zero_copy_only=False)
-        day[start:end] = times.astype("datetime64[D]").astype(np.int64)
-        for name, forecast in naive.items():
+        schema.matrix(batch, out=rows.matrix[start:end])
+        rows.label[start:end] = _labels(batch.column("label"), classes)
+        rows.day[start:end] = _times(batch.column("event_time"), "D")
+        rows.known[start:end] = _times(batch.column("label_known_at"), "us")
+        for name, forecast in rows.naive.items():
             forecast[start:end] = batch.column(name).to_numpy()
+        for name, numbers in rows.entities.items():
+            numbers[start:end] = _numbers(batch.column(name))
         start = end
-    return Rows(matrix, label, day, naive)
+    return rows
+
+
+def _times(values: pa.Array, unit: Literal["D", "us"]) -> npt.NDArray[np.int64]:
+    times = values.to_numpy(zero_copy_only=False).astype(f"datetime64[{unit}]")
+    return np.asarray(times.astype(np.int64))
+
+
+def _numbers(values: pa.Array) -> npt.NDArray[np.int64]:
+    """Whole numbers as they are; of anything else, its text's BLAKE2b in eight bytes."""
+    if pa.types.is_integer(values.type):
+        return np.asarray(values.cast(pa.int64()).fill_null(-1))
+    coded = values.cast(pa.string()).fill_null("").dictionary_encode()
+    digests = [
+        hashlib.blake2b(text.encode(), digest_size=8).digest()
+        for text in coded.dictionary.to_pylist()
+    ]
+    hashes = np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
+    return np.asarray(hashes[coded.indices.to_numpy()])
 
 
 def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:

@@ -6,7 +6,7 @@ encoded the same way everywhere. No pandas: its categoricals let serving and tra
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -72,6 +72,15 @@ class FeatureSchema(BaseModel):
     def with_categories(self, categories: Mapping[str, tuple[str, ...]]) -> "FeatureSchema":
         """The same features with these dictionaries."""
         return self.model_copy(update={"categories": dict(categories)})
+
+    def only(self, names: Collection[str]) -> "FeatureSchema":
+        """Without the features that `names` does not have; the sets stay pinned."""
+        return self.model_copy(
+            update={
+                "features": tuple(f for f in self.features if f.name in names),
+                "categories": {n: texts for n, texts in self.categories.items() if n in names},
+            }
+        )
 
     def matrix(self, batch: pa.RecordBatch, out: Matrix | None = None) -> Matrix:
         """Rows of `batch` as a C-contiguous (rows, features) matrix of 32-bit floats.

@@ -1,35 +1,37 @@
 """Training as one step: is a new version due, make it, judge it, let it decide or not.
 
 Everything costly happens before the last commit, which adds the version, its verdicts and its
-promotion at once: a process that dies earlier leaves at most files that nobody refers to.
+promotion at once: a process that dies earlier leaves at most finished trials, which the next search
+takes up, and files that nobody refers to.
 """
 
-import hashlib
-import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
-from importlib.metadata import version as library_version
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 
 import duckdb
 
+from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Author, Lake
-from lakehouse.lake.lake import code_version
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.gates import read_gates, write_gates
-from lakehouse.registry.promotion import find_champion, promote_in
+from lakehouse.registry.promotion import find_champion, move_in, promote_in
+from lakehouse.registry.requests import open_request
 from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training import artefact
-from lakehouse.training.assess import assess, baseline, choose_threshold, judge
-from lakehouse.training.dataset import Plan, TrainingSet, plan, training_set
-from lakehouse.training.fit import fit, library_versions
-from lakehouse.training.model import ModelCard
+from lakehouse.training.assess import judge
+from lakehouse.training.choose import choose
+from lakehouse.training.columns import fit_columns
+from lakehouse.training.dataset import TrainingSet, plan, training_set
+from lakehouse.training.identity import config_hash, due, same
+from lakehouse.training.make import Made, make
+from lakehouse.training.material import load_material
 from lakehouse.training.promote import Decision, decide
-from lakehouse.training.rows import find_categories, find_classes, load_rows
+from lakehouse.training.prove import Said, prove
+from lakehouse.training.rows import load_rows
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.split import Split
+from lakehouse.training.warm_start import Start, start_from
 
 WHO = "training"
 
@@ -40,7 +42,8 @@ class TrainReport:
 
     `version` is the newest one; `trained` says whether this call made it, `why` for which reason
     it did or did not. `champion` is the name of the version that decides from now on, if any, and
-    `decision` what was said about promoting, empty when that was not up.
+    `decision` what was said about promoting, empty when that was not up. `notes` of a version that
+    was just made say what was declared and could not be done.
     """
 
     version: Version
@@ -49,6 +52,7 @@ class TrainReport:
     gates: tuple[GateResult, ...]
     champion: str | None
     decision: str
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -59,14 +63,16 @@ def train(
     force: bool = False,
     run_id: str = "",
     now: datetime | None = None,
+    on_progress: Callable[[str], None] = lambda text: None,
 ) -> TrainReport:
     """Bring the model up to date: train, evaluate and perhaps promote a new version if one is due.
 
     `split` replaces the planned periods, `force` trains though nothing is due. The same training
-    set, configuration and code never make a second version.
+    set, configuration and code never make a second version. `on_progress` is told of every trial.
 
     Raises:
         NotEnoughData: when the settled history is too short.
+        Collapsed: when next to nothing was learnt; the champion stays.
         TrainingError, NoSuchTable: when an input is not what the spec says.
     """
     at = lake_time(now)
@@ -74,111 +80,75 @@ def train(
         reader.execute("BEGIN")
         planned = plan(reader, spec, split)
         versions = find_versions(reader, spec.name)
-    newest = versions[0] if versions else None
-    why = "forced" if force and newest else due(spec, planned, newest, exact=split is not None)
+        newest = versions[0] if versions else None
+        asked = open_request(reader, spec.name, newest.created_at if newest else None)
+    why = due(spec, planned, newest, exact=split is not None, asked=asked)
+    if force and newest:
+        why = "forced"
     if not why:
         assert newest is not None
         return _review(spec, lake, newest, "up to date", run_id, at)
-    made = training_set(spec, lake, split=split, run_id=run_id, now=now)
+    pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
     for version in versions:
-        if _identity(version) == (made.hash, config_hash(spec), code_hash(), made.schema.hash):
+        if same(spec, pinned, version):
             return _review(spec, lake, version, f"the same as {version.version}", run_id, at)
+    made = _make(spec, lake, pinned, run_id, on_progress)
+    evaluation = _prove(spec, lake, pinned, made, versions)
     number = newest.number + 1 if newest else 1
-    version = _make(spec, lake, made, number, run_id, at)
-    gates = judge(spec, version.metrics)
-    decision = decide(spec, lake, made.id, version.metrics, gates)
+    version = _write(spec, lake, pinned, made, evaluation, number, run_id, at)
+    gates = judge(spec, evaluation)
+    decision = decide(spec, lake, pinned.id, evaluation, gates)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
         register(writer, version, WHO, why)
         _settle(writer, spec, version, gates, decision, at)
-    return _report(spec, lake, version, why, True, gates, decision.why)
-
-
-def due(spec: ModelSpec, planned: Plan, newest: Version | None, *, exact: bool = False) -> str:
-    """Why a new version is due, or nothing. `exact`: any other split than the newest's counts."""
-    if newest is None:
-        return "first version"
-    if newest.config_hash != config_hash(spec):
-        return "the configuration changed"
-    if newest.feature_schema_hash != planned.schema.hash:
-        return "the features changed"
-    if newest.code_hash != code_hash():
-        return "the training code changed"
-    moved = planned.split.test_until - Split.from_json(newest.split).test_until
-    if exact and newest.split != planned.split.as_json():
-        return "another split was asked for"
-    if not exact and moved >= max(spec.retrain.every, timedelta(days=1)):
-        return f"labels of {moved.days} more days have settled"
-    return ""
-
-
-def config_hash(spec: ModelSpec) -> str:
-    """SHA-256 of the declared fields that a trained artefact depends on."""
-    return hashlib.sha256(json.dumps(spec.recipe(), sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def code_hash() -> str:
-    """SHA-256 of this package's sources and LightGBM's version."""
-    digest = hashlib.sha256(library_version("lightgbm").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _identity(version: Version) -> tuple[str, str, str, str]:
-    return (
-        version.training_set_hash,
-        version.config_hash,
-        version.code_hash,
-        version.feature_schema_hash,
-    )
+    report = _report(spec, lake, version, why, True, gates, decision.why)
+    return TrainReport(**{**vars(report), "notes": made.model.card.notes})
 
 
 def _make(
-    spec: ModelSpec, lake: Lake, made: TrainingSet, number: int, run_id: str, at: datetime
-) -> Version:
-    """Fit and evaluate on the pinned set and write the artefact; nothing is registered yet."""
+    spec: ModelSpec,
+    lake: Lake,
+    pinned: TrainingSet,
+    run_id: str,
+    on_progress: Callable[[str], None],
+) -> Made:
+    """Choose and fit on the pinned set; nothing is written but trials."""
+    material = load_material(spec, lake, pinned)
+    choice = choose(spec, lake, material, run_id=run_id, tell=on_progress)
+    start = Start()
+    if spec.warm_start:
+        columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
+        with lake.reader() as cursor:
+            champion = find_champion(cursor, spec.name)
+        start = start_from(spec, lake, champion, columns, material.classes)
+    return make(spec, material, choice, start, lake.settings.cores)
+
+
+def _prove(
+    spec: ModelSpec, lake: Lake, pinned: TrainingSet, made: Made, versions: Sequence[Version]
+) -> Evaluation:
+    card = made.model.card
     with lake.reader() as cursor:
-        schema = find_categories(cursor, spec, made)
-        classes = find_classes(cursor, spec, made)
-        rows = {
-            period: load_rows(cursor, spec, made, schema, classes, period)
-            for period in ("train", "validation", "test")
-        }
-    fitted = fit(spec, schema, classes, rows["train"], rows["validation"], lake.settings.cores)
-    judged = "validation" if len(rows["validation"].label) else "train"
-    predictions = {
-        period: fitted.booster.predict(rows[period].matrix)
-        for period in (judged, "test")
-        if len(rows[period].label)
-    }
-    threshold = choose_threshold(spec, rows[judged], predictions[judged])
-    constant = baseline(spec, rows["train"])
-    metrics = {
-        period: assess(spec, rows[period], prediction, threshold, constant, classes)
-        for period, prediction in predictions.items()
-    }
-    card = ModelCard(
-        model=spec.name,
-        task=spec.task,
-        features=schema,
-        classes=classes,
-        threshold=threshold,
-        baseline=constant,
-        rounds=fitted.rounds,
-        params=fitted.params,
-        recipe=spec.recipe(),
-        training_set_hash=made.hash,
-        split=made.split.as_json(),
-        metrics=metrics,
-        importance=_importance(schema.names, fitted.booster),
-        code_version=code_version(),
-        code_hash=code_hash(),
-        libraries=library_versions(),
-        trees_sha256=artefact.sha256(fitted.trees),
-    )
-    files = {artefact.TREES: fitted.trees, artefact.CARD: artefact.card_bytes(card)}
+        test = load_rows(cursor, spec, pinned, card.features, card.classes, "test")
+    found = made.out_of_fold
+    said = Said(found.rows, found.prediction) if found else None
+    return prove(spec, lake, pinned, made.model, {**made.rows, "test": test}, said, versions)
+
+
+def _write(
+    spec: ModelSpec,
+    lake: Lake,
+    pinned: TrainingSet,
+    made: Made,
+    evaluation: Evaluation,
+    number: int,
+    run_id: str,
+    at: datetime,
+) -> Version:
+    """Write the artefact, named by its card; returns the version, which is not registered yet."""
+    card = made.model.card
+    files = made.files | {artefact.EVALUATION: evaluation.to_json().encode()}
     digests = {name: artefact.sha256(content) for name, content in files.items()}
     name = f"v{number:04d}-{digests[artefact.CARD][:8]}"
     folder = f"{spec.name}/{name}"
@@ -190,16 +160,16 @@ def _make(
         state="candidate",
         created_at=at,
         run_id=run_id,
-        snapshot=made.snapshot,
-        training_set_id=made.id,
-        training_set_hash=made.hash,
+        snapshot=pinned.snapshot,
+        training_set_id=pinned.id,
+        training_set_hash=pinned.hash,
         split=card.split,
         code_version=card.code_version,
         code_hash=card.code_hash,
         config_hash=config_hash(spec),
-        feature_schema_hash=made.schema.hash,
+        feature_schema_hash=pinned.schema.hash,
         params=card.params,
-        metrics=metrics,
+        metrics=evaluation.metrics,
         artefact=folder,
         files=digests,
     )
@@ -209,14 +179,14 @@ def _review(
     spec: ModelSpec, lake: Lake, version: Version, why: str, run_id: str, at: datetime
 ) -> TrainReport:
     """Judge a version that is there by the gates of today; writes only if a verdict changed."""
-    gates = judge(spec, version.metrics)
+    evaluation = artefact.load_evaluation(lake.settings.models_dir, version)
+    gates = judge(spec, evaluation)
     with lake.reader() as cursor:
         recorded = read_gates(cursor, spec.name, version.version)
-    decision = Decision(False, "")
+    decision = Decision("candidate", "")
     if sorted(recorded, key=str) != sorted(gates, key=str):
         if version.state == "candidate":
-            set_id = version.training_set_id
-            decision = decide(spec, lake, set_id, version.metrics, gates)
+            decision = decide(spec, lake, version.training_set_id, evaluation, gates)
         author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
         with lake.writer(author) as writer:
             _settle(writer, spec, version, gates, decision, at)
@@ -232,8 +202,11 @@ def _settle(
     at: datetime,
 ) -> None:
     write_gates(writer, spec.name, version.version, gates, at)
-    if decision.promote:
-        promote_in(writer, spec.name, version.version, WHO, decision.why, decision.evidence, at)
+    about = (writer, spec.name, version.version)
+    if decision.state == "champion":
+        promote_in(*about, WHO, decision.why, decision.evidence, at)
+    elif decision.state == "shadow":
+        move_in(*about, "shadow", WHO, decision.why, decision.evidence, at)
 
 
 def _report(
@@ -249,9 +222,3 @@ def _report(
         champion = find_champion(cursor, spec.name)
     name = champion.version if champion else None
     return TrainReport(version, trained, why, gates, name, decision)
-
-
-def _importance(names: list[str], booster: Any) -> dict[str, float]:
-    """Total gain of the splits on each feature."""
-    gains = booster.feature_importance(importance_type="gain").tolist()
-    return dict(zip(names, gains, strict=True))

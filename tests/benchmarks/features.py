@@ -134,9 +134,9 @@ SPECS = {
 
 def _compiled(db: duckdb.DuckDBPyConnection) -> None:
     for name, spec in SPECS.items():
-        db.execute(f"DROP TABLE IF EXISTS compiled_{name}; DROP TABLE IF EXISTS temp._features")
+        db.execute(f"DROP TABLE IF EXISTS temp.compiled_{name}")
         compute(load_plan(spec, db), db)
-        db.execute(f"CREATE TABLE compiled_{name} AS FROM temp._features")
+        db.execute(f"ALTER TABLE temp._features RENAME TO compiled_{name}")
 
 
 def _by_hand(db: duckdb.DuckDBPyConnection, delay: int) -> None:
@@ -174,7 +174,7 @@ def _compare(db: duckdb.DuckDBPyConnection) -> None:
         # nobody's windows hold a late row either
         late = f"SELECT {name}_id FROM lake.core.fct_transactions WHERE known_at <> event_time"
         found = db.execute(
-            f"SELECT count(*), count(*) FILTER ({wrong}) FROM compiled_{name} c "
+            f"SELECT count(*), count(*) FILTER ({wrong}) FROM temp.compiled_{name} c "
             f"JOIN hand_{name} h USING (transaction_id) WHERE c.{name}_id NOT IN ({late})"
         ).fetchall()[0]
         assert found[0] > 0

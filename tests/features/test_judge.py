@@ -22,7 +22,7 @@ from tests.features.worlds import (
     versions,
 )
 
-WAYS: tuple[Way | None, ...] = ("native", "union", "range", None)
+WAYS: tuple[Way | None, ...] = ("frames", "running", "range", None)
 CONDITIONS = {
     "is_fraud or amount_cents > 5": lambda r: r["is_fraud"] or (r["amount_cents"] or 0) > 5,
     "channel == '{}'": lambda r: r["channel"] == "{}",

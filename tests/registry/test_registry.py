@@ -1,20 +1,35 @@
-from datetime import UTC, datetime
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from lakehouse.lake import Author
+from lakehouse.lake import Author, Lake
 from lakehouse.registry import (
+    MOVES,
     NoChampion,
     RegistryError,
+    Threshold,
     Version,
+    archive,
     champion,
     get_version,
     list_transitions,
     list_versions,
+    predecessor,
     promote,
     rollback,
+    scoring_versions,
+    start_shadow,
+    threshold_at,
 )
+from lakehouse.registry.thresholds import write_thresholds
 from lakehouse.registry.versions import register
+from tests.lake.server import running_server
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -123,3 +138,195 @@ def test_two_processes_cannot_register_the_same_number(lake, three):
     ):
         register(writer, version(3), "training", "again")
     assert len(list_versions(lake, "m")) == 3
+
+
+def test_a_shadow_may_take_over_and_every_other_move_is_refused_by_name(lake, three):
+    first, second, third = three
+    reign(lake, first, 1)
+    assert start_shadow(lake, "m", second, who="me", why="try").state == "shadow"
+    assert reign(lake, second, 2).state == "champion"
+    archive(lake, "m", third, who="me", why="too old")
+    rollback(lake, "m", who="me", why="decay", now=at(3))
+    with pytest.raises(
+        RegistryError, match=r"is rolled_back and cannot become champion; .* shadow"
+    ):
+        reign(lake, second, 4)
+    with pytest.raises(RegistryError, match="is rolled_back and cannot become archived"):
+        archive(lake, "m", second, who="me", why="tidy")
+    with pytest.raises(RegistryError, match="is champion and cannot become shadow"):
+        start_shadow(lake, "m", first, who="me", why="doubt")
+    with pytest.raises(RegistryError, match="decides; promote another version or roll it back"):
+        archive(lake, "m", first, who="me", why="tidy")
+    states = {found.version: found.state for found in list_versions(lake, "m")}
+    assert states == {first: "champion", second: "rolled_back", third: "archived"}
+
+
+@given(data=st.data())
+@hypothesis_settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_asked_in_whatever_order_every_state_follows_from_recorded_allowed_moves(
+    lake, data
+):
+    model = f"m{len(list_models(lake))}"
+    with lake.writer(Author("test")) as writer:
+        for number in (1, 2, 3):
+            register(writer, version(number, model), "training", "made")
+    names = [version(number).version for number in (1, 2, 3)]
+    steps = data.draw(
+        st.lists(st.tuples(st.sampled_from("psar"), st.sampled_from(names)), max_size=12)
+    )
+    expected_before = []  # champions that gave way, the last one at the end
+    for step, name in steps:
+        reigning = [v.version for v in list_versions(lake, model) if v.state == "champion"]
+        before = predecessor(lake, model)
+        try:
+            if step == "p":
+                promote(lake, model, name, who="me", why="p")
+                if reigning and reigning[0] != name:
+                    expected_before.append(reigning[0])
+            elif step == "s":
+                start_shadow(lake, model, name, who="me", why="s")
+            elif step == "a":
+                archive(lake, model, name, who="me", why="a")
+            else:
+                assert rollback(lake, model, who="me", why="r").version == before.version
+                expected_before = [n for n in expected_before if n != reigning[0]]
+        except RegistryError:
+            continue
+    found = {v.version: v.state for v in list_versions(lake, model)}
+    assert len([s for s in found.values() if s == "champion"]) <= 1
+    last = [n for n in expected_before if found[n] == "archived"]
+    before = predecessor(lake, model)
+    assert (before.version if before else None) == (last[-1] if last else None)
+    replayed = {}
+    for row in reversed(list_transitions(lake, model)):
+        assert replayed.get(row.version, "") == row.from_state
+        assert not row.from_state or row.to_state in MOVES[row.from_state]
+        replayed[row.version] = row.to_state
+    assert replayed == found
+
+
+def list_models(lake):
+    with lake.reader() as cursor:
+        if not lake.exists("registry.versions"):
+            return []
+        return cursor.execute("SELECT DISTINCT model FROM registry.versions").fetchall()
+
+
+def test_a_predecessor_is_who_gave_way_last_never_who_was_taken_back(lake, three):
+    assert predecessor(lake, "m") is None
+    reign(lake, three[0], 1)
+    assert predecessor(lake, "m") is None
+    for name in three[1:]:
+        reign(lake, name, 1)  # at the same time: what was recorded later, came later
+    assert predecessor(lake, "m").version == three[1]
+    rollback(lake, "m", who="me", why="decay", now=at(1))
+    assert predecessor(lake, "m").version == three[0]
+    start_shadow(lake, "m", three[2], who="me", why="second chance")
+    archive(lake, "m", three[2], who="me", why="no")
+    assert predecessor(lake, "m").version == three[0]
+
+
+def test_the_champion_its_shadows_and_its_predecessor_score(lake, three):
+    with lake.reader() as cursor, pytest.raises(NoChampion):
+        scoring_versions(cursor, "m")
+    with lake.writer(Author("test")) as writer:
+        register(writer, version(4), "training", "made")
+    reign(lake, three[0], 1)
+    reign(lake, three[1], 2)
+    start_shadow(lake, "m", three[2], who="me", why="try")
+    with lake.reader() as cursor:
+        found = [(v.version, v.state) for v in scoring_versions(cursor, "m")]
+    assert found == [(three[1], "champion"), (three[2], "shadow"), (three[0], "archived")]
+
+
+def test_two_who_see_the_same_trouble_roll_back_once(lake, three):
+    for name in three:
+        reign(lake, name, 1)
+    rollback(lake, "m", who="watch", why="decay", deciding=three[2])
+    with pytest.raises(RegistryError, match=f"about {three[2]}, but meanwhile {three[1]} decides"):
+        rollback(lake, "m", who="watch", why="decay", deciding=three[2])
+    with pytest.raises(RegistryError, match="look again"):
+        promote(lake, "m", three[0], who="watch", why="better", deciding=three[2])
+    assert champion(lake, "m").version == three[1]
+
+
+PROMOTE = """
+import sys
+from lakehouse.lake import Lake
+from lakehouse.registry import promote
+from lakehouse.settings import load_settings
+with Lake(load_settings()) as lake:
+    lake.snapshot()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for turn in range(5):
+        promote(lake, "m", sys.argv[1], who=sys.argv[1], why="mine")
+"""
+
+
+def race(settings, names):
+    """Processes that promote each its own version, over and over, from one start."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROMOTE, name],
+            env={**os.environ, **settings.environment()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0] * len(names)
+
+
+def assert_one_champion(lake, names):
+    states = [found.state for found in list_versions(lake, "m")]
+    assert sorted(states) == ["archived"] * (len(names) - 1) + ["champion"]
+    deciding = None
+    for row in reversed(list_transitions(lake, "m")):
+        if row.to_state == "champion":
+            assert deciding is None
+            deciding = row.version
+        elif row.from_state == "champion":
+            assert deciding == row.version
+            deciding = None
+    assert champion(lake, "m").version == deciding
+
+
+def test_processes_that_promote_at_once_leave_one_champion(lake, settings, three):
+    race(settings, three)
+    assert_one_champion(lake, three)
+
+
+@pytest.mark.slow
+def test_processes_that_promote_at_once_leave_one_champion_on_a_server(tmp_path):
+    with running_server(tmp_path / "server") as server:
+        settings = server.settings(tmp_path / "data", lock_timeout=60)
+        with Lake(settings) as lake:
+            with lake.writer(Author("test")) as writer:
+                for number in (1, 2, 3):
+                    register(writer, version(number), "training", "first version")
+            names = [version(number).version for number in (1, 2, 3)]
+            race(settings, names)
+            assert_one_champion(lake, names)
+
+
+def test_the_threshold_in_force_is_the_last_that_began(lake, three):
+    june = datetime(2026, 6, 1)
+    rows = [Threshold(june + timedelta(days=d), d / 10, "capacity", 3, 90, 5.0) for d in (0, 2)]
+    with lake.writer(Author("test")) as writer:
+        write_thresholds(writer, "m", three[0], rows, "run")
+    with lake.reader() as cursor:
+        assert threshold_at(cursor, "m", three[0], june - timedelta(seconds=1)) is None
+        assert threshold_at(cursor, "m", three[0], june + timedelta(days=1)) == rows[0]
+        assert threshold_at(cursor, "m", three[0], june + timedelta(days=2)) == rows[1]
+        assert threshold_at(cursor, "m", three[1], june + timedelta(days=2)) is None

@@ -1,8 +1,21 @@
 """The payment lake of the training tests serves here as well."""
 
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
+from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.lake import Lake
+from lakehouse.registry import Version, list_versions
+from lakehouse.scoring import score
+from lakehouse.settings import Settings, load_settings
+from lakehouse.training import ModelSpec, train
 
 _spec = spec_from_file_location(
     "training_world", Path(__file__).parents[1] / "training" / "conftest.py"
@@ -18,3 +31,40 @@ world = _module.world
 detector = _module.detector
 forecast = _module.forecast
 scenario = _module.scenario
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A lake of sixty days with a champion that scored them, and a candidate; a copy per test."""
+
+    lake: Lake
+    world: Any
+    spec: ModelSpec
+    other: Version
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of such a lake, made once: most of what these tests would take is training."""
+    folder = tmp_path_factory.mktemp("ready") / "data"
+    with Lake(load_settings({}, data_dir=folder, threads=1)) as lake:
+        _module.World(lake).days(0, 60)
+        spec = ModelSpec(**_module.spec_values())
+        train(spec, lake)
+        score(spec, lake)
+        manual = {"rule": "manual"}
+        train(ModelSpec(**_module.spec_values(seed=7, rounds=5, promotion=manual)), lake)
+    return folder
+
+
+@pytest.fixture
+def ready(template: Path, settings: Settings, lake: Lake) -> Ready:
+    shutil.copytree(template, settings.data_dir, dirs_exist_ok=True)
+    catalog = sqlite3.connect(settings.catalog.removeprefix("sqlite:"))
+    with closing(catalog), catalog:
+        catalog.execute(
+            "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'",
+            [settings.storage + "/"],
+        )
+    other = next(v for v in list_versions(lake, "detector") if v.state == "candidate")
+    return Ready(lake, _module.World(lake), ModelSpec(**_module.spec_values()), other)

@@ -15,6 +15,7 @@ DAY = timedelta(days=1)
 RISK = "features.risk__0a1b2c3d"
 
 score_module = import_module("lakehouse.scoring.score")
+wanted_module = import_module("lakehouse.scoring.wanted")
 
 
 def log(lake, spec, columns="* EXCLUDE (scored_at, run_id)"):
@@ -30,11 +31,21 @@ def change(lake, *statements):
 
 
 @pytest.fixture
-def spec(detector, world, lake):
+def world(ready):
+    """Sixty days, and a champion that has scored nothing yet."""
+    change(
+        ready.lake,
+        "DROP TABLE predictions.detector",
+        "DELETE FROM registry.thresholds",
+        "DELETE FROM ops.progress WHERE name = 'predictions.detector'",
+    )
+    return ready.world
+
+
+@pytest.fixture
+def spec(world, ready):
     """A model with a champion."""
-    spec = detector()
-    train(spec, lake)
-    return spec
+    return ready.spec
 
 
 def test_the_first_run_scores_the_test_period_and_later_with_what_the_model_says(lake, world, spec):
@@ -62,8 +73,7 @@ def test_the_first_run_scores_the_test_period_and_later_with_what_the_model_says
     hashes = row_hashes(model.card.features.matrix(batch))
     assert [row["feature_hash"] for row in rows] == hashes
     for row in rows:
-        assert row["decision"] == (row["score"] >= model.card.threshold)
-        assert row["threshold"] == model.card.threshold
+        assert row["decision"] == (row["score"] >= row["threshold"])
         assert row["model_version"] == version.version
 
 
@@ -73,7 +83,8 @@ def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, mon
         world.days(first, last)
     score(spec, lake)
     piecemeal = log(lake, spec)
-    monkeypatch.setattr(score_module, "BATCH_ROWS", 7)
+    change(lake, "DELETE FROM registry.thresholds")  # so that they are found anew
+    monkeypatch.setattr(wanted_module, "BATCH_ROWS", 7)
     report = score(spec, lake, full_refresh=True)
     assert report.rows == len(piecemeal)
     assert log(lake, spec) == piecemeal
@@ -154,6 +165,7 @@ def test_a_new_champion_scores_what_is_new_and_leaves_what_was_said(lake, world,
 
 
 def test_without_a_champion_nothing_is_scored(lake, world, detector):
+    change(lake, "UPDATE registry.versions SET state = 'candidate'")
     with pytest.raises(NoChampion, match="detector has no champion"):
         score(detector(), lake)
     assert not lake.exists("predictions.detector")
@@ -213,14 +225,14 @@ def test_a_champion_on_an_old_feature_version_is_reported(lake, world, spec):
 
 
 def test_two_scorers_never_write_a_row_twice(lake, world, spec, monkeypatch):
-    predict = score_module._predict
+    predict = score_module.predict
 
     def predict_late(*arguments):
-        monkeypatch.setattr(score_module, "_predict", predict)
+        monkeypatch.setattr(score_module, "predict", predict)
         score(spec, lake)
         return predict(*arguments)
 
-    monkeypatch.setattr(score_module, "_predict", predict_late)
+    monkeypatch.setattr(score_module, "predict", predict_late)
     with pytest.raises(ScoredMeanwhile, match="run it again"):
         score(spec, lake)
     keys = [row["transaction_id"] for row in log(lake, spec)]

@@ -29,6 +29,7 @@ def test_there_is_a_shipped_model_of_each_task():
     [
         ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is no binary metric"),
         ({"gates": [{"metric": "auc_roc"}]}, "either `at_least` or `at_most`"),
+        ({"promotion": {"metric": "alerts_per_day"}}, "neither better nor worse"),
         ({"capacity": None}, "declares its `capacity`"),
         ({"split": {"test": "7d"}}, "`split.gap` must give the label's maturity"),
         ({"params": {"deterministic": False}}, "'deterministic'.* set by the trainer"),

@@ -9,6 +9,7 @@ from lakehouse.orchestration.components.base import SpecComponent
 from lakehouse.orchestration.metadata import sealed
 from lakehouse.orchestration.policies import AllowedAge, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.retries import retried
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import LoadReport, SourceSpec, extract, load
 
@@ -18,7 +19,6 @@ A_FEW = 10
 """So many rejected rows are never a flood, however small the load."""
 DAY = timedelta(days=1)
 DEFAULT_AGE = timedelta(days=2)
-RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 
 class Source(SpecComponent):
@@ -82,12 +82,12 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 description="The data themselves are new, not only the last run.",
             ),
         ],
-        retry_policy=RETRIES,
     )
     def refresh(
         context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock
     ) -> Iterator[object]:
-        extraction = extract(spec, lake.settings)
+        with retried(context):
+            extraction = extract(spec, lake.settings)
         yield dg.MaterializeResult(
             asset_key=landing,
             metadata={
@@ -96,7 +96,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 **sealed(extraction.seal),
             },
         )
-        report = load(spec, lake.lake, lake.settings, run_id=context.run_id)
+        with retried(context):
+            report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
         columns = {column.name: column.description for column in spec.contract.columns}
         yield dg.MaterializeResult(
             asset_key=raw,

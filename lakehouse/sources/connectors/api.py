@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lakehouse.settings import Settings
-from lakehouse.sources.errors import SourceDown, SpecError
+from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
 from lakehouse.sources.landing import Landing, seal_name
 from lakehouse.sources.places import resolve
 from lakehouse.sources.spec import ApiConnector
@@ -133,14 +133,17 @@ def _page(
     try:
         response = session.get(url, timeout=connector.timeout.total_seconds())
     except requests.RequestException as error:
-        raise SourceDown(
+        # an address that is none (a ValueError) stays so
+        problem = SourceDown if isinstance(error, ValueError) else SourceAway
+        raise problem(
             f"{url} cannot be reached ({connector.attempts} attempts, time-out "
             f"{connector.timeout.total_seconds():g} s): {error}; it will be asked again next time"
         ) from error
     if response.status_code == 404 and missing_is_fine:
         return None
     if response.status_code != 200:
-        raise SourceDown(
+        problem = SourceAway if response.status_code in RETRIED else SourceDown
+        raise problem(
             f"{url} answers {response.status_code} {response.reason or ''} after "
             f"{connector.attempts} attempts; it will be asked again next time"
         )

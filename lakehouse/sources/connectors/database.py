@@ -5,7 +5,6 @@ the table, its history and the seal belong together. What was landed before is a
 files, never remembered elsewhere; so they must stay.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,9 +13,10 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.lake import literal, quote
-from lakehouse.lake.connection import load_extension, use_object_storage
+from lakehouse.lake.connection import load_extension, use_object_storage, without_password
+from lakehouse.lake.transient import may_pass
 from lakehouse.settings import Settings
-from lakehouse.sources.errors import SourceDown, SpecError
+from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
 from lakehouse.sources.landing import Landing, seal_name
 from lakehouse.sources.places import resolve
 from lakehouse.sources.spec import DatabaseConnector, SourceSpec
@@ -147,9 +147,10 @@ def _open(connector: DatabaseConnector, settings: Settings) -> Iterator[duckdb.D
         connection.execute("BEGIN")
         yield connection
     except duckdb.Error as error:
-        raise SourceDown(
-            f"cannot read {connector.table} of the database {_without_password(url)}: "
-            f"{_without_password(str(error))}. See that it is up and that the address is right"
+        problem = SourceAway if may_pass(error) else SourceDown
+        raise problem(
+            f"cannot read {connector.table} of the database {without_password(url)}: "
+            f"{without_password(str(error))}. See that it is up and that the address is right"
         ) from error
     finally:
         connection.close()
@@ -168,8 +169,4 @@ def _address(url: str) -> tuple[str, str, str]:
         return "sqlite", "sqlite_scanner", path
     if url.startswith(("postgresql://", "postgres://")):
         return "postgres", "postgres_scanner", url
-    raise SpecError(f"{_without_password(url)!r} is neither sqlite:<path> nor postgresql://...")
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@\s]+:)[^@\s]*@|(password=)\S+", r"\1\2***@", text)
+    raise SpecError(f"{without_password(url)!r} is neither sqlite:<path> nor postgresql://...")

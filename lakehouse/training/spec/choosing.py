@@ -69,8 +69,8 @@ class Imbalance(Part):
     """What is done about rare positives of a binary model.
 
     `weights`: positives count `ratio` times (as much as the negatives together if unset).
-    `undersample`: `ratio` negatives are kept per positive, picked by key. Either way scores are
-    corrected back to the true base rate.
+    `undersample`: `ratio` negatives are kept per positive, picked by their place in the order of
+    keys. Either way scores are corrected back to the true base rate.
     """
 
     method: Literal["none", "weights", "undersample"] = "none"

@@ -61,7 +61,7 @@ class Retrain(Part):
 
     every: Duration = timedelta(days=7)
     cooldown: Duration = timedelta(days=3)
-    on: tuple[Literal["drift", "decay"], ...] = ("decay",)
+    triggers: tuple[Literal["drift", "decay"], ...] = ("decay",)
 
 
 class Watch(Part):

@@ -101,6 +101,8 @@ class ModelSpec(Part):
         for metric in [gate.metric for gate in self.gates] + searched_by + [self.primary_metric]:
             if metric not in known:
                 raise ValueError(f"{metric!r} is no {self.task} metric; known are {known}")
+        if "alerts_per_day" in [*searched_by, self.primary_metric]:
+            raise ValueError("more `alerts_per_day` are neither better nor worse: only a gate")
         if len({gate.name for gate in self.gates}) < len(self.gates):
             raise ValueError("two gates bound the same metric of the same period")
         if self.task == "binary" and self.capacity is None:
@@ -124,7 +126,8 @@ class ModelSpec(Part):
 
     def _refuse_what_only_binary_models_have(self) -> None:
         for field in ("imbalance", "threshold", "fairness", "actions"):
-            if field in self.model_fields_set and getattr(self, field) is not None:
+            unset = type(self).model_fields[field].get_default(call_default_factory=True)
+            if getattr(self, field) != unset:
                 raise ValueError(f"`{field}` is for binary models, this one is {self.task}")
         if self.task == "regression" and self.calibration != "none":
             raise ValueError("`calibration` is of scores and probabilities, not of forecasts")

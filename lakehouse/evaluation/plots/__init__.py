@@ -1,0 +1,38 @@
+"""Pictures of a model, for the UI and for reports, by topic. Every one says its rows and its unit.
+
+Only drawing: the figures come from `metrics.py` and `explain.py`, the rows from `training.replay`.
+"""
+
+from lakehouse.evaluation.plots.canvas import Picture
+from lakehouse.evaluation.plots.choosing import metric_history_plot, search_plot
+from lakehouse.evaluation.plots.explaining import importance_plot, shap_plot
+from lakehouse.evaluation.plots.outputs import confusion_plot, forecast_plot, residual_plot
+from lakehouse.evaluation.plots.proving import (
+    Spread,
+    interval_plot,
+    weeks_plot,
+)
+from lakehouse.evaluation.plots.scores import (
+    calibration_plot,
+    precision_recall_plot,
+    roc_plot,
+    score_histogram,
+)
+
+__all__ = [
+    "Picture",
+    "Spread",
+    "calibration_plot",
+    "confusion_plot",
+    "forecast_plot",
+    "importance_plot",
+    "interval_plot",
+    "metric_history_plot",
+    "precision_recall_plot",
+    "residual_plot",
+    "roc_plot",
+    "score_histogram",
+    "search_plot",
+    "shap_plot",
+    "weeks_plot",
+]

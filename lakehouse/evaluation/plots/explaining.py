@@ -1,0 +1,116 @@
+"""Pictures of what a model looks at: importance, and the summary of SHAP contributions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lakehouse.evaluation.explain import ShapSummary
+from lakehouse.evaluation.plots.canvas import (
+    BLUE,
+    COLOURS,
+    INK,
+    ORANGE,
+    Picture,
+    bar_height,
+    canvas,
+    styled,
+)
+
+
+@styled
+def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) -> Picture:
+    """The features that trees of so many training rows gained most from, as shares of the gain."""
+    total = sum(importance.values()) or 1.0
+    top = sorted(importance.items(), key=lambda item: item[1])[-most:]
+    figure, axes = canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
+    axes.barh([name for name, _ in top], [gain / total for _, gain in top], color=BLUE)
+    axes.grid(False, axis="y")
+    axes.set(
+        title=f"Gain in {rows:,} training rows\nfirst {len(top)} of {len(importance)} features"
+    )
+    return Picture(figure, f"Importance by gain; most from {top[-1][0] if top else 'none'}")
+
+
+@styled
+def shap_plot(summary: ShapSummary, most: int = 15) -> Picture:
+    """One dot a row and feature: how much it moved the raw output, coloured by its value.
+
+    For several classes: bars of the mean size of contributions, class by class.
+    """
+    top = summary.ranking()[:most][::-1]
+    names = [summary.names[i] for i in top]
+    figure, axes = canvas(summary.unit, "", height=max(bar_height(len(top)) + 0.35, 2.9))
+    if len(summary.outputs) > 1:
+        _stacked(axes, summary, top, names)
+    else:
+        _swarm(figure, axes, summary, top, names)
+    axes.set_yticks(range(len(top)), names)
+    axes.grid(False, axis="y")
+    axes.set(title=f"SHAP contributions\n{summary.rows:,} sampled rows")
+    leader = names[-1] if names else "none"
+    return Picture(figure, f"SHAP contributions of {len(top)} features; largest: {leader}")
+
+
+def _stacked(axes: Any, summary: ShapSummary, top: list[int], names: list[str]) -> None:
+    left = np.zeros(len(top))
+    for place, output in enumerate(summary.outputs):
+        widths = summary.mean_absolute[place, top]
+        axes.barh(
+            range(len(names)),
+            widths,
+            left=left,
+            color=COLOURS[place % len(COLOURS)],
+            hatch=("", "//")[place // len(COLOURS) % 2],
+            label=output,
+        )
+        left += widths
+    axes.legend(loc="lower right")
+
+
+def _swarm(figure: Any, axes: Any, summary: ShapSummary, top: list[int], names: list[str]) -> None:
+    """Dots of a feature lie side by side where many have the same contribution."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("low to high", [BLUE, "#9d6fb0", ORANGE])
+    dots = None
+    for y, feature in enumerate(top):
+        moved, value = summary.contributions[0][:, feature], summary.values[:, feature]
+        colour, known = _ranks(value), np.isfinite(value)
+        offset = y + _offsets(moved)
+        axes.scatter(moved[~known], offset[~known], s=4, color="#999999", rasterized=True)
+        dots = axes.scatter(
+            moved[known],
+            offset[known],
+            s=4,
+            c=colour[known],
+            cmap=colours,
+            vmin=0,
+            vmax=1,
+            rasterized=True,
+        )
+    axes.axvline(0, color=INK, linewidth=0.8)
+    if dots is not None:
+        bar = figure.colorbar(dots, ax=axes, ticks=[0, 1], pad=0.02, aspect=30)
+        bar.ax.set_yticklabels(["low", "high"], fontsize=8)
+        bar.set_label("Feature's value (grey: missing)", fontsize=8, labelpad=-12)
+        bar.outline.set_visible(False)
+
+
+def _ranks(value: Any) -> Any:
+    """Values as ranks in [0, 1], equal ones alike: outliers would take all the colour."""
+    _, inverse = np.unique(value, return_inverse=True)
+    return inverse / max(int(inverse.max(initial=0)), 1)
+
+
+def _offsets(moved: Any, bins: int = 80, height: float = 0.38) -> Any:
+    """How far each dot stands off its line, so that the swarm is as thick as rows are many."""
+    low, high = float(moved.min()), float(moved.max())
+    place = ((moved - low) / max(high - low, 1e-12) * (bins - 1)).astype(int)
+    order = np.argsort(place, kind="stable")
+    counts = np.bincount(place, minlength=bins)
+    within = np.arange(len(moved)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offset = np.empty(len(moved))
+    side = np.where(within % 2, 1, -1) * ((within + 1) // 2)
+    offset[order] = side
+    return offset / max(int(np.abs(offset).max(initial=0)), 6) * height

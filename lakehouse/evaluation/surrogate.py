@@ -1,0 +1,102 @@
+"""A local check of explanations that knows nothing of trees: a linear model around one row.
+
+In the way of LIME (Ribeiro, Singh & Guestrin, KDD 2016): features of the row are swapped for those
+of other rows, the model says what it makes of that, and a weighted ridge regression tells what
+keeping each feature was worth. Its fidelity says how far a line can describe the model there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float32]
+
+_PENALTY = 1.0  # the mask is 0 or 1 and rows are many: only to keep twins of a feature apart
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """What keeping each feature at the row's value is worth, in the raw output's unit.
+
+    `fidelity`: weighted R2 on perturbed rows that the line was not fitted to; 1 at best.
+    """
+
+    weights: Floats
+    fidelity: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far TreeSHAP and local lines tell the same, over `rows` explained rows.
+
+    `fidelity` is the lines' median, `signs` the share of equal signs among each row's `top`
+    largest contributions, `leaders` the share of rows whose largest contribution is among the
+    `top` of the line.
+    """
+
+    rows: int
+    top: int
+    fidelity: float
+    signs: float
+    leaders: float
+
+
+def local_surrogate(
+    predict: Callable[[Matrix], Any],
+    row: Matrix,
+    background: Matrix,
+    *,
+    draws: int = 250,
+    fills: int = 24,
+    seed: int = 0,
+) -> Surrogate:
+    """Fit a line around `row` (features,); `predict` gives raw outputs (rows,) of a matrix.
+
+    Each draw keeps each feature with probability 1/2. What the model makes of it is its mean over
+    `fills`, in which the others take quantiles of `background`, each feature by itself. All draws
+    share the same fills, or their noise would pass for a model that no line can describe. Draws
+    that keep more weigh more.
+    """
+    random = np.random.default_rng(seed)
+    features = len(row)
+    kept = random.random((draws, features)) < 0.5
+    places = ((np.arange(fills) + 0.5) / fills * len(background)).astype(int)
+    others = random.permuted(np.sort(background, axis=0)[places], axis=0)
+    matrix = np.where(kept[:, None, :], row, others).astype(np.float32).reshape(-1, features)
+    said = np.asarray(predict(matrix), dtype=np.float64).reshape(draws, fills).mean(axis=1)
+    weight = np.exp(-(((1 - kept.mean(axis=1)) / 0.5) ** 2))
+    fitted = np.arange(draws) < draws * 0.7
+    design = np.column_stack([np.ones(draws), kept])
+    weighted = design[fitted] * weight[fitted, None]
+    penalty = _PENALTY * np.eye(features + 1)
+    penalty[0, 0] = 0.0
+    line = np.linalg.solve(weighted.T @ design[fitted] + penalty, weighted.T @ said[fitted])
+    tried = ~fitted
+    off = float(np.sum(weight[tried] * (said[tried] - design[tried] @ line) ** 2))
+    middle = np.average(said[tried], weights=weight[tried])
+    spread = float(np.sum(weight[tried] * (said[tried] - middle) ** 2))
+    return Surrogate(line[1:], 1 - off / spread if spread else 1.0)
+
+
+def agreement(
+    contributions: Floats, surrogates: Sequence[Surrogate], top: int = 3
+) -> Agreement | None:
+    """Compare contributions (rows, features) with the lines of the same rows; None without rows."""
+    if not surrogates:
+        return None
+    signs, leaders = [], []
+    for own, surrogate in zip(contributions, surrogates, strict=True):
+        largest = np.argsort(-np.abs(own), kind="stable")[:top]
+        signs.append(np.mean(np.sign(own[largest]) == np.sign(surrogate.weights[largest])))
+        leaders.append(largest[0] in np.argsort(-np.abs(surrogate.weights), kind="stable")[:top])
+    return Agreement(
+        rows=len(surrogates),
+        top=top,
+        fidelity=float(np.median([surrogate.fidelity for surrogate in surrogates])),
+        signs=float(np.mean(signs)),
+        leaders=float(np.mean(leaders)),
+    )

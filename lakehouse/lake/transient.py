@@ -1,0 +1,33 @@
+"""Which errors may pass by themselves: the marked ones, and those of DuckDB that say so.
+
+DuckDB has no classes for a server that is down or a store that is busy, only words.
+"""
+
+import re
+
+import duckdb
+
+from lakehouse.errors import Transient
+
+_WORDS = re.compile(
+    r"HTTP (code )?(429|5\d\d)\b|could not connect to server|is the server running"
+    r"|server closed the connection|connection (refused|reset)|terminating connection"
+    r"|temporary failure in name resolution|time-?out|timed out|database is locked"
+    r"|too many (clients|connections)|database system is (starting|shutting|in recovery)",
+    re.IGNORECASE,
+)
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether `error`, or what caused it, is worth another attempt after a while.
+
+    True for `Transient`, lost connections and time-outs, HTTP 429 and 5xx, and a database that is
+    down or busy. Anything else (a broken contract, a full disk, a bad password) would come back.
+    """
+    while error is not None:
+        if isinstance(error, Transient | ConnectionError | TimeoutError):
+            return True
+        if isinstance(error, duckdb.Error) and _WORDS.search(str(error)):
+            return True
+        error = error.__cause__
+    return False

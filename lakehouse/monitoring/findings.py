@@ -1,0 +1,69 @@
+"""What watching found, as verdicts: one of each kind a look, whether it is good news or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.monitoring import tables
+
+Severity = Literal["warn", "error"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of one look, about the rows up to and with `day`.
+
+    `value` and `bound` are of the worst case; None if it could not be told or has no number.
+    `cause` and `remedy` are empty where it passed. `rollback`: an earlier version is likely to do
+    better, because what is wrong lies with the version; nothing here does it.
+    """
+
+    name: str
+    day: date
+    passed: bool
+    value: float | None = None
+    bound: float | None = None
+    severity: Severity = "warn"
+    cause: str = ""
+    remedy: str = ""
+    rollback: bool = False
+
+
+def replace_findings(
+    writer: duckdb.DuckDBPyConnection,
+    model: str,
+    version: str,
+    findings: Sequence[Finding],
+    run_id: str,
+) -> None:
+    """Keep `findings`, each instead of one of the same day and name, in the open transaction."""
+    tables.create(writer, tables.FINDINGS)
+    for day in {finding.day for finding in findings}:
+        names = [finding.name for finding in findings if finding.day == day]
+        writer.execute(
+            f"DELETE FROM {qualified(tables.FINDINGS)} "
+            "WHERE model = ? AND version = ? AND day = ? AND list_contains(?, name)",
+            [model, version, day, names],
+        )
+    shared = {"model": model, "version": version, "run_id": run_id}
+    tables.insert(writer, tables.FINDINGS, [{**vars(one), **shared} for one in findings])
+
+
+def newest_findings(
+    cursor: duckdb.DuckDBPyConnection, model: str, version: str
+) -> tuple[Finding, ...]:
+    """The newest verdict of each name on this version, by name."""
+    if not table_exists(cursor, tables.FINDINGS):
+        return ()
+    rows = cursor.execute(
+        "SELECT name, day, passed, value, bound, severity, cause, remedy, rollback "
+        f"FROM {qualified(tables.FINDINGS)} WHERE model = ? AND version = ? "
+        "QUALIFY day = max(day) OVER (PARTITION BY name) ORDER BY name",
+        [model, version],
+    ).fetchall()
+    return tuple(Finding(*row) for row in rows)

@@ -1,0 +1,164 @@
+"""Performance on matured labels: each day's and week's metrics, and whether the champion decays.
+
+The only performance that is measured. It is late by the label's maturity, which is why drift and
+estimates are watched beside it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation import metrics
+from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
+from lakehouse.evaluation.document import Evaluation, Interval
+from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Binary
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.matured import Matured
+from lakehouse.training import ModelSpec
+
+EPOCH = date(1970, 1, 1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+JUDGED = timedelta(days=28)
+"""The matured days on which the champion is held against what it promised."""
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The champion's metric on its last matured days, and what it was on its test period."""
+
+    metric: str
+    now: Interval
+    then: float
+    positives: int
+
+
+def performance_rows(
+    spec: ModelSpec, version: str, role: str, rows: Matured, first: date, until: date
+) -> list[dict[str, Any]]:
+    """One row per period and metric: of each day, and of each whole week that ended since `first`.
+
+    Weeks begin on Mondays.
+    """
+    found = []
+    for period, start, end in _periods(first, until):
+        days = (rows.day >= (start - EPOCH).days) & (rows.day < (end - EPOCH).days)
+        if not days.any():
+            continue
+        part = rows.take(days)
+        for name, value in period_metrics(spec, part).items():
+            found.append(
+                {
+                    "model": spec.name,
+                    "version": version,
+                    "role": role,
+                    "period": period,
+                    "start": start,
+                    "rows": part.said.rows,
+                    "positives": part.said.positives,
+                    "metric": name,
+                    "value": value,
+                }
+            )
+    return found
+
+
+def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
+    """The metrics of these rows; None for what they cannot tell. Decisions are those made then."""
+    found = rows.said.metrics()
+    if isinstance(rows.said, Binary) and rows.flagged is not None:
+        found |= metrics.decisions(rows.said.truth, rows.flagged)
+        found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.flagged)
+        error = expected_calibration_error(calibration_bins(rows.said.truth, rows.said.score))
+        found["calibration_error"] = float("nan") if error is None else error
+    return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
+
+
+def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay | None:
+    """The champion's primary metric on `rows` against its test's; None where it cannot be told."""
+    metric = spec.primary_metric
+    then = evaluation.metrics.get("test", {}).get(metric)
+    if then is None or rows.said.positives < spec.shadow.min_positives:
+        return None
+    said, resampling = rows.judged_by(metric), rows.resampling(spec)
+    now = metric_intervals(said, resampling, only=[metric]).get(metric)
+    return Decay(metric, now, then, rows.said.positives) if now else None
+
+
+def decay_finding(spec: ModelSpec, decay: Decay | None, day: date) -> Finding:
+    """Whether the champion surely does worse than it may.
+
+    The better end of the interval is what is compared, so that a bad week is no alarm; with what
+    the test promised, less `performance_drop`, and with the gates. Below a gate the version should
+    not decide: then, and only then, an earlier one should.
+    """
+    name = "matured_performance"
+    if decay is None:
+        return Finding(name, day, True)
+    lower = decay.metric in LOWER_IS_BETTER
+    best = decay.now.low if lower else decay.now.high
+    drop = spec.watch.performance_drop
+    bound = decay.then * (1 + drop if lower else 1 - drop)
+    gates = [
+        gate.at_most if lower else gate.at_least
+        for gate in spec.gates
+        if gate.metric == decay.metric and gate.of == "test"
+    ]
+    gate = next((value for value in gates if value is not None), None)
+    below = gate is not None and (best > gate if lower else best < gate)
+    decayed = best > bound if lower else best < bound
+    if not (below or decayed):
+        return Finding(name, day, True, decay.now.value, bound)
+    return Finding(
+        name=name,
+        day=day,
+        passed=False,
+        value=decay.now.value,
+        bound=gate if below else bound,
+        severity="error" if below else "warn",
+        cause=f"{decay.metric} is {decay.now.value:.4g} (at best {best:.4g}) on "
+        f"{decay.positives:,} matured positives; on its test it was {decay.then:.4g}",
+        remedy="a retrain is asked for; `lakehouse models compare` shows whether an earlier "
+        "version does better",
+        rollback=below,
+    )
+
+
+def performance_history(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, metric: str, period: str = "day"
+) -> list[tuple[date, float]]:
+    """What the deciding versions came to, oldest first, in each period in which it can be told."""
+    if not table_exists(cursor, tables.PERFORMANCE):
+        return []
+    rows = cursor.execute(
+        f"SELECT start, value FROM {qualified(tables.PERFORMANCE)} WHERE model = ? AND metric = ? "
+        "AND period = ? AND role = 'champion' AND value IS NOT NULL ORDER BY start",
+        [spec.name, metric, period],
+    ).fetchall()
+    return [(day, value) for day, value in rows]
+
+
+def _alerts_per_day(spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool_]) -> float:
+    """In the unit of the capacity; of a control stream, what it would be of all rows."""
+    day = rows.day[flagged]
+    unit = spec.capacity.unit if spec.capacity else ""
+    alerts = len(set(zip(day, rows.entities[unit][flagged], strict=True))) if unit else len(day)
+    share = spec.actions.control if spec.actions.mode == "block" else 1.0
+    return alerts / share / len(np.unique(rows.day))
+
+
+def _periods(first: date, until: date) -> Iterator[tuple[str, date, date]]:
+    day = first
+    while day < until:
+        yield "day", day, day + DAY
+        if day.weekday() == 6:
+            yield "week", day + DAY - WEEK, day + DAY
+        day += DAY

@@ -1,0 +1,147 @@
+"""Pictures of what watching found, in the style of `evaluation.plots`. Only drawing.
+
+Which rows of which table go into them is `pictures.py`'s.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.plots.canvas import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    Picture,
+    bar_height,
+    canvas,
+    styled,
+)
+from lakehouse.monitoring.cells import Counts
+from lakehouse.monitoring.volume import DayVolume
+
+Floats = npt.NDArray[np.float64]
+Point = tuple[date, float]
+
+
+@styled
+def drift_map(
+    days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, most: int = 20
+) -> Picture:
+    """PSI as a share of its bound, (days, features): the features that came closest, the worst on
+    top. What went beyond its bound is ringed."""
+    share = psi / bound
+    reached = np.nan_to_num(share).max(axis=0)
+    worst = np.argsort(-reached, kind="stable")[:most]
+    figure, axes = canvas("", "", height=bar_height(len(worst)) + 0.4)
+    image = axes.imshow(
+        share[:, worst].T, aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
+    )
+    rings = np.argwhere(share[:, worst].T > 1)
+    axes.scatter(rings[:, 1], rings[:, 0], s=14, facecolors="none", edgecolors=ORANGE)
+    axes.set_yticks(range(len(worst)), [names[i] for i in worst])
+    _day_ticks(axes, days)
+    axes.grid(False)
+    figure.suptitle(f"PSI as a share of its bound, {len(worst)} of {len(names)} features")
+    figure.colorbar(image, ax=axes, extend="max")
+    over = [names[i] for i in worst if reached[i] > 1]
+    told = f"beyond their bounds: {', '.join(over)}" if over else "none beyond its bound"
+    return Picture(figure, f"Heat map of feature drift over {len(days)} days; {told}.")
+
+
+@styled
+def distribution_plot(
+    name: str, labels: Sequence[str], reference: Counts, now: Counts, when: str
+) -> Picture:
+    """Shares of rows by cell, then and now; `labels` name the cells, empty ones are left out."""
+    used = (reference + now) > 0
+    shares = [counts[used] / max(int(counts.sum()), 1) for counts in (reference, now)]
+    figure, axes = canvas("", "Share of rows")
+    places = np.arange(int(used.sum()))
+    axes.bar(places - 0.2, shares[0], width=0.4, color=BLUE, label="when the model learnt")
+    axes.bar(places + 0.2, shares[1], width=0.4, color=ORANGE, label=when)
+    texts = [label for label, shown in zip(labels, used, strict=True) if shown]
+    axes.set_xticks(places, texts, rotation=90, fontsize=7)
+    rows = f"{int(reference.sum()):,} rows then, {int(now.sum()):,} now"
+    axes.set(title=f"{name}\n{rows}", xlabel="Cells; numbers up to")
+    axes.legend()
+    alt = f"Bars of the distribution of {name} when the model learnt and {when}."
+    return Picture(figure, alt)
+
+
+@styled
+def score_drift_plot(days: Sequence[date], psi: Floats, bound: Floats, name: str) -> Picture:
+    """PSI of the model's output against its test period, by window, with the bound."""
+    figure, axes = canvas("", "PSI")
+    axes.plot(days, psi, "o-", color=BLUE, markersize=3, label=f"{name} against the test period")
+    axes.plot(days, bound, "--", color=ORANGE, label="bound")
+    axes.set(title=f"Drift of the {name}, by window ending on the day", ylim=(0, None))
+    _dates(axes)
+    axes.legend()
+    return Picture(figure, f"Line of the PSI of the {name} over {len(days)} days with its bound.")
+
+
+@styled
+def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
+    """Rows a day, the same weekday's median, and between which bounds a day is usual."""
+    days = [one.day for one in volumes]
+    rows = np.array([one.rows for one in volumes], dtype=float)
+
+    def line(values: Sequence[float | None]) -> Floats:
+        return np.array([np.nan if value is None else value for value in values])
+
+    low, high = line([one.low for one in volumes]), line([one.high for one in volumes])
+    odd = (rows < low) | (rows > high)
+    figure, axes = canvas("", "Rows a day")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.fill_between(days, low, high, color=BLUE, alpha=0.12, linewidth=0, label="usual")
+    axes.plot(days, line([one.expected for one in volumes]), ":", color=INK, label="median before")
+    axes.plot(days, rows, "o-", color=BLUE, markersize=3, label="rows")
+    if odd.any():
+        axes.plot(np.array(days)[odd], rows[odd], "o", color=ORANGE, label="unusual")
+    axes.set(title=f"Rows up for scoring, {len(days)} whole days", ylim=(0, None))
+    _dates(axes)
+    axes.legend()
+    return Picture(figure, f"Rows a day over {len(days)} days; {int(odd.sum())} of them unusual.")
+
+
+@styled
+def performance_plot(
+    metric: str, estimated: Sequence[Point], matured: Sequence[Point], labels_until: date
+) -> Picture:
+    """What scores promise a day, and what labels showed, as far as they have settled.
+
+    Days from `labels_until` on are grey: their labels are not yet in, so only the promise is known.
+    """
+    figure, axes = canvas("", metric.replace("_", " "))
+    shown = [day for day, _ in (*estimated, *matured)]
+    if shown and max(shown) >= labels_until:
+        end = max(shown) + timedelta(days=1)
+        axes.axvspan(labels_until, end, color=INK, alpha=0.08, linewidth=0, label="labels pending")
+    for points, colour, style, label in (
+        (estimated, ORANGE, "--", "promised by the scores"),
+        (matured, GREEN, "o-", "on settled labels"),
+    ):
+        days, values = [day for day, _ in points], [value for _, value in points]
+        axes.plot(days, values, style, color=colour, markersize=3, label=label)
+    axes.set(title="Promised by the scores (if the concept stands still)\nand shown by labels")
+    _dates(axes)
+    axes.legend()
+    alt = f"{metric} as estimated for {len(estimated)} days and on labels for {len(matured)}."
+    return Picture(figure, alt)
+
+
+def _dates(axes: Any) -> None:
+    dates: Any = import_module("matplotlib.dates")  # costly, and half typed
+    locator = dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+
+
+def _day_ticks(axes: Any, days: Sequence[date]) -> None:
+    step = max(1, -(-len(days) // 4))
+    axes.set_xticks(range(0, len(days), step), [f"{day:%b %d}" for day in days[::step]])

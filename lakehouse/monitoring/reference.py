@@ -1,0 +1,275 @@
+"""What a model version's features looked like when it learnt, and its output when it was judged.
+
+Counted once per version, on the pinned training set, and kept in `monitoring.reference`: comparing
+never reads the training rows again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lakehouse.durations import microseconds
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.monitoring import distance, tables
+from lakehouse.monitoring.cells import FIRST, Cells, Counts, number_cells, text_cells
+from lakehouse.registry import Version
+from lakehouse.registry.versions import lake_time
+from lakehouse.training import Model, ModelSpec, Split, load_model
+from lakehouse.training.model import ModelCard
+from lakehouse.training.schema import Kind
+
+BATCH_ROWS = 65_536
+SAMPLE_ROWS = 50_000
+MOST_WINDOWS = 12
+
+Part = Literal["feature", "output"]
+OUTPUTS: dict[str, dict[str, Kind]] = {
+    "binary": {"score": "number"},
+    "regression": {"prediction": "number"},
+    "multiclass": {"label": "category", "probability": "number"},
+}
+"""What a model says of a row, by task: columns of the prediction log."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One column as it was. `counts` (slots,) are of the training period for a feature, of the test
+    period for an output.
+
+    The histories, (windows,) each, tell how far single windows of the training set, the newest
+    first, lay from it: in PSI, and in shares of missing and unseen values.
+    """
+
+    part: Part
+    name: str
+    cells: Cells
+    counts: Counts
+    psi_history: npt.NDArray[np.float64]
+    missing_history: npt.NDArray[np.float64]
+    unseen_history: npt.NDArray[np.float64]
+
+
+def make_reference(
+    spec: ModelSpec, lake: Lake, version: Version, *, run_id: str = "", now: datetime | None = None
+) -> list[Reference]:
+    """The version's reference, made and kept if there is none for `watch.window` yet.
+
+    Raises:
+        BadArtefact, TrainingError: when the artefact or the training set is gone.
+    """
+    with lake.reader() as reader:
+        found = read_reference(reader, spec, version.version)
+        made = found or compute_reference(reader, spec, lake, version)
+    if not found:
+        author = Author(tables.REFERENCE, run_id, f"reference of {version.version}")
+        with lake.writer(author) as writer:
+            write_reference(writer, spec, version.version, made, lake_time(now))
+    return made
+
+
+def read_reference(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
+) -> list[Reference]:
+    """What is kept for the version and the spec's window, in the order of the features; or none."""
+    if not table_exists(cursor, tables.REFERENCE):
+        return []
+    rows = cursor.execute(
+        "SELECT part, name, kind, edges, categories, counts, psi_history, missing_history, "
+        f"unseen_history FROM {qualified(tables.REFERENCE)} "
+        "WHERE model = ? AND version = ? AND window_us = ? ORDER BY part, name",
+        [spec.name, version, microseconds(spec.watch.window)],
+    ).fetchall()
+    return [
+        Reference(
+            part=part,
+            name=name,
+            cells=Cells(kind, tuple(edges), tuple(values)),
+            counts=np.array(counts, dtype=np.int64),
+            psi_history=_floats(psi),
+            missing_history=_floats(missing),
+            unseen_history=_floats(unseen),
+        )
+        for part, name, kind, edges, values, counts, psi, missing, unseen in rows
+    ]
+
+
+def compute_reference(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake, version: Version
+) -> list[Reference]:
+    """Count the pinned training set: one pass over a sample for the cells, one over all rows."""
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    windows = history_windows(Split.from_json(version.split), spec.watch.window)
+    made = []
+    for part, name, cells, counts in _count(cursor, spec, model, version.training_set_id, windows):
+        then = counts[_TRAIN if part == "feature" else _TEST].sum(axis=0)
+        if not then.sum():  # without a test period, what was said of validation rows
+            then = counts.sum(axis=(0, 1))
+        made.append(reference_of(part, name, cells, then, counts[:, :-1].sum(axis=0)))
+    return sorted(made, key=lambda one: (one.part, one.name))
+
+
+def write_reference(
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str,
+    made: list[Reference],
+    at: datetime,
+) -> None:
+    """Replace the version's reference in the open transaction; `at` is naive UTC."""
+    tables.create(writer, tables.REFERENCE)
+    writer.execute(
+        f"DELETE FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ?",
+        [spec.name, version],
+    )
+    rows = [
+        {
+            "model": spec.name,
+            "version": version,
+            "part": one.part,
+            "name": one.name,
+            "kind": one.cells.kind,
+            "edges": one.cells.edges,
+            "categories": one.cells.values,
+            "counts": one.counts.tolist(),
+            "window_us": microseconds(spec.watch.window),
+            "psi_history": _nulls(one.psi_history),
+            "missing_history": _nulls(one.missing_history),
+            "unseen_history": _nulls(one.unseen_history),
+            "created_at": at,
+        }
+        for one in made
+    ]
+    tables.insert(writer, tables.REFERENCE, rows)
+
+
+def history_windows(split: Split, window: timedelta) -> list[tuple[datetime, datetime]]:
+    """At most twelve windows that lie wholly in a period, the newest first, without overlap.
+
+    Test and validation rows count as well: no label is looked at, and how far they lay from the
+    training rows is what the model was judged under.
+    """
+    periods = (
+        (split.test_from, split.test_until),
+        (split.validation_from, split.validation_until),
+        (split.train_from, split.train_until),
+    )
+    found: list[tuple[datetime, datetime]] = []
+    for start, end in periods:
+        while end - window >= start and len(found) < MOST_WINDOWS:
+            found.append((end - window, end))
+            end -= window
+    return found
+
+
+def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
+    """What `OUTPUTS` names, from what the model predicts."""
+    if card.task != "multiclass":
+        return {next(iter(OUTPUTS[card.task])): pa.array(prediction)}
+    best = prediction.argmax(axis=1)
+    return {
+        "label": pa.array(card.classes, pa.string()).take(pa.array(best)),
+        "probability": pa.array(prediction[np.arange(len(best)), best]),
+    }
+
+
+_PERIODS = ("train", "validation", "test")
+_TRAIN, _TEST = 0, 2
+
+
+def _feature_cells(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, card: ModelCard, set_id: str
+) -> dict[str, Cells]:
+    """Cells of every feature, from a sample of training rows, picked by key."""
+    table = qualified(spec.training_table)
+    where = "training_set_id = ? AND split = 'train'"
+    rows = fetch_value(cursor, f"SELECT count(*) FROM {table} WHERE {where}", [set_id])
+    numbers = [f.name for f in card.features.features if f.kind == "number"]
+    sample = cursor.execute(
+        f"SELECT {', '.join(map(quote, ['key', *numbers]))} FROM {table} WHERE {where} "
+        "AND hash(key) % ? = 0",
+        [set_id, max(1, rows // SAMPLE_ROWS)],
+    ).to_arrow_table()
+    cells = {name: number_cells(sample.column(name).to_numpy()) for name in numbers}
+    return cells | {name: text_cells(v) for name, v in card.features.categories.items()}
+
+
+def _count(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    model: Model,
+    set_id: str,
+    windows: list[tuple[datetime, datetime]],
+) -> list[tuple[Part, str, Cells, Counts]]:
+    """Part, name, cells and counts (periods, windows + 1, slots) of every column.
+
+    The last window holds all rows of no window. Outputs are counted where the model did not learn;
+    they are kept until the end, twelve bytes a row, since their cells depend on all of them.
+    """
+    card, width = model.card, len(windows) + 1
+    groups = len(_PERIODS) * width
+    cells = _feature_cells(cursor, spec, card, set_id)
+    totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
+    said: dict[str, list[pa.Array]] = {name: [] for name in OUTPUTS[card.task]}
+    said_in = [np.empty(0, dtype=np.int64)]
+    names = ", ".join(map(quote, card.features.names))
+    rows = cursor.execute(
+        f"SELECT split AS _split, event_time AS _time, {names} "
+        f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?",
+        [set_id],
+    ).to_arrow_reader(BATCH_ROWS)
+    for batch in rows:
+        period = text_cells(_PERIODS).slot_of(batch.column("_split")) - FIRST
+        times = batch.column("_time").to_numpy(zero_copy_only=False)
+        group = period * width + _window_of(times, windows)
+        for name, one in cells.items():
+            totals[name] += one.count(batch.column(name), group, groups)
+        unlearnt = batch.filter(pa.array(period != _TRAIN))
+        said_in.append(group[period != _TRAIN])
+        prediction = model.predict(card.features.matrix(unlearnt))
+        for name, values in output_columns(card, prediction).items():
+            said[name].append(values)
+    found: list[tuple[Part, str, Cells, Counts]] = [
+        ("feature", name, one, totals[name]) for name, one in cells.items()
+    ]
+    for name, kind in OUTPUTS[card.task].items():
+        values = pa.concat_arrays(said[name])
+        one = text_cells(card.classes) if kind == "category" else number_cells(values.to_numpy())
+        found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
+    return [(part, name, one, c.reshape(3, width, -1)) for part, name, one, c in found]
+
+
+def _window_of(
+    times: npt.NDArray[Any], windows: list[tuple[datetime, datetime]]
+) -> npt.NDArray[np.int64]:
+    """The position of the window that holds each time; `len(windows)` where none does."""
+    found = np.full(len(times), len(windows), dtype=np.int64)
+    for i, (start, end) in enumerate(windows):
+        found[(times >= np.datetime64(start)) & (times < np.datetime64(end))] = i
+    return found
+
+
+def reference_of(part: Part, name: str, cells: Cells, counts: Counts, windows: Counts) -> Reference:
+    """One column's reference, from its counts (slots,) and those of `windows` (windows, slots)."""
+    return Reference(
+        part=part,
+        name=name,
+        cells=cells,
+        counts=counts,
+        psi_history=distance.psi(counts, windows),
+        missing_history=np.abs(distance.missing_share(windows) - distance.missing_share(counts)),
+        unseen_history=np.abs(distance.unseen_share(windows) - distance.unseen_share(counts)),
+    )
+
+
+def _nulls(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+def _floats(values: list[float | None]) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,182 @@
+"""The tables of the schema `monitoring`, and how rows get into one. No figures are made here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.lake import qualified, quote
+
+REFERENCE = "monitoring.reference"
+FEATURE_DRIFT = "monitoring.feature_drift"
+SCORE_DRIFT = "monitoring.score_drift"
+VOLUME = "monitoring.volume"
+ESTIMATED = "monitoring.estimated_performance"
+FINDINGS = "monitoring.findings"
+PERFORMANCE = "monitoring.performance"
+COMPARISONS = "monitoring.comparisons"
+FAIRNESS = "monitoring.fairness"
+ACTIONS = "monitoring.actions"
+
+_TEXT, _WHOLE, _NUMBER, _YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+_DRIFT = {
+    "model": _TEXT,
+    "version": _TEXT,
+    "day": pa.date32(),
+    "name": _TEXT,
+    "counts": pa.list_(_WHOLE),
+    "rows": _WHOLE,
+    "psi": _NUMBER,
+    "ks": _NUMBER,
+    "wasserstein": _NUMBER,
+    "missing": _NUMBER,
+    "unseen": _NUMBER,
+    "missing_change": _NUMBER,
+    "unseen_change": _NUMBER,
+    "psi_bound": _NUMBER,
+    "missing_bound": _NUMBER,
+    "unseen_bound": _NUMBER,
+    "judged": _YES_NO,
+}
+"""`counts` are the day's, by slot (see `cells.py`); all the rest is of the window that ends with
+the day. `judged`: the window is a whole one, so that the bounds hold for it."""
+
+COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
+    REFERENCE: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "part": _TEXT,
+        "name": _TEXT,
+        "kind": _TEXT,
+        "edges": pa.list_(_NUMBER),
+        "categories": pa.list_(_TEXT),
+        "counts": pa.list_(_WHOLE),
+        "window_us": _WHOLE,
+        "psi_history": pa.list_(_NUMBER),
+        "missing_history": pa.list_(_NUMBER),
+        "unseen_history": pa.list_(_NUMBER),
+        "created_at": pa.timestamp("us"),
+    },
+    FEATURE_DRIFT: _DRIFT,
+    SCORE_DRIFT: _DRIFT,
+    VOLUME: {
+        "model": _TEXT,
+        "day": pa.date32(),
+        "rows": _WHOLE,
+        "expected": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+    },
+    ESTIMATED: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "day": pa.date32(),
+        "rows": _WHOLE,
+        "metric": _TEXT,
+        "value": _NUMBER,
+    },
+    PERFORMANCE: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "role": _TEXT,
+        "period": _TEXT,
+        "start": pa.date32(),
+        "rows": _WHOLE,
+        "positives": _WHOLE,
+        "metric": _TEXT,
+        "value": _NUMBER,
+    },
+    COMPARISONS: {
+        "model": _TEXT,
+        "champion": _TEXT,
+        "version": _TEXT,
+        "role": _TEXT,
+        "day": pa.date32(),
+        "metric": _TEXT,
+        "rows": _WHOLE,
+        "positives": _WHOLE,
+        "ours": _NUMBER,
+        "champions": _NUMBER,
+        "difference": _NUMBER,
+        "standard_error": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "verdict": _TEXT,
+    },
+    FAIRNESS: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "day": pa.date32(),
+        "grouped_by": _TEXT,
+        "rows": _WHOLE,
+        "positives": _WHOLE,
+        "difference": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "bound": _NUMBER,
+        "verdict": _TEXT,
+    },
+    ACTIONS: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "taken_at": pa.timestamp("us"),
+        "action": _TEXT,
+        "why": _TEXT,
+        "done": _YES_NO,
+        "outcome": _TEXT,
+        "run_id": _TEXT,
+    },
+    FINDINGS: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "day": pa.date32(),
+        "name": _TEXT,
+        "passed": _YES_NO,
+        "severity": _TEXT,
+        "value": _NUMBER,
+        "bound": _NUMBER,
+        "cause": _TEXT,
+        "remedy": _TEXT,
+        "rollback": _YES_NO,
+        "run_id": _TEXT,
+    },
+}
+"""Columns of each table, in order; a row of every one must be given in full."""
+
+_SQL = {
+    _TEXT: "VARCHAR",
+    _WHOLE: "BIGINT",
+    _NUMBER: "DOUBLE",
+    _YES_NO: "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("us"): "TIMESTAMP",
+}
+
+
+def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make `table` if it is not there, in the open transaction."""
+    columns = ", ".join(f"{quote(name)} {_sql(kind)}" for name, kind in COLUMNS[table].items())
+    writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
+
+
+def insert(
+    writer: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add `rows` in the open transaction; without any, nothing happens."""
+    if not rows:
+        return
+    create(writer, table)
+    names = ", ".join(map(quote, COLUMNS[table]))
+    schema = pa.schema(list(COLUMNS[table].items()))
+    columns = [[row[name] for row in rows] for name in schema.names]  # a missing one is an error
+    writer.register("incoming", pa.table(columns, schema=schema))
+    writer.execute(f"INSERT INTO {qualified(table)} ({names}) SELECT {names} FROM incoming")
+    writer.unregister("incoming")
+
+
+def _sql(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"{_SQL[kind.value_type]}[]"
+    return _SQL[kind]

@@ -1,0 +1,146 @@
+"""The step that watches a model at work: drift, matured labels, and what is done about them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.monitoring import Finding, watch
+from lakehouse.monitoring.looks import Compared
+from lakehouse.monitoring.performance import performance_history
+from lakehouse.monitoring.react import Action, react
+from lakehouse.monitoring.review import review
+from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.metadata import picture
+from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.training import ModelSpec
+from lakehouse.training.spec import Forward
+
+CHECKS = {
+    "scores": "Scores are numbers, vary, are distributed as before, and raise no flood of alerts; "
+    "the features are those that the model learnt from.",
+    "volume": "No day has many more or fewer rows than the same weekday used to have.",
+    "feature_drift": "No feature has moved far from what the model learnt from (PSI).",
+    "missing_values": "No feature is missing more often than it used to be.",
+    "unseen_categories": "No feature has many values that the model has never seen.",
+    "score_drift": "The scores are distributed as on the test period (PSI).",
+    "matured_performance": "On settled labels the champion does not surely do worse than it may.",
+    "fairness": "On settled labels no two groups surely differ by more than is allowed.",
+}
+_FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
+
+
+def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
+    """One look at everything that was scored or has matured since the last one."""
+    key = dg.AssetKey(["monitoring", spec.name])
+    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
+    checks = {name: text for name, text in CHECKS.items() if name != "fairness" or spec.fairness}
+
+    @dg.asset(
+        key=key,
+        deps=[asset_key(spec.predictions_table), asset_key(label)],
+        description=f"How {spec.name} does at work: drift against its training period, performance "
+        "on settled labels, comparisons with versions beside it, and what was done about it.",
+        group_name="monitoring",
+        kinds={"python", "duckdb"},
+        owners=list(spec.owners),
+        tags=spec.tags,
+        freshness_policy=freshness_of(spec.freshness),
+        automation_condition=REFRESHED_BY_ITSELF,
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
+        ],
+    )
+    def monitoring(
+        context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
+    ) -> Iterator[object]:
+        run_id, now = context.run_id, clock.now()
+        watched = watch(
+            spec,
+            lake.lake,
+            since=refresh.since_time,
+            full_refresh=refresh.full_refresh,
+            run_id=run_id,
+            now=now,
+        )
+        reviewed = review(spec, lake.lake, full_refresh=refresh.full_refresh, run_id=run_id)
+        actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
+        for action in actions:
+            context.log.warning(f"{action.action} {action.version}: {action.why}; {action.outcome}")
+        metadata: dict[str, Any] = {
+            "champion": watched.version,
+            "rows_watched": watched.rows,
+            "days_watched": len(watched.days),
+            "days_matured": reviewed.new_days,
+            "comparisons": dg.MetadataValue.md(_comparisons(spec, reviewed.compared)),
+            "actions": dg.MetadataValue.md(_actions(actions)),
+        }
+        if reviewed.until is not None:
+            metadata["labels_settled_before"] = str(reviewed.until)
+        if watched.days or reviewed.new_days:
+            metadata |= _pictures(spec, lake)
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        findings = (*watched.findings, *reviewed.findings)
+        for name in checks:
+            yield _result(key, name, findings)
+
+    return monitoring
+
+
+def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    """The worst of the newest findings that a check is about."""
+    about = [
+        one for one in findings if one.name == name or (name == "scores" and one.name in _FAST)
+    ]
+    if not about:
+        return dg.AssetCheckResult(
+            asset_key=key, check_name=name, passed=True, description="nothing to judge yet"
+        )
+    worst = min(about, key=lambda one: (one.passed, one.severity != "error"))
+    metadata: dict[str, Any] = {"day": str(worst.day)}
+    metadata |= {k: v for k, v in (("value", worst.value), ("bound", worst.bound)) if v is not None}
+    if worst.remedy:
+        metadata["remedy"] = worst.remedy
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=worst.passed,
+        severity=dg.AssetCheckSeverity.ERROR
+        if worst.severity == "error"
+        else dg.AssetCheckSeverity.WARN,
+        description=worst.cause or f"within its bound on {worst.day}",
+        metadata=metadata,
+    )
+
+
+def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
+    from lakehouse.monitoring.pictures import pictures
+
+    with lake.lake.reader() as cursor:
+        matured = performance_history(cursor, spec, spec.primary_metric)
+    drawn = pictures(spec, lake.lake, matured)
+    return {f"picture/{name}": picture(png, name) for name, png in drawn.items()}
+
+
+def _comparisons(spec: ModelSpec, compared: Sequence[Compared]) -> str:
+    if not compared:
+        return "No version scores beside the champion, or no common row has matured."
+    lines = [f"| version | as | {spec.primary_metric} | champion's | difference | verdict |"]
+    lines.append("|---|---|---|---|---|---|")
+    for one in compared:
+        e = one.evidence
+        between = f"{e['difference']:+.4f} ({e['low']:+.4f} to {e['high']:+.4f})"
+        figures = f"{e['ours']:.4f} | {e['champions']:.4f} | {between}"
+        lines.append(f"| {one.version} | {one.role} | {figures} | {one.verdict} |")
+    return "\n".join(lines)
+
+
+def _actions(actions: Sequence[Action]) -> str:
+    if not actions:
+        return "None was called for."
+    return "\n".join(
+        f"- **{one.action}** {one.version}: {one.why}. {'Done' if one.done else 'Not done'}. "
+        f"{one.outcome}"
+        for one in actions
+    )

@@ -1,0 +1,187 @@
+"""The step that trains: a pinned training set and a model version, with gates as checks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.lake import Lake
+from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.model_pictures import presentation
+from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.training import ModelSpec, TrainReport, train
+from lakehouse.training.artefact import load_evaluation
+from lakehouse.training.inputs import feature_tables
+
+
+def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
+    """Pinned training sets and versions of the model, in one step."""
+    training, model = asset_key(spec.training_table), dg.AssetKey(["models", spec.name])
+    policy = freshness_of(spec.freshness)
+
+    @dg.multi_asset(
+        name=f"train_{spec.name}",
+        specs=[
+            dg.AssetSpec(
+                training,
+                deps=[asset_key(table) for table in spec.upstream_tables],
+                description=f"Pinned training sets of {spec.name}: spine, features and settled "
+                "labels as of one lake snapshot.",
+                group_name="training",
+                kinds={"python", "duckdb"},
+                owners=list(spec.owners),
+                tags=spec.tags,
+                freshness_policy=policy,
+                automation_condition=REFRESHED_BY_ITSELF,
+            ),
+            dg.AssetSpec(
+                model,
+                deps=[training],
+                description=f"{spec.description}\n\nVersions are in registry.versions; the "
+                "champion is the one that decides.",
+                group_name="models",
+                kinds={"python", "lightgbm"},
+                owners=list(spec.owners),
+                tags=spec.tags,
+                freshness_policy=policy,
+                automation_condition=REFRESHED_BY_ITSELF,
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "gates",
+                asset=model,
+                description="The newest version passes every gate; without that it is no champion.",
+            ),
+            dg.AssetCheckSpec(
+                "champion",
+                asset=model,
+                blocking=True,
+                description="There is a version that may decide: nothing is scored without one.",
+            ),
+            *(
+                [
+                    dg.AssetCheckSpec(
+                        "fairness",
+                        asset=model,
+                        description="On the test period no two groups surely differ by more than "
+                        "is allowed.",
+                    )
+                ]
+                if spec.fairness
+                else []
+            ),
+        ],
+    )
+    def train_model(
+        context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
+    ) -> Iterator[object]:
+        report = train(
+            spec,
+            lake.lake,
+            force=refresh.force,
+            run_id=context.run_id,
+            now=clock.now(),
+            on_progress=context.log.info,
+        )
+        version = report.version
+        context.log.info(f"{version.version}: {report.why} {report.decision}")
+        yield dg.MaterializeResult(
+            asset_key=training,
+            metadata={
+                **table_metadata(
+                    lake.lake, spec.training_table, lineage=_feature_lineage(spec, lake.lake)
+                ),
+                "training_set_id": version.training_set_id,
+                "sha256": version.training_set_hash,
+                "snapshot": version.snapshot,
+                "periods": dg.MetadataValue.json(dict(version.split)),
+            },
+        )
+        _mirror(context, spec, lake)
+        for note in report.notes:
+            context.log.warning(f"{version.version}: {note}")
+        evaluation = load_evaluation(lake.settings.models_dir, version)
+        yield dg.MaterializeResult(asset_key=model, metadata=_model_metadata(spec, report, lake))
+        failed = [gate for gate in report.gates if not gate.passed]
+        yield dg.AssetCheckResult(
+            asset_key=model,
+            check_name="gates",
+            passed=not failed,
+            severity=dg.AssetCheckSeverity.WARN if report.champion else dg.AssetCheckSeverity.ERROR,
+            description="; ".join(
+                f"{gate.gate}: {_number(gate.value)} against {gate.threshold:g}"
+                for gate in failed or report.gates
+            ),
+        )
+        yield dg.AssetCheckResult(
+            asset_key=model,
+            check_name="champion",
+            passed=report.champion is not None,
+            description=f"{report.champion} decides"
+            if report.champion
+            else f"no version was promoted; {version.version} failed its gates",
+        )
+        if spec.fairness:
+            yield _fairness(model, evaluation)
+
+    return train_model
+
+
+def _mirror(context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResource) -> None:
+    from lakehouse.tracking import mirror
+
+    problem = mirror(lake.lake, spec.name).problem
+    if problem:
+        context.log.warning(problem)
+
+
+def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
+    told = {found.column: found.equalized_odds_difference for found in evaluation.fairness}
+    return dg.AssetCheckResult(
+        asset_key=model,
+        check_name="fairness",
+        passed=all(found.verdict != "exceeds" for found in evaluation.fairness),
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(
+            f"{found.column}: {found.verdict}"
+            + (f", rates differ by {gap.value:.2f} (surely by {gap.low:.2f})" if gap else "")
+            for found in evaluation.fairness
+            for gap in [told[found.column]]
+        ),
+    )
+
+
+def _feature_lineage(spec: ModelSpec, lake: Lake) -> dict[str, list[tuple[str, str]]]:
+    with lake.reader() as cursor:
+        tables = feature_tables(cursor, spec)
+    return {
+        column: [(f"features.{table.name}", column)]
+        for table in tables
+        for column, _ in table.columns
+    }
+
+
+def _model_metadata(spec: ModelSpec, report: TrainReport, lake: LakeResource) -> dict[str, Any]:
+    version = report.version
+    metadata: dict[str, Any] = {
+        "version": version.version,
+        "trained": report.trained,
+        "why": report.why,
+        "champion": report.champion or "none",
+        "artefact": version.artefact,
+        "files_sha256": dg.MetadataValue.json(dict(version.files)),
+    }
+    for name, value in version.metrics.get("test", {}).items():
+        if value is not None:
+            metadata[f"test/{name}"] = float(value)
+    if report.decision:
+        metadata["promotion"] = report.decision
+    return metadata | presentation(spec, lake.lake, version)
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4g}"

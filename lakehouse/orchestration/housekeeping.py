@@ -1,0 +1,116 @@
+"""The daily housekeeping as a job: the lake, what models need no more, and what runs leave behind.
+
+Only the wiring to Dagster, and files outside the lake; what is kept in it is decided by the
+packages whose tables they are.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from lakehouse.errors import LakehouseError
+from lakehouse.features.retention import drop_old_versions
+from lakehouse.lake.maintenance import maintain
+from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.registry.retention import drop_training_sets, kept_versions
+from lakehouse.registry.versions import Version
+from lakehouse.training.artefact import CARD
+from lakehouse.training.inputs import physical_table
+
+KEEP_LEFTOVERS = timedelta(days=7)
+"""How long what a run or a killed process left outside the lake stays for somebody to look at."""
+
+
+@dg.op
+def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
+    """Merge small files, expire old snapshots, delete files that nobody sees."""
+    done = maintain(lake.lake, now=clock.now())
+    context.log.info(f"{done.before} -> {done.after}, {done.files_deleted} files deleted")
+    context.add_output_metadata(
+        {
+            "snapshots": done.after.snapshots,
+            "files": done.after.files,
+            "bytes": done.after.bytes,
+            "files_deleted": done.files_deleted,
+        }
+    )
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
+    """Drop training sets and feature versions that no model needs any more."""
+    now, run_id = clock.now(), context.run_id
+    sets = drop_training_sets(lake.lake, now=now, run_id=run_id)
+    pinned = read_tables(kept_versions(lake.lake, now=now), lake.settings.models_dir)
+    tables = drop_old_versions(lake.lake, pinned=pinned, now=now, run_id=run_id)
+    context.log.info(f"dropped: {', '.join([*sets, *tables]) or 'nothing'}")
+    context.add_output_metadata({"training_sets": len(sets), "feature_versions": len(tables)})
+
+
+def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
+    """The feature tables that these versions read, `features.<set>__<version>`.
+
+    From their cards and not from the registry's list of training sets: the same rows may have come
+    from another version of a set.
+
+    Raises:
+        LakehouseError: for a card that cannot be read; then nobody knows what may be dropped.
+    """
+    tables = set()
+    for version in versions:
+        card = models_dir / version.artefact / CARD
+        try:
+            sets = json.loads(card.read_bytes())["features"]["feature_sets"]
+            tables |= {physical_table(name, found) for name, found in sets.items()}
+        except (OSError, ValueError, KeyError) as error:
+            raise LakehouseError(
+                f"{version.model} {version.version} is kept, but what it reads cannot be told from "
+                f"{card} ({error}), so no feature table was dropped; restore it from a backup"
+            ) from error
+    return tables
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def prune_leftovers(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
+    """Delete what runs leave behind: dbt, Dagster, and processes that were killed."""
+    data = lake.settings.data_dir
+    limit = clock.now() - KEEP_LEFTOVERS
+    places = (
+        (data / "dbt" / "target" / "runs", "*"),
+        (data / "dagster" / "compute_logs", "*"),
+        (data / "logs", "*"),
+        (data / "spill", "*"),
+        (lake.settings.models_dir, "*/.unfinished-*"),
+    )
+    pruned = sum(prune_folder(*place, limit) for place in places)
+    context.log.info(f"{pruned} leftovers from before {limit:%Y-%m-%d} deleted")
+
+
+def prune_folder(folder: Path, pattern: str, older_than: datetime) -> int:
+    """Delete what matches `pattern` in `folder` and was last changed before `older_than`.
+
+    Returns how many files and folders that were, each counted once with all that is in it.
+    """
+    old = [
+        entry
+        for entry in folder.glob(pattern)
+        if datetime.fromtimestamp(entry.stat().st_mtime, UTC) < older_than
+    ]
+    for entry in old:
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return len(old)
+
+
+@dg.job(description="Daily housekeeping of the lake and of what runs leave behind.")
+def maintenance() -> None:
+    """Housekeeping: what is dropped today leaves the disk when its snapshots expire."""
+    done = maintain_lake()
+    drop_unused(after=done)
+    prune_leftovers(after=done)

@@ -1,0 +1,102 @@
+"""Which versions can still be made again, and the training sets that nobody needs any more.
+
+A version that is no longer kept stays in the registry, with its figures, its history and its
+artefact. What goes are the pinned rows that it was trained on, and with them `reproduce`; the
+feature tables that it reads go by `features/retention.py`.
+"""
+
+from datetime import datetime, timedelta
+
+import duckdb
+
+from lakehouse.lake import Author, Lake, qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.registry import tables
+from lakehouse.registry.promotion import predecessor_in
+from lakehouse.registry.versions import Version, find_transitions, find_versions, lake_time
+
+KEEP_VERSIONS = 5
+"""So many of a model's newest versions are kept, whatever became of them."""
+KEEP_REIGN = timedelta(days=90)
+"""How long a version is kept after it last decided."""
+KEEP_UNUSED = timedelta(days=7)
+"""How long a training set stays that no version refers to: one may be in the making."""
+
+
+def kept_versions(
+    lake: Lake, *, now: datetime | None = None, keep_versions: int = KEEP_VERSIONS
+) -> list[Version]:
+    """The versions of all models that must stay usable and reproducible, by model and number.
+
+    Those are the champion, the one that a rollback goes back to, shadows, the newest candidate, the
+    newest `keep_versions`, and whatever decided within the last 90 days.
+    """
+    with lake.reader() as cursor:
+        return _kept(cursor, lake_time(now), keep_versions)
+
+
+def drop_training_sets(
+    lake: Lake,
+    *,
+    now: datetime | None = None,
+    keep_versions: int = KEEP_VERSIONS,
+    run_id: str = "",
+) -> list[str]:
+    """Delete, in one commit, the pinned rows that no kept version was trained on.
+
+    Returns `model/training_set_id` of each set that went. Nothing to drop makes no snapshot.
+    """
+    at = lake_time(now)
+    author = Author("training", run_id, "drop training sets that no kept version needs")
+    with lake.writer(author) as writer:
+        unused = _unused_sets(writer, at, keep_versions)
+        for model, set_id in unused:
+            where = "WHERE training_set_id = ?"
+            writer.execute(f"DELETE FROM {qualified(f'training.{model}')} {where}", [set_id])
+            writer.execute(
+                f"DELETE FROM {qualified(tables.TRAINING_SETS)} {where} AND model = ?",
+                [set_id, model],
+            )
+    return [f"{model}/{set_id}" for model, set_id in unused]
+
+
+def _kept(cursor: duckdb.DuckDBPyConnection, at: datetime, keep_versions: int) -> list[Version]:
+    if not table_exists(cursor, tables.VERSIONS):
+        return []
+    models = cursor.execute(
+        f"SELECT DISTINCT model FROM {qualified(tables.VERSIONS)} ORDER BY model"
+    ).fetchall()
+    return [
+        version for (model,) in models for version in _kept_of(cursor, model, at, keep_versions)
+    ]
+
+
+def _kept_of(
+    cursor: duckdb.DuckDBPyConnection, model: str, at: datetime, keep_versions: int
+) -> list[Version]:
+    versions = find_versions(cursor, model)
+    candidates = [v.version for v in versions if v.state == "candidate"]
+    before = predecessor_in(cursor, model)
+    reigned = {
+        transition.version
+        for transition in find_transitions(cursor, model)
+        if "champion" in (transition.from_state, transition.to_state)
+        and transition.decided_at >= at - KEEP_REIGN
+    }
+    names = {version.version for version in versions[:keep_versions]}
+    names |= reigned | set(candidates[:1]) | ({before.version} if before else set())
+    return [v for v in versions if v.version in names or v.state in ("champion", "shadow")]
+
+
+def _unused_sets(
+    cursor: duckdb.DuckDBPyConnection, at: datetime, keep_versions: int
+) -> list[tuple[str, str]]:
+    if not table_exists(cursor, tables.TRAINING_SETS):
+        return []
+    needed = {(v.model, v.training_set_id) for v in _kept(cursor, at, keep_versions)}
+    pinned = cursor.execute(
+        f"SELECT model, training_set_id FROM {qualified(tables.TRAINING_SETS)} "
+        "WHERE created_at < ? ORDER BY ALL",
+        [at - KEEP_UNUSED],
+    ).fetchall()
+    return [(model, set_id) for model, set_id in pinned if (model, set_id) not in needed]

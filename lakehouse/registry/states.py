@@ -1,0 +1,36 @@
+"""The states of a version and the moves between them; any other move is refused.
+
+    candidate ──▶ shadow ──▶ champion ──▶ archived
+        │            │          │
+        └─▶ champion └─▶ archived └─▶ rolled_back
+
+Why a version moves is decided elsewhere; that it moved is recorded by `promotion.py`.
+"""
+
+from typing import Literal
+
+from lakehouse.errors import LakehouseError
+
+State = Literal["candidate", "shadow", "champion", "archived", "rolled_back"]
+
+MOVES: dict[State, tuple[State, ...]] = {
+    "candidate": ("shadow", "champion", "archived"),
+    "shadow": ("champion", "archived"),
+    "champion": ("archived", "rolled_back"),
+    "archived": ("champion", "shadow"),
+    "rolled_back": ("shadow",),
+}
+"""A version that was taken back has to prove itself beside the champion before it decides again."""
+
+
+class RegistryError(LakehouseError):
+    """A version or a champion that is not there, or a step that its state does not allow."""
+
+
+def check_move(model: str, version: str, state: State, to: State) -> None:
+    """Raises `RegistryError`, naming what is allowed, unless `state` may become `to`."""
+    if to not in MOVES[state]:
+        raise RegistryError(
+            f"{model} {version} is {state} and cannot become {to}; "
+            f"from there it may become {' or '.join(MOVES[state])}"
+        )

@@ -1,0 +1,70 @@
+"""The scores from which a version flagged, and since when: `registry.thresholds`.
+
+How a threshold is found is `scoring`'s; here it is kept, so that every decision can be explained
+and one that comes in between two batches uses the one that is in force.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.registry import tables
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Rows from `valid_from` on (naive UTC, a midnight) are flagged at `threshold` and above.
+
+    `rule` is "capacity" for a trailing quantile: of `rows` scores on `days` days, of which
+    `alerts_per_day` reached it (both count units, where the capacity does). Else it is the
+    version's own: "first" until a day of scores exists, or "cost"; then the three are 0.
+    """
+
+    valid_from: datetime
+    threshold: float
+    rule: str
+    days: int = 0
+    rows: int = 0
+    alerts_per_day: float = 0.0
+
+
+def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> list[Threshold]:
+    """The thresholds of one version, the oldest first; each holds until the next."""
+    if not table_exists(cursor, tables.THRESHOLDS):
+        return []
+    rows = cursor.execute(
+        "SELECT valid_from, threshold, rule, days, rows, alerts_per_day "
+        f"FROM {qualified(tables.THRESHOLDS)} WHERE model = ? AND version = ? ORDER BY valid_from",
+        [model, version],
+    ).fetchall()
+    return [Threshold(*row) for row in rows]
+
+
+def threshold_at(
+    cursor: duckdb.DuckDBPyConnection, model: str, version: str, time: datetime
+) -> Threshold | None:
+    """The threshold in force at `time` (naive UTC); None if the version flagged nothing by then."""
+    return latest(find_thresholds(cursor, model, version), time)
+
+
+def latest(thresholds: Iterable[Threshold], time: datetime) -> Threshold | None:
+    """The last of `thresholds`, given by age, that is valid at `time`; None if there is none."""
+    return next((t for t in reversed([*thresholds]) if t.valid_from <= time), None)
+
+
+def write_thresholds(
+    writer: duckdb.DuckDBPyConnection,
+    model: str,
+    version: str,
+    thresholds: Iterable[Threshold],
+    run_id: str,
+) -> None:
+    """Add thresholds of one version, in the open transaction."""
+    tables.create(writer)
+    for threshold in thresholds:
+        row = {"model": model, "version": version, "run_id": run_id, **vars(threshold)}
+        tables.insert(writer, tables.THRESHOLDS, row)

@@ -1,0 +1,87 @@
+"""Why rows were flagged: the features that raised their score most, kept beside the decision.
+
+Only flagged rows of the champion are explained: TreeSHAP costs too much for all rows. How a score
+is taken apart is `evaluation.explain`'s.
+"""
+
+import json
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.evaluation.explain import (
+    CostlyReasons,
+    Reason,
+    explaining_cost,
+    reasons,
+    require_affordable,
+)
+from lakehouse.lake import quote
+from lakehouse.scoring.scorers import Scorer
+from lakehouse.scoring.wanted import BATCH_ROWS
+from lakehouse.training import Model, ModelSpec
+from lakehouse.training.inputs import join_features
+from lakehouse.training.schema import Matrix
+
+TOP = 3
+
+
+def explain(
+    reader: duckdb.DuckDBPyConnection,
+    stage: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Scorer,
+) -> str:
+    """Fill the temporary table `reasons` (key, reasons) of `stage` for the champion's flagged rows.
+
+    Returns why there are none, if the model's trees are too costly to explain; else nothing.
+    """
+    key, model = quote(spec.spine.key), champion.model
+    stage.execute(
+        f"CREATE TEMP TABLE reasons AS SELECT {key} AS key, '' AS reasons FROM scored LIMIT 0"
+    )
+    flagged = stage.execute(
+        f"""SELECT {key} AS key FROM scored s JOIN thresholds t
+            ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
+            WHERE s.version = ? AND s.score >= t.threshold AND NOT isnan(s.score)""",
+        [champion.name],
+    ).to_arrow_table()
+    if not len(flagged):
+        return ""
+    try:
+        require_affordable(explaining_cost(model.booster), champion.name)
+    except CostlyReasons as error:
+        return str(error)
+    schema = model.card.features
+    features, joins = join_features(schema, spec.spine.key, "flagged.key")
+    reader.register("flagged", flagged)
+    rows = reader.execute(f"SELECT flagged.key, {features} FROM flagged {joins}")
+    for batch in rows.to_arrow_reader(BATCH_ROWS):
+        texts = told(model, schema.matrix(batch))
+        made = pa.table({"key": batch.column("key"), "reasons": pa.array(texts, pa.string())})
+        stage.register("rows", made)
+        stage.execute("INSERT INTO reasons FROM rows")
+        stage.unregister("rows")
+    reader.unregister("flagged")
+    return ""
+
+
+def told(model: Model, matrix: Matrix) -> list[str]:
+    """For each row of features, as JSON, the `TOP` features that raised its score most.
+
+    A list of `feature`, `value` (a category by its name) and `contribution` in log odds.
+    """
+    found = reasons(model.booster, model.columns.matrix(matrix), model.card.inputs, TOP)
+    return [json.dumps([_plain(model, reason) for reason in row]) for row in found]
+
+
+def _plain(model: Model, reason: Reason) -> dict[str, object]:
+    names = model.card.features.categories.get(reason.feature)
+    value: object = reason.value
+    if names is not None and reason.value is not None:
+        value = names[int(reason.value)]
+    return {
+        "feature": reason.feature,
+        "value": value,
+        "contribution": round(reason.contribution, 4),
+    }

@@ -1,0 +1,167 @@
+"""MLflow as an onlooker: versions as runs and model versions, roles as aliases. An extra.
+
+The registry in the lake stays the only one that decides. What is missing over there is found by
+looking there, so whatever a server missed while it was down is made up for at the next run.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from lakehouse.errors import LakehouseError
+from lakehouse.lake import Lake
+from lakehouse.lake.connection import without_password
+from lakehouse.registry import Version, list_versions
+
+VERSION_TAG = "lakehouse.version"
+STATE_TAG = "lakehouse.state"
+ALIASES = ("champion", "shadow")
+"""States that are aliases as well; of several shadows the newest has it."""
+
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""By default MLflow tries for four minutes before it says that a server is down."""
+_MOST_PARAMS = 100  # in one request
+
+
+class MissingExtra(LakehouseError):
+    """A setting asks for a package that is not installed."""
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Versions that were logged now; `problem` says why not all is over there, if so."""
+
+    logged: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def mirror(lake: Lake, model: str) -> Mirrored:
+    """Bring MLflow up to date about one model; nothing happens unless a tracking URI is set.
+
+    A server that does not answer is a `problem` and no error: it never fails what happened here.
+
+    Raises:
+        MissingExtra: when a tracking URI is set and MLflow is not installed.
+    """
+    uri = lake.settings.mlflow_tracking_uri
+    if not uri:
+        return Mirrored()
+    for name, value in {**_PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
+        os.environ.setdefault(name, value)
+    try:
+        import mlflow
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise MissingExtra(
+            "LAKEHOUSE_MLFLOW_TRACKING_URI is set, but MLflow is not installed: "
+            "pip install 'lakehouse[mlflow]', or leave the setting empty"
+        ) from error
+    logged: list[str] = []
+    try:
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        _mirror(client, lake, model, logged)
+    except (MlflowException, OSError) as error:
+        reason = without_password(str(error).partition("\n")[0])
+        return Mirrored(
+            tuple(logged),
+            f"MLflow at {without_password(uri)} is not up to date about {model}, the next run "
+            f"tries again: {reason}",
+        )
+    return Mirrored(tuple(logged))
+
+
+def _mirror(client: Any, lake: Lake, model: str, logged: list[str]) -> None:
+    versions = sorted(list_versions(lake, model), key=lambda version: version.number)
+    if not versions:
+        return
+    experiment = _experiment(client, model)
+    runs = _runs(client, experiment)
+    if not client.search_registered_models(filter_string=f"name = '{model}'"):
+        client.create_registered_model(model)
+    numbers = {v.run_id: v for v in client.search_model_versions(f"name = '{model}'")}
+    copies: dict[str, Any] = {}
+    for version in versions:
+        run = runs.get(version.version)
+        if run is None:
+            run = _log(client, experiment, lake, version)
+            logged.append(version.version)
+        copy = numbers.get(run.info.run_id)
+        if copy is None:
+            source = run.info.artifact_uri
+            copy = client.create_model_version(model, source, run.info.run_id)
+        if copy.tags.get(STATE_TAG) != version.state:
+            client.set_model_version_tag(model, copy.version, STATE_TAG, version.state)
+        copies[version.version] = copy
+    _point(client, model, versions, copies)
+
+
+def _point(client: Any, model: str, versions: Iterable[Version], copies: dict[str, Any]) -> None:
+    """Let the aliases say who has which role."""
+    wanted: dict[str, str] = {
+        v.state: str(copies[v.version].version) for v in versions if v.state in ALIASES
+    }
+    given = {name: str(v) for name, v in client.get_registered_model(model).aliases.items()}
+    for alias in ALIASES:
+        if alias in wanted and given.get(alias) != wanted[alias]:
+            client.set_registered_model_alias(model, alias, wanted[alias])
+        elif alias in given and alias not in wanted:
+            client.delete_registered_model_alias(model, alias)
+
+
+def _experiment(client: Any, model: str) -> str:
+    name = f"lakehouse/{model}"
+    found = client.get_experiment_by_name(name)
+    return str(found.experiment_id if found else client.create_experiment(name))
+
+
+def _runs(client: Any, experiment: str) -> dict[str, Any]:
+    """The finished run of each version; one that was killed while it was logged is ended."""
+    runs: dict[str, Any] = {}
+    token = None
+    while True:
+        page = client.search_runs([experiment], page_token=token)
+        for run in page:
+            version = run.data.tags.get(VERSION_TAG)
+            if version and run.info.status == "FINISHED":
+                runs[version] = run
+            elif version and run.info.status == "RUNNING":
+                client.set_terminated(run.info.run_id, "KILLED")
+        token = page.token
+        if not token:
+            return runs
+
+
+def _log(client: Any, experiment: str, lake: Lake, version: Version) -> Any:
+    """One run with all of a version: parameters, metrics by period, files, where it comes from."""
+    from mlflow.entities import Metric, Param
+
+    at = int(version.created_at.replace(tzinfo=UTC).timestamp() * 1000)
+    tags = {
+        VERSION_TAG: version.version,
+        "lakehouse.training_set": version.training_set_id,
+        "lakehouse.training_set_sha256": version.training_set_hash,
+        "lakehouse.snapshot": str(version.snapshot),
+        "lakehouse.code": version.code_hash,
+        "lakehouse.configuration": version.config_hash,
+        "lakehouse.run": version.run_id,
+    }
+    run = client.create_run(experiment, start_time=at, tags=tags, run_name=version.version)
+    number = run.info.run_id
+    metrics = [
+        Metric(f"{period}/{name}", value, at, 0)
+        for period, values in version.metrics.items()
+        for name, value in values.items()
+        if value is not None
+    ]
+    client.log_batch(number, metrics=metrics)
+    params = [Param(name, str(value)) for name, value in version.params.items()]
+    for start in range(0, len(params), _MOST_PARAMS):
+        client.log_batch(number, params=params[start : start + _MOST_PARAMS])
+    folder = lake.settings.models_dir / version.artefact
+    for path in (folder / name for name in version.files):
+        if path.exists():  # an old artefact may be gone; its figures are still worth telling
+            client.log_artifact(number, str(path))
+    client.set_terminated(number, "FINISHED", at)
+    return client.get_run(number)

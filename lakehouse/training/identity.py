@@ -1,0 +1,93 @@
+"""What a version is made of, as hashes, and so when a new one is due."""
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version as library_version
+from pathlib import Path
+
+from lakehouse.registry import Version
+from lakehouse.registry.requests import Request
+from lakehouse.training.dataset import Plan, TrainingSet
+from lakehouse.training.spec import ModelSpec
+from lakehouse.training.split import DAY, Split
+
+NOT_IN_BYTES = frozenset(
+    {
+        "assess",  # metrics, and gates
+        "groups",
+        "logistic",
+        "promote",
+        "prove",
+        "replay",
+        "reproduce",
+        "rivals",
+        "train",  # what happens to a version once it is made
+    }
+)
+"""Modules here that judge a version or deal with it. Every other one, a new one too, is taken to
+determine its bytes; so are the libraries. A package of its own (spec, report) is not looked into:
+what is declared is in the configuration hash."""
+
+
+def due(
+    spec: ModelSpec,
+    planned: Plan,
+    newest: Version | None,
+    *,
+    exact: bool = False,
+    asked: Request | None = None,
+) -> str:
+    """Why a new version is due, or nothing. `exact`: any other split than the newest's counts.
+
+    What was `asked` for, since the newest was made, is due with the next day of settled labels: of
+    the same rows the same version would be made.
+    """
+    if newest is None:
+        return "first version"
+    if newest.config_hash != config_hash(spec):
+        return "the configuration changed"
+    if newest.feature_schema_hash != planned.schema.hash:
+        return "the features changed"
+    if newest.code_hash != code_hash():
+        return "the training code changed"
+    moved = planned.split.test_until - Split.from_json(newest.split).test_until
+    if exact and newest.split != planned.split.as_json():
+        return "another split was asked for"
+    if not exact and asked is not None and moved >= DAY:
+        return f"asked for: {asked.reason}"
+    if not exact and moved >= max(spec.retrain.every, DAY):
+        return f"labels of {moved.days} more days have settled"
+    return ""
+
+
+def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
+    """Whether training on this set would make that version again (or, warm, one more like it)."""
+    return (
+        version.training_set_hash,
+        version.config_hash,
+        version.code_hash,
+        version.feature_schema_hash,
+    ) == (made.hash, config_hash(spec), code_hash(), made.schema.hash)
+
+
+def config_hash(spec: ModelSpec) -> str:
+    """SHA-256 of the declared fields that a trained artefact depends on."""
+    return hashlib.sha256(json.dumps(spec.recipe(), sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_hash() -> str:
+    """SHA-256 of the sources that determine a version's bytes, and of the versions of LightGBM and
+    NumPy."""
+    versions = [f"{name} {library_version(name)}" for name in ("lightgbm", "numpy")]
+    digest = hashlib.sha256(" ".join(versions).encode())
+    for path in code_files():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def code_files() -> list[Path]:
+    """The sources that determine a version's bytes."""
+    here = Path(__file__).parent.glob("*.py")
+    return sorted(path for path in here if path.stem not in NOT_IN_BYTES)

@@ -1,0 +1,82 @@
+"""The section on what a version learnt from and was judged on."""
+
+from collections.abc import Sequence
+
+from lakehouse.evaluation.report import Block, Facts, Table, Text
+from lakehouse.evaluation.report.words import PERIODS, day, moment, number, share
+from lakehouse.training.report.gather import Gathered, PeriodSummary
+
+_MISSING_SHOWN = 15
+
+
+def data(gathered: Gathered) -> list[Block]:
+    """Periods with rows and labels, when labels settle, and what is missing."""
+    spec, made, periods = gathered.spec, gathered.made, gathered.periods
+    classes = list(dict.fromkeys(name for one in periods for name in one.classes))
+    extra = {
+        "binary": ("Positives", "Base rate"),
+        "regression": (f"Mean label{f' ({gathered.unit})' if gathered.unit else ''}",),
+        "multiclass": tuple(name.replace("_", " ") for name in classes),
+    }[spec.task]
+    table = Table(
+        ("Period", "From", "Until", "Rows", *extra),
+        tuple(
+            (
+                PERIODS[one.period],
+                day(one.since),
+                day(one.until),
+                f"{one.rows:,}",
+                *_label_cells(gathered, one, classes),
+            )
+            for one in periods
+        ),
+        "Days begin at midnight UTC; the last is not included",
+        words=3,
+    )
+    blocks: list[Block] = [table]
+    kept = sum(one.rows for one in periods)
+    if kept != made.rows:
+        blocks.append(
+            Text(
+                f"Not reproducible: {made.rows - kept:,} of {made.rows:,} rows that it was trained "
+                "on are no longer kept (an erasure takes them away for good)."
+            )
+        )
+    blocks.append(
+        Facts(
+            (
+                ("Label settles after", _days(spec.gap.total_seconds())),
+                ("Labels known until", moment(made.split.cutoff)),
+                ("Trained on one row in", str(spec.split.every)),
+                ("Rows left out for want of features", f"{made.without_features:,}"),
+                ("Lake snapshot", str(made.snapshot)),
+                ("Features offered", f"{len(made.schema.features)}"),
+                ("Columns that the trees see", f"{len(gathered.model.card.inputs)}"),
+            )
+        )
+    )
+    missing = dict.fromkeys(name for one in periods for name in one.missing)
+    most = sorted(missing, key=lambda name: -max(p.missing.get(name, 0.0) for p in periods))
+    if not most:
+        return [*blocks, Text("No feature has missing values.")]
+    rows = tuple(
+        (name, *(share(one.missing.get(name, 0.0)) for one in periods))
+        for name in most[:_MISSING_SHOWN]
+    )
+    caption = f"Missing values: {min(len(most), _MISSING_SHOWN)} of {len(most)} features with any"
+    head = ("Feature", *(PERIODS[one.period] for one in periods))
+    return [*blocks, Table(head, rows, caption)]
+
+
+def _label_cells(gathered: Gathered, one: PeriodSummary, classes: Sequence[str]) -> tuple[str, ...]:
+    if gathered.spec.task == "binary":
+        positives = one.positives or 0
+        return (f"{positives:,}", share(positives / one.rows))
+    if gathered.spec.task == "regression":
+        return (number(one.mean),)
+    return tuple(f"{one.classes.get(name, 0):,}" for name in classes)
+
+
+def _days(seconds: float) -> str:
+    days = seconds / 86_400
+    return f"{days:g} days" if days >= 1 else f"{seconds / 3600:g} hours"

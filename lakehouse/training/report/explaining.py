@@ -1,0 +1,64 @@
+"""The section on what a version looks at, and how far that can be believed."""
+
+from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report import Block, Figure, Table, Text
+from lakehouse.evaluation.report.words import number
+from lakehouse.evaluation.surrogate import Agreement
+from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.insight import Insight
+
+
+def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
+    """What it looks at, sample reasons for alerts, and the check of both by other means."""
+    gathered, cost = insight.gathered, insight.cost
+    blocks: list[Block] = [Figure(pictures)]
+    blocks.append(
+        Text(
+            f"{cost.trees:,} trees of up to {cost.leaves} leaves, {cost.depth} deep: the reasons "
+            f"for one alert take one core about {cost.milliseconds:.2g} ms"
+            + ("." if cost.affordable else ", which is too long to serve them with each alert.")
+        )
+    )
+    if gathered.spec.task != "binary" or not len(gathered.rows.label):
+        return blocks
+    rows = tuple(
+        (
+            number(score),
+            "positive" if truth else "negative",
+            "; ".join(
+                f"{why.feature} = {_value(gathered, why.feature, why.value)} "
+                f"({why.contribution:+.2f})"
+                for why in found
+            ),
+        )
+        for score, truth, found in insight.samples()
+    )
+    blocks.append(
+        Table(
+            ("Score", "Truth", "Reasons: features that raised it most (log odds)"),
+            rows,
+            "The highest scores of the test period",
+            words=3,
+        )
+    )
+    checked = insight.checked()
+    return [*blocks, *([Text(_agreement(checked))] if checked else [])]
+
+
+def _agreement(checked: Agreement) -> str:
+    return (
+        f"Checked by other means: around each of the {checked.rows} highest scores a linear model "
+        "was fitted to what the model says when features are swapped for those of other rows (in "
+        f"the way of LIME). The lines explain {checked.fidelity:.0%} of the variance there "
+        f"(median), {checked.signs:.0%} of the {checked.top} largest SHAP contributions of a row "
+        f"have the same sign, and in {checked.leaders:.0%} of rows the largest is among the line's "
+        f"{checked.top} largest."
+    )
+
+
+def _value(gathered: Gathered, feature: str, value: float | None) -> str:
+    """A feature's value as people know it: categories by their text."""
+    texts = gathered.model.card.features.categories.get(feature)
+    if value is None:
+        return "missing"
+    return texts[int(value)] if texts else number(value)

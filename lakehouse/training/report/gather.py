@@ -1,0 +1,153 @@
+"""Everything that a report tells of a version, read once, in one transaction of the lake."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.registry import GateResult, Transition, Version
+from lakehouse.registry.gates import read_gates
+from lakehouse.registry.versions import find_transitions, find_versions, pick
+from lakehouse.training.artefact import EVALUATION, load_evaluation, load_model
+from lakehouse.training.dataset import TrainingSet, pinned_set
+from lakehouse.training.model import Model
+from lakehouse.training.rows import Rows, load_rows
+from lakehouse.training.spec import ModelSpec
+from lakehouse.training.trials import Trial, read_trials
+
+PERIODS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    """What a period of the training set holds: `positives` of a binary label, the label's `mean`
+    else (NaN-free; None of classes), `missing` shares of features.
+    """
+
+    period: str
+    since: datetime
+    until: datetime
+    rows: int
+    positives: int | None
+    mean: float | None
+    classes: Mapping[str, int]
+    missing: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """A version with all that is known of it; `said` is its prediction for the test rows.
+
+    `evaluation` holds no more than metrics for a version that was never `proved`. `versions` are
+    all of the model's, `transitions` this version's, oldest first. `rows_by_day` counts those of
+    all periods of the pinned set.
+    """
+
+    spec: ModelSpec
+    version: Version
+    model: Model
+    evaluation: Evaluation
+    proved: bool
+    made: TrainingSet
+    gates: tuple[GateResult, ...]
+    transitions: tuple[Transition, ...]
+    versions: tuple[Version, ...]
+    periods: tuple[PeriodSummary, ...]
+    rows_by_day: Mapping[date, int]
+    trials: tuple[Trial, ...]
+    rows: Rows
+    said: npt.NDArray[np.float64]
+
+    @property
+    def expires(self) -> datetime:
+        """When the version should no longer be used without a new judgement; naive UTC."""
+        return self.version.created_at + timedelta(days=self.spec.papers.expires_after_days)
+
+    @property
+    def unit(self) -> str:
+        """What forecasts are counted in, as far as the declaration tells: the summed column."""
+        return getattr(self.spec.label, "value", "").replace("_", " ")
+
+
+def gather(spec: ModelSpec, lake: Lake, version: Version) -> Gathered:
+    """Read everything about `version`, its state anew as well.
+
+    Raises:
+        BadArtefact, TrainingError: when the artefact or the training set is gone.
+        RegistryError: when there is no such version.
+    """
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    study = model.card.study
+    trials = read_trials(lake, spec.name, study.id) if study else []
+    with lake.reader() as cursor:
+        cursor.execute("BEGIN")
+        made = pinned_set(cursor, spec.name, version.training_set_id)
+        rows = load_rows(cursor, spec, made, model.card.features, model.card.classes, "test")
+        transitions = find_transitions(cursor, spec.name)[::-1]
+        versions = find_versions(cursor, spec.name)[::-1]
+        return Gathered(
+            spec=spec,
+            version=pick(versions, spec.name, version.version),
+            model=model,
+            evaluation=load_evaluation(lake.settings.models_dir, version),
+            proved=EVALUATION in version.files,
+            made=made,
+            gates=read_gates(cursor, spec.name, version.version),
+            transitions=tuple(t for t in transitions if t.version == version.version),
+            versions=tuple(versions),
+            periods=_periods(cursor, spec, made),
+            rows_by_day=_rows_by_day(cursor, spec, made),
+            trials=tuple(trials),
+            rows=rows,
+            said=model.predict(rows.matrix),
+        )
+
+
+def _periods(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> tuple[PeriodSummary, ...]:
+    names = made.schema.names
+    known = ", ".join(f"count({quote(name)})" for name in names)
+    label = "NULL, NULL" if spec.task == "multiclass" else "count(*) FILTER (label > 0), avg(label)"
+    where = f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?"
+    found = cursor.execute(
+        f"SELECT split, count(*), {label}, {known} {where} GROUP BY split", [made.id]
+    ).fetchall()
+    classes: dict[str, dict[str, int]] = {}
+    if spec.task == "multiclass":
+        query = f"SELECT split, label, count(*) {where} GROUP BY ALL ORDER BY ALL"
+        for period, name, count in cursor.execute(query, [made.id]).fetchall():
+            classes.setdefault(period, {})[name] = count
+    bounds = made.split.as_json()
+    by_period = {row[0]: row[1:] for row in found}
+    return tuple(
+        PeriodSummary(
+            period=period,
+            since=datetime.fromisoformat(bounds[f"{period}_from"]),
+            until=datetime.fromisoformat(bounds[f"{period}_until"]),
+            rows=rows,
+            positives=positives if spec.task == "binary" else None,
+            mean=mean,
+            classes=classes.get(period, {}),
+            missing={name: 1 - n / rows for name, n in zip(names, counts, strict=True) if n < rows},
+        )
+        for period in PERIODS
+        if period in by_period
+        for rows, positives, mean, *counts in [by_period[period]]
+    )
+
+
+def _rows_by_day(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> dict[date, int]:
+    found = cursor.execute(
+        f"SELECT CAST(event_time AS DATE), count(*) FROM {qualified(spec.training_table)} "
+        "WHERE training_set_id = ? GROUP BY ALL",
+        [made.id],
+    ).fetchall()
+    return dict(found)

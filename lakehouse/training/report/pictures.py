@@ -1,0 +1,116 @@
+"""The pictures of a version, by name: the report and the UI show the same ones."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation import plots
+from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
+from lakehouse.evaluation.report.words import metric_name
+from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.insight import Insight
+from lakehouse.training.spec import LOWER_IS_BETTER
+
+_VERSIONS_SHOWN = 12
+
+
+def draw(gathered: Gathered, insight: Insight | None = None) -> dict[str, Picture]:
+    """Every picture that there is something to show for."""
+    made = {
+        **outcome_pictures(gathered),
+        **insight_pictures(gathered, insight or Insight(gathered)),
+        **history_pictures(gathered),
+    }
+    figures, metric = gathered.evaluation, gathered.spec.primary_metric
+    weeks = weeks_picture(
+        figures, metric, _rows_by_week(gathered), gathered.made.split.test_from.date()
+    )
+    if weeks:
+        made["weeks"] = weeks
+    for column, picture in segments_pictures(figures, metric).items():
+        made[f"segments_{column}"] = picture
+    for result in figures.fairness:
+        if result.groups:
+            made[f"fairness_{result.column}"] = fairness_picture(result)
+    return made
+
+
+def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
+    """How the version does on its test rows; none without rows."""
+    rows, said, card = gathered.rows, gathered.said, gathered.model.card
+    if not len(rows.label):
+        return {}
+    if card.task == "regression":
+        return {
+            "forecast": plots.forecast_plot(rows.label, said, gathered.unit),
+            "errors": plots.residual_plot(rows.label, said, gathered.unit),
+        }
+    if card.task == "multiclass":
+        return {"confusion": plots.confusion_plot(rows.label, said, card.classes)}
+    truth = rows.label > 0
+    made = {"scores": plots.score_histogram(truth, said, card.threshold)}
+    if truth.any() and not truth.all():
+        made |= {
+            "roc": plots.roc_plot(truth, said),
+            "precision_recall": plots.precision_recall_plot(truth, said, card.threshold),
+            "calibration": plots.calibration_plot(truth, _scores(gathered)),
+        }
+    return made
+
+
+def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
+    """What the version looks at."""
+    rows = sum(period.rows for period in gathered.periods if period.period == "train")
+    made = {"importance": plots.importance_plot(gathered.model.card.importance, rows)}
+    if len(gathered.rows.label):
+        made["shap"] = plots.shap_plot(insight.summary)
+    return made
+
+
+def history_pictures(gathered: Gathered) -> dict[str, Picture]:
+    """How the version was chosen, and how versions followed each other."""
+    spec, versions, made = gathered.spec, gathered.versions[-_VERSIONS_SHOWN:], {}
+    metric = spec.primary_metric
+    if len(versions) > 1:
+        made["metric_over_versions"] = plots.metric_history_plot(
+            metric_name(metric),
+            [version.created_at for version in versions],
+            [version.metrics.get("test", {}).get(metric) for version in versions],
+            [version.version.partition("-")[0] for version in versions],
+            [version.metrics.get("test", {}).get("rows") for version in versions],
+        )
+    if gathered.trials:
+        judged = spec.search.metric if spec.search and spec.search.metric else metric
+        made["search"] = plots.search_plot(
+            metric_name(judged),
+            [trial.number for trial in gathered.trials],
+            [trial.value for trial in gathered.trials],
+            [trial.state.lower() == "complete" for trial in gathered.trials],
+            lower_is_better=judged in LOWER_IS_BETTER,
+        )
+    return made
+
+
+def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:
+    """Scores as used, and without the calibrator if there is one."""
+    if gathered.model.card.calibration is None:
+        return {"as used": gathered.said}
+    before = gathered.model.uncalibrated(gathered.rows.matrix)
+    return {"calibrated, as used": gathered.said, "without calibrator": before}
+
+
+def _rows_by_week(gathered: Gathered) -> dict[date, int]:
+    """Rows of the weeks that the evaluation tells of, by their first day."""
+    counts = gathered.rows_by_day
+    return {
+        week.start: sum(counts.get(week.start + timedelta(days=i), 0) for i in range(7))
+        for week in gathered.evaluation.by_week
+    }
+
+
+def chosen(pictures: Mapping[str, Picture], *names: str) -> tuple[Picture, ...]:
+    """Those of `names` that there are, in this order."""
+    return tuple(pictures[name] for name in names if name in pictures)

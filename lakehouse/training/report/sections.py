@@ -1,0 +1,97 @@
+"""The page of a version: which sections it has, and those that an evaluation alone cannot fill."""
+
+from collections.abc import Sequence
+
+from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report import Block, Facts, Figure, Page, Section, Text
+from lakehouse.evaluation.report import sections as shared
+from lakehouse.evaluation.report.words import NOT_TOLD, day, moment
+from lakehouse.training.report.choosing import choosing
+from lakehouse.training.report.data import data
+from lakehouse.training.report.explaining import explanation
+from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.insight import Insight
+from lakehouse.training.report.pictures import chosen, draw
+from lakehouse.training.report.provenance import decisions, lineage
+from lakehouse.training.report.verdicts import badges
+
+
+def page(gathered: Gathered) -> Page:
+    """Everything that is known of a version, for people; what is not known is said so."""
+    spec, version, figures = gathered.spec, gathered.version, gathered.evaluation
+    insight = Insight(gathered)
+    pictures = draw(gathered, insight)
+    metric = spec.primary_metric
+    test = chosen(
+        pictures, "precision_recall", "roc", "calibration", "scores", "forecast", "errors",
+        "confusion",
+    )  # fmt: skip
+    performance: list[Block] = [
+        shared.metrics_table(figures.metrics, figures.intervals, metric),
+        *shared.calibration_facts(figures),
+        Figure(test) if test else Text("There are no test rows to draw."),
+    ]
+    if figures.intervals:
+        by = ", ".join(figures.clustered_by) or "single rows"
+        performance.insert(1, Text(f"Intervals: 95 %, {figures.repeats} resamples of {by}."))
+    parts: list[tuple[str, Sequence[Block]]] = [
+        ("Intended use and limits", _papers(gathered)),
+        ("Performance", performance),
+        ("Compared with others", shared.comparisons(figures.comparisons)),
+        ("Over time", _over_time(gathered, chosen(pictures, "weeks", "metric_over_versions"))),
+        ("Segments", shared.segments(figures, metric)),
+        *([("Fairness", shared.fairness(figures.fairness))] if spec.task == "binary" else []),
+        ("Leakage and overfitting", shared.probes(figures.probes, figures.overfitting_gap)),
+        ("What it looks at", explanation(insight, chosen(pictures, "shap", "importance"))),
+        ("Data", data(gathered)),
+        ("How it was chosen", choosing(gathered, chosen(pictures, "search"))),
+        ("Decisions", decisions(gathered)),
+        ("Lineage and hashes", lineage(gathered)),
+    ]
+    return Page(
+        title=spec.name,
+        subtitle=version.version,
+        intro=spec.description.strip(),
+        badges=badges(gathered),
+        facts=Facts(
+            (
+                ("Task", spec.task),
+                ("Owner", ", ".join(spec.owners) or NOT_TOLD),
+                ("Created", moment(version.created_at)),
+                ("Use until", day(gathered.expires)),
+            )
+        ),
+        sections=tuple(Section(title, tuple(blocks)) for title, blocks in parts),
+    )
+
+
+def _papers(gathered: Gathered) -> list[Block]:
+    spec = gathered.spec
+    papers = spec.papers
+    blocks: list[Block] = [
+        Text(papers.intended_use or "The declaration does not say what this model is meant for."),
+        Text(f"Limits: {papers.limits}" if papers.limits else "The declaration names no limits."),
+    ]
+    facts = []
+    if spec.capacity is not None:
+        unit = spec.capacity.unit.removesuffix("_id").replace("_", " ") or "row"
+        known = ", those with a known positive left out" if spec.capacity.known_removed else ""
+        facts.append(
+            ("Capacity", f"{spec.capacity.alerts:,} alerts a day, counted by {unit}{known}")
+        )
+    if spec.task == "binary":
+        mode = (
+            "Alert only: nothing is stopped, so labels stay what they would have been"
+            if spec.actions.mode == "alert_only"
+            else f"Flagged rows are stopped; a random {spec.actions.control:.1%} of them is let "
+            "through, so that labels stay honest"
+        )
+        facts.append(("What is done with an alert", mode))
+    facts.append(
+        ("Expires", f"{day(gathered.expires)}, {papers.expires_after_days} days after it was made")
+    )
+    return [*blocks, Facts(tuple(facts))]
+
+
+def _over_time(gathered: Gathered, history: tuple[Picture, ...]) -> list[Block]:
+    return [*([Figure(history)] if history else []), *shared.weeks(gathered.evaluation)]

@@ -1,0 +1,54 @@
+"""A version in a dozen lines of Markdown, for the metadata that the UI shows."""
+
+from lakehouse.evaluation.report.page import SIGNS
+from lakehouse.evaluation.report.words import bounds, day, metric_name, number
+from lakehouse.lake import Lake
+from lakehouse.registry import Version
+from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.verdicts import badges
+from lakehouse.training.spec import ModelSpec
+
+_SHOWN = 4
+
+
+def summarize(gathered: Gathered) -> str:
+    """Verdicts, the first metrics with their intervals and baselines, and the expiry date."""
+    spec, figures = gathered.spec, gathered.evaluation
+    test = figures.metrics.get("test", {})
+    verdicts = " · ".join(
+        f"{badge.name}: {SIGNS[badge.tone]} {badge.verdict}".replace(":  ", ": ")
+        for badge in badges(gathered)
+    )
+    shown = [spec.primary_metric]
+    shown += [gate.metric for gate in spec.gates] + [*test]
+    hidden = ("baseline_", "naive_", "confusion[", "rows", "positives")
+    shown = [name for name in dict.fromkeys(shown) if name in test and not name.startswith(hidden)]
+    rows = [
+        f"| {metric_name(name)} | {number(test[name])} | {bounds(figures.intervals.get(name))} |"
+        for name in shown[:_SHOWN]
+    ]
+    lines = [
+        f"**{spec.name} {gathered.version.version}**",
+        "",
+        verdicts,
+        "",
+        "| test period | value | 95 % interval |",
+        "|---|---:|---|",
+        *rows,
+        "",
+        f"{number(test.get('rows'))} test rows"
+        + (f", {number(test['positives'])} positive" if "positives" in test else "")
+        + f"; use until {day(gathered.expires)}",
+    ]
+    return "\n".join(lines)
+
+
+def report_summary(
+    spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
+) -> str:
+    """`version` in a dozen lines of Markdown, from what is known now.
+
+    Raises:
+        BadArtefact, TrainingError: when the artefact or the pinned rows are gone.
+    """
+    return summarize(gathered or gather(spec, lake, version))

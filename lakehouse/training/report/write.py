@@ -1,0 +1,48 @@
+"""Writing a version's report beside its artefact: atomically, and the same bytes each time."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from lakehouse.evaluation.report import render
+from lakehouse.lake import Lake
+from lakehouse.registry import Version
+from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.sections import page
+from lakehouse.training.spec import ModelSpec
+
+REPORT = "report.html"
+
+
+def write_report(
+    spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
+) -> Path:
+    """Write `<models_dir>/<artefact>/report.html` from what is known now; returns its path.
+
+    The page says no time of its own: it changes only when the version's state, its verdicts or the
+    declaration's texts do. `gathered` saves reading again what was read already.
+
+    Raises:
+        BadArtefact, TrainingError: when the artefact or the pinned rows are gone.
+    """
+    html = render(page(gathered or gather(spec, lake, version)))
+    path = lake.settings.models_dir / version.artefact / REPORT
+    _replace(path, html.encode())
+    return path
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Readers see the file as it was or as it is, whatever dies meanwhile."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    handle, temporary = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

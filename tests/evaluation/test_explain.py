@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.evaluation import explain
+from lakehouse.evaluation.surrogate import Surrogate, agreement, local_surrogate
+from lakehouse.training.library import import_lightgbm
+
+NAMES = ("amount", "hour", "distance", "risk")
+TASKS = {
+    "binary": {"objective": "binary"},
+    "regression": {"objective": "regression_l1"},
+    "multiclass": {"objective": "multiclass", "num_class": 3},
+}
+
+
+def rows(seed: int, count: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    matrix = random.random((count, len(NAMES)), dtype=np.float32)
+    matrix[random.random(matrix.shape) < 0.1] = np.nan
+    return matrix
+
+
+def fitted(task: str, **params):
+    lightgbm = import_lightgbm()
+    matrix = rows(0, 600)
+    told = np.nan_to_num(matrix) @ np.array([3.0, -2.0, 0.5, 0.0]) + np.nan_to_num(matrix[:, 0]) * 2
+    label = {
+        "binary": told > 1.5,
+        "regression": told,
+        "multiclass": np.digitize(told, [0.5, 2.0]),
+    }[task]
+    params = {**TASKS[task], "num_leaves": 8, "verbosity": -1, "num_threads": 1, **params}
+    booster = lightgbm.train(params, lightgbm.Dataset(matrix, label), 12)
+    return lightgbm.Booster(model_str=booster.model_to_string())
+
+
+@pytest.fixture(scope="module")
+def boosters():
+    return {task: fitted(task) for task in TASKS}
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 40), task=st.sampled_from(sorted(TASKS)))
+def test_contributions_add_up_to_the_raw_score(boosters, seed, count, task):
+    booster, matrix = boosters[task], rows(seed, count)
+    found = explain.contributions(booster, matrix)
+    raw = np.asarray(booster.predict(matrix, raw_score=True)).reshape(count, -1)
+    assert found.shape == (3 if task == "multiclass" else 1, count, len(NAMES) + 1)
+    np.testing.assert_allclose(found.sum(axis=2).T, raw, atol=1e-9)
+
+
+def test_reasons_are_the_features_that_raised_the_score_most_the_largest_first(boosters):
+    matrix = rows(1, 300)  # more than one batch
+    found = explain.reasons(boosters["binary"], matrix, NAMES, top=2)
+    moved = explain.contributions(boosters["binary"], matrix)[0][:, :-1]
+    assert len(found) == len(matrix)
+    for row, own, why in zip(matrix, moved, found, strict=True):
+        raised = sorted((c for c in own.tolist() if c > 0), reverse=True)[:2]
+        assert [one.contribution for one in why] == pytest.approx(raised)
+        for one in why:
+            place = NAMES.index(one.feature)
+            assert one.contribution == pytest.approx(own[place])
+            assert one.value is None if np.isnan(row[place]) else one.value == row[place]
+    assert any(one.value is None for why in found for one in why)
+
+
+def test_reasons_of_several_classes_are_those_of_the_likeliest(boosters):
+    booster, matrix = boosters["multiclass"], rows(2, 20)
+    said = booster.predict(matrix).argmax(axis=1)
+    moved = explain.contributions(booster, matrix)
+    for i, why in enumerate(explain.reasons(booster, matrix, NAMES, top=1)):
+        assert why[0].contribution == pytest.approx(moved[said[i], i, :-1].max())
+
+
+def test_reasons_for_no_alert_are_none_and_for_wrong_names_refused(boosters):
+    assert explain.reasons(boosters["binary"], rows(0, 0), NAMES) == []
+    with pytest.raises(ValueError, match="2 names for 4 columns"):
+        explain.reasons(boosters["binary"], rows(0, 1), NAMES[:2])
+
+
+def test_the_summary_ranks_what_the_model_was_made_of(boosters):
+    summary = explain.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
+    assert summary.rows == 200
+    assert [NAMES[i] for i in summary.ranking()][:2] == ["amount", "hour"]
+    again = explain.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
+    assert (summary.values == again.values)[np.isfinite(summary.values)].all()
+    classes = explain.shap_summary(
+        boosters["multiclass"], rows(3, 50), NAMES, outputs=("low", "middle", "high")
+    )
+    assert classes.mean_absolute.shape == (3, len(NAMES))
+
+
+def test_gain_names_every_feature_and_none_for_what_is_noise(boosters):
+    gain = explain.gain_importance(boosters["regression"], NAMES)
+    assert tuple(gain) == NAMES
+    assert gain["amount"] > gain["hour"] > 10 * gain["risk"]
+
+
+class Dumped:
+    """A booster with one tree: a leaf at depth 1, two at depth 2."""
+
+    def dump_model(self):
+        leaf = {"leaf_value": 0.0}
+        inner = {"left_child": leaf, "right_child": leaf}
+        return {"tree_info": [{"tree_structure": {"left_child": leaf, "right_child": inner}}]}
+
+
+def test_the_cost_of_explaining_counts_each_leaf_by_its_depth_squared():
+    cost = explain.explaining_cost(Dumped())
+    assert cost == explain.ExplainingCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
+
+
+def test_a_depth_cap_makes_reasons_affordable_and_their_absence_is_refused_with_a_remedy(boosters):
+    cost = explain.explaining_cost(boosters["binary"])
+    assert cost.affordable
+    explain.require_affordable(cost, "detector")
+    huge = explain.ExplainingCost(trees=500, leaves=63, depth=22, steps=3_000_000)
+    with pytest.raises(explain.CostlyReasons, match=r"detector.*max_depth"):
+        explain.require_affordable(huge, "detector")
+
+
+def test_a_local_line_recovers_what_keeping_a_feature_is_worth_in_an_additive_model():
+    """Judge: in a sum, keeping a value is worth the value's part less the mean of the others'."""
+    random = np.random.default_rng(0)
+    slopes = np.array([3.0, -2.0, 0.0, 1.0])
+    background = random.random((500, 4)).astype(np.float32)
+    row = np.array([0.9, 0.9, 0.9, 0.1], dtype=np.float32)
+    found = local_surrogate(lambda matrix: matrix @ slopes, row, background)
+    assert found.weights == pytest.approx(slopes * (row - background.mean(axis=0)), abs=0.1)
+    assert 0.9 < found.fidelity <= 1
+    constant = local_surrogate(lambda matrix: np.full(len(matrix), 7.0), row, background)
+    assert constant.weights == pytest.approx(np.zeros(4), abs=1e-9)
+
+
+def test_a_local_line_says_so_where_no_line_fits():
+    """Parity of six features has no linear part at all."""
+    random = np.random.default_rng(1)
+    background = (random.random((500, 6)) < 0.5).astype(np.float32)
+    row = np.ones(6, dtype=np.float32)
+    found = local_surrogate(lambda m: (m.sum(axis=1) % 2) * 1.0, row, background)
+    additive = local_surrogate(lambda m: m.sum(axis=1), row, background)
+    assert found.fidelity < 0.5 < 0.9 < additive.fidelity
+
+
+def test_tree_shap_and_local_lines_tell_the_same_of_a_booster(boosters):
+    booster, matrix = boosters["regression"], rows(5, 15)
+    background = rows(6, 400)
+    lines = [
+        local_surrogate(lambda m: booster.predict(m, raw_score=True), row, background)
+        for row in matrix
+    ]
+    told = agreement(explain.contributions(booster, matrix)[0][:, :-1], lines, top=2)
+    assert told is not None
+    assert told.signs > 0.8
+    assert told.leaders > 0.8
+    assert told.fidelity > 0.75
+
+
+def test_agreement_is_none_for_opposite_signs_and_for_no_rows():
+    line = Surrogate(np.array([-1.0, -3.0, -2.0]), 0.9)
+    told = agreement(np.array([[1.0, 3.0, 2.0]]), [line], top=2)
+    assert told is not None
+    assert told.signs == 0.0
+    assert told.leaders == 1.0
+    assert agreement(np.empty((0, 3)), [], top=2) is None

@@ -1,0 +1,69 @@
+"""Old versions of feature sets go when nobody reads them, and nothing else does."""
+
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.features import FeatureSetSpec, refresh
+from lakehouse.features.retention import KEEP_UNUSED, drop_old_versions
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.progress import NOTHING, read_progress
+from tests.features.test_refresh import days, move_on, spec, table
+
+LATER = datetime.now(UTC) + KEEP_UNUSED + timedelta(hours=1)
+
+
+def versions(lake: Lake, count: int) -> list[tuple[FeatureSetSpec, str]]:
+    """So many versions of one set, the newest last, each with its table."""
+    move_on(lake, days(1), 1)
+    specs = [spec(features={"n": "n", "more": f"n_1d + {number}"}) for number in range(count)]
+    return [(made, refresh(made, lake).table) for made in specs]
+
+
+def test_only_versions_that_nobody_reads_are_dropped(lake: Lake) -> None:
+    (_, oldest), (_, pinned), (_, middle), (_, current) = versions(lake, 4)
+    rows = table(lake)
+    assert drop_old_versions(lake, pinned={pinned}, now=LATER) == sorted([oldest, middle])
+    assert not lake.exists(oldest)
+    assert lake.rows(pinned) == lake.rows(current) == len(rows)
+    assert table(lake) == rows
+    with lake.reader() as cursor:
+        assert read_progress(cursor, oldest) == NOTHING
+        assert read_progress(cursor, current) != NOTHING
+
+
+def test_a_version_that_grew_lately_stays(lake: Lake) -> None:
+    (_, old), _ = versions(lake, 2)
+    almost = datetime.now(UTC) + KEEP_UNUSED - timedelta(minutes=5)
+    assert drop_old_versions(lake, pinned=(), now=almost) == []
+    assert lake.exists(old)
+
+
+def test_dropping_is_one_commit_and_doing_it_again_makes_no_snapshot(lake: Lake) -> None:
+    versions(lake, 4)
+    before = lake.snapshot()
+    assert len(drop_old_versions(lake, pinned=(), now=LATER)) == 3
+    assert lake.snapshot() == before + 1
+    assert drop_old_versions(lake, pinned=(), now=LATER) == []
+    assert lake.snapshot() == before + 1
+
+
+def test_a_dropped_version_can_come_back_with_the_same_rows(lake: Lake) -> None:
+    (old, name), _ = versions(lake, 2)
+    rows = table(lake, name)
+    drop_old_versions(lake, pinned=(), now=LATER)
+    assert refresh(old, lake).table == name
+    assert table(lake) == rows
+
+
+def test_what_another_view_shows_or_no_refresh_made_stays(lake: Lake) -> None:
+    (_, shown), _ = versions(lake, 2)
+    with lake.writer(Author("a person")) as writer:
+        writer.execute(f"CREATE VIEW lake.reporting.mine AS FROM lake.{shown}")
+        writer.execute("CREATE TABLE lake.features.notes__0a1b2c3d AS SELECT 1 AS note")
+        writer.execute("CREATE TABLE lake.features.notes AS SELECT 1 AS note")
+    assert drop_old_versions(lake, pinned=(), now=LATER) == []
+
+
+def test_an_empty_lake_has_nothing_to_drop(lake: Lake) -> None:
+    before = lake.snapshot()
+    assert drop_old_versions(lake, pinned=(), now=LATER) == []
+    assert lake.snapshot() == before

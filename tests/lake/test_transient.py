@@ -1,0 +1,107 @@
+"""Only what may pass by itself is worth another attempt."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lakehouse.errors import LakehouseError, Transient
+from lakehouse.lake.connection import load_extension
+from lakehouse.lake.lock import LakeBusy
+from lakehouse.lake.server_lock import CatalogDown
+from lakehouse.lake.transient import may_pass
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """An object store that answers every request with the status in its path."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(int(self.path.split("/")[1]))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_PUT = do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as client:
+        for name in ("httpfs", "postgres_scanner"):
+            load_extension(client, name)
+        client.execute("SET http_retries = 0")
+        client.execute(
+            "CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'b', USE_SSL false, URL_STYLE 'path', "
+            f"ENDPOINT '{store}')"
+        )
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("statement", "passes"),
+    [
+        ("FROM read_blob('s3://429/a')", True),
+        ("FROM glob('s3://503/*')", True),
+        ("COPY (SELECT 1) TO 's3://500/a.parquet'", True),
+        ("FROM read_blob('s3://403/a')", False),
+        ("COPY (SELECT 1) TO 's3://403/a.parquet'", False),
+        ("FROM glob('s3://404/*')", False),
+        ("FROM read_blob('http://127.0.0.1:1/a')", True),
+        ("ATTACH 'postgresql://127.0.0.1:1/lake' AS down (TYPE postgres)", True),
+        ("ATTACH 'host=/nowhere dbname=lake' AS gone (TYPE postgres)", True),
+        ("COPY (SELECT 1) TO '/dev/full' (FORMAT csv)", False),
+        ("FROM nothing", False),
+        ("SELECT 'connection refused'::INTEGER", True),  # words are all that there is to go by
+    ],
+)
+def test_the_words_of_duckdb_tell(
+    client: duckdb.DuckDBPyConnection, statement: str, passes: bool
+) -> None:
+    with pytest.raises(duckdb.Error) as raised:
+        client.execute(statement).fetchall()
+    assert may_pass(raised.value) is passes, str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (LakeBusy("held"), True),
+        (CatalogDown("down"), True),
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (FileNotFoundError("timeout.csv"), False),
+        (OSError(28, "No space left on device"), False),
+        (LakehouseError("a time-out was declared"), False),
+        (ValueError("connection refused"), False),
+    ],
+)
+def test_the_class_of_an_error_tells(error: Exception, passes: bool) -> None:
+    assert may_pass(error) is passes
+
+
+def test_what_caused_an_error_counts_and_what_was_handled_before_does_not() -> None:
+    caused, before = LakehouseError("not kept"), LakehouseError("another matter")
+    caused.__cause__ = Transient("busy")
+    before.__context__ = Transient("busy")
+    assert may_pass(caused)
+    assert not may_pass(before)
+
+
+def test_a_folder_that_is_none_is_no_passing_matter(tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError) as raised:
+        (tmp_path / "file").touch()
+        list((tmp_path / "file").iterdir())
+    assert not may_pass(raised.value)

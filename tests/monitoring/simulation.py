@@ -1,0 +1,115 @@
+"""A payment-like world in memory: to count false alarms without drift, and drift that is found.
+
+Rows come from customers who each have their own habits, so that a week's rows are far from
+independent; more come at weekends. Everything goes through the code that watches a real model.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from lakehouse.monitoring.cells import Counts, number_cells, text_cells
+from lakehouse.monitoring.drift import DAY, Days, compare, drift_findings, window_days
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.reference import Reference, history_windows, reference_of
+from lakehouse.training import ModelSpec, Split
+
+START = date(2026, 1, 5)
+TRAIN, GAP, PERIOD = 70, 14, 14
+BEGIN = TRAIN + GAP + PERIOD + GAP + PERIOD
+"""The day on which watching starts: the end of the test period."""
+
+Values = np.ndarray
+Injury = Callable[[Values, np.random.Generator], Values]
+
+
+@dataclass(frozen=True)
+class World:
+    """`features` columns of `days` days: columns (rows,) by name, and the day of each row."""
+
+    columns: Mapping[str, Values]
+    day: np.ndarray
+
+
+def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> World:
+    """Every kind of column: normal, heavy-tailed, counts, flags, weekday, texts, with gaps."""
+    random = np.random.default_rng(seed)
+    weekend = np.where(np.arange(days) % 7 >= 5, 1.3, 0.9)
+    sizes = random.poisson(per_day * weekend)
+    day = np.repeat(np.arange(days), sizes)
+    customers = 600
+    who = random.choice(customers, len(day), p=random.dirichlet(np.full(customers, 0.7)))
+    columns: dict[str, Values] = {}
+    for i in range(features):
+        habit = random.normal(size=customers)[who]
+        noise = random.normal(size=len(day))
+        kind = i % 6
+        if kind == 0:
+            values: Values = habit + noise
+        elif kind == 1:
+            values = np.exp(habit + noise)
+        elif kind == 2:
+            values = random.poisson(np.exp(0.5 * habit)).astype(float)
+        elif kind == 3:
+            values = (random.random(len(day)) < 1 / (1 + np.exp(3 - habit))).astype(float)
+        elif kind == 4:
+            values = (day % 7).astype(float)
+        else:
+            texts = np.array(["chip", "online", "contactless", "swipe", None], dtype=object)
+            values = texts[np.clip((habit + noise + 2).astype(int), 0, 4)]
+        if kind in (0, 1):
+            values[random.random(len(day)) < 0.1] = np.nan
+        columns[f"{['normal', 'heavy', 'count', 'flag', 'weekday', 'text'][kind]}_{i}"] = values
+    return World(columns, day)
+
+
+def look_at(
+    world: World, spec: ModelSpec, windows: int, injuries: Mapping[str, Injury] | None = None
+) -> list[Finding]:
+    """The findings of `windows` days after the test period; `injuries` change columns then."""
+    days = Days(START + BEGIN * DAY, START + (BEGIN + windows + window_days(spec) - 1) * DAY)
+    random = np.random.default_rng(0)
+    split = _split()
+    history = history_windows(split, spec.watch.window)
+    begun = datetime.combine(START, datetime.min.time())
+    rows = []
+    for name, values in world.columns.items():
+        train = world.day < TRAIN
+        if name.startswith("text"):
+            cells = text_cells(sorted({v for v in values[train] if v is not None}))
+        else:
+            cells = number_cells(values[train])
+        if injuries and name in injuries:
+            values = values.copy()
+            values[world.day >= BEGIN] = injuries[name](values[world.day >= BEGIN], random)
+        text = name.startswith("text")
+        array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
+        counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
+        weeks = [
+            counts[(start - begun).days : (end - begun).days].sum(axis=0) for start, end in history
+        ]
+        reference: Reference = reference_of(
+            "feature", name, cells, counts[:TRAIN].sum(axis=0), np.array(weeks)
+        )
+        earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
+        rows += compare(
+            spec,
+            "v1",
+            reference,
+            earlier,
+            counts[BEGIN : BEGIN + len(days)],
+            days,
+            days.first,
+            len(world.columns),
+        )
+    return drift_findings({"feature": rows, "output": []}, days)
+
+
+def _split() -> Split:
+    at = datetime.combine(START, datetime.min.time())
+    bounds = np.cumsum([0, TRAIN, GAP, PERIOD, GAP, PERIOD]).tolist()
+    times = [at + timedelta(days=day) for day in bounds]
+    return Split(*times, cutoff=times[-1])

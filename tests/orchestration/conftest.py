@@ -1,0 +1,13 @@
+"""The project's Dagster on a data folder of its own."""
+
+import pytest
+
+from lakehouse.settings import Settings
+
+
+@pytest.fixture
+def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that every resource of a run in this process finds as well."""
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("LAKEHOUSE_LOCK_TIMEOUT", str(settings.lock_timeout))
+    return settings

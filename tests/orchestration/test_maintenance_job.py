@@ -1,0 +1,125 @@
+"""The daily housekeeping as Dagster runs it, on a small lake."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance
+from lakehouse.orchestration.jobs import _one_day
+from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.registry import promote
+from lakehouse.settings import Settings
+from lakehouse.training.artefact import CARD
+from tests.registry.test_retention import name, sets, train
+
+LATER = datetime.now(UTC) + timedelta(days=30)
+READ, OLD, CURRENT = (f"features.risk__0000000{number}" for number in range(3))
+
+
+def run() -> dg.ExecuteInProcessResult:
+    resources = {"lake": LakeResource(), "clock": Clock(at=LATER.isoformat())}
+    return maintenance.execute_in_process(resources=resources, raise_on_error=False)
+
+
+def wear(lake: Lake) -> list[tuple[int]]:
+    """Small files and deleted rows; what the table holds."""
+    for start in range(0, 5000, 1000):
+        with lake.writer(Author("test")) as writer:
+            writer.execute("CREATE TABLE IF NOT EXISTS lake.raw.t (i BIGINT)")
+            writer.execute("INSERT INTO lake.raw.t SELECT range FROM range(?, ?)", [start, 9999])
+    with lake.writer(Author("test")) as writer:
+        writer.execute("DELETE FROM lake.raw.t WHERE i % 3 = 0")
+    return rows(lake)
+
+
+def rows(lake: Lake) -> list[tuple[int]]:
+    with lake.reader() as cursor:
+        return cursor.execute("SELECT i FROM lake.raw.t ORDER BY i").fetchall()
+
+
+def versions(lake: Lake) -> None:
+    """A champion that reads the oldest of three feature versions, and many models after it."""
+    train(lake, *range(1, 10))
+    promote(lake, "m", name(2), who="a person", why="for the test")
+    for number in range(1, 10):
+        card = lake.settings.models_dir / "m" / name(number) / CARD
+        card.parent.mkdir(parents=True)
+        table = READ if number == 2 else CURRENT
+        card.write_text(json.dumps({"features": {"feature_sets": {"risk": table[-8:]}}}))
+    with lake.writer(Author("test")) as writer:
+        for table in (READ, OLD, CURRENT):
+            writer.execute(f"CREATE TABLE lake.{table} AS SELECT 1 AS key")
+            write_progress(writer, table, Progress(1, None))
+        writer.execute(f"CREATE VIEW lake.features.risk AS FROM lake.{CURRENT}")
+
+
+def leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
+    """What is old enough to go, and what is not."""
+    old, new = [], []
+    for folder in ("dbt/target/runs", "dagster/compute_logs", "logs", "spill", "models/m"):
+        for age, made in ((timedelta(hours=1), old), (-timedelta(hours=1), new)):
+            place = settings.data_dir / folder / f".unfinished-{age > timedelta()}"
+            place.mkdir(parents=True)
+            (place / "file").write_text("left behind")
+            moment = (LATER - KEEP_LEFTOVERS - age).timestamp()
+            os.utime(place, (moment, moment))
+            made.append(place)
+    return old, new
+
+
+def test_the_job_does_all_of_it_and_rows_stay(home: Settings) -> None:
+    with Lake(home) as lake:
+        content = wear(lake)
+        versions(lake)
+    old, new = leftovers(home)
+    files = set(Path(home.storage).rglob("*.parquet"))
+    result = run()
+    assert result.success
+    ended = {event.step_key for event in result.all_events if event.is_step_success}
+    assert ended == {"maintain_lake", "drop_unused", "prune_leftovers"}
+    assert not [place for place in old if place.exists()]
+    assert all((place / "file").exists() for place in new)
+    artefacts = [p for p in (home.models_dir / "m").iterdir() if not p.name.startswith(".")]
+    assert len(artefacts) == 9, "an artefact was taken for a leftover"
+    with Lake(home) as lake:
+        assert rows(lake) == content
+        assert lake.exists(READ)
+        assert lake.exists(CURRENT)
+        assert not lake.exists(OLD)
+        assert sets(lake) == {"s2", "s5", "s6", "s7", "s8", "s9"}
+    assert run().success, "and the next day"
+    left = set(Path(home.storage).rglob("*.parquet"))
+    assert len([file for file in left if "/t/" in str(file)]) == 1
+    assert not (files & {file for file in left if "/t/" in str(file)}), "small files were left"
+
+
+def test_a_card_that_cannot_be_read_keeps_the_feature_tables_and_fails_by_name(
+    home: Settings,
+) -> None:
+    with Lake(home) as lake:
+        versions(lake)
+    (home.models_dir / "m" / name(2) / CARD).unlink()
+    result = run()
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_key == "drop_unused"
+    assert name(2) in failure.step_failure_data.error_display_string
+    assert "restore it" in failure.step_failure_data.error_display_string
+    with Lake(home) as lake:
+        assert lake.exists(OLD)
+
+
+def test_an_empty_lake_is_kept_house_of(home: Settings) -> None:
+    assert run().success
+
+
+@pytest.mark.parametrize("day", ["2018-01-01", "2026-05-31"])
+def test_a_day_to_redo_is_since_and_until(day: str) -> None:
+    config = _one_day.get_run_config_for_partition_key(day)
+    assert config == {"resources": {"refresh": {"config": {"since": day, "until": day}}}}

@@ -1,0 +1,47 @@
+"""Asking for a new version: noted once within the cool-down, open until a version follows."""
+
+from datetime import datetime, timedelta
+
+from lakehouse.lake import Author
+from lakehouse.registry.requests import Request, ask_in, last_request, open_request
+
+COOLDOWN = timedelta(days=3)
+NOON = datetime(2026, 6, 1, 12)
+
+
+def ask(lake, day, reason="decay", model="m"):
+    request = Request(model, NOON + day * timedelta(days=1), reason, {"value": 0.2})
+    with lake.writer(Author("test")) as writer:
+        return ask_in(writer, request, COOLDOWN)
+
+
+def test_alarms_every_day_are_one_request_per_cooldown(lake):
+    assert [ask(lake, day) for day in range(7)] == [True, False, False, True, False, False, True]
+    with lake.reader() as cursor:
+        assert cursor.execute("SELECT count(*) FROM registry.requests").fetchone() == (3,)
+
+
+def test_a_request_that_is_not_noted_makes_no_snapshot(lake):
+    ask(lake, 0)
+    snapshot = lake.snapshot()
+    assert not ask(lake, 2)
+    assert lake.snapshot() == snapshot
+
+
+def test_models_cool_down_by_themselves(lake):
+    assert ask(lake, 0)
+    assert ask(lake, 1, model="other")
+
+
+def test_a_request_is_open_until_a_version_is_made_after_it(lake):
+    with lake.reader() as cursor:
+        assert last_request(cursor, "m") is None
+        assert open_request(cursor, "m", None) is None
+    ask(lake, 0, "drift")
+    ask(lake, 3, "decay")
+    asked = NOON + 3 * timedelta(days=1)
+    with lake.reader() as cursor:
+        assert last_request(cursor, "m") == Request("m", asked, "decay", {"value": 0.2})
+        for newest, is_open in ((None, True), (asked - COOLDOWN, True), (asked, False)):
+            assert (open_request(cursor, "m", newest) is not None) == is_open
+        assert open_request(cursor, "other", None) is None

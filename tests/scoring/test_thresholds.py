@@ -1,0 +1,271 @@
+"""Decisions: thresholds that only the past decides, reasons of alerts, and the control stream."""
+
+import json
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.metrics import threshold_at_capacity
+from lakehouse.lake import Author
+from lakehouse.registry import champion, start_shadow
+from lakehouse.registry.thresholds import find_thresholds
+from lakehouse.scoring import score
+from lakehouse.scoring.log import in_control
+from lakehouse.training import Model, load_model
+
+START = datetime(2026, 1, 1)
+DAY = timedelta(days=1)
+
+
+def rows(lake, table="predictions.detector", where="true"):
+    with lake.reader() as cursor:
+        query = f"SELECT * FROM {table} WHERE {where} ORDER BY transaction_id"
+        return cursor.execute(query).to_arrow_table().to_pylist()
+
+
+def again(lake, spec, **changes):
+    """Score everything anew as another declaration wants it, as if for the first time."""
+    spec = spec.model_copy(
+        update={k: getattr(spec, k).model_copy(update=v) for k, v in changes.items()}
+    )
+    with lake.writer(Author("test")) as writer:
+        writer.execute("DELETE FROM registry.thresholds")
+    score(spec, lake, full_refresh=True)
+    return spec
+
+
+def thresholds(lake, version):
+    with lake.reader() as cursor:
+        return find_thresholds(cursor, "detector", version)
+
+
+def loop(said, own, alerts, trailing, unit=None, known=None):
+    """The threshold of each day, by a plain loop over the days before it."""
+    first = min(row["event_time"] for row in said)
+    dates = sorted({row["event_time"].date() for row in said})
+    found = {}
+    for day in dates:
+        seen = {}
+        for i, row in enumerate(said):
+            date = row["event_time"].date()
+            if not day - timedelta(days=trailing) <= date < day:
+                continue
+            if date == first.date() and first.hour >= 1:
+                continue
+            seen.setdefault(date, {})
+            name = row[unit] if unit else i
+            midnight = datetime.combine(date, datetime.min.time())
+            if known and known.get(name, midnight) < midnight:
+                continue
+            seen[date][name] = max(row["score"], seen[date].get(name, -1))
+        scores = np.array([s for units in seen.values() for s in units.values()])
+        days = len([units for units in seen.values() if units])
+        found[day] = threshold_at_capacity(scores, days, alerts) if days else own
+    return found
+
+
+def known_positives(lake):
+    with lake.reader() as cursor:
+        return dict(
+            cursor.execute(
+                "SELECT t.customer_id, min(l.known_at) FROM core.fct_labels l "
+                "JOIN core.fct_transactions t USING (transaction_id) WHERE l.is_fraud GROUP BY 1"
+            ).fetchall()
+        )
+
+
+@pytest.fixture
+def spread(monkeypatch):
+    """Scores without ties, that are higher on some days than on others."""
+
+    def predict(self, matrix):
+        score = matrix[:, 0].astype(np.float64)
+        return score * 7919 % 997 / 1000
+
+    monkeypatch.setattr(Model, "predict", predict)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "trailing"),
+    [
+        ({}, 14),
+        ({"alerts": 7}, 3),
+        ({"alerts": 5, "unit": "customer_id"}, 14),
+        ({"alerts": 5, "unit": "customer_id", "known_removed": True}, 5),
+    ],
+)
+def test_each_day_is_flagged_from_the_score_that_the_days_before_reached_so_often(
+    ready, lake, spread, capacity, trailing
+):
+    known_early, known_late, never = 1, 2, "0, 3, 4, 5, 6, 7"
+    with lake.writer(Author("test")) as writer:
+        labels = "UPDATE core.fct_labels SET"
+        writer.execute(f"{labels} is_fraud = false WHERE customer_id IN ({never})")
+        writer.execute(
+            f"{labels} known_at = ? WHERE customer_id = {known_late}", [START + 52.5 * DAY]
+        )
+    spec = again(
+        lake, ready.spec, capacity=capacity, threshold={"trailing": timedelta(days=trailing)}
+    )
+    version = champion(lake, "detector")
+    own = load_model(lake.settings.models_dir, version.artefact, version.files).card.threshold
+    said = rows(lake)
+    positives = known_positives(lake)
+    assert positives[known_early] < START + 46 * DAY < positives[known_late]
+    known = positives if spec.capacity.known_removed else None
+    unit = spec.capacity.unit or None
+    expected = loop(said, own, spec.capacity.alerts, trailing, unit, known)
+    assert len(set(expected.values())) > 5
+    for row in said:
+        assert row["threshold"] == expected[row["event_time"].date()]
+        assert row["decision"] == (row["score"] >= row["threshold"])
+
+
+def test_a_threshold_is_kept_for_each_day_that_changed_it_with_what_it_was_taken_from(
+    ready, lake, spread
+):
+    again(lake, ready.spec)
+    first, *later = thresholds(lake, champion(lake, "detector").version)
+    assert (first.valid_from, first.rule, first.days) == (START + 46 * DAY, "first", 0)
+    in_force = first
+    for day in sorted({row["event_time"].date() for row in rows(lake)})[1:]:
+        threshold = next((t for t in later if t.valid_from.date() == day), None)
+        said = [row for row in rows(lake) if row["event_time"].date() == day]
+        if threshold:
+            assert threshold.threshold != in_force.threshold
+            in_force = threshold
+            number = (day - first.valid_from.date()).days
+            assert (threshold.rule, threshold.days) == ("capacity", number)
+            assert threshold.rows == number * ready.world.per_day
+            earlier = [row for row in rows(lake) if row["event_time"].date() < day]
+            reached = [row for row in earlier if row["score"] >= threshold.threshold]
+            assert threshold.alerts_per_day == len(reached) / number == 5
+        assert {row["threshold"] for row in said} == {in_force.threshold}
+    assert len(later) > 3
+
+
+def test_a_threshold_that_was_in_force_stays_whatever_comes_late_or_is_redone(ready, lake):
+    version = champion(lake, "detector").version
+    before, said = thresholds(lake, version), rows(lake)
+    with lake.writer(Author("test")) as writer:
+        writer.execute("UPDATE features.context__0a1b2c3d SET amount_eur = amount_eur * 2")
+    score(ready.spec, lake, full_refresh=True)
+    assert thresholds(lake, version) == before
+    assert [r["threshold"] for r in rows(lake)] == [r["threshold"] for r in said]
+    assert [r["score"] for r in rows(lake)] != [r["score"] for r in said]
+
+
+def test_the_same_threshold_again_is_no_new_row_and_by_cost_it_is_always_the_same(ready, lake):
+    cost = {"rule": "cost", "false_alarm": 1.0, "missed": 20.0}
+    again(lake, ready.spec, threshold=cost)
+    version = champion(lake, "detector")
+    own = load_model(lake.settings.models_dir, version.artefact, version.files).card.threshold
+    (only,) = thresholds(lake, version.version)
+    assert (only.threshold, only.rule, only.valid_from) == (own, "cost", START + 46 * DAY)
+    assert {row["threshold"] for row in rows(lake)} == {own}
+
+
+def test_a_day_that_a_version_saw_only_the_end_of_does_not_count(ready, lake):
+    noon = START + 46 * DAY + DAY / 2
+    with lake.writer(Author("test")) as writer:
+        writer.execute("DELETE FROM registry.thresholds")
+        for table in ("core.fct_transactions", "predictions.detector"):
+            writer.execute(f"DELETE FROM {table} WHERE event_time < ?", [noon])
+    score(ready.spec, lake, full_refresh=True)
+    found = thresholds(lake, champion(lake, "detector").version)
+    assert [t.days for t in found[:2]] == [0, 1]
+    assert [t.rule for t in found[:2]] == ["first", "capacity"]
+    assert [t.valid_from for t in found[:2]] == [START + 46 * DAY, START + 48 * DAY]
+
+
+def test_a_shadow_has_thresholds_of_its_own_scores(ready, lake):
+    start_shadow(lake, "detector", ready.other.version, who="me", why="try")
+    score(ready.spec, lake)
+    said = rows(lake, "predictions.detector__shadow")
+    model = load_model(lake.settings.models_dir, ready.other.artefact, ready.other.files)
+    expected = loop(said, model.card.threshold, 5, 14)
+    assert {row["event_time"].date(): row["threshold"] for row in said} == expected
+
+
+def test_alerts_and_only_they_have_reasons_the_strongest_first(ready, lake):
+    said = rows(lake)
+    assert any(row["decision"] for row in said)
+    for row in said:
+        assert (row["reasons"] is not None) == row["decision"]
+    version = champion(lake, "detector")
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    names = model.card.features.names
+    for row in [row for row in said if row["decision"]][:20]:
+        with lake.reader() as cursor:
+            values = cursor.execute(
+                "SELECT amount_eur, channel, risk, risky FROM features.context JOIN features.risk "
+                "USING (transaction_id) WHERE transaction_id = ?",
+                [row["transaction_id"]],
+            ).to_arrow_table()
+        (batch,) = values.to_batches()
+        moved = model.booster.predict(model.card.features.matrix(batch), pred_contrib=True)[0][:-1]
+        strongest = sorted(zip(-moved, names, strict=True))[:3]
+        told = json.loads(row["reasons"])
+        assert [(r["feature"], r["contribution"]) for r in told] == [
+            (name, pytest.approx(-value, abs=1e-4)) for value, name in strongest if value < 0
+        ]
+        for reason in told:
+            truth = batch.column(reason["feature"])[0].as_py()
+            assert reason["value"] == (truth if isinstance(truth, str) else pytest.approx(truth))
+
+
+def test_trees_too_costly_to_explain_are_told_of_and_scored_all_the_same(ready, lake, monkeypatch):
+    monkeypatch.setattr("lakehouse.evaluation.explain.AFFORDABLE_MS", 1e-9)
+    ready.world.days(60, 61)
+    report = score(ready.spec, lake)
+    assert report.rows == ready.world.per_day
+    assert "reasons for one alert would take" in report.unexplained
+    new = rows(lake, where="event_time >= TIMESTAMP '2026-03-02'")
+    assert {row["reasons"] for row in new} == {None}
+    assert any(row["decision"] for row in new)
+
+
+def test_a_model_that_blocks_lets_a_random_share_of_all_rows_through_and_says_which(ready, lake):
+    spec = again(lake, ready.spec, actions={"mode": "block", "control": 0.25})
+    said = rows(lake)
+    for row in said:
+        assert row["control"] == in_control(spec, row["transaction_id"])
+        assert row["blocked"] == (row["decision"] and not row["control"])
+    share = np.mean([row["control"] for row in said])
+    assert abs(share - 0.25) < 4 * (0.25 * 0.75 / len(said)) ** 0.5
+    assert any(row["decision"] and row["control"] for row in said)
+    assert any(row["blocked"] for row in said)
+    alert_only = again(lake, ready.spec, actions={"mode": "alert_only", "control": 0.0})
+    assert alert_only.actions.mode == "alert_only"
+    assert {row["blocked"] for row in rows(lake)} == {None}
+
+
+def test_a_control_stream_does_not_depend_on_the_version_and_differs_between_models(detector):
+    def control(name, share=0.1):
+        spec = detector(name=name, actions={"mode": "block", "control": share})
+        return {key for key in range(20_000) if in_control(spec, key)}
+
+    one, two = control("one"), control("two")
+    assert one <= control("one", 0.2), "a larger share keeps those it had"
+    assert abs(len(one) - 2_000) < 4 * 1_800**0.5
+    assert abs(len(one & two) - 200) < 4 * 200**0.5
+
+
+def test_a_model_that_only_alerts_has_no_columns_of_blocking(ready, lake):
+    assert not {"blocked", "control"} & rows(lake)[0].keys()
+
+
+def test_a_score_that_is_no_number_is_no_alert_and_sets_no_threshold(ready, lake, monkeypatch):
+    def predict(self, matrix):
+        score = matrix[:, 0].astype(np.float64) * 7919 % 997 / 1000
+        return np.where(score > 0.9, np.nan, score)
+
+    monkeypatch.setattr(Model, "predict", predict)
+    again(lake, ready.spec)
+    said = rows(lake)
+    broken = [row for row in said if np.isnan(row["score"])]
+    assert broken
+    assert not any(row["decision"] for row in broken)
+    assert {row["reasons"] for row in broken} == {None}
+    assert not any(np.isnan(row["threshold"]) for row in said)

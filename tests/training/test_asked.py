@@ -1,0 +1,41 @@
+"""A retrain that was asked for is due with the next day of labels, and once."""
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from lakehouse.registry.requests import Request
+from lakehouse.training.identity import code_hash, config_hash, due
+from lakehouse.training.split import plan_split
+
+NOW = datetime(2026, 6, 1)
+ASKED = Request("detector", NOW, "it decays", {})
+
+
+def split_of(spec, days):
+    return plan_split(spec, NOW + timedelta(days=days), NOW - timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("asked", "days", "why"),
+    [
+        (None, 1, ""),
+        (ASKED, 0, ""),
+        (ASKED, 1, "asked for: it decays"),
+        (None, 7, "labels of 7 more days have settled"),
+    ],
+    ids=["nobody asks", "nothing new to learn from", "asked", "it is time anyway"],
+)
+def test_what_was_asked_for_is_due_as_soon_as_there_is_more_to_learn_from(
+    detector, asked, days, why
+):
+    spec = detector(retrain={"every": "7d"})
+    newest = SimpleNamespace(
+        config_hash=config_hash(spec),
+        code_hash=code_hash(),
+        feature_schema_hash="same",
+        split=split_of(spec, 0).as_json(),
+    )
+    planned = SimpleNamespace(split=split_of(spec, days), schema=SimpleNamespace(hash="same"))
+    assert due(spec, planned, newest, asked=asked) == why

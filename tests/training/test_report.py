@@ -1,0 +1,191 @@
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from lakehouse.lake import Author, qualified
+from lakehouse.registry import RegistryError, get_version, list_versions
+from lakehouse.registry.promotion import move_in
+from lakehouse.training import BadArtefact, ModelSpec, train
+from lakehouse.training.report import REPORT, draw, gather, report_summary, write_report
+from lakehouse.training.report.pictures import history_pictures
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+CHOOSING = {
+    "folds": {"count": 1, "length": "5d"},
+    "search": {"trials": 2, "space": {"num_leaves": {"low": 4, "high": 8}}},
+    "calibration": "sigmoid",
+    "judging": {
+        "repeats": 20,
+        "segments": {"channel": {"table": "core.fct_transactions", "column": "channel"}},
+    },
+    "fairness": {
+        "groups": {"channel": {"table": "core.fct_transactions", "column": "channel"}},
+        "min_positives": 5,
+    },
+    "papers": {"intended_use": "Ranks <payments>", "limits": "None & some"},
+}
+
+
+@pytest.fixture
+def only_words(monkeypatch):
+    """Pages without pictures: those are told elsewhere, and take their time."""
+    monkeypatch.setattr("lakehouse.training.report.sections.draw", lambda gathered, insight: {})
+
+
+@pytest.fixture
+def plain(lake, world, detector):
+    spec = detector(judging={"repeats": 20})
+    return spec, train(spec, lake, now=NOW).version
+
+
+@pytest.fixture
+def proved(lake, world, detector):
+    spec = detector(**CHOOSING)
+    return spec, train(spec, lake, now=NOW).version
+
+
+def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, proved, monkeypatch):
+    spec, version = proved
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        "lakehouse.training.report.sections.draw",
+        lambda *args: (made := draw(*args)) and (drawn.extend(made) or made),
+    )
+    path = write_report(spec, lake, version)
+    assert path == lake.settings.models_dir / version.artefact / REPORT
+    html = path.read_text()
+    for said in (
+        "Ranks &lt;payments&gt;",
+        "None &amp; some",
+        "2027-04-01",  # expires a year after it was made
+        "Alert only",
+        "5 alerts a day",
+        version.training_set_hash,
+        version.config_hash,
+        version.code_hash,
+        *version.files.values(),
+        "Logistic regression",
+        "Fairness by channel",
+        "Search: Average precision",
+        "core.fct_labels.is_fraud",
+        "features that raised it most",
+        "without calibrator",
+    ):
+        assert said in html, said
+    assert {*drawn} == {
+        *("roc", "precision_recall", "calibration", "scores", "importance", "shap", "search"),
+        *("weeks", "fairness_channel"),
+    }
+    again = get_version(lake, spec.name, version.version)
+    assert write_report(spec, lake, again).read_text() == html
+
+
+def test_a_report_tells_the_state_and_the_decisions_of_now(lake, plain, only_words):
+    spec, version = plain
+    first = write_report(spec, lake, version).read_text()
+    assert "champion" in first
+    assert "by &lt;hand&gt;" not in first
+    with pytest.raises(RegistryError):
+        write_report(spec, lake, dataclasses.replace(version, version="v9999"))
+    about = (spec.name, version.version, "rolled_back", "me", "by <hand>")
+    with lake.writer(Author("test")) as writer:
+        move_in(writer, *about, {}, datetime(2026, 4, 2))
+    text = write_report(spec, lake, version).read_text()
+    assert "by &lt;hand&gt;" in text
+    assert "rolled back" in text
+
+
+def test_the_data_summary_is_what_the_pinned_set_holds(lake, proved):
+    spec, version = proved
+    gathered = gather(spec, lake, version)
+    for period in gathered.periods:
+        with lake.reader() as cursor:
+            rows, positives, missing = cursor.execute(
+                "SELECT count(*), sum(label), 1 - count(risk) / count(*) "
+                f"FROM {qualified(spec.training_table)} WHERE training_set_id = ? AND split = ?",
+                [version.training_set_id, period.period],
+            ).fetchall()[0]
+        assert (period.rows, period.positives) == (rows, positives)
+        assert period.missing.get("risk", 0.0) == pytest.approx(missing)
+        assert period.missing.keys() <= {"risk", "risky"}
+    assert sum(gathered.rows_by_day.values()) == gathered.made.rows
+    assert len(gathered.trials) == 2
+
+
+def test_rows_that_an_erasure_took_away_make_a_version_not_reproducible(lake, plain, only_words):
+    spec, version = plain
+    assert "Not reproducible" not in write_report(spec, lake, version).read_text()
+    with lake.writer(Author("test")) as writer:
+        writer.execute(
+            f"DELETE FROM {qualified(spec.training_table)} WHERE split = 'train' AND key % 9 = 0"
+        )
+    assert "Not reproducible" in write_report(spec, lake, version).read_text()
+
+
+def test_a_writer_that_dies_leaves_the_report_as_it_was(lake, plain, only_words, monkeypatch):
+    spec, version = plain
+    path = write_report(spec, lake, version)
+    path.write_text("before")
+
+    def die(*args):
+        raise OSError("killed")
+
+    monkeypatch.setattr("lakehouse.training.report.write.os.replace", die)
+    with pytest.raises(OSError, match="killed"):
+        write_report(spec, lake, version)
+    assert path.read_text() == "before"
+    assert [p for p in path.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_report_is_never_made_of_files_that_were_changed(lake, plain):
+    spec, version = plain
+    path = lake.settings.models_dir / version.artefact / "evaluation.json"
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    with pytest.raises(BadArtefact, match=r"evaluation\.json"):
+        write_report(spec, lake, version)
+
+
+def test_the_summary_is_a_dozen_lines_of_markdown_with_verdicts_and_intervals(lake, plain):
+    spec, version = plain
+    lines = report_summary(spec, lake, version).splitlines()
+    assert len(lines) <= 15
+    assert version.version in lines[0]
+    assert "Gates: ✓" in lines[2] or "Gates: ✗" in lines[2]
+    row = next(line for line in lines if line.startswith("| Average precision"))
+    found = json.loads(
+        (lake.settings.models_dir / version.artefact / "evaluation.json").read_text()
+    )
+    assert f"{found['intervals']['average_precision']['low']:.4f}" in row
+    assert "2027-04-01" in lines[-1]
+
+
+@pytest.mark.parametrize("task", ["forecast", "scenario"])
+def test_forecasts_and_classes_are_reported_with_what_fits_them(
+    lake, world, forecast, scenario, task
+):
+    spec: ModelSpec = {"forecast": forecast, "scenario": scenario}[task](judging={"repeats": 20})
+    version = train(spec, lake, now=NOW).version
+    html = write_report(spec, lake, version).read_text()
+    pictures = draw(gather(spec, lake, version))
+    if task == "forecast":
+        assert {"forecast", "errors", "importance", "shap"} <= pictures.keys()
+        assert "Ridge regression" in html
+        assert "amount eur" in html
+    else:
+        assert {"confusion", "importance", "shap"} <= pictures.keys()
+        assert "terminal" in html
+    assert "What is done with an alert" not in html
+    assert 'id="fairness"' not in html
+
+
+def test_versions_after_the_first_are_put_beside_those_before(lake, world, detector, only_words):
+    spec = detector(judging={"repeats": 20})
+    train(spec, lake, now=NOW)
+    train(spec.model_copy(update={"seed": 7}), lake, now=NOW)
+    newest = list_versions(lake, spec.name)[0]
+    gathered = gather(spec, lake, newest)
+    assert [version.number for version in gathered.versions] == [1, 2]
+    assert "metric_over_versions" in history_pictures(gathered)
+    assert "The declaration has changed" in write_report(spec, lake, newest).read_text()

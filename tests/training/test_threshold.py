@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.training.threshold import by_unit, first_threshold, trailing_threshold
+
+
+def rows(seed, count=400, days=6, units=40):
+    random = np.random.default_rng(seed)
+    return (
+        random.permutation(count) / count,
+        random.integers(100, 100 + days, count),
+        random.integers(0, units, count),
+        random.random(count) < 0.1,
+    )
+
+
+@given(seed=st.integers(0, 1000), alerts=st.integers(1, 20))
+def test_so_many_rows_a_day_reach_the_threshold_on_the_rows_it_was_taken_from(seed, alerts):
+    score, day, _, _ = rows(seed)
+    threshold = trailing_threshold(score, day, alerts)
+    assert (score >= threshold).sum() == alerts * len(np.unique(day))
+
+
+@given(seed=st.integers(0, 1000), alerts=st.integers(1, 8))
+def test_so_many_different_units_a_day_reach_the_threshold(seed, alerts):
+    score, day, unit, _ = rows(seed)
+    threshold = trailing_threshold(score, day, alerts, unit=unit)
+    flagged = score >= threshold
+    alerted = {*zip(day[flagged].tolist(), unit[flagged].tolist(), strict=True)}
+    assert len(alerted) == alerts * len(np.unique(day))
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 1000), removed=st.booleans())
+def test_units_are_the_best_rows_of_their_days_as_a_plain_loop_finds_them(seed, removed):
+    score, day, unit, truth = rows(seed)
+    expected = {}
+    for i in range(len(score)):
+        known = {u for u, d, t in zip(unit, day, truth, strict=True) if t and d < day[i]}
+        if removed and unit[i] in known:
+            continue
+        best, hit = expected.get((day[i], unit[i]), (i, False))
+        expected[day[i], unit[i]] = (max(best, i, key=lambda j: score[j]), hit or truth[i])
+    found = by_unit(score, day, unit, truth, known_removed=removed)
+    assert [*zip(found.day, unit[found.row], strict=True)] == sorted(expected)
+    assert {
+        (d, unit[r]): (r, t) for d, r, t in zip(found.day, found.row, found.truth, strict=True)
+    } == expected
+    assert (found.score == score[found.row]).all()
+
+
+def test_the_first_threshold_counts_what_the_capacity_says(detector):
+    score, day, unit, truth = rows(1)
+    label = truth.astype(float)
+
+    def threshold(**capacity):
+        spec = detector(capacity={"alerts": 3, **capacity})
+        return first_threshold(spec, score, day, unit, label)
+
+    assert threshold() == trailing_threshold(score, day, 3)
+    assert threshold(unit="customer_id") == trailing_threshold(score, day, 3, unit=unit)
+    assert threshold(unit="customer_id") < threshold(), "a unit's further rows take no place"
+    fewer = threshold(unit="customer_id", known_removed=True)
+    assert fewer == trailing_threshold(score, day, 3, unit=unit, truth=truth)
+    assert fewer < threshold(unit="customer_id"), "known units leave room for others"
+
+
+def test_no_other_threshold_costs_less_than_that_by_cost(detector):
+    spec = detector(threshold={"rule": "cost", "false_alarm": 2, "missed": 30})
+    random = np.random.default_rng(0)
+    score = random.beta(1, 8, 200_000)
+    label = (random.random(len(score)) < score).astype(float)
+
+    def cost(threshold):
+        flagged = score >= threshold
+        return 2 * (flagged & (label == 0)).sum() + 30 * (~flagged & (label == 1)).sum()
+
+    chosen = first_threshold(spec, score, np.zeros(len(score), dtype=int), None, label)
+    assert chosen == 2 / 32
+    assert cost(chosen) <= 1.002 * min(cost(t) for t in np.linspace(0, 0.5, 101))
+
+
+def test_with_fewer_rows_than_alerts_everything_is_flagged_and_without_rows_it_is_an_error():
+    assert trailing_threshold(np.array([0.3, 0.2]), np.array([1, 1]), 5) == 0.2
+    with pytest.raises(ValueError, match="there are none"):
+        trailing_threshold(np.array([]), np.array([]), 5)
