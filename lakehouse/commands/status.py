@@ -96,7 +96,7 @@ def champion_rows(lake: Lake) -> list[dict[str, Any]]:
 
     Also the versions beside it, the request for a retrain that is open, and the last actions.
     """
-    from lakehouse.monitoring.react import last_actions
+    from lakehouse.monitoring.actions import last_actions
     from lakehouse.registry.promotion import find_champion
     from lakehouse.registry.requests import open_request
     from lakehouse.registry.versions import find_versions

@@ -6,16 +6,13 @@ same reason, and a version that was rolled back does not come back by itself.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-import duckdb
-
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.monitoring import tables
+from lakehouse.lake import Author, Lake
+from lakehouse.monitoring.actions import Action, Kind, record
+from lakehouse.monitoring.blame import blamed_before
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.looks import Compared
 from lakehouse.monitoring.review import ReviewReport
@@ -34,19 +31,7 @@ from lakehouse.registry.versions import lake_time
 from lakehouse.training import ModelSpec
 
 WHO = "monitoring"
-Kind = Literal["roll back", "promote", "archive", "retrain"]
 DRIFT = frozenset({"feature_drift", "missing_values", "unseen_categories", "score_drift"})
-
-
-@dataclass(frozen=True)
-class Action:
-    """What was asked for, about which version and why; whether it was done, or why not."""
-
-    action: Kind
-    version: str
-    why: str
-    done: bool
-    outcome: str
 
 
 def react(
@@ -77,25 +62,8 @@ def react(
         if request is not None and ask_in(writer, request, spec.retrain.cooldown):
             outcome = "the training follows it as soon as more labels have settled"
             actions.append(Action("retrain", watched.version, request.reason, True, outcome))
-        new = [action for action in actions if action.done or not _is_known(writer, spec, action)]
-        shared = {"model": spec.name, "taken_at": at, "run_id": run_id}
-        tables.insert(writer, tables.ACTIONS, [{**shared, **vars(action)} for action in new])
+        record(writer, spec.name, actions, at, run_id)
     return tuple(actions)
-
-
-def last_actions(
-    cursor: duckdb.DuckDBPyConnection, model: str, count: int = 3
-) -> list[dict[str, Any]]:
-    """The newest actions about `model`, the newest first, as rows of `monitoring.actions`."""
-    if not table_exists(cursor, tables.ACTIONS):
-        return []
-    names = ["taken_at", "action", "version", "why", "done", "outcome"]
-    rows = cursor.execute(
-        f"SELECT {', '.join(names)} FROM {qualified(tables.ACTIONS)} WHERE model = ? "
-        "ORDER BY taken_at DESC, rowid DESC LIMIT ?",
-        [model, count],
-    ).fetchall()
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _go_back(
@@ -111,6 +79,14 @@ def _go_back(
     if reason is None:
         return []
     why, evidence = reason
+    with lake.reader() as reader:
+        successor = blamed_before(reader, spec.name, champion, findings)
+    if successor is not None:
+        outcome = (
+            f"{successor} was rolled back for the same, so it is the data and not the version: "
+            "mend what the features are made of"
+        )
+        return [Action("roll back", champion, why, False, outcome)]
 
     def go_back() -> str:
         earlier = rollback(
@@ -209,18 +185,6 @@ def _request(spec: ModelSpec, findings: Sequence[Finding], at: datetime) -> Requ
         drifted if "drift" in spec.retrain.triggers else []
     )
     return Request(spec.name, at, asking[0].cause, _plain(asking[0])) if asking else None
-
-
-def _is_known(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, action: Action) -> bool:
-    """Whether the same was refused before on the same ground; figures may differ by the day."""
-    if not table_exists(cursor, tables.ACTIONS):
-        return False
-    query = (
-        f"SELECT count(*) FROM {qualified(tables.ACTIONS)} "
-        "WHERE model = ? AND version = ? AND action = ? AND outcome = ? AND NOT done"
-    )
-    known = [spec.name, action.version, action.action, action.outcome]
-    return bool(fetch_value(cursor, query, known))
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

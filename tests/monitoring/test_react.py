@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from lakehouse.lake import Author
 from lakehouse.monitoring import Finding, WatchReport, tables
+from lakehouse.monitoring.actions import last_actions
+from lakehouse.monitoring.findings import replace_findings
 from lakehouse.monitoring.looks import Compared
-from lakehouse.monitoring.react import last_actions, react
+from lakehouse.monitoring.react import react
 from lakehouse.monitoring.review import ReviewReport, review
 from lakehouse.registry import champion, list_transitions, list_versions, start_shadow
 from lakehouse.registry.requests import open_request
@@ -191,6 +194,32 @@ def test_a_version_that_was_rolled_back_never_returns_by_itself(bench, lake):
     assert len([m for m in list_transitions(lake, "detector") if m.to_state == "champion"]) == 3
     start_shadow(lake, "detector", "v0002", who="me", why="mended", now=at(30))
     (action,) = do(bench, compared=[said("v0002", "shadow", "better")], day=31)
+    assert action.done
+
+
+def test_bad_data_roll_back_one_version_at_most(bench, lake):
+    """What two versions in a row show is no fault of theirs, until it has passed in between."""
+    bench.version(5, state="champion")
+    assert do(bench, BROKEN)[0].done
+    assert champion(lake, "detector").version == "v0002"
+    for day in range(21, 24):
+        broken = replace(BROKEN, day=on(day), cause=f"{day} rows have no score")
+        (action,) = do(bench, broken, day=day)
+        assert not action.done
+        assert "v0005 was rolled back for the same" in action.outcome
+    assert len(recorded(lake)) == 2
+    with lake.writer(Author("test")) as writer:
+        good = replace(BROKEN, day=on(24), passed=True)
+        replace_findings(writer, "detector", "v0002", [good], "")
+    (action,) = do(bench, replace(BROKEN, day=on(25)), day=25)
+    assert action.done
+    assert champion(lake, "detector").version == "v0001"
+
+
+def test_trouble_of_another_kind_is_the_versions_own(bench, lake):
+    bench.version(5, state="champion")
+    do(bench, BROKEN)
+    (action,) = do(bench, replace(BROKEN, name="alert_volume", cause="a flood"), day=21)
     assert action.done
 
 

@@ -57,8 +57,8 @@ def maintenance() -> None:
 
 @pytest.fixture
 def definitions() -> dg.Definitions:
-    jobs = [dg.define_asset_job("refresh", selection="*"), maintenance]
-    return dg.Definitions(assets=[first, second, watched], jobs=jobs)
+    refresh = dg.define_asset_job("refresh", selection="*")
+    return dg.Definitions(assets=[first, second, watched], jobs=[refresh, maintenance])
 
 
 def status(definitions: dg.Definitions, settings: Settings, job: str = "refresh") -> Status:

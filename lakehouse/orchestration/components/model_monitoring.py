@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.monitoring import Finding, watch
+from lakehouse.monitoring.actions import Action
 from lakehouse.monitoring.looks import Compared
 from lakehouse.monitoring.performance import performance_history
-from lakehouse.monitoring.react import Action, react
+from lakehouse.monitoring.react import react
 from lakehouse.monitoring.review import review
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture

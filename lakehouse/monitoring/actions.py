@@ -1,0 +1,68 @@
+"""What was done about findings, and what could not be, as rows of `monitoring.actions`.
+
+Only the record; what calls for an action is `react.py`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.monitoring import tables
+
+Kind = Literal["roll back", "promote", "archive", "retrain"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What was asked for, about which version and why; whether it was done, or why not."""
+
+    action: Kind
+    version: str
+    why: str
+    done: bool
+    outcome: str
+
+
+def record(
+    writer: duckdb.DuckDBPyConnection,
+    model: str,
+    actions: Sequence[Action],
+    at: datetime,
+    run_id: str,
+) -> None:
+    """Keep what was done, and what was refused for the first time, in the open transaction."""
+    new = [action for action in actions if action.done or not _is_known(writer, model, action)]
+    shared = {"model": model, "taken_at": at, "run_id": run_id}
+    tables.insert(writer, tables.ACTIONS, [{**shared, **vars(action)} for action in new])
+
+
+def last_actions(
+    cursor: duckdb.DuckDBPyConnection, model: str, count: int = 3
+) -> list[dict[str, Any]]:
+    """The newest actions about `model`, the newest first, as rows of `monitoring.actions`."""
+    if not table_exists(cursor, tables.ACTIONS):
+        return []
+    names = ["taken_at", "action", "version", "why", "done", "outcome"]
+    rows = cursor.execute(
+        f"SELECT {', '.join(names)} FROM {qualified(tables.ACTIONS)} WHERE model = ? "
+        "ORDER BY taken_at DESC, rowid DESC LIMIT ?",
+        [model, count],
+    ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _is_known(cursor: duckdb.DuckDBPyConnection, model: str, action: Action) -> bool:
+    """Whether the same was refused before on the same ground; figures may differ by the day."""
+    if not table_exists(cursor, tables.ACTIONS):
+        return False
+    query = (
+        f"SELECT count(*) FROM {qualified(tables.ACTIONS)} "
+        "WHERE model = ? AND version = ? AND action = ? AND outcome = ? AND NOT done"
+    )
+    known = [model, action.version, action.action, action.outcome]
+    return bool(fetch_value(cursor, query, known))

@@ -1,0 +1,47 @@
+"""Whether it is the version or the data: two versions in a row with the same trouble are no chance.
+
+Without this, one bad day of a source would roll back through all versions that ever decided.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.findings import Finding
+from lakehouse.registry.versions import find_transitions
+
+
+def blamed_before(
+    cursor: duckdb.DuckDBPyConnection, model: str, champion: str, findings: Sequence[Finding]
+) -> str | None:
+    """The successor that was rolled back to `champion` for one of its own failed `findings`.
+
+    Of those that need no labels. None if there is none, or if `champion` has passed since.
+    """
+    moves = find_transitions(cursor, model)
+    places = [i for i, move in enumerate(moves) if move.to_state == "champion"]
+    if not places or moves[places[0]].version != champion:
+        return None
+    gave_way = moves[places[0] + 1] if places[0] + 1 < len(moves) else None
+    if gave_way is None or gave_way.to_state != "rolled_back":
+        return None
+    blamed = {one["name"]: one["day"] for one in gave_way.evidence.get("findings", ())}
+    same = [one.name for one in findings if not one.passed and one.rollback and one.name in blamed]
+    if any(not _passed_since(cursor, model, champion, name, blamed[name]) for name in same):
+        return gave_way.version
+    return None
+
+
+def _passed_since(
+    cursor: duckdb.DuckDBPyConnection, model: str, version: str, name: str, day: str
+) -> bool:
+    if not table_exists(cursor, tables.FINDINGS):
+        return False
+    query = (
+        f"SELECT count(*) FROM {qualified(tables.FINDINGS)} "
+        "WHERE model = ? AND version = ? AND name = ? AND day > CAST(? AS DATE) AND passed"
+    )
+    return bool(fetch_value(cursor, query, [model, version, name, day]))
