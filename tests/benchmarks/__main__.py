@@ -100,6 +100,7 @@ def _benchmarks(
 ) -> dict[str, Callable[[], Found]]:
     """In an order in which each leaves what the next can use."""
     from tests.benchmarks.definitions import definitions
+    from tests.benchmarks.drift import drift
     from tests.benchmarks.features import features, from_handbook, from_lake
     from tests.benchmarks.increment import increment
     from tests.benchmarks.memory import memory
@@ -126,6 +127,7 @@ def _benchmarks(
         "slope": lambda: whole_graph(worlds, repeats, tell),
         "increment": lambda: increment(worlds, tell),
         "features": window_features,
+        "drift": lambda: drift(folder / "drift", tell),
         "definitions": lambda: definitions(folder / "definitions", tell),
         "memory": lambda: memory(worlds, tell),
         "ui": lambda: ui(finished(), tell),
