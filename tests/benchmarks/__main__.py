@@ -25,12 +25,13 @@ TARGETS = {
     "idle_seconds": 15,
     "idle_snapshots": 0,
     "features_ratio": 1.0,
+    "drift_seconds": 5,
     "definitions_seconds": 5,
     "dev_seconds": 25,
     "dev_left_behind": 0,
 }
 """At most these; the other figures are there to be looked at."""
-ALL = ("slope", "increment", "features", "definitions", "memory", "ui")
+ALL = ("slope", "increment", "features", "drift", "definitions", "memory", "ui")
 Found = tuple[dict[str, float], dict[str, Any]]
 
 

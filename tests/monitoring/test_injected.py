@@ -107,7 +107,7 @@ def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(l
     upside_down = bench.version(2, state="champion")
     bench.say(before, range(30), 1.5, beside=True)
     bench.say(upside_down, range(30), -1.5)
-    done = days_pass(bench, 9, 16)
+    done = days_pass(bench, 9, 12)
     assert [one[1:] for one in done] == [
         ("roll back", upside_down.version, True),
         ("retrain", upside_down.version, True),
@@ -125,18 +125,18 @@ def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(l
 )
 def test_a_shadow_is_settled_by_matured_labels(lake, skill, action, becomes):
     bench = Bench(lake, spec_of())
-    bench.days(0, 9)
+    bench.days(0, 20)
     decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
     bench.say(decides, range(40), 1.0)
     bench.say(shadow, range(40), skill, beside=True)
-    done = days_pass(bench, 9, 19)
+    done = days_pass(bench, 20, 23)
     assert [one[1:] for one in done] == [(action, shadow.version, True)]
     assert states(bench)[shadow.version] == becomes
 
 
 def test_a_shadow_without_difference_is_archived_when_its_time_is_over(lake):
     bench = Bench(lake, spec_of(shadow={"give_up_after": "15d"}))
-    bench.days(0, 9)
+    bench.days(0, 13)
     decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
     bench.say(decides, range(40), 1.0)
     bench.say(shadow, range(40), 1.0, beside=True)

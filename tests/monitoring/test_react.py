@@ -204,6 +204,8 @@ def test_bad_data_roll_back_one_version_at_most(bench, lake):
     assert champion(lake, "detector").version == "v0002"
     for day in range(21, 24):
         broken = replace(BROKEN, day=on(day), cause=f"{day} rows have no score")
+        with lake.writer(Author("test")) as writer:  # as watching does
+            replace_findings(writer, "detector", "v0002", [broken], "")
         (action,) = do(bench, broken, day=day)
         assert not action.done
         assert "v0005 was rolled back for the same" in action.outcome
