@@ -26,6 +26,7 @@ from lakehouse.registry import (
     promote,
     rollback,
 )
+from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.requests import Request, ask_in
 from lakehouse.registry.versions import lake_time
 from lakehouse.training import ModelSpec
@@ -64,6 +65,25 @@ def react(
             actions.append(Action("retrain", watched.version, request.reason, True, outcome))
         record(writer, spec.name, actions, at, run_id)
     return tuple(actions)
+
+
+def go_back(
+    spec: ModelSpec, lake: Lake, why: str, *, run_id: str = "", now: datetime | None = None
+) -> Action:
+    """Roll back a champion that cannot score at all, and keep that; the predecessor decides again.
+
+    Not done without a predecessor: then nothing scores until a version is promoted.
+    """
+
+    def back() -> str:
+        return f"{rollback(lake, spec.name, who=WHO, why=why, now=now).version} decides again"
+
+    with lake.reader() as reader:
+        champion = find_champion(reader, spec.name)
+    action = _try("roll back", champion.version if champion else "", why, back)
+    with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
+        record(writer, spec.name, [action], lake_time(now), run_id)
+    return action
 
 
 def _go_back(

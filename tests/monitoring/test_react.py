@@ -10,7 +10,7 @@ from lakehouse.monitoring import Finding, WatchReport, tables
 from lakehouse.monitoring.actions import last_actions
 from lakehouse.monitoring.findings import replace_findings
 from lakehouse.monitoring.looks import Compared
-from lakehouse.monitoring.react import react
+from lakehouse.monitoring.react import go_back, react
 from lakehouse.monitoring.review import ReviewReport, review
 from lakehouse.registry import champion, list_transitions, list_versions, start_shadow
 from lakehouse.registry.requests import open_request
@@ -232,3 +232,17 @@ def test_evidence_and_actions_are_json_and_rows(bench, lake):
         assert json.loads(text)["cause"] == "below its gate"
         kept = cursor.execute(f"SELECT action FROM {tables.ACTIONS} ORDER BY action").fetchall()
     assert kept == [("retrain",), ("roll back",)]
+
+
+def test_a_champion_that_cannot_score_gives_way_to_its_predecessor_once(bench, lake):
+    action = go_back(bench.spec, lake, "feature n_7d is gone", now=at(20))
+    assert (action.done, action.version, action.outcome) == (
+        *(True, "v0002"),
+        "v0001 decides again",
+    )
+    assert states(lake)["v0002"] == "rolled_back"
+    assert champion(lake, "detector").version == "v0001"
+    again = go_back(bench.spec, lake, "feature n_7d is gone", now=at(21))
+    assert not again.done
+    assert "no earlier champion" in again.outcome
+    assert [row["done"] for row in recorded(lake)] == [False, True]

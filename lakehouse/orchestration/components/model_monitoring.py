@@ -15,6 +15,7 @@ from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.webhook import post
 from lakehouse.training import ModelSpec
 from lakehouse.training.spec import Forward
 
@@ -67,8 +68,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         )
         reviewed = review(spec, lake.lake, full_refresh=refresh.full_refresh, run_id=run_id)
         actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
-        for action in actions:
-            context.log.warning(f"{action.action} {action.version}: {action.why}; {action.outcome}")
+        announce(context, spec, lake, actions)
         metadata: dict[str, Any] = {
             "champion": watched.version,
             "rows_watched": watched.rows,
@@ -87,6 +87,22 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             yield _result(key, name, findings)
 
     return monitoring
+
+
+def announce(
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    lake: LakeResource,
+    actions: Sequence[Action],
+) -> None:
+    """Say in the log and to the webhook what was done, or could not be, about a model."""
+    for action in actions:
+        text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
+        context.log.warning(text)
+        payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
+        problem = post(lake.settings, {**payload, "run_id": context.run_id})
+        if problem:
+            context.log.warning(problem)
 
 
 def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:

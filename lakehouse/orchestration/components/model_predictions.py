@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from lakehouse.monitoring.react import go_back
 from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.scoring import find_broken, score
-from lakehouse.training import ModelSpec
+from lakehouse.scoring import ScoreReport, find_broken, score
+from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
 
 
 def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -48,15 +50,26 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
     def predictions(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
-        report = score(
-            spec,
-            lake.lake,
-            since=refresh.since_time,
-            until=refresh.until_time,
-            full_refresh=refresh.full_refresh,
-            run_id=context.run_id,
-            now=clock.now(),
-        )
+        def say() -> ScoreReport:
+            return score(
+                spec,
+                lake.lake,
+                since=refresh.since_time,
+                until=refresh.until_time,
+                full_refresh=refresh.full_refresh,
+                run_id=context.run_id,
+                now=clock.now(),
+            )
+
+        try:
+            report = say()
+        except (BadArtefact, SchemaMismatch) as error:
+            # whoever decided before may still be able to: a champion that cannot score is no use
+            action = go_back(spec, lake.lake, str(error), run_id=context.run_id, now=clock.now())
+            announce(context, spec, lake, [action])
+            if not action.done:
+                raise
+            report = say()
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(lake.lake, spec.predictions_table),
