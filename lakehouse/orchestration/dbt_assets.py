@@ -97,7 +97,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
                 yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
             yield from last.results()
             return
-        target = files.run_target(f"{step}-{context.run_id[:8]}")
+        target = files.run_target(f"{step}-{context.run.run_id[:8]}")
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
         for event in _events(context, dbt, files, target, refresh):
@@ -110,7 +110,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
                 checks.append(event)
             yield event
         if whole:
-            author = Author(f"dbt/{step}", context.run_id)
+            author = Author(f"dbt/{step}", context.run.run_id)
             save_build(lake.lake, step, state, models, checks, author)
 
     return build

@@ -20,6 +20,16 @@ from lakehouse.settings import Settings
 
 JOB = "refresh"
 _ROWS = "dagster/row_count"
+_WRAPPERS = frozenset(
+    {
+        "DagsterExecutionStepExecutionError",
+        "DagsterResourceFunctionError",
+        "DagsterUserCodeExecutionError",
+        "RetryRequestedFromPolicy",
+        "RetryRequested",
+    }
+)
+"""Errors that only say where another one came through."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +207,8 @@ class _Listener:
 
 
 def root_cause(error: Any) -> str:
-    """The message of the innermost error: what went wrong, not where Dagster noticed."""
-    while error is not None and error.cause is not None:
+    """The message of our own error: what went wrong and what to do, not where Dagster noticed."""
+    while error is not None and error.cause is not None and error.cls_name in _WRAPPERS:
         error = error.cause
     if error is None:
         return "failed without an error"

@@ -7,7 +7,7 @@ from lakehouse.settings import Settings
 
 
 def post(settings: Settings, payload: Mapping[str, Any]) -> str:
-    """Post `payload`; says why it could not be delivered, if so. Without an address it does nothing.
+    """Post `payload` if an address is set; says why it could not be delivered, or nothing.
 
     Whoever does not listen must not stop what there is to tell of.
     """

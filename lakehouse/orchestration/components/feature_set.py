@@ -64,7 +64,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
             spec,
             lake.lake,
             spine=spine,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             since=refresh.since_time,
             until=refresh.until_time,
             full_refresh=refresh.full_refresh,

@@ -57,7 +57,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     def monitoring(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
-        run_id, now = context.run_id, clock.now()
+        run_id, now = context.run.run_id, clock.now()
         watched = watch(
             spec,
             lake.lake,
@@ -100,7 +100,7 @@ def announce(
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
         payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
-        problem = post(lake.settings, {**payload, "run_id": context.run_id})
+        problem = post(lake.settings, {**payload, "run_id": context.run.run_id})
         if problem:
             context.log.warning(problem)
 

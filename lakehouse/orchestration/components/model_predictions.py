@@ -57,7 +57,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 since=refresh.since_time,
                 until=refresh.until_time,
                 full_refresh=refresh.full_refresh,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 now=clock.now(),
             )
 
@@ -65,7 +65,9 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             report = say()
         except (BadArtefact, SchemaMismatch) as error:
             # whoever decided before may still be able to: a champion that cannot score is no use
-            action = go_back(spec, lake.lake, str(error), run_id=context.run_id, now=clock.now())
+            action = go_back(
+                spec, lake.lake, str(error), run_id=context.run.run_id, now=clock.now()
+            )
             announce(context, spec, lake, [action])
             if not action.done:
                 raise

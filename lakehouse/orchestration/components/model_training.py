@@ -83,7 +83,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             spec,
             lake.lake,
             force=refresh.force,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             now=clock.now(),
             on_progress=context.log.info,
         )
