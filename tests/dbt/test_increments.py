@@ -282,6 +282,7 @@ def test_every_commit_says_which_model_and_which_run_made_it(built: tuple[Any, A
     assert authors >= {*TABLES, "staging.stg_transactions", "reporting.label_completeness"}
 
 
+@pytest.mark.slow
 def test_a_full_refresh_gives_the_same_tables(built: tuple[Any, Any]) -> None:
     bench, world = built
     progress = bench.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name")

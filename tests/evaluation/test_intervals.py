@@ -28,6 +28,7 @@ def world(seed):
     return card, Binary(truth, score)
 
 
+@pytest.mark.slow
 def test_clustered_intervals_cover_the_true_value_where_row_by_row_ones_do_not():
     true = np.mean([world(seed)[1].metrics()["auc_roc"] for seed in range(1000, 1400)])
     covered = {"card": 0, "row": 0}

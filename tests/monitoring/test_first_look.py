@@ -17,6 +17,7 @@ def named(lake, table, column, model):
         return {name for (name,) in cursor.execute(query, [model]).fetchall()}
 
 
+@pytest.mark.slow
 def test_forecasts_and_classes_are_watched_as_well(lake, world, forecast, scenario):
     for spec, outputs, estimated in (
         (forecast(), {"prediction"}, set()),

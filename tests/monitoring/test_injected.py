@@ -100,6 +100,7 @@ def states(bench):
     return {found.version: found.state for found in list_versions(bench.lake, "detector")}
 
 
+@pytest.mark.slow
 def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(lake):
     bench = Bench(lake, spec_of())
     bench.days(0, 9)

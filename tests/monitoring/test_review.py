@@ -70,6 +70,7 @@ def test_doing_it_again_changes_nothing_and_makes_no_snapshot(bench, lake):
     assert everything(lake) == before
 
 
+@pytest.mark.slow
 def test_day_by_day_tells_the_same_of_days_and_weeks_as_at_once(bench, lake):
     review(bench.spec, lake)
     for first, last in ((20, 21), (21, 25), (25, 60)):

@@ -166,6 +166,7 @@ def test_one_look_is_one_commit(lake, world, spec):
     assert lake.snapshot() == snapshot + 1
 
 
+@pytest.mark.slow
 def test_looking_day_by_day_finds_the_same_as_at_once(lake, world, spec):
     watch(spec, lake)
     for day in (60, 61, 64):

@@ -63,6 +63,7 @@ def test_the_project_keeps_its_history_with_it(settings):
         assert isinstance(used.event_log_storage, EventLog)
 
 
+@pytest.mark.slow
 def test_few_databases_stay_open_however_many_runs_are_looked_at(tmp_path):
     with instance(tmp_path, ours(tmp_path)) as used:
         runs = [materialize(used).run_id for _ in range(KEEP_OPEN + 2)]

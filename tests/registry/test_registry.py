@@ -302,6 +302,7 @@ def assert_one_champion(lake, names):
     assert champion(lake, "m").version == deciding
 
 
+@pytest.mark.slow
 def test_processes_that_promote_at_once_leave_one_champion(lake, settings, three):
     race(settings, three)
     assert_one_champion(lake, three)

@@ -157,6 +157,7 @@ def test_no_training_set_moves_when_everything_known_after_its_cutoff_changes(kn
     assert all(rows > 50 for _, rows in known.values())
 
 
+@pytest.mark.slow
 def test_what_became_known_before_the_cutoff_does_move_them(known, tmp_path):
     moved = training_sets(tmp_path, with_another_future(history(), T - timedelta(days=30)))
     assert all(moved[name] != known[name] for name in known)

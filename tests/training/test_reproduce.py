@@ -73,6 +73,7 @@ def test_rows_that_an_erasure_took_are_missed(lake, world, detector):
         reproduce(detector(), lake, version)
 
 
+@pytest.mark.slow
 def test_a_warm_start_records_its_parent_and_is_reproduced_from_it(lake, world, detector):
     spec = detector(warm_start=True, gates=[])
     first = train(spec, lake)

@@ -29,7 +29,7 @@ class Project:
             return lake.snapshot()
 
     def content(self) -> dict[str, str]:
-        """A hash of every table's rows, whatever their order; bookkeeping left out."""
+        """A hash of every table's rows, whatever their order; without bookkeeping and which run."""
         with Lake(self.settings, read_only=True) as lake, lake.reader() as cursor:
             tables = cursor.execute(
                 "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
@@ -37,7 +37,11 @@ class Project:
             ).fetchall()
             return {
                 name: str(
-                    cursor.execute(f"SELECT count(*), sum(hash(t)) FROM {name} AS t").fetchone()
+                    cursor.execute(
+                        "SELECT count(*), sum(hash(t)) FROM (SELECT "
+                        "COLUMNS(c -> c NOT IN ('run_id', 'scored_at')) "
+                        f"FROM {name}) AS t"
+                    ).fetchone()
                 )
                 for (name,) in sorted(tables)
             }

@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from lakehouse.lake import Lake
 from lakehouse.simulator.world import expected_counts, load_world
 from tests.whole_graph.project import Project
@@ -73,6 +75,7 @@ def test_a_selection_of_nothing_and_a_bad_day_are_clear_errors(project: Project)
         assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     content = project.content()
     day = load_world(project.settings.world_dir).last_day - timedelta(days=20)
