@@ -1,11 +1,12 @@
-"""What nobody could have beaten by much: scores of one who knows how the handbook makes its frauds.
+"""A yardstick for the yardstick: scores of one who knows how the handbook makes its frauds.
 
 Frauds that no earlier information reveals are out of reach for any model, so an average precision
-is told as a share of this one's. It is generous: it knows each customer's true mean amount, and the
-whole extent of a terminal's campaign from the moment on at which the label of one of its frauds has
-arrived. The book's chapter on its simulator gives the rules: amounts above 220 are fraud; two
-terminals a day are compromised for 28 days; three customers a day for 14 days, in which a third of
-their payments are five times as high. Amounts are normal with a deviation of half the mean.
+is told as a share of this one's. It knows each customer's true mean amount, and the whole extent of
+a terminal's campaign from the moment on at which the label of one of its frauds has arrived; it
+does not order what it cannot tell apart, so a model may come to it, or a little beyond. The book's
+chapter on its simulator gives the rules: amounts above 220 are fraud; two terminals a day are
+compromised for 28 days; three customers a day for 14 days, in which a third of their payments are
+five times as high. Amounts are normal with a deviation of half the mean.
 """
 
 from __future__ import annotations
