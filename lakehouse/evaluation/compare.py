@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Against, Comparison, Interval, Verdict
 from lakehouse.evaluation.intervals import LEVEL, percentile_interval
 from lakehouse.evaluation.metrics import Floats
 from lakehouse.evaluation.resample import Resampling, resample
-from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Predictions
+from lakehouse.evaluation.weighted import Predictions
 
 MINIMUM_POSITIVES = 50
 

@@ -4,16 +4,17 @@ Training on shuffled labels, and changing the future of a real training set, nee
 lake; they are done where those are.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Metrics, Probe
 from lakehouse.evaluation.metrics import Floats
-from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Predictions
+from lakehouse.evaluation.weighted import Predictions
 
 Task = Literal["binary", "multiclass", "regression"]
 TOO_GOOD_ALONE = 0.95
@@ -103,18 +104,6 @@ def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dic
         if seen is not None and unseen is not None:
             gaps[name] = unseen - seen if name in LOWER_IS_BETTER else seen - unseen
     return gaps
-
-
-def overfitting_probe(gap: Mapping[str, float], metric: str, bound: float) -> Probe:
-    """Is the gap of one metric within `bound`? A gap that is not known fails."""
-    value = gap.get(metric)
-    return Probe(
-        name="overfitting",
-        value=value,
-        bound=bound,
-        passed=value is not None and value <= bound,
-        explanation=f"{metric}: how much better on rows trained on than on later ones",
-    )
 
 
 def _best_auc(column: npt.NDArray[Any], classes: Sequence[npt.NDArray[np.bool_]]) -> float:

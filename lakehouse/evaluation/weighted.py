@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.metrics import Bools, Floats, Ints
 
-LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
-
 Parts = dict[tuple[str, ...], Callable[[Floats], Sequence[float]]]
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 
 from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Interval, Verdict
 from lakehouse.evaluation.sequential import Finding as Decided
 from lakehouse.evaluation.sequential import Look, decide
-from lakehouse.evaluation.weighted import LOWER_IS_BETTER
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.monitoring import tables

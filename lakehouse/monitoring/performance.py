@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from lakehouse.evaluation import metrics
 from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.weighted import LOWER_IS_BETTER, Binary
+from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.monitoring import tables

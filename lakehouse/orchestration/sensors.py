@@ -13,6 +13,7 @@ import dagster as dg
 
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.run import JOB, root_cause
+from lakehouse.orchestration.webhook import post
 from lakehouse.sources.changes import pending
 from lakehouse.sources.spec import SourceSpec
 
@@ -100,11 +101,6 @@ def build_failure_sensor() -> dg.SensorDefinition:
     def failed_runs(
         context: dg.RunFailureSensorContext, lake: LakeResource
     ) -> dg.SkipReason | None:
-        url = lake.settings.webhook_url
-        if not url:
-            return dg.SkipReason("LAKEHOUSE_WEBHOOK_URL is not set")
-        import requests
-
         run = context.dagster_run
         payload = {
             "text": f"Run {run.run_id} of {run.job_name} failed: {context.failure_event.message}",
@@ -115,8 +111,8 @@ def build_failure_sensor() -> dg.SensorDefinition:
                 for event in context.get_step_failure_events()
             ],
         }
-        requests.post(url, json=payload, timeout=10).raise_for_status()
-        return None
+        posted = post(lake.settings, payload)
+        return None if posted else dg.SkipReason("LAKEHOUSE_WEBHOOK_URL is not set")
 
     return failed_runs
 

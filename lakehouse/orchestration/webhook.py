@@ -6,17 +6,15 @@ from typing import Any
 from lakehouse.settings import Settings
 
 
-def post(settings: Settings, payload: Mapping[str, Any]) -> str:
-    """Post `payload` if an address is set; says why it could not be delivered, or nothing.
+def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
+    """Post `payload`; False if no address is set.
 
-    Whoever does not listen must not stop what there is to tell of.
+    Raises:
+        OSError: when it could not be delivered, or was refused.
     """
     if not settings.webhook_url:
-        return ""
+        return False
     import requests
 
-    try:
-        requests.post(settings.webhook_url, json=payload, timeout=10).raise_for_status()
-    except requests.RequestException as error:
-        return f"the webhook did not take the message: {error}"
-    return ""
+    requests.post(settings.webhook_url, json=payload, timeout=10).raise_for_status()
+    return True

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.explain import gain_importance
 from lakehouse.lake.lake import code_version
 from lakehouse.training import artefact, calibration
 from lakehouse.training.calibration import Calibrator
@@ -129,7 +130,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         notes=_notes(spec, material, start, calibrator, period),
         training_set_hash=material.made.hash,
         split=material.made.split.as_json(),
-        importance=_importance(columns, boosted),
+        importance=gain_importance(boosted.booster, columns.used),
         code_version=code_version(),
         code_hash=code_hash(),
         libraries=library_versions(),
@@ -184,9 +185,3 @@ def _notes(
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")
     return tuple(notes)
-
-
-def _importance(columns: Columns, boosted: Boosted) -> dict[str, float]:
-    """Total gain of the splits on each column that the trees see."""
-    gains = boosted.booster.feature_importance(importance_type="gain").tolist()
-    return dict(zip(columns.used, gains, strict=True))

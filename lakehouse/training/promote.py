@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Lake
 from lakehouse.registry import GateResult, Version
@@ -16,7 +17,7 @@ from lakehouse.training.artefact import load_model
 from lakehouse.training.assess import assess
 from lakehouse.training.errors import BadArtefact, SchemaMismatch
 from lakehouse.training.rivals import test_rows
-from lakehouse.training.spec import LOWER_IS_BETTER, ModelSpec
+from lakehouse.training.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Any, Literal
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.lake import Lake
 from lakehouse.training.assess import assess, baseline
 from lakehouse.training.errors import TrainingError
@@ -19,7 +20,7 @@ from lakehouse.training.model import Study
 from lakehouse.training.out_of_fold import threshold_on
 from lakehouse.training.propose import budget, propose
 from lakehouse.training.rows import Rows
-from lakehouse.training.spec import LOWER_IS_BETTER, ModelSpec
+from lakehouse.training.spec import ModelSpec
 from lakehouse.training.trials import Trial, read_trials, write_trial
 
 Tell = Callable[[str], None]

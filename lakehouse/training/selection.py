@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.training.fit import Boosted, Examples
 from lakehouse.training.fold_data import FoldData
 from lakehouse.training.model import GroupFigure
-from lakehouse.training.spec import LOWER_IS_BETTER, FeatureSelection, ModelSpec
+from lakehouse.training.spec import FeatureSelection, ModelSpec
 
 Params = Mapping[str, Any]
 Judge = Callable[[FoldData, npt.NDArray[np.float64]], float]

@@ -8,7 +8,6 @@ from lakehouse.evaluation.probes import (
     lone_feature_probe,
     lone_features,
     overfitting_gap,
-    overfitting_probe,
     shuffled_label_probe,
 )
 from lakehouse.evaluation.weighted import Binary, Regression
@@ -113,6 +112,3 @@ def test_a_gap_is_how_much_better_training_looks():
     train, test = {"auc_roc": 0.95, "log_loss": 0.1, "f1": None}, {"auc_roc": 0.85, "log_loss": 0.3}
     gap = overfitting_gap(train, test, ["auc_roc", "log_loss", "f1"])
     assert gap == pytest.approx({"auc_roc": 0.1, "log_loss": 0.2})
-    assert overfitting_probe(gap, "auc_roc", 0.15).passed
-    assert not overfitting_probe(gap, "auc_roc", 0.05).passed
-    assert not overfitting_probe(gap, "f1", 0.05).passed

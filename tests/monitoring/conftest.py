@@ -1,9 +1,7 @@
 """The payment lake of the training tests serves here as well, with a model that has scored it."""
 
 import shutil
-import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -11,23 +9,11 @@ import pytest
 from lakehouse.lake import Lake
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training import train
-
-_spec = spec_from_file_location(
-    "training_world", Path(__file__).parents[1] / "training" / "conftest.py"
+from lakehouse.training import ModelSpec, train
+from tests.training.conftest import (
+    World,
+    spec_values,
 )
-assert _spec is not None
-assert _spec.loader is not None
-_module = module_from_spec(_spec)
-sys.modules[_spec.name] = _module
-_spec.loader.exec_module(_module)
-
-World = _module.World
-settings = _module.settings
-world = _module.world
-detector = _module.detector
-forecast = _module.forecast
-scenario = _module.scenario
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +27,7 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path
     settings = load_settings({}, data_dir=folder / "data", threads=1)
     with Lake(settings) as lake:
         World(lake).days(0, 60)
-        spec = _module.ModelSpec(**_module.spec_values())
+        spec = ModelSpec(**spec_values())
         train(spec, lake)
         score(spec, lake)
     shutil.copytree(folder / "data", folder / "copy")

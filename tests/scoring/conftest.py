@@ -2,12 +2,9 @@
 
 import shutil
 import sqlite3
-import sys
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,21 +13,10 @@ from lakehouse.registry import Version, list_versions
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
 from lakehouse.training import ModelSpec, train
-
-_spec = spec_from_file_location(
-    "training_world", Path(__file__).parents[1] / "training" / "conftest.py"
+from tests.training.conftest import (
+    World,
+    spec_values,
 )
-assert _spec is not None
-assert _spec.loader is not None
-_module = module_from_spec(_spec)
-sys.modules[_spec.name] = _module
-_spec.loader.exec_module(_module)
-
-settings = _module.settings
-world = _module.world
-detector = _module.detector
-forecast = _module.forecast
-scenario = _module.scenario
 
 
 @dataclass(frozen=True)
@@ -38,7 +24,7 @@ class Ready:
     """A lake of sixty days with a champion that scored them, and a candidate; a copy per test."""
 
     lake: Lake
-    world: Any
+    world: World
     spec: ModelSpec
     other: Version
 
@@ -48,12 +34,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of such a lake, made once: most of what these tests would take is training."""
     folder = tmp_path_factory.mktemp("ready") / "data"
     with Lake(load_settings({}, data_dir=folder, threads=1)) as lake:
-        _module.World(lake).days(0, 60)
-        spec = ModelSpec(**_module.spec_values())
+        World(lake).days(0, 60)
+        spec = ModelSpec(**spec_values())
         train(spec, lake)
         score(spec, lake)
         manual = {"rule": "manual"}
-        train(ModelSpec(**_module.spec_values(seed=7, rounds=5, promotion=manual)), lake)
+        train(ModelSpec(**spec_values(seed=7, rounds=5, promotion=manual)), lake)
     return folder
 
 
@@ -67,4 +53,4 @@ def ready(template: Path, settings: Settings, lake: Lake) -> Ready:
             [settings.storage + "/"],
         )
     other = next(v for v in list_versions(lake, "detector") if v.state == "candidate")
-    return Ready(lake, _module.World(lake), ModelSpec(**_module.spec_values()), other)
+    return Ready(lake, World(lake), ModelSpec(**spec_values()), other)

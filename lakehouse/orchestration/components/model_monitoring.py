@@ -100,9 +100,10 @@ def announce(
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
         payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
-        problem = post(lake.settings, {**payload, "run_id": context.run.run_id})
-        if problem:
-            context.log.warning(problem)
+        try:
+            post(lake.settings, {**payload, "run_id": context.run.run_id})
+        except OSError as error:  # whoever does not listen must not stop what was done
+            context.log.warning(f"the webhook did not take the message: {error}")
 
 
 def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:

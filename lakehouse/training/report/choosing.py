@@ -1,10 +1,11 @@
 """How a version was chosen: parameters, search, folds, selection, calibration, threshold."""
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import metric_name, number
 from lakehouse.training.report.gather import Gathered
-from lakehouse.training.spec import FIXED_PARAMS, LOWER_IS_BETTER
+from lakehouse.training.spec import FIXED_PARAMS
 
 _TRIALS_SHOWN = 10
 

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation import plots
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
-from lakehouse.training.spec import LOWER_IS_BETTER
 
 _VERSIONS_SHOWN = 12
 

@@ -24,12 +24,11 @@ from lakehouse.training.spec.lifecycle import (
     Shadow,
     Watch,
 )
-from lakehouse.training.spec.model import FIXED_PARAMS, LOWER_IS_BETTER, METRICS, ModelSpec
+from lakehouse.training.spec.model import FIXED_PARAMS, METRICS, ModelSpec
 from lakehouse.training.spec.part import Task
 
 __all__ = [
     "FIXED_PARAMS",
-    "LOWER_IS_BETTER",
     "METRICS",
     "Actions",
     "Between",

@@ -44,8 +44,6 @@ METRICS: dict[Task, tuple[str, ...]] = {
 }
 """Metrics by task; the first is what early promotion compares unless the spec names another."""
 
-LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
-
 
 class ModelSpec(Part):
     """One predictive model."""
