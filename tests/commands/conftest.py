@@ -1,3 +1,3 @@
 """The lake of the scoring tests, with a champion and a candidate, serves the command line too."""
 
-from tests.scoring.conftest import ready, settings, template  # noqa: F401
+from tests.scoring.conftest import ready, settings, template

@@ -15,7 +15,12 @@ from lakehouse.settings import Settings, load_settings
 from lakehouse.training import ModelSpec, train
 from tests.training.conftest import (
     World,
+    detector,
+    forecast,
+    scenario,
+    settings,
     spec_values,
+    world,
 )
 
 
