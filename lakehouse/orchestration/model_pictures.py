@@ -40,13 +40,11 @@ def presentation(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.
 
 def _make(spec: ModelSpec, lake: Lake, version: Version, pictures: Path) -> None:
     """The summary comes last: it says that the rest is there."""
-    from lakehouse.training.report import gather, report_summary, write_report
-    from lakehouse.training.report.pictures import history_pictures, outcome_pictures
+    from lakehouse.training.report import draw_report, gather, report_summary
 
     gathered = gather(spec, lake, version)
-    write_report(spec, lake, version, gathered)
+    _, drawn = draw_report(lake, gathered)
     pictures.mkdir(exist_ok=True)
-    for name, drawn in {**outcome_pictures(gathered), **history_pictures(gathered)}.items():
-        if name in SHOWN:
-            (pictures / f"{name}.png").write_bytes(drawn.png())
+    for name in SHOWN & drawn.keys():
+        (pictures / f"{name}.png").write_bytes(drawn[name].png())
     (pictures.parent / "summary.md").write_text(report_summary(spec, lake, version, gathered))

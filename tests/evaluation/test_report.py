@@ -189,10 +189,12 @@ def test_a_regression_is_put_beside_the_best_naive_forecast():
 
 
 def test_sections_show_what_an_evaluation_holds():
+    segments = sections.segments_pictures(EVALUATION, "auc_roc")
+    fair = tuple(map(sections.fairness_picture, EVALUATION.fairness))
     blocks = [
         *sections.comparisons(EVALUATION.comparisons),
-        *sections.segments(EVALUATION, "auc_roc"),
-        *sections.fairness(EVALUATION.fairness),
+        *sections.segments(EVALUATION, tuple(segments.values())),
+        *sections.fairness(EVALUATION.fairness, fair),
         *sections.probes(EVALUATION.probes, EVALUATION.overfitting_gap),
         *sections.weeks(EVALUATION),
         *sections.calibration_facts(EVALUATION),
@@ -215,8 +217,8 @@ def test_what_an_evaluation_does_not_hold_is_said_so_and_not_invented():
     nothing = Evaluation(metrics={})
     for blocks in (
         sections.comparisons(nothing.comparisons),
-        sections.segments(nothing, "auc_roc"),
-        sections.fairness(nothing.fairness),
+        sections.segments(nothing, ()),
+        sections.fairness(nothing.fairness, ()),
         sections.probes(nothing.probes, nothing.overfitting_gap),
         sections.weeks(nothing),
     ):

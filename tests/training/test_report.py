@@ -8,7 +8,7 @@ from lakehouse.lake import Author, qualified
 from lakehouse.registry import RegistryError, get_version, list_versions
 from lakehouse.registry.promotion import move_in
 from lakehouse.training import BadArtefact, ModelSpec, train
-from lakehouse.training.report import REPORT, draw, gather, report_summary, write_report
+from lakehouse.training.report import REPORT, draw_report, gather, report_summary, write_report
 from lakehouse.training.report.pictures import history_pictures
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ CHOOSING = {
 @pytest.fixture
 def only_words(monkeypatch):
     """Pages without pictures: those are told elsewhere, and take their time."""
-    monkeypatch.setattr("lakehouse.training.report.sections.draw", lambda gathered, insight: {})
+    monkeypatch.setattr("lakehouse.training.report.write.draw", lambda gathered, insight: {})
 
 
 @pytest.fixture
@@ -46,14 +46,9 @@ def proved(lake, world, detector):
     return spec, train(spec, lake, now=NOW).version
 
 
-def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, proved, monkeypatch):
+def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, proved):
     spec, version = proved
-    drawn: list[str] = []
-    monkeypatch.setattr(
-        "lakehouse.training.report.sections.draw",
-        lambda *args: (made := draw(*args)) and (drawn.extend(made) or made),
-    )
-    path = write_report(spec, lake, version)
+    path, drawn = draw_report(lake, gather(spec, lake, version))
     assert path == lake.settings.models_dir / version.artefact / REPORT
     html = path.read_text()
     for said in (
@@ -74,7 +69,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
         "without calibrator",
     ):
         assert said in html, said
-    assert {*drawn} == {
+    assert drawn.keys() == {
         *("roc", "precision_recall", "calibration", "scores", "importance", "shap", "search"),
         *("weeks", "fairness_channel"),
     }
@@ -167,8 +162,8 @@ def test_forecasts_and_classes_are_reported_with_what_fits_them(
 ):
     spec: ModelSpec = {"forecast": forecast, "scenario": scenario}[task](judging={"repeats": 20})
     version = train(spec, lake, now=NOW).version
-    html = write_report(spec, lake, version).read_text()
-    pictures = draw(gather(spec, lake, version))
+    path, pictures = draw_report(lake, gather(spec, lake, version))
+    html = path.read_text()
     if task == "forecast":
         assert {"forecast", "errors", "importance", "shap"} <= pictures.keys()
         assert "Ridge regression" in html

@@ -152,11 +152,10 @@ def segments_pictures(evaluation: Evaluation, metric: str) -> dict[str, plots.Pi
     }
 
 
-def segments(evaluation: Evaluation, metric: str) -> list[Block]:
+def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> list[Block]:
     """Every segment with its rows and metrics."""
     if not evaluation.segments:
         return [Text("No segments were declared, or none was kept with this version.")]
-    pictures = tuple(segments_pictures(evaluation, metric).values())
     names = list(dict.fromkeys(name for one in evaluation.segments for name in one.metrics))
     table = Table(
         ("Segment", "Value", "Rows", "Positives", *(metric_name(name) for name in names)),
@@ -199,7 +198,7 @@ def fairness_picture(result: FairnessResult) -> plots.Picture:
     return plots.interval_plot(title, panels)
 
 
-def fairness(results: Sequence[FairnessResult]) -> list[Block]:
+def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, ...]) -> list[Block]:
     """Differences between the declared groups, and whether they surely exceed the limit."""
     if not results:
         return [Text("No groups were declared, or none was kept with this version.")]
@@ -223,7 +222,7 @@ def fairness(results: Sequence[FairnessResult]) -> list[Block]:
             "enough; the ends allow for the largest of several gaps being large by chance."
         ),
         Table(head, rows, words=2),
-        Figure(tuple(fairness_picture(one) for one in results if one.groups)),
+        Figure(pictures),
     ]
 
 

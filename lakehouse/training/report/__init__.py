@@ -5,8 +5,7 @@ of this can change an artefact.
 """
 
 from lakehouse.training.report.gather import Gathered, gather
-from lakehouse.training.report.pictures import draw
 from lakehouse.training.report.summary import report_summary
-from lakehouse.training.report.write import REPORT, write_report
+from lakehouse.training.report.write import REPORT, draw_report, write_report
 
-__all__ = ["REPORT", "Gathered", "draw", "gather", "report_summary", "write_report"]
+__all__ = ["REPORT", "Gathered", "draw_report", "gather", "report_summary", "write_report"]

@@ -17,11 +17,11 @@ from lakehouse.training.report.insight import Insight
 _VERSIONS_SHOWN = 12
 
 
-def draw(gathered: Gathered, insight: Insight | None = None) -> dict[str, Picture]:
+def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
     """Every picture that there is something to show for."""
     made = {
         **outcome_pictures(gathered),
-        **insight_pictures(gathered, insight or Insight(gathered)),
+        **insight_pictures(gathered, insight),
         **history_pictures(gathered),
     }
     figures, metric = gathered.evaluation, gathered.spec.primary_metric
@@ -114,3 +114,8 @@ def _rows_by_week(gathered: Gathered) -> dict[date, int]:
 def chosen(pictures: Mapping[str, Picture], *names: str) -> tuple[Picture, ...]:
     """Those of `names` that there are, in this order."""
     return tuple(pictures[name] for name in names if name in pictures)
+
+
+def series(pictures: Mapping[str, Picture], of: str) -> tuple[Picture, ...]:
+    """One for each column that there is a picture `of`: of its segments, or its fairness."""
+    return tuple(picture for name, picture in pictures.items() if name.startswith(f"{of}_"))

@@ -1,6 +1,6 @@
 """The page of a version: which sections it has, and those that an evaluation alone cannot fill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Page, Section, Text
@@ -11,16 +11,14 @@ from lakehouse.training.report.data import data
 from lakehouse.training.report.explaining import explanation
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
-from lakehouse.training.report.pictures import chosen, draw
+from lakehouse.training.report.pictures import chosen, series
 from lakehouse.training.report.provenance import decisions, lineage
 from lakehouse.training.report.verdicts import badges
 
 
-def page(gathered: Gathered) -> Page:
+def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) -> Page:
     """Everything that is known of a version, for people; what is not known is said so."""
     spec, version, figures = gathered.spec, gathered.version, gathered.evaluation
-    insight = Insight(gathered)
-    pictures = draw(gathered, insight)
     metric = spec.primary_metric
     test = chosen(
         pictures, "precision_recall", "roc", "calibration", "scores", "forecast", "errors",
@@ -34,13 +32,16 @@ def page(gathered: Gathered) -> Page:
     if figures.intervals:
         by = ", ".join(figures.clustered_by) or "single rows"
         performance.insert(1, Text(f"Intervals: 95 %, {figures.repeats} resamples of {by}."))
+    fair: list[tuple[str, Sequence[Block]]] = []
+    if spec.task == "binary":
+        fair = [("Fairness", shared.fairness(figures.fairness, series(pictures, "fairness")))]
     parts: list[tuple[str, Sequence[Block]]] = [
         ("Intended use and limits", _papers(gathered)),
         ("Performance", performance),
         ("Compared with others", shared.comparisons(figures.comparisons)),
         ("Over time", _over_time(gathered, chosen(pictures, "weeks", "metric_over_versions"))),
-        ("Segments", shared.segments(figures, metric)),
-        *([("Fairness", shared.fairness(figures.fairness))] if spec.task == "binary" else []),
+        ("Segments", shared.segments(figures, series(pictures, "segments"))),
+        *fair,
         ("Leakage and overfitting", shared.probes(figures.probes, figures.overfitting_gap)),
         ("What it looks at", explanation(insight, chosen(pictures, "shap", "importance"))),
         ("Data", data(gathered)),

@@ -4,31 +4,38 @@ import os
 import tempfile
 from pathlib import Path
 
+from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import render
 from lakehouse.lake import Lake
 from lakehouse.registry import Version
 from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.insight import Insight
+from lakehouse.training.report.pictures import draw
 from lakehouse.training.report.sections import page
 from lakehouse.training.spec import ModelSpec
 
 REPORT = "report.html"
 
 
-def write_report(
-    spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
-) -> Path:
+def write_report(spec: ModelSpec, lake: Lake, version: Version) -> Path:
     """Write `<models_dir>/<artefact>/report.html` from what is known now; returns its path.
 
     The page says no time of its own: it changes only when the version's state, its verdicts or the
-    declaration's texts do. `gathered` saves reading again what was read already.
+    declaration's texts do.
 
     Raises:
         BadArtefact, TrainingError: when the artefact or the pinned rows are gone.
     """
-    html = render(page(gathered or gather(spec, lake, version)))
-    path = lake.settings.models_dir / version.artefact / REPORT
-    _replace(path, html.encode())
-    return path
+    return draw_report(lake, gather(spec, lake, version))[0]
+
+
+def draw_report(lake: Lake, gathered: Gathered) -> tuple[Path, dict[str, Picture]]:
+    """Write the report from what was read before; returns its path, and its pictures by name."""
+    insight = Insight(gathered)
+    pictures = draw(gathered, insight)
+    path = lake.settings.models_dir / gathered.version.artefact / REPORT
+    _replace(path, render(page(gathered, insight, pictures)).encode())
+    return path, pictures
 
 
 def _replace(path: Path, content: bytes) -> None:
