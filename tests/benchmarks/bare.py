@@ -398,7 +398,7 @@ MODELS: list[dict[str, Any]] = [
         "sets": ("customer_activity__days", "customer_profile__days"),
         "label": FORWARD,
         "gap": 7,
-        "every": 4,
+        "every": 7,
         "params": {
             "objective": "regression_l1", "metric": "l1", "learning_rate": 0.1, "num_leaves": 31,
             "max_depth": 6, "min_data_in_leaf": 100, "max_bin": 127,
@@ -429,7 +429,7 @@ def model(
     threads: int,
 ) -> None:  # fmt: skip
     """Training set, training, metrics of the test period, predictions from there on."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the lake does
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the lake does
     import lightgbm
 
     table, key = spine
