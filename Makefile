@@ -2,8 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# the longest folder first, beside all others
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests/whole_graph tests
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help install run dev test test-all bench lint format lock clean

@@ -9,6 +9,11 @@ from lakehouse.lake import Lake
 from lakehouse.settings import Settings, load_settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest chain of tests first, so that the others run beside it and not before it."""
+    items.sort(key=lambda item: "whole_graph" not in item.path.parts)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings({}, data_dir=tmp_path / "data", lock_timeout=30)
