@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.errors import Transient
-from lakehouse.lake.connection import load_extension, without_password
+from lakehouse.lake.connection import connect, load_extensions, without_password
 from lakehouse.lake.names import literal
 
 KEY = int.from_bytes(hashlib.sha256(b"lakehouse: write lock").digest()[:8], signed=True)
@@ -111,9 +111,8 @@ class ServerLock:
 @cache
 def _client(catalog: str) -> duckdb.DuckDBPyConnection:
     """A DuckDB for nothing but the lock; every cursor in a transaction is a session of its own."""
-    config: dict[str, Any] = {"autoinstall_known_extensions": False, "threads": 1}
-    client = duckdb.connect(":memory:", config=config)
-    load_extension(client, "postgres_scanner")
+    client = connect(threads=1)
+    load_extensions(client, "postgres_scanner")
     address = literal(catalog.removeprefix("postgres:"))
     client.execute(
         f"ATTACH {address} AS catalog_server "

@@ -78,7 +78,8 @@ def number_cells(sample: npt.NDArray[np.floating[Any]]) -> Cells:
     if not len(known):
         known = np.zeros(1, dtype=np.float32)
     inner = np.quantile(known, np.linspace(0, 1, BINS + 1), method="inverted_cdf")
-    below = np.nextafter(inner[0], np.float32(-np.inf))
+    with np.errstate(over="ignore"):  # below the smallest number there is minus infinity
+        below = np.nextafter(inner[0], np.float32(-np.inf))
     return Cells("number", edges=tuple(float(edge) for edge in np.unique([below, *inner])))
 
 

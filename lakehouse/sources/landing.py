@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.lake import literal
-from lakehouse.lake.connection import use_object_storage
+from lakehouse.lake.connection import connect, use_object_storage
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import LandingError
 
@@ -148,6 +148,6 @@ class Landing:
 
     @cached_property
     def _storage(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+        connection = connect()
         use_object_storage(connection, self.settings)
         return connection

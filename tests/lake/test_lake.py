@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
+from lakehouse.lake.connection import extension_path
 from lakehouse.lake.lock import LakeBusy, write_lock
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.settings import Settings, load_settings
@@ -169,3 +170,17 @@ def test_any_name_can_be_a_column(lake: Lake, name: str) -> None:
 def test_a_table_name_without_schema_is_refused() -> None:
     with pytest.raises(ValueError, match=r"schema\.table"):
         qualified("transactions")
+
+
+def test_once_the_lake_is_open_no_unsigned_extension_can_be_loaded(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """The packages' own are not checked again, and the permission ends with them."""
+    theirs = extension_path("postgres_scanner")
+    tampered = tmp_path / theirs.name
+    tampered.write_bytes(theirs.read_bytes()[:-256] + bytes(256))
+    with lake.reader() as cursor:
+        with pytest.raises(duckdb.Error, match="database is running"):
+            cursor.execute("SET allow_unsigned_extensions = true")
+        with pytest.raises(duckdb.Error, match="signature"):
+            cursor.execute(f"LOAD '{tampered}'")

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from lakehouse.errors import LakehouseError, Transient
-from lakehouse.lake.connection import load_extension
+from lakehouse.lake.connection import load_extensions
 from lakehouse.lake.lock import LakeBusy
 from lakehouse.lake.server_lock import CatalogDown
 from lakehouse.lake.transient import may_pass
@@ -41,7 +41,7 @@ def store() -> Iterator[str]:
 def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as client:
         for name in ("httpfs", "postgres_scanner"):
-            load_extension(client, name)
+            load_extensions(client, name)
         client.execute("SET http_retries = 0")
         client.execute(
             "CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'b', USE_SSL false, URL_STYLE 'path', "

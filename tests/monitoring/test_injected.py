@@ -1,6 +1,5 @@
 """Bad versions, bad data and good versions, let into a lake, and what then happens by itself."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from lakehouse.registry import champion, list_transitions, list_versions, promot
 from lakehouse.registry.versions import register
 from lakehouse.scoring import score
 from tests.monitoring.matured_lake import Bench, at, spec_of
+from tests.training.conftest import World
 
 
 def change(lake, *statements):
@@ -46,7 +46,7 @@ def bring_a_day(lake, spec, world):
 
 @pytest.fixture
 def world(scored):
-    return sys.modules["training_world"].World(scored)
+    return World(scored)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Watching on a small lake with a model at work: sixty days, watched from the 53rd on."""
 
 import math
-import sys
 from datetime import date, datetime, timedelta
 from importlib import import_module
 
@@ -17,6 +16,7 @@ from lakehouse.monitoring.watch import CHECKS, WatchedMeanwhile
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import score
 from lakehouse.training import train
+from tests.training.conftest import World
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -68,7 +68,7 @@ def lake(scored):
 
 @pytest.fixture
 def world(scored):
-    return sys.modules["training_world"].World(scored)
+    return World(scored)
 
 
 @pytest.fixture

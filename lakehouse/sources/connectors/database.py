@@ -13,7 +13,12 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.lake import literal, quote
-from lakehouse.lake.connection import load_extension, use_object_storage, without_password
+from lakehouse.lake.connection import (
+    connect,
+    load_extensions,
+    use_object_storage,
+    without_password,
+)
 from lakehouse.lake.transient import may_pass
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
@@ -133,9 +138,9 @@ def _open(connector: DatabaseConnector, settings: Settings) -> Iterator[duckdb.D
     """A DuckDB of its own with the database attached for reading, in one transaction."""
     url = resolve(connector.url, settings)
     kind, scanner, address = _address(url)
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    connection = connect()
     try:
-        load_extension(connection, scanner)
+        load_extensions(connection, scanner)
         use_object_storage(connection, settings)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
