@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.names import CATALOG
 from lakehouse.lake.progress import read_progress
@@ -63,6 +64,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
             raise NoSuchTable(
                 f"{spec.name} reads {table}, which is not in the lake; materialize it first"
             )
+    _refuse_inexact(cursor, spec)
     schema = schema_of(spec, feature_tables(cursor, spec))
     if split is None:
         first = fetch_value(
@@ -75,6 +77,19 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
         split = plan_split(spec, cutoff, first)
     snapshot = int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
     return Plan(schema, split, snapshot)
+
+
+def _refuse_inexact(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Sums of floating-point numbers depend on threads: the same rows would be another set."""
+    label = spec.label
+    if not isinstance(label, Forward) or label.op != "sum":
+        return
+    kind = read_columns(cursor, label.stream).get(label.value or "")
+    if kind in ("DOUBLE", "FLOAT"):
+        raise TrainingError(
+            f"{spec.name}: the label sums {label.stream}.{label.value}, which is {kind}; such sums "
+            "depend on the number of threads. Make the column DECIMAL or an integer of minor units"
+        )
 
 
 def training_set(

@@ -22,11 +22,15 @@ from lakehouse.training.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Decision:
-    """What a version should be from now on, the reason in words, and the figures behind it."""
+    """What a version should be from now on, the reason in words, and the figures behind it.
+
+    `champion` is the version that decided at the time, if any.
+    """
 
     state: Literal["champion", "shadow", "candidate"]
     why: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    champion: str | None = None
 
 
 def decide(
@@ -53,11 +57,13 @@ def decide(
         return Decision(
             "champion",
             f"gates passed; champion {champion.version} cannot score the rows: {error}",
+            champion=champion.version,
         )
     better, why, evidence = compare(spec.primary_metric, ours, theirs, champion.version)
     if spec.promotion.rule == "shadow":
-        return Decision("shadow", f"gates passed; it has to prove itself; {why}", evidence)
-    return Decision("champion" if better else "candidate", why, evidence)
+        why = f"gates passed; it has to prove itself; {why}"
+        return Decision("shadow", why, evidence, champion.version)
+    return Decision("champion" if better else "candidate", why, evidence, champion.version)
 
 
 def compare(

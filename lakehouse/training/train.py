@@ -22,7 +22,7 @@ from lakehouse.training import artefact
 from lakehouse.training.assess import judge
 from lakehouse.training.choose import choose
 from lakehouse.training.columns import fit_columns
-from lakehouse.training.dataset import TrainingSet, plan, training_set
+from lakehouse.training.dataset import TrainingSet, pinned_set, plan, training_set
 from lakehouse.training.identity import config_hash, due, same
 from lakehouse.training.make import Made, make
 from lakehouse.training.material import load_material
@@ -100,8 +100,9 @@ def train(
     decision = decide(spec, lake, pinned.id, evaluation, gates)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
+        pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
         register(writer, version, WHO, why)
-        _settle(writer, spec, version, gates, decision, at)
+        decision = _settle(writer, spec, version, gates, decision, at)
     report = _report(spec, lake, version, why, True, gates, decision.why)
     return TrainReport(**{**vars(report), "notes": made.model.card.notes})
 
@@ -189,7 +190,7 @@ def _review(
             decision = decide(spec, lake, version.training_set_id, evaluation, gates)
         author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
         with lake.writer(author) as writer:
-            _settle(writer, spec, version, gates, decision, at)
+            decision = _settle(writer, spec, version, gates, decision, at)
     return _report(spec, lake, version, why, False, gates, decision.why)
 
 
@@ -200,13 +201,19 @@ def _settle(
     gates: tuple[GateResult, ...],
     decision: Decision,
     at: datetime,
-) -> None:
+) -> Decision:
+    """Write the verdicts, and do what was decided unless another version decides by now."""
     write_gates(writer, spec.name, version.version, gates, at)
     about = (writer, spec.name, version.version)
+    champion = find_champion(writer, spec.name)
+    if decision.state == "champion" and (champion and champion.version) != decision.champion:
+        meanwhile = f"not promoted: meanwhile {champion.version if champion else 'none'} decides"
+        return Decision("candidate", f"{meanwhile}; {decision.why}", decision.evidence)
     if decision.state == "champion":
         promote_in(*about, WHO, decision.why, decision.evidence, at)
     elif decision.state == "shadow":
         move_in(*about, "shadow", WHO, decision.why, decision.evidence, at)
+    return decision
 
 
 def _report(

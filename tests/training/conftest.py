@@ -111,7 +111,9 @@ class World:
         seal = end - timedelta(microseconds=1)
         with self.lake.writer(Author("test")) as writer:
             writer.register("rows", rows)
-            self._append(writer, "core.fct_transactions", "* EXCLUDE (risk, is_fraud, fraud_kind)")
+            euro = "CAST(amount_eur AS DECIMAL(18, 2)) AS amount_eur"
+            columns = f"* EXCLUDE (risk, is_fraud, fraud_kind) REPLACE ({euro})"
+            self._append(writer, "core.fct_transactions", columns)
             key = "transaction_id, customer_id, event_time"
             self._append(
                 writer, f"features.context__{VERSION}", f"{key}, amount_eur, channel, _load_id"

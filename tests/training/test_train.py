@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.evaluation.metrics import average_precision
 from lakehouse.lake import Author, Lake
-from lakehouse.registry import champion, list_gates, list_transitions, list_versions
+from lakehouse.registry import champion, list_gates, list_transitions, list_versions, promote
 from lakehouse.settings import load_settings
 from lakehouse.training import (
     BadArtefact,
@@ -18,6 +18,7 @@ from lakehouse.training import (
 )
 from lakehouse.training.artefact import CARD, EVALUATION, TREES
 from lakehouse.training.identity import due
+from lakehouse.training.promote import decide
 from lakehouse.training.replay import replay
 from lakehouse.training.split import Split
 
@@ -162,6 +163,37 @@ def test_death_before_the_last_commit_leaves_no_version(lake, world, detector, m
     )
     (kept,) = (lake.settings.models_dir / "detector").iterdir()
     assert kept == left
+
+
+def test_a_version_is_not_promoted_over_one_that_became_champion_meanwhile(
+    lake, world, detector, monkeypatch
+):
+    first = train(detector(promotion={"rule": "manual"}), lake).version
+
+    def decided_and_overtaken(*arguments):
+        decision = decide(*arguments)
+        assert decision.state == "champion"
+        promote(lake, "detector", first.version, who="someone", why="by hand")
+        return decision
+
+    monkeypatch.setattr(train_module, "decide", decided_and_overtaken)
+    report = train(detector(seed=7), lake)
+    assert report.champion == first.version
+    assert report.decision.startswith(f"not promoted: meanwhile {first.version} decides")
+    assert champion(lake, "detector").version == first.version
+
+
+def test_a_training_set_that_was_dropped_meanwhile_leaves_no_version(
+    lake, world, detector, monkeypatch
+):
+    def decided_and_dropped(*arguments):
+        change(lake, "DELETE FROM registry.training_sets")
+        return decide(*arguments)
+
+    monkeypatch.setattr(train_module, "decide", decided_and_dropped)
+    with pytest.raises(TrainingError, match="has no training set"):
+        train(detector(), lake)
+    assert list_versions(lake, "detector") == []
 
 
 def test_death_while_writing_the_artefact_leaves_no_folder_of_that_name(

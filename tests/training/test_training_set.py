@@ -164,6 +164,12 @@ def test_a_table_that_is_not_there_is_named(lake, world, detector, changes, comp
         training_set(detector(**changes), lake)
 
 
+def test_a_label_that_sums_floating_point_numbers_is_refused(lake, world, forecast):
+    change(lake, "ALTER TABLE core.fct_transactions ALTER amount_eur SET DATA TYPE DOUBLE")
+    with pytest.raises(TrainingError, match="which is DOUBLE"):
+        training_set(forecast(), lake)
+
+
 def test_wrong_features_are_named(lake, world, detector):
     with pytest.raises(TrainingError, match="names colour, which no set of context, risk has"):
         training_set(detector(exclude=["colour"]), lake)
