@@ -92,7 +92,8 @@ def _threshold(spec: ModelSpec, scorer: Scorer, history: _History, day: datetime
     score = history.score[
         (history.day >= np.datetime64(since)) & (history.day < np.datetime64(day))
     ]
-    value = threshold_at_capacity(score, len(days), spec.capacity.alerts)
+    reached = threshold_at_capacity(score, len(days), spec.capacity.alerts)
+    value = max(reached, scorer.model.card.baseline)  # as `first_threshold` does, and why
     rows = sum(history.counts[d] for d in days)
     reached = float((score >= value).sum()) / len(days)
     return Threshold(day, value, "capacity", len(days), rows, reached)

@@ -12,9 +12,9 @@ class FraudShares(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     amount_outlier: float = Field(default=0.0004, ge=0, lt=0.1)
-    terminal_compromise: float = Field(default=0.0026, ge=0, lt=0.1)
-    card_compromise: float = Field(default=0.0048, ge=0, lt=0.1)
-    card_testing: float = Field(default=0.0014, ge=0, lt=0.1)
+    terminal_compromise: float = Field(default=0.0027, ge=0, lt=0.1)
+    card_compromise: float = Field(default=0.0046, ge=0, lt=0.1)
+    card_testing: float = Field(default=0.0017, ge=0, lt=0.1)
 
 
 class DirtShares(BaseModel):

@@ -37,7 +37,7 @@ def conditions(config: WorldConfig, day: int) -> Conditions:
     today = config.start + timedelta(days=day)
     week = WEEK[today.weekday()]
     if config.quiet:
-        return Conditions(today, week, 1.0, 0.25, 0.0, 1.0, 1.0, 7.0)
+        return Conditions(today, week, 1.0, 0.25, 0.0, 1.0, 1.0, 8.5)
     drift = min(day / config.drift_days, 2.0)
     season = 1 + 0.08 * np.sin((today.timetuple().tm_yday - 100) * (2 * np.pi / 365.25))
     christmas = 1.15 if today.month == 12 and today.day <= 23 else 1.0
@@ -49,5 +49,5 @@ def conditions(config: WorldConfig, day: int) -> Conditions:
         payday=1.0,
         terminal_compromise=1.2 - 0.4 * drift,
         card_testing=float(np.interp(drift, [0.60, 0.72], [0.5, 2.0])),
-        card_factor=7.5 - drift,
+        card_factor=9.0 - drift,
     )

@@ -55,7 +55,8 @@ def first_threshold(
     """A new version's threshold, from calibrated out-of-fold scores; arrays (rows,).
 
     By capacity, the declared number of rows a day reach it on average over these days, or of
-    distinct `unit`s if the capacity is counted so.
+    distinct `unit`s if the capacity is counted so; fewer, if so many are not even as likely as any
+    row: a model of few trees says the same of most of them, and they would all be alerts.
     """
     assert spec.capacity is not None
     rule = spec.threshold
@@ -63,13 +64,14 @@ def first_threshold(
         assert rule.false_alarm is not None
         assert rule.missed is not None
         return cost_threshold(rule.false_alarm, rule.missed)
-    return trailing_threshold(
+    reached = trailing_threshold(
         score,
         day,
         spec.capacity.alerts,
         unit=unit if spec.capacity.unit else None,
         truth=label > 0 if spec.capacity.known_removed else None,
     )
+    return max(reached, float((label > 0).mean()))
 
 
 def trailing_threshold(

@@ -53,9 +53,9 @@ def test_volume_and_fraud_are_as_configured(world: duckdb.DuckDBPyConnection) ->
     shares = dict(rows(world, f"SELECT fraud_kind, count(*) / {count} FROM truth GROUP BY 1"))
     assert shares["amount_outlier"] == pytest.approx(0.0004, rel=0.4)
     for kind, share in (
-        ("terminal_compromise", 0.0032),
-        ("card_compromise", 0.0028),
-        ("card_testing", 0.0026),
+        ("terminal_compromise", 0.0027),
+        ("card_compromise", 0.0046),
+        ("card_testing", 0.0017),
     ):
         assert shares[kind] == pytest.approx(share, rel=0.35)
 

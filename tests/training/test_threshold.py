@@ -67,6 +67,19 @@ def test_the_first_threshold_counts_what_the_capacity_says(detector):
     assert fewer < threshold(unit="customer_id"), "known units leave room for others"
 
 
+def test_a_row_that_is_less_likely_than_any_row_is_no_alert_however_much_could_be_looked_at(
+    detector,
+):
+    label = np.r_[np.ones(10), np.zeros(90)]
+    score = np.where(label > 0, 0.5, 0.02)  # two leaves: all others are tied
+    spec = detector(capacity={"alerts": 50})
+    threshold = first_threshold(spec, score, np.zeros(100, dtype=int), None, label)
+    assert (score >= threshold).sum() == 10
+    spread = np.where(label > 0, 0.5, np.linspace(0.01, 0.09, 100))
+    threshold = first_threshold(spec, spread, np.zeros(100, dtype=int), None, label)
+    assert (spread >= threshold).sum() == 10
+
+
 def test_no_other_threshold_costs_less_than_that_by_cost(detector):
     spec = detector(threshold={"rule": "cost", "false_alarm": 2, "missed": 30})
     random = np.random.default_rng(0)
