@@ -209,7 +209,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
             FROM spine s JOIN labels l ON l.key = s.{key}
             WHERE l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
-                ELSE $cutoff + to_microseconds(1) END""",
+                ELSE $cutoff + to_microseconds(1) END {_honest(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
@@ -220,6 +220,19 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     cursor.execute(f"CREATE TEMP TABLE computed AS SELECT l.*, {features} FROM labelled l {joins}")
     cursor.execute("DROP TABLE spine")
     return _judge(cursor, spec, split)
+
+
+def _honest(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """A condition that leaves out what the model itself blocked: nobody will ever report it.
+
+    What is left of the rows it would block is the control stream, picked at random, so that what is
+    learnt of such rows stays true however few they are.
+    """
+    if "blocked" not in read_columns(cursor, spec.predictions_table):
+        return ""
+    key = quote(spec.spine.key)
+    log = qualified(spec.predictions_table)
+    return f"AND NOT EXISTS (FROM {log} p WHERE p.{key} = s.{key} AND p.blocked)"
 
 
 def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:

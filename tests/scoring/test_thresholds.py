@@ -13,6 +13,7 @@ from lakehouse.registry.thresholds import find_thresholds
 from lakehouse.scoring import score
 from lakehouse.scoring.log import in_control
 from lakehouse.training import Model, load_model
+from lakehouse.training.dataset import training_set
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -33,6 +34,12 @@ def again(lake, spec, **changes):
         writer.execute("DELETE FROM registry.thresholds")
     score(spec, lake, full_refresh=True)
     return spec
+
+
+def keys(lake, made):
+    with lake.reader() as cursor:
+        query = "SELECT key FROM training.detector WHERE training_set_id = ?"
+        return [key for (key,) in cursor.execute(query, [made.id]).fetchall()]
 
 
 def thresholds(lake, version):
@@ -239,6 +246,20 @@ def test_a_model_that_blocks_lets_a_random_share_of_all_rows_through_and_says_wh
     alert_only = again(lake, ready.spec, actions={"mode": "alert_only", "control": 0.0})
     assert alert_only.actions.mode == "alert_only"
     assert {row["blocked"] for row in rows(lake)} == {None}
+
+
+def test_training_leaves_out_what_was_blocked_and_keeps_the_control_stream(ready, lake):
+    """Nobody reports a payment that was stopped, so its label says nothing."""
+    before = set(keys(lake, training_set(ready.spec, lake)))
+    spec = again(lake, ready.spec, actions={"mode": "block", "control": 0.25})
+    said = rows(lake)
+    blocked = {row["transaction_id"] for row in said if row["blocked"]}
+    kept = {row["transaction_id"] for row in said if row["decision"] and row["control"]}
+    after = set(keys(lake, training_set(spec, lake)))
+    assert before - after == blocked & before
+    assert blocked & before
+    assert kept & before
+    assert kept & before <= after
 
 
 def test_a_control_stream_does_not_depend_on_the_version_and_differs_between_models(detector):
