@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
+# three on two cores: the whole graph waits a lot
+PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help install run dev test test-all bench lint format lock clean
