@@ -247,7 +247,8 @@ def model(
     folds: list[tuple[Rows, Rows]] = []
     if choosing:
         folds = _folds(db, name, data["train"], train_until, gap, **choosing)
-        trees.search(folds, choosing["trials"])
+        if folds:
+            trees.search(folds, choosing["trials"])
     predict = trees.train(data["train"], data["validation"], folds)
     tested = predict(data["test"][0])
     if params["objective"] == "regression_l1":
@@ -304,6 +305,8 @@ def _folds(
     found = []
     for back in range(folds, 0, -1):
         start = end - back * days * US_PER_DAY
+        if start - gap * US_PER_DAY - int(times["t"].min()) < 2 * days * US_PER_DAY:
+            continue  # too little to learn from
         learnt = (times["t"] < start - gap * US_PER_DAY) & (times["k"] < start)
         scored = (times["t"] >= start) & (times["t"] < start + days * US_PER_DAY)
         found.append(((matrix[learnt], label[learnt]), (matrix[scored], label[scored])))
