@@ -296,7 +296,7 @@ def _folds(
     *, folds: int, days: int, **_: int,
 ) -> list[tuple[Rows, Rows]]:  # fmt: skip
     """What to learn from and what to score: neighbouring stretches at the end, the oldest first."""
-    times = db.execute(
+    times: dict[str, Matrix] = db.execute(
         f"SELECT epoch_us(event_time) AS t, epoch_us(label_known_at) AS k FROM training_{name} "
         "WHERE period = 'train' ORDER BY key"
     ).fetchnumpy()
