@@ -296,19 +296,20 @@ def _folds(
     *, folds: int, days: int, **_: int,
 ) -> list[tuple[Rows, Rows]]:  # fmt: skip
     """What to learn from and what to score: neighbouring stretches at the end, the oldest first."""
-    times: dict[str, Matrix] = db.execute(
+    columns = db.execute(
         f"SELECT epoch_us(event_time) AS t, epoch_us(label_known_at) AS k FROM training_{name} "
         "WHERE period = 'train' ORDER BY key"
     ).fetchnumpy()
+    happened, known = np.asarray(columns["t"]), np.asarray(columns["k"])
     matrix, label = train
     end = (train_until - datetime(1970, 1, 1)) // timedelta(microseconds=1)
     found = []
     for back in range(folds, 0, -1):
         start = end - back * days * US_PER_DAY
-        if start - gap * US_PER_DAY - int(times["t"].min()) < 2 * days * US_PER_DAY:
+        if start - gap * US_PER_DAY - int(happened.min()) < 2 * days * US_PER_DAY:
             continue  # too little to learn from
-        learnt = (times["t"] < start - gap * US_PER_DAY) & (times["k"] < start)
-        scored = (times["t"] >= start) & (times["t"] < start + days * US_PER_DAY)
+        learnt = (happened < start - gap * US_PER_DAY) & (known < start)
+        scored = (happened >= start) & (happened < start + days * US_PER_DAY)
         found.append(((matrix[learnt], label[learnt]), (matrix[scored], label[scored])))
     return found
 
