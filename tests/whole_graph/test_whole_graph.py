@@ -89,7 +89,7 @@ def test_the_ui_materializes_everything_and_sensors_follow_the_world(project: Pr
     with running_ui(project.settings.data_dir) as ui:
         groups = {node["groupName"] for node in ui.assets()}
         assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
-        assert ui.finished(ui.materialize_all(), 240) == "SUCCESS"
+        assert ui.finished(ui.materialize_all(), 600) == "SUCCESS"
 
         def rows() -> int:
             with Lake(project.settings, read_only=True) as lake:
@@ -98,8 +98,8 @@ def test_the_ui_materializes_everything_and_sensors_follow_the_world(project: Pr
         before = rows()
         moved = project.command("simulate", "--days", "1")
         assert moved.returncode == 0, moved.stderr
-        wait_for(lambda: rows() > before, 300)
-        wait_for(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), 120)
+        wait_for(lambda: rows() > before, 600)
+        wait_for(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), 300)
         refreshed = [
             run for run in ui.runs() if any(t["key"] == "lakehouse/sources" for t in run["tags"])
         ]
