@@ -92,8 +92,10 @@ def _threshold(spec: ModelSpec, scorer: Scorer, history: _History, day: datetime
     score = history.score[
         (history.day >= np.datetime64(since)) & (history.day < np.datetime64(day))
     ]
-    reached = threshold_at_capacity(score, len(days), spec.capacity.alerts)
-    value = max(reached, scorer.model.card.baseline)  # as `first_threshold` does, and why
+    # not below the base rate, as `first_threshold` says
+    value = max(
+        threshold_at_capacity(score, len(days), spec.capacity.alerts), scorer.model.card.baseline
+    )
     rows = sum(history.counts[d] for d in days)
     reached = float((score >= value).sum()) / len(days)
     return Threshold(day, value, "capacity", len(days), rows, reached)

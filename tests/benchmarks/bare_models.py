@@ -144,8 +144,10 @@ class Trees:
     ) -> Callable[[Matrix], Matrix]:
         """What predicts: calibrated on what the folds said, if there are any."""
         booster, odds = self.fit(rows, stop)
-        if not folds:
+        if not folds and not self.choosing:
             return lambda matrix: np.asarray(booster.predict(matrix))
+        if not folds:
+            return lambda matrix: 1 / (1 + np.exp(-_log_odds(booster.predict(matrix), odds)))
         from sklearn.linear_model import LogisticRegression
 
         again = replace(self, rounds=booster.best_iteration)
