@@ -1,12 +1,12 @@
 {# A model's name as the rest of the lake writes it. #}
 {% macro name_of_this() %}{{ this.schema }}.{{ this.identifier }}{% endmacro %}
 
-{# Name the author of the open transaction: the model, RUN_ID of whoever started dbt, and dbt's own id. #}
+{# Name the author of the open transaction: the model, the run that it belongs to, and dbt's own id. #}
 {% macro sign() %}
     {%- set message = 'write ' ~ name_of_this() -%}
     {%- set extra = {
         'asset': name_of_this(),
-        'run_id': env_var('RUN_ID', ''),
+        'run_id': var('run_id', ''),
         'message': message,
         'dbt_invocation_id': invocation_id,
     } -%}

@@ -1,15 +1,18 @@
-"""What makes a dbt process a writer of the lake: its lock, and its connection.
+"""What makes dbt a writer of the lake: its lock, and its connection.
 
-A dbt-duckdb plugin, named in `dbt_project/profiles.yml`. The lock is taken inside the dbt process,
-so that it outlives a killed parent and guards a `dbt build` typed by hand. What dbt computes is no
-matter of this file.
+A dbt-duckdb plugin, named in `dbt_project/profiles.yml`. Inside a run of the graph,
+`WritingSession` lends dbt the lock and takes back all that it opened. A `dbt build` typed by hand
+takes the lock itself and keeps it until its process ends. What dbt computes is no matter of this
+file.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
-from typing import Any
+from types import TracebackType
+from typing import Any, ClassVar
 
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
@@ -29,11 +32,63 @@ def hold_lock(settings: Settings) -> None:
     _held.enter_context(write_lock(settings, "dbt"))
 
 
+class WritingSession:
+    """The write lock for a dbt that runs inside this process, in the thread that enters it.
+
+    One at a time, as dbt keeps its adapter and its flags for the whole process. At the end every
+    connection that dbt opened is closed, and the lock is free for the next writer.
+
+    Raises:
+        LakeBusy: when another process keeps the lock for longer than the settings allow.
+    """
+
+    current: ClassVar["WritingSession | None"] = None
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stopped = False
+        self._opened: list[duckdb.DuckDBPyConnection] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "WritingSession":
+        self._stack.enter_context(write_lock(self.settings, "dbt"))
+        WritingSession.current = self
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        WritingSession.current = None
+        with self._stack:
+            for connection in reversed(self._opened):
+                connection.close()
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """End the query that runs, and let no other begin: dbt then comes to its end by itself."""
+        self._stopped = True
+        for connection in [*self._opened]:
+            with suppress(duckdb.Error):  # closed already
+                connection.interrupt()
+
+    def opened(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Remember a connection of dbt's, unless nothing shall run any more."""
+        self._opened.append(connection)
+        if self._stopped:
+            raise DbtRuntimeError("the run was stopped")
+
+
 class Plugin(BasePlugin):
     """Waits for the write lock, and attaches the lake before dbt looks at its own attachments."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Take the write lock; what prevents it reaches dbt as one sentence, not a traceback."""
+        if WritingSession.current:
+            self.settings = WritingSession.current.settings
+            return
         try:
             self.settings = load_settings()
             hold_lock(self.settings)
@@ -46,3 +101,9 @@ class Plugin(BasePlugin):
         configure(conn, self.settings)
         create_missing(conn)
         create_table(conn)
+        self.configure_cursor(conn)
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Tell the session, if there is one, of each connection that dbt works on."""
+        if WritingSession.current:
+            WritingSession.current.opened(cursor)

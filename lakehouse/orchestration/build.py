@@ -9,7 +9,7 @@ import dagster as dg
 from lakehouse.errors import LakehouseError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
-from lakehouse.orchestration.dbt_assets import build_dbt_assets, dbt_resource
+from lakehouse.orchestration.dbt_assets import build_dbt_assets
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
@@ -67,7 +67,6 @@ def build_definitions(
             "lake": LakeResource(),
             "refresh": Refresh(),
             "clock": Clock(),
-            "dbt": dbt_resource(files),
         },
         executor=dg.in_process_executor,
     )

@@ -5,17 +5,18 @@ last success is not run; it says so, and repeats the results of its checks.
 """
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
-from packaging.version import Version
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_subset_selection_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.dbt_lineage import LineageCache
-from lakehouse.orchestration.dbt_project import DbtProjectFiles, dbt_executable
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
 from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITSELF
 from lakehouse.orchestration.resources import LakeResource, Refresh
@@ -46,32 +47,6 @@ class Translator(DagsterDbtTranslator):
         )
 
 
-class Dbt(DbtCliResource):
-    """dbt in a process of its own, without a second adapter inside this one.
-
-    dagster-dbt would open an adapter here to fetch row counts and columns; that costs 2 s a step,
-    fails on an attached DuckLake, and our adapter would take the write lock that the child needs.
-    Row counts come from the catalog instead.
-    """
-
-    def _initialize_dbt_core_adapter(self, args: Any) -> Any:
-        return None
-
-    @property
-    def _cli_version(self) -> Version:
-        """The installed version, without starting dbt once more to ask for it (2.5 s)."""
-        return Version(version("dbt-core"))
-
-
-def dbt_resource(files: DbtProjectFiles) -> Dbt:
-    """The dbt command on this project."""
-    return Dbt(
-        project_dir=str(files.directory),
-        profiles_dir=str(files.directory),
-        dbt_executable=dbt_executable(),
-    )
-
-
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
     """One multi-asset a step; only steps that have models."""
     return [_step(files, step, selection) for step, selection in STEPS.items()]
@@ -85,7 +60,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
         dagster_dbt_translator=Translator(),
     )
     def build(
-        context: dg.AssetExecutionContext, dbt: Dbt, lake: LakeResource, refresh: Refresh
+        context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:
         whole = not context.is_subset
         state = input_state(step, files, lake.lake)
@@ -97,10 +72,10 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
                 yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
             yield from last.results()
             return
-        target = files.run_target(f"{step}-{context.run.run_id[:8]}")
+        target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
-        for event in _events(context, dbt, files, target, refresh):
+        for event in _events(context, files, target, selection, refresh):
             if isinstance(event, dg.Output):
                 table = ".".join(context.asset_key_for_output(event.output_name).path)
                 models.append(table)
@@ -118,22 +93,29 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
 
 def _events(
     context: dg.AssetExecutionContext,
-    dbt: Dbt,
     files: DbtProjectFiles,
     target: Path,
+    selection: str,
     refresh: Refresh,
 ) -> Iterator[Any]:
+    translator = Translator()
+    selected, indirect = get_subset_selection_for_context(
+        context, files.manifest, selection, None, None, translator, None
+    )
     arguments = [
         "build",
+        *selected,
         # unit tests need no data: they belong to the project's tests
         *("--exclude-resource-type", "unit_test"),
         # a test that needs a model of a later step as well belongs to that step
-        *("--indirect-selection", "buildable"),
-        *files.arguments(**refresh.days),
+        *("--indirect-selection", indirect or "buildable"),
     ]
     if refresh.full_refresh:
         arguments.append("--full-refresh")
-    yield from dbt.cli(arguments, context=context, target_path=target).stream()
+    variables = {**refresh.days, "run_id": context.run.run_id}
+    for result in run_dbt(files, arguments, variables, target):
+        message = DbtCoreCliEventMessage(raw_event=result, event_history_metadata={})
+        yield from message.to_default_asset_events(files.manifest, translator, context, target)
 
 
 def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:

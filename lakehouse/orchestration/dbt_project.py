@@ -6,16 +6,18 @@ No assets here: see `dbt_assets.py`.
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 _PARSED_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 
@@ -73,17 +75,18 @@ class DbtProjectFiles:
         stamp.write_text(self.fingerprint)
         return manifest
 
-    def run_target(self, name: str) -> Path:
-        """A folder for what one dbt process compiles and logs, with the parsed project in it.
+    @cached_property
+    def parsed(self) -> "Manifest":
+        """The parsed project as dbt itself holds it: with it, dbt parses nothing again."""
+        from dbt.cli.main import dbtRunner
 
-        Without the parsed project, dbt would parse everything again: 4 s.
-        """
-        folder = self.target / "runs" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        parsed = self.manifest_path().with_name("partial_parse.msgpack")
-        if parsed.exists():
-            shutil.copyfile(parsed, folder / parsed.name)
-        return folder
+        self.manifest_path()
+        # dbt finds everything as it was and reads what is there: .5 s, and its imports
+        command = ["--quiet", "--no-write-json", "parse", *self.arguments()]
+        result = dbtRunner().invoke([*command, *self.places(self.target)])
+        if result.exception:
+            raise DbtProjectError(str(result.exception)) from result.exception
+        return cast("Manifest", result.result)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -97,11 +100,15 @@ class DbtProjectFiles:
         nodes = self.manifest["nodes"].values()
         return {f"{n['schema']}.{n['name']}": n for n in nodes if n["resource_type"] == "model"}
 
-    def arguments(self, **variables: object) -> list[str]:
-        """The project's variables and these, as dbt takes them.
+    def places(self, target: Path) -> list[str]:
+        """Where the project and its profile are, and where dbt writes, as dbt takes them."""
+        return [
+            *("--project-dir", str(self.directory), "--profiles-dir", str(self.directory)),
+            *("--target-path", str(target), "--log-path", str(target)),
+        ]
 
-        Other variables than last time make dbt parse the whole project again: 2 s.
-        """
+    def arguments(self, **variables: object) -> list[str]:
+        """The project's variables and these, as dbt takes them."""
         every = {**self.variables, **variables}
         return ["--vars", json.dumps(every)] if every else []
 

@@ -184,7 +184,6 @@ class Bench:
             "DBT_PROFILES_DIR": project,
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target / "logs"),
-            "RUN_ID": "run-of-the-test",
         }
         return dbt, {**os.environ, **self.settings.environment(), **places}
 

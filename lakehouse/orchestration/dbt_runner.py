@@ -1,0 +1,70 @@
+"""dbt inside this process: its results as they come, and an error that says what failed.
+
+Which models, and what becomes of the results, is `dbt_assets.py`'s.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from lakehouse.errors import LakehouseError
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+
+_RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
+
+
+class DbtFailed(LakehouseError):
+    """A model could not be built, or a test found what must not be."""
+
+
+def run_dbt(
+    files: DbtProjectFiles, arguments: Sequence[str], variables: Mapping[str, object], target: Path
+) -> Iterator[dict[str, Any]]:
+    """Run a dbt command on the project; each node's result, in dbt's own words, when it is there.
+
+    What dbt compiles, and its log, go to `target`; what it prints goes to standard output. dbt runs
+    in a thread of its own, which holds the write lock until the last result is given. A caller that
+    stops before that, or is interrupted, stops dbt.
+
+    Raises:
+        DbtFailed: at the end, when anything failed.
+        LakeBusy: when another process keeps the lake's write lock.
+    """
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt_common.events.base_types import EventMsg
+    from dbt_common.events.functions import msg_to_dict
+
+    from lakehouse.lake.dbt_plugin import WritingSession
+
+    events: SimpleQueue[EventMsg | None] = SimpleQueue()
+    session = WritingSession(files.settings)
+    command = [
+        *("--no-use-colors", "--no-write-json"),
+        *arguments,
+        *files.arguments(**variables),
+        *files.places(target),
+    ]
+
+    def work() -> dbtRunnerResult:
+        with session:
+            return dbtRunner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
+
+    errors: list[str] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="dbt") as thread:
+        running = thread.submit(work)
+        running.add_done_callback(lambda _: events.put(None))
+        try:
+            while (event := events.get()) is not None:
+                if event.info.name in _RESULTS:
+                    yield msg_to_dict(event)
+                elif event.info.level == "error":
+                    errors.append(msg_to_dict(event)["info"]["msg"].strip())
+        except BaseException:
+            session.stop()
+            raise
+    result = running.result()
+    if not result.success:
+        what = [error for error in errors if error] or [str(result.exception)]
+        raise DbtFailed("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
