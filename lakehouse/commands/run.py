@@ -3,13 +3,11 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rich.console import Console
 
 from lakehouse.lake import Lake
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.settings import Settings
 
 
@@ -22,14 +20,11 @@ def run_command(
     """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
     console = console or Console(file=sys.stdout)  # bound now: the run sends stdout to a file
     started = time.monotonic()
-    with console.status("loading the definitions"), ThreadPoolExecutor(1) as meanwhile:
-        # a project that changed is parsed by a process of dbt, while this one imports Dagster
-        parsed = meanwhile.submit(DbtProjectFiles(settings).manifest_path)
+    with console.status("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
         from lakehouse.orchestration.run import AssetDone, CheckDone, Event, StepFailed, run_assets
 
-        parsed.result()
         definitions = defs()
 
     def show(event: Event) -> None:

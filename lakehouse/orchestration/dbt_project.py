@@ -4,10 +4,10 @@ No assets here: see `dbt_assets.py`.
 """
 
 import hashlib
+import io
 import json
-import os
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -55,37 +55,43 @@ class DbtProjectFiles:
         return digest.hexdigest()[:16]
 
     def manifest_path(self) -> Path:
-        """The manifest of the project as it is now; parses it first if anything changed."""
-        manifest, stamp = self.target / "manifest.json", self.target / "fingerprint"
-        if manifest.exists() and stamp.exists() and stamp.read_text() == self.fingerprint:
-            return manifest
-        self.target.mkdir(parents=True, exist_ok=True)
-        result = subprocess.run(
-            [dbt_executable(), "--quiet", "parse", *self.arguments()],
-            cwd=self.directory,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode != 0:
-            raise DbtProjectError(
-                f"the dbt project in {self.directory} does not parse: "
-                f"{result.stdout.strip() or result.stderr.strip()}"
-            )
-        stamp.write_text(self.fingerprint)
-        return manifest
+        """The manifest of the project as it is now; parses it first if anything changed.
+
+        Raises:
+            DbtProjectError: when it does not parse; it says what and where.
+        """
+        if not self._is_parsed():
+            self.__dict__["parsed"] = self._parse(write=True)
+            self._stamp.write_text(self.fingerprint)
+        return self.target / "manifest.json"
 
     @cached_property
     def parsed(self) -> "Manifest":
         """The parsed project as dbt itself holds it: with it, dbt parses nothing again."""
+        if self._is_parsed():
+            return self._parse(write=False)
+        self.manifest_path()
+        return self.parsed
+
+    @property
+    def _stamp(self) -> Path:
+        return self.target / "fingerprint"
+
+    def _is_parsed(self) -> bool:
+        return self._stamp.exists() and self._stamp.read_text() == self.fingerprint
+
+    def _parse(self, *, write: bool) -> "Manifest":
+        """Parse what changed since the last time (all: 4 s, nothing: .5 s; dbt's imports: 1 s)."""
         from dbt.cli.main import dbtRunner
 
-        self.manifest_path()
-        # dbt finds everything as it was and reads what is there: .5 s, and its imports
-        command = ["--quiet", "--no-write-json", "parse", *self.arguments()]
-        result = dbtRunner().invoke([*command, *self.places(self.target)])
-        if result.exception:
-            raise DbtProjectError(str(result.exception)) from result.exception
+        flags = ["--quiet", "--write-json" if write else "--no-write-json"]
+        command = [*flags, "parse", *self.arguments(), *self.places(self.target)]
+        said = io.StringIO()
+        with redirect_stdout(said):
+            result = dbtRunner().invoke(command)
+        if not result.success:
+            why = said.getvalue().strip() or str(result.exception)
+            raise DbtProjectError(f"the dbt project in {self.directory} does not parse: {why}")
         return cast("Manifest", result.result)
 
     @cached_property
@@ -111,19 +117,3 @@ class DbtProjectFiles:
         """The project's variables and these, as dbt takes them."""
         every = {**self.variables, **variables}
         return ["--vars", json.dumps(every)] if every else []
-
-    def environment(self) -> dict[str, str]:
-        """The variables of a dbt process that shall work on this lake."""
-        return {
-            **os.environ,
-            **self.settings.environment(),
-            "DBT_PROFILES_DIR": str(self.directory),
-            "DBT_TARGET_PATH": str(self.target),
-            "DBT_LOG_PATH": str(self.settings.data_dir / "dbt" / "logs"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
-
-
-def dbt_executable() -> str:
-    """The dbt that is installed beside this Python."""
-    return str(Path(sys.executable).with_name("dbt"))
