@@ -1,4 +1,4 @@
-"""Opening DuckDB with the lake attached. The same few statements serve Python and the dbt process.
+"""Opening DuckDB with the lake attached. The same few statements serve Python and dbt.
 
 No locking and no transactions here: see `lake.py`.
 """

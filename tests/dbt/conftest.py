@@ -2,7 +2,7 @@
 
 import os
 import random
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from lakehouse.lake import Author, Lake
-from lakehouse.settings import PROJECT_ROOT, load_settings
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_runner import run_dbt
+from lakehouse.settings import load_settings
 
 MICROSECOND = timedelta(microseconds=1)
 START = datetime(2026, 1, 10)
@@ -148,11 +150,13 @@ class World:
 
 
 class Bench:
-    """A lake in a folder, and dbt run on it as a person would."""
+    """A lake in a folder, and dbt run on it as the graph does, or as a person would."""
 
-    def __init__(self, folder: Path, target: Path) -> None:
+    def __init__(self, folder: Path, parsed: Path) -> None:
         self.settings = load_settings({}, data_dir=folder)
-        self.target = target
+        self.files = DbtProjectFiles(self.settings)
+        self.target = self.files.target
+        shutil.copytree(parsed, self.target)
 
     def create_tables(self) -> None:
         with Lake(self.settings) as lake, lake.writer(Author("test")) as cursor:
@@ -175,10 +179,15 @@ class Bench:
                 marks = ", ".join("?" * len(rows[0]))
                 cursor.executemany(f"INSERT INTO raw.{load.source} VALUES ({marks})", rows)
 
+    def dbt(self, *arguments: str, **variables: object) -> None:
+        """Run dbt inside this process; the test fails when dbt does."""
+        named = {"run_id": "run-of-the-test", **variables}
+        list(run_dbt(self.files, arguments, named, self.target / "run"))
+
     def command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
-        """The command and environment of one dbt invocation."""
+        """The command and environment of dbt typed by hand."""
         dbt = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
-        project = str(PROJECT_ROOT / "dbt_project")
+        project = str(self.files.directory)
         places = {
             "DBT_PROJECT_DIR": project,
             "DBT_PROFILES_DIR": project,
@@ -186,15 +195,6 @@ class Bench:
             "DBT_LOG_PATH": str(self.target / "logs"),
         }
         return dbt, {**os.environ, **self.settings.environment(), **places}
-
-    def dbt(self, *arguments: str) -> str:
-        """What dbt printed; the test fails when dbt does."""
-        command, environment = self.command(*arguments)
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.query_each([sql])[0]
@@ -210,19 +210,20 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's own folder, shared so that the project is parsed once."""
-    return tmp_path_factory.mktemp("target")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dbt's own folder with the project, parsed once for all lakes."""
+    settings = load_settings({}, data_dir=tmp_path_factory.mktemp("parsed"))
+    return DbtProjectFiles(settings).manifest_path().parent
 
 
 @pytest.fixture(scope="session")
 def new_bench(
-    tmp_path_factory: pytest.TempPathFactory, target: Path
+    tmp_path_factory: pytest.TempPathFactory, parsed: Path
 ) -> Iterator[Callable[[], Bench]]:
     """Makes lakes with empty raw tables."""
 
     def make() -> Bench:
-        bench = Bench(tmp_path_factory.mktemp("lake"), target)
+        bench = Bench(tmp_path_factory.mktemp("lake"), parsed)
         bench.create_tables()
         return bench
 

@@ -316,7 +316,7 @@ def test_redoing_days_mends_their_rows_in_one_commit_a_table(built: tuple[Any, A
         cursor.execute(f"UPDATE core.fct_labels SET is_fraud = NOT is_fraud {where}")
     assert differences(bench, world) != {}
     before = bench.snapshot()
-    bench.dbt("run", "--vars", "{since: 2026-01-13, until: 2026-01-15}")
+    bench.dbt("run", since="2026-01-13", until="2026-01-15")
     assert differences(bench, world) == {}
     authors = bench.query(f"SELECT author FROM lake.snapshots() WHERE snapshot_id > {before}")
     assert len(authors) == len(set(authors))
