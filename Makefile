@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# three on two cores: the whole graph waits a lot
-PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+# four on two cores: the whole graph waits a lot
+PYTEST := $(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help install run dev test test-all bench lint format lock clean

@@ -1,11 +1,13 @@
 """What every test may use: settings of a folder of its own, and a lake in it."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.settings import Settings, load_settings
 
 
@@ -23,3 +25,17 @@ def settings(tmp_path: Path) -> Settings:
 def lake(settings: Settings) -> Iterator[Lake]:
     with Lake(settings) as lake:
         yield lake
+
+
+@pytest.fixture(scope="session")
+def new_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes data folders in which the dbt project is parsed already, as it costs some seconds."""
+    first = load_settings({}, data_dir=tmp_path_factory.mktemp("parsed"))
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("data")
+        parsed = DbtProjectFiles(first).manifest_path().parent
+        shutil.copytree(parsed, DbtProjectFiles(load_settings({}, data_dir=folder)).target)
+        return folder
+
+    return make

@@ -4,17 +4,19 @@ Two steps, so that a broken report never stops scoring. A step whose inputs have
 last success is not run; it says so, and repeats the results of its checks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
-from dagster_dbt.asset_utils import get_subset_selection_for_context
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.dbt_lineage import LineageCache
+from lakehouse.orchestration.dbt_names import (
+    DagsterDbtTranslator,
+    DbtCoreCliEventMessage,
+    get_subset_selection_for_context,
+)
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
@@ -22,7 +24,8 @@ from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITS
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
 
-STEPS = {"core": "config.schema:staging config.schema:core", "reporting": "config.schema:reporting"}
+STEPS = {"core": ("staging", "core"), "reporting": ("reporting",)}
+"""The schemas that a step builds."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -49,15 +52,18 @@ class Translator(DagsterDbtTranslator):
 
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
     """One multi-asset a step; only steps that have models."""
-    return [_step(files, step, selection) for step, selection in STEPS.items()]
+    return [_step(files, step, layers) for step, layers in STEPS.items()]
 
 
-def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinition:
-    @dbt_assets(
-        manifest=files.manifest_path(),
-        select=selection,
+def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.AssetsDefinition:
+    specs, checks = _specs(files.manifest, layers)
+
+    @dg.multi_asset(
         name=f"dbt_{step}",
-        dagster_dbt_translator=Translator(),
+        specs=specs,
+        check_specs=checks,
+        can_subset=True,
+        allow_arbitrary_check_specs=True,  # not one for each model
     )
     def build(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
@@ -75,7 +81,7 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
-        for event in _events(context, files, target, selection, refresh):
+        for event in _events(context, files, target, layers, refresh):
             if isinstance(event, dg.Output):
                 table = ".".join(context.asset_key_for_output(event.output_name).path)
                 models.append(table)
@@ -91,16 +97,32 @@ def _step(files: DbtProjectFiles, step: str, selection: str) -> dg.AssetsDefinit
     return build
 
 
+def _specs(
+    manifest: Mapping[str, Any], layers: Collection[str]
+) -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
+    """The models of these schemas, and their data tests, each a check of one of them."""
+    translator, specs, checks = Translator(), [], []
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and node["schema"] in layers:
+            spec = translator.get_asset_spec(manifest, unique_id, None)
+            specs.append(spec)
+            tests = [child for child in manifest["child_map"][unique_id] if child[:5] == "test."]
+            found = [translator.get_asset_check_spec(spec, manifest, test, None) for test in tests]
+            checks += [check for check in found if check]
+    return specs, checks
+
+
 def _events(
     context: dg.AssetExecutionContext,
     files: DbtProjectFiles,
     target: Path,
-    selection: str,
+    layers: Collection[str],
     refresh: Refresh,
 ) -> Iterator[Any]:
     translator = Translator()
+    everything = " ".join(f"config.schema:{layer}" for layer in layers)
     selected, indirect = get_subset_selection_for_context(
-        context, files.manifest, selection, None, None, translator, None
+        context, files.manifest, everything, None, None, translator, None
     )
     arguments = [
         "build",

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -152,11 +151,10 @@ class World:
 class Bench:
     """A lake in a folder, and dbt run on it as the graph does, or as a person would."""
 
-    def __init__(self, folder: Path, parsed: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.settings = load_settings({}, data_dir=folder)
         self.files = DbtProjectFiles(self.settings)
         self.target = self.files.target
-        shutil.copytree(parsed, self.target)
 
     def create_tables(self) -> None:
         with Lake(self.settings) as lake, lake.writer(Author("test")) as cursor:
@@ -210,20 +208,11 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's own folder with the project, parsed once for all lakes."""
-    settings = load_settings({}, data_dir=tmp_path_factory.mktemp("parsed"))
-    return DbtProjectFiles(settings).manifest_path().parent
-
-
-@pytest.fixture(scope="session")
-def new_bench(
-    tmp_path_factory: pytest.TempPathFactory, parsed: Path
-) -> Iterator[Callable[[], Bench]]:
+def new_bench(new_data_dir: Callable[[], Path]) -> Iterator[Callable[[], Bench]]:
     """Makes lakes with empty raw tables."""
 
     def make() -> Bench:
-        bench = Bench(tmp_path_factory.mktemp("lake"), parsed)
+        bench = Bench(new_data_dir())
         bench.create_tables()
         return bench
 

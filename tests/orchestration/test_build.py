@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -7,15 +9,16 @@ from lakehouse.lake import Lake
 from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
 from lakehouse.orchestration.components.source import check_age, check_load
 from lakehouse.orchestration.resources import Clock, Refresh
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import LoadReport
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
 
 
 def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_one(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = load_settings({}, data_dir=new_data_dir())
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
     specs = read_specs()
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})

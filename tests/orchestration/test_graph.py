@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -11,9 +15,9 @@ PINNED = Path(__file__).with_name("graph.txt")
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+def definitions(new_data_dir: Callable[[], Path]) -> dg.Definitions:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
         return defs()
 
 
@@ -54,3 +58,18 @@ def test_every_asset_behind_a_source_refreshes_itself(definitions: dg.Definition
 def test_yaml_of_any_other_name_would_be_ignored_and_is_not_there() -> None:
     yaml = {path.name for path in DEFS_DIR.rglob("*.y*ml")}
     assert yaml == {"defs.yaml"}
+
+
+def test_loading_the_graph_of_a_parsed_project_imports_nothing_that_only_a_run_needs(
+    new_data_dir: Callable[[], Path],
+) -> None:
+    heavy = ("dbt.", "lightgbm", "sklearn", "dlt", "matplotlib", "optuna", "pandas")
+    script = (
+        "import sys; from lakehouse.definitions import defs; defs(); "
+        f"print(*[name for name in sys.modules if (name + '.').startswith({heavy})])"
+    )
+    environment = {**os.environ, "LAKEHOUSE_DATA_DIR": str(new_data_dir())}
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
