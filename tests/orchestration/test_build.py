@@ -9,7 +9,7 @@ from lakehouse.lake import Lake
 from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
 from lakehouse.orchestration.components.source import check_age, check_load
 from lakehouse.orchestration.resources import Clock, Refresh
-from lakehouse.settings import Settings, load_settings
+from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
