@@ -6,6 +6,7 @@ No assets here: see `dbt_assets.py`.
 import hashlib
 import io
 import json
+import logging
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
 _PARSED_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
@@ -82,13 +84,11 @@ class DbtProjectFiles:
 
     def _parse(self, *, write: bool) -> "Manifest":
         """Parse what changed since the last time (all: 4 s, nothing: .5 s; dbt's imports: 1 s)."""
-        from dbt.cli.main import dbtRunner
-
         flags = ["--quiet", "--write-json" if write else "--no-write-json"]
         command = [*flags, "parse", *self.arguments(), *self.places(self.target)]
         said = io.StringIO()
         with redirect_stdout(said):
-            result = dbtRunner().invoke(command)
+            result = import_dbt()().invoke(command)
         if not result.success:
             why = said.getvalue().strip() or str(result.exception)
             raise DbtProjectError(f"the dbt project in {self.directory} does not parse: {why}")
@@ -117,3 +117,12 @@ class DbtProjectFiles:
         """The project's variables and these, as dbt takes them."""
         every = {**self.variables, **variables}
         return ["--vars", json.dumps(every)] if every else []
+
+
+def import_dbt() -> "type[dbtRunner]":
+    """dbt's way in for programs; its import takes seconds and leaves logging as it was."""
+    handlers = [*logging.getLogger().handlers]
+    from dbt.cli.main import dbtRunner
+
+    logging.getLogger().handlers = handlers  # one of its imports adds another to the root
+    return dbtRunner

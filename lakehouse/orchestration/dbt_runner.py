@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lakehouse.errors import LakehouseError
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_project import DbtProjectFiles, import_dbt
 
 _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
 
@@ -32,7 +32,8 @@ def run_dbt(
         DbtFailed: at the end, when anything failed.
         LakeBusy: when another process keeps the lake's write lock.
     """
-    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    runner = import_dbt()
+    from dbt.cli.main import dbtRunnerResult
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
 
@@ -49,7 +50,7 @@ def run_dbt(
 
     def work() -> dbtRunnerResult:
         with session:
-            return dbtRunner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
+            return runner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
 
     errors: list[str] = []
     with ThreadPoolExecutor(1, thread_name_prefix="dbt") as thread:

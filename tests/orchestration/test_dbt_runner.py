@@ -1,6 +1,7 @@
 """dbt inside this process leaves nothing behind: no lock, no open lake, no half result."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -122,3 +123,10 @@ def test_a_project_that_does_not_parse_says_where(project: Path, tmp_path: Path)
     settings = load_settings({}, data_dir=tmp_path / "data", dbt_dir=broken)
     with pytest.raises(DbtProjectError, match=r"models/b\.sql[\s\S]*nowhere"):
         DbtProjectFiles(settings).manifest_path()
+
+
+def test_dbt_adds_no_handler_to_the_log_of_everything(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    list(build(new_files(), "a"))
+    assert logging.StreamHandler not in map(type, logging.getLogger().handlers)

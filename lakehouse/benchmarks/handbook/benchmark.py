@@ -135,6 +135,7 @@ def specs() -> "Specs":
     """The project's own specs, but for what the handbook's files and protocol make different."""
     from dataclasses import replace
 
+    from lakehouse.features.spec import FeatureSetSpec
     from lakehouse.orchestration.build import read_specs
 
     overrides: dict[str, Any] = yaml.safe_load(OVERRIDES.read_text())
@@ -144,7 +145,8 @@ def specs() -> "Specs":
         ours,
         sources=[_override(spec, overrides["sources"].get(spec.name, {})) for spec in ours.sources],
         feature_sets=[
-            spec.model_copy(update={"spines": spec.spines[:1]}) for spec in ours.feature_sets
+            *(spec.model_copy(update={"spines": spec.spines[:1]}) for spec in ours.feature_sets),
+            *map(FeatureSetSpec.model_validate, overrides["feature_sets"]),
         ],
         models=[_override(detector, {"name": n, **o}) for n, o in overrides["models"].items()],
     )
@@ -156,7 +158,7 @@ def _override(spec: Any, fields: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
-    """The settings of the child processes and resources of the run."""
+    """The settings that the resources of the run find."""
     before = dict(os.environ)
     os.environ.update(settings.environment())
     try:

@@ -1,0 +1,17 @@
+from lakehouse.benchmarks.handbook.benchmark import specs
+
+BOOK = {"book_terminals", "book_amounts"}
+
+
+def test_a_model_with_features_that_know_the_book_is_told_apart() -> None:
+    models = specs().models
+    knowing = {model.name for model in models if BOOK & {*model.feature_sets}}
+    tagged = {model.name for model in models if model.tags.get("features") == "book-informed"}
+    assert knowing == tagged == {"one_week_book", "all_history_book"}
+
+
+def test_generic_and_book_informed_models_differ_in_features_alone() -> None:
+    models = {model.name: model for model in specs().models}
+    for name in ("one_week", "all_history"):
+        generic = {"name": name, "tags": {}, "feature_sets": models[name].feature_sets}
+        assert models[f"{name}_book"].model_copy(update=generic) == models[name]
