@@ -109,7 +109,7 @@ def canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="tight")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, columns, sharey=share_y)
     for one in [axes] if columns == 1 else axes:
