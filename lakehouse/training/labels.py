@@ -53,12 +53,12 @@ def _forward(spec: ModelSpec, label: Forward) -> str:
 
     return f"""
 SELECT key,
-       moment + to_microseconds({horizon} - 1) AS label_known_at,
+       make_timestamp(moment + {horizon} - 1) AS label_known_at,
        CAST(coalesce(following, 0) AS DOUBLE) AS label,
        CAST(coalesce(before, 0) AS DOUBLE) AS naive_last,
        CAST(coalesce(season, 0) AS DOUBLE) AS naive_season,
        CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
-         / greatest({horizon}, least({_MEMORY_US}, epoch_us(moment) - epoch_us(beginning)))
+         / greatest({horizon}, least({_MEMORY_US}, moment - beginning))
          AS naive_mean
 FROM (
   SELECT key, moment,
@@ -68,11 +68,12 @@ FROM (
          {total} OVER (entities {window(-_MEMORY_US, 0)}) AS past,
          min(happened) OVER (entities RANGE UNBOUNDED PRECEDING) AS beginning
   FROM (
-    SELECT {quote(label.entity)} AS entity, {quote(label.known_at)} AS moment,
-           {quote(label.known_at)} AS happened, {value} AS amount, NULL AS key
+    SELECT {quote(label.entity)} AS entity, epoch_us({quote(label.known_at)}) AS moment,
+           moment AS happened, {value} AS amount, NULL AS key
     FROM {qualified(label.stream)}
     UNION ALL
-    SELECT {quote(label.entity)}, {quote(spec.spine.time)}, NULL, NULL, {quote(spec.spine.key)}
+    SELECT {quote(label.entity)}, epoch_us({quote(spec.spine.time)}), NULL, NULL,
+           {quote(spec.spine.key)}
     FROM spine
   )
   WINDOW entities AS (PARTITION BY entity ORDER BY moment)
@@ -82,4 +83,4 @@ WHERE key IS NOT NULL"""
 
 def _bound(offset: int) -> str:
     side = "PRECEDING" if offset < 0 else "FOLLOWING"
-    return f"to_microseconds({abs(offset)}) {side}"
+    return f"{abs(offset)} {side}"
