@@ -52,16 +52,17 @@ class Translator(DagsterDbtTranslator):
 
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
     """One multi-asset a step; only steps that have models."""
-    return [_step(files, step, layers) for step, layers in STEPS.items()]
+    built = {node["schema"] for node in files.models.values()}
+    return [_step(files, name, layers) for name, layers in STEPS.items() if built & {*layers}]
 
 
 def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.AssetsDefinition:
-    specs, checks = _specs(files.manifest, layers)
+    specs, check_specs = _specs(files.manifest, layers)
 
     @dg.multi_asset(
         name=f"dbt_{step}",
         specs=specs,
-        check_specs=checks,
+        check_specs=check_specs,
         can_subset=True,
         allow_arbitrary_check_specs=True,  # not one for each model
     )
@@ -106,10 +107,10 @@ def _specs(
         if node["resource_type"] == "model" and node["schema"] in layers:
             spec = translator.get_asset_spec(manifest, unique_id, None)
             specs.append(spec)
-            tests = [child for child in manifest["child_map"][unique_id] if child[:5] == "test."]
-            found = [translator.get_asset_check_spec(spec, manifest, test, None) for test in tests]
-            checks += [check for check in found if check]
-    return specs, checks
+            for child in manifest["child_map"][unique_id]:
+                if child.startswith("test."):
+                    checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
+    return specs, [check for check in checks if check]
 
 
 def _events(
