@@ -61,6 +61,8 @@ def _print_summary(console: Console, settings: Settings, summary: Any, seconds: 
         f"{len(summary.assets)} assets, {rows:,} rows; "
         f"checks: {passed} passed, {warned} warned, {failed} failed; {seconds:.1f} s"
     )
+    if summary.left:
+        console.print(f"[red]left as they were:[/] {', '.join(summary.left)}")
     with Lake(settings, read_only=True) as lake:
         print_champions(console, champion_rows(lake))
     console.print()

@@ -66,10 +66,14 @@ Event = AssetDone | CheckDone | StepFailed
 
 @dataclass
 class RunSummary:
-    """What a run did. `failed` is true when any step failed or a check of severity ERROR did."""
+    """What a run did. `failed` is true when any step failed or a check of severity ERROR did.
+
+    `left` are the assets that should have been brought up to date and were not, sorted.
+    """
 
     run_id: str
     success: bool = False
+    left: list[str] = field(default_factory=list)
     assets: list[AssetDone] = field(default_factory=list)
     checks: list[CheckDone] = field(default_factory=list)
     problems: list[StepFailed] = field(default_factory=list)
@@ -120,6 +124,9 @@ def run_assets(
             raise_on_error=False,
         )
     summary.success = result.success
+    planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
+    done = {asset.asset for asset in summary.assets}
+    summary.left = sorted({"/".join(key.path) for key in planned} - done)
     return summary
 
 

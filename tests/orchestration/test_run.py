@@ -1,0 +1,50 @@
+"""A run from the command line tells what was done, what failed, and what was left."""
+
+import dagster as dg
+import pytest
+
+from lakehouse.errors import LakehouseError
+from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.run import AssetDone, Event, StepFailed, run_assets
+from lakehouse.settings import Settings
+
+
+@dg.asset(key=["raw", "sound"])
+def sound() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"dagster/row_count": 3})
+
+
+@dg.asset(key=["raw", "broken"])
+def broken() -> None:
+    raise LakehouseError("the disk is full; make room")
+
+
+@dg.asset(key=["core", "behind"], deps=[sound, broken])
+def behind() -> None: ...
+
+
+DEFINITIONS = dg.Definitions(
+    assets=[sound, broken, behind],
+    jobs=[dg.define_asset_job("refresh")],
+    resources={"refresh": Refresh()},
+    executor=dg.in_process_executor,
+)
+
+
+def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home: Settings) -> None:
+    events: list[Event] = []
+    summary = run_assets(DEFINITIONS, home, on_event=events.append)
+    done = [(e.asset, e.rows) for e in events if isinstance(e, AssetDone)]
+    failed = [(e.step, e.error) for e in events if isinstance(e, StepFailed)]
+    assert done == [("raw/sound", 3)]
+    assert failed == [("raw__broken", "the disk is full; make room")]
+    assert summary.failed
+    assert summary.left == ["core/behind", "raw/broken"]
+
+
+def test_only_what_was_selected_can_be_left(home: Settings) -> None:
+    summary = run_assets(DEFINITIONS, home, select=["raw/sound"])
+    assert not summary.failed
+    assert summary.left == []
+    with pytest.raises(LakehouseError, match="matches no asset"):
+        run_assets(DEFINITIONS, home, select=["raw/nothing"])
