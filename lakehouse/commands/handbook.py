@@ -60,10 +60,11 @@ def _table(protocol: str, rows: Sequence[Row]) -> Table:
     # features that know the book's own constants are told apart
     for features in sorted({row.features for row in rows}, reverse=True):
         table.add_section()
+        table.add_row(f"[italic]{features} features[/]")
         for row in rows:
             if row.features == features:
                 table.add_row(
-                    f"{row.model} ({features} features)",
+                    row.model,
                     f"{row.training_days} days",
                     *(_figure(row, name) for name in FIGURES),
                     f"{row.oracle_share:.1%}",
