@@ -219,4 +219,6 @@ def root_cause(error: Any) -> str:
         error = error.cause
     if error is None:
         return "failed without an error"
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return "was stopped before it was done; run it again"
     return re.sub(rf"^[\w.]*{error.cls_name}: ", "", str(error.message).strip())

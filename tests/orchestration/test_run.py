@@ -1,5 +1,8 @@
 """A run from the command line tells what was done, what failed, and what was left."""
 
+import signal
+import time
+
 import dagster as dg
 import pytest
 
@@ -23,8 +26,14 @@ def broken() -> None:
 def behind() -> None: ...
 
 
+@dg.asset(key=["core", "long"])
+def long() -> None:
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(60)
+
+
 DEFINITIONS = dg.Definitions(
-    assets=[sound, broken, behind],
+    assets=[sound, broken, behind, long],
     jobs=[dg.define_asset_job("refresh")],
     resources={"refresh": Refresh()},
     executor=dg.in_process_executor,
@@ -33,7 +42,9 @@ DEFINITIONS = dg.Definitions(
 
 def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home: Settings) -> None:
     events: list[Event] = []
-    summary = run_assets(DEFINITIONS, home, on_event=events.append)
+    summary = run_assets(
+        DEFINITIONS, home, select=["raw/sound", "raw/broken+"], on_event=events.append
+    )
     done = [(e.asset, e.rows) for e in events if isinstance(e, AssetDone)]
     failed = [(e.step, e.error) for e in events if isinstance(e, StepFailed)]
     assert done == [("raw/sound", 3)]
@@ -48,3 +59,11 @@ def test_only_what_was_selected_can_be_left(home: Settings) -> None:
     assert summary.left == []
     with pytest.raises(LakehouseError, match="matches no asset"):
         run_assets(DEFINITIONS, home, select=["raw/nothing"])
+
+
+def test_a_run_that_is_stopped_says_so(home: Settings) -> None:
+    summary = run_assets(DEFINITIONS, home, select=["core/long"])
+    assert [(problem.step, problem.error) for problem in summary.problems] == [
+        ("core__long", "was stopped before it was done; run it again")
+    ]
+    assert summary.left == ["core/long"]
