@@ -49,39 +49,41 @@ def _table(protocol: str, rows: Sequence[Row]) -> Table:
     kind = f", mean and deviation of {one.folds} folds" if one.folds > 1 else ""
     table = Table(
         title=f"Handbook, {protocol}: {one.test_rows:,} test transactions, "
-        f"{one.test_frauds:,} frauds{kind}"
+        f"{one.test_frauds:,} frauds{kind}",
+        box=None,
+        pad_edge=False,
     )
-    for name in ("model", "trained on", "AUC ROC", "AP", "CP@100", "of the oracle's AP"):
-        table.add_column(name, justify="left" if name == "model" else "right")
+    for name in ("model", "days", "AUC ROC", "AP", "CP@100", "oracle"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    table.add_row("[italic]published[/]")
     for of, model, *figures in PUBLISHED:
         if of == protocol:
-            texts = [f"{figure:.3f}" for figure in figures]
-            table.add_row(f"{model} (published)", "7 days", *texts, "")
+            table.add_row(model, "7", *map(_short, figures))
     # features that know the book's own constants are told apart
     for features in sorted({row.features for row in rows}, reverse=True):
-        table.add_section()
-        table.add_row(f"[italic]{features} features[/]")
+        table.add_row()
+        table.add_row(f"[italic]ours, {features} features[/]")
         for row in rows:
             if row.features == features:
-                table.add_row(
-                    row.model,
-                    f"{row.training_days} days",
-                    *(_figure(row, name) for name in FIGURES),
-                    f"{row.oracle_share:.1%}",
-                )
+                shown = [_figure(row, name) for name in FIGURES]
+                table.add_row(row.model, str(row.training_days), *shown, f"{row.oracle_share:.1%}")
     return table
 
 
 def _figure(row: Row, name: str) -> str:
-    deviation = f" ± {row.deviation[name]:.3f}" if row.deviation else ""
-    return f"{getattr(row, name):.3f}{deviation}"
+    deviation = f" ±{_short(row.deviation[name])}" if row.deviation else ""
+    return _short(getattr(row, name)) + deviation
+
+
+def _short(share: float) -> str:
+    return f"{share:.3f}".removeprefix("0")
 
 
 def _recall(rows: Sequence[Row]) -> Table:
     kinds = sorted({kind for row in rows for kind in row.recall})
-    table = Table(title="Recall by kind of fraud, at 100 cards a day")
+    table = Table(title="Recall by kind of fraud, at 100 cards a day", box=None, pad_edge=False)
     for name in ("protocol", "model", *kinds):
-        table.add_column(name, justify="right" if name in kinds else "left")
+        table.add_column(name, justify="right" if name in kinds else "left", no_wrap=True)
     for row in rows:
         table.add_row(
             row.protocol, row.model, *(f"{row.recall.get(kind, 0):.1%}" for kind in kinds)
