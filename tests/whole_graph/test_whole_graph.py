@@ -31,6 +31,7 @@ def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
         assert rejected.get(kind, 0) == expected[f"rejected_{kind}"]
 
 
+@pytest.mark.slow  # as "Materialize all" below, by the command line
 def test_running_again_changes_nothing_and_makes_no_snapshot(project: Project) -> None:
     before, content = project.snapshot(), project.content()
     again = project.command("run")
@@ -87,20 +88,25 @@ def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     assert changed - told == set()
 
 
-def test_the_ui_materializes_everything_and_sensors_follow_the_world(project: Project) -> None:
+def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
+    project: Project,
+) -> None:
+    before, content = project.snapshot(), project.content()
     with running_ui(project.settings.data_dir) as ui:
         groups = {node["groupName"] for node in ui.assets()}
         assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
         assert ui.finished(ui.materialize_all(), 600) == "SUCCESS"
+        assert project.snapshot() == before
+        assert project.content() == content
 
         def rows() -> int:
             with Lake(project.settings, read_only=True) as lake:
                 return lake.rows("predictions.fraud_detector")
 
-        before = rows()
+        scored = rows()
         moved = project.command("simulate", "--days", "1")
         assert moved.returncode == 0, moved.stderr
-        wait_for(lambda: rows() > before, 600)
+        wait_for(lambda: rows() > scored, 600)
         wait_for(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), 300)
         refreshed = [
             run for run in ui.runs() if any(t["key"] == "lakehouse/sources" for t in run["tags"])
