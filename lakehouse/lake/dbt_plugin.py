@@ -6,9 +6,9 @@ takes the lock itself and keeps it until its process ends. What dbt computes is 
 file.
 """
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from types import TracebackType
 from typing import Any, ClassVar
 
 import duckdb
@@ -33,13 +33,9 @@ def hold_lock(settings: Settings) -> None:
 
 
 class WritingSession:
-    """The write lock for a dbt that runs inside this process, in the thread that enters it.
+    """The write lock for a dbt that runs inside this process, in the thread that holds it.
 
-    One at a time, as dbt keeps its adapter and its flags for the whole process. At the end every
-    connection that dbt opened is closed, and the lock is free for the next writer.
-
-    Raises:
-        LakeBusy: when another process keeps the lock for longer than the settings allow.
+    One at a time, as dbt keeps its adapter and its flags for the whole process.
     """
 
     current: ClassVar["WritingSession | None"] = None
@@ -48,24 +44,23 @@ class WritingSession:
         self.settings = settings
         self._stopped = False
         self._opened: list[duckdb.DuckDBPyConnection] = []
-        self._stack = ExitStack()
 
-    def __enter__(self) -> "WritingSession":
-        self._stack.enter_context(write_lock(self.settings, "dbt"))
-        WritingSession.current = self
-        return self
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold the lock while dbt runs; at the end all that it opened is closed.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        WritingSession.current = None
-        with self._stack:
-            for connection in reversed(self._opened):
-                connection.close()
-            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        Raises:
+            LakeBusy: when another process keeps the lock for longer than the settings allow.
+        """
+        with write_lock(self.settings, "dbt"):
+            WritingSession.current = self
+            try:
+                yield
+            finally:
+                WritingSession.current = None
+                for connection in reversed(self._opened):
+                    connection.close()
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         """End the query that runs, and let no other begin: dbt then comes to its end by itself."""

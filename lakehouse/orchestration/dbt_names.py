@@ -1,8 +1,8 @@
 """dagster-dbt's names, imported as where dbt is not installed.
 
-dagster-dbt imports dbt if it can, only for a few names that it has itself as well. That takes some
-3 s of every process (each command, the UI, every run), and few of them run dbt; `dbt_runner.py`
-imports it when it does.
+dagster-dbt imports dbt if it can, only for a few names that it has itself as well. That takes two to
+three seconds of every process that loads the definitions, and few of those run dbt; `import_dbt`
+is called by those that do.
 """
 
 import sys

@@ -49,7 +49,7 @@ def run_dbt(
     ]
 
     def work() -> dbtRunnerResult:
-        with session:
+        with session.holding():
             return runner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
 
     errors: list[str] = []

@@ -21,12 +21,13 @@ MODELS = {
     "a": "select {{ var('n', 1) }} as n",
     "bad": "select error('no such luck') as n",
     "slow": "-- {{ ref('a') }}\nselect count(*) as n from range(1000000000000) where range % 7 = 3",
+    "z": "-- {{ ref('a') }}\nselect 1 as n",
 }
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three models: one that works, one that fails, one that takes an hour."""
+    """Models that work, one that fails, one that takes an hour."""
     folder = tmp_path_factory.mktemp("dbt")
     models = folder / "models"
     models.mkdir()
@@ -96,7 +97,7 @@ def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
     files = new_files()
-    results = build(files, "a", "slow", "bad")
+    results = build(files, "a", "slow", "z")
     next(results)
     time.sleep(0.5)  # into the long query
     started = time.monotonic()
@@ -105,6 +106,7 @@ def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
     assert values(files.settings, "core.a") == [(1,)]
     with Lake(files.settings) as lake:
         assert not lake.exists("core.slow")
+        assert not lake.exists("core.z")
 
 
 def test_another_writer_is_waited_for_and_then_named(
