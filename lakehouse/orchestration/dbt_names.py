@@ -1,7 +1,7 @@
 """dagster-dbt's names, imported as where dbt is not installed.
 
-dagster-dbt imports dbt if it can, only for a few names that it has itself as well. That takes two to
-three seconds of every process that loads the definitions, and few of those run dbt; `import_dbt`
+dagster-dbt imports dbt if it can, only for a few names that it has itself as well. That takes two
+to three seconds of every process that loads the definitions, and few of those run dbt; `import_dbt`
 is called by those that do.
 """
 
