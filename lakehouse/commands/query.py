@@ -10,6 +10,7 @@ from rich.table import Table
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
+from lakehouse.lake.names import CATALOG
 from lakehouse.settings import Settings
 
 SHOWN_ROWS = 100
@@ -30,7 +31,8 @@ def sql_command(settings: Settings, query: str, *, as_csv: bool) -> None:
 
 def prompt(settings: Settings) -> None:
     """Read queries from a prompt until the end of input; a query ends with a semicolon."""
-    with Lake(settings, read_only=True) as lake, lake.reader() as cursor:
+    with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:
+        cursor.execute(f"USE {CATALOG}")
         click.echo("Read-only SQL on the lake; end a query with ; and leave with ctrl-d.")
         query = ""
         while True:

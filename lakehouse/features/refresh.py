@@ -84,7 +84,8 @@ def refresh(
         NoSuchTable, FeatureError: for inputs that are missing or do not fit the declaration.
     """
     started = time.monotonic()
-    with lake.reader() as cursor:
+    with lake.cursor() as cursor:
+        cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
         plan = versions.load_plan(spec, cursor, spine)
         author = Author(versions.table_name(plan), run_id)
         size = batch or _rows_that_fit(lake.settings.memory_limit)
@@ -118,6 +119,8 @@ class _Job:
     progress: Callable[[str], None] | None
     added: int = 0
     snapshot: int = 0
+    computed: bool = False
+    """Whether there are results that no commit has taken yet."""
 
     @property
     def table(self) -> str:
@@ -127,7 +130,6 @@ class _Job:
         self, since: datetime | None, until: datetime | None, *, full_refresh: bool
     ) -> tuple[int, datetime | None]:
         """Rows that wait, and the time up to which the table is complete."""
-        self.cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
@@ -215,7 +217,7 @@ class _Job:
                 keys = self.cursor.execute(f"SELECT {key} {computed}").to_arrow_reader(_ARROW_ROWS)
                 writer.register("keys", keys)
                 writer.execute(delete, parameters)
-            if self._has_result():
+            if self.computed:
                 rows = self.cursor.execute(f"SELECT {columns} {computed}").to_arrow_reader(
                     _ARROW_ROWS
                 )
@@ -228,12 +230,14 @@ class _Job:
             if final:
                 versions.make_current(writer, self.plan)
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
+        self.computed = False
 
     def _compute(self, where: str, parameters: Sequence[Any]) -> int:
         rows = compute(
             self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
         )
         self.added += rows
+        self.computed = True
         return rows
 
     def _bounds(
@@ -250,12 +254,6 @@ class _Job:
             cuts = sorted(set(self.cursor.execute(query, parameters).fetchall()[0][0] or ()))
         edges = [datetime.min, *cuts, datetime.max]
         return list(itertools.pairwise(edges))
-
-    def _has_result(self) -> bool:
-        query = (
-            "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'temp' AND table_name = ?"
-        )
-        return bool(self.cursor.execute(query, [RESULT]).fetchall()[0][0])
 
     def _tell(self, text: str) -> None:
         if self.progress:

@@ -29,7 +29,6 @@ def replay(spec: FeatureSetSpec, lake: Lake, *, spine: str | None = None, rows: 
     The rows are chosen by a hash of their key. Nothing is compared when the table is empty.
     """
     with lake.reader() as cursor:
-        cursor.execute("BEGIN")  # the table and its inputs as of one snapshot
         plan = versions.load_plan(spec, cursor, spine)
         table = versions.table_name(plan)
         if not table_exists(cursor, table):

@@ -78,9 +78,7 @@ class Lake:
         with self._opening:
             if self._connection is None:
                 self._connection = self._open()
-            cursor = self._connection.cursor()
-        cursor.execute(f"USE {CATALOG}")
-        return cursor
+            return self._connection.cursor()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and self.settings.embedded:
@@ -103,7 +101,21 @@ class Lake:
 
     @contextmanager
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on the lake, closed at the end. Temporary tables in it vanish with it."""
+        """A cursor on one snapshot of the lake, the newest at its first question.
+
+        Closed at the end; temporary tables vanish with it. After an error it answers no more.
+        """
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(f"USE {CATALOG}")
+            yield cursor
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for work that goes on after its own commits: each question sees the newest.
+
+        Names of tables need the catalog. Each question costs twice what it costs a `reader`.
+        """
         cursor = self._cursor()
         try:
             yield cursor
@@ -117,18 +129,14 @@ class Lake:
         Keep it short: compute into temporary tables before the first write. A transaction that
         changes nothing makes no snapshot.
         """
-        with write_lock(self.settings, author.asset):
-            cursor = self._cursor()
+        with write_lock(self.settings, author.asset), self.reader() as cursor:
             try:
-                cursor.execute("BEGIN")
                 yield cursor
                 sign(cursor, author)
                 cursor.execute("COMMIT")
             except BaseException:
                 _roll_back(cursor)
                 raise
-            finally:
-                cursor.close()
 
     def exists(self, table: str) -> bool:
         """Whether `schema.table` is a table or view of the lake."""

@@ -49,7 +49,7 @@ def maintain(
     The newest snapshot is never expired. `now` is the real time unless a test sets it.
     """
     now = now or datetime.now(UTC)
-    with write_lock(lake.settings, "maintenance"), lake.reader() as cursor:
+    with write_lock(lake.settings, "maintenance"), lake.cursor() as cursor:
         before = _size(cursor)
         _call(cursor, "ducklake_flush_inlined_data(?)", CATALOG)
         _call(

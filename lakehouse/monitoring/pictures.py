@@ -46,7 +46,8 @@ def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict
 def _features(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> dict[str, Picture]:
-    """The map of all features, and the distributions of the worst in the newest whole window."""
+    """The map of all features, and how those are distributed that moved too far in the newest whole
+    window: the worst `WORST` of them, and at least the one that moved most."""
     rows = _newest(cursor, tables.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
     if not rows:
         return {}
@@ -60,9 +61,10 @@ def _features(
     last = days[-1]
     first = last - timedelta(days=window_days(spec) - 1)
     references = {one.name: one for one in read_reference(cursor, spec, version)}
-    for i in np.argsort(-(psi[-1] / bound[-1]), kind="stable")[:WORST]:
+    share = psi[-1] / bound[-1]
+    for rank, i in enumerate(np.argsort(-share, kind="stable")[:WORST]):
         one = references.get(names[i])
-        if one is None:
+        if one is None or (rank and not share[i] > 1):
             continue
         counted = cursor.execute(
             f"SELECT counts FROM {qualified(tables.FEATURE_DRIFT)} "

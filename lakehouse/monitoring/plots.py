@@ -137,7 +137,10 @@ def performance_plot(
 
 def _dates(axes: Any) -> None:
     dates: Any = import_module("matplotlib.dates")  # costly, and half typed
-    locator = dates.AutoDateLocator()
+    first, last = axes.dataLim.intervalx
+    if first == last:
+        axes.set_xlim(first - 1, last + 1)
+    locator = dates.DayLocator() if last - first < 7 else dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 

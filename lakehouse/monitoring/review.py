@@ -71,7 +71,6 @@ def review(
         BadArtefact: when the champion's evaluation is gone.
     """
     with lake.reader() as reader:
-        reader.execute("BEGIN")  # one snapshot for everything that is read
         champion, *others = scoring_versions(reader, spec.name)
         name = f"monitoring.{spec.name}@{champion.version}/matured"
         before = NOTHING if full_refresh else read_progress(reader, name)

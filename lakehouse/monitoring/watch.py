@@ -111,7 +111,6 @@ def watch(
         BadArtefact, TrainingError: when the version's files or training set are gone.
     """
     with lake.reader() as reader:
-        reader.execute("BEGIN")  # one snapshot for everything that is read
         version = champion_in(reader, spec.name)
         name = progress_name(spec, version)
         before = read_progress(reader, name)

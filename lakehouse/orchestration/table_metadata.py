@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Lake
+from lakehouse.lake import Lake, qualified
 from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import NoSuchTable
+from lakehouse.lake.lake import NoSuchTable, fetch_value
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 """For each column the columns it is made of: `(table, column)`, tables as `schema.table`."""
@@ -24,18 +24,12 @@ def table_metadata(
 
     Rows of a view are counted; those of a table are known to the catalog. Raises `NoSuchTable`.
     """
-    schema, _, name = table.partition(".")
     descriptions = descriptions or {}
     with lake.reader() as cursor:
         columns = read_columns(cursor, table)
-        sizes = cursor.execute(
-            "SELECT estimated_size FROM duckdb_tables() "
-            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-            [schema, name],
-        ).fetchone()
-    if not columns:
-        raise NoSuchTable(f"there is no table {table} in the lake")
-    rows = int(sizes[0]) if sizes else lake.rows(table)
+        if not columns:
+            raise NoSuchTable(f"there is no table {table} in the lake")
+        rows = int(fetch_value(cursor, f"SELECT count(*) FROM {qualified(table)}"))
     metadata: dict[str, Any] = {
         "dagster/relation_identifier": table,
         "dagster/row_count": rows,

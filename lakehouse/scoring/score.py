@@ -79,8 +79,7 @@ def score(
         BadArtefact, SchemaMismatch: when the champion cannot be used; the log stays as it was.
     """
     redo = Range(since, until) if full_refresh or since or until else None
-    with lake.reader() as reader, lake.reader() as stage:
-        reader.execute("BEGIN")  # one snapshot for everything that is read
+    with lake.reader() as reader, lake.cursor() as stage:
         scorers, skipped = find_scorers(reader, spec, lake)
         champion = scorers[0]
         wanted = want(reader, spec, scorers, redo)

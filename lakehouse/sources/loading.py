@@ -83,7 +83,7 @@ def load(
     landing = Landing(settings, spec.name)
     create_tables(spec, lake)
     while True:
-        with lake.reader() as cursor:
+        with lake.cursor() as cursor:
             seen = manifest.read_entries(cursor, spec.name)
             files = landing.files()
             new = _new(spec, files, seen)

@@ -107,7 +107,6 @@ def training_set(
         TrainingError: when a key is not unique in the spine, the labels or a feature set.
     """
     with lake.reader() as reader:
-        reader.execute("BEGIN")  # everything below sees one snapshot
         made = plan(reader, spec, split)
         without_features = _compute(reader, spec, made)
         ordered = _ordered(reader, "computed", spec, made.schema)

@@ -77,7 +77,6 @@ def train(
     """
     at = lake_time(now)
     with lake.reader() as reader:
-        reader.execute("BEGIN")
         planned = plan(reader, spec, split)
         versions = find_versions(reader, spec.name)
         newest = versions[0] if versions else None

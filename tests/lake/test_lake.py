@@ -70,6 +70,19 @@ def test_a_reader_sees_one_state_while_a_writer_writes(lake: Lake) -> None:
     assert lake.rows("raw.t") == 2
 
 
+def test_a_reader_stays_on_its_snapshot_and_a_cursor_sees_the_newest(lake: Lake) -> None:
+    with lake.writer(AUTHOR) as writer:
+        writer.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    count = f"SELECT count(*) FROM {qualified('raw.t')}"
+    with lake.reader() as reader, lake.cursor() as cursor:
+        before = [one.execute(count).fetchall() for one in (reader, cursor)]
+        with lake.writer(AUTHOR) as writer:
+            writer.execute("INSERT INTO raw.t VALUES (2)")
+        after = [one.execute(count).fetchall() for one in (reader, cursor)]
+    assert before == [[(1,)], [(1,)]]
+    assert after == [[(1,)], [(2,)]]
+
+
 def test_a_read_only_lake_cannot_be_written(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
@@ -179,7 +192,7 @@ def test_once_the_lake_is_open_no_unsigned_extension_can_be_loaded(
     theirs = extension_path("postgres_scanner")
     tampered = tmp_path / theirs.name
     tampered.write_bytes(theirs.read_bytes()[:-256] + bytes(256))
-    with lake.reader() as cursor:
+    with lake.cursor() as cursor:
         with pytest.raises(duckdb.Error, match="database is running"):
             cursor.execute("SET allow_unsigned_extensions = true")
         with pytest.raises(duckdb.Error, match="signature"):

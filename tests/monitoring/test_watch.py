@@ -376,5 +376,13 @@ def test_pictures_are_png_of_all_that_is_watched(lake, world, spec):
     matured = [(date(2026, 2, 20), 0.6), (date(2026, 2, 21), 0.5)]
     drawn = pictures(spec, lake, matured)
     assert {"feature_drift", "score_drift", "volume", "performance"} <= set(drawn)
-    assert sum(name.startswith("distribution_") for name in drawn) == 3
+    assert sum(name.startswith("distribution_") for name in drawn) == 1  # nothing has moved
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
+
+
+def test_every_feature_that_moved_too_far_is_drawn(lake, world, spec):
+    moved = "amount_eur = amount_eur * 100, channel = 'wallet'"
+    change(lake, f"UPDATE {CONTEXT} SET {moved} WHERE event_time >= TIMESTAMP '2026-02-24'")
+    watch(spec, lake)
+    drawn = {name for name in pictures(spec, lake) if name.startswith("distribution_")}
+    assert drawn == {"distribution_amount_eur", "distribution_channel"}

@@ -4,6 +4,7 @@ What is drawn is in the modules beside this one.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = (
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 WIDTH, HEIGHT = 4.8, 3.3
+_EDGE, _LINE, _LETTER, _DIGIT, _TICK = 0.08, 0.18, 0.072, 0.08, 0.1
+"""Inches: the margin; a line of text, a letter and a digit at 9 points; a tick."""
+_POWER = re.compile(r"^\$.*\$$")
+"""How matplotlib writes a power of ten."""
 
 _STYLE: Any = {
     "font.size": 9.0,
@@ -46,10 +51,7 @@ _STYLE: Any = {
 
 
 def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Picture"]:
-    """`draw` in the pictures' style: matplotlib asks for it at each step, not once.
-
-    The layout is found once and kept: found again, it would move a little each time.
-    """
+    """`draw` in the pictures' style: matplotlib asks for it at each step, not once."""
 
     @wraps(draw)
     def within(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
@@ -57,8 +59,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
 
         with matplotlib.rc_context(_STYLE):
             picture = draw(*args, **kwargs)
-            picture.figure.get_layout_engine().execute(picture.figure)
-            picture.figure.set_layout_engine(None)
+            _frame(picture.figure)
             return picture
 
     return within
@@ -109,7 +110,7 @@ def canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="tight")
+    figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, columns, sharey=share_y)
     for one in [axes] if columns == 1 else axes:
@@ -117,6 +118,46 @@ def canvas(
         one.grid(True)
         one.set_axisbelow(True)
     return figure, axes
+
+
+def _frame(figure: Any) -> None:
+    """Leave room around the axes for what stands there, by counting lines and letters.
+
+    Measuring it, as matplotlib's layout engines do, costs as much as drawing.
+    """
+    first = figure.axes[0]
+    heading = max(figure.get_suptitle(), first.get_title(), key=len)
+    left = _LINE * bool(first.get_ylabel()) + _room(first.yaxis, upright=False)
+    bottom = _LINE * bool(first.get_xlabel()) + _room(first.xaxis, upright=True)
+    right = 0.0
+    for axes in figure.axes[1:]:
+        if axes.yaxis.get_ticks_position() == "right":
+            right = _LINE * bool(axes.get_ylabel()) + _room(axes.yaxis, upright=False)
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=(_EDGE + left) / width,
+        right=1 - (2 * _EDGE + right) / width,
+        bottom=(_EDGE + bottom) / height,
+        top=1 - (_EDGE + _LINE * len(heading.splitlines())) / height,
+    )
+
+
+def _room(axis: Any, *, upright: bool) -> float:
+    """Inches for the ticks' texts: their height if `upright`, else their width."""
+    ticks = axis.get_majorticklabels()
+    lines = [_POWER.sub("1000", tick.get_text()).splitlines() for tick in ticks]
+    long = max((_width(line) for text in lines for line in text), default=0.0)
+    high = _LINE * max(map(len, lines), default=0)
+    if not upright:
+        return _TICK + long
+    beside = _LINE * bool(axis.get_major_formatter().get_offset())
+    turned = math.sin(math.radians(ticks[0].get_rotation())) if ticks else 0.0
+    return _TICK + beside + max(long * turned, high)
+
+
+def _width(line: str) -> float:
+    digits = sum(letter.isdigit() for letter in line)
+    return _DIGIT * digits + _LETTER * (len(line) - digits)
 
 
 def bar_height(bars: int, inches: float = 0.2) -> float:

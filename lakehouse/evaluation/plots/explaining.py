@@ -24,7 +24,8 @@ def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) 
     total = sum(importance.values()) or 1.0
     top = sorted(importance.items(), key=lambda item: item[1])[-most:]
     figure, axes = canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
-    axes.barh([name for name, _ in top], [gain / total for _, gain in top], color=BLUE)
+    axes.barh(range(len(top)), [gain / total for _, gain in top], color=BLUE)
+    axes.set_yticks(range(len(top)), [name for name, _ in top])
     axes.grid(False, axis="y")
     axes.set(
         title=f"Gain in {rows:,} training rows\nfirst {len(top)} of {len(importance)} features"

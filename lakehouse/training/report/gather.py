@@ -85,7 +85,6 @@ def gather(spec: ModelSpec, lake: Lake, version: Version) -> Gathered:
     study = model.card.study
     trials = read_trials(lake, spec.name, study.id) if study else []
     with lake.reader() as cursor:
-        cursor.execute("BEGIN")
         made = pinned_set(cursor, spec.name, version.training_set_id)
         rows = load_rows(cursor, spec, made, model.card.features, model.card.classes, "test")
         transitions = find_transitions(cursor, spec.name)[::-1]
