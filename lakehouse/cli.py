@@ -1,6 +1,9 @@
 """The `lakehouse` command: its words and options. What each does is in `lakehouse.commands`."""
 
+import atexit
+import os
 import sys
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -301,3 +304,19 @@ def handbook(
     handbook_command(
         folder, json_file=json_file, predictions=predictions, keep=keep, prequential=prequential
     )
+
+
+def start() -> None:
+    """`main` as the installed command. Ends the process as soon as it has nothing more to say.
+
+    Python would first take apart all that Dagster and dbt have made, for one second or two.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if not isinstance(end.code, int) or threading.active_count() > 1:
+            raise
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)

@@ -82,15 +82,18 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
-        for event in _events(context, files, target, layers, refresh):
-            if isinstance(event, dg.Output):
-                table = ".".join(context.asset_key_for_output(event.output_name).path)
-                models.append(table)
-                extra = _model_metadata(table, files, target, lake.lake)
-                event = event.with_metadata({**event.metadata, **extra})
-            elif isinstance(event, dg.AssetCheckResult):
-                checks.append(event)
-            yield event
+        # SQLite tidies up when the last one leaves, and who comes meanwhile waits for a whole second:
+        # dbt and the metadata of its models would be in each other's way, so somebody stays
+        with lake.lake.reader():
+            for event in _events(context, files, target, layers, refresh):
+                if isinstance(event, dg.Output):
+                    table = ".".join(context.asset_key_for_output(event.output_name).path)
+                    models.append(table)
+                    extra = _model_metadata(table, files, target, lake.lake)
+                    event = event.with_metadata({**event.metadata, **extra})
+                elif isinstance(event, dg.AssetCheckResult):
+                    checks.append(event)
+                yield event
         if whole:
             author = Author(f"dbt/{step}", context.run.run_id)
             save_build(lake.lake, step, state, models, checks, author)
