@@ -82,7 +82,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
-        # SQLite tidies up when the last one leaves, and who comes meanwhile waits for a whole second:
+        # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:
         # dbt and the metadata of its models would be in each other's way, so somebody stays
         with lake.lake.reader():
             for event in _events(context, files, target, layers, refresh):

@@ -1,6 +1,6 @@
 """Telling somebody outside: failed runs, and what monitoring did, as JSON to one address."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lakehouse.settings import Settings
@@ -18,3 +18,11 @@ def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
 
     requests.post(settings.webhook_url, json=payload, timeout=10).raise_for_status()
     return True
+
+
+def tell(settings: Settings, payload: Mapping[str, Any], log: Callable[[str], None]) -> None:
+    """Post `payload`; who does not listen is named to `log`, and must not stop what was done."""
+    try:
+        post(settings, payload)
+    except OSError as error:
+        log(f"the webhook did not take the message: {error}")

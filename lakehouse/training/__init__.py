@@ -7,7 +7,7 @@ from lakehouse.training.errors import BadArtefact, NotEnoughData, SchemaMismatch
 from lakehouse.training.model import Model, ModelCard
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.split import Split
-from lakehouse.training.train import TrainReport, train
+from lakehouse.training.train import TrainReport, standing, train
 
 __all__ = [
     "BadArtefact",
@@ -23,6 +23,7 @@ __all__ = [
     "TrainingSet",
     "load_evaluation",
     "load_model",
+    "standing",
     "train",
     "training_set",
 ]

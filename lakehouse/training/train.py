@@ -106,6 +106,16 @@ def train(
     return TrainReport(**{**vars(report), "notes": made.model.card.notes})
 
 
+def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
+    """What goes on deciding when training could not be done because of `why`; None if nothing."""
+    with lake.reader() as cursor:
+        champion = find_champion(cursor, spec.name)
+        if champion is None:
+            return None
+        gates = tuple(read_gates(cursor, spec.name, champion.version))
+    return TrainReport(champion, False, why, gates, champion.version, "")
+
+
 def _make(
     spec: ModelSpec,
     lake: Lake,

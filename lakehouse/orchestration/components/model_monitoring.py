@@ -15,7 +15,7 @@ from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.webhook import post
+from lakehouse.orchestration.webhook import tell
 from lakehouse.training import ModelSpec
 from lakehouse.training.spec import Forward
 
@@ -100,10 +100,7 @@ def announce(
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
         payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
-        try:
-            post(lake.settings, {**payload, "run_id": context.run.run_id})
-        except OSError as error:  # whoever does not listen must not stop what was done
-            context.log.warning(f"the webhook did not take the message: {error}")
+        tell(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
 
 
 def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:

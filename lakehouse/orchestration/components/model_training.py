@@ -12,7 +12,8 @@ from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.training import ModelSpec, TrainReport, train
+from lakehouse.orchestration.webhook import tell
+from lakehouse.training import ModelSpec, TrainingError, TrainReport, standing, train
 from lakehouse.training.artefact import load_evaluation
 from lakehouse.training.inputs import feature_tables
 
@@ -62,6 +63,11 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 blocking=True,
                 description="There is a version that may decide: nothing is scored without one.",
             ),
+            dg.AssetCheckSpec(
+                "trained",
+                asset=model,
+                description="What was due could be trained. If not, the champion goes on deciding.",
+            ),
             *(
                 [
                     dg.AssetCheckSpec(
@@ -79,14 +85,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
     def train_model(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
-        report = train(
-            spec,
-            lake.lake,
-            force=refresh.force,
-            run_id=context.run.run_id,
-            now=clock.now(),
-            on_progress=context.log.info,
-        )
+        report, problem = _train(context, spec, lake, refresh, clock)
         version = report.version
         context.log.info(f"{version.version}: {report.why} {report.decision}")
         yield dg.MaterializeResult(
@@ -125,10 +124,51 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             if report.champion
             else f"no version was promoted; {version.version} failed its gates",
         )
+        yield dg.AssetCheckResult(
+            asset_key=model,
+            check_name="trained",
+            passed=not problem,
+            description=problem or report.why,
+        )
         if spec.fairness:
             yield _fairness(model, evaluation)
 
     return train_model
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    lake: LakeResource,
+    refresh: Refresh,
+    clock: Clock,
+) -> tuple[TrainReport, str]:
+    """What training came to, and why not to what it should have; what is new is scored anyway.
+
+    Raises:
+        TrainingError: when nothing can be trained and no champion is there to go on.
+    """
+    run_id = context.run.run_id
+    try:
+        report = train(
+            spec,
+            lake.lake,
+            force=refresh.force,
+            run_id=run_id,
+            now=clock.now(),
+            on_progress=context.log.info,
+        )
+    except TrainingError as error:
+        problem = str(error)
+        stands = standing(spec, lake.lake, f"not trained: {problem}")
+        if stands is None:
+            raise
+        context.log.error(problem)
+        text = f"{spec.name}: {problem}"
+        payload = {"text": text, "model": spec.name, "run_id": run_id}
+        tell(lake.settings, payload, context.log.warning)
+        return stands, problem
+    return report, ""
 
 
 def _mirror(context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResource) -> None:

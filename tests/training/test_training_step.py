@@ -1,0 +1,64 @@
+"""A training that cannot be done: what is new is scored by the version that stands."""
+
+import dagster as dg
+import pytest
+
+from lakehouse.lake import Author, Lake
+from lakehouse.orchestration.components.model_predictions import predictions_step
+from lakehouse.orchestration.components.model_training import training_step
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.training import ModelSpec, train
+
+
+@pytest.fixture
+def outside(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What is posted to the webhook; a run in this process finds the lake of the test."""
+    posts: list[dict[str, object]] = []
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
+    post = "lakehouse.orchestration.webhook.post"
+    monkeypatch.setattr(post, lambda settings, payload: posts.append(payload))
+    return posts
+
+
+def steps_of(spec: ModelSpec) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [training_step(spec), predictions_step(spec)],
+        resources={"lake": LakeResource(), "refresh": Refresh(force=True), "clock": Clock()},
+        instance=dg.DagsterInstance.ephemeral(),
+        raise_on_error=False,
+    )
+
+
+def without_meaning(lake: Lake) -> None:
+    with lake.writer(Author("test")) as writer:
+        writer.execute("UPDATE core.fct_labels SET is_fraud = hash(transaction_id) % 5 = 0")
+
+
+def test_after_a_collapse_the_champion_scores_and_somebody_is_told(lake, world, detector, outside):
+    spec = detector()
+    good = train(spec, lake).version.version
+    without_meaning(lake)
+    result = steps_of(spec)
+    assert result.success
+    (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "trained"]
+    assert not check.passed
+    assert not check.blocking
+    assert check.severity == dg.AssetCheckSeverity.ERROR
+    assert "learnt next to nothing" in check.description
+    with lake.reader() as cursor:
+        scored = cursor.execute(
+            "SELECT model_version, count(*) > 0 FROM predictions.detector GROUP BY ALL"
+        ).fetchall()
+    assert scored == [(good, True)]
+    (post,) = outside
+    assert "learnt next to nothing" in post["text"]
+    assert post["run_id"] == result.run_id
+
+
+def test_without_a_champion_a_collapse_fails_the_step(lake, world, detector, outside):
+    without_meaning(lake)
+    result = steps_of(detector())
+    assert not result.success
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    assert "learnt next to nothing" in failed.step_failure_data.error.to_string()
+    assert not lake.exists("predictions.detector")
