@@ -14,12 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakehouse.durations import microseconds
-from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.monitoring import distance, tables
 from lakehouse.monitoring.cells import FIRST, Cells, Counts, number_cells, text_cells
 from lakehouse.registry import Version
-from lakehouse.registry.versions import lake_time
 from lakehouse.training import Model, ModelSpec, Split, load_model
 from lakehouse.training.model import ModelCard
 from lakehouse.training.schema import Kind
@@ -53,24 +52,6 @@ class Reference:
     psi_history: npt.NDArray[np.float64]
     missing_history: npt.NDArray[np.float64]
     unseen_history: npt.NDArray[np.float64]
-
-
-def make_reference(
-    spec: ModelSpec, lake: Lake, version: Version, *, run_id: str = "", now: datetime | None = None
-) -> list[Reference]:
-    """The version's reference, made and kept if there is none for `watch.window` yet.
-
-    Raises:
-        BadArtefact, TrainingError: when the artefact or the training set is gone.
-    """
-    with lake.reader() as reader:
-        found = read_reference(reader, spec, version.version)
-        made = found or compute_reference(reader, spec, lake, version)
-    if not found:
-        author = Author(tables.REFERENCE, run_id, f"reference of {version.version}")
-        with lake.writer(author) as writer:
-            write_reference(writer, spec, version.version, made, lake_time(now))
-    return made
 
 
 def read_reference(
