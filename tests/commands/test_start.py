@@ -1,0 +1,29 @@
+"""The installed command, as a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+START = "import atexit, lakehouse.cli; atexit.register(print, 'the end'); lakehouse.cli.start()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--version"], 0, "lakehouse, version"),
+        (["sql", "select 1"], 1, "there is no lake"),
+        (["nonsense"], 2, "No such command 'nonsense'"),
+    ],
+)
+def test_a_command_ends_with_its_status_after_all_that_it_had_to_say(
+    arguments: list[str], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", START, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+    assert done.stdout.endswith("the end\n")
