@@ -12,7 +12,7 @@ START = "import atexit, lakehouse.cli; atexit.register(print, 'the end'); lakeho
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--version"], 0, "lakehouse, version"),
+        (["--version"], 0, ", version "),
         (["sql", "select 1"], 1, "there is no lake"),
         (["nonsense"], 2, "No such command 'nonsense'"),
     ],
