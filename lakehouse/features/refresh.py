@@ -29,7 +29,6 @@ from lakehouse.lake.progress import NOTHING, Progress, all_progress, read_progre
 BYTES_PER_ROW = 2048
 """Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
 badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
-_ARROW_ROWS = 65_536
 _FILES = "ops.files"
 
 
@@ -171,7 +170,8 @@ class _Job:
         self.commit(
             done,
             done,
-            f"DELETE FROM {qualified(self.table)} WHERE {key} IN (FROM keys) "
+            f"DELETE FROM {qualified(self.table)} "
+            f"WHERE {key} IN (SELECT {key} FROM temp.main.{RESULT}) "
             "OR (event_time >= ? AND event_time < ?)",
             [start, end],
         )
@@ -204,9 +204,8 @@ class _Job:
     ) -> None:
         """Write what was computed, and the progress, in one short commit."""
         columns = ", ".join(map(quote, versions.result_types(self.plan)))
-        computed = f"FROM temp.main.{RESULT}"
         key = quote(self.plan.spine.key)
-        with self.lake.writer(self.author) as writer:
+        with self.lake.writer(self.author, self.cursor) as writer:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
                 raise FeatureError(
@@ -214,17 +213,11 @@ class _Job:
                     "run this one again"
                 )
             if delete:
-                keys = self.cursor.execute(f"SELECT {key} {computed}").to_arrow_reader(_ARROW_ROWS)
-                writer.register("keys", keys)
                 writer.execute(delete, parameters)
             if self.computed:
-                rows = self.cursor.execute(f"SELECT {columns} {computed}").to_arrow_reader(
-                    _ARROW_ROWS
-                )
-                writer.register("computed", rows)
                 writer.execute(
                     f"INSERT INTO {qualified(self.table)} ({columns}) "
-                    f"SELECT {columns} FROM computed ORDER BY event_time, {key}"
+                    f"SELECT {columns} FROM temp.main.{RESULT} ORDER BY event_time, {key}"
                 )
             write_progress(writer, self.table, reached)
             if final:

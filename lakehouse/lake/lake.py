@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -106,8 +106,7 @@ class Lake:
         Closed at the end; temporary tables vanish with it. After an error it answers no more.
         """
         with self.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(f"USE {CATALOG}")
+            _begin(cursor)
             yield cursor
 
     @contextmanager
@@ -123,19 +122,26 @@ class Lake:
             cursor.close()
 
     @contextmanager
-    def writer(self, author: Author) -> Iterator[duckdb.DuckDBPyConnection]:
+    def writer(
+        self, author: Author, cursor: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor inside one transaction under the write lock: all of it is committed, or nothing.
 
-        Keep it short: compute into temporary tables before the first write. A transaction that
-        changes nothing makes no snapshot.
+        Keep it short: compute into temporary tables before the first write; these are at hand where
+        `cursor`, on which they were made, is the one to write with. A transaction that changes
+        nothing makes no snapshot.
         """
-        with write_lock(self.settings, author.asset), self.reader() as cursor:
+        with (
+            write_lock(self.settings, author.asset),
+            nullcontext(cursor) if cursor else self.cursor() as chosen,
+        ):
             try:
-                yield cursor
-                sign(cursor, author)
-                cursor.execute("COMMIT")
+                _begin(chosen)
+                yield chosen
+                sign(chosen, author)
+                chosen.execute("COMMIT")
             except BaseException:
-                _roll_back(cursor)
+                _roll_back(chosen)
                 raise
 
     def exists(self, table: str) -> bool:
@@ -154,6 +160,11 @@ class Lake:
         """The id of the newest snapshot."""
         with self.reader() as cursor:
             return int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
+
+
+def _begin(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("BEGIN")
+    cursor.execute(f"USE {CATALOG}")
 
 
 def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> None:
