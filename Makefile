@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test test-all bench lint format lock clean
+.PHONY: help install run dev test types quick-tests test-all bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -26,10 +26,15 @@ run: install  ## make the embedded world if there is none, and materialize every
 dev: install  ## Dagster's UI and daemon on 127.0.0.1:3000
 	$(BIN)/lakehouse dev
 
-test: install  ## the tests, in about nine minutes on 2 cores
+test: install  ## the tests, in about eight minutes on 2 cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory --jobs 2 types quick-tests
+
+types: install
 	$(BIN)/mypy
+
+quick-tests: install
 	$(PYTEST) -m "not slow"
 
 test-all: install  ## all tests: those with servers, a browser and long runs too
@@ -38,10 +43,9 @@ test-all: install  ## all tests: those with servers, a browser and long runs too
 bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
 	$(BIN)/python -m tests.benchmarks
 
-lint: install  ## formatting, lint and types
+lint: install types  ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 
 format: install  ## format the code
 	$(BIN)/ruff format .
