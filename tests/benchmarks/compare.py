@@ -45,7 +45,7 @@ def differences(settings: Settings, database: Path) -> list[str]:
     Floating-point values are compared to 9 digits: deviations come from other formulas.
     """
     found = []
-    with Lake(settings, read_only=True) as lake, lake.reader() as cursor:
+    with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:
         cursor.execute(f"ATTACH '{database}' AS bare (READ_ONLY)")
         try:
             for mine, theirs in (SAME_ROWS | SAME_KEYS).items():
