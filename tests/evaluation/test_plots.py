@@ -145,6 +145,11 @@ def test_no_two_labels_of_an_axis_lie_on_each_other(drawn):
                 assert getattr(one, f"{side}1") <= getattr(after, f"{side}0") + 1
 
 
+def test_a_name_longer_than_the_paper_is_drawn_all_the_same():
+    drawn = plots.importance_plot({"x" * 200: 1.0, "y": 2.0}, 500)
+    assert drawn.png().startswith(b"\x89PNG")
+
+
 def test_names_are_text_whatever_they_hold():
     svg = plots.shap_plot(summary(("",))).svg()
     assert "b<&>" not in svg

@@ -123,7 +123,8 @@ def canvas(
 def _frame(figure: Any) -> None:
     """Leave room around the axes for what stands there, by counting lines and letters.
 
-    Measuring it, as matplotlib's layout engines do, costs as much as drawing.
+    Measuring it, as matplotlib's layout engines do, costs as much as drawing. Some of the paper
+    always stays for the axes: a longer text is cut.
     """
     first = figure.axes[0]
     heading = max(figure.get_suptitle(), first.get_title(), key=len)
@@ -135,9 +136,9 @@ def _frame(figure: Any) -> None:
             right = _LINE * bool(axes.get_ylabel()) + _room(axes.yaxis, upright=False)
     width, height = figure.get_size_inches()
     figure.subplots_adjust(
-        left=(_EDGE + left) / width,
+        left=min((_EDGE + left) / width, 0.7),
         right=1 - (2 * _EDGE + right) / width,
-        bottom=(_EDGE + bottom) / height,
+        bottom=min((_EDGE + bottom) / height, 0.7),
         top=1 - (_EDGE + _LINE * len(heading.splitlines())) / height,
     )
 
