@@ -314,7 +314,8 @@ def start() -> None:
     try:
         main()
     except SystemExit as end:
-        if not isinstance(end.code, int) or threading.active_count() > 1:
+        others = [thread for thread in threading.enumerate() if not thread.daemon]
+        if not isinstance(end.code, int) or len(others) > 1:
             raise
         atexit._run_exitfuncs()
         sys.stdout.flush()

@@ -5,6 +5,7 @@ What belongs to one source (its URL, its credentials) is in that source's YAML, 
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lakehouse.errors import LakehouseError
 
 PREFIX = "LAKEHOUSE_"
+_SIZE = re.compile(
+    r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>[KMGT]?)(?P<binary>i?)B\s*", re.IGNORECASE
+)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -43,8 +47,10 @@ class Settings(BaseSettings):
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
     dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
     memory_limit: str = Field(
-        default="4GB", description="Most memory that one DuckDB instance takes before it spills"
+        default="4GB",
+        description="Most memory that DuckDB takes before it spills; a run's steps share it",
     )
+    parallel_steps: int = Field(default=2, ge=1, description="Steps of a run beside each other")
     threads: int = Field(
         default=0, ge=0, description="Threads of DuckDB and LightGBM; 0 means one per core"
     )
@@ -87,6 +93,20 @@ class Settings(BaseSettings):
             raise ValueError(f"catalog {self.catalog!r} starts with neither sqlite: nor postgres:")
         return self
 
+    @model_validator(mode="after")
+    def _readable_limit(self) -> Self:
+        if not _SIZE.fullmatch(self.memory_limit):
+            raise ValueError(f"memory_limit {self.memory_limit!r} is no size like 4GB or 512MiB")
+        return self
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory_limit`, as DuckDB reads it: GB is 1000^3 bytes and GiB 1024^3."""
+        size = _SIZE.fullmatch(self.memory_limit)
+        assert size  # validated
+        base = 1024 if size["binary"] else 1000
+        return int(float(size["number"]) * base ** " KMGT".index(size["unit"].upper() or " "))
+
     @property
     def embedded(self) -> bool:
         """Whether the catalog is a file on this machine, guarded by a lock file."""
@@ -106,6 +126,11 @@ class Settings(BaseSettings):
     def cores(self) -> int:
         """How many threads to use, at least one."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    def of_a_step(self) -> "Settings":
+        """These settings for one of the steps that run beside each other, with its share."""
+        share = self.memory_bytes // self.parallel_steps
+        return self.model_copy(update={"memory_limit": f"{share}B"})
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""

@@ -29,3 +29,24 @@ def test_places_follow_the_data_folder_unless_they_are_set(tmp_path: Path) -> No
 def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path, memory_limit="1GB", s3_use_ssl=False)
     assert load_settings(settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [
+        ("4GB", 4 * 1000**3),
+        ("1.5 GiB", 3 * 512 * 1024**2),
+        ("512mb", 512 * 1000**2),
+        (" 2048B ", 2048),
+    ],
+)
+def test_a_limit_of_memory_is_read_as_duckdb_reads_it(limit: str, size: int) -> None:
+    settings = load_settings({}, memory_limit=limit)
+    assert settings.memory_bytes == size
+    assert settings.of_a_step().memory_bytes == size // 2
+
+
+@pytest.mark.parametrize("limit", ["80%", "4", "plenty", "-1GB", "1e3KB", ""])
+def test_a_limit_of_memory_that_is_no_size_is_refused(limit: str) -> None:
+    with pytest.raises(SettingsError, match="no size like 4GB"):
+        load_settings({"LAKEHOUSE_MEMORY_LIMIT": limit})

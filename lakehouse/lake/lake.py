@@ -44,10 +44,11 @@ class Author:
 
 
 class Lake:
-    """One open lake. Cheap to ask, costly to open (0.25 s): keep one per process and share it.
+    """One open lake. Cheap to ask, costly to open (0.12 s): keep it and share it.
 
-    Every `reader` and `writer` is a cursor of its own. Write from one thread of a process: with
-    three, DuckDB 1.5.5 was seen to abort in a commit once in some thirty runs. Processes are safe.
+    Every `reader` and `writer` is a cursor of its own. Write from one thread: with three, DuckDB
+    1.5.5 was seen to abort in a commit once in some thirty runs. Threads with a lake each, as
+    processes, take their turns at the write lock.
     """
 
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
@@ -55,6 +56,7 @@ class Lake:
         self.read_only = read_only
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +75,12 @@ class Lake:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def interrupt(self) -> None:
+        """Break off what is being asked or written, from another thread."""
+        for cursor in [*self._cursors]:
+            with suppress(duckdb.Error):  # closed a moment ago
+                cursor.interrupt()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
@@ -116,9 +124,11 @@ class Lake:
         Names of tables need the catalog. Each question costs twice what it costs a `reader`.
         """
         cursor = self._cursor()
+        self._cursors.add(cursor)
         try:
             yield cursor
         finally:
+            self._cursors.discard(cursor)
             cursor.close()
 
     @contextmanager

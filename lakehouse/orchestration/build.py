@@ -18,6 +18,7 @@ from lakehouse.orchestration.sensors import (
     build_failure_sensor,
     build_source_sensor,
 )
+from lakehouse.orchestration.step_threads import step_threads
 from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.specs import find_specs
@@ -68,7 +69,7 @@ def build_definitions(
             "refresh": Refresh(),
             "clock": Clock(),
         },
-        executor=dg.in_process_executor,
+        executor=step_threads(settings.parallel_steps),
     )
     merged = dg.Definitions.merge(_components(specs), own, build_jobs())
     _refuse_unknown_inputs(merged)

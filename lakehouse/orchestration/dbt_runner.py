@@ -5,13 +5,15 @@ Which models, and what becomes of the results, is `dbt_assets.py`'s.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.dbt_project import DbtProjectFiles, import_dbt
 
+HEAR_SECONDS = 0.5
 _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
 
 
@@ -40,7 +42,7 @@ def run_dbt(
     from lakehouse.lake.dbt_plugin import WritingSession
 
     events: SimpleQueue[EventMsg | None] = SimpleQueue()
-    session = WritingSession(files.settings)
+    session = WritingSession(files.settings.of_a_step())
     command = [
         *("--no-use-colors", "--no-write-json"),
         *arguments,
@@ -57,7 +59,7 @@ def run_dbt(
         running = thread.submit(work)
         running.add_done_callback(lambda _: events.put(None))
         try:
-            while (event := events.get()) is not None:
+            while (event := _next(events)) is not None:
                 if event.info.name in _RESULTS:
                     yield msg_to_dict(event)
                 elif event.info.level == "error":
@@ -69,3 +71,10 @@ def run_dbt(
     if not result.success:
         what = [error for error in errors if error] or [str(result.exception)]
         raise DbtFailed("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+
+
+def _next(events: SimpleQueue[Any]) -> Any:
+    """The next event; an interrupt, which reaches a thread only between its own lines, is heard."""
+    while True:
+        with suppress(Empty):
+            return events.get(timeout=HEAR_SECONDS)

@@ -1,5 +1,6 @@
 """What assets are given at run time: the lake, how far to go back, and the time of day."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,26 +16,35 @@ FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """One open lake for all steps of a run."""
+    """An open lake for each thread in which steps run, since a lake is written by one thread."""
 
-    _lake: Lake = PrivateAttr()
+    _settings: Settings = PrivateAttr()
+    _lakes: dict[int, Lake] = PrivateAttr(default_factory=dict)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakeResource"]:
-        """Open the lake for the run and let go of it at the end."""
-        with Lake(load_settings()) as lake:
-            self._lake = lake
+        """Let go of the lakes at the end of the run."""
+        self._settings = load_settings().of_a_step()
+        try:
             yield self
+        finally:
+            while self._lakes:
+                self._lakes.popitem()[1].close()
 
     @property
     def lake(self) -> Lake:
-        """The lake of this run."""
-        return self._lake
+        """The lake of this thread; it stays open from step to step."""
+        return self._lakes.setdefault(threading.get_ident(), Lake(self._settings))
 
     @property
     def settings(self) -> Settings:
-        """The settings of this run."""
-        return self._lake.settings
+        """The settings of this run's steps."""
+        return self._settings
+
+    def interrupt(self) -> None:
+        """Break off what any step is asking of the lake."""
+        for lake in [*self._lakes.values()]:
+            lake.interrupt()
 
 
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -4,6 +4,7 @@ The run is an ordinary Dagster run: it shows in the UI beside those started ther
 """
 
 import re
+import threading
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.instance import open_instance
@@ -104,8 +107,10 @@ def run_assets(
     Raises:
         LakehouseError: when the selection is wrong or selects nothing.
     """
-    job = definitions.resolve_job_def(JOB)
     selected = _selected(definitions, select) if select else None
+    job = definitions.resolve_job_def(JOB)
+    if selected:
+        job = job.get_subset(asset_selection=selected)
     summary = RunSummary(run_id=str(uuid.uuid4()))
     listener = _Listener(summary, on_event)
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
@@ -113,15 +118,18 @@ def run_assets(
     # dbt and other tools talk to standard output; that belongs into a file, not between our lines
     with open_instance(settings) as instance, log.open("w") as output, redirect_stdout(output):
         instance.add_event_listener(summary.run_id, listener)
-        result = job.execute_in_process(
+        # as `job.execute_in_process`, which would run one step after the other
+        result = core_execute_in_process(
+            job=InMemoryJob(job),
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
             },
             instance=instance,
-            asset_selection=selected,
-            run_id=summary.run_id,
+            output_capturing_enabled=False,
             raise_on_error=False,
+            run_id=summary.run_id,
+            asset_selection=selected,
         )
     summary.success = result.success
     planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
@@ -130,7 +138,7 @@ def run_assets(
     return summary
 
 
-def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
+def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
@@ -146,7 +154,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
                 f"the selection {text!r} matches no asset; `lakehouse status` lists them"
             )
         keys |= found
-    return sorted(keys & graph.materializable_asset_keys)
+    return frozenset(keys & graph.materializable_asset_keys)
 
 
 def _as_selection(text: str) -> str:
@@ -164,8 +172,13 @@ class _Listener:
         self._summary = summary
         self._on_event = on_event
         self._started: dict[str, float] = {}
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
+        with self._one_at_a_time:  # steps tell it from threads of their own
+            self._tell(entry)
+
+    def _tell(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
             return

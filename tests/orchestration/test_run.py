@@ -1,5 +1,6 @@
 """A run from the command line tells what was done, what failed, and what was left."""
 
+import os
 import signal
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.run import AssetDone, Event, StepFailed, run_assets
+from lakehouse.orchestration.step_threads import step_threads
 from lakehouse.settings import Settings
 
 
@@ -28,15 +30,16 @@ def behind() -> None: ...
 
 @dg.asset(key=["core", "long"])
 def long() -> None:
-    signal.raise_signal(signal.SIGINT)
-    time.sleep(60)
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(600):
+        time.sleep(0.1)
 
 
 DEFINITIONS = dg.Definitions(
     assets=[sound, broken, behind, long],
     jobs=[dg.define_asset_job("refresh")],
     resources={"refresh": Refresh()},
-    executor=dg.in_process_executor,
+    executor=step_threads(2),
 )
 
 

@@ -6,6 +6,7 @@ What is drawn is in the modules beside this one.
 import io
 import math
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -31,6 +32,8 @@ _EDGE, _LINE, _LETTER, _DIGIT, _TICK = 0.08, 0.18, 0.072, 0.08, 0.1
 _POWER = re.compile(r"^\$.*\$$")
 """How matplotlib writes a power of ten."""
 
+_DRAWING = threading.RLock()
+"""Matplotlib's style and its fonts are the whole process's: one picture at a time."""
 _STYLE: Any = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -57,7 +60,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
     def within(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
         import matplotlib
 
-        with matplotlib.rc_context(_STYLE):
+        with _DRAWING, matplotlib.rc_context(_STYLE):
             picture = draw(*args, **kwargs)
             _frame(picture.figure)
             return picture
@@ -75,7 +78,8 @@ class Picture:
     def png(self) -> bytes:
         """On white, 110 dots an inch."""
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=110)
+        with _DRAWING:
+            self.figure.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
 
     def svg(self) -> str:
@@ -87,7 +91,7 @@ class Picture:
         import matplotlib
 
         buffer = io.StringIO()
-        with matplotlib.rc_context(_STYLE):
+        with _DRAWING, matplotlib.rc_context(_STYLE):
             self.figure.savefig(
                 buffer,
                 format="svg",
