@@ -4,11 +4,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.settings import Settings, load_settings
+
+# how long an example takes says more about the machine than about us
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,10 @@ def step_threads(count: int) -> dg.ExecutorDefinition:
 
 
 class StepThreads(dg.Executor):
-    """Runs what the plan allows beside each other in threads that stay for the whole run."""
+    """Runs what the plan allows beside each other in threads that stay for the whole run.
+
+    Hooks are not called: no job of ours has any.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -268,6 +268,7 @@ def test_increments_over_dirty_sources_give_what_the_plain_reference_gives(
     assert differences(bench, world) == {}
 
 
+@pytest.mark.slow  # the graph does not even start dbt then
 def test_a_run_without_anything_new_makes_no_snapshot(built: tuple[Any, Any]) -> None:
     bench, _ = built
     before = bench.snapshot()

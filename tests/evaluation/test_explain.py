@@ -41,7 +41,7 @@ def boosters():
     return {task: fitted(task) for task in TASKS}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 40), task=st.sampled_from(sorted(TASKS)))
 def test_contributions_add_up_to_the_raw_score(boosters, seed, count, task):
     booster, matrix = boosters[task], rows(seed, count)

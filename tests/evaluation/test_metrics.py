@@ -22,7 +22,7 @@ def judge():
     return pytest.importorskip("sklearn.metrics")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn=rows)
 def test_ranking_metrics_agree_with_scikit_learn_ties_included(judge, drawn):
     truth, score, _ = arrays(drawn)
@@ -37,7 +37,7 @@ def test_ranking_metrics_agree_with_scikit_learn_ties_included(judge, drawn):
     assert metrics.log_loss(truth.astype(int), probability) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn=rows)
 def test_decision_metrics_agree_with_scikit_learn(judge, drawn):
     truth, score, _ = arrays(drawn)
@@ -52,7 +52,7 @@ def test_decision_metrics_agree_with_scikit_learn(judge, drawn):
         assert found["f1"] == pytest.approx(judge.f1_score(truth, flagged))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn=rows)
 def test_multiclass_metrics_agree_with_scikit_learn(judge, drawn):
     _, score, truth = arrays(drawn)

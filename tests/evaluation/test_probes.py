@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.evaluation import metrics
@@ -18,7 +18,6 @@ TRUTH = RANDOM.random(ROWS) < 0.3
 NOISE = RANDOM.normal(size=ROWS)
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.booleans(), st.one_of(st.none(), st.integers(0, 4))), min_size=2, max_size=30
@@ -35,7 +34,6 @@ def test_a_features_auc_is_that_of_its_values_with_missing_ones_at_the_better_en
     assert found == pytest.approx(max(max(auc, 1 - auc) for auc in ends))
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 4))),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.evaluation import metrics
@@ -24,7 +24,6 @@ def arrays(drawn):
     return truth.astype(bool), score / 6, day, weight
 
 
-@settings(deadline=None)
 @given(drawn=drawn_rows, alerts=st.integers(1, 6))
 def test_a_row_of_weight_n_counts_like_n_rows_in_every_binary_metric(drawn, alerts):
     truth, score, day, weight = arrays(drawn)
@@ -43,7 +42,6 @@ def test_a_row_of_weight_n_counts_like_n_rows_in_every_binary_metric(drawn, aler
     assert found == pytest.approx(expected, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(drawn=drawn_rows)
 def test_fractional_weights_count_as_scikit_learn_counts_them(drawn):
     judge = pytest.importorskip("sklearn.metrics")
@@ -67,7 +65,6 @@ def test_fractional_weights_count_as_scikit_learn_counts_them(drawn):
     assert found == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(drawn=drawn_rows)
 def test_a_row_of_weight_n_counts_like_n_rows_in_forecasts_and_classes(drawn):
     _, score, label, weight = arrays(drawn)

@@ -53,7 +53,7 @@ def cursor() -> duckdb.DuckDBPyConnection:
 
 
 @given(values=VALUES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_construct_gives_the_same_bits(
     cursor: duckdb.DuckDBPyConnection, values: dict[str, Any]
 ) -> None:

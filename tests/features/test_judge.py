@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from lakehouse.features import FeatureSetSpec, compute, load_plan, online
 from lakehouse.features.compute import Way
@@ -83,9 +83,7 @@ def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> 
 
 @pytest.mark.parametrize("entity", ["customer_id", "terminal_id"])
 @given(own=rows(), other=rows(), dim=versions())
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@settings(max_examples=5, derandomize=True)
 def test_batch_in_every_way_and_online_are_what_the_rules_say(
     cursor: duckdb.DuckDBPyConnection, entity: str, own: list[Row], other: list[Row], dim: list[Row]
 ) -> None:

@@ -129,7 +129,9 @@ def table(lake: Lake, name: str = "features.risk") -> list[tuple[Any, ...]]:
         return cursor.execute(f"FROM {qualified(name)} ORDER BY transaction_id").fetchall()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_increments_of_any_cut_and_a_full_refresh_give_the_same_table(
     lake: Lake, seed: int
 ) -> None:

@@ -17,7 +17,7 @@ def slot_in_plain_python(value, edges):
     return FIRST + sum(value > edge for edge in edges)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(floats, max_size=200), st.lists(st.none() | floats, max_size=50))
 def test_every_number_falls_into_the_cell_that_plain_python_says(sample, values):
     cells = number_cells(np.array(sample, dtype=np.float32))
@@ -26,7 +26,7 @@ def test_every_number_falls_into_the_cell_that_plain_python_says(sample, values)
     assert len(cells.labels) == cells.slots
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=200))
 def test_values_below_and_above_all_of_the_sample_have_cells_of_their_own(sample):
     cells = number_cells(np.array(sample, dtype=np.float32))

@@ -162,9 +162,7 @@ def test_a_shadow_may_take_over_and_every_other_move_is_refused_by_name(lake, th
 
 
 @given(data=st.data())
-@hypothesis_settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_asked_in_whatever_order_every_state_follows_from_recorded_allowed_moves(
     lake, data
 ):

@@ -131,7 +131,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(home, lake)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(deliveries, st.data())
 def test_any_files_in_any_batches_come_out_as_the_plain_reference_says(
     shared: House, delivered: list[tuple[int, list[Any]]], data: Any

@@ -81,7 +81,7 @@ def test_calibrated_scores_are_as_often_right_as_they_say(kind):
     assert abs(fresh.mean() - truth.mean()) > 0.03, "uncalibrated it would not hold"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     kind=st.sampled_from(["sigmoid", "isotonic"]),
