@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         return self.catalog.startswith("sqlite:")
 
     @property
+    def files_beside_catalog(self) -> bool:
+        """Whether the lake's files lie where they do unless told otherwise: beside the catalog."""
+        folder = Path(self.catalog.removeprefix("sqlite:")).parent
+        return self.embedded and Path(self.storage) == folder / "files"
+
+    @property
     def world_dir(self) -> Path:
         """The embedded world, when there is one."""
         return self.data_dir / "world"

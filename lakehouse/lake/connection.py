@@ -93,7 +93,12 @@ def without_password(text: str) -> str:
 
 
 def _attach_statement(settings: Settings, *, read_only: bool) -> str:
-    options = ["READ_ONLY"] if read_only else [f"DATA_PATH {literal(settings.storage)}"]
+    options = ["READ_ONLY"] if read_only else []
+    if settings.files_beside_catalog:
+        # the catalog remembers where it was made, and may have been moved since with its files
+        options += [f"DATA_PATH {literal(settings.storage)}", "OVERRIDE_DATA_PATH true"]
+    elif not read_only:
+        options += [f"DATA_PATH {literal(settings.storage)}"]
     if settings.embedded:
         options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_TIMEOUT_MS}"]
     return f"ATTACH {literal('ducklake:' + settings.catalog)} AS {CATALOG} ({', '.join(options)})"

@@ -1,7 +1,7 @@
 """Data folders with an embedded world, made once a benchmark run and copied for each use."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lakehouse.settings import Settings, load_settings
@@ -21,6 +21,8 @@ class Size:
 DEFAULT = Size(180, 5_000, 10_000)
 SMALL = Size(90, 2_500, 5_000)
 SHORT = Size(18, 5_000, 10_000)
+END = "2026-11-21"
+"""Fixed, so that what is measured on different days is the same world."""
 
 
 class Worlds:
@@ -40,8 +42,7 @@ class Worlds:
         place = self.folder / f"world-{size.days}-{size.customers}-{size.terminals}"
         # a world that was interrupted is gone on with
         if not place.exists() or not load_world(place / "world").is_whole:
-            arguments = {"days": size.days, "customers": size.customers}
-            arguments |= {"terminals": size.terminals}
+            arguments = {**asdict(size), "end": END}
             options = [part for name, value in arguments.items() for part in (f"--{name}", value)]
             lakehouse(place, "simulate", *map(str, options))
         return place

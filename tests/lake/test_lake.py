@@ -107,6 +107,32 @@ def test_a_catalog_that_is_no_database_is_named(settings: Settings) -> None:
         lake.snapshot()
 
 
+def test_a_data_folder_can_be_moved(settings: Settings, tmp_path: Path) -> None:
+    with Lake(settings) as lake, lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(5000)")
+    for place in ("second", "third"):
+        settings.data_dir.rename(tmp_path / place)
+        settings = load_settings({}, data_dir=tmp_path / place)
+        with Lake(settings, read_only=True) as lake:
+            before = lake.rows("raw.t")
+        with Lake(settings) as lake, lake.writer(AUTHOR) as cursor:
+            cursor.execute("INSERT INTO raw.t SELECT range FROM range(5000)")
+        with Lake(settings) as lake, lake.reader() as cursor:
+            counted = cursor.execute("SELECT count(*), sum(i) FROM raw.t").fetchone()
+            assert counted == (before + 5000, (before + 5000) // 5000 * 12_497_500)
+        assert len(list(Path(settings.storage).rglob("*.parquet"))) * 5000 == before + 5000
+
+
+def test_another_place_for_the_files_of_a_lake_is_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with Lake(settings) as lake:
+        lake.snapshot()
+    elsewhere = load_settings({}, data_dir=settings.data_dir, storage=str(tmp_path / "elsewhere"))
+    with Lake(elsewhere) as lake, pytest.raises(LakeError, match="does not match existing"):
+        lake.snapshot()
+
+
 def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settings) -> None:
     impatient = settings.model_copy(update={"lock_timeout": 0.2})
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(settings.data_dir)], stdout=-1)
