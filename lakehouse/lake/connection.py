@@ -4,6 +4,8 @@ No locking and no transactions here: see `lake.py`.
 """
 
 import importlib.util
+import itertools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import duckdb
 from lakehouse.lake.names import CATALOG, literal
 from lakehouse.settings import Settings
 
+_spills = itertools.count()
 BUSY_TIMEOUT_MS = 60_000
 SERVER_RETRIES = 100
 """How often a commit tries again when another one came between; 10 were seen to be too few."""
@@ -60,14 +63,23 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
     connection.execute("SET allow_unsigned_extensions = false")
 
 
+def spill_folder(settings: Settings) -> Path:
+    """A folder of its own for each DuckDB, which makes it when it spills and removes it at the end.
+
+    Their files all have the same names: two that spill into one folder read each other's blocks.
+    """
+    folder = settings.data_dir / "spill"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{os.getpid()}-{next(_spills)}"
+
+
 def configure(
     connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool = False
 ) -> None:
     """Limit memory and threads, let big queries spill to disk, and attach the lake."""
-    spill = settings.data_dir / "spill"
     connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
     connection.execute(f"SET threads = {settings.cores}")
-    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    connection.execute(f"SET temp_directory = {literal(str(spill_folder(settings)))}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     scanner = "sqlite_scanner" if settings.embedded else "postgres_scanner"

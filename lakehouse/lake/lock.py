@@ -8,6 +8,7 @@ at a lock of the server (`server_lock.py`).
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from lakehouse.lake.server_lock import ServerLock
 from lakehouse.settings import Settings
 
 POLL_SECONDS = 0.05
+_held_here: Counter[str] = Counter()
+"""How often this process holds the lock of a catalog; only who holds it changes that."""
 
 
 class LakeBusy(Transient):
@@ -34,28 +37,36 @@ def lock_path(settings: Settings) -> Path:
 def write_lock(settings: Settings, holder: str) -> Iterator[None]:
     """Hold the lake's write lock. Re-entrant within a thread; it falls when the process dies.
 
-    `holder` is told to whoever waits in vain.
+    `holder` is told to whoever waits in vain. A thread waits for another one of its own process as
+    long as it takes: a step for dbt beside it.
 
     Raises:
-        LakeBusy: after `settings.lock_timeout` seconds.
+        LakeBusy: after `settings.lock_timeout` seconds of waiting for another process.
         CatalogDown: when the server of the catalog does not answer.
     """
     me = f"{holder} (process {os.getpid()})"
     with _file_lock(settings, me) if settings.embedded else _server_lock(settings, me):
-        yield
+        try:
+            _held_here[settings.catalog] += 1
+            yield
+        finally:
+            _held_here[settings.catalog] -= 1
 
 
 @contextmanager
 def _file_lock(settings: Settings, me: str) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=settings.lock_timeout, is_singleton=True, thread_local=True)
+    lock = FileLock(path, is_singleton=True, thread_local=True)
     note = path.with_suffix(".holder")
-    try:
-        lock.acquire(poll_interval=POLL_SECONDS)
-    except Timeout:
-        who = note.read_text() if note.exists() else ""
-        raise _busy(settings, me, str(path), who) from None
+    while True:
+        try:
+            lock.acquire(settings.lock_timeout, poll_interval=POLL_SECONDS)
+            break
+        except Timeout:
+            if not _held_here[settings.catalog]:
+                who = note.read_text() if note.exists() else ""
+                raise _busy(settings, me, str(path), who) from None
     try:
         note.write_text(me)
         yield
@@ -68,7 +79,7 @@ def _server_lock(settings: Settings, me: str) -> Iterator[None]:
     lock = ServerLock.of_thread(settings.catalog)
     give_up = time.monotonic() + settings.lock_timeout
     while not lock.acquire(me):
-        if time.monotonic() > give_up:
+        if time.monotonic() > give_up and not _held_here[settings.catalog]:
             raise _busy(settings, me, "of the catalog's server", lock.holder())
         time.sleep(POLL_SECONDS)
     try:

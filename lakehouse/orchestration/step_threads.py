@@ -7,8 +7,9 @@ else but in `run.py`. What a step may share with the one beside it is `resources
 
 import ctypes
 import threading
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -30,6 +31,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._utils.interrupts import raise_interrupts_as
 
+LOOK_SECONDS = 0.5
 REMIND_SECONDS = 0.1
 
 
@@ -87,7 +89,7 @@ class StepThreads(dg.Executor):
                 retry_mode=job_context.retry_mode, instance_concurrency_context=slots
             ) as active,
             logs.capture_logs(key) as captured,
-            _workers(self.count) as workers,
+            _workers(self.count, job_context.instance) as workers,
         ):
             steps = [step.key for step in execution_plan.get_steps_to_execute_in_topo_order()]
             yield dg.DagsterEvent.capture_logs(job_context, steps, key, captured)
@@ -111,8 +113,7 @@ def _take_result(active: ActiveExecution, workers: "_Workers") -> Iterator[dg.Da
         if not workers.busy:
             active.sleep_til_ready()
             return
-        # not beyond the time at which a step is to be tried again
-        result = workers.next_result(active.sleep_interval())  # type: ignore[no-untyped-call]
+        result = workers.next_result()
     if result and result.event:
         yield result.event
         active.handle_event(result.event)
@@ -132,7 +133,9 @@ class _Result:
 class _Workers:
     """Threads that work off steps; what they make is taken by the thread that made them."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._stopped = False
         self.busy: dict[str, StepExecutionContext] = {}
         self._steps: SimpleQueue[tuple[StepExecutionContext, Context] | None] = SimpleQueue()
         self._results: SimpleQueue[_Result] = SimpleQueue()
@@ -148,13 +151,13 @@ class _Workers:
         self.busy[context.step.key] = context
         self._steps.put((context, copy_context()))
 
-    def next_result(self, wait: float) -> _Result | None:
-        """The next one, or nothing in `wait` seconds (0: wait as long as it takes).
+    def next_result(self) -> _Result | None:
+        """The next one, or nothing when it is time to see whether a step waits to be tried again.
 
         Raises what a step could not tell by an event.
         """
         try:
-            result = self._results.get(timeout=max(wait, 0.0) if wait else None)
+            result = self._results.get(timeout=LOOK_SECONDS)
         except Empty:
             return None
         if result.event is None:
@@ -165,28 +168,34 @@ class _Workers:
 
     def interrupt(self) -> None:
         """Raise in each step under way what Dagster raises when a run is stopped; wait for it."""
-        for thread in self._threads:
-            _raise_in(thread, DagsterExecutionInterruptedError)
-        for context in self.busy.values():
-            lake = getattr(context.resources, "lake", None)
-            if lake:
-                lake.interrupt()
-        self.end(remind=True)
+        self._stopped = True
+        # nobody may be cut off with the event log's lock in his hands: he needs it to tell his end
+        with getattr(self._instance.event_log_storage, "_db_lock", nullcontext()):
+            for thread in self._threads:
+                _raise_in(thread, DagsterExecutionInterruptedError)
+        self.end()
 
-    def end(self, *, remind: bool = False) -> None:
+    def end(self) -> None:
         """Wait for what is under way; an interrupt while waiting leaves it to its fate."""
         for _ in self._threads:
             self._steps.put(None)
         with raise_interrupts_as(DagsterExecutionInterruptedError):
             for thread in self._threads:
                 while thread.is_alive():
+                    if self._stopped:
+                        self._remind()
                     thread.join(REMIND_SECONDS)
-                    if remind:
-                        _raise_in(threading.main_thread(), None)
+
+    def _remind(self) -> None:
+        _raise_in(threading.main_thread(), None)
+        for context in self.busy.values():
+            lake = getattr(context.resources, "lake", None)
+            if lake:
+                lake.interrupt()
 
     def _work(self) -> None:
         with suppress(DagsterExecutionInterruptedError):  # it may come a moment after the step
-            while work := self._steps.get():
+            while (work := self._steps.get()) and not self._stopped:
                 context, variables = work
                 error = None
                 try:
@@ -196,8 +205,19 @@ class _Workers:
                 self._results.put(_Result(context, error=error))
 
     def _step(self, context: StepExecutionContext) -> None:
-        for event in dagster_event_sequence_for_step(context):
-            self._results.put(_Result(context, event))
+        try:
+            for event in dagster_event_sequence_for_step(context):
+                self._results.put(_Result(context, event))
+        except BaseException as error:
+            _clean_up(error)
+            raise
+
+
+def _clean_up(error: BaseException | None) -> None:
+    """End what `error` left open: it may have come just as a `with` was to roll back or unlock."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
@@ -212,8 +232,8 @@ def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> No
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[_Workers]:
-    workers = _Workers(count)
+def _workers(count: int, instance: dg.DagsterInstance) -> Iterator[_Workers]:
+    workers = _Workers(count, instance)
     try:
         yield workers
     except BaseException:

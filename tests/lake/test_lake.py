@@ -3,7 +3,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -169,6 +171,47 @@ with Lake(load_settings({}, data_dir=sys.argv[1])) as lake:
             print(i, flush=True)
             cursor.execute("INSERT INTO raw.pairs SELECT ?, range FROM range(1000)", [i])
 """
+
+
+def test_a_thread_waits_for_another_one_of_its_process_as_long_as_it_takes(
+    settings: Settings,
+) -> None:
+    impatient = settings.model_copy(update={"lock_timeout": 0.1})
+    seen: list[str] = []
+
+    def other() -> None:
+        with write_lock(impatient, "the other thread"):
+            seen.append("other")
+
+    thread = threading.Thread(target=other)
+    with write_lock(settings, "outer"):
+        with write_lock(settings, "inner"):
+            thread.start()
+        time.sleep(0.5)
+        seen.append("outer")
+    thread.join(30)
+    assert seen == ["outer", "other"]
+
+
+def test_lakes_that_spill_at_the_same_time_do_not_touch_each_others_blocks(
+    settings: Settings,
+) -> None:
+    small = settings.model_copy(update={"memory_limit": "60MB", "threads": 2})
+    query = (
+        "SELECT count(*), sum(hash(i, s)) FROM (SELECT i, s, row_number() OVER (ORDER BY s, i) "
+        "FROM (SELECT range AS i, md5((range * {seed})::VARCHAR) AS s FROM range(1_500_000)))"
+    )
+    plain = "SELECT 1500000, sum(hash(range, md5((range * {seed})::VARCHAR))) FROM range(1_500_000)"
+
+    def ask(seed: int) -> tuple[object, object]:
+        with Lake(small) as lake, lake.reader() as cursor:
+            both = [cursor.execute(sql.format(seed=seed)).fetchone() for sql in (query, plain)]
+        return both[0], both[1]
+
+    with ThreadPoolExecutor(2) as pool:
+        for spilled, expected in pool.map(ask, (3, 7)):
+            assert spilled == expected
+    assert list((small.data_dir / "spill").iterdir()) == []
 
 
 def test_several_writing_processes_lose_nothing(lake: Lake) -> None:

@@ -9,11 +9,14 @@ import time
 import dagster as dg
 import pytest
 
+from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.run import RunSummary, run_assets
 from lakehouse.orchestration.step_threads import step_threads
 from lakehouse.settings import Settings
 
+ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b"
+"""A question that takes minutes."""
 PATIENCE = 20.0
 """Seconds after which something that should have happened is taken for missing."""
 
@@ -170,16 +173,30 @@ def test_a_question_to_the_lake_is_broken_off_when_the_run_is_stopped(home: Sett
             cursor.execute("SELECT 1")
             threading.Timer(0.3, stop_the_run).start()
             asked.append(time.monotonic())
-            # would take minutes
-            cursor.execute(
-                "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b"
-            )
+            cursor.execute(ENDLESS)
 
     summary = run(home, asks)
     assert time.monotonic() - asked[0] < PATIENCE
     assert [problem.error for problem in summary.problems] == [
         "was stopped before it was done; run it again"
     ]
+
+
+def test_a_write_that_is_broken_off_is_rolled_back_and_frees_the_lock(home: Settings) -> None:
+    @dg.asset
+    def writes(lake: LakeResource) -> None:
+        with lake.lake.writer(Author("writes")) as cursor:
+            cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+            threading.Timer(0.3, stop_the_run).start()
+            cursor.execute(ENDLESS)
+
+    summary = run(home, writes)
+    assert not summary.success
+    soon = home.model_copy(update={"lock_timeout": 1.0})
+    with Lake(soon) as lake:
+        with lake.writer(Author("the next one")) as cursor:
+            cursor.execute("CREATE TABLE raw.u AS SELECT 1 AS i")
+        assert not lake.exists("raw.t")
 
 
 def test_steps_beside_each_other_have_lakes_of_their_own_which_share_the_memory(

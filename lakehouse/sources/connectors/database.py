@@ -16,6 +16,7 @@ from lakehouse.lake import literal, quote
 from lakehouse.lake.connection import (
     connect,
     load_extensions,
+    spill_folder,
     use_object_storage,
     without_password,
 )
@@ -144,7 +145,7 @@ def _open(connector: DatabaseConnector, settings: Settings) -> Iterator[duckdb.D
         use_object_storage(connection, settings)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
-        connection.execute(f"SET temp_directory = {literal(str(settings.data_dir / 'spill'))}")
+        connection.execute(f"SET temp_directory = {literal(str(spill_folder(settings)))}")
         connection.execute(f"ATTACH {literal(address)} AS source (TYPE {kind}, READ_ONLY)")
         connection.execute(
             f"CREATE TEMP MACRO ask_source(query) AS TABLE FROM {kind}_query('source', query)"
