@@ -24,6 +24,10 @@ class LakeError(LakehouseError):
     """The lake cannot be opened, or holds something that it should not."""
 
 
+class LakeStopped(LakeError):
+    """Something that was to be committed after the lake had been stopped."""
+
+
 class NoSuchTable(LakeError):
     """A table that is not (yet) in the lake."""
 
@@ -57,6 +61,7 @@ class Lake:
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -76,8 +81,12 @@ class Lake:
                 self._connection.close()
                 self._connection = None
 
-    def interrupt(self) -> None:
-        """Break off what is being asked or written, from another thread."""
+    def stop(self) -> None:
+        """Break off what is asked, from another thread; from now on nothing is committed.
+
+        Who takes an error of DuckDB's for a bad file can no longer make that true.
+        """
+        self._stopped = True
         for cursor in [*self._cursors]:
             with suppress(duckdb.Error):  # closed a moment ago
                 cursor.interrupt()
@@ -149,6 +158,8 @@ class Lake:
                 _begin(chosen)
                 yield chosen
                 sign(chosen, author)
+                if self._stopped:
+                    raise LakeStopped(f"{author.asset} was not written: the run was stopped")
                 chosen.execute("COMMIT")
             except BaseException:
                 _roll_back(chosen)

@@ -41,10 +41,10 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The settings of this run's steps."""
         return self._settings
 
-    def interrupt(self) -> None:
-        """Break off what any step is asking of the lake."""
+    def stop(self) -> None:
+        """Break off what the steps ask of the lake, and commit nothing more."""
         for lake in [*self._lakes.values()]:
-            lake.interrupt()
+            lake.stop()
 
 
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]

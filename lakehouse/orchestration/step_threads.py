@@ -191,7 +191,7 @@ class _Workers:
         for context in self.busy.values():
             lake = getattr(context.resources, "lake", None)
             if lake:
-                lake.interrupt()
+                lake.stop()
 
     def _work(self) -> None:
         with suppress(DagsterExecutionInterruptedError):  # it may come a moment after the step

@@ -13,6 +13,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
 from lakehouse.lake.connection import extension_path
+from lakehouse.lake.lake import LakeStopped
 from lakehouse.lake.lock import LakeBusy, write_lock
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.settings import Settings, load_settings
@@ -109,6 +110,14 @@ def test_a_catalog_that_is_no_database_is_named(settings: Settings) -> None:
         lake.snapshot()
 
 
+def test_a_lake_that_was_stopped_commits_nothing_more(lake: Lake, settings: Settings) -> None:
+    with pytest.raises(LakeStopped, match=r"raw/t was not written"), lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+        lake.stop()
+    with Lake(settings) as other:
+        assert not other.exists("raw.t")
+
+
 def test_a_data_folder_can_be_moved(settings: Settings, tmp_path: Path) -> None:
     with Lake(settings) as lake, lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(5000)")
@@ -153,6 +162,7 @@ def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settin
 
 _HOLD = """
 import sys, time
+from lakehouse.lake.lake import LakeStopped
 from lakehouse.lake.lock import write_lock
 from lakehouse.settings import load_settings
 with write_lock(load_settings({}, data_dir=sys.argv[1]), "the holder"):
