@@ -1,8 +1,8 @@
 """Steps of a run beside each other, as threads of the run's own process (decision 0011).
 
 Dagster brings an executor for one step after the other, and one that starts a process for each
-step. In between it has nothing, so this one stands on its inner workings, which are used nowhere
-else but in `run.py`. What a step may share with the one beside it is `resources.py`'s.
+step. In between it has nothing, so this one calls its engine, which nothing else does but `run.py`.
+What a step may share with the one beside it is `resources.py`'s.
 """
 
 import ctypes

@@ -162,7 +162,6 @@ def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settin
 
 _HOLD = """
 import sys, time
-from lakehouse.lake.lake import LakeStopped
 from lakehouse.lake.lock import write_lock
 from lakehouse.settings import load_settings
 with write_lock(load_settings({}, data_dir=sys.argv[1]), "the holder"):
