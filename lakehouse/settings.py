@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         default="4GB",
         description="Most memory that DuckDB takes before it spills; a run's steps share it",
     )
+    longest_row: str = Field(
+        default="16MB", description="Longest row of a file from outside; a longer one is set aside"
+    )
     parallel_steps: int = Field(default=2, ge=1, description="Steps of a run beside each other")
     threads: int = Field(
         default=0, ge=0, description="Threads of DuckDB and LightGBM; 0 means one per core"
@@ -94,18 +97,21 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _readable_limit(self) -> Self:
-        if not _SIZE.fullmatch(self.memory_limit):
-            raise ValueError(f"memory_limit {self.memory_limit!r} is no size like 4GB or 512MiB")
+    def _readable_sizes(self) -> Self:
+        for name in ("memory_limit", "longest_row"):
+            if not _SIZE.fullmatch(value := getattr(self, name)):
+                raise ValueError(f"{name} {value!r} is no size like 4GB or 512MiB")
         return self
 
     @property
     def memory_bytes(self) -> int:
         """`memory_limit`, as DuckDB reads it: GB is 1000^3 bytes and GiB 1024^3."""
-        size = _SIZE.fullmatch(self.memory_limit)
-        assert size  # validated
-        base = 1024 if size["binary"] else 1000
-        return int(float(size["number"]) * base ** " KMGT".index(size["unit"].upper() or " "))
+        return _bytes(self.memory_limit)
+
+    @property
+    def longest_row_bytes(self) -> int:
+        """`longest_row` in bytes."""
+        return _bytes(self.longest_row)
 
     @property
     def embedded(self) -> bool:
@@ -145,6 +151,13 @@ class Settings(BaseSettings):
             for name, value in self.model_dump().items()
             if value != ""
         }
+
+
+def _bytes(size: str) -> int:
+    parts = _SIZE.fullmatch(size)
+    assert parts  # validated
+    base = 1024 if parts["binary"] else 1000
+    return int(float(parts["number"]) * base ** " KMGT".index(parts["unit"].upper() or " "))
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -5,10 +5,11 @@ Names, listing and atomic writes. What is inside the files is for `reading.py`.
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,17 +21,27 @@ from lakehouse.lake.connection import connect, use_object_storage
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import LandingError
 
+_KINDS = {
+    stat.S_IFDIR: "a link to a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link",
+}
 SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """`name`: path below the source's folder; `modified`: UTC, naive, as the storage says."""
+    """`name`: path below the source's folder; `modified`: UTC, naive, as the storage says.
+
+    `problem` is why it cannot be read at all: a link to nothing, a pipe, a folder that is closed.
+    """
 
     name: str
     path: str
     bytes: int
     modified: datetime
+    problem: str | None = None
 
 
 def seal_name(seal: datetime, suffix: str) -> str:
@@ -38,10 +49,30 @@ def seal_name(seal: datetime, suffix: str) -> str:
     return seal.strftime(SEAL_FORMAT) + suffix
 
 
+def shown(name: str) -> str:
+    """A name from outside as a message shows it: as it is, or escaped where that cannot be seen."""
+    return name if name.isprintable() and name.strip() == name and name else repr(name)
+
+
 def sha256(path: Path) -> str:
     """The hash of a file's bytes, as hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _local_file(name: str, path: str) -> LandedFile:
+    # a name is bytes, which need not be text
+    name = os.fsencode(name).decode(errors="backslashreplace")
+    status, problem = os.lstat(path), None
+    if stat.S_ISLNK(status.st_mode):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            problem = f"a link that leads nowhere ({error.strerror})"
+    if not problem and not stat.S_ISREG(status.st_mode):
+        problem = f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+    return LandedFile(name, path, status.st_size, modified, problem)
 
 
 class Landing:
@@ -60,16 +91,26 @@ class Landing:
             raise LandingError(f"cannot list the landing zone {self.root}: {error}") from error
         return sorted(found, key=lambda file: file.name)
 
+    def has_changed(self, file: LandedFile) -> bool:
+        """Whether `file` is another one than when it was listed. An object is never half there."""
+        return not self.remote and _local_file(file.name, file.path) != file
+
     def _local_files(self) -> Iterator[LandedFile]:
-        for folder, folders, names in os.walk(self.root):
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(self.root, onerror=closed.append):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                if name.startswith("."):
-                    continue
-                path = os.path.join(folder, name)
-                status = os.stat(path)
-                modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
-                yield LandedFile(os.path.relpath(path, self.root), path, status.st_size, modified)
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for name in (*names, *links):
+                if not name.startswith("."):
+                    path = os.path.join(folder, name)
+                    yield _local_file(os.path.relpath(path, self.root), path)
+        for error in closed:
+            if error.filename == self.root:
+                if isinstance(error, FileNotFoundError):
+                    continue  # nothing was landed yet
+                raise error
+            name = os.path.relpath(error.filename, self.root)
+            yield replace(_local_file(name, error.filename), problem=f"{error.strerror}: {name}")
 
     def _remote_files(self) -> Iterator[LandedFile]:
         pattern = f"{self.root}/**"

@@ -31,7 +31,8 @@ class LoadReport:
     `rows` were loaded and `rejected` quarantined, from `files`; `reasons` counts rejected rows by
     "column: reason". `quarantined_files` were refused as a whole, with the reason. `altered_files`
     have other bytes than when they were loaded: they are not loaded again, and somebody should
-    ask why. `discarded` counts rows that lost an undeclared column; `short_files` have fewer
+    ask why. `discarded` counts rows that lost an undeclared column, and
+    `missing` has the declared columns that a file lacks, by file; `short_files` have fewer
     rows than the source's `volume` expects. `seal`: the source is complete up to here (UTC).
     """
 
@@ -47,6 +48,7 @@ class LoadReport:
     short_files: list[str] = field(default_factory=list)
     new_columns: list[str] = field(default_factory=list)
     discarded: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
 
 
 def pending_files(spec: SourceSpec, lake: Lake, settings: Settings) -> list[LandedFile]:
@@ -127,6 +129,9 @@ def _altered(landing: Landing, files: list[LandedFile], seen: dict[str, Entry]) 
         entry = seen.get(file.name)
         if entry is None or entry.status != "loaded" or entry.is_of(file):
             continue
+        if file.problem:
+            altered.append(file.name)
+            continue
         with landing.local(file) as path:
             if sha256(path) != entry.sha256:
                 altered.append(file.name)
@@ -147,4 +152,5 @@ def _add(report: LoadReport, spec: SourceSpec, staged: Staged, done: Commit) -> 
             report.quarantined_files[entry.file.name] = entry.refused
     report.new_columns += done.new_columns
     report.reasons = dict(Counter(report.reasons) + Counter(done.reasons))
+    report.missing |= staged.missing
     report.discarded = dict(Counter(report.discarded) + staged.discarded)

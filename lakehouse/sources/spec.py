@@ -1,5 +1,6 @@
 """What the YAML of a source declares. Pydantic only: nothing here reads a source or the lake."""
 
+import codecs
 import re
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -65,6 +66,8 @@ class SealPattern(Part):
 class Column(Part):
     """One column of raw. `from` is its name in the source, when that is another.
 
+    A file that lacks the column is a change of the source, unless it is `optional`. A DECIMAL that
+    comes `from_float` was computed in binary floats, and what little they add is rounded away.
     `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
     makes a column of the source's columns, dropped ones included, in DuckDB's SQL.
     """
@@ -74,6 +77,8 @@ class Column(Part):
     description: str = Field(min_length=1)
     source: str = Field(default="", alias="from")
     nullable: bool = True
+    optional: bool = False
+    from_float: bool = False
     values: tuple[str, ...] = ()
     minimum: int | float | str | None = None
     maximum: int | float | str | None = None
@@ -89,6 +94,11 @@ class Column(Part):
                 f"unknown column type {text!r}; known are VARCHAR, BOOLEAN, SMALLINT, INTEGER, "
                 "BIGINT, DOUBLE, DECIMAL(p, s), DATE and TIMESTAMP (UTC)"
             )
+        if name.startswith("DECIMAL"):
+            precision, scale = map(int, re.findall(r"\d+", name))
+            if not 1 <= precision <= 38 or scale > precision:
+                raise ValueError(f"{text!r} is no type: DECIMAL(p, s) has 1 <= p <= 38 and s <= p")
+            name = f"DECIMAL({precision},{scale})"
         return name
 
     @model_validator(mode="after")
@@ -97,6 +107,8 @@ class Column(Part):
             raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
         if self.expression and (self.source or self.pii):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
+        if self.from_float and not self.type.startswith("DECIMAL"):
+            raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
         return self
 
     @property
@@ -115,7 +127,8 @@ class Contract(Part):
 
     `declared_time` is the column that says when the source published the row. `on_change` is what
     happens to columns that nobody declared: `evolve` adds them to raw as text, `freeze`
-    quarantines the file, `discard` leaves them out.
+    quarantines the file, `discard` leaves them out. A file that lacks a declared column is
+    quarantined under `freeze`, and told of under `discard`.
     """
 
     columns: tuple[Column, ...] = Field(min_length=1)
@@ -239,6 +252,7 @@ class SourceSpec(Part):
         default=None, description="Of the landed files; unset: what their names end in"
     )
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = Field(default="utf-8", description="Of texts, as Python calls it")
     contract: Contract
     seal_pattern: SealPattern = Field(default_factory=SealPattern)
     volume: Volume = Field(default_factory=Volume)
@@ -250,6 +264,15 @@ class SourceSpec(Part):
             if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
                 raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
         return owners
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError(f"unknown encoding {encoding!r}; try utf-8 or cp1252") from error
+        return encoding
 
     @model_validator(mode="after")
     def _operations_are_declared(self) -> Self:

@@ -8,20 +8,27 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from lakehouse.lake import quote
-from lakehouse.sources.checking import VALID_OBJECT, check_sql
-from lakehouse.sources.landing import LandedFile, Landing, sha256
+from lakehouse.sources.casting import create_macros
+from lakehouse.sources.checking import check_sql
+from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
 from lakehouse.sources.pii import token_key, token_parameters
-from lakehouse.sources.reading import Shape, Unreadable, file_format, read_file
+from lakehouse.sources.reading import Block, Reading, Shape, Unreadable, file_format, read_file
 from lakehouse.sources.spec import SourceSpec
 
 BATCH_BYTES = 256 << 20
 """Decoded bytes after which a batch is committed; a bigger file is a batch of its own."""
 _CHUNK_BYTES = 32 << 20
+_OF_THE_MACHINE = (
+    *(duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException),
+    *(duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException),
+)
+"""Errors of DuckDB's that no file is to blame for."""
 
 
 @dataclass
@@ -30,23 +37,27 @@ class StagedFile:
 
     file: LandedFile
     number: int
-    sha256: str
+    sha256: str = ""
     refused: str | None = None
     rows: int = 0
     rejected: int = 0
+    found: Counter[str] = field(default_factory=Counter)
+    """How many of its rows have each of its columns."""
 
 
 @dataclass
 class Staged:
     """A batch. `table` has `_no` (in `files`), `_row`, `_reason`, `_column`, `_text` and data.
 
-    `extras` are undeclared columns in it, `discarded` the rows that had one and lost it.
+    `extras` are undeclared columns in it, `discarded` the rows that had one and lost it, `missing`
+    the declared columns that a file lacks, by file.
     """
 
     table: str
     files: list[StagedFile] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
     discarded: Counter[str] = field(default_factory=Counter)
+    missing: dict[str, list[str]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -59,9 +70,11 @@ def stage(
 ) -> Iterator[Staged]:
     """Read and check as many of `files`, in order, as a batch may hold; gone after the block."""
     table = f'memory.main."staged_{spec.name}_{uuid.uuid4().hex}"'
-    stager = _Stager(cursor, spec, Staged(table, extras=list(known_extras)))
+    settings = landing.settings
+    staged = Staged(table, extras=list(known_extras))
+    stager = _Stager(cursor, spec, staged, settings.longest_row_bytes)
     if spec.contract.personal:
-        stager.parameters = token_parameters(token_key(landing.settings))
+        stager.parameters = token_parameters(token_key(settings))
     try:
         stager.create()
         size = 0
@@ -70,7 +83,7 @@ def stage(
             if size >= BATCH_BYTES:
                 break
         stager.finish()
-        yield stager.staged
+        yield staged
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
@@ -78,14 +91,22 @@ def stage(
 class _Stager:
     """Gathers tables of one shape, so that many small files are checked in one statement."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, staged: Staged) -> None:
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        spec: SourceSpec,
+        staged: Staged,
+        longest: int,
+    ) -> None:
         self.cursor = cursor
         self.spec = spec
         self.staged = staged
+        self.longest = longest
         self.parameters: dict[str, bytes] = {}
         self.shape = Shape("")
         self.chunk: list[Any] = []
         self.size = 0
+        self.declared = dict.fromkeys(column.origin for column in spec.contract.read)
 
     def create(self) -> None:
         columns = ["_no INTEGER", "_row BIGINT", "_reason VARCHAR", "_column VARCHAR"]
@@ -93,25 +114,48 @@ class _Stager:
         columns += [f"{quote(c.name)} {c.raw_type}" for c in self.spec.contract.stored]
         columns += [f"{quote(name)} VARCHAR" for name in self.staged.extras]
         self.cursor.execute(f"CREATE TABLE {self.staged.table} ({', '.join(columns)})")
+        create_macros(self.cursor)
 
     def add(self, landing: Landing, file: LandedFile) -> int:
         """Read one file; how many decoded bytes it had."""
+        entry = StagedFile(file, len(self.staged.files), refused=file.problem)
+        self.staged.files.append(entry)
+        if entry.refused:
+            return 0
+        try:
+            with landing.local(file) as path:
+                entry.sha256 = sha256(path)
+                size = self._read(entry, path)
+                if landing.has_changed(file):
+                    raise Unreadable(
+                        "it changed while it was read: land files complete, for instance under a "
+                        "name that starts with a dot, and rename them"
+                    )
+        except (Unreadable, OSError) as error:
+            entry.refused = str(error)
+            return 0
+        self._meet_missing(entry)
+        return size
+
+    def _read(self, entry: StagedFile, path: Path) -> int:
         import pyarrow as pa
 
-        size = 0
-        with landing.local(file) as path:
-            entry = StagedFile(file, len(self.staged.files), sha256(path))
-            self.staged.files.append(entry)
-            try:
-                if self.spec.seal_pattern.read(file.name) is None:
-                    raise Unreadable(f"no seal in its name ({self.spec.seal_pattern.regex})")
-                format = self.spec.format or file_format(file.name)
-                for shape, table in read_file(path, format, self.spec.delimiter):
-                    size += table.nbytes
-                    numbers = pa.repeat(pa.scalar(entry.number, pa.int32()), len(table))
-                    self._gather(shape, table.append_column("_no", numbers))
-            except Unreadable as error:
-                entry.refused = str(error)
+        spec, size = self.spec, 0
+        if spec.seal_pattern.read(entry.file.name) is None:
+            raise Unreadable(f"no seal in its name ({spec.seal_pattern.regex})")
+        reading = Reading(
+            spec.format or file_format(entry.file.name),
+            tuple(self.declared),
+            others=spec.contract.on_change == "evolve",
+            delimiter=spec.delimiter,
+            encoding=spec.encoding,
+            longest=self.longest,
+        )
+        for block in read_file(path, reading):
+            size += block.table.nbytes
+            self._meet_undeclared(entry, block)
+            numbers = pa.repeat(pa.scalar(entry.number, pa.int32()), len(block.table))
+            self._gather(block.shape, block.table.append_column("_no", numbers))
         return size
 
     def finish(self) -> None:
@@ -127,6 +171,10 @@ class _Stager:
         for number, rows, rejected in counts.fetchall():
             entry = self.staged.files[number]
             entry.rows, entry.rejected = rows - rejected, rejected
+        for entry in self.staged.files:
+            if not entry.refused:
+                lost = entry.found.keys() - self.declared.keys() - set(self.staged.extras)
+                self.staged.discarded += Counter({name: entry.found[name] for name in lost})
 
     def _gather(self, shape: Shape, table: Any) -> None:
         if shape != self.shape or self.size > _CHUNK_BYTES:
@@ -136,13 +184,32 @@ class _Stager:
         self.size += table.nbytes
 
     def _check(self) -> None:
+        chunk, self.chunk, self.size = self.chunk, [], 0
+        try:
+            self._check_tables(chunk)
+        except _OF_THE_MACHINE:
+            raise
+        except duckdb.Error:
+            # something in one of these files that nobody thought of: the others go on
+            for table in chunk:
+                self._check_alone(table)
+
+    def _check_alone(self, table: Any) -> None:
+        try:
+            self._check_tables([table])
+        except _OF_THE_MACHINE:
+            raise
+        except duckdb.Error as error:
+            entry = self.staged.files[table["_no"][0].as_py()]
+            entry.refused = f"its rows cannot be checked: {str(error).splitlines()[0]}"
+
+    def _check_tables(self, tables: list[Any]) -> None:
         import pyarrow as pa
 
-        if not self.chunk:
+        if not any(map(len, tables)):
             return
-        self.cursor.register("chunk", pa.concat_tables(self.chunk))
+        self.cursor.register("chunk", pa.concat_tables(tables))
         try:
-            self._meet_undeclared()
             described = self.cursor.execute("DESCRIBE chunk").fetchall()
             types = {row[0]: row[1] for row in described}
             check = check_sql(self.spec.contract, self.shape, tuple(self.staged.extras), types)
@@ -151,41 +218,41 @@ class _Stager:
             )
         finally:
             self.cursor.unregister("chunk")
-            self.chunk, self.size = [], 0
 
-    def _meet_undeclared(self) -> None:
+    def _meet_undeclared(self, entry: StagedFile, block: Block) -> None:
         """Do with columns that nobody declared what the contract says."""
-        declared = {column.origin for column in self.spec.contract.read}
-        for number, columns, rows in self._columns():
-            undeclared = [name for name in columns if name not in declared]
-            if undeclared and self.spec.contract.on_change == "freeze":
-                names = ", ".join(undeclared)
-                self.staged.files[number].refused = f"columns not in the contract: {names}"
-                continue
-            for name in undeclared:
-                if name in self.staged.extras:
-                    continue
-                if self.spec.contract.on_change == "evolve" and self._is_free(name):
-                    self.staged.extras.append(name)
-                    self.cursor.execute(
-                        f"ALTER TABLE {self.staged.table} ADD COLUMN {quote(name)} VARCHAR"
-                    )
-                else:
-                    self.staged.discarded[name] += rows
+        entry.found.update(block.found)
+        undeclared = [name for name in block.found if name not in self.declared]
+        if undeclared and self.spec.contract.on_change == "freeze":
+            raise Unreadable(f"columns not in the contract: {', '.join(map(shown, undeclared))}")
+        if self.spec.contract.on_change != "evolve":
+            return
+        for name in undeclared:
+            if name not in self.staged.extras and self._is_free(name):
+                # what was gathered is checked without it
+                self._check()
+                self.staged.extras.append(name)
+                self.cursor.execute(
+                    f"ALTER TABLE {self.staged.table} ADD COLUMN {quote(name)} VARCHAR"
+                )
 
-    def _columns(self) -> list[tuple[int, list[str], int]]:
-        """Number of the file, its columns, rows that have them."""
-        keys = "[]::VARCHAR[]"
-        if self.shape.format == "jsonl":
-            keys = f"CASE WHEN {VALID_OBJECT} THEN json_keys(_text) ELSE {keys} END"
-        found = self.cursor.execute(
-            f"SELECT _no, {keys} AS keys, count(*) FROM chunk GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
-        return [(number, keys or list(self.shape.columns), rows) for number, keys, rows in found]
+    def _meet_missing(self, entry: StagedFile) -> None:
+        """A declared column that a file with rows lacks: refused or told, as the contract says."""
+        contract = self.spec.contract
+        missing = [
+            column.origin
+            for column in contract.read
+            if entry.found and not column.optional and column.origin not in entry.found
+        ]
+        if missing and contract.on_change == "freeze":
+            entry.refused = f"columns of the contract are missing: {', '.join(missing)}"
+        elif missing and contract.on_change == "discard":
+            self.staged.missing[entry.file.name] = missing
 
     def _is_free(self, name: str) -> bool:
+        """Whether raw can have a column of this name: its names do not differ in case alone."""
         taken = ["known_at", *self.staged.extras]
         taken += [column.name for column in self.spec.contract.columns]
         taken += [column.origin for column in self.spec.contract.read]
-        reserved = not name or name.startswith("_")
+        reserved = not name.isprintable() or not name.strip() or name.startswith("_")
         return not reserved and name.lower() not in map(str.lower, taken)

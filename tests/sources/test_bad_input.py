@@ -99,7 +99,7 @@ def test_a_big_file_that_breaks_off_leaves_none_of_its_rows(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lakehouse.sources.staging._CHUNK_BYTES", 1)
-    monkeypatch.setattr("lakehouse.sources.reading._BLOCK", 1000)
+    monkeypatch.setattr("lakehouse.sources.reading.lines.BLOCK_BYTES", 1000)
     content = gzip.compress(json_lines(*[payment(1, NOON)] * 200), compresslevel=0)
     house.land(file_name(seal_of(0), ".jsonl.gz"), content[: len(content) // 2])
     report = house.load(make_spec())

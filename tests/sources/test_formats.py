@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
 
 ROWS = [
     payment(1, datetime(2026, 5, 1, 9), "1.50", note='say "hi", twice'),
@@ -106,7 +106,7 @@ def test_the_delimiter_and_the_format_can_be_declared(house: House) -> None:
 def test_rows_of_one_file_keep_their_order_over_many_blocks(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakehouse.sources.reading._BLOCK", 1000)
+    monkeypatch.setattr("lakehouse.sources.reading.lines.BLOCK_BYTES", 1000)
     monkeypatch.setattr("lakehouse.sources.staging._CHUNK_BYTES", 5000)
     house.land(
         file_name(seal_of(0)),
@@ -116,10 +116,15 @@ def test_rows_of_one_file_keep_their_order_over_many_blocks(
     assert house.rows("_row", "id") == [(number, number) for number in range(1, 501)]
 
 
-def test_the_noise_of_binary_floats_is_no_reason_to_reject(house: House) -> None:
+def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(house: House) -> None:
     floats = [{**ROWS[0], "amount": amount} for amount in (57.160000000000004, 0.1 + 0.2, 1.005)]
     house.land(file_name(seal_of(0), ".parquet"), as_parquet(floats))
     house.land(file_name(seal_of(1)), json_lines(*floats))
-    house.load(make_spec())
+    amount = column("amount", "DECIMAL(18, 2)", nullable=False, from_float=True)
+    house.load(make_spec([*PAYMENTS[:2], amount, PAYMENTS[3]]))
     assert house.rows("amount::VARCHAR") == [("57.16",), ("0.30",)] * 2
     assert house.rows("_row", table="quarantine.rows") == [(3,), (3,)]
+
+    exactly = {"name": "exactly", "connector": {"kind": "files"}}
+    house.land(file_name(seal_of(1)), json_lines(*floats), source="exactly")
+    assert house.load(make_spec(**exactly)).reasons == {"amount: not a DECIMAL(18,2)": 3}

@@ -60,8 +60,8 @@ def test_a_rejected_row_shows_no_personal_data(house: House, suffix: str) -> Non
         )
     else:
         content = (
-            "id,time,amount,email,born,birth_date\n"
-            "1,2026-05-01,x,ää@secret.org,1980-02-03,1980-02-03\n1,ää@secret.org\n"
+            "id,time,amount,note,email,born,birth_date\n"
+            "1,2026-05-01,x,,ää@secret.org,1980-02-03,1980-02-03\n1,ää@secret.org\n"
         ).encode()
     house.land(file_name(seal_of(0), suffix), content)
     report = house.load(make_spec(PEOPLE, contract=FREEZE))

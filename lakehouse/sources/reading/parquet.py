@@ -1,0 +1,184 @@
+"""Parquet: columns with the types that DuckDB can take over as they are; the rest as text.
+
+Batches are bounded by what their rows take once decoded: a dictionary of a few long texts makes
+gigabytes of a small file.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lakehouse.sources.reading.tables import (
+    BLOCK_BYTES,
+    BLOCK_ROWS,
+    MOST_COLUMNS,
+    Block,
+    Reading,
+    Shape,
+    Unreadable,
+    names,
+    too_long,
+)
+
+MOST_CHUNK = 1 << 30
+"""Bytes of one column of one row group, without compression, from which a file is not read."""
+_NOT_UTF8 = "not UTF-8"
+
+
+def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
+    """The blocks of a file; only columns that are wanted are read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        fields = list(file.schema_arrow)
+        every = [field.name for field in fields]
+        if twice := [name for name in every if every.count(name) > 1]:
+            raise Unreadable(f"unreadable parquet: the column {twice[0]!r} is in it twice")
+        if len(every) > MOST_COLUMNS:
+            raise Unreadable(f"it has {len(every):,} columns, more than {MOST_COLUMNS:,}")
+        wanted = [f for f in fields if reading.others or f.name in reading.columns]
+        texts = [f.name for f in wanted if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
+        shape = Shape("parquet", tuple(f.name for f in wanted), tuple(str(f.type) for f in wanted))
+    first = 1
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        tops = [f.name for f in wanted]
+        for group in range(file.num_row_groups):
+            rows = _rows_at_once(file.metadata.row_group(group), set(tops))
+            for batch in file.iter_batches(rows, row_groups=[group], columns=tops):
+                for part in _parts(batch, reading.longest):
+                    yield _block(shape, part, first, dict.fromkeys(every, part.num_rows), reading)
+                    first += part.num_rows
+        if first == 1:
+            empty = file.schema_arrow.empty_table().select(tops).combine_chunks()
+            yield _block(shape, empty, 1, dict.fromkeys(every, 0), reading)
+
+
+def _rows_at_once(group: Any, wanted: set[str]) -> int:
+    """How many rows of a row group make a block, by what its pages take without compression."""
+    taken = 0
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        if chunk.path_in_schema.split(".")[0] not in wanted:
+            continue
+        taken += chunk.total_uncompressed_size
+        if chunk.total_uncompressed_size > MOST_CHUNK:
+            raise Unreadable(
+                f"its column {chunk.path_in_schema!r} takes {chunk.total_uncompressed_size:,} bytes"
+                f" in one row group, more than {MOST_CHUNK:,}: write smaller row groups"
+            )
+    return max(1, min(BLOCK_ROWS, group.num_rows * 4 * BLOCK_BYTES // max(taken, 1)))
+
+
+def _parts(batch: Any, longest: int) -> Iterator[Any]:
+    """The batch in parts that stay small when their dictionaries are decoded."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sizes = np.zeros(batch.num_rows, dtype=np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            sizes += np.minimum(pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False), longest)
+    part = np.cumsum(sizes) // (4 * BLOCK_BYTES)
+    starts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), batch.num_rows]
+    for start, end in itertools.pairwise(starts):
+        if end > start:
+            yield batch.slice(start, end - start)
+
+
+def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: Reading) -> Block:
+    import numpy as np
+    import pyarrow as pa
+
+    rows = part.num_rows
+    broken: list[str | None] = [None] * rows
+    columns = [
+        _plain(name, column, broken, reading.longest)
+        for name, column in zip(shape.columns, part.columns, strict=True)
+    ]
+    head = [
+        pa.array(np.arange(first, first + rows), pa.int64()),
+        pa.nulls(rows, pa.string()),
+        pa.array(broken, pa.string()),
+    ]
+    table = pa.table([*head, *columns], names=names(len(columns)))
+    return Block(shape, table, found)
+
+
+def _plain(name: str, column: Any, broken: list[str | None], longest: int) -> Any:
+    """The column in a type that DuckDB takes over exactly; rows that have no text are broken."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        column, kind = column.storage, column.storage.type
+    if pa.types.is_dictionary(kind):
+        lengths = pc.binary_length(column.dictionary) if _is_text(kind.value_type) else None
+        if lengths is not None and (pc.max(lengths).as_py() or 0) > longest:
+            for row, long in enumerate(
+                pc.greater(lengths.take(column.indices), longest).to_pylist()
+            ):
+                if long:
+                    broken[row] = too_long(longest)
+            column = pc.if_else(
+                pa.array([why is None for why in broken]), column, pa.scalar(None, kind)
+            )
+        column, kind = column.dictionary_decode(), kind.value_type
+    if _is_text(kind):
+        return _utf8(column, broken)
+    types = pa.types
+    if any(
+        is_one(kind)
+        for is_one in (
+            *(types.is_boolean, types.is_integer, types.is_float32, types.is_float64),
+            *(types.is_date, types.is_timestamp, types.is_decimal128),
+        )
+    ):
+        return column
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    if pa.types.is_decimal(kind) or pa.types.is_time(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if pa.types.is_nested(kind):
+        values = (None if v is None else json.dumps(v, default=str) for v in column.to_pylist())
+        return pa.array(values, pa.string())
+    raise Unreadable(f"its column {name!r} is of type {kind}, which is not read: send it as text")
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return any(
+        is_one(kind)
+        for is_one in (
+            *(types.is_string, types.is_large_string, types.is_string_view),
+            *(types.is_binary, types.is_large_binary, types.is_binary_view),
+            types.is_fixed_size_binary,
+        )
+    )
+
+
+def _utf8(column: Any, broken: list[str | None]) -> Any:
+    """Texts, which Parquet stores as bytes and nobody has checked."""
+    import pyarrow as pa
+
+    raw = column if not pa.types.is_string(column.type) else column.cast(pa.binary())
+    try:
+        return raw.cast(pa.binary()).cast(pa.string())  # which checks
+    except pa.ArrowInvalid:
+        texts: list[str | None] = []
+        for row, value in enumerate(raw.to_pylist()):
+            data = value.encode() if isinstance(value, str) else value
+            text = None if data is None else data.decode(errors="replace")
+            if text is not None and text.encode() != data:
+                broken[row] = _NOT_UTF8
+            texts.append(text)
+        return pa.array(texts, pa.string())

@@ -1,0 +1,88 @@
+"""What every reader of files gives: blocks, whose table has the same form for all formats.
+
+`_row` (1-based: the line of JSON Lines, the record of a CSV below its header, the row of a Parquet
+file), `_text` (the original, NULL for Parquet), `_broken` (why the row has no columns, or NULL),
+and the columns that were asked for as `_c0`, `_c1`, ..., in the order of `Shape.columns`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+BLOCK_BYTES = 8 << 20
+"""How much of a file is read at a time."""
+BLOCK_ROWS = 1 << 16
+SHOWN = 2_000
+"""Characters that are kept of a row that is longer than rows may be."""
+MOST_COLUMNS = 2_000
+"""A file with more columns is taken for damaged: each would become one of the lake's."""
+
+
+class Unreadable(Exception):
+    """A file as a whole cannot be read; the message is the reason kept in the manifest."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read: `columns` are wanted from it, and with `others` all that it has.
+
+    `longest` is the most bytes of one row. `encoding` is that of texts, as Python calls it.
+    """
+
+    format: str
+    columns: tuple[str, ...]
+    others: bool = False
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    longest: int = 16_000_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What tables must share to be checked together: the format, and the columns in order."""
+
+    format: str
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a file. `found` counts, for each column of the file, the rows that have it."""
+
+    shape: Shape
+    table: Any
+    found: Mapping[str, int] = field(default_factory=Counter)
+
+
+def text_block(
+    shape: Shape,
+    rows: Sequence[tuple[int, str, str | None]],
+    columns: Sequence[Sequence[str | None]],
+    found: Mapping[str, int],
+) -> Block:
+    """A block of `rows` (number, text, why broken) and the texts of its columns."""
+    import pyarrow as pa
+
+    numbers, texts, broken = zip(*rows, strict=True) if rows else ((), (), ())
+    arrays = [
+        pa.array(numbers, pa.int64()),
+        *(pa.array(values, pa.string()) for values in (texts, broken, *columns)),
+    ]
+    return Block(shape, pa.table(arrays, names=names(len(columns))), found)
+
+
+def names(width: int) -> list[str]:
+    """The names of a table's columns, of which `width` are the file's."""
+    return ["_row", "_text", "_broken", *(f"_c{index}" for index in range(width))]
+
+
+def clean(text: str) -> str:
+    """`text` with undecoded bytes, as `surrogateescape` keeps them, replaced."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def too_long(longest: int) -> str:
+    """Why a row is broken that is longer than rows may be."""
+    return f"longer than {longest:,} bytes (LAKEHOUSE_LONGEST_ROW)"
