@@ -1,26 +1,38 @@
-"""Text and typed values as the contract's types: exactly, or NULL. What is lossy is never done.
+"""Values from outside as the contract's types: exactly, or NULL. What is lossy is never done.
 
 A value depends on its own spelling alone. DuckDB's casts round decimals, drop the time of a DATE,
-read `1_000`, and carry a named time zone on to the rows behind it; so a spelling must have the
-form that is written down here before a cast sees it. Pure functions that build SQL, and the macros
-which that SQL calls.
+read `1_000`, and carry a named time zone on to the rows behind it. So a cast sees only spellings
+that it takes exactly, which nearly all have; `plain` writes the others in that form by Python's own
+`decimal`, `datetime` and `zoneinfo`, or makes them NULL.
 """
 
-import duckdb
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
-_NUMBER_PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$"
-_DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
-_TIME = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6}0*)?)?"
-_OFFSET = r"[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
-_ZONE = r"Z|UTC|GMT|[A-Za-z_]+/[A-Za-z0-9_/+-]+"
-_MOMENT = rf"^({_DATE})(?:[T ] *({_TIME}) *({_OFFSET})? *({_ZONE})?)?$"
-_PLAIN_MOMENT = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|\+00:00)?"
+_PLAIN = {
+    "BOOLEAN": r"^(true|false)$",
+    "DOUBLE": r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?$",
+    "DATE": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "TIMESTAMP": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$",
+}
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_DATE = r"(?P<year>[0-9]{4})(?P<mark>[-/])(?P<month>[0-9]{1,2})(?P=mark)(?P<day>[0-9]{1,2})"
+_TIME = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(:(?P<second>[0-9]{2})(\.(?P<part>[0-9]+))?)?"
+_OFFSET = (
+    r"(?P<sign>[+-])(?P<hours>[0-9]{2})(:?(?P<minutes>[0-5][0-9])(:?(?P<seconds>[0-5][0-9]))?)?"
 )
-_MIDNIGHT = rf"^({_DATE})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00(?::?00)?)?)?$"
-_TRUE, _FALSE = "('true', 't', 'yes', 'y', '1')", "('false', 'f', 'no', 'n', '0')"
-_FINITE = {
+_ZONE = r"Z|UTC|GMT|[A-Za-z_]+/[A-Za-z0-9_/+-]+"
+_MOMENT = re.compile(rf"{_DATE}([T ] *{_TIME} *({_OFFSET}|(?P<zone>{_ZONE}))?)?")
+_WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), "true"),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), "false"),
+}
+_BOUNDS = {
     "DOUBLE": "isfinite({0})",
     # what Python and most databases can hold
     "DATE": "{0} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'",
@@ -28,91 +40,57 @@ _FINITE = {
 }
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 _INTEGERS |= {f"U{name}" for name in _INTEGERS}
-
-_MACROS = {
-    # 12.5e-3 as 0.0125, 1.50 as 1.5, 007. as 7: digits shifted as text, so that no digit is lost
-    "_digits_of(part)": "part.whole || part.fraction",
-    "_point_of(part)": "length(part.whole) + coalesce(try_cast(part.power AS INTEGER), 0)",
-    "_shifted(part, digits, point)": """CASE
-        WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits
-        WHEN point >= length(digits) THEN digits || repeat('0', point - length(digits))
-        ELSE left(digits, point) || '.' || substr(digits, point + 1) END""",
-    "_trimmed(number)": """regexp_replace(
-        CASE WHEN contains(number, '.') THEN rtrim(rtrim(number, '0'), '.') ELSE number END,
-        '^0+([0-9])', '\\1')""",
-    "_shifted_part(part)": "_shifted(part, _digits_of(part), _point_of(part))",
-    "_written_out(part)": "part.sign || _trimmed(_shifted_part(part))",
-    "_number(text)": f"""CASE WHEN regexp_full_match(text, '{NUMBER}') THEN _written_out(
-        regexp_extract(text, '{_NUMBER_PARTS}', ['sign', 'whole', 'fraction', 'power'])) END""",
-    # seconds east of UTC of +02, +0230 or +02:30:00
-    "_east(sign, part)": """CASE WHEN part[3:4] < '60' AND part[5:6] < '60' AND part[1:2] < '24'
-        THEN to_seconds((CASE sign WHEN '-' THEN -1 ELSE 1 END)
-          * (3600 * CAST(part[1:2] AS INTEGER)
-          + 60 * coalesce(try_cast(part[3:4] AS INTEGER), 0)
-          + coalesce(try_cast(part[5:6] AS INTEGER), 0))) END""",
-    "_utc_of(zone, local)": "timezone(zone, local) AT TIME ZONE 'UTC'",
-    "_local_of(zone, utc)": "timezone(zone, utc AT TIME ZONE 'UTC')",
-    "_lag(zone, utc)": "_local_of(zone, utc) - utc",
-    # a local time that a change of clocks leaves out or gives twice is none
-    "_other_utc(zone, local, utc, away)": "local - _lag(zone, utc + away)",
-    "_is_twice(zone, local, utc, other)": "other <> utc AND _local_of(zone, other) = local",
-    "_only_utc(zone, local, utc)": """CASE WHEN _local_of(zone, utc) = local
-        AND NOT _is_twice(zone, local, utc, _other_utc(zone, local, utc, to_days(1)))
-        AND NOT _is_twice(zone, local, utc, _other_utc(zone, local, utc, to_days(-1)))
-        THEN utc END""",
-    "_in_zone(zone, local)": """CASE WHEN zone IN (SELECT name FROM pg_timezone_names())
-        THEN _only_utc(zone, local, _utc_of(zone, local)) END""",
-    "_placed(local, part)": """CASE
-        WHEN part.shift <> '' AND part.zone = '' THEN
-            local - _east(left(part.shift, 1), replace(substr(part.shift, 2), ':', ''))
-        WHEN part.shift <> '' THEN NULL
-        WHEN part.zone IN ('', 'Z', 'UTC', 'GMT') THEN local
-        ELSE _in_zone(part.zone, local) END""",
-    "_moment_of(part)": "_placed(try_cast(part.date || ' ' || CASE part.time WHEN '' "
-    "THEN '00:00' ELSE part.time END AS TIMESTAMP), part)",
-    "_moment(text)": f"""CASE WHEN regexp_full_match(text, '{_PLAIN_MOMENT}')
-        THEN try_cast(left(replace(text, '+00:00', ''), 26) AS TIMESTAMP)
-        ELSE _moment_of(
-            regexp_extract(text, '{_MOMENT}', ['date', 'time', 'shift', 'zone'])) END""",
-    "_day(text)": f"try_cast(nullif(regexp_extract(text, '{_MIDNIGHT}', 1), '') AS DATE)",
+_TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"}
+_TAKEN_OVER = {
+    **dict.fromkeys(("SMALLINT", "INTEGER", "BIGINT", "DECIMAL"), _INTEGERS),
+    "BOOLEAN": {"BOOLEAN"},
+    "DOUBLE": {"DOUBLE", "FLOAT"},
+    "DATE": {"DATE"},
+    "TIMESTAMP": _TIMES,
 }
+"""For each type of a contract, DuckDB's types whose values it takes over without a text between."""
 
 
-def create_macros(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the macros that the SQL of this module calls, for this connection alone."""
-    for signature, body in _MACROS.items():
-        cursor.execute(f"CREATE OR REPLACE TEMP MACRO {signature} AS ({body})")
+def plain(values: Any, source: str, target: str, *, from_float: bool = False) -> Any:
+    """The Arrow array `values`, of DuckDB's type `source`, in a form that `cast_sql` takes exactly.
+
+    The same array where nothing is to do. Where a value does not fit the contract's type `target`
+    exactly, NULL. Numbers of binary floats count as the shortest text that gives them, except for a
+    DOUBLE; with `from_float`, what lies within 1e-4 of a DECIMAL's last place is taken for noise.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = target.partition("(")[0]
+    if target == "VARCHAR" or source in _TAKEN_OVER[kind]:
+        return values
+    texts = values if source == "VARCHAR" else values.cast(pa.string())
+    odd = pc.invert(pc.match_substring_regex(texts, _pattern(target)))
+    if not pc.any(odd).as_py():
+        return texts
+    write = _writer(target, from_float)
+    # each spelling once: a column that is odd is so throughout, and often repeats itself
+    spelled = texts.filter(odd).unique()
+    written = pa.array(map(write, spelled.to_pylist()), pa.string())
+    places = pc.index_in(texts, spelled)
+    return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
 
 
 def cast_sql(value: str, source: str, target: str) -> str:
-    """SQL for the column `value` of DuckDB's type `source` as `target`; NULL if it does not fit.
-
-    `target` is a type that a contract may declare. Numbers of a binary float count as the shortest
-    text that gives them, except for a DOUBLE.
-    """
+    """SQL for the column `value`, as `plain` gave it, as the contract's type `target`."""
+    if target == "VARCHAR":
+        return text_sql(value, source)
+    if target != "TIMESTAMP":
+        return _bounded(f"try_cast({value} AS {target})", target)
     if source == "VARCHAR":
-        return _from_text(value, target)
-    if source == target or (source == "FLOAT" and target == "DOUBLE"):
-        return _bounded(f"CAST({value} AS {target})", target)
-    if target == "TIMESTAMP" and source in ("TIMESTAMP_S", "TIMESTAMP_MS"):
-        return _bounded(f"CAST({value} AS TIMESTAMP)", target)
-    if target == "TIMESTAMP" and source == "TIMESTAMP WITH TIME ZONE":
+        local = f"try_cast({value} AS TIMESTAMP)"
+        after = f"substr({value}, 12)"
+        zoned = f"try_cast({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+        has_offset = f"contains({after}, '+') OR contains({after}, '-')"
+        return _bounded(f"CASE WHEN {has_offset} THEN {zoned} ELSE {local} END", target)
+    if source == "TIMESTAMP WITH TIME ZONE":
         return _bounded(f"({value} AT TIME ZONE 'UTC')", target)
-    if source in _INTEGERS and (target in _INTEGERS or target.startswith("DECIMAL")):
-        return f"try_cast({value} AS {target})"
-    return _from_text(text_sql(value, source), target)
-
-
-def rounded_sql(value: str, source: str, target: str) -> str:
-    """As `cast_sql`, for a DECIMAL whose source computes in binary floats: 57.160000000000004.
-
-    What lies within 1e-4 of the last digit's worth is taken for noise.
-    """
-    scale = _scale(target)
-    exact, number = cast_sql(value, source, target), f"({cast_sql(value, source, 'DOUBLE')})"
-    near = f"try_cast(round({number}, {scale}) AS {target})"
-    is_noise = f"abs({number} - CAST({near} AS DOUBLE)) < 1e-{scale + 4}"
-    return f"coalesce({exact}, CASE WHEN {is_noise} THEN {near} END)"
+    return _bounded(f"CAST({value} AS TIMESTAMP)", target)
 
 
 def text_sql(value: str, source: str) -> str:
@@ -120,43 +98,96 @@ def text_sql(value: str, source: str) -> str:
     return value if source == "VARCHAR" else f"CAST({value} AS VARCHAR)"
 
 
-def _from_text(text: str, target: str) -> str:
-    if target == "VARCHAR":
-        return text
-    text = f"trim({text}, ' \t')"
-    if target == "BOOLEAN":
-        word = f"lower({text})"
-        return f"CASE WHEN {word} IN {_TRUE} THEN true WHEN {word} IN {_FALSE} THEN false END"
-    if target == "TIMESTAMP":
-        return _bounded(f"_moment({text})", target)
-    if target == "DATE":
-        return _bounded(f"_day({text})", target)
-    if target == "DOUBLE":
-        form = f"regexp_full_match({text}, '{NUMBER}')"
-        cast = _bounded(f"try_cast({text} AS DOUBLE)", target)
-        vanished = f"{cast} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"
-        return f"CASE WHEN {form} AND NOT ({vanished}) THEN {cast} END"
-    if target in _INTEGERS:
-        return _digits(text, r"[+-]?[0-9]{1,18}", r"-?[0-9]+", target)
-    scale = _scale(target)
-    places = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-    return _digits(text, rf"[+-]?[0-9]{{1,18}}{places}", rf"-?[0-9]+{places}", target)
-
-
-def _digits(text: str, plain: str, written_out: str, target: str) -> str:
-    """A number with no more places than `target` has; the cheap form first, as nearly all have."""
-    number = f"ltrim(_number({text}), '+')"
-    return (
-        f"CASE WHEN regexp_full_match({text}, '{plain}') THEN try_cast({text} AS {target}) "
-        f"WHEN regexp_full_match({number}, '{written_out}') THEN try_cast({number} AS {target}) END"
-    )
-
-
 def _bounded(value: str, target: str) -> str:
-    if target not in _FINITE:
+    if target not in _BOUNDS:
         return value
-    return f"CASE WHEN {_FINITE[target].format(value)} THEN {value} END"
+    return f"CASE WHEN {_BOUNDS[target].format(value)} THEN {value} END"
 
 
-def _scale(decimal: str) -> int:
-    return int(decimal.rstrip(")").split(",")[1])
+def _pattern(target: str) -> str:
+    if target in _PLAIN:
+        return _PLAIN[target]
+    scale = _scale(target)
+    return r"^[+-]?[0-9]{1,18}" + (rf"(\.[0-9]{{1,{scale}}})?$" if scale else "$")
+
+
+def _scale(target: str) -> int:
+    return int(target.rstrip(")").split(",")[1]) if target.startswith("DECIMAL") else 0
+
+
+def _writer(target: str, from_float: bool) -> Callable[[str], str | None]:
+    """What writes one spelling of a `target` in its plain form, or gives None."""
+    write: Callable[[str], str | None] = {
+        "BOOLEAN": lambda text: _WORDS.get(text.lower()),
+        "DOUBLE": _double,
+        "DATE": _date,
+        "TIMESTAMP": _timestamp,
+    }.get(target) or (lambda text: _number(text, _scale(target), from_float))
+    return lambda text: write(text.strip(" \t"))
+
+
+def _number(text: str, scale: int, from_float: bool) -> str | None:
+    """Written out, with no more than `scale` places after the point."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = Decimal(text)
+    if from_float:
+        near = Decimal(repr(round(float(text), scale)))
+        if abs(float(text) - float(near)) < 10 ** -(scale + 4):
+            number = near
+    whole, _, places = format(number, "f").partition(".")
+    places = places.rstrip("0")
+    return None if len(places) > scale else f"{whole}.{places}" if places else whole
+
+
+def _double(text: str) -> str | None:
+    """The nearest one, unless that is infinite, or 0 for what is not."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return None if number == 0 and Decimal(text) != 0 else repr(number)
+
+
+def _date(text: str) -> str | None:
+    """A day, or its midnight in UTC."""
+    match = _MOMENT.fullmatch(text)
+    moment = _timestamp(text)
+    if match is None or moment is None or match["zone"] not in (None, "Z", "UTC", "GMT"):
+        return None
+    is_elsewhere = any(int(match[name] or 0) for name in ("hours", "minutes", "seconds"))
+    return None if is_elsewhere or not moment.endswith(" 00:00:00") else moment[:10]
+
+
+def _timestamp(text: str) -> str | None:
+    """In UTC; not what has more than microseconds, or what a change of clocks skips or repeats."""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        return None
+    part = (match["part"] or "").rstrip("0")
+    if len(part) > 6:
+        return None
+    try:
+        day = date(*(int(match[name]) for name in ("year", "month", "day")))
+        hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
+        moment = datetime(
+            day.year, day.month, day.day, hour, minute, second, int(part.ljust(6, "0"))
+        )
+        return str(_in_utc(moment, match))
+    except (ValueError, OverflowError, ZoneInfoNotFoundError, OSError):
+        return None
+
+
+def _in_utc(moment: datetime, match: re.Match[str]) -> datetime:
+    if match["sign"]:
+        east = timedelta(
+            **{name: int(match[name] or 0) for name in ("hours", "minutes", "seconds")}
+        )
+        if east >= timedelta(days=1):
+            raise ValueError(f"{east} is more than a zone can be away")
+        return moment - east if match["sign"] == "+" else moment + east
+    if match["zone"] in (None, "Z", "UTC", "GMT"):
+        return moment
+    local = moment.replace(tzinfo=ZoneInfo(match["zone"]))
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        raise ValueError(f"{local} is there twice, or never")
+    return local.astimezone(UTC).replace(tzinfo=None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lakehouse.lake import literal, quote
-from lakehouse.sources.casting import cast_sql, rounded_sql, text_sql
+from lakehouse.sources.casting import cast_sql, text_sql
 from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
@@ -33,8 +33,9 @@ def check_sql(
 
     It gives `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
     tokens), the contract's stored columns and `extras` (undeclared columns, as text). `types` are
-    DuckDB's types of the table's columns. It calls the macros of `casting`. The parameters of
-    `pii.token_parameters` are needed when there are personal columns.
+    DuckDB's types of the table's columns, among them those that `casting.plain` has written anew,
+    as `prepared` calls them. The parameters of `pii.token_parameters` are needed when there are
+    personal columns.
     """
     origins = dict.fromkeys([column.origin for column in contract.read] + list(extras))
     source = {origin: _source(origin, shape, types) for origin in origins}
@@ -55,7 +56,7 @@ def check_sql(
             for rule in _rules(contract, column, quote(column.name))
         ),
     ]
-    read = [f"{_typed(source[c.origin], c)} AS {quote(c.name)}" for c in contract.read]
+    read = [f"{_typed(source[c.origin], c, types)} AS {quote(c.name)}" for c in contract.read]
     # an error in an expression makes its struct NULL, and not the value in it
     tried = [
         f"TRY(struct_pack(value := CAST(({c.expression}) AS {c.type}))) AS {_made(n)}"
@@ -113,10 +114,15 @@ def _source(origin: str, shape: Shape, types: dict[str, str]) -> _Source:
     return _Source(column, types[column])
 
 
-def _typed(source: _Source, column: "Column") -> str:
-    if column.from_float:
-        return rounded_sql(source.value, source.type, column.type)
-    return cast_sql(source.value, source.type, column.type)
+def _typed(source: _Source, column: "Column", types: dict[str, str]) -> str:
+    plain = prepared(source.value, column.name)
+    value = plain if plain in types else source.value
+    return cast_sql(value, types.get(value, "VARCHAR"), column.type)
+
+
+def prepared(value: str, column: str) -> str:
+    """The name under which `chunk` has the file's column `value` in plain form for `column`."""
+    return f"{value}_{column}"
 
 
 def _made(number: int) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import quote
-from lakehouse.sources.casting import create_macros
-from lakehouse.sources.checking import check_sql
+from lakehouse.sources.casting import plain
+from lakehouse.sources.checking import check_sql, prepared
 from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
 from lakehouse.sources.pii import token_key, token_parameters
 from lakehouse.sources.reading import Block, Reading, Shape, Unreadable, file_format, read_file
@@ -114,7 +114,6 @@ class _Stager:
         columns += [f"{quote(c.name)} {c.raw_type}" for c in self.spec.contract.stored]
         columns += [f"{quote(name)} VARCHAR" for name in self.staged.extras]
         self.cursor.execute(f"CREATE TABLE {self.staged.table} ({', '.join(columns)})")
-        create_macros(self.cursor)
 
     def add(self, landing: Landing, file: LandedFile) -> int:
         """Read one file; how many decoded bytes it had."""
@@ -208,16 +207,34 @@ class _Stager:
 
         if not any(map(len, tables)):
             return
-        self.cursor.register("chunk", pa.concat_tables(tables))
+        chunk = pa.concat_tables(tables).combine_chunks()
+        types = self._register(chunk)
+        if odd := self._odd(chunk, types):
+            types = self._register(pa.table([*chunk.columns, *odd.values()], [*types, *odd]))
         try:
-            described = self.cursor.execute("DESCRIBE chunk").fetchall()
-            types = {row[0]: row[1] for row in described}
             check = check_sql(self.spec.contract, self.shape, tuple(self.staged.extras), types)
             self.cursor.execute(
                 f"INSERT INTO {self.staged.table} BY NAME {check}", self.parameters or None
             )
         finally:
             self.cursor.unregister("chunk")
+
+    def _register(self, chunk: Any) -> dict[str, str]:
+        """Make `chunk` known to the cursor; DuckDB's types of its columns."""
+        self.cursor.register("chunk", chunk)
+        return {row[0]: row[1] for row in self.cursor.execute("DESCRIBE chunk").fetchall()}
+
+    def _odd(self, chunk: Any, types: dict[str, str]) -> dict[str, Any]:
+        """Columns that DuckDB would not cast exactly, in plain form."""
+        odd = {}
+        for column in self.spec.contract.read:
+            if column.origin in self.shape.columns:
+                name = f"_c{self.shape.columns.index(column.origin)}"
+                values = chunk[name]
+                written = plain(values, types[name], column.type, from_float=column.from_float)
+                if written is not values:
+                    odd[prepared(name, column.name)] = written
+        return odd
 
     def _meet_undeclared(self, entry: StagedFile, block: Block) -> None:
         """Do with columns that nobody declared what the contract says."""

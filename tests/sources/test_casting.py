@@ -1,0 +1,343 @@
+"""Every spelling of a value, in every format, is exact or set aside. Python is the judge."""
+
+import csv
+import io
+import itertools
+import json
+import random
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import hypothesis.strategies as st
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+
+from lakehouse.sources.casting import cast_sql, plain
+
+from .conftest import House, column, file_name, make_spec, seal_of
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+NUMBERS = words(
+    """
+    0 -0 +0 00 7 007 +7 -7 1.0 1. .5 -.5 1.5 1.50 1.500000 1.005 0.001 0.00001 0.000000125
+    12.345 99999999.99 100000000 100000000.00 1e3 1E3 1e+3 1e-3 100e-2 1.25e-7 1.25e2 125e-2
+    0e0 0e5 -1.5e1 1e18 1e19 1e37 1e38 1e308 1e309 1e-320 1e-400 32767 32768 -32768 -32769
+    2147483647 2147483648 9007199254740993 9007199254740993.0 9007199254740993.5
+    9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809
+    1234567890123456.789 12345678901234567.891 0.1 0.30000000000000004 57.160000000000004
+    99999999999999999999999999999999999999 0.123456789012345678
+    123456789012345678901234567890 1_000 1,000 0x1f 1e 1e+ e5 . - + -- 1.2.3 nan NaN inf
+    -inf Infinity 1f 1d ١٢ １ 1e1_0 true null None
+    """
+)
+NUMBERS += ["", " 12", "12 ", "\t12", "1 2", "0" * 60 + "1.5", "1." + "5" + "0" * 60, "1e99999"]
+TIMES = words(
+    """
+    2026-05-25 2026-05-25T10:00 2026-05-25T10:00:00 2026-05-25T10:00:00Z
+    2026-05-25T10:00:00.1 2026-05-25T10:00:00.123456 2026-05-25T10:00:00.123456Z
+    2026-05-25T10:00:00.1234560 2026-05-25T10:00:00.1234567 2026-05-25T10:00:00.123456789Z
+    2026-05-25T10:00:00+02:00 2026-05-25T10:00:00-05:00 2026-05-25T23:30:00-05:00
+    2026-05-25T10:00:00+0530 2026-05-25T10:00:00+02 2026-05-25T00:00:00 2026-05-25T00:00:00Z
+    2026-05-25T00:00:00+00:00 2026-05-25T00:00:00.000001 2026-05-25T00:00:00+02:00
+    2026-05-25T10:00:00+05:99 2026-05-25T10:00:00+24:00 2026-05-25T25:00:00
+    2026-05-25T10:60:00 2026-05-25T10:00:60 2026-02-29 2024-02-29 2026-13-01 2026-00-10
+    0000-01-01 0001-01-01 9999-12-31 9999-12-31T23:59:59.999999 10000-01-01
+    0001-01-01T00:00:00+01:00 9999-12-31T23:30:00-01:00 1600-01-01 infinity -infinity epoch
+    now today 25.05.2026 05/25/2026 1779703200 2026-05-25T10 2026-W22-1 20260525 2026-05
+    2026 10:00:00 2026-05-25T10:00:00.000000+00:00 2026-05-25T10:00:00.123456+00:00
+    """
+)
+TIMES += [
+    "2026-05-25 10:00:00",
+    "2026-05-25 10:00:00+02:00",
+    "2026-05-25 10:00:00 +02:00",
+    " 2026-05-25",
+]
+ZONED = [
+    "2026-05-25 10:00:00 America/New_York",
+    "2026-05-25 10:00:00 Europe/Berlin",
+    "2026-05-25T10:00:00 UTC",
+    "2026-05-25 10:00:00 Foo/Bar",
+    "2026-05-25 10:00:00 CET",
+    "2026-11-01 01:30:00 America/New_York",  # twice
+    "2026-03-08 02:30:00 America/New_York",  # never
+    "2026-11-01 00:59:59 America/New_York",
+    "2026-11-01 02:00:00 America/New_York",
+    "2026-03-08 03:00:00 America/New_York",
+]
+OTHERS = ["text", "ä", "a\nb", 'say "hi"', "[/b]", "yes", "No", "T", "0", "1.0", "on", "\x00", "{}"]
+SPELLINGS = [*NUMBERS, *TIMES, *ZONED, *OTHERS]
+TYPES = [
+    *("VARCHAR", "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"),
+    *("DECIMAL(10,2)", "DECIMAL(18,8)", "DECIMAL(20,3)", "DECIMAL(38,0)"),
+]
+BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
+FORMATS = ("csv", "jsonl", "parquet")
+
+
+def judge(text: str, type: str) -> Any:
+    """What `text` is as `type`, by Python's own words; None where it must be set aside."""
+    if type == "VARCHAR":
+        return text
+    text = text.strip(" \t")
+    if type == "BOOLEAN":
+        words = {"true": True, "t": True, "yes": True, "y": True, "1": True}
+        words |= {"false": False, "f": False, "no": False, "n": False, "0": False}
+        return words.get(text.lower())
+    if type in ("DATE", "TIMESTAMP"):
+        return judge_time(text, type)
+    try:
+        exact = Decimal(text) if text.isascii() and "_" not in text else None
+    except InvalidOperation:
+        return None
+    if exact is None or not exact.is_finite() or abs(int(exact.as_tuple().exponent)) > 9999:
+        return None
+    if type == "DOUBLE":
+        number = float(text)
+        return number if number - number == 0 and (number != 0 or exact == 0) else None
+    if type in BITS:
+        return (
+            int(exact)
+            if exact == int(exact) and -(2 ** BITS[type]) <= exact < 2 ** BITS[type]
+            else None
+        )
+    precision, scale = map(int, re.findall(r"\d+", type))
+    scaled = exact.scaleb(scale, Context(prec=200))
+    fits = scaled == int(scaled) and abs(int(scaled)) < 10**precision
+    return Decimal(int(scaled)).scaleb(-scale, Context(prec=60)) if fits else None
+
+
+def judge_time(text: str, type: str) -> date | datetime | None:
+    zone = None
+    if match := re.fullmatch(r"(.*) ([A-Z][A-Za-z_]*/[A-Za-z_]+|UTC)", text):
+        text, name = match.groups()
+        try:
+            zone = ZoneInfo(name)
+        except (KeyError, ValueError):
+            return None
+    text = re.sub(r" (?=[+-]\d\d:\d\d$)", "", text)
+    if re.search(r"[+-]\d\d:?[6-9]\d$", text):
+        return None  # Python would count the minutes on
+    text = re.sub(r"(\.\d{6})0+(?=$|Z|[+-])", r"\1", text)
+    if re.search(r"\.\d{7,}", text) or not re.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})", text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if zone:
+        first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
+        if first.utcoffset() != second.utcoffset():
+            return None  # twice or never
+        moment = first
+    if type == "DATE":
+        is_day = moment.time() == time() and not moment.utcoffset()
+        return moment.date() if is_day else None
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except OverflowError:
+        return None
+
+
+def as_file(format: str, spellings: Sequence[str]) -> bytes:
+    out = io.BytesIO()
+    if format == "parquet":
+        pq.write_table(pa.table({"id": range(len(spellings)), "value": list(spellings)}), out)
+    elif format == "jsonl":
+        for number, text in enumerate(spellings):
+            is_number = re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", text, re.ASCII)
+            value = text if is_number else json.dumps(text)
+            out.write(f'{{"id": {number}, "value": {value}}}\n'.encode())
+    else:
+        lines = io.TextIOWrapper(out, newline="", write_through=True)
+        csv.writer(lines).writerows([("id", "value"), *enumerate(spellings)])
+        lines.detach()
+    return out.getvalue()
+
+
+def loaded(house: House, type: str, format: str, spellings: Sequence[str]) -> dict[int, Any]:
+    """What the loader made of each spelling, by place; those that were set aside are left out."""
+    name = f"{format}_{re.sub(r'[^a-z0-9]', '', type.lower())}_{len(spellings)}"
+    columns = [
+        column("id", "BIGINT"),
+        column("time", "TIMESTAMP", expression="TIMESTAMP '2026-05-01'"),
+        column("value", type),
+    ]
+    spec = make_spec(columns, name=name, contract={"on_change": "freeze"})
+    house.land(file_name(seal_of(0), "." + format), as_file(format, spellings), source=name)
+    report = house.load(spec)
+    assert report.rows + report.rejected == len(spellings), report
+    assert report.reasons.keys() <= {f"value: not a {type}"}
+    return dict(house.rows("id", "value", table=f"raw.{name}"))
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_each_spelling_of_each_type_is_exact_or_set_aside_in_every_format(
+    house: House, type: str
+) -> None:
+    right = {place: judge(text, type) for place, text in enumerate(SPELLINGS)}
+    for format in FORMATS:
+        found = loaded(house, type, format, SPELLINGS)
+        for place, text in enumerate(SPELLINGS):
+            expected = right[place]
+            if format == "csv" and text == "":
+                expected = None  # an empty field is NULL
+            got = found.get(place)
+            assert (got, str(got)) == (expected, str(expected)), (format, text)
+
+
+def test_the_judge_accepts_and_refuses_enough_of_each_type_to_mean_something() -> None:
+    for type in TYPES[1:]:
+        verdicts = [judge(text, type) is not None for text in SPELLINGS]
+        assert 5 < sum(verdicts) < len(verdicts) - 5
+
+
+def test_a_value_does_not_depend_on_the_rows_around_it() -> None:
+    with duckdb.connect() as connection:
+        for type in TYPES:
+            alone = [cast(connection, [text], type)[0] for text in SPELLINGS]
+            for seed in range(5):
+                places = random.Random(seed).choices(range(len(SPELLINGS)), k=5000)
+                many = cast(connection, [SPELLINGS[place] for place in places], type)
+                assert many == [alone[place] for place in places]
+
+
+def cast(connection: duckdb.DuckDBPyConnection, texts: list[str], type: str) -> list[Any]:
+    values = plain(pa.chunked_array([pa.array(texts, pa.string())]), "VARCHAR", type)
+    connection.register("texts", pa.table({"n": range(len(texts)), "v": values}))
+    query = f"SELECT {cast_sql('v', 'VARCHAR', type)} FROM texts ORDER BY n"
+    return [value for (value,) in connection.execute(query).fetchall()]
+
+
+@given(
+    st.lists(
+        st.from_regex(r"[+-]?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_any_number_is_what_decimal_says_of_it(texts: list[str]) -> None:
+    texts = [text for text in texts if text.isascii()] or ["1"]
+    with duckdb.connect() as connection:
+        for type in ("INTEGER", "BIGINT", "DECIMAL(38,10)", "DECIMAL(9,0)", "DOUBLE"):
+            right = [judge(text, type) for text in texts]
+            assert list(map(str, cast(connection, texts, type))) == list(map(str, right))
+
+
+TYPED: list[tuple[str, Any, str, Any]] = [
+    # type of Parquet, value, declared type, right value in raw (None: set aside)
+    ("int64", 2**53 + 1, "BIGINT", 2**53 + 1),
+    ("int64", 2**53 + 1, "DECIMAL(20,3)", Decimal("9007199254740993.000")),
+    ("int64", 2**53 + 1, "VARCHAR", "9007199254740993"),
+    ("int64", 40_000, "SMALLINT", None),
+    ("uint64", 2**63, "BIGINT", None),
+    ("uint64", 2**63, "DECIMAL(38,0)", Decimal(2**63)),
+    ("float64", 3.0, "BIGINT", 3),
+    ("float64", 3.5, "BIGINT", None),
+    ("float64", 1e16, "BIGINT", 10**16),
+    ("float64", 1e-05, "DECIMAL(10,2)", None),
+    ("float64", 57.16, "DECIMAL(10,2)", Decimal("57.16")),
+    ("float64", 57.160000000000004, "DECIMAL(10,2)", None),
+    ("float64", float("nan"), "DOUBLE", None),
+    ("float64", float("inf"), "DOUBLE", None),
+    ("float32", 0.5, "DOUBLE", 0.5),
+    ("float32", 0.10000000149011612, "DOUBLE", 0.10000000149011612),
+    ("float16", 0.5, "DOUBLE", 0.5),
+    ("bool", True, "BOOLEAN", True),
+    ("bool", True, "BIGINT", None),
+    ("decimal128(20, 4)", Decimal("1.5000"), "DECIMAL(10,2)", Decimal("1.50")),
+    ("decimal128(20, 4)", Decimal("1.5050"), "DECIMAL(10,2)", None),
+    ("decimal256(50, 3)", Decimal("1.500"), "DECIMAL(10,2)", Decimal("1.50")),
+    ("date32", date(2026, 5, 25), "DATE", date(2026, 5, 25)),
+    ("date32", date(2026, 5, 25), "TIMESTAMP", datetime(2026, 5, 25)),
+    ("timestamp[s]", datetime(2026, 5, 25, 10), "TIMESTAMP", datetime(2026, 5, 25, 10)),
+    ("timestamp[ms]", datetime(2026, 5, 25, 10), "TIMESTAMP", datetime(2026, 5, 25, 10)),
+    ("timestamp[us]", datetime(2026, 5, 25, 10), "DATE", None),
+    ("timestamp[us]", datetime(2026, 5, 25), "DATE", date(2026, 5, 25)),
+    ("timestamp[ns]", 1_779_703_200_000_001_000, "TIMESTAMP", datetime(2026, 5, 25, 10, 0, 0, 1)),
+    ("timestamp[ns]", 1_779_703_200_000_000_001, "TIMESTAMP", None),
+    (
+        "timestamp[us, tz=Europe/Berlin]",
+        datetime(2026, 5, 25, 8, tzinfo=UTC),
+        "TIMESTAMP",
+        datetime(2026, 5, 25, 8),
+    ),
+    ("string", "x", "VARCHAR", "x"),
+    ("large_string", "2026-05-25", "DATE", date(2026, 5, 25)),
+    ("dictionary<string>", "1.50", "DECIMAL(10,2)", Decimal("1.50")),
+    ("binary", b"12", "BIGINT", 12),
+    ("binary", b"\xff", "VARCHAR", None),
+    ("list<int64>", [1, 2], "VARCHAR", "[1, 2]"),
+    ("time64[us]", time(10, 0), "VARCHAR", "10:00:00.000000"),
+]
+
+
+def arrow_type(name: str) -> Any:
+    special = {
+        "decimal128(20, 4)": pa.decimal128(20, 4),
+        "decimal256(50, 3)": pa.decimal256(50, 3),
+        "timestamp[us, tz=Europe/Berlin]": pa.timestamp("us", "Europe/Berlin"),
+        "dictionary<string>": pa.dictionary(pa.int32(), pa.string()),
+        "list<int64>": pa.list_(pa.int64()),
+        "large_string": pa.large_string(),
+    }
+    return special.get(name) or pa.type_for_alias(name)
+
+
+@pytest.mark.parametrize(("kind", "value", "type", "right"), TYPED)
+def test_a_typed_value_of_parquet_is_exact_or_set_aside(
+    house: House, kind: str, value: Any, type: str, right: Any
+) -> None:
+    out = io.BytesIO()
+    value_column = pa.array([value, None], arrow_type(kind))
+    pq.write_table(pa.table({"id": [1, 2], "value": value_column}), out, store_schema=True)
+    columns = [
+        column("id", "BIGINT"),
+        column("time", "TIMESTAMP", expression="TIMESTAMP '2026-05-01'"),
+        column("value", type),
+    ]
+    house.land(file_name(seal_of(0), ".parquet"), out.getvalue())
+    report = house.load(make_spec(columns, contract={"on_change": "freeze"}))
+    assert not report.quarantined_files
+    assert (
+        house.rows("id", "value") == [(1, right), (2, None)] if right is not None else [(2, None)]
+    )
+    assert report.rejected == (right is None)
+
+
+def test_a_type_that_parquet_has_and_nobody_reads_refuses_the_file_by_the_columns_name(
+    house: House,
+) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"id": [1], "value": pa.array([1], pa.duration("s"))}), out)
+    columns = [
+        column("id", "BIGINT"),
+        column("time", "TIMESTAMP", expression="TIMESTAMP '2026-05-01'"),
+        column("value"),
+    ]
+    name = file_name(seal_of(0), ".parquet")
+    house.land(name, out.getvalue())
+    refused = house.load(make_spec(columns)).quarantined_files[name]
+    assert (
+        refused == "its column 'value' is of type duration[s], which is not read: send it as text"
+    )
+
+
+def test_zones_of_a_hundred_rows_stay_with_their_rows() -> None:
+    texts = [f"2026-05-25 10:{minute:02}:00" for minute in range(60)]
+    for zone, place in itertools.product(("America/New_York", "Europe/Berlin"), (0, 9, 31)):
+        mixed = [*texts[:place], f"{texts[place]} {zone}", *texts[place + 1 :]]
+        with duckdb.connect() as connection:
+            right = [judge(text, "TIMESTAMP") for text in mixed]
+            assert cast(connection, mixed, "TIMESTAMP") == right
