@@ -84,11 +84,13 @@ def load(
     report = LoadReport(spec.name)
     landing = Landing(settings, spec.name)
     create_tables(spec, lake)
+    tried: set[str] = set()
     while True:
         with lake.cursor() as cursor:
             seen = manifest.read_entries(cursor, spec.name)
             files = landing.files()
-            new = _new(spec, files, seen)
+            # a file that goes on changing is for the next call
+            new = [file for file in _new(spec, files, seen) if file.name not in tried]
             if not new:
                 report.seal = manifest.last_seal(seen)
                 report.altered_files = _altered(landing, files, seen)
@@ -104,6 +106,7 @@ def load(
                     f"under {settings.data_dir} and {settings.storage}; then run again"
                 ) from error
         if done:
+            tried.update(entry.file.name for entry in staged.files)
             _add(report, spec, staged, done)
             if progress:
                 progress(report)

@@ -36,7 +36,8 @@ def read_file(path: Path, reading: Reading) -> Iterator[Block]:
             yield from read_parquet(path, reading)
             return
         compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
-        with pa.input_stream(str(path), compression=compression) as stream:
+        # opened here, as Arrow takes no name that is not UTF-8
+        with path.open("rb") as file, pa.input_stream(file, compression=compression) as stream:
             yield from _read_text(_decoded(stream, reading), reading)
     # what libraries raise of damaged input: they have no common word for it
     except (

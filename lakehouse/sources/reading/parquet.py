@@ -32,7 +32,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with path.open("rb") as raw, pq.ParquetFile(raw) as file:
         fields = list(file.schema_arrow)
         every = [field.name for field in fields]
         if twice := [name for name in every if every.count(name) > 1]:
@@ -43,7 +43,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
         texts = [f.name for f in wanted if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
         shape = Shape("parquet", tuple(f.name for f in wanted), tuple(str(f.type) for f in wanted))
     first = 1
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
+    with path.open("rb") as raw, pq.ParquetFile(raw, read_dictionary=texts) as file:
         tops = [f.name for f in wanted]
         for group in range(file.num_row_groups):
             rows = _rows_at_once(file.metadata.row_group(group), set(tops))
