@@ -206,7 +206,8 @@ class ApiConnector(Part):
 
     A page is `{"data": [...], "next": <relative address or null>, "complete_through": <time>}`. A
     day that is missing (404) or not yet complete is asked for again next time. `start` is the
-    first day; only a `file://` address, whose days can be listed, goes without.
+    first day; only a `file://` address, whose days can be listed, goes without. Records are landed
+    with the text they came with. A page of more than `page_bytes` (decompressed) is refused.
     """
 
     kind: Literal["api"]
@@ -216,6 +217,7 @@ class ApiConnector(Part):
     attempts: int = Field(default=5, ge=1)
     backoff: Duration = timedelta(seconds=1)
     poll: Duration = timedelta(hours=1)
+    page_bytes: int = Field(default=256 << 20, ge=1)
 
 
 class Volume(Part):
