@@ -161,6 +161,7 @@ def test_a_slow_answer_times_out_and_is_asked_for_again(
         ((200, {}, b"[]"), "answers no page of the form"),
         ((200, {}, b'{"data": [], "next": "2026-05-02.json"}'), "go round in a circle"),
         ((200, {}, b'{"data": [], "next": "none.json"}'), "none.json answers 404"),
+        ((200, {}, b'{"data": [], "next": "file:///etc/hosts"}'), "a file of this machine"),
         ((200, {"Content-Length": "999"}, b'{"data": []}'), "cannot be reached"),
     ],
 )

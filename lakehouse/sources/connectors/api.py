@@ -127,6 +127,8 @@ def _fetch(
                 lines.write(record.encode(errors="surrogateescape") + b"\n")
             rows += len(page.records)
             url = urljoin(url, page.next) if page.next else None
+            if url and url.startswith("file:") and not base.startswith("file:"):
+                raise SourceDown(f"{base} names {url}, a file of this machine, as its next page")
     return rows
 
 
