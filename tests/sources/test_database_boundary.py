@@ -29,10 +29,10 @@ TIMES = [
 """Ties and next neighbours; within the overlap of each other and far out of it."""
 Row = tuple[str, str, str, datetime]
 step = st.tuples(
-    st.sampled_from(["put", "put", "put", "delete", "extract", "close"]),
-    st.integers(1, 3),
+    st.sampled_from(["put", "put", "put", "delete", "extract", "extract", "close"]),
+    st.integers(1, 2),
     st.sampled_from("AB"),
-    st.sampled_from(TIMES),
+    st.sampled_from(TIMES[:1] * 5 + TIMES[1:2] * 3 + TIMES),
 )
 
 
@@ -164,7 +164,7 @@ def play(
 
 
 numbers = iter(range(1_000_000))
-given_steps = given(st.lists(step, max_size=25), st.booleans(), st.booleans())
+given_steps = given(st.lists(step, min_size=6, max_size=30), st.booleans(), st.booleans())
 shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
