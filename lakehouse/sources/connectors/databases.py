@@ -86,7 +86,6 @@ class _Sqlite(Database):
         super().__init__(work)
         address = f"file:{percent(path)}?mode=ro"
         self.source = sqlite3.connect(address, uri=True, isolation_level=None)
-        self.source.text_factory = _decode
         self.source.execute("BEGIN")
 
     def columns(self, table: str) -> list[str]:
@@ -97,9 +96,26 @@ class _Sqlite(Database):
         row = self.source.execute(query).fetchone()
         return _text(row[0]) if row else None
 
+    def since(self, table: str, column: str, moment: datetime) -> str:
+        # of those that an index finds; SQLite tells times of most ISO forms to a millisecond
+        exact = f"julianday({quote(column)}) >= julianday('{moment - timedelta(seconds=1)}')"
+        return f"{super().since(table, column, moment)} AND coalesce({exact}, true)"
+
     def _insert(self, into: str, columns: Sequence[str | None], rest: str) -> None:
         names = ", ".join(quote(column) if column else "NULL" for column in columns)
-        cursor = self.source.execute(f"SELECT {names} {rest}")
+        query = f"SELECT {names} {rest}"
+        self.source.text_factory = str
+        try:
+            self._stream(into, columns, query)
+        except sqlite3.OperationalError as error:
+            if "Could not decode" not in str(error):
+                raise
+            self.work.execute(f"DELETE FROM {into}")
+            self.source.text_factory = _decode  # slower, and takes all bytes
+            self._stream(into, columns, query)
+
+    def _stream(self, into: str, columns: Sequence[str | None], query: str) -> None:
+        cursor = self.source.execute(query)
         while rows := cursor.fetchmany(_ROWS):
             self.work.register("fetched", _arrow(rows, columns))
             self.work.execute(f"INSERT INTO {into} SELECT * FROM fetched")
@@ -124,7 +140,7 @@ class _Postgres(Database):
         return list(self._types(table))
 
     def ask(self, query: str) -> str | None:
-        query = f"SELECT CAST(value AS text) AS value FROM ({query}) AS answer(value)"
+        query = f"SELECT CAST(value AS text) AS value FROM ({query}\n) AS answer(value)"
         row = self.work.execute(f"SELECT value FROM {_native(query)}").fetchone()
         return row[0] if row else None
 
@@ -226,7 +242,11 @@ def _arrow(rows: list[tuple[Any, ...]], columns: Sequence[str | None]) -> Any:
     originals: list[bytes | None] = [None] * len(rows)
     arrays = []
     for values in zip(*rows, strict=True):
-        texts = [_text(value) for value in values]
+        kinds = set(map(type, values)) - {type(None)}
+        if kinds == {int}:
+            arrays.append(pa.array(values, pa.int64()).cast(pa.string()))
+            continue
+        texts = values if kinds == {str} else [_text(value) for value in values]
         try:
             arrays.append(pa.array(texts, pa.string()))
         except UnicodeEncodeError:

@@ -1,12 +1,12 @@
 """What of a table was landed before, asked of the landed files themselves: nothing else remembers.
 
-Two tables come of it. `known` has every landed row's key and time: `k`, `canon`, `op`, `place` (in
+Two tables come of it. `known` has every landed row's key and time: `k`, `u`, `op`, `place` (in
 order of landing). `recent` has whole rows since a given time: `body`, `k`, `op`, `place`.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -64,7 +64,7 @@ def read_landed(
         LandingError: naming the file that cannot be read.
     """
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE known (k VARCHAR, canon VARCHAR, op VARCHAR, place BIGINT)"
+        "CREATE OR REPLACE TEMP TABLE known (k VARCHAR, u VARCHAR, op VARCHAR, place BIGINT)"
     )
     work.execute(
         "CREATE OR REPLACE TEMP TABLE recent (body VARCHAR[], k VARCHAR, op VARCHAR, place BIGINT)"
@@ -92,11 +92,11 @@ def _read_keys(
         read = f"read_parquet([{paths}], union_by_name=true, filename=true, file_row_number=true)"
         try:
             work.execute(
-                f"""INSERT INTO known SELECT k, {canonical("u")}, op, place FROM (
-                    SELECT CAST({quote(key)} AS VARCHAR) AS k, CAST({quote(updated)} AS VARCHAR)
-                        AS u, op, number * {_ROWS_A_FILE} + file_row_number AS place
-                    FROM {read} JOIN (SELECT unnest(CAST(? AS VARCHAR[])) AS filename,
-                        unnest(CAST(? AS BIGINT[])) AS number) USING (filename))""",
+                f"""INSERT INTO known
+                SELECT CAST({quote(key)} AS VARCHAR), CAST({quote(updated)} AS VARCHAR), op,
+                    number * {_ROWS_A_FILE} + file_row_number
+                FROM {read} JOIN (SELECT unnest(CAST(? AS VARCHAR[])) AS filename,
+                    unnest(CAST(? AS BIGINT[])) AS number) USING (filename)""",
                 [list(parquet), list(parquet.values())],
             )
         except duckdb.Error as error:
@@ -108,8 +108,8 @@ def _read_keys(
             for batch in _tables(landing, file, [key, updated]):
                 work.register("landed", batch)
                 work.execute(
-                    f"INSERT INTO known SELECT c0, {canonical('c1')}, op, "
-                    f"{number} * {_ROWS_A_FILE} + _row FROM landed"
+                    f"INSERT INTO known SELECT c0, c1, op, {number} * {_ROWS_A_FILE} + _row "
+                    "FROM landed"
                 )
                 work.unregister("landed")
 
@@ -125,7 +125,7 @@ def _read_rows(
     since: datetime | None,
 ) -> None:
     texts = ", ".join(f"CAST(c{n} AS VARCHAR) AS c{n}" for n in range(len(columns)))
-    for batch in _tables(landing, file, columns):
+    for batch in _tables(landing, file, columns, updated, since):
         work.register("landed", batch)
         work.execute(
             f"""INSERT INTO recent
@@ -138,8 +138,17 @@ def _read_rows(
         work.unregister("landed")
 
 
-def _tables(landing: Landing, file: LandedFile, columns: Sequence[str]) -> Any:
-    """A landed file's rows: `c0`, `c1`, ... as named by `columns`, `op`, `_bytes`, `_row`."""
+def _tables(
+    landing: Landing,
+    file: LandedFile,
+    columns: Sequence[str],
+    updated: int = 0,
+    since: datetime | None = None,
+) -> Iterator[Any]:
+    """A landed file's rows: `c0`, `c1`, ... as named by `columns`, `op`, `_bytes`, `_row`.
+
+    With `since`, row groups whose times (column `updated`) are all older may be left out.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -151,17 +160,34 @@ def _tables(landing: Landing, file: LandedFile, columns: Sequence[str]) -> Any:
                 yield _json_table(path.read_bytes(), columns)
                 return
             with pq.ParquetFile(path) as parquet:
-                for batch in parquet.iter_batches(_BATCH):
-                    arrays = [
-                        batch.column(name) if name in batch.schema.names else pa.nulls(len(batch))
-                        for name in [*columns, "op"]
-                    ]
-                    arrays += [pa.nulls(len(batch), pa.binary())]
-                    arrays += [pa.array(range(first, first + len(batch)), pa.int64())]
-                    yield pa.table(arrays, names=[*names, "_bytes", "_row"])
-                    first += len(batch)
+                for group in range(parquet.num_row_groups):
+                    facts = parquet.metadata.row_group(group)
+                    if since and _is_older(facts, columns[updated], since):
+                        first += facts.num_rows
+                        continue
+                    for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
+                        arrays = [
+                            batch.column(name)
+                            if name in batch.schema.names
+                            else pa.nulls(len(batch))
+                            for name in [*columns, "op"]
+                        ]
+                        arrays += [pa.nulls(len(batch), pa.binary())]
+                        arrays += [pa.array(range(first, first + len(batch)), pa.int64())]
+                        yield pa.table(arrays, names=[*names, "_bytes", "_row"])
+                        first += len(batch)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise LandingError(f"cannot read back {file.path}, which was landed: {error}") from error
+
+
+def _is_older(group: Any, updated: str, since: datetime) -> bool:
+    """Whether all times of a row group, in whatever zone they are written, are before `since`."""
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.path_in_schema == updated and column.is_stats_set:
+            latest = column.statistics.max if column.statistics.has_min_max else None
+            return isinstance(latest, str) and latest < f"{since - timedelta(days=1):%Y-%m-%d}"
+    return False
 
 
 def _json_table(content: bytes, columns: Sequence[str]) -> Any:
