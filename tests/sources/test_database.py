@@ -316,3 +316,34 @@ def test_what_an_older_version_landed_with_types_is_not_landed_again(
     assert extract(spec, house.settings).rows == 1
     house.load(spec)
     assert rows(house)[-1][:2] == (4, "delete")
+
+
+def test_of_a_big_landed_file_only_the_end_is_read_again(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakehouse.sources.connectors import database, landed_rows
+
+    monkeypatch.setattr(database, "_BATCH", 2_048)
+    read: list[int] = []
+    tables = landed_rows._tables
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        for table in tables(*arguments):
+            read.append(len(table))
+            yield table
+
+    monkeypatch.setattr(landed_rows, "_tables", counted)
+    with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:
+        sqlite.executescript(TABLES.format(time="TEXT"))
+        sqlite.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+            "INSERT INTO people SELECT i, 'Bern', datetime('2026-05-01', i || ' minutes') FROM n"
+        )
+        bank = Bank(f"sqlite:{tmp_path}/bank.sqlite", sqlite.executescript)
+        spec = make_people(bank, seal="", history_table="")
+        extract(spec, house.settings)
+        bank.run("UPDATE people SET city = 'Rome' WHERE id IN (2, 9995, 10000)")
+        assert extract(spec, house.settings).rows == 2  # 2 kept a time before the overlap
+        assert 0 < sum(read) < 5_000
+        assert extract(spec, house.settings).files == ()
+    sqlite.close()

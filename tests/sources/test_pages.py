@@ -118,7 +118,13 @@ def test_a_body_is_read_in_the_encoding_that_it_is_in(content: bytes, charset: s
 
 @pytest.mark.parametrize(
     ("content", "charset"),
-    [(b"\xff\xfe\x00", None), ("é".encode("cp1252"), "klingon"), (b"\x81", "windows-1252")],
+    [
+        (b"\xff\xfe\x00", None),
+        ("é".encode("cp1252"), "klingon"),
+        (b"\x81", "windows-1252"),
+        (b"\xff", "punycode"),
+        (b"\xff", "hex"),
+    ],
 )
 def test_a_body_in_another_encoding_than_it_claims_is_no_page(
     content: bytes, charset: str | None

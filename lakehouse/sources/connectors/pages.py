@@ -52,7 +52,7 @@ def decode_page(content: bytes, charset: str | None) -> str:
                     return content.decode("utf-8-sig", errors="surrogateescape")
             encoding = charset
         return content.decode(encoding)
-    except (LookupError, UnicodeDecodeError) as error:
+    except (LookupError, UnicodeError) as error:
         raise NotAPage(f"its bytes are not {encoding}: {error}") from error
 
 
