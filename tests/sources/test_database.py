@@ -268,6 +268,21 @@ def test_a_row_that_a_long_transaction_commits_after_the_seal_comes_with_the_nex
     }
 
 
+def test_a_history_may_have_columns_of_its_own(house: House, bank: Bank) -> None:
+    bank.run("ALTER TABLE people_history ADD COLUMN filename TEXT;")
+    bank.run("ALTER TABLE people ADD COLUMN number INT;")
+    spec = make_people(bank, seal="")
+    bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(2)}, 7);")
+    bank.run(f"INSERT INTO people_history VALUES (1, 'Thun', {at(1)}, 'x');")
+    assert extract(spec, house.settings).rows == 2
+    house.load(spec)
+    assert pending(spec, house.lake) == ""
+    bank.run("UPDATE people SET number = 8;")
+    assert pending(spec, house.lake) == "1 more rows of 2026-05-02 00:00:00"
+    assert extract(spec, house.settings).rows == 1
+    assert extract(spec, house.settings).files == ()
+
+
 def test_keys_of_any_kind_are_found_again_out_of_order(house: House, tmp_path: Path) -> None:
     keys = [1, "1.0", 2.5, "x'y", None, None, "a\0b", b"\x01", "é"]
     with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:

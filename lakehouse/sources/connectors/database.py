@@ -59,7 +59,8 @@ def news(
         columns, key, updated = _columns(source, spec, connector)
         table, time = table_name(connector.table), quote(connector.updated_at)
         newest = f"SELECT max({time}) FROM {table} WHERE {time} < '9000-01-01'"
-        source.fetch("current", columns, f"FROM {table} WHERE {time} = ({newest})")
+        selected = _selected(source, connector.table, columns)
+        source.fetch("current", selected, f"FROM {table} WHERE {time} = ({newest})")
         moment = _one(source.work, f"SELECT max({time_of(f'c{updated}')}) FROM current")
         if moment is None or last is None or moment > last:
             return f"complete up to {moment}" if moment else ""
@@ -134,6 +135,12 @@ def _columns(
     return columns, columns.index(key), columns.index(connector.updated_at)
 
 
+def _selected(source: Database, table: str, columns: list[str]) -> list[str | None]:
+    """`columns`, with None for those that `table` has not."""
+    own = source.columns(table)
+    return [name if name in own else None for name in columns]
+
+
 def _seal(source: Database, connector: DatabaseConnector) -> datetime | None:
     text = source.ask(connector.seal.strip().rstrip(";"))
     if text is None:
@@ -158,8 +165,7 @@ def _fetch(
 ) -> None:
     """Make `present` (all keys and times), `wanted`, and `current` and `former` (whole rows)."""
     work, table = source.work, table_name(connector.table)
-    own = source.columns(connector.table)
-    selected = [name if name in own else None for name in columns]
+    selected = _selected(source, connector.table, columns)
     time = connector.updated_at
     window = source.since(connector.table, time, since) if since else ""
     source.fetch("current", selected, f"FROM {table} {window}")
@@ -173,10 +179,9 @@ def _fetch(
     _fetch_wanted(source, selected, table, key, updated)
     if connector.history_table:
         history = connector.history_table
-        own = source.columns(history)
-        selected = [name if name in own else None for name in columns]
         window = source.since(history, time, since) if since else ""
-        source.fetch("former", selected, f"FROM {table_name(history)} {window}")
+        former = _selected(source, history, columns)
+        source.fetch("former", former, f"FROM {table_name(history)} {window}")
     else:
         work.execute("CREATE TEMP TABLE former AS FROM current LIMIT 0")
 

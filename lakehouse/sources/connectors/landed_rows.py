@@ -89,14 +89,15 @@ def _read_keys(
     if parquet:
         paths = ", ".join(map(literal, parquet))
         # by name: files of older versions have the types of their database
-        read = f"read_parquet([{paths}], union_by_name=true, filename=true, file_row_number=true)"
+        options = "union_by_name=true, filename='landed file', file_row_number=true"
+        read = f"read_parquet([{paths}], {options})"
         try:
             work.execute(
                 f"""INSERT INTO known
-                SELECT CAST({quote(key)} AS VARCHAR), CAST({quote(updated)} AS VARCHAR), op,
-                    number * {_ROWS_A_FILE} + file_row_number
-                FROM {read} JOIN (SELECT unnest(CAST(? AS VARCHAR[])) AS filename,
-                    unnest(CAST(? AS BIGINT[])) AS number) USING (filename)""",
+                SELECT CAST(r.{quote(key)} AS VARCHAR), CAST(r.{quote(updated)} AS VARCHAR), r.op,
+                    f.number * {_ROWS_A_FILE} + r.file_row_number
+                FROM {read} AS r JOIN (SELECT unnest(CAST(? AS VARCHAR[])) AS path,
+                    unnest(CAST(? AS BIGINT[])) AS number) AS f ON r."landed file" = f.path""",
                 [list(parquet), list(parquet.values())],
             )
         except duckdb.Error as error:
@@ -176,7 +177,7 @@ def _tables(
                         arrays += [pa.array(range(first, first + len(batch)), pa.int64())]
                         yield pa.table(arrays, names=[*names, "_bytes", "_row"])
                         first += len(batch)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
         raise LandingError(f"cannot read back {file.path}, which was landed: {error}") from error
 
 
