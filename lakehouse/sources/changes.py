@@ -12,8 +12,9 @@ from lakehouse.sources.spec import ApiConnector, DatabaseConnector, SourceSpec
 def pending(spec: SourceSpec, lake: Lake, *, now: datetime | None = None) -> str:
     """The news in a few words, the same words for the same news; empty when there is none.
 
-    Files: those not loaded yet. Database: a seal after the last landed one. API: a day that ought
-    to be out by `now`, once in each of the source's `poll` intervals; a `file://` one is looked at.
+    Files: those not loaded yet. Database: a seal after the last landed one, or late rows of the
+    newest time. API: a day that ought to be out by `now`, once in each of the source's `poll`
+    intervals; a `file://` one is looked at.
 
     Raises:
         SourceDown: when the database cannot be asked.
@@ -21,12 +22,12 @@ def pending(spec: SourceSpec, lake: Lake, *, now: datetime | None = None) -> str
     settings = lake.settings
     if files := pending_files(spec, lake, settings):
         return f"{len(files)} new files up to {files[-1].name} ({files[-1].modified})"
-    connector, landed = spec.connector, last_seal(spec, Landing(settings, spec.name))
+    landing = Landing(settings, spec.name)
+    connector, landed = spec.connector, last_seal(spec, landing)
     if isinstance(connector, DatabaseConnector):
-        from lakehouse.sources.connectors.database import current_seal
+        from lakehouse.sources.connectors.database import news
 
-        seal = current_seal(connector, settings)
-        return f"complete up to {seal}" if seal and (not landed or seal > landed) else ""
+        return news(spec, connector, settings, landing, landed)
     if isinstance(connector, ApiConnector):
         from lakehouse.sources.connectors.api import next_day
 

@@ -134,7 +134,7 @@ class Landing:
             self._copy(file.path, str(copy))
             yield copy
 
-    def put(self, name: str, write: Callable[[Path], None]) -> str:
+    def put(self, name: str, write: Callable[[Path], object]) -> str:
         """Land what `write` puts into the path it is given: all of it under `name`, or nothing.
 
         Raises:
@@ -155,7 +155,7 @@ class Landing:
         return name
 
     @staticmethod
-    def _put_locally(folder: Path, name: str, write: Callable[[Path], None]) -> None:
+    def _put_locally(folder: Path, name: str, write: Callable[[Path], object]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / name).exists():
             raise FileExistsError(f"{folder / name} is landed already, and landed files stay")

@@ -203,7 +203,8 @@ class DatabaseConnector(Part):
     `url` is `sqlite:<path>` or `postgresql://...`, with placeholders. `seal` is a query, in the
     database's own SQL, for the time up to which it is complete; without it, the newest
     `updated_at` stands in. `history_table` holds earlier versions, with the same columns.
-    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`.
+    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`. `overlap`: how
+    far before the last landed seal contents are compared again, for rows that were committed late.
     """
 
     kind: Literal["database"]
@@ -212,6 +213,14 @@ class DatabaseConnector(Part):
     updated_at: str = "updated_at"
     history_table: str = ""
     seal: str = ""
+    overlap: Duration = timedelta(minutes=10)
+
+    @field_validator("overlap")
+    @classmethod
+    def _long_enough(cls, overlap: timedelta) -> timedelta:
+        if overlap < timedelta(seconds=1):
+            raise ValueError("an overlap of less than 1s could miss rows of the newest time")
+        return overlap
 
 
 class ApiConnector(Part):
@@ -219,7 +228,8 @@ class ApiConnector(Part):
 
     A page is `{"data": [...], "next": <relative address or null>, "complete_through": <time>}`. A
     day that is missing (404) or not yet complete is asked for again next time. `start` is the
-    first day; only a `file://` address, whose days can be listed, goes without.
+    first day; only a `file://` address, whose days can be listed, goes without. Records are landed
+    with the text they came with. A page of more than `page_bytes` (decompressed) is refused.
     """
 
     kind: Literal["api"]
@@ -229,6 +239,7 @@ class ApiConnector(Part):
     attempts: int = Field(default=5, ge=1)
     backoff: Duration = timedelta(seconds=1)
     poll: Duration = timedelta(hours=1)
+    page_bytes: int = Field(default=256 << 20, ge=1)
 
 
 class Volume(Part):

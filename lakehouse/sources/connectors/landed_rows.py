@@ -1,0 +1,206 @@
+"""What of a table was landed before, asked of the landed files themselves: nothing else remembers.
+
+Two tables come of it. `known` has every landed row's key and time: `k`, `u`, `op`, `place` (in
+order of landing). `recent` has whole rows since a given time: `body`, `k`, `op`, `place`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from lakehouse.lake import literal, quote
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.landing import LandedFile, Landing, seal_name
+
+UPSERT = b', "op": "upsert"}'
+"""How a line of JSON ends, instead of with a brace alone, that holds text that is not UTF-8."""
+_BATCH = 1 << 16
+_ROWS_A_FILE = 1 << 36
+_ISO = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?([Zz]|[+-]\d{2}(:?\d{2})?)?)?"
+_END = "TIMESTAMP '9000-01-01'"
+
+
+def time_of(text: str) -> str:
+    """SQL for a text as TIMESTAMP in UTC (without a zone it is UTC already); NULL if it is none.
+
+    Years from 9000 on stand for "never" in many a database and are no time either.
+    """
+    is_iso = f"regexp_full_match({text}, {literal(_ISO)})"
+    time = f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    # two cases: no other form may reach the cast, which would use a zone's name for later rows too
+    return f"CASE WHEN {is_iso} THEN CASE WHEN {time} < {_END} THEN {time} END END"
+
+
+def canonical(text: str) -> str:
+    """SQL for a time's text that is the same however it is spelt; another text stays as it is."""
+    return f"coalesce(CAST({time_of(text)} AS VARCHAR), {text})"
+
+
+def body_of(count: int, updated: int) -> str:
+    """SQL for all that a fetched row says, to be compared: `count` columns, one of them a time."""
+    columns = [canonical(f"c{n}") if n == updated else f"c{n}" for n in range(count)]
+    return f"[{', '.join([*columns, 'hex(_bytes)'])}]"
+
+
+def read_landed(
+    work: duckdb.DuckDBPyConnection,
+    landing: Landing,
+    columns: Sequence[str],
+    key: int,
+    updated: int,
+    since: datetime | None,
+    *,
+    all_keys: bool = True,
+) -> None:
+    """Make `known` and `recent` (see above) in `work`; both are empty before the first landing.
+
+    `columns` are the table's, `key` and `updated` numbers in them. `recent` begins at `since`;
+    without `all_keys`, `known` has no more files than it.
+
+    Raises:
+        LandingError: naming the file that cannot be read.
+    """
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE known (k VARCHAR, u VARCHAR, op VARCHAR, place BIGINT)"
+    )
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE recent (body VARCHAR[], k VARCHAR, op VARCHAR, place BIGINT)"
+    )
+    first = seal_name(since, "") if since else ""
+    files = [file for file in landing.files() if file.name.endswith((".parquet", ".jsonl"))]
+    numbered = list(enumerate(files))
+    late = [(number, file) for number, file in numbered if since and file.name >= first]
+    _read_keys(work, landing, late if not all_keys else numbered, columns[key], columns[updated])
+    for number, file in late:
+        _read_rows(work, landing, file, number, columns, key, updated, since)
+
+
+def _read_keys(
+    work: duckdb.DuckDBPyConnection,
+    landing: Landing,
+    files: list[tuple[int, LandedFile]],
+    key: str,
+    updated: str,
+) -> None:
+    parquet = {file.path: number for number, file in files if file.name.endswith(".parquet")}
+    if parquet:
+        paths = ", ".join(map(literal, parquet))
+        # by name: files of older versions have the types of their database
+        options = "union_by_name=true, filename='landed file', file_row_number=true"
+        read = f"read_parquet([{paths}], {options})"
+        try:
+            work.execute(
+                f"""INSERT INTO known
+                SELECT CAST(r.{quote(key)} AS VARCHAR), CAST(r.{quote(updated)} AS VARCHAR), r.op,
+                    f.number * {_ROWS_A_FILE} + r.file_row_number
+                FROM {read} AS r JOIN (SELECT unnest(CAST(? AS VARCHAR[])) AS path,
+                    unnest(CAST(? AS BIGINT[])) AS number) AS f ON r."landed file" = f.path""",
+                [list(parquet), list(parquet.values())],
+            )
+        except duckdb.Error as error:
+            raise LandingError(
+                f"cannot read back what was landed in {landing.root}: {error}"
+            ) from error
+    for number, file in files:
+        if file.name.endswith(".jsonl"):
+            for batch in _tables(landing, file, [key, updated]):
+                work.register("landed", batch)
+                work.execute(
+                    f"INSERT INTO known SELECT c0, c1, op, {number} * {_ROWS_A_FILE} + _row "
+                    "FROM landed"
+                )
+                work.unregister("landed")
+
+
+def _read_rows(
+    work: duckdb.DuckDBPyConnection,
+    landing: Landing,
+    file: LandedFile,
+    number: int,
+    columns: Sequence[str],
+    key: int,
+    updated: int,
+    since: datetime | None,
+) -> None:
+    texts = ", ".join(f"CAST(c{n} AS VARCHAR) AS c{n}" for n in range(len(columns)))
+    for batch in _tables(landing, file, columns, updated, since):
+        work.register("landed", batch)
+        work.execute(
+            f"""INSERT INTO recent
+            SELECT {body_of(len(columns), updated)}, c{key}, op,
+                {number} * {_ROWS_A_FILE} + _row
+            FROM (SELECT {texts}, _bytes, op, _row FROM landed)
+            WHERE {time_of(f"c{updated}")} >= ?""",
+            [since],
+        )
+        work.unregister("landed")
+
+
+def _tables(
+    landing: Landing,
+    file: LandedFile,
+    columns: Sequence[str],
+    updated: int = 0,
+    since: datetime | None = None,
+) -> Iterator[Any]:
+    """A landed file's rows: `c0`, `c1`, ... as named by `columns`, `op`, `_bytes`, `_row`.
+
+    With `since`, row groups whose times (column `updated`) are all older may be left out.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [f"c{index}" for index in range(len(columns))] + ["op"]
+    first = 0
+    try:
+        with landing.local(file) as path:
+            if file.name.endswith(".jsonl"):
+                yield _json_table(path.read_bytes(), columns)
+                return
+            with pq.ParquetFile(path) as parquet:
+                for group in range(parquet.num_row_groups):
+                    facts = parquet.metadata.row_group(group)
+                    if since and _is_older(facts, columns[updated], since):
+                        first += facts.num_rows
+                        continue
+                    for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
+                        arrays = [
+                            batch.column(name)
+                            if name in batch.schema.names
+                            else pa.nulls(len(batch))
+                            for name in [*columns, "op"]
+                        ]
+                        arrays += [pa.nulls(len(batch), pa.binary())]
+                        arrays += [pa.array(range(first, first + len(batch)), pa.int64())]
+                        yield pa.table(arrays, names=[*names, "_bytes", "_row"])
+                        first += len(batch)
+    except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
+        raise LandingError(f"cannot read back {file.path}, which was landed: {error}") from error
+
+
+def _is_older(group: Any, updated: str, since: datetime) -> bool:
+    """Whether all times of a row group, in whatever zone they are written, are before `since`."""
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.path_in_schema == updated and column.is_stats_set:
+            latest = column.statistics.max if column.statistics.has_min_max else None
+            return isinstance(latest, str) and latest < f"{since - timedelta(days=1):%Y-%m-%d}"
+    return False
+
+
+def _json_table(content: bytes, columns: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    rows: list[tuple[Any, ...]] = []
+    for line in content.removesuffix(b"\n").split(b"\n"):
+        text = line.decode(errors="replace")
+        record = json.loads(text)
+        original = None if text.encode() == line else line.removesuffix(UPSERT) + b"}"
+        rows.append((*(record.get(name) for name in columns), record["op"], original, len(rows)))
+    types = [pa.string()] * (len(columns) + 1) + [pa.binary(), pa.int64()]
+    names = [*(f"c{index}" for index in range(len(columns))), "op", "_bytes", "_row"]
+    values = list(zip(*rows, strict=True)) or [()] * len(names)
+    return pa.table([pa.array(*pair) for pair in zip(values, types, strict=True)], names=names)
