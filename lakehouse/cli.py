@@ -46,7 +46,12 @@ def main(context: click.Context) -> None:
     metavar="ASSETS",
     help="Only these, such as raw/customers, features/terminal_risk+ or 'group:core'. Repeatable.",
 )
-@click.option("--full-refresh", is_flag=True, help="Build the tables again from the start.")
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Build the tables again from the start; raw ones only if selected, or their contract "
+    "changed.",
+)
 @click.option("--since", type=DAY, metavar="DATE", help="Redo from this day on.")
 @click.option("--until", type=DAY, metavar="DATE", help="Redo up to and with this day.")
 @click.option("--force", is_flag=True, help="Work even where nothing has changed; train anew.")

@@ -118,7 +118,11 @@ class Landing:
         """Write a note of our own, which is no landed file, in place of one that is there."""
         if not self.remote:
             (Path(self.root) / name).unlink(missing_ok=True)
-        self.put(name, lambda path: path.write_bytes(content) and None)
+
+        def write(path: Path) -> None:
+            path.write_bytes(content)
+
+        self.put(name, write)
 
     def hidden(self, folder: str) -> Iterator[tuple[str, str]]:
         """Name and text of every note in a hidden `folder` of the source, by name."""

@@ -83,7 +83,7 @@ def load(
     """
     report = LoadReport(spec.name)
     landing = Landing(settings, spec.name)
-    create_tables(spec, lake)
+    report.new_columns += create_tables(spec, lake)
     while True:
         with lake.cursor() as cursor:
             seen = _seen(cursor, spec)

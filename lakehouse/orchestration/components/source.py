@@ -8,10 +8,11 @@ import dagster as dg
 from lakehouse.orchestration.components.base import SpecComponent
 from lakehouse.orchestration.metadata import sealed
 from lakehouse.orchestration.policies import AllowedAge, freshness_of
-from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retried
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import LoadReport, SourceSpec, extract, load
+from lakehouse.sources.rebuilding import needs_rebuild, rebuild
 from lakehouse.sources.undecided import A_FEW, FLOOD, Undecided, find_undecided, in_words
 
 SHOWN = 5
@@ -84,8 +85,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
-    def refresh(
-        context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock
+    def bring_up_to_date(
+        context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock, refresh: Refresh
     ) -> Iterator[object]:
         with retried(context):
             extraction = extract(spec, lake.settings)
@@ -97,6 +98,16 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 **sealed(extraction.seal),
             },
         )
+        rebuilt = None
+        if refresh.full_refresh and (_is_selected(context, raw) or needs_rebuild(spec, lake.lake)):
+            with retried(context):
+                rebuilt = rebuild(
+                    spec,
+                    lake.lake,
+                    lake.settings,
+                    run_id=context.run.run_id,
+                    progress=context.log.info,
+                )
         with retried(context):
             report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
         columns = {column.name: column.description for column in spec.contract.columns}
@@ -108,6 +119,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "loaded_rows": report.rows,
                 "rejected_rows": report.rejected,
                 "new_columns": report.new_columns,
+                "rebuilt_rows": rebuilt.rows if rebuilt else 0,
                 **sealed(report.seal),
             },
         )
@@ -116,7 +128,16 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         yield from check_load(raw, undecided, report)
         yield check_age(raw, report.seal, clock.now(), spec.freshness)
 
-    return refresh
+    return bring_up_to_date
+
+
+def _is_selected(context: dg.AssetExecutionContext, raw: dg.AssetKey) -> bool:
+    """Whether the run was asked for this table by name: a run of everything was not.
+
+    To build raw again costs as much as all that ever landed, which nobody should get unasked.
+    """
+    selected = context.run.asset_selection
+    return selected is not None and raw in selected
 
 
 def check_load(
