@@ -5,6 +5,7 @@ time, and the seals that decide `known_at`. All of it is staged in a file beside
 stays bounded and readers and writers go on; one commit at the end puts it in the old table's place.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock, Timeout
 
 from lakehouse.lake import Author, Lake, literal, qualified, quote
 from lakehouse.lake.lake import fetch_value, table_exists
@@ -98,7 +100,11 @@ def rebuild(
     if not places:
         return None
     waiting = _landed(landing, places)
-    with lake.cursor() as cursor, _scratch(cursor, settings, spec) as scratch:
+    with (
+        _alone(settings, spec),
+        lake.cursor() as cursor,
+        _scratch(cursor, settings, spec) as scratch,
+    ):
         build = _Build(cursor, spec, scratch)
         try:
             while waiting:
@@ -205,13 +211,32 @@ def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
 
 
 @contextmanager
+def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
+    """No other process builds this table again meanwhile."""
+    lock = settings.data_dir / "locks" / f"rebuild-{spec.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=settings.lock_timeout):
+            yield
+    except Timeout as error:
+        raise LoadError(
+            f"{spec.table} is being built again by another process (lock {lock}); let it finish"
+        ) from error
+
+
+@contextmanager
 def _scratch(
     cursor: duckdb.DuckDBPyConnection, settings: Settings, spec: SourceSpec
 ) -> Iterator[str]:
-    """A database file of its own, attached to the lake's DuckDB under the name that is given."""
-    spill = settings.data_dir / "spill"
+    """A database file of its own, attached to the lake's DuckDB under the name that is given.
+
+    What a killed rebuild of the source has left behind is removed first.
+    """
+    spill, prefix = settings.data_dir / "spill", f"rebuild-{spec.name}-"
     spill.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"rebuild-{spec.name}-", dir=spill) as folder:
+    for left in spill.glob(f"{prefix}*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=spill) as folder:
         name = quote(Path(folder).name)
         cursor.execute(f"ATTACH {literal(f'{folder}/rows.duckdb')} AS {name}")
         try:

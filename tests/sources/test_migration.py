@@ -329,3 +329,4 @@ def test_a_rebuild_that_is_killed_leaves_the_old_table(tmp_path: Path, when: str
         house = House(settings, lake)
         assert house.rows("*") == before
         assert rebuilt(house, WIDER).rows == 6
+    assert list((settings.data_dir / "spill").glob("rebuild-*")) == []
