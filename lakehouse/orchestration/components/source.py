@@ -152,13 +152,16 @@ def check_load(
     rows = [found for found in undecided if found.kind == "rows"]
     floods = [found for found in rows if found.is_flood]
     broken, of = sum(found.rows for found in rows), sum(found.of for found in rows)
-    together = f"{broken:,} of {of:,} rows of {len(rows):,} files are rejected and undecided"
+    share = broken / max(of, 1)
+    together = (
+        f"{broken:,} of {of:,} rows ({share:.2%}) of {len(rows):,} files are rejected and undecided"
+    )
     yield dg.AssetCheckResult(
         asset_key=raw,
         check_name="contract",
         passed=not floods,
         description=_told(report.source, floods) if floods else f"no flood: {together}",
-        metadata={"undecided_share": broken / max(of, 1)},
+        metadata={"undecided_share": share},
     )
     aside = [found for found in undecided if found.kind in ("rows", "file")]
     problems = [together] if len(rows) > 1 else []
@@ -191,9 +194,9 @@ def _told(source: str, undecided: Sequence[Undecided]) -> str:
     if len(worst) > SHOWN:
         told += f"; and {len(worst) - SHOWN:,} files more"
     return (
-        f"{told}. Look with `lakehouse quarantine show {source}`; then `lakehouse quarantine "
-        f"release {source}` tries again and `lakehouse quarantine discard {source}` accepts the "
-        "loss (--file, --reason)"
+        f"{told}. See `lakehouse quarantine list {source}`, and `show` for the rows; then "
+        f"`lakehouse quarantine release {source}` tries again and `lakehouse quarantine discard "
+        f"{source}` accepts the loss (--file, --reason)"
     )
 
 
