@@ -9,6 +9,8 @@ import pytest
 from lakehouse.lake import Lake
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_state import input_state
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.run import RunSummary, run_assets
 from lakehouse.orchestration.step_threads import step_threads
@@ -81,3 +83,20 @@ def test_a_table_whose_contract_stayed_is_built_again_only_where_it_is_selected(
 ) -> None:
     assert not run(home, make_spec(), full_refresh=full_refresh, select=select).failed
     assert rebuilds == built
+
+
+def test_dbt_does_not_take_a_table_that_was_built_again_for_one_that_has_not_moved(
+    home: Settings, rebuilds: list[str]
+) -> None:
+    class Project(DbtProjectFiles):
+        fingerprint = "the same project"
+
+    def state() -> str:
+        with Lake(home) as lake:
+            return input_state("core", Project(home), lake)
+
+    before = state()
+    assert not run(home, make_spec()).failed
+    assert state() == before
+    assert not run(home, WIDER, full_refresh=True).failed
+    assert state() != before
