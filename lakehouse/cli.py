@@ -46,7 +46,12 @@ def main(context: click.Context) -> None:
     metavar="ASSETS",
     help="Only these, such as raw/customers, features/terminal_risk+ or 'group:core'. Repeatable.",
 )
-@click.option("--full-refresh", is_flag=True, help="Build the tables again from the start.")
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Build the tables again from the start; raw ones only if selected, or their contract "
+    "changed.",
+)
 @click.option("--since", type=DAY, metavar="DATE", help="Redo from this day on.")
 @click.option("--until", type=DAY, metavar="DATE", help="Redo up to and with this day.")
 @click.option("--force", is_flag=True, help="Work even where nothing has changed; train anew.")
@@ -156,6 +161,77 @@ def maintain(settings: Settings) -> None:
     from lakehouse.commands.query import maintain_command
 
     maintain_command(settings)
+
+
+@main.group()
+def quarantine() -> None:
+    """What was set aside: see it, try it again, or accept the loss. Each decision is recorded.
+
+    Rejected rows, refused files and files with too few rows. Too many undecided rows of one load
+    keep everything behind their source from going on.
+    """
+
+
+of_file = click.option("--file", default="", help="Only of this landed file.")
+with_reason = click.option("--reason", default="", help="Only with this reason, as `list` has it.")
+
+
+@quarantine.command("list")
+@click.argument("source", default="")
+@click.option("--decided", is_flag=True, help="The decisions that were made instead.")
+@as_json
+@click.pass_obj
+def list_quarantine(settings: Settings, source: str, decided: bool, as_json: bool) -> None:
+    """What is undecided, of SOURCE or of all sources."""
+    from lakehouse.commands.quarantine import list_command
+
+    list_command(settings, source, decided=decided, as_json=as_json)
+
+
+@quarantine.command("show")
+@click.argument("source")
+@of_file
+@with_reason
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
+@as_json
+@click.pass_obj
+def show_quarantine(
+    settings: Settings, source: str, file: str, reason: str, limit: int, as_json: bool
+) -> None:
+    """The undecided rows of SOURCE with their original text (tokens where personal)."""
+    from lakehouse.commands.quarantine import show_command
+
+    show_command(settings, source, file, reason, limit=limit, as_json=as_json)
+
+
+@quarantine.command("release")
+@click.argument("source")
+@of_file
+@with_reason
+@why
+@click.pass_obj
+def release_quarantine(settings: Settings, source: str, file: str, reason: str, why: str) -> None:
+    """Try again what is undecided of SOURCE, under today's contract.
+
+    Rows come into a new landing file of the source, refused files are read again: the next load
+    takes both.
+    """
+    from lakehouse.commands.quarantine import release_command
+
+    release_command(settings, source, file, reason, why=why)
+
+
+@quarantine.command("discard")
+@click.argument("source")
+@of_file
+@with_reason
+@why
+@click.pass_obj
+def discard_quarantine(settings: Settings, source: str, file: str, reason: str, why: str) -> None:
+    """Accept the loss of what is undecided of SOURCE. Nothing is deleted from the record."""
+    from lakehouse.commands.quarantine import discard_command
+
+    discard_command(settings, source, file, reason, why=why)
 
 
 @main.group()

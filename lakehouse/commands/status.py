@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import click
@@ -9,9 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lakehouse.commands.quarantine import as_row, undecided_of
 from lakehouse.lake import Lake
 from lakehouse.lake.lake import LakeError
 from lakehouse.settings import Settings
+from lakehouse.sources.undecided import Undecided
 
 HEADLINES = (
     "average_precision",
@@ -32,17 +35,23 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
 
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
+    undecided: list[Undecided] = []
     try:
         with Lake(settings, read_only=True) as lake:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
+            undecided = undecided_of(lake)
             models = champion_rows(lake)
     except LakeError:
         if not settings.embedded or _catalog_exists(settings):
             raise
         status = read_status(defs(), settings, None, now)
     if as_json:
-        report = {**status.model_dump(mode="json"), "models": models}
+        report = {
+            **status.model_dump(mode="json"),
+            "undecided": [as_row(found) for found in undecided],
+            "models": models,
+        }
         click.echo(json.dumps(report, indent=2, default=str))
         return
     console = Console()
@@ -65,6 +74,7 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
         )
     console.print(table)
     print_troubles(console, status)
+    print_undecided(console, undecided)
     print_champions(console, models)
     print_news(console, models)
 
@@ -89,6 +99,25 @@ def print_troubles(console: Console, status: Any) -> None:
     for step in status.failed_steps:
         if step.error not in told:
             tell(step.step, f"of {step.job} failed: {step.error}")
+
+
+def print_undecided(console: Console, undecided: list[Undecided]) -> None:
+    """A line for each source that has something to decide, whatever its last checks were."""
+    for source, found in groupby(undecided, key=lambda one: one.source):
+        files = list(found)
+        floods = sum(one.is_flood for one in files)
+        rows = sum(one.rows for one in files if one.kind == "rows")
+        refused = sum(one.kind == "file" for one in files)
+        short = sum(one.kind == "volume" for one in files)
+        told = [f"{rows:,} rejected rows"] if rows else []
+        told += [f"{refused:,} refused files"] if refused else []
+        told += [f"{short:,} files with too few rows"] if short else []
+        stops = f"; {floods:,} loads stop everything behind it" if floods else ""
+        console.print(
+            f"[{'red' if floods else 'yellow'}]raw/{source}[/] undecided: {', '.join(told)}{stops}"
+            f"; see lakehouse quarantine list {source}",
+            highlight=False,
+        )
 
 
 def champion_rows(lake: Lake) -> list[dict[str, Any]]:

@@ -15,10 +15,12 @@ import dagster as dg
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.sources.contracts import CONTRACTS
 
 TABLE = "ops.dbt_builds"
 _INPUTS = {
-    "core": "SELECT source, count(*), max(load_id), max(seal) FROM {} GROUP BY ALL ORDER BY ALL",
+    "core": "SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {} "
+    "GROUP BY ALL ORDER BY ALL",
     # reports write progress too, but read what core has come to
     "reporting": "SELECT name, load_id, seal FROM {} WHERE name LIKE 'core.%' ORDER BY ALL",
 }
@@ -56,7 +58,13 @@ def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
             if table_exists(cursor, table)
             else []
         )
-    return hashlib.sha256(f"{files.fingerprint}{inputs}".encode()).hexdigest()[:16]
+        # a raw table that was built again under another contract has no new load
+        terms = (
+            cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
+            if step == "core" and table_exists(cursor, CONTRACTS)
+            else []
+        )
+    return hashlib.sha256(f"{files.fingerprint}{inputs}{terms}".encode()).hexdigest()[:16]
 
 
 def load_build(lake: Lake, step: str) -> Build | None:

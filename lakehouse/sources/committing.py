@@ -34,6 +34,7 @@ class Load:
     previous: datetime | None
     own: datetime
     seal: datetime
+    loaded_at: datetime
 
 
 def commit(
@@ -49,6 +50,7 @@ def commit(
         ):
             return None
         loads, seal = [], manifest.last_seal(seen)
+        moment = now.astimezone(UTC).replace(tzinfo=None)
         load_id = manifest.last_load_id(cursor)
         for entry in staged.files:
             if entry.refused is None:
@@ -57,11 +59,10 @@ def commit(
                 assert own is not None, "a file without a seal was refused when it was read"
                 # a late file: its rows can be known only after what was already complete
                 seal = own if previous is None else max(own, previous + TICK)
-                loads.append(Load(entry, load_id, previous, own, seal))
+                loads.append(Load(entry, load_id, previous, own, seal, moment))
         added = _add_extras(cursor, spec, staged)
-        moment = now.astimezone(UTC).replace(tzinfo=None)
         if loads:
-            _insert_rows(cursor, spec, staged, loads, moment)
+            insert_rows(cursor, spec, staged, loads)
             write_progress(cursor, spec.table, Progress(load_id, seal))
         manifest.write_entries(cursor, _entries(spec, staged, loads, moment, run_id))
         reasons = _reasons(cursor, staged)
@@ -75,24 +76,36 @@ def _add_extras(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, staged: Sta
     return added
 
 
-def _insert_rows(
+def insert_rows(
     cursor: duckdb.DuckDBPyConnection,
     spec: SourceSpec,
     staged: Staged,
     loads: list[Load],
-    moment: datetime,
+    *,
+    raw: str = "",
+    quarantine: str = "",
 ) -> None:
+    """Staged rows into raw, rejected ones into quarantine; or into other tables of their form."""
     names = [column.name for column in spec.contract.stored] + staged.extras
     columns = ", ".join(map(quote, names))
     places = [
-        (load.entry.number, load.entry.file.name, load.load_id, load.previous, load.own, load.seal)
+        (
+            load.entry.number,
+            load.entry.file.name,
+            load.load_id,
+            load.previous,
+            load.own,
+            load.seal,
+            load.loaded_at,
+        )
         for load in loads
     ]
     lists = [list(values) for values in zip(*places, strict=True)]
     files = (
         "SELECT unnest(CAST(? AS INTEGER[])) AS _no, unnest(CAST(? AS VARCHAR[])) AS _file, "
         "unnest(CAST(? AS BIGINT[])) AS _load_id, unnest(CAST(? AS TIMESTAMP[])) AS _previous, "
-        "unnest(CAST(? AS TIMESTAMP[])) AS _own, unnest(CAST(? AS TIMESTAMP[])) AS _seal"
+        "unnest(CAST(? AS TIMESTAMP[])) AS _own, unnest(CAST(? AS TIMESTAMP[])) AS _seal, "
+        "unnest(CAST(? AS TIMESTAMP[])) AS _loaded_at"
     )
     declared = quote(spec.contract.declared_time)
     # greatest() passes over NULL: no previous seal, no bound from below
@@ -100,19 +113,19 @@ def _insert_rows(
         f"least(greatest(coalesce({declared}, _own), _previous + INTERVAL 1 microsecond), _seal)"
     )
     cursor.execute(
-        f"INSERT INTO {qualified(spec.table)} ({columns}, {', '.join(SYSTEM_COLUMNS)}) "
-        f"SELECT {columns}, _file, _row, _load_id, ?, {known_at} AS known_at "
+        f"INSERT INTO {raw or qualified(spec.table)} ({columns}, {', '.join(SYSTEM_COLUMNS)}) "
+        f"SELECT {columns}, _file, _row, _load_id, _loaded_at, {known_at} AS known_at "
         f"FROM {staged.table} JOIN ({files}) USING (_no) WHERE _reason IS NULL "
         "ORDER BY known_at, _load_id, _row",
-        [moment, *lists],
+        lists,
     )
     if any(load.entry.rejected for load in loads):
         cursor.execute(
-            f"INSERT INTO {qualified(manifest.QUARANTINE)} "
-            "SELECT ?, _file, _row, _load_id, _reason, _column, _text, ? "
+            f"INSERT INTO {quarantine or qualified(manifest.QUARANTINE)} "
+            "SELECT ?, _file, _row, _load_id, _reason, _column, _text, _loaded_at "
             f"FROM {staged.table} JOIN ({files}) USING (_no) WHERE _reason IS NOT NULL "
             "ORDER BY _load_id, _row",
-            [spec.name, moment, *lists],
+            [spec.name, *lists],
         )
 
 

@@ -3,7 +3,15 @@
 from lakehouse.errors import LakehouseError, Transient
 from lakehouse.yaml_file import SpecError
 
-__all__ = ["ContractError", "LandingError", "LoadError", "SourceAway", "SourceDown", "SpecError"]
+__all__ = [
+    "ContractError",
+    "LandingError",
+    "LoadError",
+    "SourceAway",
+    "SourceDown",
+    "SpecError",
+    "UnknownSource",
+]
 
 
 class SourceDown(LakehouseError):
@@ -20,6 +28,10 @@ class LandingError(LakehouseError):
 
 class ContractError(LakehouseError):
     """The raw table and the contract disagree in a way that only a person can settle."""
+
+
+class UnknownSource(LakehouseError):
+    """A source that no `defs.yaml` declares."""
 
 
 class LoadError(LakehouseError):

@@ -142,17 +142,42 @@ class Landing:
         """
         try:
             if self.remote:
-                with self._scratch(name) as scratch:
+                with self._scratch(Path(name).name) as scratch:
                     write(scratch)
                     self._copy(str(scratch), f"{self.root}/{name}")
             else:
-                self._put_locally(Path(self.root), name, write)
+                path = Path(self.root) / name
+                self._put_locally(path.parent, path.name, write)
         except (OSError, duckdb.IOException) as error:
             raise LandingError(
                 f"cannot land {name} in {self.root}: {error}; nothing was landed. Free space or "
                 "rights there, then run again"
             ) from error
         return name
+
+    def put_again(self, name: str, content: bytes) -> None:
+        """Write a note of our own, which is no landed file, in place of one that is there."""
+        if not self.remote:
+            (Path(self.root) / name).unlink(missing_ok=True)
+
+        def write(path: Path) -> None:
+            path.write_bytes(content)
+
+        self.put(name, write)
+
+    def hidden(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Name and text of every note in a hidden `folder` of the source, by name."""
+        root = f"{self.root}/{folder}"
+        if not self.remote:
+            for path in sorted(Path(root).rglob("*.json")):
+                yield path.relative_to(root).as_posix(), path.read_text()
+            return
+        pattern = f"{root}/**"
+        if self._storage.execute("SELECT count(*) FROM glob(?)", [pattern]).fetchone() == (0,):
+            return
+        found = self._storage.execute("SELECT filename, content FROM read_text(?)", [pattern])
+        for path, text in sorted(found.fetchall()):
+            yield path.removeprefix(root + "/"), text
 
     @staticmethod
     def _put_locally(folder: Path, name: str, write: Callable[[Path], object]) -> None:

@@ -20,8 +20,10 @@ from lakehouse.sources.errors import LoadError
 from lakehouse.sources.landing import LandedFile, Landing, sha256
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, undeclared_columns
+from lakehouse.sources.releasing import mark_released
 from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staging import Staged, stage
+from lakehouse.sources.undecided import to_read_again
 
 
 @dataclass
@@ -54,7 +56,7 @@ class LoadReport:
 def pending_files(spec: SourceSpec, lake: Lake, settings: Settings) -> list[LandedFile]:
     """Landed files that `load` would take, in its order: by seal, then by name."""
     with lake.reader() as cursor:
-        seen = manifest.read_entries(cursor, spec.name)
+        seen = _seen(cursor, spec)
     return _new(spec, Landing(settings, spec.name).files(), seen)
 
 
@@ -83,11 +85,11 @@ def load(
     """
     report = LoadReport(spec.name)
     landing = Landing(settings, spec.name)
-    create_tables(spec, lake)
+    report.new_columns += create_tables(spec, lake)
     tried: set[str] = set()
     while True:
         with lake.cursor() as cursor:
-            seen = manifest.read_entries(cursor, spec.name)
+            seen = _seen(cursor, spec)
             files = landing.files()
             # a file that goes on changing is for the next call
             new = [file for file in _new(spec, files, seen) if file.name not in tried]
@@ -98,6 +100,7 @@ def load(
             try:
                 extras = undeclared_columns(cursor, spec)
                 with stage(cursor, spec, landing, new, extras) as staged:
+                    mark_released(cursor, landing, staged)
                     done = commit(spec, lake, staged, run_id, now())
             except (OSError, duckdb.Error) as error:
                 raise LoadError(
@@ -110,6 +113,17 @@ def load(
             _add(report, spec, staged, done)
             if progress:
                 progress(report)
+
+
+def _seen(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> dict[str, Entry]:
+    """The manifest's entries, but for refused files that somebody has released since."""
+    entries = manifest.read_entries(cursor, spec.name)
+    again = to_read_again(cursor, spec.name)
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if entry.status == "loaded" or name not in again
+    }
 
 
 def _new(spec: SourceSpec, files: list[LandedFile], seen: dict[str, Entry]) -> list[LandedFile]:

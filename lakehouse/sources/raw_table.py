@@ -1,50 +1,76 @@
 """The raw table of a source: its columns, as the contract and the evolving files have made them."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import table_exists
 from lakehouse.sources import manifest
+from lakehouse.sources.contracts import (
+    breaking_changes,
+    declared_columns,
+    has_rows,
+    read_terms,
+    terms,
+    write_terms,
+)
 from lakehouse.sources.errors import ContractError
 from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
 
-SYSTEM_TYPES = ("VARCHAR", "BIGINT", "BIGINT", "TIMESTAMP", "TIMESTAMP")
 
-
-def create_tables(spec: SourceSpec, lake: Lake) -> None:
+def create_tables(spec: SourceSpec, lake: Lake) -> list[str]:
     """Make `raw.<source>` with all declared columns, and the manifest, if they are missing.
 
+    Keeps the contract's terms with the table. Gives the columns that a table with rows gained:
+    they may be NULL, and are so in the rows that are there.
+
     Raises:
-        ContractError: when the table has a declared column under another type.
+        ContractError: when the rows in the table do not bear the contract; with the remedy.
     """
     with lake.reader() as cursor:
-        ready = table_exists(cursor, manifest.FILES) and not _lacking(cursor, spec)
-    if ready:
-        return
+        if (
+            table_exists(cursor, manifest.FILES)
+            and table_exists(cursor, spec.table)
+            and read_terms(cursor, spec.name) == terms(spec)
+        ):
+            return []
     with lake.writer(Author(spec.table, message=f"columns of {spec.table}")) as cursor:
         manifest.create_tables(cursor)
-        table, lacking = qualified(spec.table), _lacking(cursor, spec)
-        if not table_exists(cursor, spec.table):
-            columns = ", ".join(f"{quote(name)} {type}" for name, type in lacking.items())
-            cursor.execute(f"CREATE TABLE {table} ({columns})")
-            return
-        for name, type in lacking.items():
-            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote(name)} {type}")
+        added = _bring_up_to_date(cursor, spec)
+        write_terms(cursor, spec)
+    return added
 
 
-def _lacking(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> dict[str, str]:
-    """Columns that the raw table should have and has not; checks the types of the others."""
+def create_raw(
+    cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, table: str, extras: Sequence[str] = ()
+) -> None:
+    """Make `table` (quoted) with the columns of raw and undeclared `extras`."""
+    columns = declared_columns(spec) | dict.fromkeys(extras, "VARCHAR")
+    listed = ", ".join(f"{quote(name)} {type}" for name, type in columns.items())
+    cursor.execute(f"CREATE TABLE {table} ({listed})")
+
+
+def _bring_up_to_date(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
+    table, wanted = qualified(spec.table), declared_columns(spec)
     present = read_columns(cursor, spec.table)
-    wanted = {column.name: column.raw_type for column in spec.contract.stored}
-    wanted |= dict(zip(SYSTEM_COLUMNS, SYSTEM_TYPES, strict=True))
-    for name, type in wanted.items():
-        if present.get(name, type) != type:
+    if present and has_rows(cursor, spec):
+        if changes := breaking_changes(cursor, spec):
             raise ContractError(
-                f"{spec.table}.{name} is {present[name]} in the lake but {type} in the contract: "
-                "give the column another name, or keep the type"
+                f"{spec.table} was made under another contract: {'; '.join(changes)}. Take the "
+                "change back, or carry it out from the landed files: `lakehouse run "
+                f"--full-refresh --select raw/{spec.name}+` builds {spec.table} and everything "
+                "behind it again"
             )
-    return {name: type for name, type in wanted.items() if name not in present}
+        added = [name for name in wanted if name not in present]
+        for name in added:
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote(name)} {wanted[name]}")
+        return added
+    if present != wanted:
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        create_raw(cursor, spec, table)
+    return []
 
 
 def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:

@@ -88,6 +88,18 @@ def stage(
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
+def reading_of(spec: SourceSpec, name: str, longest: int) -> Reading:
+    """How the file called `name` of a source is read. Raises `Unreadable` for an unknown format."""
+    return Reading(
+        spec.format or file_format(name),
+        tuple(dict.fromkeys(column.origin for column in spec.contract.read)),
+        others=spec.contract.on_change == "evolve",
+        delimiter=spec.delimiter,
+        encoding=spec.encoding,
+        longest=longest,
+    )
+
+
 class _Stager:
     """Gathers tables of one shape, so that many small files are checked in one statement."""
 
@@ -142,15 +154,7 @@ class _Stager:
         spec, size = self.spec, 0
         if spec.seal_pattern.read(entry.file.name) is None:
             raise Unreadable(f"no seal in its name ({spec.seal_pattern.regex})")
-        reading = Reading(
-            spec.format or file_format(entry.file.name),
-            tuple(self.declared),
-            others=spec.contract.on_change == "evolve",
-            delimiter=spec.delimiter,
-            encoding=spec.encoding,
-            longest=self.longest,
-        )
-        for block in read_file(path, reading):
+        for block in read_file(path, reading_of(spec, entry.file.name, self.longest)):
             size += block.table.nbytes
             self._meet_undeclared(entry, block)
             numbers = pa.repeat(pa.scalar(entry.number, pa.int32()), len(block.table))

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from dagster import AssetCheckResult, AssetKey
 
 from lakehouse.lake import Lake
 from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
@@ -11,6 +12,7 @@ from lakehouse.orchestration.components.source import check_age, check_load
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
+from lakehouse.sources.undecided import Undecided
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
 
@@ -26,24 +28,31 @@ def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_
         build_definitions(settings, replace(specs, feature_sets=[wrong]))
 
 
+def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:
+    results = check_load(AssetKey(["raw", "x"]), undecided, LoadReport("x"))
+    return {result.check_name: result for result in results}
+
+
 def test_a_flood_of_bad_rows_blocks_and_single_ones_only_warn() -> None:
-    tiny, drop, flood = (
-        {c.check_name: c for c in check_load("raw/x", LoadReport("x", rows=rows, rejected=bad))}  # type: ignore[arg-type]
-        for rows, bad in ((1, 1), (1_000, 40), (1_000, 60))
+    tiny, drop, edge, flood = (
+        check(Undecided("x", "f", "rows", 1, bad, of, {"why": bad}))
+        for bad, of in ((1, 2), (40, 1_040), (50, 1_000), (51, 1_000))
     )
-    assert tiny["contract"].passed
-    assert drop["contract"].passed
+    assert all(one["contract"].passed for one in (tiny, drop, edge))
+    assert not any(one["quarantine"].passed for one in (tiny, drop, edge))
     assert not flood["contract"].passed
     assert flood["contract"].severity.value == "ERROR"
 
 
 def test_refused_files_and_bad_rows_are_told_with_their_reasons() -> None:
-    report = LoadReport(
-        "x", rows=10, rejected=1, reasons={"amount: no number": 1}, quarantined_files={"f": "cut"}
-    )
-    told = {check.check_name: check for check in check_load("raw/x", report)}["quarantine"]  # type: ignore[arg-type]
+    told = check(
+        Undecided("x", "f", "rows", 1, 1, 11, {"amount: no number": 1}),
+        Undecided("x", "g", "file", None, 0, 0, {"cut": 0}, refusals=1),
+    )["quarantine"]
     assert not told.passed
-    assert told.description == "amount: no number (1 rows); f refused: cut"
+    assert "g was refused: cut; 1 of 11 rows (9.09%) of f: amount: no number (1 rows)." in (
+        told.description or ""
+    )
 
 
 @pytest.mark.parametrize(("hours", "passed"), [(47, True), (49, False)])

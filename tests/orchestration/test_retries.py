@@ -12,7 +12,7 @@ from lakehouse.lake.lock import LakeBusy
 from lakehouse.orchestration import retries
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
-from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.sources.errors import ContractError, SourceAway, SourceDown
@@ -37,7 +37,8 @@ def spec(home: Settings) -> SourceSpec:
 
 def run(spec: SourceSpec) -> dg.ExecuteInProcessResult:
     assets = Source(spec).definitions().assets
-    resources = {"lake": LakeResource(), "clock": Clock(at="2026-05-03T00:00:00+00:00")}
+    clock = Clock(at="2026-05-03T00:00:00+00:00")
+    resources = {"lake": LakeResource(), "clock": clock, "refresh": Refresh()}
     return dg.materialize(list(assets or ()), resources=resources, raise_on_error=False)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from lakehouse.settings import PROJECT_ROOT
 from lakehouse.sources import create_tables
-from lakehouse.sources.errors import ContractError
 
 from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
 
@@ -179,12 +178,6 @@ def test_a_column_that_the_contract_gains_is_added_to_raw(house: House) -> None:
     house.load(make_spec())
     create_tables(make_spec([*PAYMENTS, column("size", "INTEGER")]), house.lake)
     assert house.rows("id", "size") == [(1, None)]
-
-
-def test_a_declared_type_that_changes_is_refused(house: House) -> None:
-    create_tables(make_spec(), house.lake)
-    with pytest.raises(ContractError, match=r"raw\.payments\.note is VARCHAR.*but BIGINT"):
-        create_tables(make_spec([*PAYMENTS[:3], column("note", "BIGINT")]), house.lake)
 
 
 def test_a_missing_nullable_column_is_null_and_a_missing_required_one_rejects(house: House) -> None:

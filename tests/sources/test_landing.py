@@ -4,17 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.settings import Settings, load_settings
+from lakehouse.sources import load
+from lakehouse.sources.decisions import Choice, release
 from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import Landing
 
-from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, House, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 
@@ -149,6 +151,33 @@ def test_an_object_store_is_a_landing_zone_as_well(bucket: Settings) -> None:
         assert house.rows("id") == [(1,), (2,)]
         assert house.load(spec).files == []
     assert list((bucket.data_dir / "spill").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_rows_released_on_an_object_store_are_there_once_for_a_new_lake(
+    bucket: Settings, tmp_path: Path
+) -> None:
+    bounded = [*PAYMENTS[:2], {**PAYMENTS[2], "minimum": 10}, PAYMENTS[3]]
+    strict, loose = make_spec(bounded, name="refunds"), make_spec(name="refunds")
+    landing, content = Landing(bucket, "refunds"), json_lines(payment(1, NOON, "1.00"))
+    landing.put(file_name(seal_of(0)), lambda path: path.write_bytes(content) and None)
+    with Lake(bucket) as lake:
+        load(strict, lake, bucket)
+        now = datetime(2026, 5, 9, tzinfo=UTC)
+        [made] = release(strict, lake, bucket, Choice(), who="a", why="b", now=now)
+        assert load(loose, lake, bucket).files == [made.released_into]
+    assert len(landing.files()) == 2
+    fresh = bucket.model_copy(
+        update={
+            "catalog": f"sqlite:{tmp_path / 'fresh.sqlite'}",
+            "storage": str(tmp_path / "fresh"),
+        }
+    )
+    with Lake(fresh) as lake:
+        load(loose, lake, fresh)
+        assert House(fresh, lake).rows("_file", "id", table="raw.refunds") == [
+            (made.released_into, 1)
+        ]
 
 
 @pytest.mark.slow

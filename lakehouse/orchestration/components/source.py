@@ -1,6 +1,6 @@
 """A source as two assets of one step: its landed files and its raw table, with their checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -8,15 +8,15 @@ import dagster as dg
 from lakehouse.orchestration.components.base import SpecComponent
 from lakehouse.orchestration.metadata import sealed
 from lakehouse.orchestration.policies import AllowedAge, freshness_of
-from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retried
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import LoadReport, SourceSpec, extract, load
+from lakehouse.sources.rebuilding import needs_rebuild, rebuild
+from lakehouse.sources.undecided import A_FEW, FLOOD, Undecided, find_undecided, in_words
 
-FLOOD = 0.05
-"""Share of rejected rows of one load from which the source is taken for broken."""
-A_FEW = 10
-"""So many rejected rows are never a flood, however small the load."""
+SHOWN = 5
+"""So many undecided files are named in a check; `lakehouse quarantine list` names all."""
 DAY = timedelta(days=1)
 DEFAULT_AGE = timedelta(days=2)
 
@@ -64,17 +64,19 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "contract",
                 asset=raw,
                 blocking=True,
-                description=f"At most {FLOOD:.0%} of a load's rows break the contract, or a few.",
+                description=f"Of each load at most {FLOOD:.0%} of the rows, or {A_FEW}, break the "
+                "contract undecided, whichever run loaded them.",
             ),
             dg.AssetCheckSpec(
                 "quarantine",
                 asset=raw,
-                description="No row or file was set aside; those that were are in quarantine.rows.",
+                description="No row or file that was set aside waits for a decision.",
             ),
             dg.AssetCheckSpec(
                 "volume",
                 asset=raw,
-                description="Every loaded file has at least as many rows as the source declares.",
+                description="Every loaded file has at least as many rows as the source declares, "
+                "or somebody accepted it.",
             ),
             dg.AssetCheckSpec(
                 "data_age",
@@ -83,8 +85,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
-    def refresh(
-        context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock
+    def bring_up_to_date(
+        context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock, refresh: Refresh
     ) -> Iterator[object]:
         with retried(context):
             extraction = extract(spec, lake.settings)
@@ -96,6 +98,16 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 **sealed(extraction.seal),
             },
         )
+        rebuilt = None
+        if refresh.full_refresh and (_is_selected(context, raw) or needs_rebuild(spec, lake.lake)):
+            with retried(context):
+                rebuilt = rebuild(
+                    spec,
+                    lake.lake,
+                    lake.settings,
+                    run_id=context.run.run_id,
+                    progress=context.log.info,
+                )
         with retried(context):
             report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
         columns = {column.name: column.description for column in spec.contract.columns}
@@ -107,49 +119,84 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "loaded_rows": report.rows,
                 "rejected_rows": report.rejected,
                 "new_columns": report.new_columns,
+                "rebuilt_rows": rebuilt.rows if rebuilt else 0,
                 **sealed(report.seal),
             },
         )
-        yield from check_load(raw, report)
+        with lake.lake.reader() as cursor:
+            undecided = find_undecided(cursor, spec)
+        yield from check_load(raw, undecided, report)
         yield check_age(raw, report.seal, clock.now(), spec.freshness)
 
-    return refresh
+    return bring_up_to_date
 
 
-def check_load(raw: dg.AssetKey, report: LoadReport) -> Iterator[dg.AssetCheckResult]:
-    """What the load says of the source: a flood of bad rows blocks, single ones are told.
+def _is_selected(context: dg.AssetExecutionContext, raw: dg.AssetKey) -> bool:
+    """Whether the run was asked for this table by name: a run of everything was not.
 
-    They are two checks because automation takes any failure of a blocking check for a stop.
+    To build raw again costs as much as all that ever landed, which nobody should get unasked.
     """
-    taken = report.rows + report.rejected
-    share = report.rejected / max(taken, 1)
+    selected = context.run.asset_selection
+    return selected is not None and raw in selected
+
+
+def check_load(
+    raw: dg.AssetKey, undecided: Sequence[Undecided], report: LoadReport
+) -> Iterator[dg.AssetCheckResult]:
+    """What the lake says of the source: a flood of bad rows blocks, single ones are told.
+
+    All of it is judged until it is decided, whichever run loaded it; the last `report` adds only
+    what no table holds. They are two checks because automation takes any failure of a blocking
+    check for a stop.
+    """
+    rows = [found for found in undecided if found.kind == "rows"]
+    floods = [found for found in rows if found.is_flood]
+    broken, of = sum(found.rows for found in rows), sum(found.of for found in rows)
+    share = broken / max(of, 1)
+    together = (
+        f"{broken:,} of {of:,} rows ({share:.2%}) of {len(rows):,} files are rejected and undecided"
+    )
     yield dg.AssetCheckResult(
         asset_key=raw,
         check_name="contract",
-        passed=share <= FLOOD or report.rejected <= A_FEW,
-        description=f"{report.rejected:,} of {taken:,} rows break the contract ({share:.2%})",
-        metadata={"rejected_share": share},
+        passed=not floods,
+        description=_told(report.source, floods) if floods else f"no flood: {together}",
+        metadata={"undecided_share": share},
     )
-    problems = [f"{reason} ({count:,} rows)" for reason, count in report.reasons.items()]
-    problems += [f"{file} refused: {why}" for file, why in report.quarantined_files.items()]
+    aside = [found for found in undecided if found.kind in ("rows", "file")]
+    problems = [together] if len(rows) > 1 else []
+    problems += [_told(report.source, aside)] if aside else []
     problems += [f"{file} was altered after it was loaded" for file in report.altered_files]
     yield dg.AssetCheckResult(
         asset_key=raw,
         check_name="quarantine",
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems) or "nothing was set aside",
+        description="; ".join(problems) or "nothing that was set aside is undecided",
         metadata={"query": "SELECT * FROM quarantine.rows"},
     )
-    short = report.short_files
+    short = [found for found in undecided if found.kind == "volume"]
     yield dg.AssetCheckResult(
         asset_key=raw,
         check_name="volume",
         passed=not short,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"too few rows in {', '.join(short)}"
+        description=_told(report.source, short)
         if short
         else f"{report.rows:,} rows from {len(report.files)} files",
+    )
+
+
+def _told(source: str, undecided: Sequence[Undecided]) -> str:
+    """The worst of what is undecided, and the commands that decide it."""
+    worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
+    told = "; ".join(map(in_words, worst[:SHOWN]))
+    if len(worst) > SHOWN:
+        told += f"; and {len(worst) - SHOWN:,} files more"
+    return (
+        f"{told}. See `lakehouse quarantine list {source}`, and `show` for the rows; then "
+        f"`lakehouse quarantine release {source}` tries again and `lakehouse quarantine discard "
+        f"{source}` accepts the loss (--file, --reason)"
     )
 
 

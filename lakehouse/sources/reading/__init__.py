@@ -4,6 +4,6 @@ Nothing is judged here but whether a file and its rows can be read; types are fo
 """
 
 from lakehouse.sources.reading.files import file_format, read_file
-from lakehouse.sources.reading.tables import Block, Reading, Shape, Unreadable
+from lakehouse.sources.reading.tables import Block, Reading, Shape, Unreadable, is_original
 
-__all__ = ["Block", "Reading", "Shape", "Unreadable", "file_format", "read_file"]
+__all__ = ["Block", "Reading", "Shape", "Unreadable", "file_format", "is_original", "read_file"]

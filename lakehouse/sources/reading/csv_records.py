@@ -16,6 +16,7 @@ from lakehouse.sources.reading.tables import (
     BLOCK_BYTES,
     BLOCK_ROWS,
     MOST_COLUMNS,
+    NOT_UTF8,
     SHOWN,
     Block,
     Reading,
@@ -50,7 +51,7 @@ def read_csv(stream: Any, reading: Reading) -> Iterator[Block]:
         if not fields and not broken:
             continue
         if not original.isascii() and (plain := clean(original)) != original:
-            original, broken = plain, broken or "not UTF-8"
+            original, broken = plain, broken or NOT_UTF8
         rows.append((number, original, broken))
         if broken:
             for column in columns:

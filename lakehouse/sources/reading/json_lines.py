@@ -12,6 +12,7 @@ from typing import Any
 from lakehouse.sources.reading.lines import read_lines
 from lakehouse.sources.reading.tables import (
     MOST_COLUMNS,
+    NOT_UTF8,
     Block,
     Reading,
     Shape,
@@ -44,7 +45,7 @@ def read_json_lines(stream: Any, reading: Reading) -> Iterator[Block]:
             try:
                 text = line.decode()
             except UnicodeDecodeError:
-                text, broken = line.decode(errors="replace"), broken or "not UTF-8"
+                text, broken = line.decode(errors="replace"), broken or NOT_UTF8
             if not broken and not text.strip():
                 continue
             values: dict[str, str | None] = {}

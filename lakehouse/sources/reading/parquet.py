@@ -14,6 +14,7 @@ from lakehouse.sources.reading.tables import (
     BLOCK_BYTES,
     BLOCK_ROWS,
     MOST_COLUMNS,
+    NOT_UTF8,
     Block,
     Reading,
     Shape,
@@ -24,7 +25,6 @@ from lakehouse.sources.reading.tables import (
 
 MOST_CHUNK = 1 << 30
 """Bytes of one column of one row group, without compression, from which a file is not read."""
-_NOT_UTF8 = "not UTF-8"
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
@@ -179,6 +179,6 @@ def _utf8(column: Any, broken: list[str | None]) -> Any:
             data = value.encode() if isinstance(value, str) else value
             text = None if data is None else data.decode(errors="replace")
             if text is not None and text.encode() != data:
-                broken[row] = _NOT_UTF8
+                broken[row] = NOT_UTF8
             texts.append(text)
         return pa.array(texts, pa.string())

@@ -83,6 +83,15 @@ def clean(text: str) -> str:
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
+NOT_UTF8 = "not UTF-8"
+_LONGER = "longer than "
+
+
+def is_original(broken: str | None) -> bool:
+    """Whether the `_text` of a row that is `broken` for this reason is all that the file has."""
+    return broken is None or not (broken == NOT_UTF8 or broken.startswith(_LONGER))
+
+
 def too_long(longest: int) -> str:
     """Why a row is broken that is longer than rows may be."""
-    return f"longer than {longest:,} bytes (LAKEHOUSE_LONGEST_ROW)"
+    return f"{_LONGER}{longest:,} bytes (LAKEHOUSE_LONGEST_ROW)"

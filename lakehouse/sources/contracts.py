@@ -1,0 +1,186 @@
+"""The contract that a raw table was made under, kept with it, and what today's changes about it.
+
+A change that the rows in raw do not bear, such as another type or name, is a migration: it is
+refused here, and carried out from the landed files by `rebuilding.py`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+
+from lakehouse.lake import literal, qualified, quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.sources.spec import SYSTEM_COLUMNS, Column, SourceSpec
+
+CONTRACTS = "ops.contracts"
+SYSTEM_TYPES = ("VARCHAR", "BIGINT", "BIGINT", "TIMESTAMP", "TIMESTAMP")
+_MADE_FROM = ("origin", "type", "pii", "expression")
+_BOUNDS = ("values", "minimum", "maximum")
+
+
+def terms(spec: SourceSpec) -> dict[str, Any]:
+    """What of the contract decides how rows look in raw, ready for JSON."""
+    contract = spec.contract
+    columns = {
+        column.name: {
+            "origin": column.origin,
+            "type": column.type,
+            "pii": column.pii,
+            "expression": column.expression,
+            "required": contract.required(column),
+            "values": list(column.values),
+            "minimum": column.minimum,
+            "maximum": column.maximum,
+        }
+        for column in contract.columns
+    }
+    return {
+        "columns": columns,
+        "key": list(contract.key),
+        "declared_time": contract.declared_time,
+        "on_change": contract.on_change,
+    }
+
+
+def read_terms(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any] | None:
+    """The terms that `raw.<source>` was last made under; None where no load has kept any."""
+    if not table_exists(cursor, CONTRACTS):
+        return None
+    row = cursor.execute(
+        f"SELECT terms FROM {qualified(CONTRACTS)} WHERE source = ?", [source]
+    ).fetchone()
+    found: dict[str, Any] | None = json.loads(row[0]) if row else None
+    return found
+
+
+def write_terms(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> None:
+    """Keep today's terms in the open transaction."""
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {qualified(CONTRACTS)} (source VARCHAR, terms VARCHAR)"
+    )
+    cursor.execute(f"DELETE FROM {qualified(CONTRACTS)} WHERE source = ?", [spec.name])
+    cursor.execute(
+        f"INSERT INTO {qualified(CONTRACTS)} VALUES (?, ?)", [spec.name, json.dumps(terms(spec))]
+    )
+
+
+def declared_columns(spec: SourceSpec) -> dict[str, str]:
+    """The columns that the raw table has by the contract, with their types, in order."""
+    columns = {column.name: column.raw_type for column in spec.contract.stored}
+    return columns | dict(zip(SYSTEM_COLUMNS, SYSTEM_TYPES, strict=True))
+
+
+def breaking_changes(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
+    """What of today's contract the rows in raw do not bear, each in a clause; empty if nothing.
+
+    A raw table without rows bears everything.
+    """
+    present = read_columns(cursor, spec.table)
+    if not present or not has_rows(cursor, spec):
+        return []
+    made = read_terms(cursor, spec.name)
+    return [*_columns(spec, present, made), *_terms(cursor, spec, present, made)]
+
+
+def has_rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> bool:
+    """Whether the raw table, which is there, holds anything."""
+    query = f"SELECT EXISTS (SELECT 1 FROM {qualified(spec.table)})"
+    return bool(fetch_value(cursor, query))
+
+
+def _columns(
+    spec: SourceSpec, present: Mapping[str, str], made: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Columns that raw and the contract do not have in common, or under different types."""
+    wanted = declared_columns(spec)
+    for name, type in wanted.items():
+        if present.get(name, type) != type:
+            yield f"{name} is {present[name]} in the lake but {type} in the contract"
+    for name, type in present.items():
+        if name not in wanted and not _goes_on(spec, name, type, made):
+            yield f"{name} is in the lake but no longer in the contract"
+    for column in spec.contract.stored:
+        if column.name in present:
+            continue
+        if column.expression:
+            yield f"{column.name} is new, and not yet computed for the rows in the lake"
+        elif spec.contract.required(column):
+            yield f"{column.name} is new and may not be NULL, and the rows in the lake have none"
+
+
+def _goes_on(spec: SourceSpec, name: str, type: str, made: Mapping[str, Any] | None) -> bool:
+    """Whether a column that is not declared (any more) is filled as the source's own column."""
+    if spec.contract.on_change != "evolve" or type != "VARCHAR":
+        return False
+    before = made["columns"].get(name) if made else None
+    return before is None or (before["origin"] == name and not before["expression"])
+
+
+def _terms(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: SourceSpec,
+    present: Mapping[str, str],
+    made: Mapping[str, Any] | None,
+) -> Iterator[str]:
+    """Terms of the columns that raw has already."""
+    now = terms(spec)
+    for name in ("key", "declared_time"):
+        if made and made[name] != now[name]:
+            yield f"`{name}` was {_shown(made[name])} and is {_shown(now[name])}"
+    for column in spec.contract.columns:
+        before: Any = made["columns"].get(column.name) if made else None
+        if made and before is None and column.name not in present:
+            continue  # new, as `_columns` tells where it matters
+        today, changed = now["columns"][column.name], False
+        for part in _MADE_FROM if before else ():
+            was, now_is = _shown(before[part]), _shown(today[part])
+            if was != now_is:
+                changed = True
+                if part != "type" or column.pii:  # other types differ in the table itself
+                    yield f"{part} of {column.name} was {was} and is {now_is}"
+        if not changed and present.get(column.name) == column.raw_type:
+            yield from _broken_rows(cursor, spec, column, before)
+
+
+def _broken_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: SourceSpec,
+    column: Column,
+    before: Mapping[str, Any] | None,
+) -> Iterator[str]:
+    """Rows in raw that a new term of a column would have kept out."""
+    contract, name = spec.contract, quote(column.name)
+    conditions: dict[str, str] = {}
+    if contract.required(column) and not (before and before["required"]):
+        missing = f"{name} IS NULL"
+        if contract.has_deletes and column.name not in contract.key:
+            missing += f" AND {quote('op')} IS DISTINCT FROM 'delete'"
+        conditions[f"{column.name} may not be NULL"] = missing
+    today = terms(spec)["columns"][column.name]
+    if before and any(before[part] != today[part] for part in _BOUNDS):
+        if column.pii:
+            conditions[f"{column.name} has other bounds, and tokens have none"] = "true"
+        else:
+            conditions[f"{column.name} has other bounds"] = _out_of_bounds(column)
+    for what, condition in conditions.items():
+        query = f"SELECT count(*) FROM {qualified(spec.table)} WHERE {condition}"
+        if rows := fetch_value(cursor, query):
+            yield f"{what}, and {rows:,} rows in the lake break that"
+
+
+def _out_of_bounds(column: Column) -> str:
+    name, conditions = quote(column.name), ["false"]
+    if column.values:
+        values = ", ".join(map(literal, column.values))
+        conditions.append(f"CAST({name} AS VARCHAR) NOT IN ({values})")
+    for bound, sign in ((column.minimum, "<"), (column.maximum, ">")):
+        if bound is not None:
+            conditions.append(f"{name} {sign} CAST({literal(str(bound))} AS {column.type})")
+    return " OR ".join(f"coalesce({condition}, false)" for condition in conditions)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value or "none")

@@ -1,0 +1,246 @@
+"""A raw table again from the landed files, under today's contract: how a contract changes.
+
+The files are read in the order in which they were loaded, and each keeps its load id, its load
+time, and the seals that decide `known_at`. All of it is staged in a file beside the lake, so memory
+stays bounded and readers and writers go on; one commit at the end puts it in the old table's place.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from lakehouse.lake import Author, Lake, literal, qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.settings import Settings
+from lakehouse.sources import manifest
+from lakehouse.sources.committing import Load, insert_rows
+from lakehouse.sources.contracts import breaking_changes, write_terms
+from lakehouse.sources.errors import LandingError, LoadError
+from lakehouse.sources.landing import LandedFile, Landing
+from lakehouse.sources.manifest import Entry
+from lakehouse.sources.raw_table import create_raw
+from lakehouse.sources.releasing import mark_released
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staging import Staged, stage
+
+_QUARANTINE = (
+    "source VARCHAR, _file VARCHAR, _row BIGINT, _load_id BIGINT, reason VARCHAR, "
+    "column_name VARCHAR, text VARCHAR, quarantined_at TIMESTAMP"
+)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild made: rows in raw and rows rejected, and those in raw before."""
+
+    files: int
+    rows: int
+    rejected: int
+    rows_before: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A loaded file's place in the order: the source was complete up to `previous` before it."""
+
+    entry: Entry
+    load_id: int
+    previous: datetime | None
+    seal: datetime
+
+
+def load_order(cursor: duckdb.DuckDBPyConnection, source: str) -> list[Place]:
+    """The loaded files of a source in their order, with the seals that decided `known_at`."""
+    entries = manifest.read_entries(cursor, source).values()
+    loaded = [
+        (entry.load_id, entry.seal, entry)
+        for entry in entries
+        if entry.status == "loaded" and entry.load_id is not None and entry.seal is not None
+    ]
+    places: list[Place] = []
+    for load_id, seal, entry in sorted(loaded, key=lambda one: one[0]):
+        places.append(Place(entry, load_id, places[-1].seal if places else None, seal))
+    return places
+
+
+def needs_rebuild(spec: SourceSpec, lake: Lake) -> bool:
+    """Whether the contract has changed so that only a rebuild can carry it out."""
+    with lake.reader() as cursor:
+        return bool(breaking_changes(cursor, spec))
+
+
+def rebuild(
+    spec: SourceSpec,
+    lake: Lake,
+    settings: Settings,
+    *,
+    run_id: str = "",
+    progress: Callable[[str], None] = lambda text: None,
+) -> Rebuilt | None:
+    """Build `raw.<source>` and its quarantine again from the landed files; None if none was loaded.
+
+    Whatever goes wrong, or is killed, leaves the table as it was. Decisions stay: they are about
+    rows of a load, and a row that is rejected again is decided already.
+
+    Raises:
+        LandingError: when a loaded file is gone from the landing zone or was altered.
+        LoadError: when today's contract refuses a loaded file as a whole, or another process has
+            loaded files meanwhile.
+    """
+    landing = Landing(settings, spec.name)
+    with lake.reader() as cursor:
+        places = load_order(cursor, spec.name) if table_exists(cursor, spec.table) else []
+    if not places:
+        return None
+    waiting = _landed(landing, places)
+    with (
+        _alone(settings, spec),
+        lake.cursor() as cursor,
+        _scratch(cursor, settings, spec) as scratch,
+    ):
+        build = _Build(cursor, spec, scratch)
+        try:
+            while waiting:
+                with stage(cursor, spec, landing, waiting, build.extras) as staged:
+                    mark_released(cursor, landing, staged)
+                    build.take(staged, places)
+                waiting = waiting[len(staged.files) :]
+                progress(f"{len(places) - len(waiting):,} of {len(places):,} files read")
+            return _put_in_place(spec, lake, build, places, run_id)
+        except (OSError, duckdb.Error) as error:
+            raise LoadError(
+                f"building {spec.table} again from {landing.root} failed, and the table is as it "
+                f"was: {error}. If a disk is full, free space under {settings.data_dir} and "
+                f"{settings.storage}; then run again"
+            ) from error
+
+
+class _Build:
+    """The new rows so far, in tables of the scratch database."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, scratch: str) -> None:
+        self.cursor, self.spec = cursor, spec
+        self.raw, self.quarantine = f"{scratch}.main.raw", f"{scratch}.main.quarantine"
+        self.extras: list[str] = []
+        self.counts: list[tuple[int, int, int]] = []
+        create_raw(cursor, spec, self.raw)
+        cursor.execute(f"CREATE TABLE {self.quarantine} ({_QUARANTINE})")
+
+    def take(self, staged: Staged, places: list[Place]) -> None:
+        """Add a batch, each file at the place that it has had."""
+        refused = [f"{one.file.name}: {one.refused}" for one in staged.files if one.refused]
+        if refused:
+            more = f" and {len(refused) - 3:,} more" if len(refused) > 3 else ""
+            raise LoadError(
+                f"{self.spec.table} cannot be built again, and is as it was: today's contract "
+                f"refuses files that were loaded ({'; '.join(refused[:3])}{more}). Declare what "
+                "they hold, or let `on_change` discard it"
+            )
+        for name in staged.extras[len(self.extras) :]:
+            self.cursor.execute(f"ALTER TABLE {self.raw} ADD COLUMN {quote(name)} VARCHAR")
+            self.extras.append(name)
+        at = {place.entry.file: place for place in places}
+        loads = []
+        for entry in staged.files:
+            place = at[entry.file.name]
+            if entry.sha256 != place.entry.sha256:
+                raise LandingError(
+                    f"{entry.file.name} has other bytes than when it was loaded, so "
+                    f"{self.spec.table} cannot be built again, and is as it was: put the original "
+                    "back"
+                )
+            own = self.spec.seal_pattern.read(entry.file.name) or place.seal
+            loads.append(
+                Load(entry, place.load_id, place.previous, own, place.seal, place.entry.loaded_at)
+            )
+            self.counts.append((place.load_id, entry.rows, entry.rejected))
+        insert_rows(self.cursor, self.spec, staged, loads, raw=self.raw, quarantine=self.quarantine)
+
+
+def _put_in_place(
+    spec: SourceSpec, lake: Lake, build: _Build, places: list[Place], run_id: str
+) -> Rebuilt:
+    """The one commit: new rows for old ones, in raw, in quarantine and in the manifest's counts."""
+    table, quarantine = qualified(spec.table), qualified(manifest.QUARANTINE)
+    ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
+    with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
+        if load_order(cursor, spec.name) != places:
+            raise LoadError(
+                f"files of {spec.name} were loaded or taken out while {spec.table} was built "
+                "again, and it is as it was: run again"
+            )
+        before = int(fetch_value(cursor, f"SELECT count(*) FROM {table}"))
+        cursor.execute(f"DROP TABLE {table}")
+        create_raw(cursor, spec, table, build.extras)
+        cursor.execute(
+            f"INSERT INTO {table} BY NAME FROM {build.raw} ORDER BY known_at, _load_id, _row"
+        )
+        cursor.execute(f"DELETE FROM {quarantine} WHERE source = ?", [spec.name])
+        cursor.execute(
+            f"INSERT INTO {quarantine} BY NAME FROM {build.quarantine} ORDER BY _load_id, _row"
+        )
+        cursor.execute(
+            f"UPDATE {qualified(manifest.FILES)} AS f SET rows = n.rows, rejected = n.rejected "
+            "FROM (SELECT unnest(CAST(? AS BIGINT[])) AS id, unnest(CAST(? AS BIGINT[])) AS rows, "
+            "unnest(CAST(? AS BIGINT[])) AS rejected) AS n "
+            "WHERE f.load_id = n.id AND (f.rows, f.rejected) <> (n.rows, n.rejected)",
+            [ids, rows, rejected],
+        )
+        write_terms(cursor, spec)
+    return Rebuilt(len(places), sum(rows), sum(rejected), before)
+
+
+def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
+    present = {file.name: file for file in landing.files()}
+    gone = [place.entry.file for place in places if place.entry.file not in present]
+    if gone:
+        more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
+        raise LandingError(
+            f"{', '.join(gone[:3])}{more} were loaded and are no longer in {landing.root}: a table "
+            "that is built again without them would lose their rows, so nothing was changed. Put "
+            "them back"
+        )
+    return [present[place.entry.file] for place in places]
+
+
+@contextmanager
+def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
+    """No other process builds this table again meanwhile."""
+    lock = settings.data_dir / "locks" / f"rebuild-{spec.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=settings.lock_timeout):
+            yield
+    except Timeout as error:
+        raise LoadError(
+            f"{spec.table} is being built again by another process (lock {lock}); let it finish"
+        ) from error
+
+
+@contextmanager
+def _scratch(
+    cursor: duckdb.DuckDBPyConnection, settings: Settings, spec: SourceSpec
+) -> Iterator[str]:
+    """A database file of its own, attached to the lake's DuckDB under the name that is given.
+
+    What a killed rebuild of the source has left behind is removed first.
+    """
+    spill, prefix = settings.data_dir / "spill", f"rebuild-{spec.name}-"
+    spill.mkdir(parents=True, exist_ok=True)
+    for left in spill.glob(f"{prefix}*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=spill) as folder:
+        name = quote(Path(folder).name)
+        cursor.execute(f"ATTACH {literal(f'{folder}/rows.duckdb')} AS {name}")
+        try:
+            yield name
+        finally:
+            with suppress(duckdb.Error):  # a lake that was stopped answers no more
+                cursor.execute(f"DETACH {name}")

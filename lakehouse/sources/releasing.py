@@ -1,0 +1,171 @@
+"""Rejected rows once more into the landing zone, for the ordinary loader to try again.
+
+The rows are taken from the landed file itself, since quarantine keeps only what may be kept of a
+text. They go into a new file of the same format and the same seal beside it, so they are known
+from then on, like those of any late file. A hidden note beside the new file tells which rows it
+took, so that whoever loads both files, a new lake or a full refresh, has each row once.
+"""
+
+import csv
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.landing import LandedFile, Landing
+from lakehouse.sources.reading import Reading, Unreadable, is_original, read_file
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staging import Staged, reading_of
+from lakehouse.sources.undecided import RELEASED
+
+NOTES = ".released"
+"""The hidden folder of a source's landing zone with a note for each released file."""
+_SUFFIX = re.compile(r"((?:\.(?:jsonl|csv|parquet))?(?:\.(?:gz|zst))?)$")
+
+
+def land_rows(
+    spec: SourceSpec, landing: Landing, file: LandedFile, rows: set[int]
+) -> tuple[str, set[int]]:
+    """Land `rows` (numbers as in `_row`) of `file` again; the new file's name, and which it has.
+
+    Rows whose bytes are not text in today's encoding, or that are too long, are left out; a file without any row is not
+    landed, and its name is empty.
+
+    Raises:
+        LandingError: when the file cannot be read, or there is no room.
+    """
+    name = _free_name(spec, landing, file.name)
+    taken: set[int] = set()
+
+    def write(target: Path) -> None:
+        with landing.local(file) as path:
+            try:
+                reading = reading_of(spec, file.name, landing.settings.longest_row_bytes)
+                if reading.format == "parquet":
+                    taken.update(_copy_parquet(path, target, rows))
+                else:
+                    taken.update(_copy_text(spec, path, target, reading, rows))
+            except Unreadable as error:
+                raise LandingError(f"{file.name} cannot be read again: {error}") from error
+        if not taken:
+            raise _Nothing
+        if spec.contract.personal:
+            target.chmod(0o600)
+        # first the note: of a file that is not there it tells nothing
+        note = json.dumps({"file": file.name, "rows": sorted(taken)})
+        landing.put_again(f"{NOTES}/{name}.json", note.encode())
+
+    try:
+        landing.put(name, write)
+    except _Nothing:
+        return "", taken
+    return name, taken
+
+
+class _Nothing(Exception):
+    """None of the rows can be copied."""
+
+
+def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
+    """Which rows of which file were released, and into which; only of files that are there."""
+    notes = dict(landing.hidden(NOTES))
+    if not notes:
+        return {}
+    present = {file.name for file in landing.files()}
+    found: dict[str, dict[int, str]] = {}
+    for name, content in sorted(notes.items()):
+        into = name.removesuffix(".json")
+        if into in present:
+            note = json.loads(content)
+            found.setdefault(note["file"], {}).update(dict.fromkeys(note["rows"], into))
+    return found
+
+
+def mark_released(cursor: duckdb.DuckDBPyConnection, landing: Landing, staged: Staged) -> None:
+    """Set aside the staged rows that another landing file brings, with the name of that file."""
+    notes = read_notes(landing)
+    marked = [
+        (entry.number, row, RELEASED + into)
+        for entry in staged.files
+        for row, into in notes.get(entry.file.name, {}).items()
+    ]
+    if not marked:
+        return
+    numbers, rows, reasons = (list(values) for values in zip(*marked, strict=True))
+    cursor.execute(
+        f"UPDATE {staged.table} AS s SET _reason = m.reason, _column = NULL FROM ("
+        "SELECT unnest(CAST(? AS INTEGER[])) AS no, unnest(CAST(? AS BIGINT[])) AS row, "
+        "unnest(CAST(? AS VARCHAR[])) AS reason) AS m WHERE s._no = m.no AND s._row = m.row",
+        [numbers, rows, reasons],
+    )
+    counts = cursor.execute(
+        f"SELECT _no, count(*), count(_reason) FROM {staged.table} GROUP BY _no"
+    )
+    for number, count, rejected in counts.fetchall():
+        entry = staged.files[number]
+        entry.rows, entry.rejected = count - rejected, rejected
+
+
+def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
+    """A name for released rows of the file `name`: sorted after it, with the same seal."""
+    present = {file.name for file in landing.files()}
+    ending = _SUFFIX.search(name)
+    suffix = ending[1] if ending else ""
+    stem, suffix = name.removesuffix(suffix), suffix.removesuffix(".gz").removesuffix(".zst")
+    for number in itertools.count(1):
+        # after the name, or in a folder, for patterns that allow nothing after the time
+        candidates = [f"{stem}_released_{number}{suffix}", f"released_{number}/{stem}{suffix}"]
+        if not present.intersection(candidates):
+            break
+    seal = spec.seal_pattern.read(name)
+    for candidate in candidates:
+        if spec.seal_pattern.read(candidate) == seal:
+            return candidate
+    raise LandingError(
+        f"no name beside {name} has the same seal by the pattern {spec.seal_pattern.regex!r}: "
+        "let the pattern allow something after the time, such as `_released_1`"
+    )
+
+
+def _copy_text(
+    spec: SourceSpec, path: Path, target: Path, reading: Reading, rows: set[int]
+) -> Iterator[int]:
+    with target.open("w", encoding=spec.encoding, newline="") as stream:
+        begun = reading.format != "csv"
+        for block in read_file(path, reading):
+            if not begun:
+                writer = csv.writer(stream, delimiter=spec.delimiter, lineterminator="\n")
+                writer.writerow(block.found)
+                begun = True
+            numbers = block.table.column("_row").to_pylist()
+            wanted = [index for index, number in enumerate(numbers) if number in rows]
+            chosen = block.table.select(["_row", "_text", "_broken"]).take(wanted)
+            for record in chosen.to_pylist():
+                if is_original(record["_broken"]):
+                    stream.write(record["_text"] + "\n")
+                    yield record["_row"]
+
+
+def _copy_parquet(path: Path, target: Path, rows: set[int]) -> Iterator[int]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with (
+            pq.ParquetFile(path) as file,
+            pq.ParquetWriter(target, file.schema_arrow) as writer,
+        ):
+            first = 1
+            for batch in file.iter_batches():
+                numbers = range(first, first + len(batch))
+                wanted = [index for index, number in enumerate(numbers) if number in rows]
+                if wanted:
+                    writer.write_batch(batch.take(pa.array(wanted)))
+                yield from (numbers[index] for index in wanted)
+                first += len(batch)
+    except (pa.ArrowException, OSError) as error:
+        raise Unreadable(str(error).splitlines()[0]) from error

@@ -1,0 +1,194 @@
+"""What was set aside and waits for somebody: computed from the lake's tables, never from a run.
+
+Rejected rows, wholly refused files, and loaded files with too few rows stay undecided until a
+decision about them is recorded (`decisions.py`), however many runs come and go in between.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+
+from lakehouse.lake import literal, qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.sources import manifest
+from lakehouse.sources.spec import SourceSpec
+
+DECISIONS = "ops.decisions"
+DECIDED_ROWS = "quarantine.decided"
+RELEASED = "released into "
+"""How the reason of a row begins that was loaded from another landing file (`releasing.py`)."""
+TOO_FEW = "fewer rows than `volume` declares"
+FLOOD = 0.05
+"""Share of undecided rows of one load above which the source is taken for broken."""
+A_FEW = 10
+"""So many undecided rows are never a flood, however small the load."""
+
+WHY = "concat_ws(': ', q.column_name, q.reason)"
+"""SQL of a row's reason as reports and decisions name it."""
+
+Kind = Literal["rows", "file", "volume"]
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What of one file is undecided.
+
+    `kind` is `rows` (rejected ones), `file` (refused as a whole) or `volume` (it has too few).
+    `rows` of the file's `of` rows are undecided; `reasons` counts them by "column: reason".
+    `refusals` is how often the file was refused so far: a decision is about one refusal.
+    """
+
+    source: str
+    file: str
+    kind: Kind
+    load_id: int | None
+    rows: int
+    of: int
+    reasons: dict[str, int]
+    refusals: int = 0
+
+    @property
+    def share(self) -> float:
+        """Undecided rows among the rows of the load, from 0 to 1."""
+        return self.rows / max(self.of, 1)
+
+    @property
+    def is_flood(self) -> bool:
+        """Whether so much of the load was rejected that nothing behind it should go on."""
+        return self.kind == "rows" and self.share > FLOOD and self.rows > A_FEW
+
+
+def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
+    """Everything of the source that waits for a decision, in the order of its loads."""
+    if not table_exists(cursor, manifest.FILES):
+        return []
+    return [*_rows(cursor, spec), *_files(cursor, spec), *_short(cursor, spec)]
+
+
+def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
+    """A SELECT of `columns` of every undecided row (as `q`) of the source `?`."""
+    decided = ""
+    if table_exists(cursor, DECIDED_ROWS):  # made with the first decision
+        decided = (
+            f"ANTI JOIN {qualified(DECIDED_ROWS)} AS d "
+            "ON q._load_id = d._load_id AND q._row = d._row "
+        )
+    return (
+        f"SELECT {columns} FROM {qualified(manifest.QUARANTINE)} AS q {decided}"
+        f"WHERE q.source = ? AND NOT starts_with(q.reason, {literal(RELEASED)})"
+    )
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
+    undecided = undecided_rows(cursor, f"q._load_id, {WHY} AS why")
+    found = cursor.execute(
+        f"WITH undecided AS ({undecided}), "
+        "counted AS (SELECT _load_id, why, count(*) AS n FROM undecided GROUP BY ALL) "
+        "SELECT f.file, f.load_id, f.rows + f.rejected, "
+        "list({'why': why, 'n': n} ORDER BY n DESC, why) "
+        f"FROM counted JOIN {qualified(manifest.FILES)} AS f ON f.load_id = counted._load_id "
+        "WHERE f.source = ? AND f.status = 'loaded' GROUP BY ALL ORDER BY f.load_id",
+        [spec.name, spec.name],
+    ).fetchall()
+    return [
+        Undecided(
+            spec.name,
+            file,
+            "rows",
+            load_id,
+            sum(one["n"] for one in counts),
+            of,
+            {one["why"]: one["n"] for one in counts},
+        )
+        for file, load_id, of, counts in found
+    ]
+
+
+def _files(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
+    """Files whose newest entry is a refusal that nobody has decided."""
+    refused = [
+        entry
+        for entry in manifest.read_entries(cursor, spec.name).values()
+        if entry.status == "quarantined"
+    ]
+    if not refused:
+        return []
+    times = _refusals(cursor, spec.name)
+    decided = _decided_refusals(cursor, spec.name, "discard", "release")
+    return [
+        Undecided(
+            spec.name,
+            entry.file,
+            "file",
+            None,
+            0,
+            0,
+            {entry.reason or "refused": 0},
+            refusals=times[entry.file],
+        )
+        for entry in refused
+        if decided.get(entry.file) != times[entry.file]
+    ]
+
+
+def _short(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
+    if not spec.volume.min_rows:
+        return []
+    decided = ""
+    if table_exists(cursor, DECISIONS):
+        decided = (
+            f"ANTI JOIN (FROM {qualified(DECISIONS)} WHERE kind = 'volume') AS d "
+            "ON f.load_id = d.load_id "
+        )
+    found = cursor.execute(
+        "SELECT f.file, f.load_id, f.rows, f.rows + f.rejected "
+        f"FROM {qualified(manifest.FILES)} AS f {decided}"
+        "WHERE f.source = ? AND f.status = 'loaded' AND f.rows < ? ORDER BY f.load_id",
+        [spec.name, spec.volume.min_rows],
+    ).fetchall()
+    return [
+        Undecided(spec.name, file, "volume", load_id, rows, of, {TOO_FEW: rows})
+        for file, load_id, rows, of in found
+    ]
+
+
+def to_read_again(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
+    """Files that were released since they were last refused, loaded ones among them."""
+    released = _decided_refusals(cursor, source, "release")
+    times = _refusals(cursor, source) if released else {}
+    return {file for file, refusal in released.items() if times.get(file) == refusal}
+
+
+def _refusals(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, int]:
+    """How often each file of the source was refused."""
+    found = cursor.execute(
+        f"SELECT file, count(*) FROM {qualified(manifest.FILES)} "
+        "WHERE source = ? AND status = 'quarantined' GROUP BY file",
+        [source],
+    )
+    return dict(found.fetchall())
+
+
+def _decided_refusals(
+    cursor: duckdb.DuckDBPyConnection, source: str, *decisions: str
+) -> dict[str, int]:
+    """Of every refused file the newest refusal that one of `decisions` was about."""
+    if not table_exists(cursor, DECISIONS):
+        return {}
+    found = cursor.execute(
+        f"SELECT file, max(refusal) FROM {qualified(DECISIONS)} "
+        "WHERE source = ? AND kind = 'file' AND list_contains(?, decision) GROUP BY file",
+        [source, list(decisions)],
+    )
+    return dict(found.fetchall())
+
+
+def in_words(found: Undecided) -> str:
+    """One undecided thing in a clause: what, of which file, and why."""
+    if found.kind == "file":
+        return f"{found.file} was refused: {next(iter(found.reasons))}"
+    if found.kind == "volume":
+        return f"{found.file} has too few rows: {found.rows:,}"
+    reasons = ", ".join(f"{reason} ({n:,} rows)" for reason, n in found.reasons.items())
+    return f"{found.rows:,} of {found.of:,} rows ({found.share:.2%}) of {found.file}: {reasons}"

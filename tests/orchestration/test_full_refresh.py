@@ -1,0 +1,102 @@
+"""`--full-refresh` builds raw again where it is selected, or where its contract changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lakehouse.lake import Lake
+from lakehouse.orchestration.components import Source
+from lakehouse.orchestration.components import source as source_module
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_state import input_state
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.run import RunSummary, run_assets
+from lakehouse.orchestration.step_threads import step_threads
+from lakehouse.settings import Settings
+from lakehouse.sources import SourceSpec
+from tests.sources.conftest import PAYMENTS, file_name, json_lines, make_spec, payment, seal_of
+
+WIDER = make_spec([*PAYMENTS[:2], {**PAYMENTS[2], "type": "DECIMAL(18, 3)"}, PAYMENTS[3]])
+
+
+def run(
+    home: Settings, spec: SourceSpec, *, full_refresh: bool = False, select: Sequence[str] = ()
+) -> RunSummary:
+    definitions = dg.Definitions(
+        assets=list(Source(spec).definitions().assets or ()),
+        jobs=[dg.define_asset_job("refresh")],
+        resources={
+            "lake": LakeResource(),
+            "clock": Clock(at="2026-05-03T00:00:00+00:00"),
+            "refresh": Refresh(),
+        },
+        executor=step_threads(2),
+    )
+    return run_assets(definitions, home, select=select, refresh=Refresh(full_refresh=full_refresh))
+
+
+@pytest.fixture
+def rebuilds(home: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A source with a loaded file; the tables that are built again from now on."""
+    path = Path(home.landing) / "payments" / file_name(seal_of(0))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(json_lines(payment(1, seal_of(0)), payment(2, seal_of(0), "0.125")))
+    assert not run(home, make_spec()).failed
+    built: list[str] = []
+    rebuild = source_module.rebuild
+
+    def watched(spec: SourceSpec, *arguments: object, **more: object) -> object:
+        built.append(spec.table)
+        return rebuild(spec, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(source_module, "rebuild", watched)
+    return built
+
+
+def test_a_contract_that_changed_stops_the_source_until_a_full_refresh_carries_it_out(
+    home: Settings, rebuilds: list[str]
+) -> None:
+    [problem] = run(home, WIDER).problems
+    assert "--full-refresh --select raw/payments+" in (problem.error or "")
+    assert rebuilds == []
+    assert not run(home, WIDER, full_refresh=True).failed
+    assert rebuilds == ["raw.payments"]
+    with Lake(home) as lake, lake.reader() as cursor:
+        amounts = cursor.execute("SELECT amount FROM raw.payments ORDER BY id").fetchall()
+    assert [str(amount) for (amount,) in amounts] == ["1.000", "0.125"]
+    assert not run(home, WIDER).failed
+
+
+@pytest.mark.parametrize(
+    ("full_refresh", "select", "built"),
+    [
+        (True, [], []),
+        (True, ["raw/payments"], ["raw.payments"]),
+        (True, ["raw/payments+"], ["raw.payments"]),
+        (False, ["raw/payments"], []),
+    ],
+)
+def test_a_table_whose_contract_stayed_is_built_again_only_where_it_is_selected(
+    home: Settings, rebuilds: list[str], full_refresh: bool, select: list[str], built: list[str]
+) -> None:
+    assert not run(home, make_spec(), full_refresh=full_refresh, select=select).failed
+    assert rebuilds == built
+
+
+def test_dbt_does_not_take_a_table_that_was_built_again_for_one_that_has_not_moved(
+    home: Settings, rebuilds: list[str]
+) -> None:
+    class Project(DbtProjectFiles):
+        fingerprint = "the same project"
+
+    def state() -> str:
+        with Lake(home) as lake:
+            return input_state("core", Project(home), lake)
+
+    before = state()
+    assert not run(home, make_spec()).failed
+    assert state() == before
+    assert not run(home, WIDER, full_refresh=True).failed
+    assert state() != before

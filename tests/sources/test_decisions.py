@@ -1,0 +1,361 @@
+"""What was set aside waits until somebody decides, and each decision is made and recorded once."""
+
+import csv
+import io
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lakehouse.lake import Lake
+from lakehouse.settings import load_settings
+from lakehouse.sources import SourceSpec
+from lakehouse.sources import decisions as decisions_module
+from lakehouse.sources.decisions import (
+    Choice,
+    Decision,
+    DecisionError,
+    discard,
+    list_decisions,
+    release,
+)
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.undecided import Undecided, find_undecided
+
+from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
+
+NOON = datetime(2026, 5, 1, 12)
+TICK = timedelta(microseconds=1)
+NOW = datetime(2026, 5, 9, tzinfo=UTC)
+BOUNDED = [*PAYMENTS[:2], column("amount", "DECIMAL(18, 2)", minimum=10), PAYMENTS[3]]
+STRICT = make_spec(BOUNDED)
+"""Takes large amounts only; `make_spec()` is the contract after it was corrected."""
+TOO_LITTLE = "amount: below the minimum 10"
+
+
+def undecided(house: House, spec: SourceSpec | None = None) -> list[Undecided]:
+    with house.lake.reader() as cursor:
+        return find_undecided(cursor, spec or make_spec())
+
+
+def left(house: House, spec: SourceSpec | None = None) -> list[tuple[str, str, int]]:
+    return [(found.file, found.kind, found.rows) for found in undecided(house, spec)]
+
+
+def give_up(house: House, choice: Choice | None = None, spec: SourceSpec | None = None) -> Any:
+    spec = spec or make_spec()
+    return discard(spec, house.lake, choice or Choice(), who="ann", why="seen", now=NOW)
+
+
+def retry(house: House, choice: Choice | None = None, spec: SourceSpec | None = None) -> Any:
+    spec, choice = spec or make_spec(), choice or Choice()
+    return release(spec, house.lake, house.settings, choice, who="ann", why="mended", now=NOW)
+
+
+def two_files(house: House) -> tuple[str, str]:
+    first, second = file_name(seal_of(0)), file_name(seal_of(1))
+    house.land(first, json_lines(payment(1, NOON), payment(2, NOON, "x"), '{"id": "y"'))
+    house.land(second, json_lines(payment(3, NOON, "z")))
+    house.load(make_spec())
+    return first, second
+
+
+def test_what_was_discarded_is_decided_recorded_and_still_in_the_quarantine(house: House) -> None:
+    first, second = two_files(house)
+    assert left(house) == [(first, "rows", 2), (second, "rows", 1)]
+
+    made = give_up(house, Choice(file=first))
+
+    assert left(house) == [(second, "rows", 1)]
+    assert list_decisions(house.lake, "payments") == made
+    assert made == [
+        Decision(
+            decision_id=1,
+            decided_at=datetime(2026, 5, 9),
+            who="ann",
+            decision="discard",
+            why="seen",
+            source="payments",
+            file=first,
+            kind="rows",
+            load_id=1,
+            refusal=None,
+            reason="",
+            rows=2,
+            released_into="",
+        )
+    ]
+    assert len(house.rows("_row", table="quarantine.rows")) == 3
+    house.load(make_spec())
+    assert left(house) == [(second, "rows", 1)]
+    author = house.ask("SELECT author, commit_message FROM lake.snapshots() ORDER BY 1, 2")
+    assert ("quarantine.rows", "discard of payments: seen") in author
+
+
+def test_rows_are_decided_by_their_reason(house: House) -> None:
+    first, second = two_files(house)
+    made = give_up(house, Choice(reason="amount: not a DECIMAL(18,2)"))
+    assert [(one.file, one.rows, one.decision_id) for one in made] == [
+        (first, 1, 1),
+        (second, 1, 1),
+    ]
+    assert undecided(house) == [
+        Undecided("payments", first, "rows", 1, 1, 3, {"malformed JSON": 1})
+    ]
+
+
+def test_deciding_twice_is_refused_with_who_decided_and_when(house: House) -> None:
+    first, _ = two_files(house)
+    give_up(house)
+    for decide in (give_up, retry):
+        with pytest.raises(DecisionError, match=r"ann did discard .* 2026-05-09 00:00 \(seen\)"):
+            decide(house, Choice(file=first))
+    assert len(list_decisions(house.lake)) == 2
+
+
+def test_a_choice_that_matches_nothing_is_told_what_there_is(house: House) -> None:
+    first, _ = two_files(house)
+    with pytest.raises(DecisionError, match=f"waits for a decision is: .*{first}.*malformed"):
+        give_up(house, Choice(file="no.jsonl"))
+    with pytest.raises(DecisionError, match="say why"):
+        discard(make_spec(), house.lake, Choice(), who="ann", why=" ", now=NOW)
+    assert list_decisions(house.lake) == []
+
+
+def test_a_new_load_is_undecided_whatever_was_decided_before_it(house: House) -> None:
+    two_files(house)
+    give_up(house)
+    third = file_name(seal_of(2))
+    house.land(third, json_lines(payment(2, NOON, "x")))
+    house.load(make_spec())
+    assert left(house) == [(third, "rows", 1)]
+
+
+def three_rows(house: House) -> str:
+    """A file of which a corrected contract takes the second row as well, and never the third."""
+    name = file_name(seal_of(0))
+    house.land(name, json_lines(payment(1, NOON, "10.00"), payment(2, NOON, "1.50"), '{"id": "y"'))
+    house.load(STRICT)
+    return name
+
+
+def test_released_rows_are_loaded_once_and_known_from_then_on(house: House) -> None:
+    name = three_rows(house)
+    later = file_name(seal_of(1))
+    house.land(later, json_lines(payment(3, NOON, "10.00")))
+    house.load(STRICT)
+
+    [made] = retry(house, Choice(reason=TOO_LITTLE), STRICT)
+    report = house.load(make_spec())
+
+    assert made.released_into == name.replace(".", "_released_1.")
+    assert (report.files, report.rows, report.rejected) == ([made.released_into], 1, 0)
+    assert house.rows("_file", "_row", "id") == [
+        (name, 1, 1),
+        (later, 1, 3),
+        (made.released_into, 1, 2),
+    ]
+    known = [known for (known,) in house.rows("known_at")]
+    assert known[2] == seal_of(1) + TICK
+    assert left(house) == [(name, "rows", 1)]
+    assert house.load(make_spec()).files == []
+
+
+def test_rows_that_are_rejected_again_are_undecided_again_under_the_new_file(house: House) -> None:
+    name = three_rows(house)
+    made = retry(house, spec=STRICT)
+    assert left(house) == []
+    house.load(STRICT)
+    again = name.replace(".", "_released_1.")
+    assert [one.released_into for one in made] == [again]
+    assert left(house) == [(again, "rows", 2)]
+    [twice] = retry(house, spec=STRICT)
+    assert twice.released_into == name.replace(".", "_released_1_released_1.")
+
+
+def test_a_new_lake_on_the_same_landing_zone_has_each_released_row_once(house: House) -> None:
+    three_rows(house)
+    retry(house, spec=STRICT)
+    house.load(make_spec())
+    columns = ("_file", "_row", "_load_id", "id", "amount", "known_at")
+    before = house.rows(*columns)
+    fresh = load_settings(
+        {}, data_dir=house.settings.data_dir / "fresh", landing=house.settings.landing
+    )
+    with Lake(fresh) as lake:
+        other = House(fresh, lake)
+        other.load(make_spec())
+        assert other.rows(*columns) == before
+        assert other.ask("SELECT sum(rows), sum(rejected) FROM ops.files") == [(2, 3)]
+        assert left(other) == left(house)
+
+
+def test_a_release_killed_before_it_was_recorded_lands_nothing_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_rows(house)
+    with monkeypatch.context() as patch:
+        patch.setattr(decisions_module, "_create_tables", lambda cursor: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            retry(house, spec=STRICT)
+    house.load(make_spec())
+    assert [found.rows for found in undecided(house)] == [2, 1]
+    retry(house)
+    house.load(make_spec())
+    assert sorted(house.rows("id")) == [(1,), (2,)]
+    assert len(list(Path(house.settings.landing).glob("payments/*_released_*"))) == 2
+
+
+def test_a_refused_file_that_is_released_is_read_again_and_only_once(house: House) -> None:
+    name = "of_20260501.jsonl"
+    house.land(name, json_lines(payment(1, NOON)))
+    house.load(make_spec())
+    assert left(house) == [(name, "file", 0)]
+    assert [(one.kind, one.refusal) for one in retry(house)] == [("file", 1)]
+    assert list(house.load(make_spec()).quarantined_files) == [name]
+    assert left(house) == [(name, "file", 0)]
+    retry(house)
+    named = make_spec(seal_pattern={"regex": r"(\d{8})", "strptime": "%Y%m%d"})
+    assert house.load(named).files == [name]
+    assert left(house) == []
+
+
+def test_a_refused_file_that_is_discarded_stays_out(house: House) -> None:
+    house.land("of_20260501.jsonl", json_lines(payment(1, NOON)))
+    house.load(make_spec())
+    give_up(house)
+    assert left(house) == []
+    assert house.load(make_spec()).quarantined_files == {}
+
+
+def test_a_file_with_too_few_rows_can_be_accepted_and_not_released(house: House) -> None:
+    spec = make_spec(volume={"min_rows": 2})
+    house.land(file_name(seal_of(0)), json_lines(payment(1, NOON)))
+    house.load(spec)
+    assert left(house, spec) == [(file_name(seal_of(0)), "volume", 1)]
+    with pytest.raises(DecisionError, match="too few rows stay too few"):
+        retry(house, spec=spec)
+    give_up(house, spec=spec)
+    assert left(house, spec) == []
+
+
+def test_what_is_gone_or_altered_cannot_be_released(house: House) -> None:
+    name = three_rows(house)
+    path = Path(house.settings.landing) / "payments" / name
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"1.50", b"9.50"))
+    with pytest.raises(LandingError, match=f"{name} .*has other bytes"):
+        retry(house, spec=STRICT)
+    path.unlink()
+    with pytest.raises(LandingError, match=f"{name} is no longer in .*discard payments"):
+        retry(house, spec=STRICT)
+    assert left(house, STRICT) == [(name, "rows", 2)]
+
+
+def test_bytes_that_are_no_text_are_never_released_as_other_text(house: House) -> None:
+    name = file_name(seal_of(0))
+    bad = b'{"id": 2, "time": "2026-05-01", "amount": "11.00", "note": "\xff"}\n'
+    house.land(name, json_lines(payment(1, NOON, "1.00")) + bad)
+    house.load(STRICT)
+    assert [one.rows for one in retry(house, spec=STRICT)] == [1]
+    assert left(house) == [(name, "rows", 1)]
+    with pytest.raises(DecisionError, match="no text in its encoding"):
+        retry(house, spec=STRICT)
+    assert house.load(make_spec()).rows == 1
+
+
+def test_personal_text_comes_from_the_landed_file_and_only_its_owner_may_read_it(
+    house: House,
+) -> None:
+    columns = [*BOUNDED[:3], column("note", pii="token")]
+    strict = make_spec(columns, contract={"on_change": "discard"})
+    loose = make_spec([*PAYMENTS[:3], columns[3]], contract={"on_change": "discard"})
+    house.land(file_name(seal_of(0)), json_lines(payment(1, NOON, "1.00", note="Ann")))
+    house.load(strict)
+    [made] = retry(house, spec=strict)
+    assert house.load(loose).rows == 1
+    landed = Path(house.settings.landing) / "payments" / made.released_into
+    assert json.loads(landed.read_text())["note"] == "Ann"
+    assert landed.stat().st_mode & 0o777 == 0o600
+    assert "Ann" not in str(house.rows("*")) + str(house.rows("*", table="quarantine.rows"))
+
+
+def test_a_pattern_that_allows_nothing_after_the_time_takes_the_rows_from_a_folder(
+    house: House,
+) -> None:
+    pattern = {"regex": r"(\d{8})\.jsonl$", "strptime": "%Y%m%d"}
+    strict = make_spec(BOUNDED, seal_pattern=pattern)
+    house.land("day=1/20260501.jsonl", json_lines(payment(1, NOON, "1.00")))
+    house.load(strict)
+    [made] = retry(house, spec=strict)
+    assert made.released_into == "released_1/day=1/20260501.jsonl"
+    assert house.load(make_spec(seal_pattern=pattern)).files == [made.released_into]
+
+
+values: Any = st.one_of(
+    st.none(),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6),
+    st.sampled_from(['say "hi"', "a,b", "line\nbreak", " lead", "x\ty", "1;2"]),
+)
+amounts: Any = st.lists(st.tuples(st.sampled_from(["1.00", "2.50", "10.00", "99.99"]), values))
+sources = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    home = load_settings({}, data_dir=tmp_path_factory.mktemp("shared"))
+    with Lake(home) as lake:
+        yield House(home, lake)
+
+
+def written(format: str, rows: list[dict[str, Any]], delimiter: str, path: Path) -> None:
+    """A file of `rows` by writers that are not ours."""
+    if format == "jsonl":
+        path.write_bytes(json_lines(*rows))
+    elif format == "parquet":
+        types = [pa.int64(), pa.string(), pa.string(), pa.string()]
+        schema = pa.schema(list(zip(NAMES, types, strict=True)))
+        pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    else:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, NAMES, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+        path.write_text(text.getvalue(), newline="")
+
+
+NAMES = ["id", "time", "amount", "note"]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+@hypothesis_settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@given(rows=amounts, delimiter=st.sampled_from([",", ";"]))
+def test_what_is_released_comes_as_the_source_gave_it_in_every_format(
+    shared: House, format: str, rows: list[tuple[str, str | None]], delimiter: str
+) -> None:
+    name = f"payments_{next(sources)}"
+    strict = make_spec(BOUNDED, name=name, delimiter=delimiter)
+    loose = make_spec(name=name, delimiter=delimiter)
+    folder = Path(shared.settings.landing) / name
+    folder.mkdir(parents=True)
+    given_rows = [payment(n, NOON, amount, note=note) for n, (amount, note) in enumerate(rows)]
+    written(format, given_rows, delimiter, folder / file_name(seal_of(0), f".{format}"))
+    shared.load(strict)
+    small = [row for row in given_rows if float(row["amount"]) < 10]
+    if small:
+        retry(shared, spec=strict)
+    shared.load(loose)
+    wanted = [
+        (row["id"], row["amount"], row["note"] or (None if format == "csv" else row["note"]))
+        for row in [*(row for row in given_rows if row not in small), *small]
+    ]
+    found = shared.rows("id", "CAST(amount AS VARCHAR)", "note", table=f"raw.{name}")
+    assert found == wanted
