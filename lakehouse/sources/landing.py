@@ -3,6 +3,7 @@
 Names, listing and atomic writes. What is inside the files is for `reading.py`.
 """
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -21,6 +22,8 @@ from lakehouse.settings import Settings
 from lakehouse.sources.errors import LandingError
 
 SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What a file system without hard links says."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,58 @@ class Landing:
             ) from error
         return name
 
+    def hidden(self, folder: str) -> list[str]:
+        """Names in a folder of our own below the source's, by name; its own name has a dot."""
+        where = f"{self.root}/{folder}"
+        try:
+            if self.remote:
+                found = self._storage.execute("SELECT file FROM glob(?)", [f"{where}/*"])
+                return sorted(path.removeprefix(f"{where}/") for (path,) in found.fetchall())
+            return sorted(os.listdir(where)) if os.path.isdir(where) else []
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(f"cannot list {where}: {error}") from error
+
+    def read_hidden(self, name: str) -> bytes:
+        """All bytes of `<folder>/<file>` below a folder of our own."""
+        path = f"{self.root}/{name}"
+        try:
+            if not self.remote:
+                return Path(path).read_bytes()
+            row = self._storage.execute("SELECT content FROM read_blob(?)", [path]).fetchone()
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(f"cannot read {path}: {error}") from error
+        if row is None:
+            raise LandingError(f"cannot read {path}: it is not there any more")
+        return bytes(row[0])
+
+    def claim_hidden(self, name: str, content: bytes) -> bool:
+        """Write `<folder>/<file>`, all of it or nothing; False if there is one of that name.
+
+        It is on the disk when this returns. Of several processes one wins, on a local file system
+        with hard links; elsewhere two that look at the same moment could both.
+
+        Raises:
+            LandingError: when it cannot be written.
+        """
+        try:
+            if self.remote:
+                return self._claim_remotely(name, content)
+            return _claim_locally(Path(self.root) / name, content)
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(
+                f"cannot write {self.root}/{name}: {error}; nothing was loaded. Free space or "
+                "rights there, then run again"
+            ) from error
+
+    def _claim_remotely(self, name: str, content: bytes) -> bool:
+        folder, _, file = name.rpartition("/")
+        if file in self.hidden(folder):
+            return False
+        with self._scratch(file) as scratch:
+            scratch.write_bytes(content)
+            self._copy(str(scratch), f"{self.root}/{name}")
+        return True
+
     @staticmethod
     def _put_locally(folder: Path, name: str, write: Callable[[Path], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,11 +182,7 @@ class Landing:
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync(folder)
 
     @contextmanager
     def _scratch(self, name: str) -> Iterator[Path]:
@@ -151,3 +202,36 @@ class Landing:
         connection = connect()
         use_object_storage(connection, self.settings)
         return connection
+
+
+def _claim_locally(path: Path, content: bytes) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if path.exists():
+                return False
+            os.rename(partial, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

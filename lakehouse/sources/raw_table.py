@@ -19,7 +19,7 @@ def create_tables(spec: SourceSpec, lake: Lake) -> None:
         ContractError: when the table has a declared column under another type.
     """
     with lake.reader() as cursor:
-        ready = table_exists(cursor, manifest.FILES) and not _lacking(cursor, spec)
+        ready = manifest.is_ready(cursor) and not _lacking(cursor, spec)
     if ready:
         return
     with lake.writer(Author(spec.table, message=f"columns of {spec.table}")) as cursor:
