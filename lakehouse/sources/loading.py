@@ -21,7 +21,7 @@ from lakehouse.sources.committing import Commit, commit
 from lakehouse.sources.deciding import Todo, find_todo, first_to_read, from_manifest
 from lakehouse.sources.errors import LoadError
 from lakehouse.sources.landing import LandedFile, Landing, sha256
-from lakehouse.sources.ledger import Decision, Ledger
+from lakehouse.sources.ledger import FOLDER, Decision, Ledger
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, undeclared_columns
 from lakehouse.sources.spec import SourceSpec
@@ -99,7 +99,7 @@ def load(
     landing = Landing(settings, spec.name)
     ledger = Ledger(landing)
     create_tables(spec, lake)
-    before, reference = Todo(0, None), None
+    before, done, reference = Todo(0, None), None, None
     while True:
         with lake.cursor() as cursor:
             seen = manifest.read_entries(cursor, spec.name)
@@ -112,11 +112,13 @@ def load(
                 report.seal = manifest.last_seal(seen)
                 report.altered_files = _altered(landing, files, seen)
                 return report
-            if (todo.decided, todo.new) == (before.decided, before.new):
+            if (todo.decided, todo.new) == (before.decided, before.new) and (
+                done or todo.last == before.last
+            ):
                 raise LoadError(
-                    f"{spec.name} makes no progress: {_first(todo)} was loaded or set aside, and "
-                    "is pending again. Nothing is lost and nothing twice in the newest batch; see "
-                    f"`lakehouse sql \"FROM ops.files WHERE source = '{spec.name}'\"`"
+                    f"{spec.name} makes no progress: {_first(todo)} was taken and is pending again. "
+                    "Compare its entries in ops.files with the ledger in "
+                    f"{landing.root}/{FOLDER} and report this as a fault"
                 )
             try:
                 extras = undeclared_columns(cursor, spec)
@@ -131,8 +133,8 @@ def load(
                     f"and nothing of this batch was kept: {error}. If a disk is full, free space "
                     f"under {settings.data_dir} and {settings.storage}; then run again"
                 ) from error
+        before = todo
         if done:
-            before = todo
             _add(report, spec, staged, done)
             if progress:
                 progress(report)
