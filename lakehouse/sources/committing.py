@@ -13,9 +13,9 @@ from lakehouse.sources import manifest
 from lakehouse.sources.deciding import Todo, decide
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
+from lakehouse.sources.raw_table import take_out
 from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
 from lakehouse.sources.staging import Staged, StagedFile
-from lakehouse.sources.unloading import take_out
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ def commit(
         seal = manifest.last_seal(seen | {entry.file: entry for entry in entries})
         write_progress(cursor, spec.table, Progress(last, seal))
         reasons = _reasons(cursor, staged, loads)
-    refused = {
-        entry.file: entry.reason or "" for entry in entries if entry.status == "quarantined"
-    }
+    refused = {entry.file: entry.reason or "" for entry in entries if entry.status == "quarantined"}
     return Commit(loads, refused, added, reasons)
 
 
@@ -162,7 +160,7 @@ def _entries(
                 else "unloaded"
                 if decision.status == "unloaded"
                 else "quarantined",
-                reason=decision.reason if decision.status == "unloaded" else entry.refused,
+                reason=decision.told if decision.status == "unloaded" else entry.refused,
                 load_id=load.load_id if load else None,
                 seal=decision.seal if decision.status == "loaded" else None,
                 rows=entry.rows if load else 0,

@@ -80,9 +80,7 @@ def first_to_read(seen: Mapping[str, Entry], files: Sequence[LandedFile]) -> int
         (
             entry.number
             for entry in seen.values()
-            if _keeps_place(entry)
-            and entry.file in landed
-            and not entry.is_of(landed[entry.file])
+            if _keeps_place(entry) and entry.file in landed and not entry.is_of(landed[entry.file])
         ),
         default=last_number(seen),
     )
@@ -97,7 +95,7 @@ def _without_unloaded(decided: Sequence[Decision]) -> tuple[Decision, ...]:
             unloaded.add(decision.file)
         elif decision.status == "loaded" and decision.file in unloaded:
             unloaded.remove(decision.file)
-            decision = decision.model_copy(update={"status": "unloaded", "reason": "see below"})
+            decision = decision.model_copy(update={"status": "unloaded"})
         found.append(decision)
     return tuple(reversed(found))
 

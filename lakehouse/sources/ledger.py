@@ -43,6 +43,11 @@ class Decision(BaseModel):
     who: str | None = None
     at: datetime | None = None
 
+    @property
+    def told(self) -> str | None:
+        """The reason, with the person who gave it."""
+        return f"{self.reason} ({self.who})" if self.who else self.reason
+
 
 class _Batch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

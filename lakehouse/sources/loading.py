@@ -106,7 +106,7 @@ def load(
             if not report.load_ids:  # the first load may be of any age
                 reference = _reference(cursor, spec, seen, now)
             files = landing.files()
-            decisions = _agreed(spec, lake, ledger, seen, first_to_read(seen, files))
+            decisions = agreed(spec, lake, ledger, seen, first_to_read(seen, files))
             todo = find_todo(spec, files, seen, decisions, reference, _comparison(landing))
             if not todo:
                 report.seal = manifest.last_seal(seen)
@@ -167,7 +167,7 @@ def _comparison(landing: Landing) -> Callable[[LandedFile, Entry], bool]:
     return is_altered
 
 
-def _agreed(
+def agreed(
     spec: SourceSpec, lake: Lake, ledger: Ledger, seen: dict[str, Entry], first: int
 ) -> list[Decision]:
     """The ledger from `first` on, once it holds all that this lake's manifest does.

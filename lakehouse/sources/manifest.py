@@ -3,10 +3,11 @@
 Written only in the transaction that commits the rows themselves.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
@@ -128,6 +129,20 @@ def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime |
     query = f"SELECT max(seal) FROM {qualified(FILES)} WHERE source <> ?"
     row = cursor.execute(query, [source]).fetchone()
     return row[0] if row else None
+
+
+def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any]:
+    """Seal, files by what became of them, rows and rejected rows of a source, by name."""
+    entries = read_entries(cursor, source)
+    by_status = Counter(entry.status for entry in entries.values())
+    return {
+        "seal": last_seal(entries),
+        "loaded": by_status["loaded"],
+        "refused": by_status["quarantined"],
+        "unloaded": by_status["unloaded"],
+        "rows": sum(entry.rows for entry in entries.values()),
+        "rejected": sum(entry.rejected for entry in entries.values()),
+    }
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:

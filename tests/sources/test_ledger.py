@@ -310,9 +310,7 @@ def test_a_lake_with_another_order_than_the_ledger_is_told_so(house: House) -> N
                 fresh.load(make_spec())
 
 
-def test_two_lakes_that_decide_at_once_agree(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_lakes_that_decide_at_once_agree(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.land(file_name(seal_of(3)), one(1, 3))
     append = Ledger.append
     with another_lake(house.settings, "rival") as rival:
