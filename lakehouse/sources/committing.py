@@ -70,7 +70,8 @@ def commit(
                 take_out(cursor, spec, entry.file.name)
             elif entry.refused is None:
                 load_id += 1
-                assert decision.own is not None and decision.seal is not None
+                assert decision.own is not None
+                assert decision.seal is not None
                 loads.append(Load(entry, load_id, decision.previous, decision.own, decision.seal))
         added = _add_extras(cursor, spec, staged)
         moment = now.astimezone(UTC).replace(tzinfo=None)

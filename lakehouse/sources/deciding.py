@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lakehouse.sources.ledger import Decision
 from lakehouse.sources.landing import LandedFile
+from lakehouse.sources.ledger import Decision
 from lakehouse.sources.manifest import Entry, last_number, last_seal
 from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staging import StagedFile

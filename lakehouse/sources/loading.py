@@ -107,6 +107,8 @@ def load(
                 reference = _reference(cursor, spec, seen, now)
             files = landing.files()
             decisions = agreed(spec, lake, ledger, seen, first_to_read(seen, files))
+            if {decision.file for decision in decisions} - {file.name for file in files}:
+                files = landing.files()  # it landed, and another lake loaded it, a moment ago
             todo = find_todo(spec, files, seen, decisions, reference, _comparison(landing))
             if not todo:
                 report.seal = manifest.last_seal(seen)
@@ -116,8 +118,8 @@ def load(
                 done or todo.last == before.last
             ):
                 raise LoadError(
-                    f"{spec.name} makes no progress: {_first(todo)} was taken and is pending again. "
-                    "Compare its entries in ops.files with the ledger in "
+                    f"{spec.name} makes no progress: {_first(todo)} was taken and is pending "
+                    "again. Compare its entries in ops.files with the ledger in "
                     f"{landing.root}/{FOLDER} and report this as a fault"
                 )
             try:
@@ -191,10 +193,10 @@ def agreed(
         same = entry is not None and entry.number == decision.number
         if not same or (entry and entry.status == "loaded" and entry.seal != decision.seal):
             raise LoadError(
-                f"the ledger of {spec.name} beside its landed files has {decision.file} as number "
-                f"{decision.number}, sealed {decision.seal}, and this lake has not: it loaded them in "
-                "another order, before there was a ledger. Make raw again from the landing zone, in a new lake "
-                "or with a full refresh of this source"
+                f"the ledger of {spec.name} beside its landed files has {decision.file} as "
+                f"number {decision.number}, sealed {decision.seal}, and this lake has not: it "
+                "loaded them in another order, before there was a ledger. Make raw again from the "
+                "landing zone, in a new lake or with a full refresh of this source"
             )
     return decisions
 

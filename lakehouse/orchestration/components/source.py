@@ -167,8 +167,8 @@ def check_age(
         description = "nothing was ever loaded"
     elif age < timedelta():
         description = (
-            f"complete up to {seal:%Y-%m-%d %H:%M} UTC, which is {-age / DAY:.1f} days ahead of the "
-            "clock; set the clock right, or take out the file with that seal "
+            f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {-age / DAY:.1f} days ahead of the clock; "
+            "set the clock right, or take out the file with that seal "
             f"(`lakehouse sources unload {raw.path[-1]} FILE`)"
         )
     else:
