@@ -60,14 +60,18 @@ def unload_command(settings: Settings, name: str, file: str, *, why: str, redo: 
     )
     if done.since and done.until:
         click.echo(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
-    groups = " or ".join(f'group:"{group}"' for group in REDONE)
-    selection = f'key:"raw/{name}"+ and ({groups})'
     if not redo:
         click.echo(
             "What was made of them is still there. Build it again: "
-            f"lakehouse run --full-refresh --select '{selection}'"
+            f"lakehouse run --full-refresh --select '{redo_selection(name)}'"
         )
         return 0
     from lakehouse.commands.run import run_command
 
-    return run_command(settings, [selection], {"full_refresh": True})
+    return run_command(settings, [redo_selection(name)], {"full_refresh": True})
+
+
+def redo_selection(name: str) -> str:
+    """All tables that follow a source, as Dagster selects assets."""
+    groups = " or ".join(f'group:"{group}"' for group in REDONE)
+    return f'key:"raw/{name}"+ and ({groups})'

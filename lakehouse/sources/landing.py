@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -206,9 +207,9 @@ class Landing:
 
 def _claim_locally(path: Path, content: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -221,10 +222,10 @@ def _claim_locally(path: Path, content: bytes) -> bool:
                 raise
             if path.exists():
                 return False
-            os.rename(partial, path)
+            partial.rename(path)
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(partial)
+            partial.unlink()
     _sync(path.parent)
     return True
 
