@@ -24,6 +24,7 @@ from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
 from lakehouse.specs import find_specs
 
+KEY = "the one key of the tokens of both lakes"
 SYSTEM = ("_load_id", "_loaded_at")
 SCHEMAS = ("raw", "staging", "core", "features")
 
@@ -84,13 +85,15 @@ def allowing(spec: SourceSpec) -> SourceSpec:
 
 
 def on_landing_of(first: Settings, data_dir: Path) -> Settings:
-    return load_settings({}, data_dir=data_dir).model_copy(update={"landing": first.landing})
+    return load_settings({}, data_dir=data_dir, pii_key=KEY).model_copy(
+        update={"landing": first.landing}
+    )
 
 
 @pytest.fixture(scope="module")
 def grown(new_data_dir: Callable[[], Path]) -> Settings:
     """A lake that was loaded on each of four days; one file came two days late."""
-    settings = load_settings({}, data_dir=new_data_dir())
+    settings = load_settings({}, data_dir=new_data_dir(), pii_key=KEY)
     config = WorldConfig.model_validate(
         {"start": date(2026, 5, 1), "days": 19, "customers": 60, "terminals": 40}
     )
