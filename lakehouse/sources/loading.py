@@ -127,7 +127,7 @@ def load(
                 landed = {file.name: file for file in files}
                 with stage(cursor, spec, landing, _to_read(todo, landed), extras) as staged:
                     if todo.decided:
-                        _put_in_order(staged, todo.decided, landed)
+                        _put_in_order(staged, todo.decided, landed, landing)
                     done = commit(spec, lake, staged, todo, ledger, run_id, now())
             except (OSError, duckdb.Error) as error:
                 raise LoadError(
@@ -201,6 +201,13 @@ def agreed(
     return decisions
 
 
+def _is_decided_on(landing: Landing, file: LandedFile, decision: Decision) -> bool:
+    if file.bytes != decision.bytes:
+        return False
+    with landing.local(file) as path:
+        return sha256(path) == decision.sha256
+
+
 def _absent(decision: Decision) -> LandedFile:
     return LandedFile(decision.file, "", decision.bytes, datetime.min)
 
@@ -211,7 +218,10 @@ def _to_read(todo: Todo, landed: dict[str, LandedFile]) -> list[LandedFile]:
 
 
 def _put_in_order(
-    staged: Staged, decided: tuple[Decision, ...], landed: dict[str, LandedFile]
+    staged: Staged,
+    decided: tuple[Decision, ...],
+    landed: dict[str, LandedFile],
+    landing: Landing,
 ) -> None:
     """Let `staged.files` be the first of `decided`: with those in between that nobody reads."""
     read = {entry.file.name: entry for entry in staged.files}
@@ -233,7 +243,10 @@ def _put_in_order(
             why = decision.reason
             if decision.status == "loaded":
                 why = "it was loaded once, but is not in the landing zone any more; put it back"
-            entry = StagedFile(file or _absent(decision), unread, decision.sha256, refused=why)
+            # what was set aside then may have been corrected meanwhile, and is another file
+            if file is None or not _is_decided_on(landing, file, decision):
+                file = _absent(decision)
+            entry = StagedFile(file, unread, decision.sha256, refused=why)
             unread += 1
         staged.files.append(entry)
 

@@ -242,6 +242,21 @@ def test_a_process_killed_around_the_ledger_repeats_its_decision(
             assert story(fresh) == story(house)
 
 
+def test_a_file_that_is_corrected_after_a_killed_refusal_is_loaded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = file_name(seal_of(0))
+    house.land(name, b"")
+    load_and_die(house, make_spec(), "between", monkeypatch)
+    house.land(name, one(1, 0))
+
+    with another_lake(house.settings, "fresh") as fresh:
+        assert fresh.load(make_spec()).files == [name]
+        house.load(make_spec())
+        assert fresh.rows("id") == [(1,)]
+        assert story(fresh) == story(house)
+
+
 def test_another_file_under_a_loaded_name_is_refused_by_a_fresh_lake_until_it_is_put_right(
     house: House,
 ) -> None:
