@@ -235,6 +235,37 @@ def discard_quarantine(settings: Settings, source: str, file: str, reason: str, 
 
 
 @main.group()
+def sources() -> None:
+    """Sources: see what was loaded, take a wrong file out again."""
+
+
+@sources.command("list")
+@as_json
+@click.pass_obj
+def list_sources(settings: Settings, as_json: bool) -> None:
+    """Every source: up to when it is complete, its files, rows and rejected rows."""
+    from lakehouse.commands.sources import list_command
+
+    list_command(settings, as_json=as_json)
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("file")
+@why
+@click.option("--redo", is_flag=True, help="Build again what was made of it: staging to features.")
+@click.pass_obj
+def unload(settings: Settings, source: str, file: str, why: str, redo: bool) -> None:
+    """Take FILE of SOURCE out of raw; who and why are recorded. It stays in the landing zone.
+
+    No lake loads it again, unless a file with other bytes lands under its name.
+    """
+    from lakehouse.commands.sources import unload_command
+
+    sys.exit(unload_command(settings, source, file, why=why, redo=redo))
+
+
+@main.group()
 def models() -> None:
     """Model versions: see, compare, promote, roll back, report, make again.
 

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         description="Most memory that DuckDB takes before it spills; a run's steps share it",
     )
     longest_row: str = Field(
-        default="16MB", description="Longest row of a file from outside; a longer one is set aside"
+        default="1MB", description="Longest row of a file from outside; a longer one is set aside"
     )
     parallel_steps: int = Field(default=2, ge=1, description="Steps of a run beside each other")
     threads: int = Field(

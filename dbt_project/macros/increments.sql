@@ -48,8 +48,10 @@
 {# Sign the transaction, recall what was done, and say where the increment begins. #}
 {% macro begin_increment() %}
     {{ sign() }}
-    set variable done_load = (select coalesce(max(load_id), 0) from {{ progress_table() }} where name = '{{ name_of_this() }}');
-    set variable done_seal = (select coalesce(max(seal), {{ beginning() }}) from {{ progress_table() }} where name = '{{ name_of_this() }}');
+    {# built from the start nothing was done before, or a seal that was taken back would stay #}
+    {%- set done = "name = '" ~ name_of_this() ~ "'" if is_incremental() else 'false' %}
+    set variable done_load = (select coalesce(max(load_id), 0) from {{ progress_table() }} where {{ done }});
+    set variable done_seal = (select coalesce(max(seal), {{ beginning() }}) from {{ progress_table() }} where {{ done }});
     {% if is_incremental() and not redoing() %}
     set variable after_load = getvariable('done_load');
     set variable after_seal = getvariable('done_seal');

@@ -136,7 +136,9 @@ class _Job:
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
         limit = _complete_until(progress, self.plan)
         ready = [load for load in loads if load.seal <= limit]
-        goal = _goal(progress[self.plan.spine.table].seal, done, loads, ready, limit)
+        # built from the start nothing was done before, or a seal that was taken back would stay
+        before = NOTHING if rebuild else done
+        goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
         shown = versions.is_current(self.cursor, self.plan)
         self.cursor.execute("COMMIT")
         if exists and not rebuild and (since or until):

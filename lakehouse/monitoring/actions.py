@@ -50,7 +50,7 @@ def last_actions(
     names = ["taken_at", "action", "version", "why", "done", "outcome"]
     rows = cursor.execute(
         f"SELECT {', '.join(names)} FROM {qualified(tables.ACTIONS)} WHERE model = ? "
-        "ORDER BY taken_at DESC, rowid DESC LIMIT ?",
+        "ORDER BY rowid DESC LIMIT ?",  # in the order of the commits
         [model, count],
     ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]

@@ -76,7 +76,8 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
 def _may_ask(last: dict[str, str] | None, news: str, now: datetime) -> bool:
     if last is None or last["news"] != news:
         return True
-    return (now - datetime.fromisoformat(last["at"])).total_seconds() >= RETRY_AFTER_SECONDS
+    elapsed = (now - datetime.fromisoformat(last["at"])).total_seconds()
+    return not 0 <= elapsed < RETRY_AFTER_SECONDS  # below zero the clock was set back
 
 
 def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:

@@ -11,12 +11,14 @@ from lakehouse.sources.errors import SpecError
 from lakehouse.sources.loading import LoadReport, load, pending_files, read_seal
 from lakehouse.sources.raw_table import create_tables
 from lakehouse.sources.spec import SourceSpec, load_spec
+from lakehouse.sources.unloading import Unloaded, unload
 
 __all__ = [
     "Extraction",
     "LoadReport",
     "SourceSpec",
     "SpecError",
+    "Unloaded",
     "create_tables",
     "extract",
     "load",
@@ -24,4 +26,5 @@ __all__ = [
     "pending",
     "pending_files",
     "read_seal",
+    "unload",
 ]

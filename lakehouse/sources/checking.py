@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lakehouse.sources.spec import Column, Contract
 
 
+KEPT = 10_000
+"""Characters of a bad row's text that quarantine keeps; the landed file has all."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A condition (SQL) under which a row is bad, and what is then said about it."""
@@ -76,7 +80,7 @@ judged AS (SELECT *, CASE {cases} END AS _fault FROM made)
 SELECT _no, _row,
   CASE WHEN _fault = 1 THEN _broken ELSE [{reasons}][_fault] END AS _reason,
   [{columns}][_fault] AS _column,
-  CASE WHEN _fault IS NOT NULL THEN {_evidence(contract, shape, source)} END AS _text,
+  CASE WHEN _fault IS NOT NULL THEN left({_evidence(contract, shape, source)}, {KEPT}) END AS _text,
   {", ".join(stored + more)}
 FROM judged"""
 
@@ -184,10 +188,15 @@ def _evidence(contract: "Contract", shape: Shape, source: dict[str, _Source]) ->
 def _fields(shown: dict[str, str | None], source: dict[str, _Source]) -> str:
     """A JSON object; what JSON would round is a text in it."""
     pairs = ", ".join(
-        f"{literal(origin)}, {token_sql(source[origin].as_text) if pii else _shown(source[origin])}"
+        f"{_key(origin)}, {token_sql(source[origin].as_text) if pii else _shown(source[origin])}"
         for origin, pii in shown.items()
     )
     return f"CAST(json_object({pairs}) AS VARCHAR)"
+
+
+def _key(name: str) -> str:
+    """A name from outside as SQL text, in which NUL would end the statement."""
+    return " || chr(0) || ".join(map(literal, name.split("\0")))
 
 
 def _shown(source: _Source) -> str:

@@ -1,26 +1,30 @@
 """One staged batch into the lake: rows, rejected rows, manifest and progress in one commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import duckdb
 
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.columns import read_columns
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.sources import manifest
+from lakehouse.sources.deciding import Todo, decide
+from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
+from lakehouse.sources.raw_table import take_out
 from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
 from lakehouse.sources.staging import Staged, StagedFile
-
-TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What was written: files with their load ids and seals, columns that raw gained, reasons."""
+    """What was written: files with their load ids and seals, those refused and why, columns that
+    raw gained, reasons of rejected rows."""
 
     loads: list["Load"]
+    refused: dict[str, str]
     new_columns: list[str]
     reasons: dict[str, int]
 
@@ -38,35 +42,53 @@ class Load:
 
 
 def commit(
-    spec: SourceSpec, lake: Lake, staged: Staged, run_id: str, now: datetime
+    spec: SourceSpec,
+    lake: Lake,
+    staged: Staged,
+    todo: Todo,
+    ledger: Ledger,
+    run_id: str,
+    now: datetime,
 ) -> Commit | None:
-    """Write a batch. None, and nothing written, when somebody else has loaded some of it."""
+    """Write a batch: `staged.files` are the first of `todo`, in order.
+
+    New files get their places here, and the ledger has them before the lake does. None, and nothing
+    written, when another process has been at work on this source meanwhile.
+    """
     message = f"load {len(staged.files)} files into {spec.table}"
     with lake.writer(Author(spec.table, run_id, message)) as cursor:
         seen = manifest.read_entries(cursor, spec.name)
-        if any(
-            entry.file.name in seen and seen[entry.file.name].status == "loaded"
-            for entry in staged.files
-        ):
+        if manifest.last_number(seen) != todo.last:
             return None
-        loads, seal = [], manifest.last_seal(seen)
+        decisions: Sequence[Decision] = todo.decided[: len(staged.files)]
+        if not todo.decided:
+            decisions = decide(spec, staged.files, seen, todo.reference)
+            if not ledger.append(decisions):
+                return None
+        loads, load_id = [], manifest.last_load_id(cursor)
         moment = now.astimezone(UTC).replace(tzinfo=None)
-        load_id = manifest.last_load_id(cursor)
-        for entry in staged.files:
-            if entry.refused is None:
+        for decision, entry in zip(decisions, staged.files, strict=True):
+            if decision.status == "unloaded":
+                take_out(cursor, spec, entry.file.name)
+            elif entry.refused is None:
                 load_id += 1
-                previous, own = seal, spec.seal_pattern.read(entry.file.name)
-                assert own is not None, "a file without a seal was refused when it was read"
-                # a late file: its rows can be known only after what was already complete
-                seal = own if previous is None else max(own, previous + TICK)
-                loads.append(Load(entry, load_id, previous, own, seal, moment))
+                assert decision.own is not None
+                assert decision.seal is not None
+                places = (decision.previous, decision.own, decision.seal)
+                loads.append(Load(entry, load_id, *places, moment))
         added = _add_extras(cursor, spec, staged)
         if loads:
             insert_rows(cursor, spec, staged, loads)
-            write_progress(cursor, spec.table, Progress(load_id, seal))
-        manifest.write_entries(cursor, _entries(spec, staged, loads, moment, run_id))
-        reasons = _reasons(cursor, staged)
-    return Commit(loads, added, reasons)
+        entries = _entries(spec, staged, decisions, loads, moment, run_id)
+        if again := [entry.number for entry in entries if entry.number <= todo.last]:
+            manifest.forget(cursor, spec.name, again)
+        manifest.write_entries(cursor, entries)
+        last = load_id if loads else read_progress(cursor, spec.table).load_id
+        seal = manifest.last_seal(seen | {entry.file: entry for entry in entries})
+        write_progress(cursor, spec.table, Progress(last, seal))
+        reasons = _reasons(cursor, staged, loads)
+    refused = {entry.file: entry.reason or "" for entry in entries if entry.status == "quarantined"}
+    return Commit(loads, refused, added, reasons)
 
 
 def _add_extras(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, staged: Staged) -> list[str]:
@@ -130,32 +152,49 @@ def insert_rows(
 
 
 def _entries(
-    spec: SourceSpec, staged: Staged, loads: list[Load], moment: datetime, run_id: str
+    spec: SourceSpec,
+    staged: Staged,
+    decisions: Sequence[Decision],
+    loads: list[Load],
+    moment: datetime,
+    run_id: str,
 ) -> list[Entry]:
     placed = {load.entry.number: load for load in loads}
-    return [
-        Entry(
-            source=spec.name,
-            file=entry.file.name,
-            bytes=entry.file.bytes,
-            modified=entry.file.modified,
-            sha256=entry.sha256,
-            status="loaded" if entry.refused is None else "quarantined",
-            reason=entry.refused,
-            load_id=placed[entry.number].load_id if entry.number in placed else None,
-            seal=placed[entry.number].seal if entry.number in placed else None,
-            rows=entry.rows,
-            rejected=entry.rejected,
-            loaded_at=moment,
-            run_id=run_id,
+    entries = []
+    for decision, entry in zip(decisions, staged.files, strict=True):
+        load = placed.get(entry.number)
+        entries.append(
+            Entry(
+                source=spec.name,
+                file=entry.file.name,
+                bytes=entry.file.bytes,
+                modified=entry.file.modified,
+                sha256=decision.sha256,
+                status="loaded"
+                if load
+                else "unloaded"
+                if decision.status == "unloaded"
+                else "quarantined",
+                reason=decision.told if decision.status == "unloaded" else entry.refused,
+                load_id=load.load_id if load else None,
+                seal=decision.seal if decision.status == "loaded" else None,
+                rows=entry.rows if load else 0,
+                rejected=entry.rejected if load else 0,
+                loaded_at=moment,
+                run_id=run_id,
+                number=decision.number,
+            )
         )
-        for entry in staged.files
-    ]
+    return entries
 
 
-def _reasons(cursor: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, int]:
+def _reasons(
+    cursor: duckdb.DuckDBPyConnection, staged: Staged, loads: list[Load]
+) -> dict[str, int]:
     found = cursor.execute(
         f"SELECT concat_ws(': ', _column, _reason), count(*) FROM {staged.table} "
-        "WHERE _reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        "WHERE _reason IS NOT NULL AND _no IN (SELECT unnest(CAST(? AS INTEGER[]))) "
+        "GROUP BY ALL ORDER BY ALL",
+        [[load.entry.number for load in loads]],
     )
     return dict(found.fetchall())

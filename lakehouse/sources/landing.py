@@ -3,10 +3,12 @@
 Names, listing and atomic writes. What is inside the files is for `reading.py`.
 """
 
+import errno
 import hashlib
 import os
 import stat
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +30,8 @@ _KINDS = {
     stat.S_IFLNK: "a link",
 }
 SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What a file system without hard links says."""
 
 
 @dataclass(frozen=True)
@@ -165,19 +169,58 @@ class Landing:
 
         self.put(name, write)
 
-    def hidden(self, folder: str) -> Iterator[tuple[str, str]]:
-        """Name and text of every note in a hidden `folder` of the source, by name."""
-        root = f"{self.root}/{folder}"
-        if not self.remote:
-            for path in sorted(Path(root).rglob("*.json")):
-                yield path.relative_to(root).as_posix(), path.read_text()
-            return
-        pattern = f"{root}/**"
-        if self._storage.execute("SELECT count(*) FROM glob(?)", [pattern]).fetchone() == (0,):
-            return
-        found = self._storage.execute("SELECT filename, content FROM read_text(?)", [pattern])
-        for path, text in sorted(found.fetchall()):
-            yield path.removeprefix(root + "/"), text
+    def hidden(self, folder: str) -> list[str]:
+        """Names of files below a folder of our own, by name; the folder's has a dot."""
+        where = f"{self.root}/{folder}"
+        try:
+            if self.remote:
+                found = self._storage.execute("SELECT file FROM glob(?)", [f"{where}/**"])
+                return sorted(path.removeprefix(f"{where}/") for (path,) in found.fetchall())
+            files = (path for path in Path(where).rglob("*") if path.is_file())
+            return sorted(path.relative_to(where).as_posix() for path in files)
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(f"cannot list {where}: {error}") from error
+
+    def read_hidden(self, name: str) -> bytes:
+        """All bytes of `<folder>/<file>` below a folder of our own."""
+        path = f"{self.root}/{name}"
+        try:
+            if not self.remote:
+                return Path(path).read_bytes()
+            row = self._storage.execute("SELECT content FROM read_blob(?)", [path]).fetchone()
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(f"cannot read {path}: {error}") from error
+        if row is None:
+            raise LandingError(f"cannot read {path}: it is not there any more")
+        return bytes(row[0])
+
+    def claim_hidden(self, name: str, content: bytes) -> bool:
+        """Write `<folder>/<file>`, all of it or nothing; False if there is one of that name.
+
+        It is on the disk when this returns. Of several processes one wins, on a local file system
+        with hard links; elsewhere two that look at the same moment could both.
+
+        Raises:
+            LandingError: when it cannot be written.
+        """
+        try:
+            if self.remote:
+                return self._claim_remotely(name, content)
+            return _claim_locally(Path(self.root) / name, content)
+        except (OSError, duckdb.Error) as error:
+            raise LandingError(
+                f"cannot write {self.root}/{name}: {error}; nothing was loaded. Free space or "
+                "rights there, then run again"
+            ) from error
+
+    def _claim_remotely(self, name: str, content: bytes) -> bool:
+        folder, _, file = name.rpartition("/")
+        if file in self.hidden(folder):
+            return False
+        with self._scratch(file) as scratch:
+            scratch.write_bytes(content)
+            self._copy(str(scratch), f"{self.root}/{name}")
+        return True
 
     @staticmethod
     def _put_locally(folder: Path, name: str, write: Callable[[Path], object]) -> None:
@@ -193,11 +236,7 @@ class Landing:
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync(folder)
 
     @contextmanager
     def _scratch(self, name: str) -> Iterator[Path]:
@@ -217,3 +256,36 @@ class Landing:
         connection = connect()
         use_object_storage(connection, self.settings)
         return connection
+
+
+def _claim_locally(path: Path, content: bytes) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if path.exists():
+                return False
+            partial.rename(path)
+    finally:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

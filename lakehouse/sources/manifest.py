@@ -3,18 +3,22 @@
 Written only in the transaction that commits the rows themselves.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
 from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake.columns import read_columns
 from lakehouse.sources.landing import LandedFile
 
 FILES = "ops.files"
 QUARANTINE = "quarantine.rows"
+_WRITTEN = "row_number() OVER (PARTITION BY source ORDER BY rowid)"
+"""The number of an entry of a lake that did not count: rowids follow the commits, clocks do not."""
 COLUMNS = {
     "source": "VARCHAR",
     "file": "VARCHAR",
@@ -29,19 +33,25 @@ COLUMNS = {
     "rejected": "BIGINT",
     "loaded_at": "TIMESTAMP",
     "run_id": "VARCHAR",
+    "number": "BIGINT",
 }
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file as the manifest has it. `seal` is the source's running seal after it (UTC)."""
+    """One file as the manifest has it. `seal` is the source's running seal after it (UTC).
+
+    `number` counts the entries of a source in the order of the commits: the ledger's number of the
+    decision. A quarantined entry with a seal keeps its place in the order: the ledger has the file
+    as loaded, but what has landed here under its name is not that file.
+    """
 
     source: str
     file: str
     bytes: int
     modified: datetime
     sha256: str
-    status: Literal["loaded", "quarantined"]
+    status: Literal["loaded", "quarantined", "unloaded"]
     reason: str | None
     load_id: int | None
     seal: datetime | None
@@ -49,16 +59,29 @@ class Entry:
     rejected: int
     loaded_at: datetime
     run_id: str
+    number: int
 
     def is_of(self, file: LandedFile) -> bool:
         """Whether size and time say that `file` is what was seen then."""
         return (self.bytes, self.modified) == (file.bytes, file.modified)
 
 
+def is_ready(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the manifest is there, with all its columns."""
+    return read_columns(cursor, FILES).keys() >= COLUMNS.keys()
+
+
 def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the manifest and the quarantine if they are missing."""
+    """Make the manifest and the quarantine if they are missing; count entries of old lakes."""
     columns = ", ".join(f"{quote(name)} {type}" for name, type in COLUMNS.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(FILES)} ({columns})")
+    if "number" not in read_columns(cursor, FILES):
+        cursor.execute(f"ALTER TABLE {qualified(FILES)} ADD COLUMN number BIGINT")
+        cursor.execute(
+            f"UPDATE {qualified(FILES)} AS entry SET number = counted.number "
+            f"FROM (SELECT rowid AS place, {_WRITTEN} AS number FROM {qualified(FILES)}) AS counted"
+            " WHERE entry.rowid = counted.place"
+        )
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {qualified(QUARANTINE)} (source VARCHAR, _file VARCHAR, "
         "_row BIGINT, _load_id BIGINT, reason VARCHAR, column_name VARCHAR, text VARCHAR, "
@@ -66,19 +89,31 @@ def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def all_entries(cursor: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
+    """Every entry of `source`, in order; none before the first load."""
+    present = read_columns(cursor, FILES)
+    if not present:
+        return []
+    columns = ", ".join(
+        quote(name) if name in present else f"{_WRITTEN} AS {quote(name)}" for name in COLUMNS
+    )
+    found = cursor.execute(
+        f"SELECT {columns} FROM {qualified(FILES)} WHERE source = ? ORDER BY number", [source]
+    )
+    return [Entry(*row) for row in found.fetchall()]
+
+
 def read_entries(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Entry]:
     """The newest entry of every file of `source`, by file; empty before the first load."""
-    if not table_exists(cursor, FILES):
-        return {}
-    found = cursor.execute(
-        f"SELECT * FROM {qualified(FILES)} WHERE source = ? "
-        "ORDER BY loaded_at, load_id NULLS FIRST",
-        [source],
-    )
-    return {entry.file: entry for entry in (Entry(*row) for row in found.fetchall())}
+    return {entry.file: entry for entry in all_entries(cursor, source)}
 
 
-def last_seal(entries: dict[str, Entry]) -> datetime | None:
+def last_number(entries: Mapping[str, Entry]) -> int:
+    """The number of the newest of these entries, 0 if there are none."""
+    return max((entry.number for entry in entries.values()), default=0)
+
+
+def last_seal(entries: Mapping[str, Entry]) -> datetime | None:
     """Up to when a source with these entries is complete; None before its first load."""
     return max((entry.seal for entry in entries.values() if entry.seal), default=None)
 
@@ -89,8 +124,40 @@ def last_load_id(cursor: duckdb.DuckDBPyConnection) -> int:
     return row[0] or 0 if row else 0
 
 
-def write_entries(cursor: duckdb.DuckDBPyConnection, entries: list[Entry]) -> None:
+def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime | None:
+    """The newest seal of any other source; None if there is none."""
+    query = f"SELECT max(seal) FROM {qualified(FILES)} WHERE source <> ?"
+    row = cursor.execute(query, [source]).fetchone()
+    return row[0] if row else None
+
+
+def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any]:
+    """Seal, files by what became of them, rows and rejected rows of a source, by name."""
+    entries = read_entries(cursor, source)
+    by_status = Counter(entry.status for entry in entries.values())
+    return {
+        "seal": last_seal(entries),
+        "loaded": by_status["loaded"],
+        "refused": by_status["quarantined"],
+        "unloaded": by_status["unloaded"],
+        "rows": sum(entry.rows for entry in entries.values()),
+        "rejected": sum(entry.rejected for entry in entries.values()),
+    }
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:
+    """Take out the entries with these numbers, in the open transaction."""
+    cursor.execute(
+        f"DELETE FROM {qualified(FILES)} WHERE source = ? AND number IN (SELECT unnest(?))",
+        [source, list(numbers)],
+    )
+
+
+def write_entries(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
     """Add entries in the open transaction, as one statement."""
     columns = list(zip(*map(astuple, entries), strict=True))
+    names = ", ".join(map(quote, COLUMNS))
     lists = ", ".join(f"unnest(CAST(? AS {type}[]))" for type in COLUMNS.values())
-    cursor.execute(f"INSERT INTO {qualified(FILES)} SELECT {lists}", [list(c) for c in columns])
+    cursor.execute(
+        f"INSERT INTO {qualified(FILES)} ({names}) SELECT {lists}", [list(c) for c in columns]
+    )

@@ -31,7 +31,7 @@ def create_tables(spec: SourceSpec, lake: Lake) -> list[str]:
     """
     with lake.reader() as cursor:
         if (
-            table_exists(cursor, manifest.FILES)
+            manifest.is_ready(cursor)
             and table_exists(cursor, spec.table)
             and read_terms(cursor, spec.name) == terms(spec)
         ):
@@ -80,3 +80,20 @@ def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> l
     declared = {*SYSTEM_COLUMNS, *(column.name for column in spec.contract.stored)}
     present = read_columns(cursor, spec.table)
     return [name for name, type in present.items() if name not in declared and type == "VARCHAR"]
+
+
+def take_out(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str) -> None:
+    """Delete a file's rows from raw and quarantine, and its seal, in the open transaction.
+
+    Its load id is kept, so that it is never given again.
+    """
+    cursor.execute(f"DELETE FROM {qualified(spec.table)} WHERE _file = ?", [file])
+    of_source = "WHERE source = ? AND "
+    cursor.execute(
+        f"DELETE FROM {qualified(manifest.QUARANTINE)} {of_source} _file = ?", [spec.name, file]
+    )
+    cursor.execute(
+        f"UPDATE {qualified(manifest.FILES)} SET status = 'unloaded', seal = NULL, rows = 0, "
+        f"rejected = 0 {of_source} file = ? AND seal IS NOT NULL",
+        [spec.name, file],
+    )

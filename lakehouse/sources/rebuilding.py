@@ -7,7 +7,7 @@ stays bounded and readers and writers go on; one commit at the end puts it in th
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,8 @@ from lakehouse.sources.committing import Load, insert_rows
 from lakehouse.sources.contracts import breaking_changes, write_terms
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import LandedFile, Landing
+from lakehouse.sources.ledger import Decision, Ledger
+from lakehouse.sources.loading import agreed
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_raw
 from lakehouse.sources.releasing import mark_released
@@ -56,18 +58,23 @@ class Place:
     seal: datetime
 
 
-def load_order(cursor: duckdb.DuckDBPyConnection, source: str) -> list[Place]:
-    """The loaded files of a source in their order, with the seals that decided `known_at`."""
-    entries = manifest.read_entries(cursor, source).values()
-    loaded = [
-        (entry.load_id, entry.seal, entry)
-        for entry in entries
-        if entry.status == "loaded" and entry.load_id is not None and entry.seal is not None
+def load_order(
+    cursor: duckdb.DuckDBPyConnection, source: str, ledger: Mapping[int, Decision]
+) -> list[Place]:
+    """The loaded files of a source in their order, with the seals that decided `known_at`.
+
+    The manifest says which; the `ledger`, by number, what the source was complete to before them.
+    """
+    return [
+        Place(entry, entry.load_id, decision.previous, entry.seal)
+        for entry in sorted(
+            manifest.read_entries(cursor, source).values(), key=lambda one: one.number
+        )
+        if entry.status == "loaded"
+        and entry.load_id is not None
+        and entry.seal is not None
+        and (decision := ledger.get(entry.number))
     ]
-    places: list[Place] = []
-    for load_id, seal, entry in sorted(loaded, key=lambda one: one[0]):
-        places.append(Place(entry, load_id, places[-1].seal if places else None, seal))
-    return places
 
 
 def needs_rebuild(spec: SourceSpec, lake: Lake) -> bool:
@@ -96,7 +103,13 @@ def rebuild(
     """
     landing = Landing(settings, spec.name)
     with lake.reader() as cursor:
-        places = load_order(cursor, spec.name) if table_exists(cursor, spec.table) else []
+        if not table_exists(cursor, spec.table) or not manifest.is_ready(cursor):
+            return None
+        seen = manifest.read_entries(cursor, spec.name)
+    agreed_on = agreed(spec, lake, Ledger(landing), seen, 1)
+    ledger = {decision.number: decision for decision in agreed_on}
+    with lake.reader() as cursor:
+        places = load_order(cursor, spec.name, ledger)
     if not places:
         return None
     waiting = _landed(landing, places)
@@ -113,7 +126,7 @@ def rebuild(
                     build.take(staged, places)
                 waiting = waiting[len(staged.files) :]
                 progress(f"{len(places) - len(waiting):,} of {len(places):,} files read")
-            return _put_in_place(spec, lake, build, places, run_id)
+            return _put_in_place(spec, lake, build, places, ledger, run_id)
         except (OSError, duckdb.Error) as error:
             raise LoadError(
                 f"building {spec.table} again from {landing.root} failed, and the table is as it "
@@ -165,13 +178,19 @@ class _Build:
 
 
 def _put_in_place(
-    spec: SourceSpec, lake: Lake, build: _Build, places: list[Place], run_id: str
+    spec: SourceSpec,
+    lake: Lake,
+    build: _Build,
+    places: list[Place],
+    ledger: Mapping[int, Decision],
+    run_id: str,
 ) -> Rebuilt:
     """The one commit: new rows for old ones, in raw, in quarantine and in the manifest's counts."""
     table, quarantine = qualified(spec.table), qualified(manifest.QUARANTINE)
     ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
     with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
-        if load_order(cursor, spec.name) != places:
+        loaded = {e.file for e in manifest.read_entries(cursor, spec.name).values() if e.load_id}
+        if load_order(cursor, spec.name, ledger) != places or len(loaded) != len(places):
             raise LoadError(
                 f"files of {spec.name} were loaded or taken out while {spec.table} was built "
                 "again, and it is as it was: run again"

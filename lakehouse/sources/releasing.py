@@ -32,8 +32,8 @@ def land_rows(
 ) -> tuple[str, set[int]]:
     """Land `rows` (numbers as in `_row`) of `file` again; the new file's name, and which it has.
 
-    Rows whose bytes are not text in today's encoding, or that are too long, are left out; a file without any row is not
-    landed, and its name is empty.
+    Rows whose bytes are not text in today's encoding, or that are too long, are left out; a file
+    without any row is not landed, and its name is empty.
 
     Raises:
         LandingError: when the file cannot be read, or there is no room.
@@ -72,15 +72,15 @@ class _Nothing(Exception):
 
 def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
     """Which rows of which file were released, and into which; only of files that are there."""
-    notes = dict(landing.hidden(NOTES))
+    notes = [name for name in landing.hidden(NOTES) if name.endswith(".json")]
     if not notes:
         return {}
     present = {file.name for file in landing.files()}
     found: dict[str, dict[int, str]] = {}
-    for name, content in sorted(notes.items()):
+    for name in notes:
         into = name.removesuffix(".json")
         if into in present:
-            note = json.loads(content)
+            note = json.loads(landing.read_hidden(f"{NOTES}/{name}"))
             found.setdefault(note["file"], {}).update(dict.fromkeys(note["rows"], into))
     return found
 

@@ -38,12 +38,15 @@ class SealPattern(Part):
     """How a file's name tells up to when the source is complete with it.
 
     The first group of `regex`, searched in the path below the source's folder, is read with
-    `strptime` as UTC; `offset` is added (a file named after its day: `23h59m59s999999us`).
+    `strptime` as UTC; `offset` is added (a file named after its day: `23h59m59s999999us`). A file
+    whose seal is `furthest` or more ahead of every other input is set aside: one wrong year in a
+    name would hold back everything for as long.
     """
 
     regex: str = r"(?:^|/)(\d{8}T\d{12}Z)"
     strptime: str = "%Y%m%dT%H%M%S%fZ"
     offset: Duration = timedelta()
+    furthest: Duration = timedelta(days=365)
 
     @field_validator("regex")
     @classmethod

@@ -16,7 +16,7 @@ from lakehouse.lake import Author, Lake
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.gates import read_gates, write_gates
 from lakehouse.registry.promotion import find_champion, move_in, promote_in
-from lakehouse.registry.requests import open_request
+from lakehouse.registry.requests import answer_in, open_request
 from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training import artefact
 from lakehouse.training.assess import judge
@@ -101,6 +101,8 @@ def train(
     with lake.writer(author) as writer:
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
         register(writer, version, WHO, why)
+        if asked is not None:
+            answer_in(writer, asked)
         decision = _settle(writer, spec, version, gates, decision, at)
     report = _report(spec, lake, version, why, True, gates, decision.why)
     return TrainReport(**{**vars(report), "notes": made.model.card.notes})

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from lakehouse.lake import Author
-from lakehouse.registry.requests import Request, ask_in, last_request, open_request
+from lakehouse.registry.requests import Request, answer_in, ask_in, last_request, open_request
 
 COOLDOWN = timedelta(days=3)
 NOON = datetime(2026, 6, 1, 12)
@@ -33,15 +33,41 @@ def test_models_cool_down_by_themselves(lake):
     assert ask(lake, 1, model="other")
 
 
-def test_a_request_is_open_until_a_version_is_made_after_it(lake):
+def test_a_request_is_open_until_a_version_answers_it(lake):
     with lake.reader() as cursor:
         assert last_request(cursor, "m") is None
         assert open_request(cursor, "m", None) is None
     ask(lake, 0, "drift")
     ask(lake, 3, "decay")
-    asked = NOON + 3 * timedelta(days=1)
+    asked = Request("m", NOON + 3 * timedelta(days=1), "decay", {"value": 0.2})
+    for made in (None, NOON - COOLDOWN, NOON + 99 * COOLDOWN):  # whatever the clock of a training
+        with lake.reader() as cursor:
+            assert last_request(cursor, "m") == open_request(cursor, "m", made) == asked
+            assert open_request(cursor, "other", made) is None
+    with lake.writer(Author("test")) as writer:
+        answer_in(writer, asked)
     with lake.reader() as cursor:
-        assert last_request(cursor, "m") == Request("m", asked, "decay", {"value": 0.2})
-        for newest, is_open in ((None, True), (asked - COOLDOWN, True), (asked, False)):
-            assert (open_request(cursor, "m", newest) is not None) == is_open
-        assert open_request(cursor, "other", None) is None
+        assert open_request(cursor, "m", None) is None
+    ask(lake, 6, "drift")
+    with lake.reader() as cursor:
+        assert open_request(cursor, "m", NOON + 99 * COOLDOWN).reason == "drift"
+
+
+def test_a_clock_set_back_neither_silences_a_request_nor_hides_it(lake):
+    assert ask(lake, 300, "drift")
+    assert ask(lake, 0, "decay")
+    assert not ask(lake, 1)
+    with lake.reader() as cursor:
+        assert open_request(cursor, "m", None).reason == "decay"
+
+
+def test_requests_from_before_answers_were_recorded_go_by_the_time_of_the_version(lake):
+    ask(lake, 0)
+    with lake.writer(Author("an older version")) as writer:
+        writer.execute("ALTER TABLE registry.requests DROP COLUMN answered")
+    with lake.reader() as cursor:
+        assert open_request(cursor, "m", NOON) is None
+        assert open_request(cursor, "m", NOON - COOLDOWN) is not None
+    ask(lake, 9, "drift")
+    with lake.reader() as cursor:
+        assert open_request(cursor, "m", NOON + 99 * COOLDOWN).reason == "drift"

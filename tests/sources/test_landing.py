@@ -193,3 +193,27 @@ def test_a_store_that_is_down_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(LandingError, match="cannot list the landing zone s3://landing/zone"):
         Landing(settings, "payments").files()
+
+
+@pytest.mark.slow
+def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Settings) -> None:
+    landing, spec = Landing(bucket, "refunds"), make_spec(name="refunds")
+    with Lake(bucket) as lake:
+        house = House(bucket, lake)
+        for day in (3, 1):
+            content = json_lines(payment(day, seal_of(day)))
+            landing.put(
+                file_name(seal_of(day)), lambda path, c=content: path.write_bytes(c) and None
+            )  # type: ignore[misc]
+            assert house.load(spec).rows == 1
+        known = house.rows("id", "known_at", table="raw.refunds")
+    assert landing.hidden(".loads") == ["00000001.json", "00000002.json"]
+    assert not landing.claim_hidden(".loads/00000002.json", b"{}")
+    fresh = bucket.model_copy(
+        update={"data_dir": bucket.data_dir / "f", "catalog": f"sqlite:{bucket.data_dir}/f/c"}
+    )
+    fresh = fresh.model_copy(update={"storage": f"{bucket.data_dir}/f/files"})
+    with Lake(fresh) as lake:
+        house = House(fresh, lake)
+        assert house.load(spec).rows == 2
+        assert house.rows("id", "known_at", table="raw.refunds") == known

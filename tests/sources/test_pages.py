@@ -38,7 +38,7 @@ def publish(tmp_path: Path, body: bytes, name: str = f"{DAY}.json") -> None:
 
 
 def landed(house: House) -> list[bytes]:
-    (file,) = (Path(house.settings.landing) / "payments").iterdir()
+    (file,) = (Path(house.settings.landing) / "payments").glob("*.gz")
     return gzip.decompress(file.read_bytes()).splitlines()
 
 

@@ -203,16 +203,30 @@ def _told(source: str, undecided: Sequence[Undecided]) -> str:
 def check_age(
     raw: dg.AssetKey, seal: datetime | None, now: datetime, allowed: AllowedAge | None
 ) -> dg.AssetCheckResult:
-    """Whether the source is complete up to a time that is recent enough; a warning if not."""
+    """Whether the source is complete up to a time that is recent enough; a warning if not.
+
+    Data of the future are not fresh data: a seal or a clock is wrong. A warning as well, because
+    the embedded world may be moved on past today.
+    """
     limit = allowed.fail if allowed else DEFAULT_AGE
     age = now - seal.replace(tzinfo=UTC) if seal else None
+    if age is None:
+        description = "nothing was ever loaded"
+    elif age < timedelta():
+        description = (
+            f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {-age / DAY:.1f} days ahead of the clock; "
+            "set the clock right, or take out the file with that seal "
+            f"(`lakehouse sources unload {raw.path[-1]} FILE`)"
+        )
+    else:
+        description = (
+            f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {age / DAY:.1f} days ago; "
+            f"at most {limit / DAY:.1f} are expected"
+        )
     return dg.AssetCheckResult(
         asset_key=raw,
         check_name="data_age",
-        passed=age is not None and age <= limit,
+        passed=age is not None and timedelta() <= age <= limit,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"complete up to {seal:%Y-%m-%d %H:%M} UTC, {age / DAY:.1f} days ago; "
-        f"at most {limit / DAY:.1f} are expected"
-        if age is not None
-        else "nothing was ever loaded",
+        description=description,
     )

@@ -35,7 +35,7 @@ class Reading:
     others: bool = False
     delimiter: str = ","
     encoding: str = "utf-8"
-    longest: int = 16_000_000
+    longest: int = 1_000_000
 
 
 @dataclass(frozen=True)

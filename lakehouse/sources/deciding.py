@@ -1,0 +1,212 @@
+"""Which files are to be loaded next, in which order, with which seals. No SQL, nothing is written.
+
+What the ledger has and the manifest lacks comes first, as it was decided then; files that no
+ledger knows come after it and are decided on now.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lakehouse.sources.landing import LandedFile
+from lakehouse.sources.ledger import Decision
+from lakehouse.sources.manifest import Entry, last_number, last_seal
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staging import StagedFile
+
+TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+TOO_FAR = "its seal is too far ahead"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """`decided` long ago, not loaded here yet; or else `new` files. `last` number of the manifest.
+
+    `reference`: up to here the other inputs are complete (UTC, naive), if there are any.
+    """
+
+    last: int
+    reference: datetime | None
+    decided: tuple[Decision, ...] = ()
+    new: tuple[LandedFile, ...] = ()
+
+    def without(self, names: Collection[str]) -> "Todo":
+        """The same but for new files with these names."""
+        return replace(self, new=tuple(file for file in self.new if file.name not in names))
+
+    def __bool__(self) -> bool:
+        return bool(self.decided or self.new)
+
+
+def find_todo(
+    spec: SourceSpec,
+    files: Sequence[LandedFile],
+    seen: Mapping[str, Entry],
+    ledger: Sequence[Decision],
+    reference: datetime | None,
+    is_altered: Callable[[LandedFile, Entry], bool],
+    again: Collection[str] = (),
+) -> Todo:
+    """What is to be done, given the landed files, the manifest and the rest of the ledger.
+
+    `is_altered` tells whether a file has other bytes than an entry; it reads the file. `again` are
+    refused files that somebody has released since.
+    """
+    last = last_number(seen)
+    landed = {file.name: file for file in files}
+
+    def is_due(decision: Decision) -> bool:
+        entry, file = seen.get(decision.file), landed.get(decision.file)
+        if decision.number > last:
+            return True
+        # what had landed under its name was another file; now it may be the one that was loaded
+        return (
+            entry is not None
+            and entry.number == decision.number
+            and _keeps_place(entry)
+            and file is not None
+            and not entry.is_of(file)
+        )
+
+    decided = tuple(filter(is_due, ledger))
+    if decided:
+        return Todo(last, reference, decided=_without_unloaded(decided))
+    return Todo(last, reference, new=tuple(_new(spec, files, seen, reference, is_altered, again)))
+
+
+def _keeps_place(entry: Entry) -> bool:
+    return entry.status == "quarantined" and entry.seal is not None
+
+
+def first_to_read(seen: Mapping[str, Entry], files: Sequence[LandedFile]) -> int:
+    """The number of the first decision of the ledger that is of interest."""
+    landed = {file.name: file for file in files}
+    return min(
+        (
+            entry.number
+            for entry in seen.values()
+            if _keeps_place(entry) and entry.file in landed and not entry.is_of(landed[entry.file])
+        ),
+        default=last_number(seen),
+    )
+
+
+def _without_unloaded(decided: Sequence[Decision]) -> tuple[Decision, ...]:
+    """A file that is unloaded further on is not even read."""
+    found: list[Decision] = []
+    unloaded: set[str] = set()
+    for decision in reversed(decided):
+        if decision.status == "unloaded":
+            unloaded.add(decision.file)
+        elif decision.status == "loaded" and decision.file in unloaded:
+            unloaded.remove(decision.file)
+            decision = decision.model_copy(update={"status": "unloaded"})
+        found.append(decision)
+    return tuple(reversed(found))
+
+
+def _new(
+    spec: SourceSpec,
+    files: Sequence[LandedFile],
+    seen: Mapping[str, Entry],
+    reference: datetime | None,
+    is_altered: Callable[[LandedFile, Entry], bool],
+    again: Collection[str],
+) -> list[LandedFile]:
+    """Files never seen, and those set aside that have changed, by seal; names without one last."""
+    seal = last_seal(seen)
+
+    def is_new(file: LandedFile) -> bool:
+        entry = seen.get(file.name)
+        if entry is None:
+            return True
+        if entry.status == "loaded" or _keeps_place(entry):
+            return False
+        if entry.status == "unloaded":
+            return not entry.is_of(file) and is_altered(file, entry)
+        if file.name in again:
+            return True
+        if (entry.reason or "").startswith(TOO_FAR):
+            own = spec.seal_pattern.read(file.name)
+            return own is not None and why_too_far(spec, own, seal, reference) is None
+        return not entry.is_of(file)
+
+    def order(file: LandedFile) -> tuple[datetime, str]:
+        return spec.seal_pattern.read(file.name) or datetime.max, file.name
+
+    return sorted(filter(is_new, files), key=order)
+
+
+def decide(
+    spec: SourceSpec,
+    staged: Sequence[StagedFile],
+    seen: Mapping[str, Entry],
+    reference: datetime | None,
+) -> list[Decision]:
+    """Number and seals of new files, in their order; sets those aside that are too far ahead."""
+    number, seal = last_number(seen), last_seal(seen)
+    decisions = []
+    for entry in staged:
+        number += 1
+        previous, own = seal, spec.seal_pattern.read(entry.file.name)
+        if entry.refused is None:
+            assert own is not None, "a file without a seal was refused when it was read"
+            entry.refused = why_too_far(spec, own, previous, reference)
+        if entry.refused is None:
+            assert own is not None
+            # a late file: its rows can be known only after what was already complete
+            seal = own if previous is None else max(own, previous + TICK)
+        decisions.append(
+            Decision(
+                number=number,
+                file=entry.file.name,
+                status="loaded" if entry.refused is None else "quarantined",
+                bytes=entry.file.bytes,
+                sha256=entry.sha256,
+                previous=previous,
+                own=own,
+                seal=seal,
+                reason=entry.refused,
+            )
+        )
+    return decisions
+
+
+def why_too_far(
+    spec: SourceSpec, own: datetime, last: datetime | None, reference: datetime | None
+) -> str | None:
+    """Why a file with the seal `own` is set aside, when all inputs are that far behind it."""
+    newest = max((time for time in (last, reference) if time), default=None)
+    furthest = spec.seal_pattern.furthest
+    if newest is None or own - newest < furthest:
+        return None
+    return (
+        f"{TOO_FAR}: {own:%Y-%m-%d %H:%M} is {(own - newest) // DAY:,} days after "
+        f"{newest:%Y-%m-%d %H:%M}, which no other input is complete beyond, and "
+        f"{furthest // DAY:,} are too many; correct the name, or if it is right declare "
+        f"`seal_pattern: {{furthest: {(own - newest) // DAY + 1}d}}` in the YAML of {spec.name}"
+    )
+
+
+def from_manifest(spec: SourceSpec, entries: Sequence[Entry], after: int) -> list[Decision]:
+    """The decisions with a number above `after`, as a lake remembers them that kept no ledger."""
+    decisions: list[Decision] = []
+    seal: datetime | None = None
+    for entry in entries:
+        previous, loaded = seal, entry.status == "loaded" or _keeps_place(entry)
+        seal = entry.seal if loaded else seal
+        decisions.append(
+            Decision(
+                number=entry.number,
+                file=entry.file,
+                status="loaded" if loaded else entry.status,
+                bytes=entry.bytes,
+                sha256=entry.sha256,
+                previous=previous,
+                own=spec.seal_pattern.read(entry.file),
+                seal=seal,
+                reason=None if loaded else entry.reason,
+            )
+        )
+    return [decision for decision in decisions if decision.number > after]

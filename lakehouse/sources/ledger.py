@@ -1,0 +1,106 @@
+"""The ledger of a source: what was decided about its landed files, kept beside them.
+
+`known_at` depends on the order in which files were loaded and on the seals at that time. Both are
+decided under the lake's write lock and written here before the lake commits, one small immutable
+object for each batch: `<landing>/<source>/.loads/00000001.json`, named after the number of its
+first decision. So a fresh lake on the same landing zone, and one that was killed between the two,
+repeats what is written here. Nothing here touches the lake.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.landing import Landing
+
+FOLDER = ".loads"
+_NAME = re.compile(r"(\d{8,})\.json")
+
+
+class Decision(BaseModel):
+    """What was decided about one file; times are UTC, naive.
+
+    `number` counts the decisions about a source, without gaps. The source was complete up to
+    `previous`, the file's name says `own`, and the source is complete up to `seal` now. `reason` is
+    why a file was set aside or unloaded, by whom and when only of the latter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    file: str
+    status: Literal["loaded", "quarantined", "unloaded"]
+    bytes: int
+    sha256: str
+    previous: datetime | None = None
+    own: datetime | None = None
+    seal: datetime | None = None
+    reason: str | None = None
+    who: str | None = None
+    at: datetime | None = None
+
+    @property
+    def told(self) -> str | None:
+        """The reason, with the person who gave it."""
+        return f"{self.reason} ({self.who})" if self.who else self.reason
+
+
+class _Batch(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decisions: tuple[Decision, ...]
+
+
+class Ledger:
+    """The decisions about one source, in order. Objects are only ever added."""
+
+    def __init__(self, landing: Landing) -> None:
+        self._landing = landing
+
+    def since(self, number: int) -> list[Decision]:
+        """The decisions from the batch on that holds `number`; of the last batch, if none does.
+
+        Reads those batches alone, so that the cost does not grow with the history.
+
+        Raises:
+            LandingError: when a batch is missing or broken.
+        """
+        names = {int(match[1]): match[0] for match in map(_NAME.fullmatch, self._names()) if match}
+        firsts = sorted(names)
+        start = max((first for first in firsts if first <= number), default=min(firsts, default=1))
+        found: list[Decision] = []
+        for first in firsts[firsts.index(start) :] if firsts else []:
+            found += self._read(names[first])
+        begin = 1 if start > number else start
+        if [decision.number for decision in found] != list(range(begin, begin + len(found))):
+            raise LandingError(
+                f"the ledger {self._landing.root}/{FOLDER} has a gap: decisions {begin} to "
+                f"{begin + len(found) - 1} are expected in {', '.join(names[f] for f in firsts)}; "
+                "put the missing object back from a backup, for without it no lake can be made "
+                "again as it was"
+            )
+        return found
+
+    def append(self, decisions: Sequence[Decision]) -> bool:
+        """Write a batch; False, and nothing written, if somebody else has taken its number."""
+        content = _Batch(decisions=tuple(decisions)).model_dump_json(indent=1, exclude_none=True)
+        name = f"{FOLDER}/{decisions[0].number:08d}.json"
+        return self._landing.claim_hidden(name, content.encode())
+
+    def _names(self) -> list[str]:
+        return self._landing.hidden(FOLDER)
+
+    def _read(self, name: str) -> tuple[Decision, ...]:
+        try:
+            return _Batch.model_validate_json(
+                self._landing.read_hidden(f"{FOLDER}/{name}")
+            ).decisions
+        except ValidationError as error:
+            raise LandingError(
+                f"{self._landing.root}/{FOLDER}/{name} is broken: {error.errors()[0]['msg']}; "
+                "put it back from a backup"
+            ) from error

@@ -1,0 +1,134 @@
+"""Taking a wrong file out of raw again, as a recorded decision. The file itself stays landed.
+
+Nothing downstream is done here: `Unloaded` says which days its rows touched.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.settings import Settings
+from lakehouse.sources import manifest
+from lakehouse.sources.errors import LoadError
+from lakehouse.sources.landing import Landing
+from lakehouse.sources.ledger import Decision, Ledger
+from lakehouse.sources.loading import agreed
+from lakehouse.sources.manifest import Entry
+from lakehouse.sources.raw_table import create_tables, take_out
+from lakehouse.sources.spec import SourceSpec
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """What was taken out. `since` and `until`: the earliest declared time and the latest known-at
+    of its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
+
+    file: str
+    rows: int
+    rejected: int
+    since: datetime | None
+    until: datetime | None
+    seal: datetime | None
+
+
+def unload(
+    spec: SourceSpec,
+    lake: Lake,
+    settings: Settings,
+    file: str,
+    *,
+    who: str,
+    why: str,
+    now: datetime | None = None,
+) -> Unloaded:
+    """Take `file` out of raw and quarantine in one commit, and out of every lake made from now on.
+
+    The seals of other files stay as they were; if it was the newest, the source is complete up to
+    the one before.
+
+    Raises:
+        LoadError: when it is not loaded, or another process is at work on the source.
+    """
+    ledger = Ledger(Landing(settings, spec.name))
+    create_tables(spec, lake)
+    at = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    message = f"unload {file}, as {who} says: {why}"
+    with lake.writer(Author(spec.table, message=message)) as cursor:
+        seen = manifest.read_entries(cursor, spec.name)
+        last = manifest.last_number(seen)
+        entry = _loaded(spec, seen, file)
+        others = {name: other for name, other in seen.items() if name != file}
+        seal = manifest.last_seal(others)
+        decision = Decision(
+            number=last + 1,
+            file=file,
+            status="unloaded",
+            bytes=entry.bytes,
+            sha256=entry.sha256,
+            previous=manifest.last_seal(seen),
+            own=spec.seal_pattern.read(file),
+            seal=seal,
+            reason=why,
+            who=who,
+            at=at,
+        )
+        decisions = agreed(spec, lake, ledger, seen, last)
+        behind = bool(decisions) and decisions[-1].number > last
+        if behind or not ledger.append([decision]):
+            raise LoadError(
+                f"{spec.name} was worked on by another process or lake; run "
+                f"`lakehouse run --select raw/{spec.name}`, then unload {file} again"
+            )
+        since, until = _touched(cursor, spec, file)
+        take_out(cursor, spec, file)
+        manifest.write_entries(cursor, [_entry(entry, decision, at)])
+        done = read_progress(cursor, spec.table)
+        write_progress(cursor, spec.table, Progress(done.load_id, seal))
+    return Unloaded(file, entry.rows, entry.rejected, since, until, seal)
+
+
+def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
+    entry = seen.get(file)
+    if entry is not None and entry.seal is not None:
+        return entry
+    what = f"is {entry.status}" if entry else "was never loaded"
+    raise LoadError(
+        f"{file} of {spec.name} {what}, so there is nothing to unload; "
+        f"`lakehouse sql \"FROM ops.files WHERE source = '{spec.name}'\"` lists what is"
+    )
+
+
+def _entry(entry: Entry, decision: Decision, at: datetime) -> Entry:
+    return Entry(
+        source=entry.source,
+        file=entry.file,
+        bytes=entry.bytes,
+        modified=entry.modified,
+        sha256=entry.sha256,
+        status="unloaded",
+        reason=decision.told,
+        load_id=None,
+        seal=None,
+        rows=0,
+        rejected=0,
+        loaded_at=at,
+        run_id="",
+        number=decision.number,
+    )
+
+
+def _touched(
+    cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str
+) -> tuple[datetime | None, datetime | None]:
+    """Times of its rows and of those that share a key with one: the first of a key may change."""
+    stored = {column.name for column in spec.contract.stored}
+    keys = ", ".join(quote(name) for name in spec.contract.key if name in stored)
+    table, declared = qualified(spec.table), quote(spec.contract.declared_time)
+    same = f"({keys}) IN (SELECT ({keys}) FROM {table} WHERE _file = ?)" if keys else "_file = ?"
+    row = cursor.execute(
+        f"SELECT min(least({declared}, known_at)), max(known_at) FROM {table} WHERE {same}", [file]
+    ).fetchone()
+    return (row[0], row[1]) if row else (None, None)

@@ -1,0 +1,20 @@
+"""When a source is asked for again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _may_ask
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked"),
+    [(0, False), (RETRY_AFTER_SECONDS - 1, False), (RETRY_AFTER_SECONDS, True), (-3600, True)],
+    ids=["just now", "a moment ago", "long ago", "by a clock that was ahead"],
+)
+def test_the_same_news_are_asked_for_again_after_a_while(seconds: int, asked: bool) -> None:
+    last = {"news": "1 new file", "at": (NOON - timedelta(seconds=seconds)).isoformat()}
+    assert _may_ask(last, "1 new file", NOON) is asked
+    assert _may_ask(last, "2 new files", NOON)

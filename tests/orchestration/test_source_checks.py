@@ -1,0 +1,30 @@
+"""What the checks of a source say, without a graph."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from lakehouse.orchestration.components.source import DEFAULT_AGE, check_age
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("age", "passed"),
+    [
+        (timedelta(), True),
+        (DEFAULT_AGE, True),
+        (DEFAULT_AGE + MOMENT, False),
+        (-MOMENT, False),
+        (timedelta(days=-65_000), False),
+        (None, False),
+    ],
+)
+def test_data_of_the_future_are_not_fresh(age: timedelta | None, passed: bool) -> None:
+    seal = None if age is None else (NOW - age).replace(tzinfo=None)
+    result = check_age(dg.AssetKey(["raw", "payments"]), seal, NOW, None)
+    assert result.passed == passed
+    ahead = age is not None and age < timedelta()
+    assert ("ahead of the clock" in (result.description or "")) == ahead
