@@ -163,7 +163,7 @@ def _fetch(
     since: datetime | None,
     seal: datetime | None,
 ) -> None:
-    """Make `present` (all keys and times), `wanted`, and `current` and `former` (whole rows)."""
+    """Make `present` (all keys and times), `wanted`, `current` (whole rows), begin `changes`."""
     work, table = source.work, table_name(connector.table)
     selected = _selected(source, connector.table, columns)
     time = connector.updated_at
@@ -175,8 +175,6 @@ def _fetch(
     else:
         pairs = f"SELECT c{key} AS k, c{updated} AS u FROM current"
     work.execute(f"CREATE TEMP TABLE present AS {pairs}")
-    _want(work, seal)
-    _fetch_wanted(source, selected, table, key, updated)
     if connector.history_table:
         history = connector.history_table
         window = source.since(history, time, since) if since else ""
@@ -184,12 +182,38 @@ def _fetch(
         source.fetch("former", former, f"FROM {table_name(history)} {window}")
     else:
         work.execute("CREATE TEMP TABLE former AS FROM current LIMIT 0")
+    _former(work, columns, updated, since, seal)
+    _want(work, key, seal)
+    _fetch_wanted(source, selected, table, key, updated)
 
 
-def _want(work: duckdb.DuckDBPyConnection, seal: datetime | None) -> None:
+def _former(
+    work: duckdb.DuckDBPyConnection,
+    columns: list[str],
+    updated: int,
+    since: datetime | None,
+    seal: datetime | None,
+) -> None:
+    """Begin `changes` with the former versions to land."""
+    body, time = body_of(len(columns), updated), time_of(f"c{updated}")
+    work.execute(
+        f"""CREATE TEMP TABLE changes AS SELECT *, 0 AS turn, {time} AS time FROM (
+            SELECT DISTINCT * FROM former
+        ) WHERE {_closed("time", seal)} {"" if since else "OR time IS NULL"}"""
+    )
+    if since:
+        begun = f"time >= {_timestamp(since)}"
+        work.execute(
+            f"""DELETE FROM changes WHERE turn = 0
+            AND (NOT {begun} OR {body} IN (SELECT body FROM recent))"""
+        )
+
+
+def _want(work: duckdb.DuckDBPyConnection, key: int, seal: datetime | None) -> None:
     """Make `wanted`: keys and times of the table that are not the ones landed last.
 
-    Of a key that the table has twice, each time is wanted that was never landed with it.
+    Those of a key with a former version to land as well: what the table holds comes after it. Of a
+    key that the table has twice, each time is wanted that was never landed with it.
     """
     work.execute(
         """CREATE TEMP TABLE latest AS
@@ -218,7 +242,9 @@ def _want(work: duckdb.DuckDBPyConnection, seal: datetime | None) -> None:
         LEFT JOIN (SELECT k, true AS found FROM doubles) AS d ON o.k IS NOT DISTINCT FROM d.k
         WHERE (time IS NULL OR {_closed("time", seal)}) AND (op IS NULL OR op = 'delete' OR
             CASE WHEN d.found THEN s.found IS NULL
-            ELSE {canonical("before")} IS DISTINCT FROM o.canon END)"""
+            ELSE {canonical("before")} IS DISTINCT FROM o.canon END)
+        UNION SELECT p.k, p.u FROM present AS p SEMI JOIN changes ON p.k = c{key}
+        WHERE {time_of("p.u")} IS NULL OR {_closed(time_of("p.u"), seal)}"""
     )
 
 
@@ -254,26 +280,17 @@ def _compare(
     since: datetime | None,
     seal: datetime | None,
 ) -> None:
-    """Make `changes`: rows to land; `turn` is 0 for former versions, 1 for current, 2 for deletes.
+    """Complete `changes`: `turn` is 0 for former versions, 1 for current ones, 2 for deletes.
 
     So the last row of a key in a file is what the table held, whatever the times say.
     """
     body, time = body_of(len(columns), updated), time_of(f"c{updated}")
     both = f"k IS NOT DISTINCT FROM c{key} AND u IS NOT DISTINCT FROM c{updated}"
     work.execute(
-        f"""CREATE TEMP TABLE changes AS SELECT *, 0 AS turn, {time} AS time FROM (
-            SELECT DISTINCT * FROM former
-        ) WHERE {_closed("time", seal)} {"" if since else "OR time IS NULL"}"""
-    )
-    work.execute(
         f"INSERT INTO changes SELECT current.*, 1, {time} FROM current SEMI JOIN wanted ON {both}"
     )
     if since:
         begun = f"time >= {_timestamp(since)}"
-        work.execute(
-            f"""DELETE FROM changes WHERE turn = 0
-            AND (NOT {begun} OR {body} IN (SELECT body FROM recent))"""
-        )
         work.execute(
             f"""INSERT INTO changes
             WITH others AS (SELECT *, {time} AS time, {body} AS body FROM (
