@@ -6,7 +6,6 @@ No locking and no transactions here: see `lake.py`.
 import importlib.util
 import itertools
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +95,6 @@ def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.Du
     configure(connection, settings, read_only=read_only)
     connection.execute(f"USE {CATALOG}")
     return connection
-
-
-def without_password(text: str) -> str:
-    """`text` with the passwords of the addresses in it hidden: for messages."""
-    secret = r"(://[^:/@\s]*:)[^@\s]+(?=@)|(password=)('[^']*'|\S+)"
-    return re.sub(secret, r"\1\2***", text)
 
 
 def _attach_statement(settings: Settings, *, read_only: bool) -> str:

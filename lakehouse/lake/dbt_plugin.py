@@ -21,6 +21,7 @@ from lakehouse.lake.connection import configure
 from lakehouse.lake.lake import create_missing, make_folders
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.progress import create_table
+from lakehouse.redacted_output import guard_process
 from lakehouse.settings import Settings, load_settings
 
 _held = ExitStack()
@@ -84,6 +85,7 @@ class Plugin(BasePlugin):
         if WritingSession.current:
             self.settings = WritingSession.current.settings
             return
+        guard_process()  # a dbt that was typed by hand
         try:
             self.settings = load_settings()
             hold_lock(self.settings)

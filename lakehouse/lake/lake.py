@@ -14,7 +14,7 @@ from typing import Any, Self
 import duckdb
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake.connection import SCHEMAS, open_connection, without_password
+from lakehouse.lake.connection import SCHEMAS, open_connection
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, qualified, quote
 from lakehouse.settings import Settings
@@ -112,8 +112,8 @@ class Lake:
                 return connection
         except duckdb.Error as error:
             raise LakeError(
-                f"cannot open the lake with catalog {without_password(self.settings.catalog)} "
-                f"and storage {self.settings.storage}: {without_password(str(error))}"
+                f"cannot open the lake with catalog {self.settings.catalog} "
+                f"and storage {self.settings.storage}: {error}"
             ) from error
 
     @contextmanager

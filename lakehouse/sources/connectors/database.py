@@ -18,7 +18,6 @@ from lakehouse.lake.connection import (
     load_extensions,
     spill_folder,
     use_object_storage,
-    without_password,
 )
 from lakehouse.lake.transient import may_pass
 from lakehouse.settings import Settings
@@ -155,8 +154,8 @@ def _open(connector: DatabaseConnector, settings: Settings) -> Iterator[duckdb.D
     except duckdb.Error as error:
         problem = SourceAway if may_pass(error) else SourceDown
         raise problem(
-            f"cannot read {connector.table} of the database {without_password(url)}: "
-            f"{without_password(str(error))}. See that it is up and that the address is right"
+            f"cannot read {connector.table} of the database {url}: "
+            f"{error}. See that it is up and that the address is right"
         ) from error
     finally:
         connection.close()
@@ -175,4 +174,4 @@ def _address(url: str) -> tuple[str, str, str]:
         return "sqlite", "sqlite_scanner", path
     if url.startswith(("postgresql://", "postgres://")):
         return "postgres", "postgres_scanner", url
-    raise SpecError(f"{without_password(url)!r} is neither sqlite:<path> nor postgresql://...")
+    raise SpecError(f"{url!r} is neither sqlite:<path> nor postgresql://...")
