@@ -197,7 +197,8 @@ def _is_word(value: str) -> bool:
 @cache
 def _core(value: str) -> str:
     """The longest run of letters and digits: nothing encodes it, and to look for it is cheap."""
-    return max(re.findall(r"[A-Za-z0-9]*", value), key=len)
+    runs: list[str] = re.findall(r"[A-Za-z0-9]*", value)
+    return max(runs, key=len)
 
 
 def _spelt(value: str) -> re.Pattern[str]:

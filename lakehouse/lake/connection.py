@@ -6,6 +6,7 @@ No locking and no transactions here: see `lake.py`.
 import importlib.util
 import itertools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,16 @@ def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.Du
     configure(connection, settings, read_only=read_only)
     connection.execute(f"USE {CATALOG}")
     return connection
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End the open transaction, if there is one, before its connection is closed.
+
+    DuckDB would do so itself when it destroys the connection, where a server that has gone away in
+    the meantime ends the whole process (SIGABRT) instead of raising an error.
+    """
+    with suppress(duckdb.Error):  # no transaction, or a server that cannot be told
+        connection.execute("ROLLBACK")
 
 
 def _attach_statement(settings: Settings, *, read_only: bool) -> str:

@@ -16,6 +16,7 @@ from lakehouse.lake import literal, quote
 from lakehouse.lake.connection import (
     connect,
     load_extensions,
+    roll_back,
     spill_folder,
     use_object_storage,
 )
@@ -158,6 +159,7 @@ def _open(connector: DatabaseConnector, settings: Settings) -> Iterator[duckdb.D
             f"{error}. See that it is up and that the address is right"
         ) from error
     finally:
+        roll_back(connection)
         connection.close()
 
 
