@@ -66,7 +66,8 @@ class Column(Part):
     """One column of raw. `from` is its name in the source, when that is another.
 
     `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
-    makes a column of the source's columns, dropped ones included, in DuckDB's SQL.
+    makes a column of the source's columns, dropped ones included, in DuckDB's SQL. One that is made
+    of personal columns says what of them it `reveals`, in words for whoever reads the contract.
     """
 
     name: str = Field(pattern=_NAME)
@@ -79,6 +80,7 @@ class Column(Part):
     maximum: int | float | str | None = None
     pii: Literal["token", "drop"] | None = None
     expression: str = ""
+    reveals: str = ""
 
     @field_validator("type")
     @classmethod
@@ -97,6 +99,8 @@ class Column(Part):
             raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
         if self.expression and (self.source or self.pii):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
+        if self.reveals and not self.expression:
+            raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
         return self
 
     @property
@@ -142,6 +146,10 @@ class Contract(Part):
             from lakehouse.sources.checking import try_expressions
 
             try_expressions(self)
+        if self.expressions or self.personal:
+            from lakehouse.sources.expressions import refuse_leaks
+
+            refuse_leaks(self)
         return self
 
     def column(self, name: str) -> Column:
