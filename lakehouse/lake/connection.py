@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake.names import CATALOG, literal
+from lakehouse.private import make_private
 from lakehouse.settings import Settings
 
 _spills = itertools.count()
@@ -68,9 +69,7 @@ def spill_folder(settings: Settings) -> Path:
 
     Their files all have the same names: two that spill into one folder read each other's blocks.
     """
-    folder = settings.data_dir / "spill"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{os.getpid()}-{next(_spills)}"
+    return make_private(settings.data_dir / "spill") / f"{os.getpid()}-{next(_spills)}"
 
 
 def configure(

@@ -5,9 +5,10 @@ Names, listing and atomic writes. What is inside the files is for `reading.py`.
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 
+from lakehouse import private
 from lakehouse.lake import literal
-from lakehouse.lake.connection import connect, use_object_storage
+from lakehouse.lake.connection import connect, spill_folder, use_object_storage
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import LandingError
 
@@ -83,6 +85,21 @@ class Landing:
             if not any(part.startswith(".") for part in name.split("/")):
                 yield LandedFile(name, path, size, modified)
 
+    def open_to_others(self) -> list[str]:
+        """Folders and files that others than their owner may read or change, relative to the root.
+
+        Files in the making included. In an object store the store's policies decide; none then.
+        """
+        if self.remote:
+            return []
+        root = Path(self.root)
+        found = [root, *root.rglob("*")] if root.exists() else []
+        return [
+            path.relative_to(root).as_posix()
+            for path in found
+            if not path.is_symlink() and path.stat().st_mode & private.OTHERS
+        ]
+
     @contextmanager
     def local(self, file: LandedFile) -> Iterator[Path]:
         """The file on this machine; one from an object store is there only inside the block."""
@@ -115,18 +132,19 @@ class Landing:
 
     @staticmethod
     def _put_locally(folder: Path, name: str, write: Callable[[Path], None]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         if (folder / name).exists():
             raise FileExistsError(f"{folder / name} is landed already, and landed files stay")
-        partial = folder / f".{name}.partial"
+        # in a folder of its own: what DuckDB makes may be read by all until it is narrowed
+        partial = private.make_private(folder / f".{name}.landing") / name
         try:
             write(partial)
+            partial.chmod(private.FILE)
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
             partial.rename(folder / name)
         finally:
-            with suppress(FileNotFoundError):
-                partial.unlink()
+            shutil.rmtree(partial.parent)
         directory = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -135,8 +153,7 @@ class Landing:
 
     @contextmanager
     def _scratch(self, name: str) -> Iterator[Path]:
-        spill = self.settings.data_dir / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
+        spill = private.make_private(self.settings.data_dir / "spill")
         with tempfile.TemporaryDirectory(dir=spill) as folder:
             yield Path(folder) / name
 
@@ -148,6 +165,6 @@ class Landing:
 
     @cached_property
     def _storage(self) -> duckdb.DuckDBPyConnection:
-        connection = connect()
+        connection = connect(temp_directory=str(spill_folder(self.settings)))
         use_object_storage(connection, self.settings)
         return connection
