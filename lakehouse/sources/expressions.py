@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from lakehouse.lake import literal
+
 if TYPE_CHECKING:
     from lakehouse.sources.spec import Column, Contract
 
@@ -88,8 +90,9 @@ def _refuse_unseen(column: "Column", tree: Any, declared: Collection[str]) -> No
 def _parse(column: "Column") -> Any:
     """The tree of one expression."""
     with duckdb.connect(":memory:") as connection:
-        query = f"SELECT ({column.expression}\n)"
-        row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
+        # a bound parameter would import pandas, and this is done wherever the graph is loaded
+        query = literal(f"SELECT ({column.expression}\n)")
+        row = connection.execute(f"SELECT json_serialize_sql({query}::VARCHAR)").fetchone()
     parsed = json.loads(row[0]) if row else {"error": True}
     statements = parsed.get("statements", [])
     selected = statements[0]["node"]["select_list"] if len(statements) == 1 else []
