@@ -75,7 +75,10 @@ def _clean(value: Any) -> Any:
         return redact(value)
     if isinstance(value, bool | int | float | None):
         return value
-    text = str(value)
+    try:
+        text = str(value)
+    except Exception:  # who formats the record meets it again, and logging tells of it
+        return value
     return value if redact(text) == text else redact(text)
 
 

@@ -33,7 +33,9 @@ _LIBPQ = re.compile(
     r"(?P<rest>(?:\s+[^\s=]+(?![^\s]*\s*=))*)",
     re.IGNORECASE | re.DOTALL,
 )
-_NAME = re.compile(r"[\w./:-]*")
+_NAME = re.compile(r"[\w./:+-]*|[\d .:+-]*")
+"""A name, a number or a time, as a program stores it to read it again."""
+_NO_SECRETS = ("true", "false", "none", "null")
 _ESCAPED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\a": "a", "\v": "v"}
 _WORD = r"(?:(?!\\+[nrt])[^\s'\"<>])"
 _PATTERNS = (
@@ -70,7 +72,9 @@ class Redactor:
     def learn(self, value: str) -> None:
         """Hide `value` from now on, however it is quoted, escaped or encoded."""
         value = value.strip()
-        if len(value) >= SHORT and value != HIDDEN and value not in self._known:
+        if value == HIDDEN or value.lower() in _NO_SECRETS or value in self._known:
+            return
+        if len(value) >= SHORT:
             known = {**self._known, value: _spelt(value)}
             # the longest first: one secret may be a part of another
             self._known = dict(sorted(known.items(), key=lambda item: -len(item[0])))
@@ -88,7 +92,7 @@ class Redactor:
         path = address.split("://", 1)[1].partition("/")[2]
         pieces = re.split(r"[/?&#;]", path)
         for value in (path, *pieces, *(piece.partition("=")[2] for piece in pieces)):
-            if len(value) >= LONG and not _is_word(value):  # `services` is no token
+            if not _is_common(value):  # `services` is no token
                 self.learn(value)
                 self.learn(unquote_plus(value))
 
@@ -105,11 +109,11 @@ class Redactor:
     def redact(self, text: str, *, words: bool = True) -> str:
         """`text` with every known secret, and what looks like one in an address, as `***`.
 
-        Without `words`, a secret that is an ordinary word stays: for names, of which some program
-        knows the spelling. Somebody's password is `customers`.
+        Without `words`, a secret that is short or an ordinary word stays: for names, of which some
+        program knows the spelling. Somebody's password is `customers`, or `2026`.
         """
         for value, pattern in self._known.items():
-            if _core(value) in text and (words or not _is_word(value)):
+            if _core(value) in text and (words or not _is_common(value)):
                 text = pattern.sub(HIDDEN, text)
         for pattern, hidden in _PATTERNS:
             text = pattern.sub(hidden, text)
@@ -190,8 +194,8 @@ def _pieces(password: str) -> list[str]:
     return [piece for piece in re.split(r"[/@?#:\s]", password) if piece]
 
 
-def _is_word(value: str) -> bool:
-    return value.isalpha() and value.islower()
+def _is_common(value: str) -> bool:
+    return len(value) < LONG or (value.isalpha() and value.islower())
 
 
 @cache
