@@ -40,10 +40,11 @@ _ESCAPED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\a": "a", "\
 _WORD = r"(?:(?!\\+[nrt])[^\s'\"<>])"
 _PATTERNS = (
     # user:password@host, to the last @ of the word: passwords may hold one
-    (re.compile(rf"(://[^\s:/@'\"<>]*:){_WORD}+(?=@)"), rf"\1{HIDDEN}"),
-    (re.compile(r"(\bhttps?://)[^\s/:@?#'\"<>]+(?=@)"), rf"\1{HIDDEN}"),
+    ("://", re.compile(rf"(://[^\s:/@'\"<>]*:){_WORD}+(?=@)"), rf"\1{HIDDEN}"),
+    ("://", re.compile(r"(\bhttps?://)[^\s/:@?#'\"<>]+(?=@)"), rf"\1{HIDDEN}"),
     # libpq's, quoted or escaped
     (
+        "password",
         re.compile(
             r"(\b(?:ssl)?password\s*=\s*\\*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\&\"',;)])+)",
             re.IGNORECASE,
@@ -51,10 +52,12 @@ _PATTERNS = (
         rf"\1{HIDDEN}",
     ),
     (
+        "=",
         re.compile(rf"([?&;]{_SECRET_NAME}=)[^\s&;#'\"<>)\\]+", re.IGNORECASE),
         rf"\1{HIDDEN}",
     ),
     (
+        "authorization",
         re.compile(
             r"(\bauthorization\\*['\"]?\s*[:=]\s*\\*['\"]?\w+\s+)[^\s'\"\\]+", re.IGNORECASE
         ),
@@ -115,8 +118,10 @@ class Redactor:
         for value, pattern in self._known.items():
             if _core(value) in text and (words or not _is_common(value)):
                 text = pattern.sub(HIDDEN, text)
-        for pattern, hidden in _PATTERNS:
-            text = pattern.sub(hidden, text)
+        lower = text.lower()
+        for mark, pattern, hidden in _PATTERNS:
+            if mark in lower:  # most texts have none, and to look for it costs next to nothing
+                text = pattern.sub(hidden, text)
         return text
 
 

@@ -52,11 +52,11 @@ def test_a_known_secret_is_hidden_however_it_is_spelt(spelling: str, password: s
     redactor = Redactor()
     redactor.learn(password)
     spelt = SPELLINGS[spelling](password)
-    text = f"before {spelt} after"
+    text = f"at {spelt} ok"
     clean = redactor.redact(text)
-    assert spelt.strip("'\"\\") not in clean
-    assert clean.startswith("before ")
-    assert clean.endswith(" after")
+    assert clean.startswith("at ")
+    assert clean.endswith(" ok")
+    assert spelt.strip("'\"\\") not in clean.removeprefix("at ").removesuffix(" ok")
     assert redactor.redact(clean) == clean
 
 
