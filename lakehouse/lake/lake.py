@@ -199,7 +199,7 @@ class Lake:
                 with closing(open_connection(self.settings, read_only=True)) as connection:
                     query = (
                         f"SELECT count(*) FROM {CATALOG}.snapshots() "
-                        "WHERE json_extract_string(commit_extra_info, '$.commit_id') = ?"
+                        "WHERE contains(commit_extra_info, ?)"
                     )
                     return bool(fetch_value(connection, query, [commit_id]))
             except duckdb.Error as unanswered:
