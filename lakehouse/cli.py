@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from lakehouse.errors import LakehouseError
+from lakehouse.redacted_output import guard_process
 from lakehouse.settings import Settings, load_settings
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -36,6 +37,7 @@ def main(context: click.Context) -> None:
 
     Settings are environment variables that start with LAKEHOUSE_; the README lists them.
     """
+    guard_process()
     context.obj = load_settings()
 
 

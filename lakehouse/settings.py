@@ -6,14 +6,15 @@ What belongs to one source (its URL, its credentials) is in that source's YAML, 
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import LakehouseError
+from lakehouse.redaction import learn, learn_address, learn_webhook, redact_all
 
 PREFIX = "LAKEHOUSE_"
 _SIZE = re.compile(
@@ -32,7 +33,9 @@ class Settings(BaseSettings):
     Paths are absolute after validation; unset ones lie in `data_dir`.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default=PROJECT_ROOT / "data", description="Folder of everything that a run makes"
@@ -75,6 +78,21 @@ class Settings(BaseSettings):
     s3_region: str = Field(default="us-east-1", description="Region of that store")
     s3_key_id: str = Field(default="", description="Access key of that store")
     s3_secret: str = Field(default="", description="Secret key of that store")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, redact_all(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_are_hidden(cls, values: dict[str, object]) -> dict[str, object]:
+        """Before anything can be said of the values, an error about them included."""
+        for name in ("pii_key", "s3_secret"):
+            learn(str(values.get(name, "")))
+        for name in ("catalog", "storage", "landing", "mlflow_tracking_uri", "s3_endpoint"):
+            learn_address(str(values.get(name, "")))
+        learn_webhook(str(values.get("webhook_url", "")))
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -184,4 +202,5 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
             f"{PREFIX}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
             for problem in error.errors()
         )
-        raise SettingsError(f"bad setting: {problems}") from error
+        # its own text shows the values
+        raise SettingsError(f"bad setting: {problems}") from None

@@ -6,13 +6,14 @@ No locking and no transactions here: see `lake.py`.
 import importlib.util
 import itertools
 import os
-import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from lakehouse.lake.names import CATALOG, literal
+from lakehouse.private import make_private
 from lakehouse.settings import Settings
 
 _spills = itertools.count()
@@ -68,9 +69,7 @@ def spill_folder(settings: Settings) -> Path:
 
     Their files all have the same names: two that spill into one folder read each other's blocks.
     """
-    folder = settings.data_dir / "spill"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{os.getpid()}-{next(_spills)}"
+    return make_private(settings.data_dir / "spill") / f"{os.getpid()}-{next(_spills)}"
 
 
 def configure(
@@ -98,10 +97,14 @@ def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.Du
     return connection
 
 
-def without_password(text: str) -> str:
-    """`text` with the passwords of the addresses in it hidden: for messages."""
-    secret = r"(://[^:/@\s]*:)[^@\s]+(?=@)|(password=)('[^']*'|\S+)"
-    return re.sub(secret, r"\1\2***", text)
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End the open transaction, if there is one, before its connection is closed.
+
+    DuckDB would do so itself when it destroys the connection, where a server that has gone away in
+    the meantime ends the whole process (SIGABRT) instead of raising an error.
+    """
+    with suppress(duckdb.Error):  # no transaction, or a server that cannot be told
+        connection.execute("ROLLBACK")
 
 
 def _attach_statement(settings: Settings, *, read_only: bool) -> str:

@@ -17,10 +17,11 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake.connection import configure
+from lakehouse.lake.connection import configure, roll_back
 from lakehouse.lake.lake import create_missing, make_folders
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.progress import create_table
+from lakehouse.redacted_output import guard_process
 from lakehouse.settings import Settings, load_settings
 
 _held = ExitStack()
@@ -59,6 +60,7 @@ class WritingSession:
             finally:
                 WritingSession.current = None
                 for connection in reversed(self._opened):
+                    roll_back(connection)
                     connection.close()
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
@@ -84,6 +86,7 @@ class Plugin(BasePlugin):
         if WritingSession.current:
             self.settings = WritingSession.current.settings
             return
+        guard_process()  # a dbt that was typed by hand
         try:
             self.settings = load_settings()
             hold_lock(self.settings)

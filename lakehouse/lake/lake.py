@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -14,10 +16,14 @@ from typing import Any, Self
 import duckdb
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake.connection import SCHEMAS, open_connection, without_password
+from lakehouse.lake.connection import SCHEMAS, open_connection, roll_back
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, qualified, quote
 from lakehouse.settings import Settings
+
+LOOK_UP_SECONDS = 60.0
+"""How long a server that was lost in a commit may take to come back and tell of it."""
+LOOK_UP_PAUSE = 1.0
 
 
 class LakeError(LakehouseError):
@@ -26,6 +32,10 @@ class LakeError(LakehouseError):
 
 class LakeStopped(LakeError):
     """Something that was to be committed after the lake had been stopped."""
+
+
+class CommitInDoubt(LakeError):
+    """A commit whose outcome the catalog's server could not be asked for."""
 
 
 class NoSuchTable(LakeError):
@@ -112,8 +122,8 @@ class Lake:
                 return connection
         except duckdb.Error as error:
             raise LakeError(
-                f"cannot open the lake with catalog {without_password(self.settings.catalog)} "
-                f"and storage {self.settings.storage}: {without_password(str(error))}"
+                f"cannot open the lake with catalog {self.settings.catalog} "
+                f"and storage {self.settings.storage}: {error}"
             ) from error
 
     @contextmanager
@@ -138,6 +148,7 @@ class Lake:
             yield cursor
         finally:
             self._cursors.discard(cursor)
+            roll_back(cursor)
             cursor.close()
 
     @contextmanager
@@ -157,13 +168,49 @@ class Lake:
             try:
                 _begin(chosen)
                 yield chosen
-                sign(chosen, author)
+                commit_id = sign(chosen, author)
                 if self._stopped:
                     raise LakeStopped(f"{author.asset} was not written: the run was stopped")
-                chosen.execute("COMMIT")
+                self._commit(chosen, author, commit_id)
             except BaseException:
-                _roll_back(chosen)
+                roll_back(chosen)
                 raise
+
+    def _commit(self, cursor: duckdb.DuckDBPyConnection, author: Author, commit_id: str) -> None:
+        """Commit; when a server's answer got lost, find out whether it did.
+
+        Who tries a commit again that has happened writes everything twice.
+
+        Raises:
+            CommitInDoubt: when nobody can be asked.
+        """
+        try:
+            cursor.execute("COMMIT")
+        except duckdb.Error as error:
+            roll_back(cursor)
+            if self.settings.embedded or not self._has_commit(commit_id, author, error):
+                raise
+
+    def _has_commit(self, commit_id: str, author: Author, error: duckdb.Error) -> bool:
+        """Whether the catalog has the commit, asked by a connection of its own."""
+        give_up = time.monotonic() + LOOK_UP_SECONDS
+        while True:
+            try:
+                with closing(open_connection(self.settings, read_only=True)) as connection:
+                    query = (
+                        f"SELECT count(*) FROM {CATALOG}.snapshots() "
+                        "WHERE contains(commit_extra_info, ?)"
+                    )
+                    return bool(fetch_value(connection, query, [commit_id]))
+            except duckdb.Error as unanswered:
+                if time.monotonic() > give_up:
+                    raise CommitInDoubt(
+                        f"whether {author.asset} was written is not known: the catalog's server "
+                        f"was lost in the commit {commit_id} ({error}) and does not answer since "
+                        f"{LOOK_UP_SECONDS:g} s ({unanswered}). When it is up again, run this "
+                        "again: it goes on from what is there"
+                    ) from None  # a lost connection as its cause would have it tried again
+                time.sleep(LOOK_UP_PAUSE)
 
     def exists(self, table: str) -> bool:
         """Whether `schema.table` is a table or view of the lake."""
@@ -188,13 +235,16 @@ def _begin(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute(f"USE {CATALOG}")
 
 
-def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> None:
-    """Name the author of the open transaction."""
-    extra = json.dumps({**asdict(author), "code_version": code_version()})
+def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> str:
+    """Name the author of the open transaction; the id by which its commit can be found later."""
+    commit_id = uuid.uuid4().hex
+    signed = {**asdict(author), "code_version": code_version(), "commit_id": commit_id}
+    extra = json.dumps(signed)
     cursor.execute(
         f"CALL {quote(CATALOG)}.set_commit_message(?, ?, extra_info => ?)",
         [author.asset, author.message or f"write {author.asset}", extra],
     )
+    return commit_id
 
 
 def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -234,13 +284,11 @@ def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?"
     present = {name for (name,) in connection.execute(query, [CATALOG]).fetchall()}
     if not present.issuperset(SCHEMAS):
-        connection.execute("BEGIN")
-        for schema in SCHEMAS:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(CATALOG)}.{quote(schema)}")
-        connection.execute("COMMIT")
-
-
-def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
-    # the failed statement may have ended the transaction already
-    with suppress(duckdb.TransactionException):
-        cursor.execute("ROLLBACK")
+        try:
+            connection.execute("BEGIN")
+            for schema in SCHEMAS:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(CATALOG)}.{quote(schema)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            roll_back(connection)
+            raise

@@ -15,8 +15,9 @@ from typing import Any
 import duckdb
 
 from lakehouse.errors import Transient
-from lakehouse.lake.connection import connect, load_extensions, without_password
+from lakehouse.lake.connection import connect, load_extensions
 from lakehouse.lake.names import literal
+from lakehouse.redaction import redact
 
 KEY = int.from_bytes(hashlib.sha256(b"lakehouse: write lock").digest()[:8], signed=True)
 """The server keeps advisory locks by database, and a database holds one catalog; so one key does,
@@ -122,8 +123,8 @@ def _client(catalog: str) -> duckdb.DuckDBPyConnection:
 
 
 def _down(catalog: str, error: duckdb.Error) -> CatalogDown:
-    said = " ".join(without_password(str(error)).split())
+    said = " ".join(redact(str(error)).split())
     return CatalogDown(
-        f"the catalog's server does not answer ({without_password(catalog)}): {said}. "
+        f"the catalog's server does not answer ({catalog}): {said}. "
         "See that it is up and that LAKEHOUSE_CATALOG is right"
     )

@@ -10,12 +10,21 @@ import duckdb
 from lakehouse.errors import Transient
 
 _WORDS = re.compile(
+    # a connection that was lost before has no message of its own
+    r"(?s:Failed to (?:execute|prepare) .*\": *\Z)|"
     r"HTTP (code )?(429|5\d\d)\b|could not connect to server|is the server running"
-    r"|server closed the connection|connection (refused|reset)|terminating connection"
+    r"|server closed the connection|connection has been closed|no connection to the server"
+    r"|could not (?:send data to|receive data from) server"
+    r"|connection (refused|reset)|terminating connection"
     r"|temporary failure in name resolution|time-?out|timed out|database is locked"
     r"|too many (clients|connections)|database system is (starting|shutting|in recovery)",
     re.IGNORECASE,
 )
+
+
+def sounds_transient(text: str) -> bool:
+    """Whether the text of an error of DuckDB's says that it may pass."""
+    return bool(_WORDS.search(text))
 
 
 def may_pass(error: BaseException | None) -> bool:
@@ -27,7 +36,7 @@ def may_pass(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, Transient | ConnectionError | TimeoutError):
             return True
-        if isinstance(error, duckdb.Error) and _WORDS.search(str(error)):
+        if isinstance(error, duckdb.Error) and sounds_transient(str(error)):
             return True
         error = error.__cause__
     return False

@@ -22,6 +22,7 @@ from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
 from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITSELF
 from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 
 STEPS = {"core": ("staging", "core"), "reporting": ("reporting",)}
@@ -66,6 +67,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         can_subset=True,
         allow_arbitrary_check_specs=True,  # not one for each model
     )
+    @retrying
     def build(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:

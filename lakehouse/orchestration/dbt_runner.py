@@ -10,7 +10,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, Transient
+from lakehouse.lake.transient import may_pass, sounds_transient
 from lakehouse.orchestration.dbt_project import DbtProjectFiles, import_dbt
 
 HEAR_SECONDS = 0.5
@@ -19,6 +20,10 @@ _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResu
 
 class DbtFailed(LakehouseError):
     """A model could not be built, or a test found what must not be."""
+
+
+class DbtCutOff(DbtFailed, Transient):
+    """Nothing of dbt's failed but what may pass: a lost connection, a store that is busy."""
 
 
 def run_dbt(
@@ -70,7 +75,23 @@ def run_dbt(
     result = running.result()
     if not result.success:
         what = [error for error in errors if error] or [str(result.exception)]
-        raise DbtFailed("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+        kind = DbtCutOff if _was_cut_off(result) else DbtFailed
+        raise kind("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+
+
+def _was_cut_off(result: Any) -> bool:
+    """Whether every node that failed, or dbt itself, did so by what may pass by itself.
+
+    A test that found bad rows has failed; a word in its name says nothing.
+    """
+    if result.exception is not None:
+        return may_pass(result.exception) or sounds_transient(str(result.exception))
+    nodes = getattr(result.result, "results", None) or []
+    statuses = [(str(node.status), str(node.message)) for node in nodes]
+    failed = [(status, text) for status, text in statuses if status in ("error", "fail")]
+    return bool(failed) and all(
+        status == "error" and sounds_transient(text) for status, text in failed
+    )
 
 
 def _next(events: SimpleQueue[Any]) -> Any:

@@ -14,12 +14,52 @@ from typing import Any
 
 import sqlalchemy
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy.pool import StaticPool
+
+from lakehouse.redacted_output import guard_process
+from lakehouse.redaction import redact_document
 
 KEEP_OPEN = 8
 """Databases kept open: the index, and those of the last runs looked at (each run has its own)."""
 _WAIT_SECONDS = 30
+
+
+def _redact(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> Any:
+    """The one place through which all that Dagster remembers goes: events, ticks, heartbeats."""
+    return statement, _redacted(parameters)
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_document(value)
+    if isinstance(value, dict):
+        return {name: _redacted(one) for name, one in value.items()}
+    return type(value)(map(_redacted, value)) if isinstance(value, list | tuple) else value
+
+
+class Runs(SqliteRunStorage):
+    """Dagster's runs and what its daemon says of itself, without secrets."""
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlalchemy.Connection]:
+        """A connection that redacts what is stored."""
+        with super().connect() as connection:
+            sqlalchemy.event.listen(connection, "before_cursor_execute", _redact, retval=True)
+            yield connection
+
+
+class Schedules(SqliteScheduleStorage):
+    """Dagster's sensors and schedules with their ticks, without secrets."""
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlalchemy.Connection]:
+        """A connection that redacts what is stored."""
+        with super().connect() as connection:
+            sqlalchemy.event.listen(connection, "before_cursor_execute", _redact, retval=True)
+            yield connection
 
 
 class EventLog(SqliteEventLogStorage):
@@ -43,6 +83,7 @@ class EventLog(SqliteEventLogStorage):
                 poolclass=StaticPool,
                 connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
             )
+            sqlalchemy.event.listen(engine, "before_cursor_execute", _redact, retval=True)
             sqlalchemy.event.listen(engine, "connect", _do_not_wait_for_the_disk)
             self._initdb(engine)
         self._engines[shard] = engine
@@ -62,8 +103,11 @@ class SqliteHistory(DagsterSqliteStorage):
     """Dagster's SQLite storage with this event log; named in `dagster.yaml`."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        guard_process()  # the daemon and the UI load nothing else of ours
         super().__init__(base_dir, inst_data)
+        self._run_storage = Runs(self._run_storage._conn_string)
         self._event_log_storage = EventLog(self._event_log_storage._base_dir)
+        self._schedule_storage = Schedules(self._schedule_storage._conn_string)
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "SqliteHistory":

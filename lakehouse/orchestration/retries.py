@@ -1,7 +1,9 @@
 """Steps that try again: only after what may pass by itself, each time after a longer wait."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import dagster as dg
 
@@ -20,8 +22,24 @@ def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
     """
     try:
         yield
+    except dg.RetryRequested:
+        raise  # of a block inside this one
     except Exception as error:
         if not may_pass(error):
             raise
         wait = FIRST_WAIT * 2**context.retry_number
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error
+
+
+def retrying(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The body of a step, as a whole tried again after what may pass.
+
+    It must be one that goes on from what the lake holds, as every step of this package is.
+    """
+
+    @wraps(step)
+    def attempt(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with retried(context):
+            yield from step(context, *args, **kwargs)
+
+    return attempt

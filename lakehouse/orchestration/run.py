@@ -19,6 +19,8 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.instance import open_instance
 from lakehouse.orchestration.resources import Refresh
+from lakehouse.redacted_output import RedactedStream
+from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 JOB = "refresh"
@@ -116,7 +118,11 @@ def run_assets(
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # dbt and other tools talk to standard output; that belongs into a file, not between our lines
-    with open_instance(settings) as instance, log.open("w") as output, redirect_stdout(output):
+    with (
+        open_instance(settings) as instance,
+        log.open("w") as output,
+        redirect_stdout(RedactedStream(output)),
+    ):
         instance.add_event_listener(summary.run_id, listener)
         # as `job.execute_in_process`, which would run one step after the other
         result = core_execute_in_process(
@@ -215,7 +221,7 @@ class _Listener:
             passed=evaluation.passed,
             blocking=bool(evaluation.blocking),
             severity=evaluation.severity.value,
-            description=evaluation.description or "",
+            description=redact(evaluation.description or ""),
         )
         self._summary.checks.append(done)
         self._on_event(done)
@@ -234,4 +240,4 @@ def root_cause(error: Any) -> str:
         return "failed without an error"
     if error.cls_name == "DagsterExecutionInterruptedError":
         return "was stopped before it was done; run it again"
-    return re.sub(rf"^[\w.]*{error.cls_name}: ", "", str(error.message).strip())
+    return redact(re.sub(rf"^[\w.]*{error.cls_name}: ", "", str(error.message).strip()))

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 
@@ -127,8 +128,8 @@ def _failed_check(name: str, record: Any) -> FailedCheck:
     return FailedCheck(
         check=name,
         severity=found.severity.value,
-        cause=found.description or "",
-        remedy=str(remedy.value) if remedy is not None else "",
+        cause=redact(found.description or ""),
+        remedy=redact(str(remedy.value)) if remedy is not None else "",
     )
 
 

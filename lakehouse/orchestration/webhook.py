@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lakehouse.redaction import redact_all
 from lakehouse.settings import Settings
 
 
 def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
-    """Post `payload`; False if no address is set.
+    """Post `payload`, without the secrets in it; False if no address is set.
 
     Raises:
         OSError: when it could not be delivered, or was refused.
@@ -16,7 +17,7 @@ def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
         return False
     import requests
 
-    requests.post(settings.webhook_url, json=payload, timeout=10).raise_for_status()
+    requests.post(settings.webhook_url, json=redact_all(payload), timeout=10).raise_for_status()
     return True
 
 

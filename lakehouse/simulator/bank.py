@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lakehouse.private import FILE
 from lakehouse.simulator.personal import Row
 
 _CUSTOMER = """name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL,
@@ -51,6 +52,7 @@ def open_bank(path: Path) -> Iterator[sqlite3.Connection]:
 def found_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
     """Make the database with its first rows; one that is there already is made anew."""
     path.unlink(missing_ok=True)
+    path.touch(FILE)  # it holds names and addresses
     with open_bank(path) as bank:
         bank.executescript(f"BEGIN; {SCHEMA}")
         bank.executemany(_WRITES["customers"][2], customers)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.private import FILE
 from lakehouse.simulator.columns import Bools, Ints
 from lakehouse.simulator.days import CHANNELS, NO_WALLET, WALLETS
 from lakehouse.simulator.dirt import DIRT, Deliveries
@@ -26,7 +27,9 @@ MISTYPED = {"amount": '"abc"', "customer_id": '"unknown"', "event_time": '"yeste
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file that appears whole or not at all; `durable` also survives a loss of power."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    # people's data are the owner's alone, as far as a file can say so
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
         file.write(content)
         if durable:
             file.flush()

@@ -15,6 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from lakehouse.errors import LakehouseError
+from lakehouse.private import FOLDER, make_private
 from lakehouse.simulator import bank, chargebacks, rates, state, truth
 from lakehouse.simulator.changes import Changes, found, next_day
 from lakehouse.simulator.chargebacks import Reports
@@ -64,7 +65,7 @@ def create_world(
         WorldError: if there is a world already, or the landing zone has files of another one, or
             another process is at work on it.
     """
-    world_dir.mkdir(parents=True, exist_ok=True)
+    make_private(world_dir)
     with _alone(world_dir):
         if not state.exists(world_dir):
             _found(config, world_dir, landing_dir)
@@ -87,6 +88,7 @@ def advance_world(
         WorldError: if there is no world, or another process is at work on it.
     """
     load_world(world_dir)
+    make_private(world_dir)
     with _alone(world_dir):
         return _make_days(world_dir, landing_dir, days, progress)
 
@@ -162,7 +164,7 @@ def _make_days(world_dir: Path, landing_dir: Path, days: int, progress: Progress
     config, now = state.load(world_dir)
     names = Names.model_validate_json((world_dir / NAMES).read_bytes())
     for source in ("transactions", "chargebacks"):
-        (landing_dir / source).mkdir(parents=True, exist_ok=True)
+        (landing_dir / source).mkdir(mode=FOLDER, parents=True, exist_ok=True)
     with bank.open_bank(world_dir / BANK) as connection:
         for _ in range(days):
             before = now

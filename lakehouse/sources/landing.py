@@ -6,11 +6,12 @@ Names, listing and atomic writes. What is inside the files is for `reading.py`.
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import duckdb
 
+from lakehouse import private
 from lakehouse.lake import literal
-from lakehouse.lake.connection import connect, use_object_storage
+from lakehouse.lake.connection import connect, spill_folder, use_object_storage
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import LandingError
 
@@ -128,6 +130,21 @@ class Landing:
             if not any(part.startswith(".") for part in name.split("/")):
                 yield LandedFile(name, path, size, modified)
 
+    def open_to_others(self) -> list[str]:
+        """Folders and files that others than their owner may read or change, relative to the root.
+
+        Files in the making included. In an object store the store's policies decide; none then.
+        """
+        if self.remote:
+            return []
+        root = Path(self.root)
+        found = [root, *root.rglob("*")] if root.exists() else []
+        return [
+            path.relative_to(root).as_posix()
+            for path in found
+            if not path.is_symlink() and path.stat().st_mode & private.OTHERS
+        ]
+
     @contextmanager
     def local(self, file: LandedFile) -> Iterator[Path]:
         """The file on this machine; one from an object store is there only inside the block."""
@@ -224,24 +241,24 @@ class Landing:
 
     @staticmethod
     def _put_locally(folder: Path, name: str, write: Callable[[Path], object]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         if (folder / name).exists():
             raise FileExistsError(f"{folder / name} is landed already, and landed files stay")
-        partial = folder / f".{name}.partial"
+        # in a folder of its own: what DuckDB makes may be read by all until it is narrowed
+        partial = private.make_private(folder / f".{name}.landing") / name
         try:
             write(partial)
+            partial.chmod(private.FILE)
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
             partial.rename(folder / name)
         finally:
-            with suppress(FileNotFoundError):
-                partial.unlink()
+            shutil.rmtree(partial.parent)
         _sync(folder)
 
     @contextmanager
     def _scratch(self, name: str) -> Iterator[Path]:
-        spill = self.settings.data_dir / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
+        spill = private.make_private(self.settings.data_dir / "spill")
         with tempfile.TemporaryDirectory(dir=spill) as folder:
             yield Path(folder) / name
 
@@ -253,13 +270,13 @@ class Landing:
 
     @cached_property
     def _storage(self) -> duckdb.DuckDBPyConnection:
-        connection = connect()
+        connection = connect(temp_directory=str(spill_folder(self.settings)))
         use_object_storage(connection, self.settings)
         return connection
 
 
 def _claim_locally(path: Path, content: bytes) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         with partial.open("wb") as stream:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from lakehouse.redaction import learn_address, learn_environment
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import SpecError
 
@@ -14,6 +15,8 @@ _PLACEHOLDER = re.compile(
 
 def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None = None) -> str:
     """`text` with its placeholders filled; what a variable holds is taken as it is.
+
+    Passwords and keys in it are hidden from now on wherever they would be shown.
 
     Raises:
         SpecError: for a variable that is unset and has no default, or an unknown `{place}`.
@@ -33,9 +36,12 @@ def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None
                 raise SpecError(f"unknown placeholder {{{place}}} in {text!r}; known are {known}")
             return places[place]
         if variables.get(variable):
+            learn_environment({variable: variables[variable]})
             return variables[variable]
         if default is None:
             raise SpecError(f"{text!r} needs the environment variable {variable}; set it")
         return _PLACEHOLDER.sub(fill, default)
 
-    return _PLACEHOLDER.sub(fill, text)
+    resolved = _PLACEHOLDER.sub(fill, text)
+    learn_address(resolved)
+    return resolved

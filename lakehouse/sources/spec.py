@@ -72,7 +72,8 @@ class Column(Part):
     A file that lacks the column is a change of the source, unless it is `optional`. A DECIMAL that
     comes `from_float` was computed in binary floats, and what little they add is rounded away.
     `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
-    makes a column of the source's columns, dropped ones included, in DuckDB's SQL.
+    makes a column of the source's columns, dropped ones included, in DuckDB's SQL. One that is made
+    of personal columns says what of them it `reveals`, in words for whoever reads the contract.
     """
 
     name: str = Field(pattern=_NAME)
@@ -87,6 +88,7 @@ class Column(Part):
     maximum: int | float | str | None = None
     pii: Literal["token", "drop"] | None = None
     expression: str = ""
+    reveals: str = ""
 
     @field_validator("type")
     @classmethod
@@ -112,6 +114,8 @@ class Column(Part):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
         if self.from_float and not self.type.startswith("DECIMAL"):
             raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
+        if self.reveals and not self.expression:
+            raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
         return self
 
     @property
@@ -158,6 +162,10 @@ class Contract(Part):
             from lakehouse.sources.checking import try_expressions
 
             try_expressions(self)
+        if self.expressions or self.personal:
+            from lakehouse.sources.expressions import refuse_leaks
+
+            refuse_leaks(self)
         return self
 
     def column(self, name: str) -> Column:

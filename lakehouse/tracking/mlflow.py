@@ -12,7 +12,7 @@ from typing import Any
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.lake.connection import without_password
+from lakehouse.redaction import redact
 from lakehouse.registry import Version, list_versions
 
 VERSION_TAG = "lakehouse.version"
@@ -63,10 +63,10 @@ def mirror(lake: Lake, model: str) -> Mirrored:
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
         _mirror(client, lake, model, logged)
     except (MlflowException, OSError) as error:
-        reason = without_password(str(error).partition("\n")[0])
+        reason = redact(str(error).partition("\n")[0])
         return Mirrored(
             tuple(logged),
-            f"MLflow at {without_password(uri)} is not up to date about {model}, the next run "
+            f"MLflow at {redact(uri)} is not up to date about {model}, the next run "
             f"tries again: {reason}",
         )
     return Mirrored(tuple(logged))

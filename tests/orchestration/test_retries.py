@@ -1,19 +1,19 @@
-"""A source's step tries again after what may pass, and after nothing else."""
+"""A step tries again after what may pass, and after nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.lake.lock import LakeBusy
-from lakehouse.orchestration import retries
+from lakehouse.orchestration import build, retries
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import SourceSpec
 from lakehouse.sources.errors import ContractError, SourceAway, SourceDown
 from tests.sources.conftest import file_name, json_lines, make_spec, payment, seal_of
@@ -110,3 +110,39 @@ def test_each_wait_is_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
             raise LakeBusy("held")
         waits.append(asked.value.seconds_to_wait)
     assert waits == [0.01, 0.02, 0.04]
+
+
+class AwayTwice(LakeResource):
+    """A lake that is busy twice, and then broken for good."""
+
+    asked: ClassVar[list[str]] = []
+
+    @property
+    def lake(self) -> Lake:
+        self.asked.append("asked")
+        if len(self.asked) <= 2:
+            raise LakeBusy("held by another")
+        raise ZeroDivisionError("reached the third attempt")
+
+    @property
+    def settings(self) -> Settings:
+        raise self.lake  # type: ignore[misc]
+
+
+def test_every_step_of_the_graph_tries_again(
+    home: Settings, new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
+    monkeypatch.setattr(build, "LakeResource", AwayTwice)
+    definitions = build.build_definitions(load_settings())
+    steps = {asset.op.name: asset for asset in definitions.resolve_asset_graph().assets_defs}
+    steps = {name: asset for name, asset in steps.items() if asset.is_executable}
+    assert len(steps) >= 15
+    for name, asset in steps.items():
+        AwayTwice.asked.clear()
+        result = dg.materialize([asset], raise_on_error=False)
+        events = [event.event_type_value for event in result.all_events]
+        assert events.count("STEP_UP_FOR_RETRY") == 2, name
+        (failure,) = [event for event in result.all_events if event.is_step_failure]
+        error = failure.step_failure_data.error_display_string
+        assert "reached the third attempt" in error, (name, error)

@@ -64,8 +64,9 @@ def test_what_is_landed_is_never_overwritten(landing: Landing) -> None:
 
 def test_what_a_killed_process_left_is_overwritten(landing: Landing) -> None:
     folder = Path(landing.root)
-    folder.mkdir(parents=True)
-    (folder / ".a.csv.partial").write_text("left behind")
+    left = folder / ".a.csv.landing"
+    left.mkdir(parents=True)
+    (left / "a.csv").write_text("left behind")
     landing.put("a.csv", lambda path: path.write_text("x") and None)
     assert [path.name for path in folder.iterdir()] == ["a.csv"]
 

@@ -12,6 +12,7 @@ import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.settings import load_settings
+from lakehouse.sources import SourceSpec
 from lakehouse.sources.pii import token_key
 
 from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
@@ -22,7 +23,7 @@ PEOPLE: list[dict[str, Any]] = [
     column("email", pii="token"),
     column("born", "DATE", pii="token"),
     column("birth_date", "DATE", pii="drop"),
-    column("birth_year", "INTEGER", expression="year(birth_date)"),
+    column("birth_year", "INTEGER", expression="year(birth_date)", reveals="the year only"),
 ]
 PERSON = {"email": "ää@secret.org", "born": "1980-02-03", "birth_date": "1980-02-03"}
 FREEZE = {"on_change": "freeze"}
@@ -85,6 +86,99 @@ def test_no_file_of_the_lake_holds_the_originals(house: House) -> None:
 def test_a_contract_with_personal_data_may_not_evolve() -> None:
     with pytest.raises(ValueError, match="cannot `evolve`"):
         make_spec(PEOPLE)
+
+
+def with_column(expression: str, **more: Any) -> SourceSpec:
+    made = column("made", expression=expression, **more)
+    return make_spec([*PEOPLE, made], contract=FREEZE)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "email",
+        '"Email"',
+        "CAST(email AS VARCHAR)",
+        "try_cast(born AS VARCHAR)",
+        "email || ''",
+        "concat('x', note, email)",
+        "substring(email, 2)",
+        "email[2:9]",
+        "upper(trim(EMAIL))",
+        "to_json({'a': {'b': email}})",
+        "CAST([email] AS VARCHAR)",
+        "json_object('mail', email)",
+        "CASE WHEN id > 0 THEN email ELSE 'none' END",
+        "CASE email WHEN 'a' THEN 'b' END",
+        "coalesce(note, email)",
+        "CAST(birth_date - DATE '1970-01-01' AS VARCHAR)",
+        "strftime(birth_date, '%d.%m.%Y')",
+        "array_to_string(list_transform([email], x -> upper(x)), '')",
+        "array_to_string(list_transform(['a'], x -> x || email), '')",
+        "(SELECT email)",
+        "(SELECT max(e) FROM (VALUES (email)) AS v(e))",
+        "note IN (email)",
+        "CAST(id + length(email) AS VARCHAR)",
+        "email COLLATE NOCASE",
+        "CAST(row(email) AS VARCHAR)",
+        "printf('%s', email)",
+        "base64(encode(email))",
+        "md5(email)",
+    ],
+)
+def test_an_expression_over_personal_data_must_say_what_it_reveals(expression: str) -> None:
+    with pytest.raises(ValueError, match=r"made of (email|born|birth_date).*`reveals`|subquery"):
+        with_column(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("COALESCE(*COLUMNS(*))", "COLUMNS"),
+        ("CAST(COLUMNS('ema.*') AS VARCHAR)", "COLUMNS"),
+        ("CAST(#5 AS VARCHAR)", "number"),
+        ("CAST((SELECT 1) AS VARCHAR)", "subquery"),
+        ("CAST(unnamed_subquery AS VARCHAR)", "refers to unnamed_subquery"),
+        ("to_json(unnamed_subquery)", "refers to unnamed_subquery"),
+        ("note), (email", "not one expression|syntax error"),
+        ("note) AS VARCHAR), CAST((email", "syntax error"),
+    ],
+)
+@pytest.mark.parametrize("reveals", ["", "nothing at all"])
+def test_what_could_name_any_column_is_refused(expression: str, why: str, reveals: str) -> None:
+    with pytest.raises(ValueError, match=f"{why}|reads no personal"):
+        with_column(expression, reveals=reveals)
+
+
+@pytest.mark.parametrize(
+    "expression", ["email", "CAST(birth_date AS VARCHAR)", "(email) COLLATE C"]
+)
+def test_a_copy_is_refused_whatever_it_says(expression: str) -> None:
+    with pytest.raises(ValueError, match="is a copy of"):
+        with_column(expression, reveals="hardly anything")
+
+
+def test_expressions_that_touch_no_personal_data_need_to_say_nothing() -> None:
+    for expression in (
+        "upper(note)",
+        "'email'",
+        "array_to_string(list_transform([note], x -> upper(x)), ',')",
+        "CASE WHEN amount > 10 THEN 'much' END",
+    ):
+        assert with_column(expression).contract.column("made").expression == expression
+    with pytest.raises(ValueError, match="reads no personal column"):
+        with_column("upper(note)", reveals="something")
+    with pytest.raises(ValueError, match="has no expression"):
+        make_spec([*PEOPLE, column("more", reveals="something")], contract=FREEZE)
+
+
+@pytest.mark.parametrize("origin", ["email", "EMAIL"])
+def test_no_second_column_reads_a_personal_one(origin: str) -> None:
+    columns = [*PEOPLE, column("copy", **{"from": origin})]
+    with pytest.raises(ValueError, match="email declares personal"):
+        make_spec(columns, contract=FREEZE)
+    columns[-1]["pii"] = "token"
+    make_spec(columns, contract=FREEZE)
 
 
 def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from lakehouse.orchestration.components.base import SpecComponent, asset_key
 from lakehouse.orchestration.metadata import sealed
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 
 REPLAYED_ROWS = 20
@@ -57,6 +58,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
             ),
         ],
     )
+    @retrying
     def features(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[object]:

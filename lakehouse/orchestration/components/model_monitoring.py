@@ -15,6 +15,7 @@ from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.webhook import tell
 from lakehouse.training import ModelSpec
 from lakehouse.training.spec import Forward
@@ -54,6 +55,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
         ],
     )
+    @retrying
     def monitoring(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from lakehouse.lake.transient import may_pass
 from lakehouse.monitoring.react import go_back
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.scoring import ScoreReport, find_broken, score
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
@@ -47,6 +49,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
+    @retrying
     def predictions(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
@@ -64,6 +67,8 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         try:
             report = say()
         except (BadArtefact, SchemaMismatch) as error:
+            if may_pass(error):
+                raise
             # whoever decided before may still be able to: a champion that cannot score is no use
             action = go_back(
                 spec, lake.lake, str(error), run_id=context.run.run_id, now=clock.now()

@@ -7,10 +7,12 @@ import dagster as dg
 
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Lake
+from lakehouse.lake.transient import may_pass
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.orchestration.webhook import tell
 from lakehouse.training import ModelSpec, TrainingError, TrainReport, standing, train
@@ -82,6 +84,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
+    @retrying
     def train_model(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
@@ -159,6 +162,8 @@ def _train(
             on_progress=context.log.info,
         )
     except TrainingError as error:
+        if may_pass(error):
+            raise
         problem = str(error)
         stands = standing(spec, lake.lake, f"not trained: {problem}")
         if stands is None:

@@ -12,6 +12,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retried
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import LoadReport, SourceSpec, extract, load
+from lakehouse.sources.landing import Landing
 from lakehouse.sources.rebuilding import needs_rebuild, rebuild
 from lakehouse.sources.undecided import A_FEW, FLOOD, Undecided, find_undecided, in_words
 
@@ -60,6 +61,18 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             ),
         ],
         check_specs=[
+            *(
+                [
+                    dg.AssetCheckSpec(
+                        "private",
+                        asset=landing,
+                        description="Nobody but their owner may read the landed files, which hold "
+                        "personal data.",
+                    )
+                ]
+                if spec.contract.personal
+                else []
+            ),
             dg.AssetCheckSpec(
                 "contract",
                 asset=raw,
@@ -98,6 +111,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 **sealed(extraction.seal),
             },
         )
+        if spec.contract.personal:
+            yield check_private(landing, Landing(lake.settings, spec.name))
         rebuilt = None
         if refresh.full_refresh and (_is_selected(context, raw) or needs_rebuild(spec, lake.lake)):
             with retried(context):
@@ -129,6 +144,27 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         yield check_age(raw, report.seal, clock.now(), spec.freshness)
 
     return bring_up_to_date
+
+
+def check_private(landing: dg.AssetKey, files: Landing) -> dg.AssetCheckResult:
+    """Who else may read files with personal data: a warning, as they may be somebody else's files.
+
+    They are not narrowed: a process that delivers them as another user would deliver no more.
+    """
+    wide = files.open_to_others()
+    told = "others than their owner may read or change"
+    return dg.AssetCheckResult(
+        asset_key=landing,
+        check_name="private",
+        passed=not wide,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{told} {len(wide)} landed files and folders: {', '.join(wide[:5])}"
+        if wide
+        else "not looked at: the policies of the object store decide"
+        if files.remote
+        else f"nobody but its owner may read {files.root}",
+        metadata={"remedy": f"chmod -R go= {files.root}"} if wide else {},
+    )
 
 
 def _is_selected(context: dg.AssetExecutionContext, raw: dg.AssetKey) -> bool:

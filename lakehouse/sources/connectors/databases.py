@@ -9,7 +9,7 @@ import json
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from lakehouse.lake import literal, quote
 from lakehouse.lake.connection import (
     connect,
     load_extensions,
+    roll_back,
     spill_folder,
     use_object_storage,
-    without_password,
 )
 from lakehouse.lake.transient import may_pass
 from lakehouse.settings import Settings
@@ -187,14 +187,13 @@ def open_database(connector: DatabaseConnector, settings: Settings) -> Iterator[
         passes = may_pass(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
         problem = SourceAway if passes else SourceDown
         raise problem(
-            f"cannot read {connector.table} of the database {without_password(url)}: "
-            f"{without_password(str(error))}. See that it is up and that the address is right"
+            f"cannot read {connector.table} of the database {url}: "
+            f"{error}. See that it is up and that the address is right"
         ) from error
     finally:
         if isinstance(source, _Sqlite):
             source.source.close()
-        with suppress(duckdb.Error):  # an open transaction on a server that died ends the process
-            work.execute("ROLLBACK")
+        roll_back(work)
         work.close()
 
 
@@ -215,7 +214,7 @@ def _open(work: duckdb.DuckDBPyConnection, url: str) -> Database:
         return _Sqlite(work, path)
     if url.startswith(("postgresql://", "postgres://")):
         return _Postgres(work, url)
-    raise SpecError(f"{without_password(url)!r} is neither sqlite:<path> nor postgresql://...")
+    raise SpecError(f"{url!r} is neither sqlite:<path> nor postgresql://...")
 
 
 def _native(query: str) -> str:

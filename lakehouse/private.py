@@ -1,0 +1,16 @@
+"""Folders and files that only their owner may read, for what may hold personal data."""
+
+import os
+from pathlib import Path
+
+FOLDER, FILE = 0o700, 0o600
+OTHERS = 0o077
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder for its owner alone. One of ours that is there is narrowed to that."""
+    folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_mode & OTHERS and status.st_uid == os.geteuid():
+        folder.chmod(FOLDER)
+    return folder

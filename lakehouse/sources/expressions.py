@@ -1,0 +1,125 @@
+"""What an expression of a contract is made of, read from its parsed tree and not from its text.
+
+Whether it compiles is for `checking.py`.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from lakehouse.lake import literal
+
+if TYPE_CHECKING:
+    from lakehouse.sources.spec import Column, Contract
+
+_EVERYTHING = {
+    "STAR": "`*` or COLUMNS",
+    "POSITIONAL_REFERENCE": "a column by its number",
+    "SUBQUERY": "a subquery",
+}
+_WRAPPERS = {"CAST": "child", "COLLATE": "child"}
+
+
+def refuse_leaks(contract: "Contract") -> None:
+    """Refuse what would bring personal data past its token into the lake.
+
+    Raises:
+        ValueError: for a second column that reads a personal one, and for an expression that refers
+            to one without saying by `reveals` what it lets out, copies it, or could name it unseen.
+    """
+    _refuse_second_readers(contract)
+    personal = {column.name.lower(): column.name for column in contract.personal}
+    declared = {column.name.lower() for column in contract.read}
+    for column in contract.expressions:
+        tree = _parse(column)
+        used = {personal[name] for name in _references(tree) if name in personal}
+        if column.reveals and not used:
+            raise ValueError(f"{column.name} says what it `reveals`, but reads no personal column")
+        if not personal:
+            continue
+        _refuse_unseen(column, tree, declared)
+        if used and not column.reveals:
+            raise ValueError(
+                f"{column.name} is made of {', '.join(sorted(used))}, which is personal: say with "
+                "`reveals` what of it may stand in the lake (`reveals: year of birth only`), or "
+                "leave the column out"
+            )
+        if used and _is_copy(tree):
+            raise ValueError(
+                f"{column.name} is a copy of {', '.join(used)}, whatever it says that it reveals: "
+                "if the values may stand in the lake, take the `pii` from that column"
+            )
+
+
+def _refuse_second_readers(contract: "Contract") -> None:
+    # a JSON key is found whatever its case
+    personal = {column.origin.lower(): column.name for column in contract.personal}
+    for column in contract.read:
+        if not column.pii and column.origin.lower() in personal:
+            raise ValueError(
+                f"{column.name} reads {column.origin}, which {personal[column.origin.lower()]} "
+                "declares personal: give it the same `pii`, or leave it out"
+            )
+
+
+def _refuse_unseen(column: "Column", tree: Any, declared: Collection[str]) -> None:
+    """Refuse references that may stand for any column, or for a whole row."""
+    for node in _nodes(tree):
+        if node.get("class") in _EVERYTHING:
+            raise ValueError(
+                f"expression {column.expression!r} of {column.name} uses "
+                f"{_EVERYTHING[node['class']]}, which could bring personal data along: name the "
+                "columns that it is made of"
+            )
+    own = {
+        name
+        for node in _nodes(tree)
+        if node.get("class") == "LAMBDA"
+        for name in _references(node["lhs"])
+    }
+    if unknown := {*_references(tree)} - {*declared} - own:
+        raise ValueError(
+            f"expression {column.expression!r} of {column.name} refers to "
+            f"{', '.join(sorted(unknown))}; only columns that the contract declares may be used, "
+            "by their bare names"
+        )
+
+
+def _parse(column: "Column") -> Any:
+    """The tree of one expression."""
+    with duckdb.connect(":memory:") as connection:
+        # a bound parameter would import pandas, and this is done wherever the graph is loaded
+        query = literal(f"SELECT ({column.expression}\n)")
+        row = connection.execute(f"SELECT json_serialize_sql({query}::VARCHAR)").fetchone()
+    parsed = json.loads(row[0]) if row else {"error": True}
+    statements = parsed.get("statements", [])
+    selected = statements[0]["node"]["select_list"] if len(statements) == 1 else []
+    if parsed["error"] or len(selected) != 1:
+        why = parsed.get("error_message", "it is not one expression")
+        raise ValueError(f"expression {column.expression!r} of {column.name}: {why}")
+    return selected[0]
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+        for value in tree.values():
+            yield from _nodes(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _nodes(value)
+
+
+def _references(tree: Any) -> Iterator[str]:
+    """The first names of all references, in lower case as DuckDB compares them."""
+    for node in _nodes(tree):
+        if node.get("class") == "COLUMN_REF":
+            yield node["column_names"][0].lower()
+
+
+def _is_copy(tree: Any) -> bool:
+    while tree["class"] in _WRAPPERS:
+        tree = tree[_WRAPPERS[tree["class"]]]
+    return bool(tree["class"] == "COLUMN_REF")
