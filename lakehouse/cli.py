@@ -150,12 +150,17 @@ def dev(settings: Settings, port: int) -> None:
 
 
 @main.command()
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Own a storage that an older release used, with all the unknown lake files in it.",
+)
 @click.pass_obj
-def maintain(settings: Settings) -> None:
+def maintain(settings: Settings, adopt: bool) -> None:
     """Housekeeping: merge small files, expire old snapshots, delete unused files."""
     from lakehouse.commands.query import maintain_command
 
-    maintain_command(settings)
+    maintain_command(settings, adopt=adopt)
 
 
 @main.group()

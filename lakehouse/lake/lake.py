@@ -13,15 +13,13 @@ from typing import Any, Self
 
 import duckdb
 
-from lakehouse.errors import LakehouseError
 from lakehouse.lake.connection import SCHEMAS, open_connection, without_password
+from lakehouse.lake.errors import LakeError as LakeError  # others find it here
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, qualified, quote
+from lakehouse.lake.place import find_place
+from lakehouse.lake.storage import Storage
 from lakehouse.settings import Settings
-
-
-class LakeError(LakehouseError):
-    """The lake cannot be opened, or holds something that it should not."""
 
 
 class LakeStopped(LakeError):
@@ -164,6 +162,13 @@ class Lake:
             except BaseException:
                 _roll_back(chosen)
                 raise
+
+    def storage(self, cursor: duckdb.DuckDBPyConnection) -> Storage:
+        """The prefix in which the lake's files are."""
+        place = find_place(cursor, self.settings)
+        if not place.made:
+            raise LakeError(f"the lake of {without_password(self.settings.catalog)} is gone")
+        return Storage(cursor, place.prefix)
 
     def exists(self, table: str) -> bool:
         """Whether `schema.table` is a table or view of the lake."""

@@ -14,7 +14,7 @@ import dagster as dg
 
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
-from lakehouse.lake.maintenance import maintain
+from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry.retention import drop_training_sets, kept_versions
 from lakehouse.registry.versions import Version
@@ -30,12 +30,15 @@ def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clo
     """Merge small files, expire old snapshots, delete files that nobody sees."""
     done = maintain(lake.lake, now=clock.now())
     context.log.info(f"{done.before} -> {done.after}, {done.files_deleted} files deleted")
+    if unknown := describe_unknown(done):
+        context.log.warning(unknown)
     context.add_output_metadata(
         {
             "snapshots": done.after.snapshots,
             "files": done.after.files,
             "bytes": done.after.bytes,
             "files_deleted": done.files_deleted,
+            "files_unknown": len(done.unknown),
         }
     )
 
