@@ -15,6 +15,7 @@ import duckdb
 
 from lakehouse.lake.connection import SCHEMAS, open_connection, without_password
 from lakehouse.lake.errors import LakeError as LakeError  # others find it here
+from lakehouse.lake.hashes import hash_commit
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, qualified, quote
 from lakehouse.lake.place import find_place
@@ -60,6 +61,7 @@ class Lake:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._stopped = False
+        self._prefix: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -159,16 +161,16 @@ class Lake:
                 if self._stopped:
                     raise LakeStopped(f"{author.asset} was not written: the run was stopped")
                 chosen.execute("COMMIT")
+                hash_commit(chosen, self.storage(chosen))
             except BaseException:
                 _roll_back(chosen)
                 raise
 
     def storage(self, cursor: duckdb.DuckDBPyConnection) -> Storage:
         """The prefix in which the lake's files are."""
-        place = find_place(cursor, self.settings)
-        if not place.made:
-            raise LakeError(f"the lake of {without_password(self.settings.catalog)} is gone")
-        return Storage(cursor, place.prefix)
+        if self._prefix is None:
+            self._prefix = find_place(cursor, self.settings).prefix
+        return Storage(cursor, self._prefix)
 
     def exists(self, table: str) -> bool:
         """Whether `schema.table` is a table or view of the lake."""

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from lakehouse.lake.errors import LakeError
+from lakehouse.lake.hashes import Ledger
 from lakehouse.lake.lake import Lake, fetch_value
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG
 from lakehouse.lake.ownership import METADATA, check_owner, is_written_by_a_lake, mark_as_own
 from lakehouse.lake.storage import Storage
+from lakehouse.lake.verify import damage_before_merge
 
 KEEP_SNAPSHOTS = timedelta(days=7)
 """How far back time travel reaches. Training sets are pinned as rows and need no snapshot."""
@@ -62,7 +65,8 @@ def maintain(
     """Merge, expire and clean up, under the write lock. Rows do not change.
 
     The newest snapshot is never expired. With an SQLite catalog a file stays up to a day longer
-    than `keep_files`. `now` is the real time unless a test sets it. `adopt` takes a prefix that an
+    than `keep_files`. Hashes are looked at before the merge, so that it gives no damaged rows a new
+    hash that fits. `now` is the real time unless a test sets it. `adopt` takes a prefix that an
     older release used for this lake's own, whatever is in it.
 
     Nothing is flushed: rows that an older release kept in the catalog stay there, because open
@@ -72,6 +76,9 @@ def maintain(
     with write_lock(lake.settings, "maintenance"), lake.cursor() as cursor:
         storage = lake.storage(cursor)
         before = _size(cursor)
+        ledger = Ledger(cursor, storage)
+        ledger.add_missing()
+        _refuse_damage(cursor, storage)
         _call(
             cursor,
             "ducklake_rewrite_data_files(?, delete_threshold => ?)",
@@ -84,7 +91,18 @@ def maintain(
         deleted = _clean_up(cursor, storage, now - keep_files, embedded=embedded)
         owned = _is_owner(cursor, storage, adopt=adopt)
         orphans, unknown = _delete_orphans(cursor, storage, now - keep_files, owned=owned)
+        ledger.add_missing()
         return Maintenance(before, _size(cursor), deleted + orphans, owned, unknown)
+
+
+def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
+    """Raise where a merge would write damaged files anew, under a hash that fits."""
+    if damage := damage_before_merge(cursor, storage):
+        first = f"{damage[0].what} {damage[0].problem}"
+        raise LakeError(
+            f"nothing was merged or deleted, because {len(damage)} files are damaged, such as "
+            f"{first}; `lakehouse verify --full` names all of them"
+        )
 
 
 def describe_unknown(done: Maintenance) -> str:
