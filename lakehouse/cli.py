@@ -163,6 +163,20 @@ def maintain(settings: Settings, adopt: bool) -> None:
     maintain_command(settings, adopt=adopt)
 
 
+@main.command()
+@click.option("--full", is_flag=True, help="Read every byte, not only sizes and footers.")
+@as_json
+@click.pass_obj
+def verify(settings: Settings, full: bool, as_json: bool) -> None:
+    """Compare the files of the lake and of model versions with what was written.
+
+    Ends with status 0 only if nothing is damaged. What cannot be verified is listed.
+    """
+    from lakehouse.commands.verify import verify_command
+
+    sys.exit(0 if verify_command(settings, full=full, as_json=as_json) else 1)
+
+
 @main.group()
 def models() -> None:
     """Model versions: see, compare, promote, roll back, report, make again.

@@ -66,6 +66,7 @@ def verify_lake(lake: Lake, *, full: bool) -> Verification:
             problem = "is not as it was written; restore that file of hashes from a backup"
             done.damage.append(Damage(what, problem))
         _look_at_files(files, known, storage, done, full=full)
+    done.untold.append("the rest of the catalog, landed files, and what else is in the data folder")
     return done
 
 
