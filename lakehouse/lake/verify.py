@@ -155,8 +155,8 @@ def _look_at_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Ve
                 Damage("the catalog", f"{'; '.join(answers)}; restore it from a backup")
             )
     else:
-        query = f"FROM postgres_query('{METADATA}', 'SHOW data_checksums')"
-        if fetch_value(cursor, query) != "on":
+        query = f"FROM postgres_query('{METADATA}', ?)"
+        if fetch_value(cursor, query, ["SELECT current_setting('data_checksums')"]) != "on":
             done.untold.append(
                 "the catalog's pages: its server keeps no checksums (`SHOW data_checksums`)"
             )

@@ -53,9 +53,9 @@ def read(lake: Lake, until: float) -> Outcome:
     while time.time() < until:
         table = f"raw.w{random.randrange(WRITERS)}"
         query = (
-            "SELECT batch, count(*), sum(i) FROM lake.{} GROUP BY batch HAVING count(*) "
+            f"SELECT batch, count(*), sum(i) FROM lake.{table} GROUP BY batch HAVING count(*) "
             "NOT IN (500, 1000) OR sum(i) NOT IN (249500, 499500)"
-        ).format(table)
+        )
         try:
             with lake.reader() as cursor:
                 if not table_exists(cursor, table):
