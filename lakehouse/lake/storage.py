@@ -38,7 +38,9 @@ class Storage:
             with suppress(FileNotFoundError):
                 return Path(path).read_text()
             return None
-        if not self.connection.execute("SELECT 1 FROM glob(?)", [path]).fetchall():
+        # a path without a star would not be looked for, but taken as found
+        listed = self.connection.execute("SELECT file FROM glob(?)", [path + "*"]).fetchall()
+        if (path,) not in listed:
             return None
         content: bytes = self._blob(path, "content")
         return content.decode()
