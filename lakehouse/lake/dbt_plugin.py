@@ -105,7 +105,10 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Attach the lake as everybody else does, and make what is missing in it."""
         make_folders(self.settings)
-        configure(conn, self.settings)
+        try:
+            configure(conn, self.settings)
+        except LakehouseError as error:
+            raise DbtRuntimeError(str(error)) from error
         create_missing(conn)
         create_table(conn)
         self.configure_cursor(conn)

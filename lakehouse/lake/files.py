@@ -20,8 +20,8 @@ class LakeFile:
     """A data or delete file. `name` is relative to the lake's prefix, unless it is elsewhere.
 
     `id` grows with each file of the lake. `record` is the SHA-256 of what the catalog keeps of the
-    file: rows, sizes, key, the bounds of its columns. `name` and `table` are empty where the
-    catalog has lost the table.
+    file: rows, sizes, key, the bounds of its columns. `current`: whether the newest snapshot needs
+    it. `name` and `table` are empty where the catalog has lost the table.
     """
 
     id: int
@@ -31,6 +31,7 @@ class LakeFile:
     footer: int
     snapshot: int
     record: str
+    current: bool
 
 
 def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeFile]:
@@ -51,12 +52,15 @@ def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeF
         bounds[file].append(tuple(values))
     tables = _tables(cursor)
     files = []
-    for id_, table_id, path, relative, bytes_, footer, snapshot, *facts in [*data, *deletes]:
+    for id_, table_id, path, relative, bytes_, footer, snapshot, current, *facts in [
+        *data,
+        *deletes,
+    ]:
         table, folder = tables.get(table_id, ("", None))
         name = path if not relative else "" if folder is None else folder + path
         known = repr((bytes_, footer, facts, sorted(bounds[id_])))
         record = hashlib.sha256(known.encode()).hexdigest()
-        files.append(LakeFile(id_, name, table, bytes_, footer, snapshot, record))
+        files.append(LakeFile(id_, name, table, bytes_, footer, snapshot, record, current))
     return sorted(files, key=lambda file: file.id)
 
 
@@ -78,7 +82,7 @@ def _tables(cursor: duckdb.DuckDBPyConnection) -> dict[int, tuple[str, str]]:
 
 _COMMON = (
     "{0}_file_id, table_id, path, path_is_relative::BOOLEAN, file_size_bytes, footer_size, "
-    "begin_snapshot"
+    "begin_snapshot, end_snapshot IS NULL"
 )
 _OF_DATA = "record_count, row_id_start, encryption_key"
 _OF_DELETES = "data_file_id, delete_count, encryption_key"

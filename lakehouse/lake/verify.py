@@ -73,7 +73,7 @@ def verify_lake(lake: Lake, *, full: bool) -> Verification:
 def damage_before_merge(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> list[Damage]:
     """Damage of the files that a merge would read: it would be written anew under a new hash."""
     done = Verification()
-    files = registered(cursor)
+    files = [file for file in registered(cursor) if file.current]
     of_table = Counter(file.table for file in files)
     chosen = [file for file in files if of_table[file.table] > 1]
     _look_at_files(chosen, Ledger(cursor, storage).read(), storage, done, full=True)
@@ -94,14 +94,16 @@ def _look_at_files(
             unhashed += 1
         else:
             verified += 1
-    done.looked_at["files by hash" if full else "files by size and footer"] = verified
+    fast = "files by size and footer" if storage.local else "files by size"
+    done.looked_at["files by hash" if full else fast] = verified
     if unhashed:
         done.untold.append(
             f"{unhashed} files had no hash yet, so only that they are there with their size is "
             "known; `lakehouse verify --full` and maintenance take the hashes"
         )
     if not full:
-        done.untold.append("what is in the files before their footers: `--full` reads it")
+        parts = "the files before their footers" if storage.local else "the files"
+        done.untold.append(f"what is in {parts}: `--full` reads it")
 
 
 def _problem(
