@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from lakehouse.lake.connection import without_password
 from lakehouse.lake.files import LakeFile, registered, scheduled
 from lakehouse.lake.ownership import lake_id
 from lakehouse.lake.storage import Storage
@@ -88,7 +89,8 @@ class Ledger:
         files = registered(self._cursor, after=-1 if last is None else last.id)
         if last is None and files:
             # an older release's lake: hash what is new, and leave the rest to maintenance
-            files = [file for file in files if file.snapshot == max(f.snapshot for f in files)]
+            newest = max(file.snapshot for file in files)
+            files = [file for file in files if file.snapshot == newest]
         lines = "".join(_line(hash_file(self._storage, file)) for file in files)
         if lines:
             _append(path, tail, lines)
@@ -148,7 +150,7 @@ def hash_commit(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         finally:
             cursor.execute("ROLLBACK")
     except (OSError, duckdb.Error) as error:
-        _log.warning("files just committed have no hash yet: %s", error)
+        _log.warning("files just committed have no hash yet: %s", without_password(str(error)))
 
 
 def _check(body: str) -> str:
@@ -171,25 +173,26 @@ def _parse(line: str) -> FileHash | None:
     return entry if _line(entry) == line + "\n" and check == _check(json.dumps(values)) else None
 
 
-def _tail(path: Path) -> str:
+def _tail(path: Path) -> bytes:
     """The end of the ledger, some dozens of lines; empty if there is none."""
     try:
         with path.open("rb") as stream:
             stream.seek(-min(TAIL_BYTES, os.fstat(stream.fileno()).st_size), os.SEEK_END)
-            return stream.read().decode(errors="replace")
+            return stream.read()
     except FileNotFoundError:
-        return ""
+        return b""
 
 
-def _last_entry(tail: str) -> FileHash | None:
+def _last_entry(tail: bytes) -> FileHash | None:
     """The entry with the highest id, which is the last readable one."""
-    entries = (_parse(line) for line in reversed(tail.split("\n")[:-1]))
+    lines = tail.decode(errors="replace").split("\n")[:-1]
+    entries = map(_parse, reversed(lines))
     return next((entry for entry in entries if entry is not None), None)
 
 
-def _append(path: Path, tail: str, lines: str) -> None:
+def _append(path: Path, tail: bytes, lines: str) -> None:
     # a killed process may have left a line without an end; its file is hashed again
-    torn = len(tail.rpartition("\n")[2].encode())
+    torn = len(tail.rpartition(b"\n")[2])
     with path.open("a+b") as stream:
         if torn:
             stream.truncate(stream.seek(0, os.SEEK_END) - torn)

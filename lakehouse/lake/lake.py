@@ -154,6 +154,7 @@ class Lake:
             write_lock(self.settings, author.asset),
             nullcontext(cursor) if cursor else self.cursor() as chosen,
         ):
+            storage = self.storage(chosen)
             try:
                 _begin(chosen)
                 yield chosen
@@ -161,7 +162,7 @@ class Lake:
                 if self._stopped:
                     raise LakeStopped(f"{author.asset} was not written: the run was stopped")
                 chosen.execute("COMMIT")
-                hash_commit(chosen, self.storage(chosen))
+                hash_commit(chosen, storage)
             except BaseException:
                 _roll_back(chosen)
                 raise

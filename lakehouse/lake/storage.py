@@ -32,18 +32,18 @@ class Storage:
         return name if name.startswith("/") or "://" in name else f"{self.prefix}/{name}"
 
     def read(self, name: str) -> str | None:
-        """The text of a file; none if there is no such file."""
+        """The text of a file, whose damaged bytes become question marks; none if there is none."""
         path = self.path(name)
         if self.local:
             with suppress(FileNotFoundError):
-                return Path(path).read_text()
+                return Path(path).read_text(errors="replace")
             return None
         # a path without a star would not be looked for, but taken as found
         listed = self.connection.execute("SELECT file FROM glob(?)", [path + "*"]).fetchall()
         if (path,) not in listed:
             return None
         content: bytes = self._blob(path, "content")
-        return content.decode()
+        return content.decode(errors="replace")
 
     def write(self, name: str, text: str) -> None:
         """Replace a file by `text`: all of it, or nothing."""

@@ -2,6 +2,8 @@
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -152,9 +154,10 @@ def test_a_writer_goes_on_behind_a_line_that_was_not_finished(
     assert verify(settings).damage == []
 
 
-def test_a_flip_in_the_hashes_accuses_no_file(settings: Settings) -> None:
+@pytest.mark.parametrize("bit", [0, 7])
+def test_a_flip_in_the_hashes_accuses_no_file(settings: Settings, bit: int) -> None:
     fill(settings)
-    flip(ledger(settings), 100)
+    flip(ledger(settings), 100, bit)
     for done in (verify(settings), verify(settings)):
         (damage,) = done.damage
         assert damage.what == f"line 1 of {ledger(settings)}"
@@ -244,6 +247,18 @@ def test_a_catalog_that_tells_something_else_of_a_file_is_found(
     with Lake(settings) as lake, lake.cursor() as cursor:
         cursor.execute(statement.replace("m.", "__ducklake_metadata_lake."))
     assert verify(settings).damage
+
+
+def test_a_catalog_with_pages_that_do_not_fit_is_found(settings: Settings) -> None:
+    fill(settings)
+    catalog = sqlite3.connect(settings.catalog.removeprefix("sqlite:"))
+    with closing(catalog), catalog:
+        catalog.execute("CREATE INDEX lost ON ducklake_column (column_name)")
+        catalog.execute("PRAGMA writable_schema = ON")
+        catalog.execute("DELETE FROM sqlite_master WHERE name = 'lost'")
+    (damage,) = verify(settings, full=False).damage
+    assert damage.what == "the catalog"
+    assert "never used" in damage.problem
 
 
 def test_a_lake_of_an_older_release_tells_what_it_cannot(settings: Settings) -> None:
