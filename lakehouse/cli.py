@@ -157,12 +157,31 @@ def dev(settings: Settings, port: int) -> None:
 
 
 @main.command()
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Own a storage that an older release used, with all the unknown lake files in it.",
+)
 @click.pass_obj
-def maintain(settings: Settings) -> None:
+def maintain(settings: Settings, adopt: bool) -> None:
     """Housekeeping: merge small files, expire old snapshots, delete unused files."""
     from lakehouse.commands.query import maintain_command
 
-    maintain_command(settings)
+    maintain_command(settings, adopt=adopt)
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Read every byte, not only sizes and footers.")
+@as_json
+@click.pass_obj
+def verify(settings: Settings, full: bool, as_json: bool) -> None:
+    """Compare the files of the lake and of model versions with what was written.
+
+    Ends with status 0 only if nothing is damaged. What cannot be verified is listed.
+    """
+    from lakehouse.commands.verify import verify_command
+
+    sys.exit(0 if verify_command(settings, full=full, as_json=as_json) else 1)
 
 
 @main.group()

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     storage: str = Field(
         default="", description="Where the lake's Parquet files go: a folder or s3://bucket/prefix"
     )
+    encrypted: bool = Field(
+        default=False, description="Whether a new lake encrypts its files, which finds every flip"
+    )
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
     dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
     memory_limit: str = Field(

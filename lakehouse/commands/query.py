@@ -67,18 +67,20 @@ def tables_command(settings: Settings) -> None:
     Console().print(table)
 
 
-def maintain_command(settings: Settings) -> None:
+def maintain_command(settings: Settings, *, adopt: bool) -> None:
     """Do the housekeeping and say what changed."""
-    from lakehouse.lake.maintenance import maintain
+    from lakehouse.lake.maintenance import describe_unknown, maintain
 
     with Lake(settings) as lake:
-        done = maintain(lake)
+        done = maintain(lake, adopt=adopt)
     click.echo(
         f"snapshots {done.before.snapshots} -> {done.after.snapshots}, "
         f"files {done.before.files} -> {done.after.files}, "
         f"{done.before.bytes / 1e6:.1f} -> {done.after.bytes / 1e6:.1f} MB, "
         f"{done.files_deleted} unused files deleted"
     )
+    if unknown := describe_unknown(done):
+        click.secho(f"warning: {unknown}", fg="yellow", err=True)
 
 
 def _print_table(result: duckdb.DuckDBPyConnection) -> None:

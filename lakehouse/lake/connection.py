@@ -12,7 +12,11 @@ from typing import Any
 
 import duckdb
 
+from lakehouse.lake.errors import LakeError
 from lakehouse.lake.names import CATALOG, literal
+from lakehouse.lake.ownership import check_owner, mark_as_own
+from lakehouse.lake.place import Place, find_place
+from lakehouse.lake.storage import Storage
 from lakehouse.private import make_private
 from lakehouse.settings import Settings
 
@@ -75,7 +79,12 @@ def spill_folder(settings: Settings) -> Path:
 def configure(
     connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool = False
 ) -> None:
-    """Limit memory and threads, let big queries spill to disk, and attach the lake."""
+    """Limit memory and threads, let big queries spill to disk, and attach the lake.
+
+    Raises:
+        LakeError: to a writer, when its storage belongs to another lake or is not encrypted as the
+            settings want it.
+    """
     connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
     connection.execute(f"SET threads = {settings.cores}")
     connection.execute(f"SET temp_directory = {literal(str(spill_folder(settings)))}")
@@ -86,7 +95,19 @@ def configure(
     use_object_storage(connection, settings)
     if not settings.embedded:
         connection.execute(f"SET ducklake_max_retry_count = {SERVER_RETRIES}")
-    connection.execute(_attach_statement(settings, read_only=read_only))
+    place = find_place(connection, settings)
+    if place.encrypted:
+        load_extensions(connection, "httpfs")  # only its cryptography may write
+    if settings.encrypted and not place.encrypted and not read_only:
+        raise LakeError(
+            f"LAKEHOUSE_ENCRYPTED is on, but the lake of {settings.catalog} was "
+            "made without encryption; unset it, or make a new lake with another LAKEHOUSE_DATA_DIR"
+        )
+    connection.execute(_attach_statement(settings, place, read_only=read_only))
+    if not read_only:
+        storage = Storage(connection, place.prefix)
+        if not check_owner(connection, storage) and place.own:
+            mark_as_own(connection, storage)
 
 
 def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -107,13 +128,16 @@ def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _attach_statement(settings: Settings, *, read_only: bool) -> str:
-    options = ["READ_ONLY"] if read_only else []
+def _attach_statement(settings: Settings, place: Place, *, read_only: bool) -> str:
+    # Rows inlined into the catalog would have to be flushed, which breaks open readers and writers.
+    options = ["READ_ONLY"] if read_only else ["DATA_INLINING_ROW_LIMIT 0"]
     if settings.files_beside_catalog:
         # the catalog remembers where it was made, and may have been moved since with its files
-        options += [f"DATA_PATH {literal(settings.storage)}", "OVERRIDE_DATA_PATH true"]
+        options += [f"DATA_PATH {literal(place.prefix)}", "OVERRIDE_DATA_PATH true"]
     elif not read_only:
-        options += [f"DATA_PATH {literal(settings.storage)}"]
+        options += [f"DATA_PATH {literal(place.prefix)}"]
+    if place.encrypted and not place.made:
+        options += ["ENCRYPTED"]
     if settings.embedded:
         options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_TIMEOUT_MS}"]
     return f"ATTACH {literal('ducklake:' + settings.catalog)} AS {CATALOG} ({', '.join(options)})"

@@ -15,19 +15,18 @@ from typing import Any, Self
 
 import duckdb
 
-from lakehouse.errors import LakehouseError
 from lakehouse.lake.connection import SCHEMAS, open_connection, roll_back
+from lakehouse.lake.errors import LakeError as LakeError  # others find it here
+from lakehouse.lake.hashes import hash_commit
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, qualified, quote
+from lakehouse.lake.place import find_place
+from lakehouse.lake.storage import Storage
 from lakehouse.settings import Settings
 
 LOOK_UP_SECONDS = 60.0
 """How long a server that was lost in a commit may take to come back and tell of it."""
 LOOK_UP_PAUSE = 1.0
-
-
-class LakeError(LakehouseError):
-    """The lake cannot be opened, or holds something that it should not."""
 
 
 class LakeStopped(LakeError):
@@ -72,6 +71,7 @@ class Lake:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._stopped = False
+        self._prefix: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +165,7 @@ class Lake:
             write_lock(self.settings, author.asset),
             nullcontext(cursor) if cursor else self.cursor() as chosen,
         ):
+            storage = self.storage(chosen)
             try:
                 _begin(chosen)
                 yield chosen
@@ -172,6 +173,7 @@ class Lake:
                 if self._stopped:
                     raise LakeStopped(f"{author.asset} was not written: the run was stopped")
                 self._commit(chosen, author, commit_id)
+                hash_commit(chosen, storage)
             except BaseException:
                 roll_back(chosen)
                 raise
@@ -211,6 +213,12 @@ class Lake:
                         "again: it goes on from what is there"
                     ) from None  # a lost connection as its cause would have it tried again
                 time.sleep(LOOK_UP_PAUSE)
+
+    def storage(self, cursor: duckdb.DuckDBPyConnection) -> Storage:
+        """The prefix in which the lake's files are."""
+        if self._prefix is None:
+            self._prefix = find_place(cursor, self.settings).prefix
+        return Storage(cursor, self._prefix)
 
     def exists(self, table: str) -> bool:
         """Whether `schema.table` is a table or view of the lake."""

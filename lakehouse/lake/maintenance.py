@@ -1,13 +1,23 @@
-"""Housekeeping: small files merged, old snapshots and files that nobody sees removed."""
+"""Housekeeping: small files merged, old snapshots and files that nobody sees removed.
 
+Open readers and steps go on meanwhile. Only what this lake wrote is deleted; whose a file is, is
+`ownership.py`'s matter.
+"""
+
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from lakehouse.lake.errors import LakeError
+from lakehouse.lake.hashes import Ledger
 from lakehouse.lake.lake import Lake, fetch_value
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG
+from lakehouse.lake.ownership import METADATA, check_owner, is_written_by_a_lake, mark_as_own
+from lakehouse.lake.storage import Storage
+from lakehouse.lake.verify import damage_before_merge
 
 KEEP_SNAPSHOTS = timedelta(days=7)
 """How far back time travel reaches. Training sets are pinned as rows and need no snapshot."""
@@ -30,11 +40,18 @@ class Size:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What was done: the lake before and after, and how many unused files were deleted."""
+    """What was done: the lake before and after, and how many unused files were deleted.
+
+    `unknown` are Parquet files in the lake's prefix that it does not know and left alone; `owned`:
+    whether the prefix is this lake's. One that an older release used, with unknown files in it, is
+    not.
+    """
 
     before: Size
     after: Size
     files_deleted: int
+    owned: bool
+    unknown: tuple[str, ...]
 
 
 def maintain(
@@ -43,15 +60,25 @@ def maintain(
     now: datetime | None = None,
     keep_snapshots: timedelta = KEEP_SNAPSHOTS,
     keep_files: timedelta = KEEP_FILES,
+    adopt: bool = False,
 ) -> Maintenance:
     """Merge, expire and clean up, under the write lock. Rows do not change.
 
-    The newest snapshot is never expired. `now` is the real time unless a test sets it.
+    The newest snapshot is never expired. With an SQLite catalog a file stays up to a day longer
+    than `keep_files`. Hashes are looked at before the merge, so that it gives no damaged rows a new
+    hash that fits. `now` is the real time unless a test sets it. `adopt` takes a prefix that an
+    older release used for this lake's own, whatever is in it.
+
+    Nothing is flushed: rows that an older release kept in the catalog stay there, because open
+    readers would lose them.
     """
     now = now or datetime.now(UTC)
     with write_lock(lake.settings, "maintenance"), lake.cursor() as cursor:
+        storage = lake.storage(cursor)
         before = _size(cursor)
-        _call(cursor, "ducklake_flush_inlined_data(?)", CATALOG)
+        ledger = Ledger(cursor, storage)
+        ledger.add_missing()
+        _refuse_damage(cursor, storage)
         _call(
             cursor,
             "ducklake_rewrite_data_files(?, delete_threshold => ?)",
@@ -59,12 +86,115 @@ def maintain(
             REWRITE_ABOVE,
         )
         _call(cursor, "ducklake_merge_adjacent_files(?)", CATALOG)
-        older = "older_than => ?::TIMESTAMPTZ"
-        _call(cursor, f"ducklake_expire_snapshots(?, {older})", CATALOG, now - keep_snapshots)
-        unused = now - keep_files
-        deleted = _call(cursor, f"ducklake_cleanup_old_files(?, {older})", CATALOG, unused)
-        deleted += _call(cursor, f"ducklake_delete_orphaned_files(?, {older})", CATALOG, unused)
-        return Maintenance(before, _size(cursor), deleted)
+        _expire(cursor, now - keep_snapshots)
+        embedded = lake.settings.embedded
+        deleted = _clean_up(cursor, storage, now - keep_files, embedded=embedded)
+        owned = _is_owner(cursor, storage, adopt=adopt)
+        orphans, unknown = _delete_orphans(cursor, storage, now - keep_files, owned=owned)
+        ledger.add_missing()
+        return Maintenance(before, _size(cursor), deleted + orphans, owned, unknown)
+
+
+def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
+    """Raise where a merge would write damaged files anew, under a hash that fits."""
+    if damage := damage_before_merge(cursor, storage):
+        first = f"{damage[0].what} {damage[0].problem}"
+        raise LakeError(
+            f"nothing was merged or deleted, because {len(damage)} files are damaged, such as "
+            f"{first}; `lakehouse verify --full` names all of them"
+        )
+
+
+def describe_unknown(done: Maintenance) -> str:
+    """What was left alone because it is not known to be this lake's, and the remedy; or nothing."""
+    if not done.unknown:
+        return ""
+    files = (
+        f"{len(done.unknown)} Parquet files in the lake's storage that it does not know, such as"
+    )
+    if done.owned:
+        return (
+            f"left alone: {files} {done.unknown[0]}; whoever put them there should move them away"
+        )
+    return (
+        f"the storage is not this lake's own, so what killed writers left was not deleted: {files} "
+        f"{done.unknown[0]}; move them away, or, if no other lake uses that storage, take all as "
+        "this lake's with `lakehouse maintain --adopt`"
+    )
+
+
+def _expire(cursor: duckdb.DuckDBPyConnection, older_than: datetime) -> None:
+    # Chosen here: the function compares times as text where the catalog is SQLite.
+    query = (
+        f"SELECT snapshot_id FROM {CATALOG}.snapshots() WHERE snapshot_time < ?::TIMESTAMPTZ "
+        f"AND snapshot_id < (SELECT max(snapshot_id) FROM {CATALOG}.snapshots())"
+    )
+    old = [snapshot for (snapshot,) in cursor.execute(query, [older_than]).fetchall()]
+    if old:
+        _call(cursor, "ducklake_expire_snapshots(?, versions => ?)", CATALOG, old)
+
+
+def _clean_up(
+    cursor: duckdb.DuckDBPyConnection, storage: Storage, older_than: datetime, *, embedded: bool
+) -> int:
+    """Delete files that no snapshot needs since `older_than`; how many."""
+    _forget_registered_from_elsewhere(cursor, storage)
+    if embedded:
+        # SQLite compares times as texts, and these two spellings agree on the day alone.
+        midnight = older_than.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        older_than = midnight - timedelta(microseconds=1)
+    older = "older_than => ?::TIMESTAMPTZ"
+    return _call(cursor, f"ducklake_cleanup_old_files(?, {older})", CATALOG, older_than)
+
+
+def _forget_registered_from_elsewhere(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
+    """Take files that were registered but not written by this lake off the list of deletions."""
+    scheduled = f"{METADATA}.ducklake_files_scheduled_for_deletion"
+    rows = cursor.execute(f"SELECT data_file_id, path, path_is_relative::BOOLEAN FROM {scheduled}")
+    foreign = [
+        number
+        for number, path, relative in rows.fetchall()
+        if not (relative or path.startswith(storage.prefix + "/")) or not is_written_by_a_lake(path)
+    ]
+    if foreign:
+        cursor.execute(f"DELETE FROM {scheduled} WHERE data_file_id IN (FROM unnest(?))", [foreign])
+
+
+def _is_owner(cursor: duckdb.DuckDBPyConnection, storage: Storage, *, adopt: bool) -> bool:
+    """Whether the prefix is this lake's, made so now where nothing or the caller forbids it."""
+    if check_owner(cursor, storage):
+        return True
+    if not adopt and _orphans(cursor, "cleanup_all => ?", True):
+        return False
+    mark_as_own(cursor, storage)
+    return True
+
+
+def _delete_orphans(
+    cursor: duckdb.DuckDBPyConnection, storage: Storage, older_than: datetime, *, owned: bool
+) -> tuple[int, tuple[str, ...]]:
+    """Delete what killed writers of this lake left; how many, and the files of others."""
+    if not owned:
+        return 0, tuple(sorted(_orphans(cursor, "cleanup_all => ?", True)))
+    older = "older_than => ?::TIMESTAMPTZ"
+    orphans = _orphans(cursor, older, older_than)
+    ours = [path for path in orphans if is_written_by_a_lake(path)]
+    unknown = tuple(sorted(set(orphans) - set(ours)))
+    if storage.local:
+        for path in ours:
+            os.unlink(path)
+    elif unknown:
+        return 0, unknown  # in an object store all can be deleted or none
+    elif ours:
+        _call(cursor, f"ducklake_delete_orphaned_files(?, {older})", CATALOG, older_than)
+    return len(ours), unknown
+
+
+def _orphans(cursor: duckdb.DuckDBPyConnection, which: str, parameter: object) -> list[str]:
+    """Parquet files under the prefix that the catalog does not know."""
+    function = f"ducklake_delete_orphaned_files(?, dry_run => true, {which})"
+    rows = cursor.execute(f"SELECT path FROM {function}", [CATALOG, parameter])
+    return [path for (path,) in rows.fetchall()]
 
 
 def _call(cursor: duckdb.DuckDBPyConnection, function: str, *parameters: object) -> int:

@@ -1,4 +1,4 @@
-"""The daily housekeeping as a job: the lake, what models need no more, and what runs leave behind.
+"""Housekeeping as jobs: the lake, what models need no more, what runs leave behind; bit rot.
 
 Only the wiring to Dagster, and files outside the lake; what is kept in it is decided by the
 packages whose tables they are.
@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
-from lakehouse.lake.maintenance import maintain
+from lakehouse.lake.maintenance import describe_unknown, maintain
+from lakehouse.lake.verify import verify_lake
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry.retention import drop_training_sets, kept_versions
+from lakehouse.registry.verify import verify_artefacts
 from lakehouse.registry.versions import Version
 from lakehouse.training.artefact import CARD
 from lakehouse.training.inputs import physical_table
@@ -30,12 +33,15 @@ def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clo
     """Merge small files, expire old snapshots, delete files that nobody sees."""
     done = maintain(lake.lake, now=clock.now())
     context.log.info(f"{done.before} -> {done.after}, {done.files_deleted} files deleted")
+    if unknown := describe_unknown(done):
+        context.log.warning(unknown)
     context.add_output_metadata(
         {
             "snapshots": done.after.snapshots,
             "files": done.after.files,
             "bytes": done.after.bytes,
             "files_deleted": done.files_deleted,
+            "files_unknown": len(done.unknown),
         }
     )
 
@@ -106,6 +112,35 @@ def prune_folder(folder: Path, pattern: str, older_than: datetime) -> int:
         else:
             entry.unlink()
     return len(old)
+
+
+class Verify(dg.Config):
+    """How closely to look."""
+
+    full: bool = Field(default=True, description="Read every byte, not only sizes and footers")
+
+
+@dg.op
+def verify_files(context: dg.OpExecutionContext, config: Verify, lake: LakeResource) -> None:
+    """Compare the files of the lake and of model versions with what was written."""
+    done = verify_lake(lake.lake, full=config.full)
+    verify_artefacts(lake.lake, done)
+    for told in done.untold:
+        context.log.info(f"not verified: {told}")
+    if done.damage:
+        problems = [f"{damage.what} {damage.problem}" for damage in done.damage]
+        raise dg.Failure(
+            f"{len(problems)} things are damaged, such as: {problems[0]}",
+            metadata={"damaged": "\n".join(problems), **done.looked_at},
+            allow_retries=False,
+        )
+    context.add_output_metadata({"not verified": "\n".join(done.untold), **done.looked_at})
+
+
+@dg.job(description="Whether files of the lake and of model versions are what was written.")
+def verification() -> None:
+    """Each day sizes and footers, each week every byte."""
+    verify_files()
 
 
 @dg.job(description="Daily housekeeping of the lake and of what runs leave behind.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.orchestration.housekeeping import maintenance
+from lakehouse.orchestration.housekeeping import maintenance, verification
 from lakehouse.orchestration.run import JOB
 
 FIRST_DAY = "2018-01-01"
@@ -34,7 +34,7 @@ def build_jobs() -> dg.Definitions:
         description="Redo chosen days, replacing rows by key; choose them on the backfill page.",
     )
     return dg.Definitions(
-        jobs=[everything, reprocess_days, maintenance],
+        jobs=[everything, reprocess_days, maintenance, verification],
         schedules=[
             dg.ScheduleDefinition(
                 name="daily_refresh",
@@ -48,6 +48,19 @@ def build_jobs() -> dg.Definitions:
                 job=maintenance,
                 cron_schedule="30 4 * * *",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
+            ),
+            *(
+                dg.ScheduleDefinition(
+                    name=name,
+                    job=verification,
+                    cron_schedule=cron,
+                    run_config={"ops": {"verify_files": {"config": {"full": full}}}},
+                    default_status=dg.DefaultScheduleStatus.RUNNING,
+                )
+                for name, cron, full in (
+                    ("daily_verification", "0 5 * * 1-6", False),
+                    ("weekly_verification", "0 5 * * 0", True),
+                )
             ),
         ],
     )

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lakehouse.lake.connection import SERVER_RETRIES
 from lakehouse.lake.lock import LakeBusy, write_lock
 from lakehouse.lake.maintenance import maintain
 from lakehouse.lake.server_lock import CatalogDown
+from lakehouse.lake.verify import verify_lake
 from lakehouse.settings import Settings, load_settings
 from tests.lake.server import Server, running_server
 from tests.sources.conftest import file_name, json_lines, make_spec, payment, seal_of
@@ -249,3 +251,40 @@ def test_maintenance_keeps_the_rows(settings: Settings) -> None:
                 cursor.execute("INSERT INTO raw.t SELECT range FROM range(10000)")
         assert maintain(lake).after.files == 1
         assert lake.rows("raw.t") == 40_000
+
+
+def test_a_flipped_bit_is_found_and_what_the_server_cannot_tell_is_told(settings: Settings) -> None:
+    with Lake(settings) as lake:
+        with lake.writer(AUTHOR) as cursor:
+            cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(10000)")
+        sound = verify_lake(lake, full=True)
+        assert sound.damage == []
+        assert sound.looked_at == {"files by hash": 1}
+        checked = "on" in server_setting(lake, "data_checksums")
+        assert bool([told for told in sound.untold if "checksums" in told]) is not checked
+        file = next(Path(settings.storage).rglob("*.parquet"))
+        content = bytearray(file.read_bytes())
+        content[100] ^= 1
+        file.write_bytes(content)
+        assert [d.what for d in verify_lake(lake, full=True).damage] == [f"{file} (raw.t)"]
+
+
+def server_setting(lake: Lake, name: str) -> str:
+    with lake.cursor() as cursor:
+        query = "FROM postgres_query('__ducklake_metadata_lake', ?)"
+        return str(cursor.execute(query, [f"SELECT current_setting('{name}')"]).fetchall())
+
+
+def test_two_lakes_on_one_storage_keep_each_others_tables(server: Server, tmp_path: Path) -> None:
+    both = [server.settings(tmp_path / n, storage=str(tmp_path / "storage")) for n in ("a", "b")]
+    for settings in both:
+        with Lake(settings) as lake, lake.writer(AUTHOR) as cursor:
+            cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(10000)")
+    for settings in both:
+        with Lake(settings) as lake:
+            done = maintain(lake, now=datetime.now(UTC) + timedelta(days=30))
+            assert done.owned
+            assert done.unknown == ()
+    for settings in both:
+        with Lake(settings, read_only=True) as lake:
+            assert lake.rows("raw.t") == 10_000

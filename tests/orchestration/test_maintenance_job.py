@@ -1,5 +1,6 @@
 """The daily housekeeping as Dagster runs it, on a small lake."""
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import Progress, write_progress
-from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance
+from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.jobs import _one_day
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry import promote
@@ -117,6 +118,38 @@ def test_a_card_that_cannot_be_read_keeps_the_feature_tables_and_fails_by_name(
 
 def test_an_empty_lake_is_kept_house_of(home: Settings) -> None:
     assert run().success
+
+
+def verified(full: bool) -> dg.ExecuteInProcessResult:
+    return verification.execute_in_process(
+        resources={"lake": LakeResource()},
+        run_config={"ops": {"verify_files": {"config": {"full": full}}}},
+        raise_on_error=False,
+    )
+
+
+def test_the_check_for_damage_fails_by_name_and_only_then(home: Settings) -> None:
+    with Lake(home) as lake:
+        wear(lake)
+        train(lake, 1)
+    artefact = home.models_dir / "m" / name(1) / "model.txt"
+    artefact.parent.mkdir(parents=True)
+    artefact.write_bytes(b"tree")
+    with Lake(home) as lake, lake.writer(Author("test")) as writer:
+        digest = hashlib.sha256(b"tree").hexdigest()
+        files = json.dumps({artefact.name: digest})
+        writer.execute("UPDATE lake.registry.versions SET files = ?", [files])
+    assert verified(False).success
+    assert verified(True).success
+    artefact.write_bytes(b"free")
+    file = next(Path(home.storage).rglob("t/ducklake-*.parquet"))
+    content = bytearray(file.read_bytes())
+    content[40] ^= 1
+    file.write_bytes(content)
+    for full, damaged in ((False, [artefact]), (True, [file, artefact])):
+        (failure,) = [event for event in verified(full).all_events if event.is_step_failure]
+        told = failure.event_specific_data.user_failure_data.metadata["damaged"].value
+        assert [line.split(" ")[0] for line in told.splitlines()] == list(map(str, damaged))
 
 
 @pytest.mark.parametrize("day", ["2018-01-01", "2026-05-31"])

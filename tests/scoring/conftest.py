@@ -1,8 +1,6 @@
 """The payment lake of the training tests serves here as well."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +49,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ready(template: Path, settings: Settings, lake: Lake) -> Ready:
     shutil.copytree(template, settings.data_dir, dirs_exist_ok=True)
-    catalog = sqlite3.connect(settings.catalog.removeprefix("sqlite:"))
-    with closing(catalog), catalog:
-        catalog.execute(
-            "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'",
-            [settings.storage + "/"],
-        )
     other = next(v for v in list_versions(lake, "detector") if v.state == "candidate")
     return Ready(lake, World(lake), ModelSpec(**spec_values()), other)

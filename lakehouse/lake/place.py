@@ -1,0 +1,72 @@
+"""Where a lake's files lie: in a prefix of their own below the storage that the settings name.
+
+The catalog records where it was made. Whose the prefix is, is `ownership.py`'s matter.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.lake.names import literal
+from lakehouse.settings import Settings
+
+_OWN = re.compile(r"lake-[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """`prefix` has no slash at its end; `made`: whether the lake is there already."""
+
+    prefix: str
+    encrypted: bool
+    made: bool
+
+    @property
+    def own(self) -> bool:
+        """Whether nobody else can have been given the prefix; older releases used the storage."""
+        return bool(_OWN.fullmatch(self.prefix.rsplit("/", 1)[-1]))
+
+
+def find_place(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Place:
+    """Where the lake of `settings` is, or where a new one shall be.
+
+    A lake may have been moved with its storage: the last part of the recorded place is what counts.
+    """
+    storage = settings.storage.rstrip("/")
+    recorded = (_of_file if settings.embedded else _of_server)(connection, settings)
+    if not recorded:
+        return Place(f"{storage}/lake-{uuid.uuid4().hex}", settings.encrypted, made=False)
+    last = recorded["data_path"].rstrip("/").rsplit("/", 1)[-1]
+    prefix = f"{storage}/{last}" if _OWN.fullmatch(last) else storage
+    return Place(prefix, recorded.get("encrypted") == "true", made=True)
+
+
+def _of_file(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
+    catalog = settings.catalog.removeprefix("sqlite:")
+    # Read by DuckDB's own SQLite: a second one in this process would drop the locks of the first.
+    if not Path(catalog).exists() or not Path(catalog).stat().st_size:
+        return {}
+    table = "SELECT name FROM sqlite_scan(?, 'sqlite_master') WHERE name = 'ducklake_metadata'"
+    if not connection.execute(table, [catalog]).fetchall():
+        return {}
+    rows = connection.execute(
+        "SELECT key, value FROM sqlite_scan(?, 'ducklake_metadata')", [catalog]
+    )
+    return dict(rows.fetchall())
+
+
+def _of_server(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
+    address = literal(settings.catalog.removeprefix("postgres:"))
+    connection.execute(f"ATTACH {address} AS catalog_place (TYPE postgres, READ_ONLY)")
+    try:
+        ask = "FROM postgres_query('catalog_place', ?)"
+        there = "SELECT to_regclass('ducklake_metadata') IS NOT NULL"
+        if connection.execute(ask, [there]).fetchall() != [(True,)]:
+            return {}
+        rows = connection.execute(ask, ["SELECT key, value FROM ducklake_metadata"])
+        return dict(rows.fetchall())
+    finally:
+        connection.execute("DETACH catalog_place")

@@ -1,0 +1,170 @@
+"""Whether the lake's files and catalog are what was written. Reads, and changes nothing but hashes.
+
+Fast: every file is there, has its size, and ends as it did. Full: every byte. DuckDB does not look
+at the checksums inside of Parquet files: of flipped bytes most changed a value in silence.
+"""
+
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import duckdb
+
+from lakehouse.lake.files import LakeFile, registered, scheduled
+from lakehouse.lake.hashes import FOOTER_END, FileHash, Hashes, Ledger
+from lakehouse.lake.lake import Lake, fetch_value
+from lakehouse.lake.lock import write_lock
+from lakehouse.lake.ownership import METADATA, check_owner
+from lakehouse.lake.storage import Storage
+
+FROM_BACKUP = (
+    "restore it from a backup, or build the table again with `lakehouse run --full-refresh`"
+)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it was written: what, and how it differs, with the remedy."""
+
+    what: str
+    problem: str
+
+
+@dataclass
+class Verification:
+    """What was looked at, by kind and number; what is damaged; and what cannot be told."""
+
+    looked_at: dict[str, int] = field(default_factory=dict)
+    damage: list[Damage] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+
+
+def verify_lake(lake: Lake, *, full: bool) -> Verification:
+    """Compare the lake with what it was when it was written; `full` reads every byte of its files.
+
+    A full look first takes the hashes that are missing, for which it needs the write lock; files
+    that had none are not counted as verified.
+
+    Raises:
+        LakeError: when the lake cannot be opened, or its storage is another lake's.
+        LakeBusy: in a full look, when another writer keeps the lock.
+    """
+    done = Verification()
+    with lake.cursor() as cursor:
+        storage = lake.storage(cursor)
+        ledger = Ledger(cursor, storage)
+        check_owner(cursor, storage)
+        _look_at_catalog(cursor, lake.settings.embedded, done)
+        with write_lock(lake.settings, "verification") if full else nullcontext():
+            files, known = registered(cursor), ledger.read()
+            if full:
+                _look_for_lost(known, files, scheduled(cursor), done)
+                for name, error in ledger.add_missing().items():
+                    done.damage.append(Damage(storage.path(name), f"cannot be read ({error})"))
+        for line in known.damaged:
+            what = f"line {line} of {storage.path(ledger.name)}"
+            problem = "is not as it was written; restore that file of hashes from a backup"
+            done.damage.append(Damage(what, problem))
+        _look_at_files(files, known, storage, done, full=full)
+    done.untold.append("the rest of the catalog, landed files, and what else is in the data folder")
+    return done
+
+
+def damage_before_merge(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> list[Damage]:
+    """Damage of the files that a merge would read: it would be written anew under a new hash."""
+    done = Verification()
+    files = [file for file in registered(cursor) if file.current]
+    of_table = Counter(file.table for file in files)
+    chosen = [file for file in files if of_table[file.table] > 1]
+    _look_at_files(chosen, Ledger(cursor, storage).read(), storage, done, full=True)
+    return done.damage
+
+
+def _look_at_files(
+    files: list[LakeFile], known: Hashes, storage: Storage, done: Verification, *, full: bool
+) -> None:
+    sizes = storage.sizes([file.name for file in files if file.name])
+    verified = unhashed = 0
+    for file in files:
+        path = storage.path(file.name)
+        was = known.of.get(file.name)
+        if problem := _problem(file, was, sizes.get(file.name), storage, full=full):
+            done.damage.append(Damage(f"{path} ({file.table})", problem))
+        elif was is None:
+            unhashed += 1
+        else:
+            verified += 1
+    fast = "files by size and footer" if storage.local else "files by size"
+    done.looked_at["files by hash" if full else fast] = verified
+    if unhashed:
+        done.untold.append(
+            f"{unhashed} files had no hash yet, so only that they are there with their size is "
+            "known; `lakehouse verify --full` and maintenance take the hashes"
+        )
+    if not full:
+        parts = "the files before their footers" if storage.local else "the files"
+        done.untold.append(f"what is in {parts}: `--full` reads it")
+
+
+def _problem(
+    file: LakeFile, was: FileHash | None, size: int | None, storage: Storage, *, full: bool
+) -> str:
+    """How `file` differs from what was written; empty if it does not."""
+    if not file.table or not file.name:
+        return "the catalog no longer knows its table; restore the catalog from a backup"
+    if size is None:
+        return f"is missing; {FROM_BACKUP}"
+    if was and was.record != file.record:
+        return (
+            "the catalog tells other rows, sizes or bounds of it than when it was written; restore "
+            "the catalog from a backup"
+        )
+    if size != file.bytes:
+        return f"has {size:,} bytes instead of {file.bytes:,}; {FROM_BACKUP}"
+    if was is None:
+        return ""
+    try:
+        if full:
+            same = storage.sha256(file.name) == was.sha256
+        else:
+            footer = was.footer and storage.tail_sha256(file.name, file.footer + FOOTER_END)
+            same = footer == was.footer
+    except (OSError, duckdb.Error) as error:
+        return f"cannot be read ({error}); {FROM_BACKUP}"
+    return "" if same else f"was changed after it was written (SHA-256 differs); {FROM_BACKUP}"
+
+
+def _look_for_lost(
+    known: Hashes, files: list[LakeFile], waiting: set[str], done: Verification
+) -> None:
+    """Files that were hashed and that the catalog no longer knows, though nothing removed them."""
+    for name in known.of.keys() - {file.name for file in files} - waiting:
+        done.damage.append(
+            Damage(
+                name,
+                "was committed, and the catalog no longer knows it; the catalog was damaged, or is "
+                "an older copy: restore it from a newer backup",
+            )
+        )
+
+
+def _look_at_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Verification) -> None:
+    if embedded:
+        query = f"FROM sqlite_query('{METADATA}', 'PRAGMA integrity_check')"
+        answers = [str(answer) for (answer,) in cursor.execute(query).fetchall()]
+        if answers != ["ok"]:
+            done.damage.append(
+                Damage("the catalog", f"{'; '.join(answers)}; restore it from a backup")
+            )
+    else:
+        query = f"FROM postgres_query('{METADATA}', ?)"
+        if fetch_value(cursor, query, ["SELECT current_setting('data_checksums')"]) != "on":
+            done.untold.append(
+                "the catalog's pages: its server keeps no checksums (`SHOW data_checksums`)"
+            )
+    inlined = f"SELECT count(DISTINCT table_id) FROM {METADATA}.ducklake_inlined_data_tables"
+    if tables := fetch_value(cursor, inlined):
+        done.untold.append(
+            f"rows that an older release kept in the catalog, of {tables} tables: they are in no "
+            "file, so nothing tells whether they changed"
+        )
