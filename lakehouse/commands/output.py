@@ -9,12 +9,13 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -58,7 +59,7 @@ def visible(text: str) -> str:
 
 def sentences(text: str) -> str:
     """As `visible`, but keeps line ends; lines after the first are indented, so none looks new."""
-    return f"\n{_INDENT}".join(visible(line) for line in re.split(r"\r?\n", text.rstrip()))
+    return f"\n{_INDENT}".join(visible(line) for line in re.split(r"\r?\n", text.rstrip("\n")))
 
 
 class Output:
@@ -129,6 +130,16 @@ class Output:
     def waiting(self, text: str) -> AbstractContextManager[Any]:
         """Show, on a terminal, that something takes its time."""
         return self._console.status(Text(visible(text)))
+
+    @contextmanager
+    def progress(self, days: int, title: str) -> Iterator[Callable[[], None]]:
+        """A bar that moves on by a day with each call."""
+        shown = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        with Progress(
+            *shown, TextColumn("days"), TimeElapsedColumn(), console=self._console
+        ) as bar:
+            task = bar.add_task(visible(title), total=days)
+            yield lambda: bar.advance(task)
 
 
 def say(*words: Words) -> None:

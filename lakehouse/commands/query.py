@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from lakehouse.commands.opening import open_lake, require_lake
 from lakehouse.commands.output import Output, fail, say
 from lakehouse.errors import LakehouseError
-from lakehouse.lake import Lake
 from lakehouse.lake.door import Door
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.names import CATALOG, qualified
@@ -17,6 +17,7 @@ SHOWN_ROWS = 100
 
 def sql_command(settings: Settings, query: str, *, as_csv: bool) -> None:
     """Print the rows of `query`, at most `SHOWN_ROWS` of them unless as CSV."""
+    require_lake(settings)
     with Door(settings) as door:
         _answer(door, query, as_csv=as_csv)
 
@@ -24,6 +25,7 @@ def sql_command(settings: Settings, query: str, *, as_csv: bool) -> None:
 def prompt(settings: Settings, *, as_csv: bool) -> bool:
     """Read queries until the end of input, each up to a semicolon; whether all were answered."""
     answered = True
+    require_lake(settings)
     with Door(settings) as door:
         if sys.stdin.isatty():
             say("Read-only SQL on the lake; end a query with ; and leave with ctrl-d.")
@@ -38,7 +40,7 @@ def prompt(settings: Settings, *, as_csv: bool) -> bool:
 
 def tables_command(settings: Settings) -> None:
     """Print every table and view of the lake; the rows of tables are counted."""
-    with Lake(settings, read_only=True) as lake, lake.reader() as cursor:
+    with open_lake(settings) as lake, lake.reader() as cursor:
         found = cursor.execute(
             "SELECT table_schema || '.' || table_name, count(column_name), any_value(table_type) "
             "FROM information_schema.tables LEFT JOIN information_schema.columns "
@@ -63,7 +65,7 @@ def maintain_command(settings: Settings) -> None:
     """Do the housekeeping and say what changed."""
     from lakehouse.lake.maintenance import maintain
 
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         done = maintain(lake)
     say(
         f"snapshots {done.before.snapshots} -> {done.after.snapshots}, "

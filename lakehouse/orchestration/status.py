@@ -3,7 +3,7 @@
 Of what failed also why, and what to do about it: errors and findings of this package say so.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.settings import Settings
 
 
@@ -36,6 +37,9 @@ class FailedStep(BaseModel):
 class AssetStatus(BaseModel):
     """One asset. Times are UTC; `complete_until` is up to when its data are complete.
 
+    Data that are complete up to a time that is still to come are not fresh: no clock is to be
+    trusted then, or the source is wrong. `checks_warned` and `checks_failed` are those of severity
+    WARN and ERROR that did not pass, the words that a run uses.
     `error` is why its own step failed since it was last materialized; `failed_before` names the
     step that failed before it, so that its last state was kept.
     """
@@ -49,6 +53,7 @@ class AssetStatus(BaseModel):
     allowed_age_hours: float | None
     fresh: bool | None
     checks_passed: int
+    checks_warned: list[FailedCheck]
     checks_failed: list[FailedCheck]
     error: str | None
     failed_before: str | None
@@ -87,7 +92,7 @@ def _status(
     policy = node.freshness_policy
     allowed = policy.fail_window.to_timedelta() if hasattr(policy, "fail_window") else None
     age = now - seal if seal else None
-    passed, failed = _checks(instance, sorted(node.check_keys))
+    checks = _checks(instance, sorted(node.check_keys))
     error, failed_before = _error(instance, key, event)
     return AssetStatus(
         asset="/".join(key.path),
@@ -97,9 +102,10 @@ def _status(
         complete_until=seal,
         data_age_hours=age.total_seconds() / 3600 if age is not None else None,
         allowed_age_hours=allowed.total_seconds() / 3600 if allowed else None,
-        fresh=age <= allowed if age is not None and allowed else None,
-        checks_passed=passed,
-        checks_failed=failed,
+        fresh=timedelta(0) <= age <= allowed if age is not None and allowed else None,
+        checks_passed=len(checks["passed"]),
+        checks_warned=checks["warned"],
+        checks_failed=checks["failed"],
         error=error,
         failed_before=failed_before,
     )
@@ -107,29 +113,35 @@ def _status(
 
 def _checks(
     instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]
-) -> tuple[int, list[FailedCheck]]:
-    passed, failed = 0, []
+) -> dict[Outcome, list[FailedCheck]]:
+    """The newest evaluations by their outcome; those never evaluated are not counted."""
+    found: dict[Outcome, list[FailedCheck]] = {"passed": [], "warned": [], "failed": []}
     for key in keys:
-        record = instance.get_latest_asset_check_evaluation_record(key)
-        status = record.status.value if record else None
-        passed += status == "SUCCEEDED"
-        if record is not None and status == "FAILED":
-            failed.append(_failed_check(key.name, record))
-    return passed, failed
+        evaluation = _newest_evaluation(instance, key)
+        if evaluation is None:
+            continue
+        remedy = evaluation.metadata.get("remedy")
+        check = FailedCheck(
+            check=key.name,
+            severity=evaluation.severity.value,
+            cause=evaluation.description or "",
+            remedy=str(remedy.value) if remedy is not None else "",
+        )
+        found[outcome(passed=evaluation.passed, severity=check.severity)].append(check)
+    return found
 
 
-def _failed_check(name: str, record: Any) -> FailedCheck:
-    event = record.event.dagster_event if record.event else None
-    if event is None:
-        return FailedCheck(check=name, severity="ERROR", cause="", remedy="")
-    found = event.asset_check_evaluation_data
-    remedy = found.metadata.get("remedy")
-    return FailedCheck(
-        check=name,
-        severity=found.severity.value,
-        cause=found.description or "",
-        remedy=str(remedy.value) if remedy is not None else "",
-    )
+def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Any:
+    """None if there was none. One that was planned in a run that failed first hides none before."""
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    if record is None:
+        return None
+    if record.evaluation is None:
+        evaluated = {type(record.status)(name) for name in ("SUCCEEDED", "FAILED")}
+        storage = instance.event_log_storage
+        found = storage.get_asset_check_execution_history(key, limit=1, status=evaluated)
+        return found[0].evaluation if found else None
+    return record.evaluation
 
 
 def _error(

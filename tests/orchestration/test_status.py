@@ -5,8 +5,8 @@ from io import StringIO
 
 import dagster as dg
 import pytest
-from rich.console import Console
 
+from lakehouse.commands.output import Output
 from lakehouse.commands.status import champion_rows, print_news, print_troubles
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake
@@ -70,7 +70,7 @@ def status(definitions: dg.Definitions, settings: Settings, job: str = "refresh"
 
 def printed(found: Status) -> str:
     text = StringIO()
-    print_troubles(Console(file=text, width=200), found)
+    print_troubles(Output(text), found)
     return text.getvalue()
 
 
@@ -89,7 +89,7 @@ def test_each_failed_asset_is_named_with_cause_and_remedy_and_those_behind_with_
     (step,) = found.failed_steps
     assert (step.job, step.step, step.error) == ("refresh", "raw__first", sentence)
     assert printed(found).splitlines() == [
-        "monitoring/m check volume: no rows came; look at the source",
+        "monitoring/m check volume warned: no rows came; look at the source",
         f"raw/first failed: {sentence}",
         "core/second kept its last state: raw__first failed before it",
     ]
@@ -123,7 +123,7 @@ def test_models_tell_what_was_asked_for_and_what_was_done_last(lake: Lake) -> No
         tables.insert(writer, tables.ACTIONS, [action])
     models = champion_rows(lake)
     text = StringIO()
-    print_news(Console(file=text, width=200), models)
+    print_news(Output(text), models)
     assert text.getvalue().splitlines() == [
         "fraud_detector: a retrain was asked for on 2026-05-30: it decays",
         "fraud_detector: 2026-05-30 00:00 roll back v0002: 7 rows have no score [NaN]; "
