@@ -148,7 +148,10 @@ def promote_command(
 
     find_model(name)
     with open_lake(settings, read_only=False) as lake:
-        version = find_version(lake, name, text).version
+        chosen = find_version(lake, name, text)
+        version = chosen.version
+        if _is_already(chosen, "shadow" if shadow else "champion"):
+            return
         failed = failed_gates(list_gates(lake, name, version))
         evidence = {"by_hand": True, "gates_failed": failed}
         move = start_shadow if shadow else promote
@@ -179,10 +182,21 @@ def archive_command(settings: Settings, name: str, text: str, *, why: str) -> No
 
     find_model(name)
     with open_lake(settings, read_only=False) as lake:
-        version = find_version(lake, name, text).version
+        chosen = find_version(lake, name, text)
+        version = chosen.version
+        if _is_already(chosen, "archived"):
+            return
         archive(lake, name, version, who=user(), why=why, evidence={"by_hand": True})
         tell(lake, name)
     say(f"{name} {version} is archived")
+
+
+def _is_already(version: Version, wanted: str) -> bool:
+    """Whether a move would be none; then says so, as nothing is recorded."""
+    if version.state != wanted:
+        return False
+    say(f"{version.model} {version.version} is {wanted} already; nothing was changed or recorded")
+    return True
 
 
 def report_command(
