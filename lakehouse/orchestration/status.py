@@ -15,6 +15,9 @@ from lakehouse.orchestration.instance import open_instance
 from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.settings import Settings
 
+_EVALUATED = ("SUCCEEDED", "FAILED")
+"""States of a check's record that Dagster calls complete; others are planned."""
+
 
 class FailedCheck(BaseModel):
     """A check whose newest evaluation did not pass; `remedy` is empty where the cause says it."""
@@ -93,7 +96,7 @@ def _status(
     allowed = policy.fail_window.to_timedelta() if hasattr(policy, "fail_window") else None
     age = now - seal if seal else None
     checks = _checks(instance, sorted(node.check_keys))
-    error, failed_before = _error(instance, key, event)
+    error, failed_before = _error(graph, instance, key, event)
     return AssetStatus(
         asset="/".join(key.path),
         materialized_at=datetime.fromtimestamp(event.timestamp, UTC) if event else None,
@@ -136,8 +139,8 @@ def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> A
     record = instance.get_latest_asset_check_evaluation_record(key)
     if record is None:
         return None
-    if record.evaluation is None:
-        evaluated = {type(record.status)(name) for name in ("SUCCEEDED", "FAILED")}
+    if record.status.value not in _EVALUATED:
+        evaluated = {type(record.status)(name) for name in _EVALUATED}
         storage = instance.event_log_storage
         found = storage.get_asset_check_execution_history(key, limit=1, status=evaluated)
         return found[0].evaluation if found else None
@@ -145,23 +148,27 @@ def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> A
 
 
 def _error(
-    instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
+    graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
 ) -> tuple[str | None, str | None]:
     """Why the asset's last run failed, when it did so after the last materialization.
 
-    The error of its own step, or the step that failed before.
+    The error of its own step, or the step that failed before: one that makes an input of it.
     """
     records = instance.get_asset_records([key])
     run_id = records[0].asset_entry.last_run_id if records else None
     if run_id is None or (event is not None and event.run_id == run_id):
         return None, None
     failed = _failures(instance, run_id)
-    planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    for entry in planned:
-        if entry.dagster_event is not None and entry.dagster_event.asset_key == key:
-            own = failed.get(entry.dagster_event.step_key or "")
-            return (own, None) if own else (None, next(iter(failed), None))
-    return None, None
+    steps = {
+        entry.dagster_event.asset_key: entry.dagster_event.step_key or ""
+        for entry in instance.all_logs(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        )
+        if entry.dagster_event is not None
+    }
+    own = failed.get(steps.get(key, ""))
+    before = {steps.get(ancestor) for ancestor in graph.get_ancestor_asset_keys(key)}
+    return (own, None) if own else (None, next((step for step in failed if step in before), None))
 
 
 def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
