@@ -6,6 +6,7 @@ fit its width by folding; to a pipe or a file nothing is folded or cut.
 
 import itertools
 import json
+import os
 import re
 import sys
 import unicodedata
@@ -62,6 +63,15 @@ def sentences(text: str) -> str:
     return f"\n{_INDENT}".join(visible(line) for line in re.split(r"\r?\n", text.rstrip("\n")))
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more, as behind `| head`: what is being done goes on, unheard."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 class Output:
     """A stream to print on: standard output as it is now, unless another is given."""
 
@@ -70,7 +80,7 @@ class Output:
         if hasattr(self._file, "reconfigure"):  # letters that it lacks must not end the command
             self._file.reconfigure(errors="backslashreplace")
         self.is_terminal = self._file.isatty()
-        self._console = Console(
+        self._console = _Console(
             file=self._file,
             width=None if self.is_terminal else _UNBOUNDED,
             markup=False,

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 
@@ -112,3 +113,13 @@ def test_a_stream_without_a_letter_gets_an_escape_and_ends_nothing(
     Output().say("Zoë")
     stream.flush()
     assert stream.buffer.getvalue() == b"Zo\\xeb\n"  # type: ignore[attr-defined]
+
+
+def test_what_is_being_done_goes_on_when_nobody_reads_any_more() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w", buffering=1) as pipe:
+        output = Output(pipe)
+        for _ in range(3):
+            output.say("done")
+            output.table(("a",), [("b",)])
