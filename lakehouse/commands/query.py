@@ -13,6 +13,8 @@ from lakehouse.lake.names import CATALOG, qualified
 from lakehouse.settings import Settings
 
 SHOWN_ROWS = 100
+PLAN = ("explain_key", "explain_value")
+"""The columns of what EXPLAIN answers: a drawing of many lines."""
 
 
 def sql_command(settings: Settings, query: str, *, as_csv: bool) -> None:
@@ -101,6 +103,10 @@ def _answer(door: Door, query: str, *, as_csv: bool) -> None:
         Output().csv(answer.columns, answer.rows())
         return
     rows = answer.first(SHOWN_ROWS + 1)
+    if answer.columns == PLAN:
+        for line in "\n".join(plan for _, plan in rows).splitlines():
+            say(line)
+        return
     Output().table(answer.columns, [list(map(_shown, row)) for row in rows[:SHOWN_ROWS]])
     if len(rows) > SHOWN_ROWS:
         say(f"(the first {SHOWN_ROWS} rows; --csv prints all)")

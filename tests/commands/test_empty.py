@@ -146,3 +146,12 @@ def test_status_without_a_lake_says_what_makes_one(
     assert result.stdout.splitlines()[-1] == "There is no lake yet; `lakehouse run` makes it."
     assert invoke("status", "--json").exit_code == 0
     assert not os.path.exists(settings.catalog.removeprefix("sqlite:"))
+
+
+def test_a_plan_is_a_drawing_of_many_lines(lake: Lake, invoke) -> None:
+    lake.snapshot()
+    lake.close()
+    shown = invoke("sql", "EXPLAIN SELECT 1").stdout.splitlines()
+    assert len(shown) > 3
+    assert shown[0].startswith("┌")
+    assert "\\n" not in "".join(shown)

@@ -14,7 +14,7 @@ import duckdb
 from lakehouse.lake.connection import without_password
 from lakehouse.lake.door.functions import scalar_functions
 from lakehouse.lake.door.statement import Allowed, reading_statement
-from lakehouse.lake.lake import Lake, LakeError
+from lakehouse.lake.lake import Lake, LakeError, fetch_value
 from lakehouse.lake.names import CATALOG, literal
 from lakehouse.settings import Settings
 
@@ -57,7 +57,7 @@ class Door:
             opening.enter_context(self._lake)
             self._cursor = opening.enter_context(self._lake.cursor())
             self._cursor.execute(f"USE {CATALOG}")
-            shut(self._cursor, self._lake.settings)
+            shut(self._cursor)
             self._functions = scalar_functions(self._cursor)
             self._open = opening.pop_all()
         return self
@@ -83,9 +83,13 @@ class Door:
             return Answer(self._cursor.execute(statement))
 
 
-def shut(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Let the DuckDB of `connection` open no file but the lake's, for good."""
-    folder = literal(settings.storage.rstrip("/") + "/")
+def shut(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the DuckDB of `connection`, with the lake attached, open only the lake's files, for good.
+
+    Where these are the catalog tells: it may have been made with other settings.
+    """
+    query = f"SELECT data_path FROM ducklake_settings({literal(CATALOG)})"
+    folder = literal(str(fetch_value(connection, query)).rstrip("/") + "/")
     for setting in (
         "python_enable_replacements = false",
         "python_scan_all_frames = false",

@@ -146,7 +146,7 @@ BY_THEMSELVES = ("sqlite_", "postgres_")
 def test_without_the_first_wall_the_settings_still_open_no_file(place: Place, attack: str) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
         cursor.execute("USE lake")
-        shut(cursor, place.settings)
+        shut(cursor)
         with pytest.raises(duckdb.Error):
             cursor.execute(place.attack(attack)).fetchall()
         with pytest.raises(duckdb.Error, match="locked"):
@@ -155,7 +155,7 @@ def test_without_the_first_wall_the_settings_still_open_no_file(place: Place, at
 
 def test_a_variable_of_pythons_is_no_table_even_without_the_first_wall(place: Place) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
-        shut(cursor, place.settings)
+        shut(cursor)
         with pytest.raises(duckdb.CatalogException):
             cursor.execute("FROM python_variable")
 
@@ -270,6 +270,19 @@ def test_an_answer_larger_than_the_memory_limit_is_sorted_on_disk(place: Place) 
             assert value > previous
             previous, count = value, count + 1
     assert count == 2_000_000
+
+
+@pytest.mark.parametrize("storage", ["{0}/a b/../it's", "files", "./x/"])
+def test_the_lake_may_lie_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").mkdir()
+    settings = load_settings({}, data_dir=tmp_path / "data", storage=storage.format(tmp_path))
+    with Lake(settings) as lake, lake.writer(Author("test")) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS FROM range(10000)")
+    with Door(settings) as door:
+        assert list(door.ask("SELECT count(*) FROM raw.t").rows()) == [(10000,)]
 
 
 def test_each_question_sees_the_newest_snapshot(settings: Settings) -> None:
