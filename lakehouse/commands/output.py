@@ -105,12 +105,9 @@ class Output:
         show_head: bool = True,
     ) -> None:
         """Print a table; the columns in `right`, by number from 0, are set to the right."""
-        table = Table(
-            title=Text(visible(title)) if title else None,
-            box=None,
-            header_style="bold",
-            show_header=show_head,
-        )
+        if title:
+            self.say(Toned(visible(title), "strong"))
+        table = Table(box=None, header_style="bold", show_header=show_head)
         for number, name in enumerate(head):
             table.add_column(
                 Text(visible(name)),

@@ -16,9 +16,9 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake.door.functions import LAKE_FUNCTIONS, TABLE_FUNCTIONS
 from lakehouse.lake.names import CATALOG
 
-_SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+_SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it is tried in one way only
 _EXPLAIN = re.compile(
-    rf"{_SPACE}*explain{_SPACE}+(?P<analyze>analyze{_SPACE}+)?", re.IGNORECASE | re.DOTALL
+    rf"{_SPACE}*+explain{_SPACE}++(?P<analyze>analyze{_SPACE}++)?", re.IGNORECASE | re.DOTALL
 )
 _READS = duckdb.StatementType.SELECT
 _NODES = frozenset(

@@ -213,3 +213,27 @@ INSIDE = [
 """What reaches behind the tables: the catalog, settings, secrets, the process, or nothing."""
 
 ALL = [*STATEMENTS, *FILES, *INSIDE]
+
+HIDDEN = [
+    "SELECT (SELECT 1 FROM ({}) LIMIT 1)",
+    "SELECT 1 WHERE EXISTS ({})",
+    "WITH a AS ({}) SELECT 1",
+    "WITH a AS MATERIALIZED (SELECT 1) FROM (WITH b AS ({}) FROM a)",
+    "FROM raw.people UNION ALL BY NAME ({})",
+    "SELECT * FROM raw.people ORDER BY (SELECT count(*) FROM ({}))",
+    "SELECT list_transform([(SELECT count(*) FROM ({}))], lambda x: x + 1)",
+    "SELECT CASE WHEN (SELECT count(*) FROM ({})) > 0 THEN 1 END",
+    "SELECT count(*) FILTER (WHERE (SELECT true FROM ({}))) OVER () FROM raw.people",
+    "FROM raw.people p LEFT JOIN ({}) q ON true",
+    "FROM raw.people, LATERAL ({})",
+    "PIVOT ({}) ON a IN (1)",
+    "UNPIVOT ({}) ON a",
+    "DESCRIBE {}",
+    "SUMMARIZE {}",
+    "EXPLAIN ANALYZE {}",
+    "VALUES ((SELECT 1 FROM ({})))",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r, ({}) WHERE n < 1) FROM r",
+    "SELECT {{'a': [(SELECT 1 FROM ({}))]}}.a[1]::VARCHAR COLLATE nocase BETWEEN 'a' AND 'b'",
+    "SELECT 1 LIMIT (SELECT count(*) FROM ({}))",
+]
+"""Places for a query within another."""

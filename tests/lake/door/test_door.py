@@ -19,7 +19,7 @@ from lakehouse.lake.door import Door, Refused
 from lakehouse.lake.door.door import shut
 from lakehouse.lake.door.functions import scalar_functions
 from lakehouse.settings import Settings, load_settings
-from tests.lake.door.attacks import ALL, FILES
+from tests.lake.door.attacks import ALL, FILES, HIDDEN
 
 python_variable = duckdb.sql("SELECT 'a relation of Python''s' AS secret")
 
@@ -85,6 +85,16 @@ def door(place: Place) -> Iterator[Door]:
 def test_an_attack_is_refused_before_it_is_tried(place: Place, door: Door, attack: str) -> None:
     with pytest.raises(Refused):
         door.ask(place.attack(attack))
+
+
+@pytest.mark.parametrize("around", HIDDEN)
+def test_an_attack_is_found_wherever_it_hides(place: Place, door: Door, around: str) -> None:
+    list(door.ask(around.format("SELECT 1 AS a")).rows())  # the place itself is no reason
+    hidden = [one for one in ALL if one.startswith(("FROM", "SELECT", "WITH")) and ";" not in one]
+    assert len(hidden) > 80
+    for attack in hidden:
+        with pytest.raises(Refused):
+            door.ask(around.format(place.attack(attack)))
 
 
 def test_a_clean_up_by_select_is_a_real_danger_without_the_door(
@@ -308,6 +318,11 @@ def test_a_question_too_deep_to_parse_is_an_error_and_no_crash(door: Door) -> No
         door.ask("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
     with pytest.raises((Refused, LakeError)):
         door.ask("SELECT " + "1 + " * 20_000 + "1")
+
+
+def test_a_text_of_many_comments_is_read_once(door: Door) -> None:
+    assert list(door.ask("/**/" * 10_000 + "SELECT 1").rows()) == [(1,)]
+    assert len(list(door.ask("/**/ -- a\n" * 10_000 + "EXPLAIN /* b */ SELECT 1").rows())) == 1
 
 
 def test_the_functions_that_may_be_called_are_those_that_were_looked_through(door: Door) -> None:
