@@ -25,7 +25,9 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except LakehouseError as error:
-            click.secho(f"error: {error}", fg="red", err=True)
+            from lakehouse.commands.output import fail
+
+            fail(str(error))
             sys.exit(1)
 
 
@@ -128,13 +130,16 @@ def status(settings: Settings, as_json: bool) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="All rows as CSV instead of a table.")
 @click.pass_obj
 def sql(settings: Settings, query: str | None, as_csv: bool) -> None:
-    """Run QUERY on the lake, or open a prompt. Read-only, and safe while a run is writing."""
+    """Run QUERY on the lake, or open a prompt. Read-only, and safe while a run is writing.
+
+    One SELECT or EXPLAIN at a time; DESCRIBE, SUMMARIZE and SHOW ALL TABLES as well.
+    """
     from lakehouse.commands.query import prompt, sql_command
 
-    if query is None:
-        prompt(settings)
-    else:
+    if query is not None:
         sql_command(settings, query, as_csv=as_csv)
+    elif not prompt(settings, as_csv=as_csv) and not sys.stdin.isatty():
+        sys.exit(1)
 
 
 @main.command()

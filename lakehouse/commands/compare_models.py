@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import click
 import numpy as np
 import numpy.typing as npt
-from rich.table import Table
 
-from lakehouse.commands.models import console, find_model, find_version, print_json
+from lakehouse.commands.models import find_model, find_version
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output
 from lakehouse.evaluation.compare import compare
-from lakehouse.evaluation.document import Comparison
+from lakehouse.evaluation.document import Comparison, Interval
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.evaluation.weighted import Predictions
 from lakehouse.lake import Lake
@@ -40,29 +40,30 @@ def compare_command(
 ) -> None:
     """Print how the first version differs from the second, metric by metric."""
     spec = find_model(name)
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         one, other = find_version(lake, name, first), find_version(lake, name, second)
         pair = matured_pair(lake, spec, one, other) or test_pair(lake, spec, one, other)
     found = comparisons(spec, pair, other)
+    output = Output()
     if as_json:
         told = [c.model_dump(mode="json", exclude={"against"}) for c in found]
         versions = {"first": one.version, "second": other.version}
-        print_json({"model": name, **versions, "rows": pair.rows, "comparisons": told})
+        output.json({"model": name, **versions, "rows": pair.rows, "comparisons": told})
         return
-    click.echo(f"{one.version} against {other.version} on {pair.rows}")
-    table = Table("metric", one.version, other.version, "difference", "verdict", box=None)
-    for c in found:
-        interval = c.difference
-        table.add_row(
-            c.metric,
-            _number(c.ours),
-            _number(c.theirs),
-            f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
-            if interval
-            else "not told",
-            c.verdict,
-        )
-    console().print(table)
+    output.say(f"{one.version} against {other.version} on {pair.rows}")
+    output.table(
+        ("metric", one.version, other.version, "difference", "verdict"),
+        [
+            (c.metric, _number(c.ours), _number(c.theirs), _difference(c.difference), c.verdict)
+            for c in found
+        ],
+    )
+
+
+def _difference(found: Interval | None) -> str:
+    if found is None:
+        return "not told"
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
 
 def comparisons(spec: ModelSpec, pair: Pair, other: Version) -> tuple[Comparison, ...]:

@@ -1,17 +1,15 @@
 """`lakehouse models`: versions, their figures and states, and the moves that people decide."""
 
 import getpass
-import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output, Tone, Toned, say, warn
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.registry import (
@@ -27,7 +25,12 @@ from lakehouse.settings import Settings
 from lakehouse.specs import find_specs
 from lakehouse.training.spec import ModelSpec
 
-STATES = {"champion": "green", "shadow": "cyan", "rolled_back": "red", "archived": "dim"}
+STATES: dict[str, Tone] = {
+    "champion": "good",
+    "shadow": "new",
+    "rolled_back": "bad",
+    "archived": "soft",
+}
 
 
 def find_model(name: str) -> ModelSpec:
@@ -50,35 +53,46 @@ def find_version(lake: Lake, model: str, text: str) -> Version:
     exact = [v for v in found if v.version == text]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    known = ", ".join(v.version for v in versions) or "none; materialize the model"
+    if not versions:
+        raise RegistryError(f"{model} has no version yet; `lakehouse run` trains it")
+    known = ", ".join(v.version for v in versions)
     what = "several versions begin with" if found else "has no version"
     raise RegistryError(f"{model}: {what} {text!r}; known are: {known}")
 
 
 def list_command(settings: Settings, *, as_json: bool) -> None:
     """Print every version of every model, the newest first."""
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         rows = [row for model in list_models(lake) for row in version_rows(lake, model)]
     if as_json:
-        print_json(rows)
+        Output().json(rows)
         return
     if not rows:
-        click.echo("no model was trained yet; `lakehouse run` trains those that are declared")
+        say("no model was trained yet; `lakehouse run` trains those that are declared")
         return
-    table = Table(
-        "model", "version", "state", "created", "on test", "gates", box=None, header_style="bold"
+    Output().table(
+        ("model", "version", "state", "created", "on test", "gates"),
+        [
+            (
+                row["model"],
+                row["version"],
+                state(row["state"]),
+                f"{row['created_at']:%Y-%m-%d %H:%M}",
+                with_interval(row["metric"], row),
+                _gates(row["gates"], row["gates_failed"]),
+            )
+            for row in rows
+        ],
     )
-    for row in rows:
-        failed = row["gates_failed"]
-        table.add_row(
-            row["model"],
-            row["version"],
-            f"[{STATES.get(row['state'], 'default')}]{row['state']}[/]",
-            f"{row['created_at']:%Y-%m-%d %H:%M}",
-            with_interval(row["metric"], row),
-            f"[red]failed: {', '.join(failed)}[/]" if failed else f"{row['gates']} passed",
-        )
-    console().print(table)
+
+
+def state(name: str) -> Toned | str:
+    """The state of a version, in its colour."""
+    return Toned(name, STATES[name]) if name in STATES else name
+
+
+def _gates(count: int, failed: list[str]) -> Toned | str:
+    return Toned(f"failed: {', '.join(failed)}", "bad") if failed else f"{count} passed"
 
 
 def version_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
@@ -126,20 +140,26 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
 def promote_command(
     settings: Settings, name: str, text: str, *, why: str, shadow: bool = False
 ) -> None:
-    """Let a version decide, or score beside the champion, as a recorded decision of this user."""
+    """Let a version decide, or score beside the champion, as a recorded decision of this user.
+
+    A version that does so already is left alone, and said to.
+    """
     from lakehouse.registry import promote, start_shadow
 
     find_model(name)
-    with Lake(settings) as lake:
-        version = find_version(lake, name, text).version
+    with open_lake(settings, read_only=False) as lake:
+        chosen = find_version(lake, name, text)
+        version = chosen.version
+        if _is_already(chosen, "shadow" if shadow else "champion"):
+            return
         failed = failed_gates(list_gates(lake, name, version))
         evidence = {"by_hand": True, "gates_failed": failed}
         move = start_shadow if shadow else promote
         moved = move(lake, name, version, who=user(), why=why, evidence=evidence)
         tell(lake, name)
-    click.echo(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
+    say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
     if failed:
-        click.secho(f"it failed {', '.join(failed)}", fg="yellow", err=True)
+        warn(f"it failed {', '.join(failed)}")
 
 
 def rollback_command(settings: Settings, name: str, *, why: str) -> None:
@@ -147,13 +167,13 @@ def rollback_command(settings: Settings, name: str, *, why: str) -> None:
     from lakehouse.registry import champion, rollback
 
     find_model(name)
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         taken_back = champion(lake, name).version
         moved = rollback(
             lake, name, who=user(), why=why, evidence={"by_hand": True}, deciding=taken_back
         )
         tell(lake, name)
-    click.echo(f"{name} {taken_back} was rolled back; {moved.version} decides again")
+    say(f"{name} {taken_back} was rolled back; {moved.version} decides again")
 
 
 def archive_command(settings: Settings, name: str, text: str, *, why: str) -> None:
@@ -161,11 +181,22 @@ def archive_command(settings: Settings, name: str, text: str, *, why: str) -> No
     from lakehouse.registry import archive
 
     find_model(name)
-    with Lake(settings) as lake:
-        version = find_version(lake, name, text).version
+    with open_lake(settings, read_only=False) as lake:
+        chosen = find_version(lake, name, text)
+        version = chosen.version
+        if _is_already(chosen, "archived"):
+            return
         archive(lake, name, version, who=user(), why=why, evidence={"by_hand": True})
         tell(lake, name)
-    click.echo(f"{name} {version} is archived")
+    say(f"{name} {version} is archived")
+
+
+def _is_already(version: Version, wanted: str) -> bool:
+    """Whether a move would be none; then says so, as nothing is recorded."""
+    if version.state != wanted:
+        return False
+    say(f"{version.model} {version.version} is {wanted} already; nothing was changed or recorded")
+    return True
 
 
 def report_command(
@@ -175,13 +206,13 @@ def report_command(
     from lakehouse.training.report import write_report
 
     spec = find_model(name)
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         path = write_report(spec, lake, find_version(lake, name, text))
     if output is not None:
         target = output / f"{path.parent.name}.html" if output.is_dir() else output
         target.write_bytes(path.read_bytes())
         path = target
-    click.echo(str(path))
+    say(str(path))
     if open_it:
         click.launch(path.resolve().as_uri())
 
@@ -191,13 +222,13 @@ def reproduce_command(settings: Settings, name: str, text: str, *, force: bool) 
     from lakehouse.training.reproduce import reproduce
 
     spec = find_model(name)
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         version = find_version(lake, name, text)
         made = reproduce(spec, lake, version, force=force)
     for file, (registered, now) in made.files.items():
         mark = "same" if registered == now else "DIFFERS"
-        click.echo(f"{file:12} {registered[:16]} {now[:16]} {mark}")
-    click.secho(f"{name} {version.version}: {made.why}", fg="green" if made.same else "red")
+        say(f"{file:12} {registered[:16]} {now[:16]} {mark}")
+    say(Toned(f"{name} {version.version}: {made.why}", "good" if made.same else "bad"))
     return made.same
 
 
@@ -215,7 +246,7 @@ def tell(lake: Lake, model: str) -> None:
 
     problem = mirror(lake, model).problem
     if problem:
-        click.secho(f"warning: {problem}", fg="yellow", err=True)
+        warn(f"warning: {problem}")
 
 
 def with_interval(metric: str, row: Mapping[str, Any]) -> str:
@@ -224,20 +255,6 @@ def with_interval(metric: str, row: Mapping[str, Any]) -> str:
         return ""
     interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None else ""
     return f"{metric} {row['value']:.3f}{interval}"
-
-
-def console() -> Console:
-    """Where tables are printed; a pipe has no width that anything should be cut to."""
-    return Console(width=None if sys.stdout.isatty() else 1_000)
-
-
-def print_json(value: Any) -> None:
-    """Print as indented JSON; times as ISO texts."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def transitions_of(lake: Lake, version: Version) -> list[dict[str, Any]]:

@@ -4,11 +4,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import click
-from rich.markup import escape
-from rich.table import Table
-
-from lakehouse.commands.models import console, print_json, user
+from lakehouse.commands.models import user
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output, Toned, say
 from lakehouse.lake import Lake
 from lakehouse.lake.lake import table_exists
 from lakehouse.settings import Settings
@@ -37,31 +35,31 @@ def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
 
 def list_command(settings: Settings, source: str, *, decided: bool, as_json: bool) -> None:
     """Print what is undecided, a line for each file and reason; or the decisions made."""
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         if decided:
             _print_decisions(list_decisions(lake, source), as_json=as_json)
             return
         found = undecided_of(lake, source)
     if as_json:
-        print_json([as_row(one) for one in found])
+        Output().json([as_row(one) for one in found])
         return
     if not found:
-        click.echo("nothing is undecided")
+        say("nothing is undecided")
         return
-    table = Table("source", "file", "what", "rows", "of", "reason", box=None, header_style="bold")
-    table.columns[3].justify = table.columns[4].justify = "right"
-    for one in found:
-        for reason, rows in one.reasons.items():
-            table.add_row(
-                one.source,
-                escape(one.file),
-                "[red]flood[/]" if one.is_flood else WHAT[one.kind],
-                "" if one.kind == "file" else f"{rows:,}",
-                "" if one.kind == "file" else f"{one.of:,}",
-                escape(reason),
-            )
-    console().print(table)
-    click.echo("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
+    rows = [
+        (
+            one.source,
+            one.file,
+            Toned("flood", "bad") if one.is_flood else WHAT[one.kind],
+            "" if one.kind == "file" else f"{count:,}",
+            "" if one.kind == "file" else f"{one.of:,}",
+            reason,
+        )
+        for one in found
+        for reason, count in one.reasons.items()
+    ]
+    Output().table(("source", "file", "what", "rows", "of", "reason"), rows, right=(3, 4))
+    say("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
 
 
 WHAT = {"rows": "rejected rows", "file": "refused file", "volume": "too few rows"}
@@ -83,27 +81,24 @@ def show_command(
     )
     names = ("file", "row", "reason", "text")
     rows: list[tuple[Any, ...]] = []
-    with Lake(settings, read_only=True) as lake, lake.reader() as cursor:
+    with open_lake(settings) as lake, lake.reader() as cursor:
         if table_exists(cursor, manifest.QUARANTINE):
             undecided = undecided_rows(cursor, f"q._file, q._row, {WHY}, q.text")
             parameters = [spec.name, file, file, reason, reason, limit]
             rows = cursor.execute(query.format(undecided), parameters).fetchall()
     if as_json:
-        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        Output().json([dict(zip(names, row, strict=True)) for row in rows])
         return
     if not rows:
-        click.echo("no such rows are undecided; `lakehouse quarantine list` has what is")
+        say("no such rows are undecided; `lakehouse quarantine list` has what is")
         return
-    table = Table(*names, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    console().print(table)
+    Output().table(names, [["" if v is None else str(v) for v in row] for row in rows])
 
 
 def release_command(settings: Settings, source: str, file: str, reason: str, *, why: str) -> None:
     """Try again what was chosen with the next load."""
     spec = find_source(source)
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         made = release(
             spec,
             lake,
@@ -116,43 +111,42 @@ def release_command(settings: Settings, source: str, file: str, reason: str, *, 
         left = [one for one in undecided_of(lake, source) if not file or one.file == file]
     for one in made:
         what = f"{one.rows:,} rows of {one.file} are in {one.released_into}"
-        click.echo(what if one.kind == "rows" else f"{one.file} will be read again")
+        say(what if one.kind == "rows" else f"{one.file} will be read again")
     if left:
-        click.echo(f"{len(left):,} files keep something undecided: lakehouse quarantine list")
-    click.echo(f"Load with `lakehouse run --select raw/{source}+`.")
+        say(f"{len(left):,} files keep something undecided: lakehouse quarantine list")
+    say(f"Load with `lakehouse run --select raw/{source}+`.")
 
 
 def discard_command(settings: Settings, source: str, file: str, reason: str, *, why: str) -> None:
     """Accept the loss of what was chosen."""
     spec = find_source(source)
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         made = discard(spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC))
     for one in made:
         what = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
-        click.echo(f"{what}: {WHAT[one.kind]}, accepted")
-    click.echo(f"The checks know with the next `lakehouse run --select raw/{source}+`.")
+        say(f"{what}: {WHAT[one.kind]}, accepted")
+    say(f"The checks know with the next `lakehouse run --select raw/{source}+`.")
 
 
 def _print_decisions(decisions: list[Decision], *, as_json: bool) -> None:
     if as_json:
-        print_json([asdict(one) for one in decisions])
+        Output().json([asdict(one) for one in decisions])
         return
     if not decisions:
-        click.echo("nothing was decided yet")
+        say("nothing was decided yet")
         return
-    table = Table(
-        "when", "who", "decision", "source", "file", "what", "rows", "why", box=None,
-        header_style="bold",
-    )  # fmt: skip
-    for one in decisions:
-        table.add_row(
+    head = ("when", "who", "decision", "source", "file", "what", "rows", "why")
+    rows = [
+        (
             f"{one.decided_at:%Y-%m-%d %H:%M}",
-            escape(one.who),
+            one.who,
             one.decision,
             one.source,
-            escape(one.file),
-            WHAT[one.kind] + (f" ({escape(one.reason)})" if one.reason else ""),
+            one.file,
+            WHAT[one.kind] + (f" ({one.reason})" if one.reason else ""),
             f"{one.rows:,}",
-            escape(one.why),
+            one.why,
         )
-    console().print(table)
+        for one in decisions
+    ]
+    Output().table(head, rows, right=(6,))

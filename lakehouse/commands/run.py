@@ -2,12 +2,12 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
-from lakehouse.lake import Lake
+from lakehouse.commands.opening import lake_exists, open_lake
+from lakehouse.commands.output import Output, Toned
 from lakehouse.settings import Settings
 
 
@@ -15,12 +15,12 @@ def run_command(
     settings: Settings,
     select: Sequence[str],
     refresh: Mapping[str, Any],
-    console: Console | None = None,
+    output: Output | None = None,
 ) -> int:
     """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
-    console = console or Console(file=sys.stdout)  # bound now: the run sends stdout to a file
+    output = output or Output(sys.stdout)  # bound now: the run sends stdout to a file
     started = time.monotonic()
-    with console.status("loading the definitions"):
+    with output.waiting("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
         from lakehouse.orchestration.run import AssetDone, CheckDone, Event, StepFailed, run_assets
@@ -29,47 +29,46 @@ def run_command(
 
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
-            rows = "" if event.rows is None else f"{event.rows:,}"
-            console.print(
-                f"[green]done[/]    {event.asset:<44} {rows:>12} rows {event.seconds:>7.1f} s"
-                if rows
-                else f"[green]done[/]    {event.asset:<44} {'':>12}      {event.seconds:>7.1f} s"
-            )
+            rows = "" if event.rows is None else f"{event.rows:,} rows"
+            text = f"    {event.asset:<44} {rows:>17} {event.seconds:>7.1f} s"
+            output.say(Toned("done", "good"), text)
         elif isinstance(event, CheckDone) and not event.passed:
-            mark = "[red]failed[/] " if event.severity == "ERROR" else "[yellow]warning[/]"
-            console.print(f"{mark} {event.asset}: check {event.check}: {event.description}")
+            mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
+            output.say(mark, f"  {event.asset}: check {event.check}: {event.description}")
+        elif isinstance(event, StepFailed) and event.error:
+            output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
         elif isinstance(event, StepFailed):
-            mark = "[red]failed[/] " if event.error else "[yellow]skipped[/]"
-            console.print(f"{mark} {event.step}  {event.error or 'something before it failed'}")
+            output.say(Toned("skipped", "warn"), f" {event.step}  something before it failed")
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
     )
-    console.print()
-    _print_summary(console, settings, summary, time.monotonic() - started)
+    output.say()
+    _print_summary(output, settings, summary, time.monotonic() - started)
     return 1 if summary.failed else 0
 
 
-def _print_summary(console: Console, settings: Settings, summary: Any, seconds: float) -> None:
+def _print_summary(output: Output, settings: Settings, summary: Any, seconds: float) -> None:
     from lakehouse.commands.status import champion_rows, print_champions
 
-    passed = sum(check.passed for check in summary.checks)
-    warned = sum(not check.passed and check.severity == "WARN" for check in summary.checks)
-    failed = len(summary.checks) - passed - warned
+    checks = Counter(check.outcome for check in summary.checks)
     rows = sum(asset.rows or 0 for asset in summary.assets)
-    console.print(
-        f"{len(summary.assets)} assets, {rows:,} rows; "
-        f"checks: {passed} passed, {warned} warned, {failed} failed; {seconds:.1f} s"
+    steps = sum(problem.error is not None for problem in summary.problems)
+    output.say(
+        f"{len(summary.assets)} assets, {rows:,} rows; {steps} steps failed; "
+        f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
+        f"{seconds:.1f} s"
     )
     if summary.left:
-        console.print(f"[red]left as they were:[/] {', '.join(summary.left)}")
-    with Lake(settings, read_only=True) as lake:
-        print_champions(console, champion_rows(lake))
-    console.print()
+        output.say(Toned("left as they were:", "bad"), f" {', '.join(summary.left)}")
+    if lake_exists(settings):
+        with open_lake(settings) as lake:
+            print_champions(output, champion_rows(lake))
+    output.say()
     if summary.failed:
-        console.print("[red]Not everything worked.[/] `lakehouse status` says what stands.")
+        output.say(Toned("Not everything worked.", "bad"), " `lakehouse status` says what stands.")
     else:
-        console.print(
+        output.say(
             "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
             "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
         )

@@ -1,18 +1,11 @@
 """`lakehouse models show`: all that is known of one version on a page of the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from lakehouse.commands.models import (
-    console,
-    evaluation_of,
-    find_version,
-    print_json,
-    transitions_of,
-)
+from lakehouse.commands.models import evaluation_of, find_version, state, transitions_of
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output, Toned, Words
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.registry import Version, list_gates
@@ -22,12 +15,12 @@ from lakehouse.settings import Settings
 
 def show_command(settings: Settings, name: str, text: str, *, as_json: bool) -> None:
     """Print one version: card, metrics, gates, transitions, threshold, hashes and lineage."""
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         known = everything(lake, find_version(lake, name, text))
     if as_json:
-        print_json(known)
+        Output().json(known)
     else:
-        _print(console(), known)
+        _print(Output(), known)
 
 
 def everything(lake: Lake, version: Version) -> dict[str, Any]:
@@ -53,10 +46,10 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
     }
 
 
-def _print(page: Console, known: Mapping[str, Any]) -> None:
-    page.print(f"[bold]{known['model']} {known['version']}[/]  {known['state']}")
+def _print(page: Output, known: Mapping[str, Any]) -> None:
+    page.say(Toned(f"{known['model']} {known['version']}", "strong"), "  ", state(known["state"]))
     if known["problem"]:
-        page.print(f"[red]{known['problem']}[/]", highlight=False)
+        page.say(Toned(known["problem"], "bad"))
     _pairs(page, "", _card(known))
     _metrics(page, known)
     _rows(
@@ -128,7 +121,7 @@ def _lineage(known: Mapping[str, Any]) -> dict[str, str]:
     return lines
 
 
-def _metrics(page: Console, known: Mapping[str, Any]) -> None:
+def _metrics(page: Output, known: Mapping[str, Any]) -> None:
     periods = list(known["metrics"])
     intervals = known["evaluation"]["intervals"] if known["evaluation"] else {}
     names = list(dict.fromkeys(name for period in periods for name in known["metrics"][period]))
@@ -144,23 +137,16 @@ def _metrics(page: Console, known: Mapping[str, Any]) -> None:
     _rows(page, ("metric", *periods), rows)
 
 
-def _rows(page: Console, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    if not rows:
-        return
-    table = Table(*names, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*row)
-    page.print()
-    page.print(table)
+def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Words, ...]]) -> None:
+    if rows:
+        page.say()
+        page.table(names, rows)
 
 
-def _pairs(page: Console, title: str, pairs: Mapping[str, str]) -> None:
-    table = Table(title, "", box=None, header_style="bold", show_header=bool(title))
-    for name, value in pairs.items():
-        table.add_row(name, value)
+def _pairs(page: Output, title: str, pairs: Mapping[str, str]) -> None:
     if title:
-        page.print()
-    page.print(table)
+        page.say()
+    page.table((title, ""), list(pairs.items()), show_head=bool(title))
 
 
 def _number(value: float | None) -> str:
@@ -173,5 +159,5 @@ def _interval(value: Mapping[str, Any] | None) -> str:
     return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
 
 
-def _yes(passed: bool) -> str:
-    return "yes" if passed else "[red]no[/]"
+def _yes(passed: bool) -> Words:
+    return "yes" if passed else Toned("no", "bad")

@@ -1,13 +1,9 @@
 """`lakehouse simulate`: make the embedded world, or let it move on."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from lakehouse.commands.output import Output, say
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
 from lakehouse.simulator import state
@@ -50,11 +46,9 @@ def simulate_command(
     elif not load_world(settings.world_dir).is_whole:
         _make(settings, load_world(settings.world_dir).config)
     else:
-        count = days or 1
-        with _progress(count, "the world moves on") as step:
-            world = advance_world(
-                settings.world_dir, _landing(settings), count, progress=lambda *_: step()
-            )
+        count, landing = days or 1, _landing(settings)
+        with Output().progress(count, "the world moves on") as step:
+            world = advance_world(settings.world_dir, landing, count, progress=lambda *_: step())
         _tell(world)
 
 
@@ -64,10 +58,9 @@ def _config(*, days: int, end: date | None, **sizes: int) -> WorldConfig:
 
 
 def _make(settings: Settings, config: WorldConfig) -> None:
-    with _progress(config.days, "making the embedded world") as step:
-        world = create_world(
-            config, settings.world_dir, _landing(settings), progress=lambda *_: step()
-        )
+    landing = _landing(settings)
+    with Output().progress(config.days, "making the embedded world") as step:
+        world = create_world(config, settings.world_dir, landing, progress=lambda *_: step())
     _tell(world)
 
 
@@ -80,15 +73,7 @@ def _landing(settings: Settings) -> Path:
 
 
 def _tell(world: World) -> None:
-    click.echo(
+    say(
         f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
         f"{world.counts.transactions:,} transactions."
     )
-
-
-@contextmanager
-def _progress(days: int, title: str) -> Iterator[Callable[[], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TextColumn("days"), TimeElapsedColumn()) as progress:
-        task = progress.add_task(title, total=days)
-        yield lambda: progress.advance(task)

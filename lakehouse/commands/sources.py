@@ -1,17 +1,13 @@
 """`lakehouse sources`: what each source has loaded, and a wrong file taken out again."""
 
-import json
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from lakehouse.commands.models import user
-from lakehouse.lake import Lake
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output, say
+from lakehouse.commands.quarantine import find_source
 from lakehouse.settings import Settings
-from lakehouse.sources import SourceSpec, SpecError, unload
+from lakehouse.sources import SourceSpec, unload
 from lakehouse.sources.manifest import count_files
 from lakehouse.specs import find_specs
 
@@ -19,49 +15,37 @@ REDONE = ("staging", "core", "reporting", "features")
 """The groups that are built again after a file was taken out; predictions stay as they were."""
 
 
-def find_source(name: str) -> SourceSpec:
-    """The declaration of the source called `name`. Raises `SpecError` naming those there are."""
-    specs = {spec.name: spec for spec in find_specs("Source", SourceSpec)}
-    if name not in specs:
-        raise SpecError(f"no source is called {name}; declared are {', '.join(sorted(specs))}")
-    return specs[name]
-
-
 def list_command(settings: Settings, *, as_json: bool) -> None:
     """Print each source: up to when it is complete, its files, its rows."""
     names = [spec.name for spec in find_specs("Source", SourceSpec)]
-    with Lake(settings, read_only=True) as lake, lake.reader() as cursor:
+    with open_lake(settings) as lake, lake.reader() as cursor:
         rows = [{"source": name, **count_files(cursor, name)} for name in names]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        Output().json(rows)
         return
-    table = Table(box=None, header_style="bold")
-    for name in ("source", "complete up to", "loaded", "refused", "unloaded", "rows", "rejected"):
-        table.add_column(name, justify="left" if name in ("source", "complete up to") else "right")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    Console().print(table)
+    head = ("source", "complete up to", "loaded", "refused", "unloaded", "rows", "rejected")
+    Output().table(head, [list(map(_cell, row.values())) for row in rows], right=range(2, 7))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return escape(f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "hour") else str(value or ""))
+    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "hour") else str(value or "")
 
 
 def unload_command(settings: Settings, name: str, file: str, *, why: str, redo: bool) -> int:
     """Take a file out, say what that touches, and do it again if asked to; the exit status."""
     spec = find_source(name)
-    with Lake(settings) as lake:
+    with open_lake(settings, read_only=False) as lake:
         done = unload(spec, lake, settings, file, who=user(), why=why)
-    click.echo(
+    say(
         f"{file} is out of {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected ones; "
         f"{name} is complete up to {done.seal or 'no time yet'}. The file stays where it landed"
     )
     if done.since and done.until:
-        click.echo(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
+        say(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
     if not redo:
-        click.echo(
+        say(
             "What was made of them is still there. Build it again: "
             f"lakehouse run --full-refresh --select '{redo_selection(name)}'"
         )

@@ -1,18 +1,13 @@
 """`lakehouse status`: what stands, for people and as JSON."""
 
-import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from lakehouse.commands.opening import lake_exists, open_lake
+from lakehouse.commands.output import Output, Tone, Toned, Words
 from lakehouse.commands.quarantine import as_row, undecided_of
 from lakehouse.lake import Lake
-from lakehouse.lake.lake import LakeError
 from lakehouse.settings import Settings
 from lakehouse.sources.undecided import Undecided
 
@@ -36,72 +31,70 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
     undecided: list[Undecided] = []
-    try:
-        with Lake(settings, read_only=True) as lake:
+    made = lake_exists(settings)
+    if made:
+        with open_lake(settings) as lake:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
             undecided = undecided_of(lake)
             models = champion_rows(lake)
-    except LakeError:
-        if not settings.embedded or _catalog_exists(settings):
-            raise
+    else:
         status = read_status(defs(), settings, None, now)
+    output = Output()
     if as_json:
         report = {
             **status.model_dump(mode="json"),
             "undecided": [as_row(found) for found in undecided],
             "models": models,
         }
-        click.echo(json.dumps(report, indent=2, default=str))
+        output.json(report)
         return
-    console = Console()
-    table = Table(box=None, header_style="bold")
-    for name, justify in (
-        ("asset", "left"),
-        ("materialized", "left"),
-        ("rows", "right"),
-        ("data age", "right"),
-        ("checks", "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for asset in status.assets:
-        table.add_row(
-            asset.asset,
-            _ago(asset.materialized_at, now),
-            "" if asset.rows is None else f"{asset.rows:,}",
-            _age(asset.data_age_hours, asset.fresh),
-            _checks(asset.checks_passed, [failed.check for failed in asset.checks_failed]),
-        )
-    console.print(table)
-    print_troubles(console, status)
-    print_undecided(console, undecided)
-    print_champions(console, models)
-    print_news(console, models)
+    output.table(
+        ("asset", "materialized", "rows", "data age", "checks"),
+        [
+            (
+                asset.asset,
+                _ago(asset.materialized_at, now),
+                "" if asset.rows is None else f"{asset.rows:,}",
+                _age(asset.data_age_hours, asset.fresh),
+                _checks(asset),
+            )
+            for asset in status.assets
+        ],
+        right=(2, 3),
+    )
+    print_troubles(output, status)
+    print_undecided(output, undecided)
+    print_champions(output, models)
+    print_news(output, models)
+    if not made:
+        output.say()
+        output.say("There is no lake yet; `lakehouse run` makes it.")
 
 
-def print_troubles(console: Console, status: Any) -> None:
-    """Everything that failed: what, why, and what to do about it."""
+def print_troubles(output: Output, status: Any) -> None:
+    """Everything that failed or warned: what, why, and what to do about it."""
 
-    def tell(name: str, text: str, colour: str = "red") -> None:
-        console.print(f"[{colour}]{name}[/] {escape(text)}", highlight=False)
+    def tell(name: str, text: str, tone: Tone = "bad") -> None:
+        output.say(Toned(name, tone), f" {text}")
 
     for asset in status.assets:
         if asset.error:
             tell(asset.asset, f"failed: {asset.error}")
         elif asset.failed_before:
             text = f"kept its last state: {asset.failed_before} failed before it"
-            tell(asset.asset, text, "yellow")
-        for failed in asset.checks_failed:
-            remedy = f"; {failed.remedy}" if failed.remedy else ""
-            colour = "yellow" if failed.severity == "WARN" else "red"
-            tell(asset.asset, f"check {failed.check}: {failed.cause or 'failed'}{remedy}", colour)
+            tell(asset.asset, text, "warn")
+        for one in asset.checks_failed:
+            tell(asset.asset, _found(one, "failed"))
+        for one in asset.checks_warned:
+            tell(asset.asset, _found(one, "warned"), "warn")
     told = {asset.error for asset in status.assets}
     for step in status.failed_steps:
         if step.error not in told:
             tell(step.step, f"of {step.job} failed: {step.error}")
 
 
-def print_undecided(console: Console, undecided: list[Undecided]) -> None:
+def print_undecided(output: Output, undecided: list[Undecided]) -> None:
     """A line for each source that has something to decide, whatever its last checks were."""
     for source, found in groupby(undecided, key=lambda one: one.source):
         files = list(found)
@@ -113,11 +106,16 @@ def print_undecided(console: Console, undecided: list[Undecided]) -> None:
         told += [f"{refused:,} refused files"] if refused else []
         told += [f"{short:,} files with too few rows"] if short else []
         stops = f"; {floods:,} loads stop everything behind it" if floods else ""
-        console.print(
-            f"[{'red' if floods else 'yellow'}]raw/{source}[/] undecided: {', '.join(told)}{stops}"
-            f"; see lakehouse quarantine list {source}",
-            highlight=False,
+        output.say(
+            Toned(f"raw/{source}", "bad" if floods else "warn"),
+            f" undecided: {', '.join(told)}{stops}; see lakehouse quarantine list {source}",
         )
+
+
+def _found(check: Any, outcome: str) -> str:
+    cause = f": {check.cause}" if check.cause else ""
+    remedy = f"; {check.remedy}" if check.remedy else ""
+    return f"check {check.check} {outcome}{cause}{remedy}"
 
 
 def champion_rows(lake: Lake) -> list[dict[str, Any]]:
@@ -153,7 +151,7 @@ def champion_rows(lake: Lake) -> list[dict[str, Any]]:
     return rows
 
 
-def print_news(console: Console, models: list[dict[str, Any]]) -> None:
+def print_news(output: Output, models: list[dict[str, Any]]) -> None:
     """Per model: who scores beside the champion, what was asked for, and what was done last."""
     for model in models:
         lines = [f"{version} scores beside the champion" for version in model["shadows"]]
@@ -166,45 +164,54 @@ def print_news(console: Console, models: list[dict[str, Any]]) -> None:
             told = f"{action['action']} {action['version']}: {action['why']}; {done}"
             lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {told}")
         for line in lines:
-            console.print(f"{model['model']}: {escape(line)}", highlight=False)
+            output.say(f"{model['model']}: {line}")
 
 
-def print_champions(console: Console, champions: list[dict[str, Any]]) -> None:
+def print_champions(output: Output, champions: list[dict[str, Any]]) -> None:
     """A line for each champion with its most telling metrics."""
     if not champions:
         return
-    table = Table("champion", "version", "on the test period", box=None, header_style="bold")
+    rows = []
     for champion in champions:
         metrics = champion["metrics"]
         shown = [f"{m} {metrics[m]:.3f}" for m in HEADLINES if metrics.get(m) is not None][:3]
-        table.add_row(champion["model"], champion["version"] or "[yellow]none[/]", ", ".join(shown))
-    console.print()
-    console.print(table)
+        version = champion["version"] or Toned("none", "warn")
+        rows.append((champion["model"], version, ", ".join(shown)))
+    output.say()
+    output.table(("champion", "version", "on the test period"), rows)
 
 
-def _catalog_exists(settings: Settings) -> bool:
-    from pathlib import Path
-
-    return Path(settings.catalog.removeprefix("sqlite:")).exists()
-
-
-def _ago(moment: datetime | None, now: datetime) -> str:
+def _ago(moment: datetime | None, now: datetime) -> Words:
     if moment is None:
-        return "[dim]never[/]"
-    minutes = (now - moment).total_seconds() / 60
-    if minutes < 120:
-        return f"{minutes:.0f} min ago"
-    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} d ago"
+        return Toned("never", "soft")
+    if moment > now:
+        return Toned(f"{_span(moment - now)} ahead", "warn")
+    return f"{_span(now - moment)} ago"
 
 
-def _age(hours: float | None, fresh: bool | None) -> str:
+def _age(hours: float | None, fresh: bool | None) -> Words:
     if hours is None:
         return ""
-    text = f"{hours:.0f} h" if abs(hours) < 48 else f"{hours / 24:.0f} d"
-    return f"[yellow]{text} (late)[/]" if fresh is False else text
+    text = _span(timedelta(hours=abs(hours)))
+    if hours < 0:
+        return Toned(f"{text} ahead", "warn")
+    return Toned(f"{text} (late)", "warn") if fresh is False else text
 
 
-def _checks(passed: int, failed: list[str]) -> str:
-    if failed:
-        return f"{passed} passed, [red]failed: {', '.join(failed)}[/]"
-    return f"{passed} passed" if passed else ""
+def _span(span: timedelta) -> str:
+    hours = span / timedelta(hours=1)
+    if hours < 2:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def _checks(asset: Any) -> Words:
+    """Such as `5 passed, failed: volume, warned: quarantine`."""
+    parts = [f"{asset.checks_passed} passed"] if asset.checks_passed else []
+    for word, checks in (("failed", asset.checks_failed), ("warned", asset.checks_warned)):
+        if checks:
+            parts.append(f"{word}: {', '.join(one.check for one in checks)}")
+    text = ", ".join(parts)
+    if asset.checks_failed:
+        return Toned(text, "bad")
+    return Toned(text, "warn") if asset.checks_warned else text

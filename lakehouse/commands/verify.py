@@ -1,11 +1,10 @@
 """`lakehouse verify`: prints what was looked at, what is damaged, and what cannot be told."""
 
-import json
+import sys
 from dataclasses import asdict
 
-import click
-
-from lakehouse.lake import Lake
+from lakehouse.commands.opening import open_lake
+from lakehouse.commands.output import Output, Toned, say
 from lakehouse.lake.verify import verify_lake
 from lakehouse.registry.verify import verify_artefacts
 from lakehouse.settings import Settings
@@ -13,16 +12,16 @@ from lakehouse.settings import Settings
 
 def verify_command(settings: Settings, *, full: bool, as_json: bool) -> bool:
     """Whether nothing is damaged, as far as can be told."""
-    with Lake(settings, read_only=True) as lake:
+    with open_lake(settings) as lake:
         done = verify_lake(lake, full=full)
         verify_artefacts(lake, done)
     if as_json:
-        click.echo(json.dumps(asdict(done), indent=1))
+        Output().json(asdict(done))
         return not done.damage
     for kind, number in done.looked_at.items():
-        click.echo(f"{number:,} {kind}: as they were written")
+        say(f"{number:,} {kind}: as they were written")
     for told in done.untold:
-        click.echo(f"not verified: {told}")
+        say(f"not verified: {told}")
     for damage in done.damage:
-        click.secho(f"damaged: {damage.what} {damage.problem}", fg="red", err=True)
+        Output(sys.stderr).say(Toned(f"damaged: {damage.what} {damage.problem}", "bad"))
     return not done.damage

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from lakehouse.markdown import escape
+
 
 def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
     """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""
@@ -16,4 +18,4 @@ def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     """A PNG as the UI shows it: inside the text, so that it needs no server of its own."""
     data = base64.b64encode(png).decode()
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{data})")
+    return dg.MetadataValue.md(f"![{escape(title)}](data:image/png;base64,{data})")

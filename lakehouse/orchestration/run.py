@@ -18,6 +18,7 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.redacted_output import RedactedStream
 from lakehouse.redaction import redact
@@ -57,6 +58,11 @@ class CheckDone:
     severity: str
     description: str
 
+    @property
+    def outcome(self) -> Outcome:
+        """Whether it passed, warned or failed."""
+        return outcome(passed=self.passed, severity=self.severity)
+
 
 @dataclass(frozen=True)
 class StepFailed:
@@ -86,7 +92,7 @@ class RunSummary:
     @property
     def failed_checks(self) -> list[CheckDone]:
         """Checks that did not pass and are more than a warning."""
-        return [check for check in self.checks if not check.passed and check.severity == "ERROR"]
+        return [check for check in self.checks if check.outcome == "failed"]
 
     @property
     def failed(self) -> bool:

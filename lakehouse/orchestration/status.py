@@ -3,7 +3,7 @@
 Of what failed also why, and what to do about it: errors and findings of this package say so.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,8 +12,12 @@ from pydantic import BaseModel
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.redaction import redact
 from lakehouse.settings import Settings
+
+_EVALUATED = ("SUCCEEDED", "FAILED")
+"""States of a check's record that Dagster calls complete; others are planned."""
 
 
 class FailedCheck(BaseModel):
@@ -37,6 +41,9 @@ class FailedStep(BaseModel):
 class AssetStatus(BaseModel):
     """One asset. Times are UTC; `complete_until` is up to when its data are complete.
 
+    Data that are complete up to a time that is still to come are not fresh: no clock is to be
+    trusted then, or the source is wrong. `checks_warned` and `checks_failed` are those of severity
+    WARN and ERROR that did not pass, the words that a run uses.
     `error` is why its own step failed since it was last materialized; `failed_before` names the
     step that failed before it, so that its last state was kept.
     """
@@ -50,6 +57,7 @@ class AssetStatus(BaseModel):
     allowed_age_hours: float | None
     fresh: bool | None
     checks_passed: int
+    checks_warned: list[FailedCheck]
     checks_failed: list[FailedCheck]
     error: str | None
     failed_before: str | None
@@ -88,8 +96,8 @@ def _status(
     policy = node.freshness_policy
     allowed = policy.fail_window.to_timedelta() if hasattr(policy, "fail_window") else None
     age = now - seal if seal else None
-    passed, failed = _checks(instance, sorted(node.check_keys))
-    error, failed_before = _error(instance, key, event)
+    checks = _checks(instance, sorted(node.check_keys))
+    error, failed_before = _error(graph, instance, key, event)
     return AssetStatus(
         asset="/".join(key.path),
         materialized_at=datetime.fromtimestamp(event.timestamp, UTC) if event else None,
@@ -98,9 +106,10 @@ def _status(
         complete_until=seal,
         data_age_hours=age.total_seconds() / 3600 if age is not None else None,
         allowed_age_hours=allowed.total_seconds() / 3600 if allowed else None,
-        fresh=age <= allowed if age is not None and allowed else None,
-        checks_passed=passed,
-        checks_failed=failed,
+        fresh=timedelta(0) <= age <= allowed if age is not None and allowed else None,
+        checks_passed=len(checks["passed"]),
+        checks_warned=checks["warned"],
+        checks_failed=checks["failed"],
         error=error,
         failed_before=failed_before,
     )
@@ -108,49 +117,59 @@ def _status(
 
 def _checks(
     instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]
-) -> tuple[int, list[FailedCheck]]:
-    passed, failed = 0, []
+) -> dict[Outcome, list[FailedCheck]]:
+    """The newest evaluations by their outcome; those never evaluated are not counted."""
+    found: dict[Outcome, list[FailedCheck]] = {"passed": [], "warned": [], "failed": []}
     for key in keys:
-        record = instance.get_latest_asset_check_evaluation_record(key)
-        status = record.status.value if record else None
-        passed += status == "SUCCEEDED"
-        if record is not None and status == "FAILED":
-            failed.append(_failed_check(key.name, record))
-    return passed, failed
+        evaluation = _newest_evaluation(instance, key)
+        if evaluation is None:
+            continue
+        remedy = evaluation.metadata.get("remedy")
+        check = FailedCheck(
+            check=key.name,
+            severity=evaluation.severity.value,
+            cause=redact(evaluation.description or ""),
+            remedy=redact(str(remedy.value)) if remedy is not None else "",
+        )
+        found[outcome(passed=evaluation.passed, severity=check.severity)].append(check)
+    return found
 
 
-def _failed_check(name: str, record: Any) -> FailedCheck:
-    event = record.event.dagster_event if record.event else None
-    if event is None:
-        return FailedCheck(check=name, severity="ERROR", cause="", remedy="")
-    found = event.asset_check_evaluation_data
-    remedy = found.metadata.get("remedy")
-    return FailedCheck(
-        check=name,
-        severity=found.severity.value,
-        cause=redact(found.description or ""),
-        remedy=redact(str(remedy.value)) if remedy is not None else "",
-    )
+def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Any:
+    """None if there was none. One that was planned in a run that failed first hides none before."""
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    if record is None:
+        return None
+    if record.status.value not in _EVALUATED:
+        evaluated = {type(record.status)(name) for name in _EVALUATED}
+        storage = instance.event_log_storage
+        found = storage.get_asset_check_execution_history(key, limit=1, status=evaluated)
+        return found[0].evaluation if found else None
+    return record.evaluation
 
 
 def _error(
-    instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
+    graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
 ) -> tuple[str | None, str | None]:
     """Why the asset's last run failed, when it did so after the last materialization.
 
-    The error of its own step, or the step that failed before.
+    The error of its own step, or the step that failed before: one that makes an input of it.
     """
     records = instance.get_asset_records([key])
     run_id = records[0].asset_entry.last_run_id if records else None
     if run_id is None or (event is not None and event.run_id == run_id):
         return None, None
     failed = _failures(instance, run_id)
-    planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    for entry in planned:
-        if entry.dagster_event is not None and entry.dagster_event.asset_key == key:
-            own = failed.get(entry.dagster_event.step_key or "")
-            return (own, None) if own else (None, next(iter(failed), None))
-    return None, None
+    steps = {
+        entry.dagster_event.asset_key: entry.dagster_event.step_key or ""
+        for entry in instance.all_logs(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        )
+        if entry.dagster_event is not None
+    }
+    own = failed.get(steps.get(key, ""))
+    before = {steps.get(ancestor) for ancestor in graph.get_ancestor_asset_keys(key)}
+    return (own, None) if own else (None, next((step for step in failed if step in before), None))
 
 
 def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:

@@ -179,3 +179,23 @@ def test_a_user_without_a_name_is_a_number(monkeypatch):
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert commands.user() == f"uid {os.getuid()}"
+
+
+def test_a_move_that_is_none_is_said_to_be_and_not_recorded(run, ready, lake):
+    first, other = champion(lake, "detector").version, ready.other.version
+    run("promote", "detector", other, "--shadow", "--why", "a try")
+    moves = list_transitions(lake, "detector")
+    for arguments, state in (
+        (("promote", "detector", first, "--why", "again"), "champion"),
+        (("promote", "detector", other, "--shadow", "--why", "again"), "shadow"),
+    ):
+        status, said, _ = run(*arguments)
+        assert (status, said.count("\n")) == (0, 1)
+        assert said.startswith(f"detector {arguments[2]} is {state} already; nothing was changed")
+    assert list_transitions(lake, "detector") == moves
+    run("archive", "detector", other, "--why", "enough")
+    moves = list_transitions(lake, "detector")
+    assert "is archived already" in run("archive", "detector", other, "--why", "again")[1]
+    assert list_transitions(lake, "detector") == moves
+    status, _, error = run("promote", "detector", first, "--shadow", "--why", "x")
+    assert (status, error.startswith("error: ")) == (1, True)

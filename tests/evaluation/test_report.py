@@ -260,3 +260,47 @@ def test_words():
     assert interval(None) == "–"
     assert metric_name("auc_roc") == "Area under ROC"
     assert metric_name("brand_new_metric") == "Brand new metric"
+
+
+def test_hostile_names_are_texts_of_the_page_and_of_its_pictures():
+    hostile = "<script>alert(1)</script><b>[/x] $\\frac{$ & \"'"
+    picture = plots.interval_plot(
+        hostile, {hostile: [plots.Spread(hostile, 0.5, 0.4, 0.6)] * 2}, reference=0.5
+    )
+    page = Page(
+        hostile,
+        hostile,
+        hostile,
+        (Badge(hostile, hostile, "good"),),
+        Facts(((hostile, hostile),)),
+        (
+            Section(
+                hostile,
+                (
+                    Text(hostile),
+                    Facts(((hostile, hostile),), code=True),
+                    Table((hostile,), ((hostile,), (Mark(hostile, "bad"),)), hostile),
+                    Figure((picture,)),
+                ),
+            ),
+        ),
+    )
+    html = render(page)
+    assert "<script" not in html
+    assert "<b>[" not in html
+    assert 'aria-label="Intervals' in html or "aria-label=" in html
+    assert "frac" in picture.svg()
+    assert len(picture.png()) > 1000
+    # title, subtitle, intro, badge, and so on, and the picture's: read as it was written
+    assert read(html).count(hostile) >= 15
+
+
+def test_dollars_in_names_are_no_formula_and_powers_stay_powers():
+    rows = [plots.Spread("$10 to $20", 0.5, 0.4, 0.6), plots.Spread("$\\x$", 0.5, 0.4, 0.6)]
+    svg = plots.interval_plot("by price", {"rate": rows}).svg()
+    assert ">$10 to $20<" in svg
+    assert ">$\\x$<" in svg
+    scores = np.concatenate([np.full(2_000, 0.05), np.full(10, 0.9)])
+    svg = plots.score_histogram(scores > 0.5, scores).svg()
+    assert "10³" in svg
+    assert "$" not in svg

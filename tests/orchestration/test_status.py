@@ -1,15 +1,16 @@
 """What failed is named with its cause and remedy, also where it was only kept from going on."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import dagster as dg
 import pytest
-from rich.console import Console
 
-from lakehouse.commands.status import champion_rows, print_news, print_troubles
+from lakehouse.commands.output import Output, Toned
+from lakehouse.commands.status import _age, _ago, champion_rows, print_news, print_troubles
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake
+from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.monitoring import tables
 from lakehouse.orchestration.instance import open_instance
 from lakehouse.orchestration.status import Status, read_status
@@ -45,6 +46,20 @@ def watched() -> dg.MaterializeResult:  # type: ignore[type-arg]
     return dg.MaterializeResult(check_results=[result])
 
 
+@dg.asset(key=["raw", "other"], check_specs=[dg.AssetCheckSpec("sound", asset=["raw", "other"])])
+def other() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    if BROKEN["now"]:
+        raise LakehouseError("the other is down; wait")
+    return dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(check_name="sound", passed=False, description="no")]
+    )
+
+
+@dg.asset(key=["core", "behind_other"], deps=[other])
+def behind_other() -> None:
+    pass
+
+
 @dg.op
 def tidy() -> None:
     raise LakehouseError("the disk is full; free some space")
@@ -70,7 +85,7 @@ def status(definitions: dg.Definitions, settings: Settings, job: str = "refresh"
 
 def printed(found: Status) -> str:
     text = StringIO()
-    print_troubles(Console(file=text, width=200), found)
+    print_troubles(Output(text), found)
     return text.getvalue()
 
 
@@ -89,7 +104,7 @@ def test_each_failed_asset_is_named_with_cause_and_remedy_and_those_behind_with_
     (step,) = found.failed_steps
     assert (step.job, step.step, step.error) == ("refresh", "raw__first", sentence)
     assert printed(found).splitlines() == [
-        "monitoring/m check volume: no rows came; look at the source",
+        "monitoring/m check volume warned: no rows came; look at the source",
         f"raw/first failed: {sentence}",
         "core/second kept its last state: raw__first failed before it",
     ]
@@ -123,9 +138,76 @@ def test_models_tell_what_was_asked_for_and_what_was_done_last(lake: Lake) -> No
         tables.insert(writer, tables.ACTIONS, [action])
     models = champion_rows(lake)
     text = StringIO()
-    print_news(Console(file=text, width=200), models)
+    print_news(Output(text), models)
     assert text.getvalue().splitlines() == [
         "fraud_detector: a retrain was asked for on 2026-05-30: it decays",
         "fraud_detector: 2026-05-30 00:00 roll back v0002: 7 rows have no score [NaN]; "
         "v0001 decides again",
     ]
+
+
+def test_each_asset_names_the_step_that_it_waits_for_and_no_other(home: Settings) -> None:
+    BROKEN["now"] = True
+    job = dg.define_asset_job("refresh", selection="*")
+    graph = dg.Definitions(assets=[first, second, other, behind_other], jobs=[job])
+    found = {one.asset: one.failed_before for one in status(graph, home).assets}
+    assert (found["core/second"], found["core/behind_other"]) == ("raw__first", "raw__other")
+
+
+def test_a_check_that_failed_is_not_forgotten_because_its_step_failed_later(
+    home: Settings,
+) -> None:
+    job = dg.define_asset_job("refresh", selection="*")
+    graph = dg.Definitions(assets=[other], jobs=[job])
+    BROKEN["now"] = False
+    (before,) = status(graph, home).assets
+    BROKEN["now"] = True
+    (after,) = status(graph, home).assets
+    for one in (before, after):
+        assert [(check.check, check.cause) for check in one.checks_failed] == [("sound", "no")]
+        assert (one.checks_passed, one.checks_warned) == (0, [])
+    assert after.error == "the other is down; wait"
+
+
+@pytest.mark.parametrize(
+    ("age", "shown", "fresh"),
+    [
+        (timedelta(hours=1), "60 min", True),
+        (timedelta(hours=30), "30 h (late)", False),
+        (timedelta(days=4), "4 d (late)", False),
+        (timedelta(0), "0 min", True),
+        (timedelta(minutes=-5), "5 min ahead", False),
+        (timedelta(days=-3), "3 d ahead", False),
+    ],
+)
+def test_data_of_the_future_are_neither_negative_nor_fresh(
+    home: Settings, lake: Lake, age: timedelta, shown: str, fresh: bool
+) -> None:
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24))
+
+    @dg.asset(key=["core", "aged"], freshness_policy=policy)
+    def aged() -> None: ...
+
+    with lake.writer(Author("test")) as writer:
+        write_progress(writer, "core.aged", Progress(1, (NOW - age).replace(tzinfo=None)))
+    (found,) = read_status(dg.Definitions(assets=[aged]), home, lake, NOW).assets
+    assert found.fresh is fresh
+    assert found.data_age_hours == pytest.approx(age / timedelta(hours=1))
+    words = _age(found.data_age_hours, found.fresh)
+    assert (words.text if isinstance(words, Toned) else words) == shown
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (NOW - timedelta(minutes=5), "5 min ago"),
+        (NOW - timedelta(days=3), "3 d ago"),
+        (NOW + timedelta(minutes=5), "5 min ahead"),
+        (None, "never"),
+    ],
+)
+def test_a_clock_that_was_set_back_gives_no_negative_age(
+    moment: datetime | None, shown: str
+) -> None:
+    words = _ago(moment, NOW)
+    assert (words.text if isinstance(words, Toned) else words) == shown

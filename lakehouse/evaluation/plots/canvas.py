@@ -29,8 +29,9 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 WIDTH, HEIGHT = 4.8, 3.3
 _EDGE, _LINE, _LETTER, _DIGIT, _TICK = 0.08, 0.18, 0.072, 0.08, 0.1
 """Inches: the margin; a line of text, a letter and a digit at 9 points; a tick."""
-_POWER = re.compile(r"^\$.*\$$")
-"""How matplotlib writes a power of ten."""
+_POWER = re.compile(r"\$\\mathdefault\{(?:([^{}]*)\\times)?([^{}]*)\^\{([^{}]*)\}\}\$")
+"""How matplotlib writes a power of ten, or a multiple of one."""
+_RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
 _DRAWING = threading.RLock()
 """Matplotlib's style and its fonts are the whole process's: one picture at a time."""
@@ -48,6 +49,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "text.parse_math": False,  # names and values may hold dollars
     "svg.fonttype": "none",
     "svg.hashsalt": "lakehouse",
 }
@@ -62,6 +64,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
 
         with _DRAWING, matplotlib.rc_context(_STYLE):
             picture = draw(*args, **kwargs)
+            _write_powers(picture.figure)
             _frame(picture.figure)
             return picture
 
@@ -77,8 +80,10 @@ class Picture:
 
     def png(self) -> bytes:
         """On white, 110 dots an inch."""
+        import matplotlib
+
         buffer = io.BytesIO()
-        with _DRAWING:
+        with _DRAWING, matplotlib.rc_context(_STYLE):
             self.figure.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
 
@@ -124,6 +129,26 @@ def canvas(
     return figure, axes
 
 
+def _write_powers(figure: Any) -> None:
+    """Label logarithmic axes with plain text: `10⁻³`, as no text is read as a formula."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    class Powers(LogFormatterSciNotation):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return _POWER.sub(_plain_power, str(super().__call__(x, pos)))
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(Powers())
+                axis.set_minor_formatter(Powers(labelOnlyBase=False))
+
+
+def _plain_power(found: re.Match[str]) -> str:
+    times, base, exponent = found.groups()
+    return f"{times}×" * bool(times) + base + exponent.translate(_RAISED)
+
+
 def _frame(figure: Any) -> None:
     """Leave room around the axes for what stands there, by counting lines and letters.
 
@@ -150,7 +175,7 @@ def _frame(figure: Any) -> None:
 def _room(axis: Any, *, upright: bool) -> float:
     """Inches for the ticks' texts: their height if `upright`, else their width."""
     ticks = axis.get_majorticklabels()
-    lines = [_POWER.sub("1000", tick.get_text()).splitlines() for tick in ticks]
+    lines = [tick.get_text().splitlines() for tick in ticks]
     long = max((_width(line) for text in lines for line in text), default=0.0)
     high = _LINE * max(map(len, lines), default=0)
     if not upright:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse import markdown
 from lakehouse.monitoring import Finding, watch
 from lakehouse.monitoring.actions import Action
 from lakehouse.monitoring.looks import Compared
@@ -143,21 +144,23 @@ def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
 def _comparisons(spec: ModelSpec, compared: Sequence[Compared]) -> str:
     if not compared:
         return "No version scores beside the champion, or no common row has matured."
-    lines = [f"| version | as | {spec.primary_metric} | champion's | difference | verdict |"]
-    lines.append("|---|---|---|---|---|---|")
+    rows = []
     for one in compared:
         e = one.evidence
         between = f"{e['difference']:+.4f} ({e['low']:+.4f} to {e['high']:+.4f})"
-        figures = f"{e['ours']:.4f} | {e['champions']:.4f} | {between}"
-        lines.append(f"| {one.version} | {one.role} | {figures} | {one.verdict} |")
-    return "\n".join(lines)
+        figures = (f"{e['ours']:.4f}", f"{e['champions']:.4f}", between)
+        rows.append((one.version, one.role, *figures, one.verdict))
+    head = ("version", "as", spec.primary_metric, "champion's", "difference", "verdict")
+    return markdown.table(head, rows)
 
 
 def _actions(actions: Sequence[Action]) -> str:
     if not actions:
         return "None was called for."
     return "\n".join(
-        f"- **{one.action}** {one.version}: {one.why}. {'Done' if one.done else 'Not done'}. "
-        f"{one.outcome}"
+        f"- **{markdown.escape(one.action)}** "
+        + markdown.escape(
+            f"{one.version}: {one.why}. {'Done' if one.done else 'Not done'}. {one.outcome}"
+        )
         for one in actions
     )

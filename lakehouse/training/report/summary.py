@@ -3,6 +3,7 @@
 from lakehouse.evaluation.report.page import SIGNS
 from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
+from lakehouse.markdown import escape, table
 from lakehouse.registry import Version
 from lakehouse.training.report.gather import Gathered, gather
 from lakehouse.training.report.verdicts import badges
@@ -24,17 +25,15 @@ def summarize(gathered: Gathered) -> str:
     hidden = ("baseline_", "naive_", "confusion[", "rows", "positives")
     shown = [name for name in dict.fromkeys(shown) if name in test and not name.startswith(hidden)]
     rows = [
-        f"| {metric_name(name)} | {number(test[name])} | {bounds(figures.intervals.get(name))} |"
+        (metric_name(name), number(test[name]), bounds(figures.intervals.get(name)))
         for name in shown[:_SHOWN]
     ]
     lines = [
-        f"**{spec.name} {gathered.version.version}**",
+        f"**{escape(f'{spec.name} {gathered.version.version}')}**",
         "",
-        verdicts,
+        escape(verdicts),
         "",
-        "| test period | value | 95 % interval |",
-        "|---|---:|---|",
-        *rows,
+        table(("test period", "value", "95 % interval"), rows, right=(1,)),
         "",
         f"{number(test.get('rows'))} test rows"
         + (f", {number(test['positives'])} positive" if "positives" in test else "")

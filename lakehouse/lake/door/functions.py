@@ -1,0 +1,83 @@
+"""Which of DuckDB's functions a question may call.
+
+Functions of their arguments alone are taken from DuckDB's own catalog, but for those named here.
+The version of DuckDB is pinned; a test names what another version brings.
+"""
+
+import re
+
+import duckdb
+
+PURE = "CONSISTENT"
+OPERATORS_OF_THE_GRAMMAR = frozenset({"unnest", "count_star"})
+"""What the parser calls functions; `unnest` makes rows where it is selected, too."""
+
+OF_THE_MOMENT = frozenset(
+    {
+        "current_date",
+        "error",
+        "gen_random_uuid",
+        "get_current_time",
+        "get_current_timestamp",
+        "now",
+        "random",
+        "today",
+        "transaction_timestamp",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+    }
+)
+"""Not pure, and harmless: clocks, dice, and raising an error."""
+
+TELL_OF_THE_ENGINE = frozenset(
+    {
+        "current_setting",  # settings hold keys
+        "getvariable",
+        "json_deserialize_sql",
+        "json_serialize_plan",  # binds any statement, and so opens its files
+        "json_serialize_sql",
+        "parse_duckdb_log_message",
+    }
+)
+"""Called pure by DuckDB, but they reach behind the tables."""
+
+MACROS = re.compile(
+    r"ago|(array|list)_\w+|date_add|days_in_month|f(div|mod)|geo(mean|metric_mean)|json|"
+    r"json_group_(array|object|structure)|map_contains_(entry|value)|md5_number_(lower|upper)|"
+    r"nullif|pg_typeof|regexp_split_to_table|round(_even|bankers)|split_part|w(avg|eighted_avg)"
+)
+"""DuckDB's own macros that only compute."""
+
+TABLE_FUNCTIONS = frozenset(
+    {
+        "ducklake_table_changes",
+        "generate_series",
+        "json_each",
+        "json_tree",
+        "range",
+        "repeat",
+        "repeat_row",
+        "unnest",
+    }
+)
+"""Rows of the arguments alone, and what changed in a table of the lake."""
+
+LAKE_FUNCTIONS = frozenset(
+    {"current_snapshot", "last_committed_snapshot", "snapshots", "table_info"}
+)
+"""The lake's own, called as `lake.snapshots()`. Its others delete files, or show where they are."""
+
+
+def scalar_functions(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Names, in lower case, of the scalar and aggregate functions and macros that may be called."""
+    rows = connection.execute(
+        "SELECT lower(function_name), function_type, "
+        "bool_and(stability = ? AND NOT has_side_effects) FROM duckdb_functions() "
+        "WHERE internal AND function_type IN ('scalar', 'aggregate', 'macro') GROUP BY ALL",
+        [PURE],
+    ).fetchall()
+    found = {
+        name for name, kind, pure in rows if (MACROS.fullmatch(name) if kind == "macro" else pure)
+    }
+    return frozenset(found | OF_THE_MOMENT | OPERATORS_OF_THE_GRAMMAR) - TELL_OF_THE_ENGINE

@@ -1,0 +1,220 @@
+"""Whether a text is one question that only reads tables: its parsed tree is walked.
+
+Everything is refused that is not known to be harmless: kinds of nodes, functions, places of tables.
+"""
+
+import json
+import re
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from lakehouse.errors import LakehouseError
+from lakehouse.lake.door.functions import LAKE_FUNCTIONS, TABLE_FUNCTIONS
+from lakehouse.lake.names import CATALOG
+
+_SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it is tried in one way only
+_EXPLAIN = re.compile(
+    rf"{_SPACE}*+explain{_SPACE}++(?P<analyze>analyze{_SPACE}++)?", re.IGNORECASE | re.DOTALL
+)
+_READS = duckdb.StatementType.SELECT
+_NODES = frozenset(
+    {
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "RECURSIVE_CTE_NODE",
+        "BASE_TABLE",
+        "SUBQUERY",
+        "JOIN",
+        "TABLE_FUNCTION",
+        "EMPTY",
+        "EXPRESSION_LIST",
+        "PIVOT",
+        "SHOW_REF",
+        "ORDER_MODIFIER",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ASCENDING",
+        "DESCENDING",
+    }
+)
+"""Parts of a query: what it selects from and in which order."""
+_EXPRESSIONS = frozenset(
+    {
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "OPERATOR",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "WINDOW",
+    }
+)
+_SHOWN = frozenset({"", '"tables"', "__show_tables_expanded"})
+_CATALOG_VIEWS = frozenset({"tables", "columns", "schemata"})
+"""Views of `information_schema` that name what is in the lake."""
+_TABLE_FUNCTIONS = {("", name) for name in TABLE_FUNCTIONS} | {
+    (CATALOG, name) for name in LAKE_FUNCTIONS
+}
+_SEE = "; see `lakehouse tables`"
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+class Refused(LakehouseError):
+    """SQL that does more than read tables of the lake, or is not a question at all."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What questions may name: `schemas` of the lake and scalar `functions`, in lower case."""
+
+    schemas: frozenset[str]
+    functions: frozenset[str]
+
+
+def reading_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed: Allowed) -> str:
+    """The one statement in `text`, proved to read tables of the lake only; nothing is executed.
+
+    Raises:
+        Refused: naming what is not allowed, and what is.
+    """
+    explain = _EXPLAIN.match(text)
+    question = text[explain.end() :] if explain else text
+    _walk(_tree(connection, question), allowed)
+    if not explain:
+        return question
+    # put together again, so that what is explained is what was looked at
+    return f"EXPLAIN {'ANALYZE ' if explain['analyze'] else ''}{question}"
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]:
+    """The parsed query, as DuckDB serializes it."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Refused("the SQL holds what is no text: a NUL, or a part of a character")
+    try:
+        statements = connection.extract_statements(text)
+    except duckdb.Error as error:
+        raise Refused(f"cannot read the SQL: {error}") from error
+    if not statements:
+        raise Refused('there is no query; write one, such as "FROM raw.customers LIMIT 5"')
+    if any(statement.type != _READS for statement in statements):
+        kinds = {s.type for s in statements}
+        if len(statements) > 1 and kinds == {duckdb.StatementType.CREATE, _READS}:
+            raise Refused("name the values of the PIVOT: PIVOT ... ON column IN ('a', 'b')")
+        kind = next(s.type.name for s in statements if s.type != _READS)
+        raise Refused(f"{kind} is refused: the lake is read here, by SELECT and EXPLAIN only")
+    if len(statements) > 1:
+        raise Refused(f"one statement at a time, please: these are {len(statements)}")
+    serialized = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0]
+    found = json.loads(serialized)
+    if found["error"] or len(found["statements"]) != 1:
+        problem = found.get("error_message", "it is not one statement")
+        raise Refused(f"cannot tell what this would do: {problem}")
+    node: Mapping[str, Any] = found["statements"][0]["node"]
+    return node
+
+
+def _walk(tree: Mapping[str, Any], allowed: Allowed) -> None:
+    """Refuse the first part that is not allowed. Without recursion: a query may be deep."""
+    pending: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while pending:
+        node, names = pending.pop()
+        if isinstance(node, list):
+            pending += [(part, names) for part in node]
+        elif isinstance(node, dict):
+            _look(node, names, allowed)
+            pending += _parts(node, names)
+
+
+def _parts(node: Mapping[str, Any], names: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
+    """The parts of a node, each with the names of the subqueries (WITH) that it sees."""
+    if node.get("type") == "RECURSIVE_CTE_NODE":
+        names |= {_folded(node["cte_name"])}
+    for subquery in node.get("cte_map", {}).get("map", ()):
+        yield subquery["value"], names  # it sees those before it, not itself
+        names |= {_folded(subquery["key"])}
+    for key, part in node.items():
+        if key == "function" and node.get("type") == "TABLE_FUNCTION":
+            part = {name: value for name, value in part.items() if name != "function_name"}
+        if key != "cte_map":
+            yield part, names
+
+
+def _look(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
+    kind = node.get("type")
+    if "class" in node:
+        _known(node["class"], _EXPRESSIONS)
+    elif isinstance(kind, str) and not kind.endswith("_TYPE_INFO"):
+        _known(kind, _NODES)
+    if kind == "BASE_TABLE":
+        _table(node, names, allowed)
+    elif kind == "SHOW_REF":
+        _shown(node, allowed)
+    elif kind == "TABLE_FUNCTION":
+        _table_function(node["function"])
+    elif "function_name" in node:
+        _function(node, allowed)
+
+
+def _known(kind: str, known: frozenset[str]) -> None:
+    if kind not in known:
+        raise Refused(f"{kind} is refused: it is not known to do nothing but read")
+
+
+def _table(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
+    written = [node[f"{part}_name"] for part in ("catalog", "schema", "table")]
+    catalog, schema, table = map(_folded, written)
+    if not catalog and not schema and table in names:
+        return
+    if catalog in ("", CATALOG):
+        if schema in allowed.schemas:
+            return
+        if schema == "information_schema" and table in _CATALOG_VIEWS:
+            return
+    name = ".".join(filter(None, written))
+    raise Refused(f"{name} is not a table of the lake, whose names are schema.table{_SEE}")
+
+
+def _shown(node: Mapping[str, Any], allowed: Allowed) -> None:
+    catalog, schema, what = (
+        _folded(node[name]) for name in ("catalog_name", "schema_name", "table_name")
+    )
+    if catalog not in ("", CATALOG) or schema not in allowed.schemas | {"", CATALOG}:
+        raise Refused(f"{node['schema_name']} is not a schema of the lake{_SEE}")
+    if what not in _SHOWN:
+        raise Refused(f"SHOW {what} is refused; SHOW ALL TABLES, DESCRIBE and SUMMARIZE are not")
+
+
+def _table_function(function: Mapping[str, Any]) -> None:
+    catalog, schema, name = (
+        _folded(function[part]) for part in ("catalog", "schema", "function_name")
+    )
+    if not catalog and (schema, name) in _TABLE_FUNCTIONS:
+        return
+    known = ", ".join(sorted(TABLE_FUNCTIONS | {f"{CATALOG}.{name}" for name in LAKE_FUNCTIONS}))
+    raise Refused(f"the table function {function['function_name']} is refused; known are {known}")
+
+
+def _function(node: Mapping[str, Any], allowed: Allowed) -> None:
+    plain = not node.get("catalog") and _folded(node["schema"]) in ("", "main")
+    if not plain or _folded(node["function_name"]) not in allowed.functions:
+        name = ".".join(filter(None, (node["schema"], node["function_name"])))
+        raise Refused(f"the function {name} is refused: it does more than compute, or is unknown")
+
+
+def _folded(name: str) -> str:
+    """`name` as DuckDB compares names, which knows the case of ASCII letters only."""
+    return name.translate(_LOWER)
