@@ -20,7 +20,11 @@ from lakehouse.orchestration.dbt_names import (
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
-from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITSELF
+from lakehouse.orchestration.policies import (
+    CHECKED_WITH_ITS_ASSET,
+    DEFAULT_FRESHNESS,
+    REFRESHED_BY_ITSELF,
+)
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
 
@@ -113,7 +117,9 @@ def _specs(
             for child in manifest["child_map"][unique_id]:
                 if child.startswith("test."):
                     checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
-    return specs, [check for check in checks if check]
+    return specs, [
+        check._replace(automation_condition=CHECKED_WITH_ITS_ASSET) for check in checks if check
+    ]
 
 
 def _events(
