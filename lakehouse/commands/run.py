@@ -23,7 +23,14 @@ def run_command(
     with console.status("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
-        from lakehouse.orchestration.run import AssetDone, CheckDone, Event, StepFailed, run_assets
+        from lakehouse.orchestration.run import (
+            AssetDone,
+            CheckDone,
+            Event,
+            StepFailed,
+            Waiting,
+            run_assets,
+        )
 
         definitions = defs()
 
@@ -41,6 +48,8 @@ def run_command(
         elif isinstance(event, StepFailed):
             mark = "[red]failed[/] " if event.error else "[yellow]skipped[/]"
             console.print(f"{mark} {event.step}  {event.error or 'something before it failed'}")
+        elif isinstance(event, Waiting):
+            console.print(f"[yellow]waiting[/] for {event.other} to end; ctrl-c leaves")
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show

@@ -34,6 +34,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     configuration: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     home = settings.data_dir / "dagster"
     configuration["storage"]["custom"]["config"]["base_dir"] = str(home)
+    configuration["run_launcher"]["config"]["base_dir"] = str(home / "live")
     configuration["local_artifact_storage"]["config"]["base_dir"] = str(home)
     configuration["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
     return configuration
