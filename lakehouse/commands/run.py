@@ -3,12 +3,15 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from lakehouse.lake import Lake
 from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse.orchestration.run import AssetDone
 
 
 def run_command(
@@ -36,12 +39,7 @@ def run_command(
 
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
-            rows = "" if event.rows is None else f"{event.rows:,}"
-            console.print(
-                f"[green]done[/]    {event.asset:<44} {rows:>12} rows {event.seconds:>7.1f} s"
-                if rows
-                else f"[green]done[/]    {event.asset:<44} {'':>12}      {event.seconds:>7.1f} s"
-            )
+            console.print(asset_line(event), soft_wrap=True)
         elif isinstance(event, CheckDone) and not event.passed:
             mark = "[red]failed[/] " if event.severity == "ERROR" else "[yellow]warning[/]"
             console.print(f"{mark} {event.asset}: check {event.check}: {event.description}")
@@ -59,15 +57,33 @@ def run_command(
     return 1 if summary.failed else 0
 
 
+def asset_line(asset: "AssetDone") -> str:
+    """What a run did to an asset: the rows it wrote, of all that the table has."""
+    mark = "[dim]same[/]" if asset.changed is False else "[green]done[/]"
+    rows = "" if asset.rows is None else f"{asset.rows:,} rows"
+    if asset.written and rows:
+        rows = f"{asset.written:,} of {rows}"
+    return f"{mark}    {asset.asset:<36} {rows:>25} {asset.seconds:>7.1f} s"
+
+
+def news(assets: "Sequence[AssetDone]") -> str:
+    """How many rows a run wrote, apart from those that were there, or that nothing was new."""
+    rows = f"{sum(asset.rows or 0 for asset in assets):,} rows"
+    if assets and not any(asset.changed for asset in assets):
+        return f"nothing was new: {len(assets)} assets are as they were, {rows}"
+    written = sum(asset.written or 0 for asset in assets)
+    changed = sum(asset.changed is not False for asset in assets)
+    return f"{changed} of {len(assets)} assets changed: {written:,} rows written, {rows} in all"
+
+
 def _print_summary(console: Console, settings: Settings, summary: Any, seconds: float) -> None:
     from lakehouse.commands.status import champion_rows, print_champions
 
     passed = sum(check.passed for check in summary.checks)
     warned = sum(not check.passed and check.severity == "WARN" for check in summary.checks)
     failed = len(summary.checks) - passed - warned
-    rows = sum(asset.rows or 0 for asset in summary.assets)
     console.print(
-        f"{len(summary.assets)} assets, {rows:,} rows; "
+        f"{news(summary.assets)}; "
         f"checks: {passed} passed, {warned} warned, {failed} failed; {seconds:.1f} s"
     )
     if summary.left:

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Author, Lake
+from lakehouse.lake.written import rows_written
 from lakehouse.orchestration.dbt_lineage import LineageCache
 from lakehouse.orchestration.dbt_names import (
     DagsterDbtTranslator,
@@ -20,6 +21,7 @@ from lakehouse.orchestration.dbt_names import (
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
     CHECKED_WITH_ITS_ASSET,
     DEFAULT_FRESHNESS,
@@ -80,10 +82,12 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
             context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
+                metadata[ROWS_WRITTEN] = 0
                 yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
             yield from last.results()
             return
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
+        before = lake.lake.snapshot()
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
         # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:
@@ -94,6 +98,9 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
                     table = ".".join(context.asset_key_for_output(event.output_name).path)
                     models.append(table)
                     extra = _model_metadata(table, files, target, lake.lake)
+                    written = rows_written(lake.lake, table, before)
+                    if written is not None:
+                        extra[ROWS_WRITTEN] = written
                     event = event.with_metadata({**event.metadata, **extra})
                 elif isinstance(event, dg.AssetCheckResult):
                     checks.append(event)

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+ROWS_WRITTEN = "rows_written"
+"""Rows that the run wrote, new or in place of others; `dagster/row_count` are all of the table."""
+
 
 def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
     """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""

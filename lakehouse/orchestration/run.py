@@ -26,6 +26,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.instance import open_instance
 from lakehouse.orchestration.launcher import end_killed_runs, live_runs
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.one_run import STARTED_BY, WAITING
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.settings import Settings
@@ -34,6 +35,8 @@ JOB = "refresh"
 CODE_LOCATION = "lakehouse"
 """As `workspace.yaml` calls it."""
 _ROWS = "dagster/row_count"
+_NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
+"""What assets report when they did anything: a number above zero, or true."""
 _WRAPPERS = frozenset(
     {
         "DagsterExecutionStepExecutionError",
@@ -48,11 +51,17 @@ _WRAPPERS = frozenset(
 
 @dataclass(frozen=True)
 class AssetDone:
-    """An asset that has been brought up to date."""
+    """An asset that has been brought up to date.
+
+    `rows` are all that its table has, `written` those that this run wrote; `changed` is whether
+    the run did anything to it, where it can tell.
+    """
 
     asset: str
     rows: int | None
     seconds: float
+    written: int | None = None
+    changed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -242,11 +251,14 @@ class _Listener:
 
     def _materialized(self, event: dg.DagsterEvent, seconds: float) -> None:
         materialization = event.step_materialization_data.materialization
-        rows: Any = materialization.metadata.get(_ROWS)
+        told = {name: entry.value for name, entry in materialization.metadata.items()}
+        news = [bool(told[name]) for name in _NEWS if told.get(name) is not None]
         done = AssetDone(
             asset="/".join(materialization.asset_key.path),
-            rows=int(rows.value) if rows is not None else None,
+            rows=_number(told.get(_ROWS)),
             seconds=seconds,
+            written=_number(told.get(ROWS_WRITTEN)),
+            changed=any(news) if news else None,
         )
         self._summary.assets.append(done)
         self._on_event(done)
@@ -268,6 +280,10 @@ class _Listener:
         failed = StepFailed(step, error)
         self._summary.problems.append(failed)
         self._on_event(failed)
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def root_cause(error: Any) -> str:
