@@ -14,6 +14,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._utils.interrupts import raise_interrupts_as
 
 from lakehouse.orchestration.launcher import live_runs
@@ -79,5 +80,9 @@ class OneRun(dg.Executor):
                     time.sleep(POLL_SECONDS)
         try:
             yield from self._inner.execute(plan_context, execution_plan)
+        except Exception:
+            # who lives to raise was not killed, and would only raise again
+            plan_context.instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
+            raise
         finally:
             turn.give_back()

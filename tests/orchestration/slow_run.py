@@ -18,7 +18,7 @@ from lakehouse.settings import Settings, load_settings
 
 def definitions(settings: Settings, seconds: float) -> dg.Definitions:
     @dg.asset(key=["raw", "slow"])
-    def slow() -> None:
+    def slow(refresh: Refresh) -> None:
         with (settings.data_dir / "trace").open("a") as trace:
             print(time.time(), "begin", os.getpid(), file=trace, flush=True)
             end = time.monotonic() + seconds

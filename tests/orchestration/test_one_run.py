@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
@@ -177,6 +179,22 @@ def test_a_run_of_the_command_is_of_the_location_in_which_the_ui_looks_for_it(
         assert run.run_id == summary.run_id
         assert run.remote_job_origin is not None
         assert run.remote_job_origin.location_name == "lakehouse"
+
+
+def test_a_run_that_ends_with_an_error_is_not_tried_again_as_a_killed_one_is(
+    home: Settings,
+) -> None:
+    job = definitions(home, 0).resolve_job_def("refresh")
+    days = {"since": "2026-05-03", "until": "2026-05-01"}
+    config = {"resources": {"refresh": {"config": days}}}
+    with open_instance(home) as instance:
+        failed = instance.create_run_for_job(job, run_config=config)
+        for _ in execute_run_iterator(InMemoryJob(job), failed, instance):
+            pass
+        killed = instance.create_run_for_job(job)
+        instance.report_run_failed(killed)
+        again = {run.run_id: run.tags["dagster/will_retry"] for run in instance.get_runs()}
+    assert again == {failed.run_id: "false", killed.run_id: "true"}
 
 
 def test_a_waiting_run_can_be_stopped(
