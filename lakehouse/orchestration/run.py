@@ -125,6 +125,7 @@ def run_assets(
     *,
     select: Sequence[str] = (),
     refresh: Refresh | None = None,
+    started_by: str = "lakehouse run",
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> RunSummary:
     """Bring the selected assets (all, if none are) up to date in this process.
@@ -152,7 +153,7 @@ def run_assets(
                     "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
                 },
                 # who types a command sees that it was killed, and does not expect it to come back
-                tags={**job.run_tags, STARTED_BY: "lakehouse run", MAX_RETRIES_TAG: "0"},
+                tags={**job.run_tags, STARTED_BY: started_by, MAX_RETRIES_TAG: "0"},
                 asset_selection=selected,
                 remote_job_origin=_origin(),
             )
