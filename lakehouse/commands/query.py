@@ -69,7 +69,12 @@ def tables_command(settings: Settings) -> None:
 
 def maintain_command(settings: Settings) -> None:
     """Do the housekeeping and say what changed."""
+    from datetime import UTC, datetime
+
     from lakehouse.lake.maintenance import maintain
+    from lakehouse.orchestration.instance import open_instance
+    from lakehouse.orchestration.launcher import end_killed_runs
+    from lakehouse.orchestration.run_history import prune_runs
 
     with Lake(settings) as lake:
         done = maintain(lake)
@@ -79,6 +84,10 @@ def maintain_command(settings: Settings) -> None:
         f"{done.before.bytes / 1e6:.1f} -> {done.after.bytes / 1e6:.1f} MB, "
         f"{done.files_deleted} unused files deleted"
     )
+    with open_instance(settings) as instance:
+        end_killed_runs(instance)
+        deleted = prune_runs(instance, settings, datetime.now(UTC))
+    click.echo(f"{deleted} runs deleted from the history")
 
 
 def _print_table(result: duckdb.DuckDBPyConnection) -> None:
