@@ -15,6 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+LOOK_SECONDS = 10
+"""More than it takes somebody to see whether a lock is held, by taking it for a moment."""
 _alive_here: dict[Path, FileLock] = {}
 """The runs of this process; nobody else may let go of their locks."""
 
@@ -53,7 +55,7 @@ class LiveRuns:
         if path not in _alive_here:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, thread_local=False)
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=LOOK_SECONDS)
             _alive_here[path] = lock
 
     def leave(self, run_id: str) -> None:
