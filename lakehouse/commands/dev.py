@@ -17,8 +17,8 @@ from lakehouse.errors import LakehouseError
 from lakehouse.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 END_WITHIN_SECONDS = 20.0
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _NOT_OURS = "ignore:Function `dev_command` is superseded"
 """A warning for people who type `dagster dev`."""
@@ -105,7 +105,9 @@ def _serve(settings: Settings, home: Path, port: int) -> bool:
         asked_to_stop = True
         process.send_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, stop) for number in _STOPS}
+    # `nohup` means it; that a shell's background job ignores ctrl-c means nothing
+    heard = [n for n in _STOPS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         process.wait()
         _end_the_rest(process.pid)
