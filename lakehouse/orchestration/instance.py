@@ -39,6 +39,8 @@ def begin_event_cursors(instance: dg.DagsterInstance) -> None:
     names = {f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}" for kind in kinds}
     storage = instance.daemon_cursor_storage
     missing = names - storage.get_cursor_values(names).keys()
+    if not missing:
+        return
     newest = instance.event_log_storage.get_maximum_record_id() or 0
     storage.set_cursor_values({name: str(newest) for name in missing})
 
