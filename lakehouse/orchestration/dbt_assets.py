@@ -23,9 +23,9 @@ from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
-    CHECKED_WITH_ITS_ASSET,
     DEFAULT_FRESHNESS,
     REFRESHED_BY_ITSELF,
+    checked_with,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.table_metadata import table_metadata
@@ -125,7 +125,9 @@ def _specs(
                 if child.startswith("test."):
                     checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
     return specs, [
-        check._replace(automation_condition=CHECKED_WITH_ITS_ASSET) for check in checks if check
+        check._replace(automation_condition=checked_with(check.asset_key))
+        for check in checks
+        if check
     ]
 
 

@@ -14,11 +14,6 @@ REFRESHED_BY_ITSELF = (
 ).with_label("when an input is new and no blocking check of it has failed")
 """`eager` alone goes on after an upstream blocking check failed in an earlier run."""
 
-CHECKED_WITH_ITS_ASSET = dg.AutomationCondition.any_deps_match(
-    dg.AutomationCondition.will_be_requested()
-).with_label("when its asset is refreshed")
-"""For a check that a step may leave out: automation asks for a part of such a step without it."""
-
 
 class AllowedAge(Protocol):
     """How old something may get, as every spec declares it."""
@@ -28,6 +23,18 @@ class AllowedAge(Protocol):
 
     @property
     def fail(self) -> timedelta: ...  # noqa: D102
+
+
+def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
+    """For a check that a step may leave out: automation asks for a part of such a step without it.
+
+    A check may read other tables too; they are checked with it, but do not ask for it.
+    """
+    return (
+        dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+        .allow(dg.AssetSelection.assets(asset))
+        .with_label("when its asset is refreshed")
+    )
 
 
 def freshness_of(allowed: AllowedAge | None) -> dg.FreshnessPolicy:
