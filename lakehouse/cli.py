@@ -152,7 +152,13 @@ def tables(settings: Settings) -> None:
 
 
 @main.command()
-@click.option("--port", default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port on 127.0.0.1.",
+)
 @click.pass_obj
 def dev(settings: Settings, port: int) -> None:
     """Start Dagster's UI and its daemon on 127.0.0.1."""

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(
         default=600.0, gt=0, description="Seconds that a writer waits for another one"
     )
+    keep_runs: int = Field(default=100, ge=1, description="Runs that Dagster's history keeps")
+    keep_run_days: int = Field(default=30, ge=1, description="Days that a run stays in it at most")
     mlflow_tracking_uri: str = Field(
         default="", description="MLflow server that is told of models and their roles (an extra)"
     )

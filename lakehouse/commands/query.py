@@ -65,7 +65,12 @@ def tables_command(settings: Settings) -> None:
 
 def maintain_command(settings: Settings, *, adopt: bool) -> None:
     """Do the housekeeping and say what changed."""
+    from datetime import UTC, datetime
+
     from lakehouse.lake.maintenance import describe_unknown, maintain
+    from lakehouse.orchestration.instance import open_instance
+    from lakehouse.orchestration.launcher import end_killed_runs
+    from lakehouse.orchestration.run_history import prune_runs
 
     with open_lake(settings, read_only=False) as lake:
         done = maintain(lake, adopt=adopt)
@@ -77,6 +82,10 @@ def maintain_command(settings: Settings, *, adopt: bool) -> None:
     )
     if unknown := describe_unknown(done):
         warn(f"warning: {unknown}")
+    with open_instance(settings) as instance:
+        end_killed_runs(instance)
+        deleted = prune_runs(instance, settings, datetime.now(UTC))
+    say(f"{deleted} runs deleted from the history")
 
 
 def _queries() -> Iterator[str]:

@@ -4,11 +4,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.commands.opening import lake_exists, open_lake
 from lakehouse.commands.output import Output, Toned
 from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse.orchestration.run import AssetDone
 
 
 def run_command(
@@ -23,15 +26,20 @@ def run_command(
     with output.waiting("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
-        from lakehouse.orchestration.run import AssetDone, CheckDone, Event, StepFailed, run_assets
+        from lakehouse.orchestration.run import (
+            AssetDone,
+            CheckDone,
+            Event,
+            StepFailed,
+            Waiting,
+            run_assets,
+        )
 
         definitions = defs()
 
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
-            rows = "" if event.rows is None else f"{event.rows:,} rows"
-            text = f"    {event.asset:<44} {rows:>17} {event.seconds:>7.1f} s"
-            output.say(Toned("done", "good"), text)
+            output.say(*asset_line(event))
         elif isinstance(event, CheckDone) and not event.passed:
             mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
             output.say(mark, f"  {event.asset}: check {event.check}: {event.description}")
@@ -39,6 +47,8 @@ def run_command(
             output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
         elif isinstance(event, StepFailed):
             output.say(Toned("skipped", "warn"), f" {event.step}  something before it failed")
+        elif isinstance(event, Waiting):
+            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c leaves")
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
@@ -48,14 +58,32 @@ def run_command(
     return 1 if summary.failed else 0
 
 
+def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
+    """What a run did to an asset: the rows it wrote, of all that the table has."""
+    mark = Toned("same", "soft") if asset.changed is False else Toned("done", "good")
+    rows = "" if asset.rows is None else f"{asset.rows:,} rows"
+    if asset.written and rows:
+        rows = f"{asset.written:,} of {rows}"
+    return mark, f"    {asset.asset:<36} {rows:>25} {asset.seconds:>7.1f} s"
+
+
+def news(assets: "Sequence[AssetDone]") -> str:
+    """How many rows a run wrote, apart from those that were there, or that nothing was new."""
+    rows = f"{sum(asset.rows or 0 for asset in assets):,} rows"
+    if assets and not any(asset.changed for asset in assets):
+        return f"nothing was new: {len(assets)} assets are as they were, {rows}"
+    written = sum(asset.written or 0 for asset in assets)
+    changed = sum(asset.changed is not False for asset in assets)
+    return f"{changed} of {len(assets)} assets changed: {written:,} rows written, {rows} in all"
+
+
 def _print_summary(output: Output, settings: Settings, summary: Any, seconds: float) -> None:
     from lakehouse.commands.status import champion_rows, print_champions
 
     checks = Counter(check.outcome for check in summary.checks)
-    rows = sum(asset.rows or 0 for asset in summary.assets)
     steps = sum(problem.error is not None for problem in summary.problems)
     output.say(
-        f"{len(summary.assets)} assets, {rows:,} rows; {steps} steps failed; "
+        f"{news(summary.assets)}; {steps} steps failed; "
         f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
         f"{seconds:.1f} s"
     )

@@ -12,13 +12,13 @@ from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Sour
 from lakehouse.orchestration.dbt_assets import build_dbt_assets
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
+from lakehouse.orchestration.one_run import one_run
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.sensors import (
     build_automation_sensor,
     build_failure_sensor,
     build_source_sensor,
 )
-from lakehouse.orchestration.step_threads import step_threads
 from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.specs import find_specs
@@ -69,7 +69,7 @@ def build_definitions(
             "refresh": Refresh(),
             "clock": Clock(),
         },
-        executor=step_threads(settings.parallel_steps),
+        executor=one_run(settings.parallel_steps, settings.data_dir),
     )
     merged = dg.Definitions.merge(_components(specs), own, build_jobs())
     _refuse_unknown_inputs(merged)

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Author, Lake
+from lakehouse.lake.written import rows_written
 from lakehouse.orchestration.dbt_lineage import LineageCache
 from lakehouse.orchestration.dbt_names import (
     DagsterDbtTranslator,
@@ -20,7 +21,12 @@ from lakehouse.orchestration.dbt_names import (
 from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.orchestration.dbt_state import input_state, load_build, save_build
-from lakehouse.orchestration.policies import DEFAULT_FRESHNESS, REFRESHED_BY_ITSELF
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.policies import (
+    DEFAULT_FRESHNESS,
+    REFRESHED_BY_ITSELF,
+    checked_with,
+)
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
@@ -78,10 +84,12 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
             context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
+                metadata[ROWS_WRITTEN] = 0
                 yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
             yield from last.results()
             return
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
+        before = lake.lake.snapshot()
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
         # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:
@@ -92,6 +100,9 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
                     table = ".".join(context.asset_key_for_output(event.output_name).path)
                     models.append(table)
                     extra = _model_metadata(table, files, target, lake.lake)
+                    written = rows_written(lake.lake, table, before)
+                    if written is not None:
+                        extra[ROWS_WRITTEN] = written
                     event = event.with_metadata({**event.metadata, **extra})
                 elif isinstance(event, dg.AssetCheckResult):
                     checks.append(event)
@@ -115,7 +126,11 @@ def _specs(
             for child in manifest["child_map"][unique_id]:
                 if child.startswith("test."):
                     checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
-    return specs, [check for check in checks if check]
+    return specs, [
+        check._replace(automation_condition=checked_with(check.asset_key))
+        for check in checks
+        if check
+    ]
 
 
 def _events(

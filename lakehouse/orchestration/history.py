@@ -10,10 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
@@ -25,6 +27,16 @@ from lakehouse.redaction import redact_document
 KEEP_OPEN = 8
 """Databases kept open: the index, and those of the last runs looked at (each run has its own)."""
 _WAIT_SECONDS = 30
+_LAST_RUNS = """
+SELECT last_run_id FROM asset_keys
+UNION SELECT run_id FROM event_logs WHERE id IN (
+  SELECT max(id) FROM event_logs WHERE asset_key IS NOT NULL
+  GROUP BY asset_key, dagster_event_type, partition)
+UNION SELECT run_id FROM asset_check_executions WHERE id IN (
+  SELECT max(id) FROM asset_check_executions
+  GROUP BY asset_key, check_name, execution_status, partition)
+"""
+_FORGET_CHECKS = "DELETE FROM asset_check_executions WHERE run_id = :run_id"
 
 
 def _redact(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> Any:
@@ -90,6 +102,28 @@ class EventLog(SqliteEventLogStorage):
         while len(self._engines) > KEEP_OPEN:
             self._engines.popitem(last=False)[1].dispose()
         return engine
+
+    @property
+    def index_file(self) -> Path:
+        """The database of what assets and checks show of all runs."""
+        return Path(self.path_for_shard(INDEX_SHARD_NAME))
+
+    def last_runs(self) -> set[str]:
+        """The runs that an asset or check refers to as its last one, of whatever kind of event."""
+        with self.index_connection() as connection:
+            rows = connection.execute(sqlalchemy.text(_LAST_RUNS)).fetchall()
+        return {run_id for (run_id,) in rows if run_id}
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete all of a run: Dagster leaves its database, and its checks' executions."""
+        super().delete_events(run_id)
+        with self.index_connection() as connection:
+            connection.execute(sqlalchemy.text(_FORGET_CHECKS), {"run_id": run_id})
+        with self._db_lock:
+            if engine := self._engines.pop(run_id, None):
+                engine.dispose()
+            for ending in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
 
     def dispose(self) -> None:
         """Close every database."""

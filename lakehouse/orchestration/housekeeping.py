@@ -18,6 +18,7 @@ from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.verify import verify_lake
 from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.run_history import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
 from lakehouse.registry.verify import verify_artefacts
 from lakehouse.registry.versions import Version
@@ -96,6 +97,14 @@ def prune_leftovers(context: dg.OpExecutionContext, lake: LakeResource, clock: C
     context.log.info(f"{pruned} leftovers from before {limit:%Y-%m-%d} deleted")
 
 
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def prune_history(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
+    """Delete old runs from Dagster's history, with their files."""
+    deleted = prune_runs(context.instance, lake.settings, clock.now())
+    context.log.info(f"{deleted} runs deleted from the history")
+    context.add_output_metadata({"runs": deleted})
+
+
 def prune_folder(folder: Path, pattern: str, older_than: datetime) -> int:
     """Delete what matches `pattern` in `folder` and was last changed before `older_than`.
 
@@ -149,3 +158,4 @@ def maintenance() -> None:
     done = maintain_lake()
     drop_unused(after=done)
     prune_leftovers(after=done)
+    prune_history(after=done)

@@ -30,10 +30,26 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(dagster_home(settings)))
 
 
+def begin_event_cursors(instance: dg.DagsterInstance) -> None:
+    """Note up to which event the history was looked at for runs to try again, if nobody has.
+
+    The daemon would take the same event, with two warnings that cursors are missing.
+    """
+    kinds = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
+    names = {f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}" for kind in kinds}
+    storage = instance.daemon_cursor_storage
+    missing = names - storage.get_cursor_values(names).keys()
+    if not missing:
+        return
+    newest = instance.event_log_storage.get_maximum_record_id() or 0
+    storage.set_cursor_values({name: str(newest) for name in missing})
+
+
 def _configuration(settings: Settings) -> dict[str, Any]:
     configuration: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     home = settings.data_dir / "dagster"
     configuration["storage"]["custom"]["config"]["base_dir"] = str(home)
+    configuration["run_launcher"]["config"]["base_dir"] = str(home / "live")
     configuration["local_artifact_storage"]["config"]["base_dir"] = str(home)
     configuration["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
     return configuration

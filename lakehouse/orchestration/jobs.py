@@ -1,4 +1,8 @@
-"""Jobs and schedules: the whole graph, chosen days again, and the daily housekeeping."""
+"""Jobs and schedules: the whole graph, chosen days again, and the daily housekeeping.
+
+`reprocess_days` is a job of one op, and no asset job: the UI lets days be chosen for the former
+alone, as our assets have no partitions. Its op starts an ordinary run of the assets for its day.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -6,10 +10,15 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.orchestration.housekeeping import maintenance, verification
-from lakehouse.orchestration.run import JOB
+from lakehouse.orchestration.launcher import live_runs
+from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.run import JOB, StepFailed, run_assets
+from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
+REDONE = ("staging", "core", "reporting", "features", "predictions")
+"""The groups whose rows `reprocess_days` replaces."""
 
 
 @dg.daily_partitioned_config(start_date=FIRST_DAY)
@@ -18,20 +27,47 @@ def _one_day(start: datetime, end: datetime) -> dict[str, Any]:
     return {"resources": {"refresh": {"config": {"since": day, "until": day}}}}
 
 
+@dg.op(description="Run the assets for the chosen days; their events are in that run's log.")
+def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
+    """Redo the days of `refresh` in a run of their own, which waits for its turn as any other."""
+    from lakehouse.definitions import defs
+
+    if locks := live_runs(context.instance):
+        locks.enter(context.run_id)  # no `OneRun` does: this run itself takes no turn
+    summary = run_assets(
+        defs(),
+        load_settings(),
+        select=[f"group:{name}" for name in REDONE],
+        refresh=refresh,
+        started_by=f"reprocess_days {context.run_id[:8]}",
+        on_event=lambda event: (
+            context.log.error(f"{event.step}: {event.error}")
+            if isinstance(event, StepFailed)
+            else None
+        ),
+    )
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(summary.run_id)})
+    if summary.failed:
+        left = f"; left as they were: {', '.join(summary.left)}" if summary.left else ""
+        raise dg.Failure(f"run {summary.run_id} failed{left}", allow_retries=False)
+
+
+@dg.job(
+    config=_one_day,
+    executor_def=dg.in_process_executor,
+    description="Redo chosen days, replacing rows by key: Partitions, Launch backfill.",
+)
+def reprocess_days() -> None:
+    """One day a run."""
+    redo_days()
+
+
 def build_jobs() -> dg.Definitions:
     """All jobs, and the schedules that are on by default."""
     everything = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
         description="Bring every asset up to date: extract, load, transform, train, score.",
-    )
-    reprocess_days = dg.define_asset_job(
-        "reprocess_days",
-        selection=dg.AssetSelection.groups(
-            "staging", "core", "reporting", "features", "predictions"
-        ),
-        config=_one_day,
-        description="Redo chosen days, replacing rows by key; choose them on the backfill page.",
     )
     return dg.Definitions(
         jobs=[everything, reprocess_days, maintenance, verification],

@@ -7,6 +7,9 @@ import dagster as dg
 
 from lakehouse.markdown import escape
 
+ROWS_WRITTEN = "rows_written"
+"""Rows that the run wrote, new or in place of others; `dagster/row_count` are all of the table."""
+
 
 def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
     """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""

@@ -25,6 +25,18 @@ class AllowedAge(Protocol):
     def fail(self) -> timedelta: ...  # noqa: D102
 
 
+def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
+    """For a check that a step may leave out: automation asks for a part of such a step without it.
+
+    A check may read other tables too; they are checked with it, but do not ask for it.
+    """
+    return (
+        dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+        .allow(dg.AssetSelection.assets(asset))
+        .with_label("when its asset is refreshed")
+    )
+
+
 def freshness_of(allowed: AllowedAge | None) -> dg.FreshnessPolicy:
     """The policy of a declared age, or the default one."""
     if allowed is None:

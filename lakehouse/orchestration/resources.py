@@ -4,9 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
@@ -48,12 +49,26 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """How a run brings tables up to date. The default works only on what is new."""
+    """How a run brings tables up to date. The default works only on what is new.
+
+    Raises:
+        LakehouseError: for what is not a day, and for days of which none would be redone.
+    """
 
     full_refresh: bool = Field(default=False, description="Build tables again from the start")
     since: str | None = Field(default=None, description="Redo from this day on (YYYY-MM-DD)")
     until: str | None = Field(default=None, description="Redo up to and with this day")
     force: bool = Field(default=False, description="Work even where nothing has changed")
+
+    @model_validator(mode="after")
+    def _some_days(self) -> Self:
+        since, until = _midnight("since", self.since), _midnight("until", self.until)
+        if since and until and since > until:
+            raise LakehouseError(
+                f"since {self.since} is after until {self.until}, so there is no day to redo; "
+                "exchange them"
+            )
+        return self
 
     @property
     def only_new(self) -> bool:

@@ -7,17 +7,27 @@ import re
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.execute_in_process import core_execute_in_process
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.launcher import end_killed_runs, live_runs
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.one_run import STARTED_BY, WAITING
 from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.redacted_output import RedactedStream
@@ -25,7 +35,11 @@ from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 JOB = "refresh"
+CODE_LOCATION = "lakehouse"
+"""As `workspace.yaml` calls it."""
 _ROWS = "dagster/row_count"
+_NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
+"""What assets report when they did anything: a number above zero, or true."""
 _WRAPPERS = frozenset(
     {
         "DagsterExecutionStepExecutionError",
@@ -40,11 +54,17 @@ _WRAPPERS = frozenset(
 
 @dataclass(frozen=True)
 class AssetDone:
-    """An asset that has been brought up to date."""
+    """An asset that has been brought up to date.
+
+    `rows` are all that its table has, `written` those that this run wrote; `changed` is whether
+    the run did anything to it, where it can tell.
+    """
 
     asset: str
     rows: int | None
     seconds: float
+    written: int | None = None
+    changed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +92,14 @@ class StepFailed:
     error: str | None
 
 
-Event = AssetDone | CheckDone | StepFailed
+@dataclass(frozen=True)
+class Waiting:
+    """The run waits for another one, which is named with who started it."""
+
+    other: str
+
+
+Event = AssetDone | CheckDone | StepFailed | Waiting
 
 
 @dataclass
@@ -106,6 +133,7 @@ def run_assets(
     *,
     select: Sequence[str] = (),
     refresh: Refresh | None = None,
+    started_by: str = "lakehouse run",
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> RunSummary:
     """Bring the selected assets (all, if none are) up to date in this process.
@@ -117,10 +145,7 @@ def run_assets(
     """
     selected = _selected(definitions, select) if select else None
     job = definitions.resolve_job_def(JOB)
-    if selected:
-        job = job.get_subset(asset_selection=selected)
     summary = RunSummary(run_id=str(uuid.uuid4()))
-    listener = _Listener(summary, on_event)
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # dbt and other tools talk to standard output; that belongs into a file, not between our lines
@@ -129,25 +154,50 @@ def run_assets(
         log.open("w") as output,
         redirect_stdout(RedactedStream(output)),
     ):
-        instance.add_event_listener(summary.run_id, listener)
-        # as `job.execute_in_process`, which would run one step after the other
-        result = core_execute_in_process(
-            job=InMemoryJob(job),
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
-            },
-            instance=instance,
-            output_capturing_enabled=False,
-            raise_on_error=False,
-            run_id=summary.run_id,
-            asset_selection=selected,
-        )
-    summary.success = result.success
+        end_killed_runs(instance)
+        instance.add_event_listener(summary.run_id, _Listener(summary, on_event))
+        with _alive(instance, summary.run_id):
+            run = instance.create_run_for_job(
+                job_def=job.get_subset(asset_selection=selected) if selected else job,
+                run_id=summary.run_id,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
+                },
+                # who types a command sees that it was killed, and does not expect it to come back
+                tags={**job.run_tags, STARTED_BY: started_by, MAX_RETRIES_TAG: "0"},
+                asset_selection=selected,
+                remote_job_origin=_origin(),
+            )
+            # as `job.execute_in_process`, which would run one step after the other
+            for _ in execute_run_iterator(InMemoryJob(job), run, instance):
+                pass
+        ended = instance.get_run_by_id(summary.run_id)
+        summary.success = ended is not None and ended.is_success
     planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
     done = {asset.asset for asset in summary.assets}
     summary.left = sorted({"/".join(key.path) for key in planned} - done)
     return summary
+
+
+@contextmanager
+def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """From before the run is in the history until its end is."""
+    locks = live_runs(instance)
+    if locks is None:
+        yield
+        return
+    locks.enter(run_id)
+    try:
+        yield
+    finally:
+        locks.leave(run_id)
+
+
+def _origin() -> RemoteJobOrigin:
+    """Where the UI finds the job; a run without is missing from its timeline and the job's page."""
+    location = RegisteredCodeLocationOrigin(CODE_LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), JOB)
 
 
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
@@ -207,14 +257,21 @@ class _Listener:
             self._failed(step, root_cause(event.step_failure_data.error))
         elif kind == dg.DagsterEventType.STEP_SKIPPED:
             self._failed(step, None)
+        elif kind == dg.DagsterEventType.ENGINE_EVENT and (event.message or "").startswith(WAITING):
+            self._on_event(Waiting(str(event.message).removeprefix(WAITING)))
+        elif kind == dg.DagsterEventType.RUN_FAILURE and not self._summary.problems:
+            self._failed("the run", root_cause(event.job_failure_data.error))  # before any step
 
     def _materialized(self, event: dg.DagsterEvent, seconds: float) -> None:
         materialization = event.step_materialization_data.materialization
-        rows: Any = materialization.metadata.get(_ROWS)
+        told = {name: entry.value for name, entry in materialization.metadata.items()}
+        news = [bool(told[name]) for name in _NEWS if told.get(name) is not None]
         done = AssetDone(
             asset="/".join(materialization.asset_key.path),
-            rows=int(rows.value) if rows is not None else None,
+            rows=_number(told.get(_ROWS)),
             seconds=seconds,
+            written=_number(told.get(ROWS_WRITTEN)),
+            changed=any(news) if news else None,
         )
         self._summary.assets.append(done)
         self._on_event(done)
@@ -236,6 +293,10 @@ class _Listener:
         failed = StepFailed(step, error)
         self._summary.problems.append(failed)
         self._on_event(failed)
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def root_cause(error: Any) -> str:

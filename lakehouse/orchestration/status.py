@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.launcher import end_killed_runs
 from lakehouse.orchestration.outcomes import Outcome, outcome
 from lakehouse.redaction import redact
 from lakehouse.settings import Settings
@@ -77,6 +78,7 @@ def read_status(
     graph = definitions.resolve_asset_graph()
     seals = _seals(lake) if lake else {}
     with open_instance(settings) as instance:
+        end_killed_runs(instance)
         assets = [
             _status(graph, instance, key, seals.get("/".join(key.path)), now)
             for level in graph.toposorted_asset_keys_by_level
@@ -173,14 +175,18 @@ def _error(
 
 
 def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """What went wrong, by step, in the order of time."""
+    """What went wrong, by step, in the order of time; of a run that broke off, why it did."""
     from lakehouse.orchestration.run import root_cause
 
-    return {
+    steps = {
         entry.dagster_event.step_key or "": root_cause(entry.dagster_event.step_failure_data.error)
         for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         if entry.dagster_event is not None
     }
+    if steps:
+        return steps
+    ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    return {"the run": ends[-1].message} if ends else {}
 
 
 def _failed_steps(instance: dg.DagsterInstance) -> list[FailedStep]:

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from dagster import AssetCheckResult, AssetKey
 
+from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
 from lakehouse.orchestration.components.source import check_age, check_load
@@ -80,6 +81,25 @@ def test_days_to_redo_are_open_where_no_day_was_chosen(
     chosen: dict[str, str], days: dict[str, str]
 ) -> None:
     assert Refresh(**chosen).days == days
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"since": "2026-05-03", "until": "2026-05-01"}, "2026-05-03 is after until 2026-05-01"),
+        ({"since": "yesterday"}, "since is 'yesterday'; write a day like"),
+        ({"until": "2026-02-30"}, "until is '2026-02-30'; write a day like"),
+    ],
+)
+def test_days_of_which_none_would_be_redone_are_refused_before_anything_is_done(
+    chosen: dict[str, str], words: str
+) -> None:
+    with pytest.raises(LakehouseError, match=words):
+        Refresh(**chosen)
+
+
+def test_one_day_may_be_both_the_first_and_the_last() -> None:
+    assert Refresh(since="2026-05-01", until="2026-05-01").until_time == datetime(2026, 5, 2)
 
 
 def test_the_project_has_components_of_every_kind(lake: Lake) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
 
 from lakehouse.definitions import defs
 from lakehouse.specs import DEFS_DIR
@@ -73,3 +74,10 @@ def test_loading_the_graph_of_a_parsed_project_imports_nothing_that_only_a_run_n
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert loaded.stdout.split() == []
+
+
+def test_days_to_redo_can_be_chosen_in_the_ui(definitions: dg.Definitions) -> None:
+    """It lets partitions of a job be chosen if the job has some and makes no assets itself."""
+    shown = RepositorySnap.from_def(definitions.get_repository_def())
+    assert [one.job_name for one in shown.partition_sets] == ["reprocess_days"]
+    assert not [node for node in shown.asset_nodes if "reprocess_days" in node.job_names]

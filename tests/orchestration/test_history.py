@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from lakehouse.orchestration.history import KEEP_OPEN, EventLog
-from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.instance import begin_event_cursors, open_instance
 
 
 def instance(folder, storage):
@@ -96,3 +96,13 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
             connection.exec_driver_sql("DELETE FROM event_logs")
             raise ZeroDivisionError
         assert story(used, run_id) == before
+
+
+def test_from_where_killed_runs_are_looked_for_is_noted_once(settings):
+    key = "EVENT_LOG_CONSUMER_CURSOR-PIPELINE_FAILURE"  # as the daemon calls it
+    with open_instance(settings) as used:
+        begin_event_cursors(used)
+        assert used.daemon_cursor_storage.get_cursor_values({key}) == {key: "0"}
+        materialize(used)
+        begin_event_cursors(used)
+        assert used.daemon_cursor_storage.get_cursor_values({key}) == {key: "0"}

@@ -83,7 +83,7 @@ def test_the_job_does_all_of_it_and_rows_stay(home: Settings) -> None:
     result = run()
     assert result.success
     ended = {event.step_key for event in result.all_events if event.is_step_success}
-    assert ended == {"maintain_lake", "drop_unused", "prune_leftovers"}
+    assert ended == {"maintain_lake", "drop_unused", "prune_leftovers", "prune_history"}
     assert not [place for place in old if place.exists()]
     assert all((place / "file").exists() for place in new)
     artefacts = [p for p in (home.models_dir / "m").iterdir() if not p.name.startswith(".")]

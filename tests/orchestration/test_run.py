@@ -16,7 +16,7 @@ from lakehouse.settings import Settings
 
 @dg.asset(key=["raw", "sound"])
 def sound() -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(metadata={"dagster/row_count": 3})
+    return dg.MaterializeResult(metadata={"dagster/row_count": 3, "rows_written": 0})
 
 
 @dg.asset(key=["raw", "broken"])
@@ -48,9 +48,9 @@ def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home:
     summary = run_assets(
         DEFINITIONS, home, select=["raw/sound", "raw/broken+"], on_event=events.append
     )
-    done = [(e.asset, e.rows) for e in events if isinstance(e, AssetDone)]
+    done = [(e.asset, e.rows, e.written, e.changed) for e in events if isinstance(e, AssetDone)]
     failed = [(e.step, e.error) for e in events if isinstance(e, StepFailed)]
-    assert done == [("raw/sound", 3)]
+    assert done == [("raw/sound", 3, 0, False)]
     assert failed == [("raw__broken", "the disk is full; make room")]
     assert summary.failed
     assert summary.left == ["core/behind", "raw/broken"]

@@ -112,6 +112,7 @@ def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
             run for run in ui.runs() if any(t["key"] == "lakehouse/sources" for t in run["tags"])
         ]
         assert len(refreshed) == 1, "the same news was fetched twice"
+        wait_for(lambda: not ui.unsynced() and not ui.checks_without_result(), 600)
     expected = expected_counts(project.settings.world_dir)
     with Lake(project.settings, read_only=True) as lake:
         assert lake.rows("core.fct_transactions") == expected["transactions"]

@@ -36,6 +36,21 @@ class Ui:
         nodes: list[dict[str, Any]] = self.ask(_ASSETS)["assetNodes"]
         return nodes
 
+    def unsynced(self) -> list[str]:
+        """The assets that the UI marks so, as something that they read is newer."""
+        nodes = self.ask(_STATES)["assetNodes"]
+        return ["/".join(n["assetKey"]["path"]) for n in nodes if n["staleStatus"] != "FRESH"]
+
+    def checks_without_result(self) -> list[str]:
+        """Checks that did not run with the last materialization of their asset."""
+        return [
+            f"{'/'.join(node['assetKey']['path'])}: {check['name']}"
+            for node in self.ask(_STATES)["assetNodes"]
+            for check in node["assetChecksOrError"].get("checks", [])
+            if (check["executionForLatestMaterialization"] or {}).get("status")
+            not in ("SUCCEEDED", "FAILED")
+        ]
+
     def materialize_all(self) -> str:
         """What the button does; the id of the run."""
         keys = [{"path": node["assetKey"]["path"]} for node in self.assets()]
@@ -110,6 +125,9 @@ def _answers(ui: Ui) -> bool:
 
 
 _ASSETS = "query { assetNodes { assetKey { path } groupName } }"
+_STATES = """query { assetNodes { assetKey { path } staleStatus assetChecksOrError {
+  ... on AssetChecks { checks { name executionForLatestMaterialization { status } } }
+} } }"""
 _RUNS = """query {
   runsOrError(limit: 100) { ... on Runs { results { runId status jobName tags { key value } } } }
 }"""

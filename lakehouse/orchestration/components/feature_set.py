@@ -8,7 +8,7 @@ from lakehouse.features import FeatureSetSpec, feature_columns, replay, view_nam
 from lakehouse.features import refresh as refresh_features
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.orchestration.components.base import SpecComponent, asset_key
-from lakehouse.orchestration.metadata import sealed
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
@@ -82,7 +82,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                     lineage={c.name: c.inputs for c in columns},
                 ),
                 "dagster/row_count": report.rows_total,
-                "rows_added": report.rows_added,
+                ROWS_WRITTEN: report.rows_added,
                 "rows_waiting": report.waiting,
                 "version": report.version,
                 "table": report.table,

@@ -8,6 +8,7 @@ from lakehouse.lake.transient import may_pass
 from lakehouse.monitoring.react import go_back
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.components.model_monitoring import announce
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
@@ -80,7 +81,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(lake.lake, spec.predictions_table),
-                "rows_added": report.rows,
+                ROWS_WRITTEN: report.rows,
                 "without_features": report.without_features,
                 "version": report.version,
                 "beside_the_champion": dg.MetadataValue.json(

@@ -8,7 +8,9 @@ import dagster as dg
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
+from lakehouse.lake.written import rows_written
 from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
@@ -88,6 +90,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
     def train_model(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
+        before = lake.lake.snapshot()
         report, problem = _train(context, spec, lake, refresh, clock)
         version = report.version
         context.log.info(f"{version.version}: {report.why} {report.decision}")
@@ -97,6 +100,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 **table_metadata(
                     lake.lake, spec.training_table, lineage=_feature_lineage(spec, lake.lake)
                 ),
+                ROWS_WRITTEN: rows_written(lake.lake, spec.training_table, before),
                 "training_set_id": version.training_set_id,
                 "sha256": version.training_set_hash,
                 "snapshot": version.snapshot,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from lakehouse.orchestration.components.base import SpecComponent
-from lakehouse.orchestration.metadata import sealed
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import AllowedAge, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retried
@@ -131,7 +131,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             metadata={
                 **table_metadata(lake.lake, spec.table, descriptions=columns),
                 "loaded_files": len(report.files),
-                "loaded_rows": report.rows,
+                ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,
                 "new_columns": report.new_columns,
                 "rebuilt_rows": rebuilt.rows if rebuilt else 0,

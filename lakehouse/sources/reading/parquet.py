@@ -69,7 +69,7 @@ def _rows_at_once(group: Any, wanted: set[str]) -> int:
                 f"its column {chunk.path_in_schema!r} takes {chunk.total_uncompressed_size:,} bytes"
                 f" in one row group, more than {MOST_CHUNK:,}: write smaller row groups"
             )
-    return max(1, min(BLOCK_ROWS, group.num_rows * 4 * BLOCK_BYTES // max(taken, 1)))
+    return int(max(1, min(BLOCK_ROWS, group.num_rows * 4 * BLOCK_BYTES // max(taken, 1))))
 
 
 def _parts(batch: Any, longest: int) -> Iterator[Any]:

@@ -1,0 +1,21 @@
+"""How many rows a step wrote, where it cannot tell: dbt reports none for DuckDB."""
+
+from lakehouse.lake.lake import Lake, fetch_value
+from lakehouse.lake.names import CATALOG
+
+
+def rows_written(lake: Lake, table: str, since: int) -> int | None:
+    """Rows inserted into `schema.table` after the snapshot `since`, replaced ones included.
+
+    None for a view, which has no rows of its own. Costs a count of what was inserted.
+    """
+    schema, name = table.split(".")
+    with lake.reader() as cursor:
+        found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
+        if not fetch_value(cursor, f"{found} AND table_name = ?", [CATALOG, schema, name]):
+            return None
+        now = int(fetch_value(cursor, f"FROM {CATALOG}.current_snapshot()"))
+        if now <= since:
+            return 0
+        inserted = "SELECT count(*) FROM ducklake_table_insertions(?, ?, ?, ?, ?)"
+        return int(fetch_value(cursor, inserted, [CATALOG, schema, name, since + 1, now]))

@@ -1,0 +1,125 @@
+"""Which runs are alive, and whose turn it is: two kinds of file locks.
+
+The operating system frees a lock when its process dies, however it dies, so that nobody has to be
+asked. Each run holds a lock of its own, named after it, from its start to the end of its process:
+who cannot take it knows that the run is alive. And the steps of one run at a time work on a data
+folder, whoever started it (the command, the UI, a sensor): they hold the folder's `run.lock`.
+The lake's write lock is a third one, held for a commit only (`lake/lock.py`).
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+LOOK_SECONDS = 10
+"""More than it takes somebody to see whether a lock is held, by taking it for a moment."""
+_alive_here: dict[Path, FileLock] = {}
+"""The runs of this process; nobody else may let go of their locks."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose turn it is: a run, by whom it was started, and since when (UTC)."""
+
+    run_id: str
+    job: str
+    started_by: str
+    process: int
+    since: str
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run_id[:8]} of {self.job} "
+            f"(started by {self.started_by} at {self.since} UTC, process {self.process})"
+        )
+
+
+def this_process(run_id: str, job: str, started_by: str) -> Holder:
+    """A run of this process that begins now."""
+    return Holder(run_id, job, started_by, os.getpid(), f"{datetime.now(UTC):%Y-%m-%d %H:%M}")
+
+
+class LiveRuns:
+    """The locks of the runs of one Dagster history, a file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def enter(self, run_id: str) -> None:
+        """Mark a run of this process as alive, until `leave` or the end of the process."""
+        path = self._path(run_id)
+        if path not in _alive_here:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path, thread_local=False)
+            lock.acquire(timeout=LOOK_SECONDS)
+            _alive_here[path] = lock
+
+    def leave(self, run_id: str) -> None:
+        """The run is over, and its history says so."""
+        path = self._path(run_id)
+        if lock := _alive_here.pop(path, None):
+            path.unlink(missing_ok=True)
+            lock.release()
+
+    def is_alive(self, run_id: str) -> bool | None:
+        """Whether its process lives; None when there is no lock of it (any more)."""
+        path = self._path(run_id)
+        if path in _alive_here:
+            return True
+        if not path.exists():
+            return None
+        lock = FileLock(path, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    def forget(self, run_id: str) -> None:
+        """Delete what a dead run left."""
+        if self.is_alive(run_id) is False:
+            self._path(run_id).unlink(missing_ok=True)
+
+    def known(self) -> list[str]:
+        """The runs that have a file, alive or dead."""
+        return sorted(path.stem for path in self._folder.glob("*.lock"))
+
+    def _path(self, run_id: str) -> Path:
+        return self._folder / f"{run_id}.lock"
+
+
+class Turn:
+    """The right of one run at a time to work on a data folder."""
+
+    def __init__(self, data_dir: Path, me: Holder) -> None:
+        self._lock = FileLock(data_dir / "run.lock", thread_local=False)
+        self._note = data_dir / "run.holder"
+        self._me = me
+
+    def take(self) -> bool:
+        """Take it unless another run has it; then say so."""
+        self._note.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        written = self._note.with_suffix(f".{os.getpid()}")
+        written.write_text(json.dumps(asdict(self._me)))
+        written.replace(self._note)
+        return True
+
+    def give_back(self) -> None:
+        """Let the next run work."""
+        self._lock.release()
+
+    def holder(self) -> str:
+        """Who has it, in words."""
+        try:
+            return str(Holder(**json.loads(self._note.read_text())))
+        except (OSError, ValueError, TypeError):
+            return "another run"

@@ -1,0 +1,125 @@
+"""`lakehouse dev` as a process: it starts nothing that it cannot serve, and leaves nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+PATIENCE = 120.0
+START = "from lakehouse.cli import start; start()"
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts it on a data folder; whatever is left of it afterwards is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(port: int, folder: str = "data") -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", START, "dev", "--port", str(port)],
+            env={**os.environ, "LAKEHOUSE_DATA_DIR": str(tmp_path / folder)},
+            stdout=(tmp_path / f"{folder}.log").open("a"),
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+    wait_for(lambda: not processes_of(tmp_path))
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process that has this folder in its environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/server_info", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_a_port_that_is_taken_is_refused_in_a_sentence_and_nothing_is_started(
+    dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        process = dev(port)
+        assert process.wait(PATIENCE) == 1
+    said = (tmp_path / "data.log").read_text()
+    assert said.startswith(
+        f"error: port {port} of 127.0.0.1 cannot be used (Address already in use)"
+    )
+    assert said.count("\n") == 1
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.slow  # starts all of Dagster
+def test_it_starts_without_alarms_refuses_a_second_one_and_stops_whole_when_it_alone_is_told(
+    dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "LAKEHOUSE_DATA_DIR": str(tmp_path / "data")}
+    world = ["simulate", "--days", "2", "--customers", "20", "--terminals", "20"]
+    subprocess.run([sys.executable, "-c", START, *world], env=environment, check=True)
+    first = dev(port)
+    wait_for(lambda: answers(port))
+    wait_for(lambda: (tmp_path / "data.log").read_text().count("source_changes") > 2)
+    second = dev(port + 1)
+    assert second.wait(PATIENCE) == 1
+    log = (tmp_path / "data.log").read_text()
+    assert f"on http://127.0.0.1:{port} (process {first.pid}); open that, or stop it first" in log
+    alarms = [
+        line
+        for line in log.splitlines()
+        if any(word in line for word in ("WARNING", "ERROR", "Warning", "Traceback"))
+    ]
+    assert alarms == []
+    assert len(processes_of(tmp_path)) > 3
+    first.send_signal(signal.SIGINT)  # to the process alone, as `kill` does, not to its group
+    assert first.wait(PATIENCE) == 0
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_it_started_ends_when_it_is_killed(
+    dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
+) -> None:
+    process = dev(port)
+    wait_for(lambda: answers(port))
+    process.kill()
+    wait_for(lambda: not processes_of(tmp_path))

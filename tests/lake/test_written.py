@@ -1,0 +1,44 @@
+"""Rows that a step wrote, as the lake itself counts them."""
+
+import pytest
+
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.written import rows_written
+
+
+def write(lake: Lake, *statements: str) -> int:
+    """The snapshot before the statements, which are one commit."""
+    before = lake.snapshot()
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+    return before
+
+
+@pytest.mark.parametrize("rows", [3, 5_000])  # a few are kept in the catalog, many in a file
+def test_what_is_inserted_or_replaced_counts_and_what_was_there_does_not(
+    lake: Lake, rows: int
+) -> None:
+    first = write(lake, f"CREATE TABLE lake.raw.t AS SELECT range AS i FROM range({rows})")
+    assert rows_written(lake, "raw.t", first) == rows
+    second = write(lake, "INSERT INTO lake.raw.t VALUES (-1)")
+    assert rows_written(lake, "raw.t", second) == 1
+    assert rows_written(lake, "raw.t", first) == rows + 1
+    third = write(lake, "DELETE FROM lake.raw.t WHERE i < 2", "INSERT INTO lake.raw.t VALUES (0)")
+    assert rows_written(lake, "raw.t", third) == 1
+    idle = write(lake, "CREATE TABLE lake.raw.other (i INTEGER)")
+    assert rows_written(lake, "raw.t", idle) == 0
+    assert rows_written(lake, "raw.t", lake.snapshot()) == 0
+
+
+def test_a_table_that_was_built_again_was_written_as_a_whole(lake: Lake) -> None:
+    write(lake, "CREATE TABLE lake.raw.t AS SELECT range AS i FROM range(100)")
+    before = write(
+        lake, "DROP TABLE lake.raw.t", "CREATE TABLE lake.raw.t AS SELECT 1 AS i FROM range(40)"
+    )
+    assert rows_written(lake, "raw.t", before) == 40
+
+
+def test_a_view_has_no_rows_of_its_own(lake: Lake) -> None:
+    before = write(lake, "CREATE VIEW lake.raw.v AS SELECT 1 AS one")
+    assert rows_written(lake, "raw.v", before) is None
