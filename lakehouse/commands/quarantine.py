@@ -62,7 +62,12 @@ def list_command(settings: Settings, source: str, *, decided: bool, as_json: boo
     say("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
 
 
-WHAT = {"rows": "rejected rows", "file": "refused file", "volume": "too few rows"}
+WHAT = {
+    "rows": "rejected rows",
+    "file": "refused file",
+    "volume": "too few rows",
+    "columns": "columns",
+}
 
 
 def as_row(found: Undecided) -> dict[str, Any]:

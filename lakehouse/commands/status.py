@@ -105,6 +105,8 @@ def print_undecided(output: Output, undecided: list[Undecided]) -> None:
         told = [f"{rows:,} rejected rows"] if rows else []
         told += [f"{refused:,} refused files"] if refused else []
         told += [f"{short:,} files with too few rows"] if short else []
+        drifted = sum(one.kind == "columns" for one in files)
+        told += [f"{drifted:,} files with other columns"] if drifted else []
         stops = f"; {floods:,} loads stop everything behind it" if floods else ""
         output.say(
             Toned(f"raw/{source}", "bad" if floods else "warn"),

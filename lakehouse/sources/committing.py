@@ -163,6 +163,7 @@ def _entries(
     entries = []
     for decision, entry in zip(decisions, staged.files, strict=True):
         load = placed.get(entry.number)
+        why = entry.drift if load else entry.refused
         entries.append(
             Entry(
                 source=spec.name,
@@ -175,7 +176,7 @@ def _entries(
                 else "unloaded"
                 if decision.status == "unloaded"
                 else "quarantined",
-                reason=decision.told if decision.status == "unloaded" else entry.refused,
+                reason=decision.told if decision.status == "unloaded" else why,
                 load_id=load.load_id if load else None,
                 seal=decision.seal if decision.status == "loaded" else None,
                 rows=entry.rows if load else 0,

@@ -149,6 +149,7 @@ def release(
         if not done:
             raise DecisionError(
                 f"nothing of {spec.name}{choice} can be tried again: too few rows stay too few, "
+                "columns are what they are, "
                 "and what is no text in its encoding cannot be copied. Land a corrected file and "
                 f"discard this: lakehouse quarantine discard {spec.name}"
             )
@@ -246,7 +247,7 @@ def _landed(
     present = {file.name: file for file in landing.files()}
     entries = manifest.read_entries(cursor, spec.name)
     for found in clerk.found:
-        if found.kind == "volume":
+        if found.kind in ("volume", "columns"):
             continue
         file = present.get(found.file)
         if file is None:

@@ -33,7 +33,11 @@ _OF_THE_MACHINE = (
 
 @dataclass
 class StagedFile:
-    """What became of one file. `refused` is why none of its rows may be loaded."""
+    """What became of one file. `refused` is why none of its rows may be loaded.
+
+    `drift` tells which of its columns were lost although the contract does not discard them, and
+    which of the contract's it lacks.
+    """
 
     file: LandedFile
     number: int
@@ -41,6 +45,7 @@ class StagedFile:
     refused: str | None = None
     rows: int = 0
     rejected: int = 0
+    drift: str | None = None
     found: Counter[str] = field(default_factory=Counter)
     """How many of its rows have each of its columns."""
 
@@ -178,6 +183,7 @@ class _Stager:
             if not entry.refused:
                 lost = entry.found.keys() - self.declared.keys() - set(self.staged.extras)
                 self.staged.discarded += Counter({name: entry.found[name] for name in lost})
+                entry.drift = self._drift(entry, sorted(lost))
 
     def _gather(self, shape: Shape, table: Any) -> None:
         if shape != self.shape or self.size > _CHUNK_BYTES:
@@ -269,6 +275,15 @@ class _Stager:
             entry.refused = f"columns of the contract are missing: {', '.join(missing)}"
         elif missing and contract.on_change == "discard":
             self.staged.missing[entry.file.name] = missing
+
+    def _drift(self, entry: StagedFile, lost: list[str]) -> str | None:
+        told = []
+        if lost and self.spec.contract.on_change == "evolve":
+            names = ", ".join(map(shown, lost))
+            told.append(f"columns that raw cannot have were left out: {names}")
+        if missing := self.staged.missing.get(entry.file.name):
+            told.append(f"columns of the contract are missing: {', '.join(map(shown, missing))}")
+        return "; ".join(told) or None
 
     def _is_free(self, name: str) -> bool:
         """Whether raw can have a column of this name: its names do not differ in case alone."""

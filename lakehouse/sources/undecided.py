@@ -27,14 +27,15 @@ A_FEW = 10
 WHY = "concat_ws(': ', q.column_name, q.reason)"
 """SQL of a row's reason as reports and decisions name it."""
 
-Kind = Literal["rows", "file", "volume"]
+Kind = Literal["rows", "file", "volume", "columns"]
 
 
 @dataclass(frozen=True)
 class Undecided:
     """What of one file is undecided.
 
-    `kind` is `rows` (rejected ones), `file` (refused as a whole) or `volume` (it has too few).
+    `kind` is `rows` (rejected ones), `file` (refused as a whole), `volume` (it has too few rows) or
+    `columns` (it lacks some, or has some that raw cannot have).
     `rows` of the file's `of` rows are undecided; `reasons` counts them by "column: reason".
     `refusals` is how often the file was refused so far: a decision is about one refusal.
     """
@@ -63,7 +64,8 @@ def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[
     """Everything of the source that waits for a decision, in the order of its loads."""
     if not table_exists(cursor, manifest.FILES):
         return []
-    return [*_rows(cursor, spec), *_files(cursor, spec), *_short(cursor, spec)]
+    rows, files = _rows(cursor, spec), _files(cursor, spec)
+    return [*rows, *files, *_short(cursor, spec), *_drifted(cursor, spec)]
 
 
 def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
@@ -135,22 +137,40 @@ def _files(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecide
 def _short(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
     if not spec.volume.min_rows:
         return []
-    decided = ""
-    if table_exists(cursor, DECISIONS):
-        decided = (
-            f"ANTI JOIN (FROM {qualified(DECISIONS)} WHERE kind = 'volume') AS d "
-            "ON f.load_id = d.load_id "
-        )
     found = cursor.execute(
-        "SELECT f.file, f.load_id, f.rows, f.rows + f.rejected "
-        f"FROM {qualified(manifest.FILES)} AS f {decided}"
-        "WHERE f.source = ? AND f.status = 'loaded' AND f.rows < ? ORDER BY f.load_id",
+        f"SELECT f.file, f.load_id, f.rows, f.rows + f.rejected {_loaded(cursor, 'volume')} "
+        "AND f.rows < ? ORDER BY f.load_id",
         [spec.name, spec.volume.min_rows],
     ).fetchall()
     return [
         Undecided(spec.name, file, "volume", load_id, rows, of, {TOO_FEW: rows})
         for file, load_id, rows, of in found
     ]
+
+
+def _drifted(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
+    """Loaded files whose columns are not those of the contract, in a way that loses something."""
+    found = cursor.execute(
+        f"SELECT f.file, f.load_id, f.rows, f.rows + f.rejected, f.reason "
+        f"{_loaded(cursor, 'columns')} AND f.reason IS NOT NULL ORDER BY f.load_id",
+        [spec.name],
+    ).fetchall()
+    return [
+        Undecided(spec.name, file, "columns", load_id, rows, of, {reason: rows})
+        for file, load_id, rows, of, reason in found
+    ]
+
+
+def _loaded(cursor: duckdb.DuckDBPyConnection, kind: Kind) -> str:
+    """FROM and WHERE of loaded files (as `f`) of the source `?` without a decision of `kind`."""
+    decided = ""
+    if table_exists(cursor, DECISIONS):
+        decided = (
+            f"ANTI JOIN (FROM {qualified(DECISIONS)} WHERE kind = {literal(kind)}) AS d "
+            "ON f.load_id = d.load_id "
+        )
+    files = qualified(manifest.FILES)
+    return f"FROM {files} AS f {decided}WHERE f.source = ? AND f.status = 'loaded'"
 
 
 def to_read_again(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
@@ -190,5 +210,7 @@ def in_words(found: Undecided) -> str:
         return f"{found.file} was refused: {next(iter(found.reasons))}"
     if found.kind == "volume":
         return f"{found.file} has too few rows: {found.rows:,}"
+    if found.kind == "columns":
+        return f"{found.file}: {next(iter(found.reasons))}"
     reasons = ", ".join(f"{reason} ({n:,} rows)" for reason, n in found.reasons.items())
     return f"{found.rows:,} of {found.of:,} rows ({found.share:.2%}) of {found.file}: {reasons}"

@@ -92,6 +92,12 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "or somebody accepted it.",
             ),
             dg.AssetCheckSpec(
+                "columns",
+                asset=raw,
+                description="Every loaded file has the contract's columns, and lost none, or "
+                "somebody accepted it.",
+            ),
+            dg.AssetCheckSpec(
                 "data_age",
                 asset=raw,
                 description="The data themselves are new, not only the last run.",
@@ -134,6 +140,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,
                 "new_columns": report.new_columns,
+                "left_out_columns": report.discarded,
+                "missing_columns": report.missing,
                 "rebuilt_rows": rebuilt.rows if rebuilt else 0,
                 **sealed(report.seal),
             },
@@ -220,6 +228,16 @@ def check_load(
         description=_told(report.source, short)
         if short
         else f"{report.rows:,} rows from {len(report.files)} files",
+    )
+    drifted = [found for found in undecided if found.kind == "columns"]
+    yield dg.AssetCheckResult(
+        asset_key=raw,
+        check_name="columns",
+        passed=not drifted,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=_told(report.source, drifted)
+        if drifted
+        else "no loaded file lacks a column, or has lost one, undecided",
     )
 
 
