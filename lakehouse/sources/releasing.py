@@ -134,6 +134,8 @@ def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
 def _copy_text(
     spec: SourceSpec, path: Path, target: Path, reading: Reading, rows: set[int]
 ) -> Iterator[int]:
+    import pyarrow as pa
+
     with target.open("w", encoding=spec.encoding, newline="") as stream:
         begun = reading.format != "csv"
         for block in read_file(path, reading):
@@ -143,7 +145,9 @@ def _copy_text(
                 begun = True
             numbers = block.table.column("_row").to_pylist()
             wanted = [index for index, number in enumerate(numbers) if number in rows]
-            chosen = block.table.select(["_row", "_text", "_broken"]).take(wanted)
+            chosen = block.table.select(["_row", "_text", "_broken"]).take(
+                pa.array(wanted, pa.int64())
+            )
             for record in chosen.to_pylist():
                 if is_original(record["_broken"]):
                     stream.write(record["_text"] + "\n")

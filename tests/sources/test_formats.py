@@ -1,14 +1,20 @@
 """CSV, JSON Lines and Parquet, plain or compressed, say the same."""
 
+import csv
 import gzip
 import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+
+from lakehouse.sources.reading import Reading
+from lakehouse.sources.reading.csv_records import read_csv
 
 from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
 
@@ -20,8 +26,6 @@ ROWS = [
 
 
 def as_csv(rows: list[dict[str, Any]]) -> bytes:
-    import csv
-
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]))
     writer.writeheader()
@@ -128,3 +132,36 @@ def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(ho
     exactly = {"name": "exactly", "connector": {"kind": "files"}}
     house.land(file_name(seal_of(1)), json_lines(*floats), source="exactly")
     assert house.load(make_spec(**exactly)).reasons == {"amount: not a DECIMAL(18,2)": 3}
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
+            min_size=3,
+            max_size=3,
+        ).filter(any),
+        max_size=12,
+    ),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_any_fields_that_csv_can_write_are_read_back(
+    rows: list[list[str]], end: str, quoting: Any, delimiter: str
+) -> None:
+    if any(letter in field for row in rows for field in row for letter in "\r\n"):
+        quoting = csv.QUOTE_ALL  # else Python writes what nobody can read back
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([["a", "b", "c"], *rows])
+    reading = Reading("csv", ("c", "a"), delimiter=delimiter)
+    found: dict[int, tuple[str | None, str | None]] = {}
+    for block in read_csv(io.BytesIO(out.getvalue().encode()), reading):
+        assert block.shape.columns == ("a", "c")
+        assert block.table["_broken"].null_count == len(block.table)
+        for row in block.table.to_pylist():
+            found[row["_row"]] = (row["_c0"], row["_c1"])
+    assert [found[number] for number in sorted(found)] == [
+        (row[0] or None, row[2] or None) for row in rows
+    ]

@@ -1,8 +1,8 @@
 """CSV by RFC 4180, strictly: a record that is malformed ends with its first line.
 
-So a quote that nothing closes costs its own line, and not those behind it. Python's `csv`, whose
-strict mode says where a record breaks, rather than DuckDB's reader, which takes a tenth of the time
-and gives one reject for all that an open quote swallows (docs/decisions/0012-csv.md).
+So a quote that nothing closes costs its own line, and not those behind it. A line without a quote
+is a record, whoever reads it, and Arrow splits those; the others go through Python's `csv`, whose
+strict mode says where a record breaks (docs/decisions/0012-reading-csv.md).
 """
 
 import csv
@@ -23,12 +23,14 @@ from lakehouse.sources.reading.tables import (
     Shape,
     Unreadable,
     clean,
+    names,
     text_block,
     too_long,
 )
 
-Record = tuple[str, str | None, list[str]]
-"""The text of a record, why it is broken, and its fields."""
+Record = tuple[str, str | None, list[str] | None]
+"""The text of a record, why it is broken, and its fields; none where the text is to be split."""
+_QUOTE = '"'
 
 
 def read_csv(stream: Any, reading: Reading) -> Iterator[Block]:
@@ -41,29 +43,80 @@ def read_csv(stream: Any, reading: Reading) -> Iterator[Block]:
         newline="",
     )
     records = _Records(text, reading)
-    shape, found = _header(records, reading)
-    header = records.header
-    places = [header.index(name) for name in shape.columns]
-    rows: list[tuple[int, str, str | None]] = []
-    columns: list[list[str | None]] = [[] for _ in places]
-    size = 0
+    rows = _Rows(*_header(records, reading), reading.delimiter)
     for number, (original, broken, fields) in enumerate(records, start=1):
-        if not fields and not broken:
-            continue
         if not original.isascii() and (plain := clean(original)) != original:
             original, broken = plain, broken or NOT_UTF8
-        rows.append((number, original, broken))
-        if broken:
-            for column in columns:
-                column.append(None)
-        else:
-            for column, place in zip(columns, places, strict=True):
-                column.append(fields[place] or None)
-        size += len(original)
-        if len(rows) == BLOCK_ROWS or size > BLOCK_BYTES:
-            yield text_block(shape, rows, columns, _counts(found, len(rows)))
-            rows, columns, size = [], [[] for _ in places], 0
-    yield text_block(shape, rows, columns, _counts(found, len(rows)))
+        rows.add(number, original, broken, fields)
+        if rows.is_full:
+            yield rows.take()
+    yield rows.take()
+
+
+class _Rows:
+    """The rows of a block: those that are taken apart already, and lines that are to be split."""
+
+    def __init__(self, shape: Shape, header: tuple[str, ...], delimiter: str) -> None:
+        self._shape, self._header, self._delimiter = shape, header, delimiter
+        self._places = [header.index(name) for name in shape.columns]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: list[tuple[int, str, str | None]] = []
+        self._columns: list[list[str | None]] = [[] for _ in self._places]
+        self._numbers: list[int] = []
+        self._lines: list[str] = []
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough for a block."""
+        return self._size > BLOCK_BYTES or len(self._rows) + len(self._lines) >= BLOCK_ROWS
+
+    def add(self, number: int, text: str, broken: str | None, fields: list[str] | None) -> None:
+        """Add a record; an empty one is no row."""
+        self._size += len(text)
+        if fields is None and not broken:
+            if text:
+                self._numbers.append(number)
+                self._lines.append(text)
+            return
+        self._rows.append((number, text, broken))
+        for column, place in zip(self._columns, self._places, strict=True):
+            column.append(fields[place] or None if fields and not broken else None)
+
+    def take(self) -> Block:
+        """The rows so far, in order; then there are none."""
+        import pyarrow as pa
+
+        tables = [self._split()] if self._lines else []
+        tables.append(text_block(self._shape, self._rows, self._columns, {}).table)
+        tables = [table for table in tables if len(table)] or tables[:1]
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).sort_by("_row")
+        self._clear()
+        return Block(self._shape, table, dict.fromkeys(self._header, len(table)))
+
+    def _split(self) -> Any:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        width, numbers = len(self._header), pa.array(self._numbers, pa.int64())
+        lines = pa.array(self._lines, pa.string())
+        parts = pc.split_pattern(lines, self._delimiter)
+        fits = pc.equal(pc.list_value_length(parts), width)
+        if not pc.all(fits).as_py():
+            for index in np.flatnonzero(~fits.to_numpy(zero_copy_only=False)).tolist():
+                why = f"{width} fields expected"
+                self.add(self._numbers[index], self._lines[index], why, [])
+            numbers, lines, parts = (array.filter(fits) for array in (numbers, lines, parts))
+        fields = pc.list_flatten(parts)
+        columns = []
+        for place in self._places:
+            column = fields.take(pa.array(np.arange(place, len(fields), width)))
+            columns.append(pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column))
+        nothing = pa.nulls(len(lines), pa.string())
+        return pa.table([numbers, lines, nothing, *columns], names=names(len(columns)))
 
 
 def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ...]]:
@@ -86,10 +139,6 @@ def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ..
     return Shape("csv", tuple(wanted)), tuple(header)
 
 
-def _counts(names: tuple[str, ...], rows: int) -> dict[str, int]:
-    return dict.fromkeys(names, rows)
-
-
 class _Records:
     """The records of a text; `header` says how many fields they have, once it is known."""
 
@@ -108,6 +157,16 @@ class _Records:
         return self
 
     def __next__(self) -> Record:
+        if self.header:
+            line = self._line()
+            if _QUOTE not in line and not isinstance(line, _Cut):
+                if not line:
+                    raise StopIteration
+                return line.rstrip("\r\n"), None, None
+            self._again.appendleft(line)
+        return self._record()
+
+    def _record(self) -> Record:
         self._taken, self._size = [], 0
         try:
             fields = next(self._reader)
@@ -126,21 +185,24 @@ class _Records:
         return self._taken[0].rstrip("\r\n"), why, []
 
     def _feed(self) -> Iterator[str]:
-        longest = self._reading.longest
-        while line := self._again.popleft() if self._again else self._text.readline(longest + 1):
-            self._size += len(line)
-            if len(line) > longest:
-                line = self._cut(line)
+        while line := self._line():
             self._taken.append(line)
-            if self._size > longest or isinstance(line, _Cut):
-                raise _TooLong(too_long(longest))
+            self._size += len(line)
+            if self._size > self._reading.longest or isinstance(line, _Cut):
+                raise _TooLong(too_long(self._reading.longest))
             yield line
 
-    def _cut(self, line: str) -> "_Cut":
-        """The start of a line of which only a part was read; its rest is passed over."""
+    def _line(self) -> str:
+        """The next line, with its end, or the start of one that is too long."""
+        if self._again:
+            return self._again.popleft()
+        longest = self._reading.longest
+        line = self._text.readline(longest + 1)
+        if len(line) <= longest:
+            return line
         start = _Cut(line[:SHOWN])
         while line and not line.endswith(("\n", "\r")):
-            line = self._text.readline(self._reading.longest)
+            line = self._text.readline(longest)
         return start
 
 
