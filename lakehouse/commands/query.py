@@ -74,18 +74,17 @@ def maintain_command(settings: Settings, *, adopt: bool) -> None:
 
     with open_lake(settings, read_only=False) as lake:
         done = maintain(lake, adopt=adopt)
+    with open_instance(settings) as instance:
+        end_killed_runs(instance)
+        runs = prune_runs(instance, settings, datetime.now(UTC))
     say(
         f"snapshots {done.before.snapshots} -> {done.after.snapshots}, "
         f"files {done.before.files} -> {done.after.files}, "
         f"{done.before.bytes / 1e6:.1f} -> {done.after.bytes / 1e6:.1f} MB, "
-        f"{done.files_deleted} unused files deleted"
+        f"{done.files_deleted} unused files deleted, {runs} runs deleted from the history"
     )
     if unknown := describe_unknown(done):
         warn(f"warning: {unknown}")
-    with open_instance(settings) as instance:
-        end_killed_runs(instance)
-        deleted = prune_runs(instance, settings, datetime.now(UTC))
-    say(f"{deleted} runs deleted from the history")
 
 
 def _queries() -> Iterator[str]:

@@ -19,6 +19,8 @@ from lakehouse.settings import Settings
 
 _EVALUATED = ("SUCCEEDED", "FAILED")
 """States of a check's record that Dagster calls complete; others are planned."""
+_THE_RUN = "the run"
+"""What failed when no step did, but something ended all of them."""
 
 
 class FailedCheck(BaseModel):
@@ -170,7 +172,7 @@ def _error(
         if entry.dagster_event is not None
     }
     own = failed.get(steps.get(key, ""))
-    before = {steps.get(ancestor) for ancestor in graph.get_ancestor_asset_keys(key)}
+    before = {_THE_RUN, *(steps.get(ancestor) for ancestor in graph.get_ancestor_asset_keys(key))}
     return (own, None) if own else (None, next((step for step in failed if step in before), None))
 
 
@@ -186,7 +188,7 @@ def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
     if steps:
         return steps
     ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-    return {"the run": ends[-1].message} if ends else {}
+    return {_THE_RUN: ends[-1].message} if ends else {}
 
 
 def _failed_steps(instance: dg.DagsterInstance) -> list[FailedStep]:

@@ -144,7 +144,8 @@ def load(
                 ) from error
         before = todo
         if done:
-            tried.update(entry.file.name for entry in staged.files if entry.refused)
+            if not todo.decided:
+                tried.update(entry.file.name for entry in staged.files if entry.refused)
             _add(report, spec, staged, done)
             if progress:
                 progress(report)

@@ -124,7 +124,7 @@ def test_run_and_status_show_names_errors_and_findings_as_they_are(
     assert f"failed  core__broken  {SHOWN} is wrong; mend {SHOWN} now" in lines
     assert f"failed  core/told: check values: {SHOWN}" in lines
     # the source's own event came through, whatever it says of the columns
-    assert [line for line in lines if line.startswith(f"done    {'raw/units':<44}")]
+    assert [line for line in lines if line.startswith(f"same    {'raw/units':<36}")]
     assert "was stopped" not in shown
     told = shown
     status, shown = run("status")

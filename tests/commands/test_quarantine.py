@@ -75,14 +75,13 @@ def test_a_source_that_nobody_declared_is_an_error_that_names_those_there_are(
 def test_status_names_what_is_undecided_whatever_the_last_checks_were(home: Settings) -> None:
     from io import StringIO
 
-    from rich.console import Console
-
+    from lakehouse.commands.output import Output
     from lakehouse.commands.quarantine import undecided_of
     from lakehouse.commands.status import print_undecided
 
     output = StringIO()
     with Lake(home, read_only=True) as lake:
-        print_undecided(Console(file=output, width=200), undecided_of(lake))
+        print_undecided(Output(output), undecided_of(lake))
     assert output.getvalue() == (
         "raw/chargebacks undecided: 20 rejected rows; 1 loads stop everything behind it; "
         "see lakehouse quarantine list chargebacks\n"

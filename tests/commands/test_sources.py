@@ -18,7 +18,7 @@ from lakehouse.sources import SourceSpec, load
 from lakehouse.specs import find_specs
 
 FILES = ["20260501T235959999999Z.csv", "20260502T235959999999Z.csv", "20260503T235959999999Z.csv"]
-HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind\n"
+HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amount,currency\n"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     folder = Path(settings.landing) / "chargebacks"
     folder.mkdir(parents=True)
     for number, name in enumerate(FILES):
-        row = f"{number},{number},2026-05-01T10:00:00Z,2026-05-0{number + 1}T10:00:00Z,card_loss\n"
+        row = f"{number},{number},2026-05-01T10:00:00Z,2026-05-0{number + 1}T10:00:00Z,x,1,EUR\n"
         (folder / name).write_text(HEAD + row if number < 2 else "")
     with Lake(settings) as lake:
         load(spec, lake, settings)
@@ -46,7 +46,7 @@ def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
     listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
     rows = {row.pop("source"): row for row in json.loads(listed.output)}
     assert rows["chargebacks"] == {
-        "seal": "2026-05-01 23:59:59.999999",
+        "seal": "2026-05-01T23:59:59.999999",
         **{"loaded": 1, "refused": 1, "unloaded": 1, "rows": 1, "rejected": 0},
     }
     assert rows["customers"]["loaded"] == 0

@@ -60,7 +60,7 @@ def test_sql_reads_and_never_writes(project: Project) -> None:
     denied = project.command("sql", "delete from core.fct_transactions")
     assert denied.returncode == 1
     assert denied.stderr.startswith("error: ")
-    assert "read-only" in denied.stderr
+    assert "DELETE is refused" in denied.stderr
     assert "Traceback" not in denied.stderr
 
 
