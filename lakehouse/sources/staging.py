@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import quote
+from lakehouse.lake.connection import connect, spill_folder
 from lakehouse.sources.casting import plain
 from lakehouse.sources.checking import check_sql, prepared
 from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
@@ -77,7 +78,8 @@ def stage(
     table = f'memory.main."staged_{spec.name}_{uuid.uuid4().hex}"'
     settings = landing.settings
     staged = Staged(table, extras=list(known_extras))
-    stager = _Stager(cursor, spec, staged, settings.longest_row_bytes)
+    scratch = connect(threads=1, temp_directory=str(spill_folder(settings)))
+    stager = _Stager(cursor, spec, staged, settings.longest_row_bytes, scratch)
     if spec.contract.personal:
         stager.parameters = token_parameters(token_key(settings))
     try:
@@ -90,6 +92,7 @@ def stage(
         stager.finish()
         yield staged
     finally:
+        scratch.close()
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
@@ -114,8 +117,10 @@ class _Stager:
         spec: SourceSpec,
         staged: Staged,
         longest: int,
+        scratch: duckdb.DuckDBPyConnection,
     ) -> None:
         self.cursor = cursor
+        self.scratch = scratch
         self.spec = spec
         self.staged = staged
         self.longest = longest
@@ -159,7 +164,8 @@ class _Stager:
         spec, size = self.spec, 0
         if spec.seal_pattern.read(entry.file.name) is None:
             raise Unreadable(f"no seal in its name ({spec.seal_pattern.regex})")
-        for block in read_file(path, reading_of(spec, entry.file.name, self.longest)):
+        reading = reading_of(spec, entry.file.name, self.longest)
+        for block in read_file(path, reading, self.scratch):
             size += block.table.nbytes
             self._meet_undeclared(entry, block)
             numbers = pa.repeat(pa.scalar(entry.number, pa.int32()), len(block.table))

@@ -3,18 +3,22 @@
 import csv
 import gzip
 import io
+import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 
-from lakehouse.sources.reading import Reading
+from lakehouse.sources.reading import Block, Reading
 from lakehouse.sources.reading.csv_records import read_csv
+from lakehouse.sources.reading.json_lines import FLAT, read_json_lines
 
 from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
 
@@ -165,3 +169,55 @@ def test_any_fields_that_csv_can_write_are_read_back(
     assert [found[number] for number in sorted(found)] == [
         (row[0] or None, row[2] or None) for row in rows
     ]
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?([eE][+-]?[0-9])?", fullmatch=True)
+VALUES = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=5).map(json.dumps),
+    st.text("ab/~ é", max_size=3).map(lambda text: json.dumps(text, ensure_ascii=False)),
+    NUMBERS.filter(str.isascii),
+    st.sampled_from(["true", "false", "null", "[1.10]", '{"a": 1e5}', "NaN", "x", "01", "-0"]),
+)
+KEYS = st.sampled_from(["a", "A", "b/c", "~", "é", "0", "", 'q"', "_file"])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.tuples(KEYS, VALUES), max_size=4).map(
+                lambda pairs: "{" + ", ".join(f"{json.dumps(k)}:{v}" for k, v in pairs) + "}"
+            ),
+            st.sampled_from(["", " ", "[]", '{"a": 1', '{"a": 1} ', '{"a": 1}\r', "\x00"]),
+        ),
+        max_size=12,
+    )
+)
+def test_lines_of_plain_form_are_read_as_pythons_parser_reads_them(lines: list[str]) -> None:
+    content = "\n".join(lines).encode()
+    reading = Reading("jsonl", ("a", "0"), others=True)
+    with duckdb.connect() as scratch:
+        fast = [*read_json_lines(io.BytesIO(content), reading, scratch)]
+    slow = [*read_json_lines(io.BytesIO(content), reading)]
+    assert told(fast) == told(slow)
+
+
+def told(blocks: list[Block]) -> list[Any]:
+    """Rows by number, with their values by name, and how many have each column."""
+    rows: list[Any] = []
+    for block in blocks:
+        columns = [*("_row", "_text", "_broken"), *block.shape.columns]
+        for row in block.table.to_pylist():
+            values = dict(zip(columns, row.values(), strict=True))
+            rows.append({name: value for name, value in values.items() if value is not None})
+        rows.append(sorted(block.found.items()))
+    return rows
+
+
+def test_what_the_simulator_and_most_machines_write_is_of_plain_form() -> None:
+    for line in (
+        json.dumps(payment(1, datetime(2026, 5, 1), "12.50")),
+        json.dumps(payment(1, datetime(2026, 5, 1), "1", size=12.5), separators=(",", ":")),
+    ):
+        assert re.match(FLAT, line)
+    for line in ('{"a": 1.10}', '{"a": 1e3}', '{"a": 1234567890123456}', '{"a": "\\u00e9"}'):
+        assert not re.match(FLAT, line)
