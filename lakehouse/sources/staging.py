@@ -261,7 +261,8 @@ class _Stager:
         if self.spec.contract.on_change != "evolve":
             return
         for name in undeclared:
-            if name not in self.staged.extras and self._is_free(name):
+            is_read = name in block.shape.columns
+            if is_read and name not in self.staged.extras and self._is_free(name):
                 # what was gathered is checked without it
                 self._check()
                 self.staged.extras.append(name)

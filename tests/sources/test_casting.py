@@ -334,6 +334,27 @@ def test_a_type_that_parquet_has_and_nobody_reads_refuses_the_file_by_the_column
     )
 
 
+def test_undeclared_columns_of_any_type_cost_no_row(house: House) -> None:
+    out = io.BytesIO()
+    table = pa.table(
+        {
+            "id": ["1"],
+            "time": ["2026-05-01"],
+            "span": pa.array([1], pa.duration("s")),
+            "blob": pa.array([b"\xff\x01"], pa.binary()),
+            "key": pa.array([bytes(range(16))], pa.uuid()),
+            "tags": [["a", "b"]],
+        }
+    )
+    pq.write_table(table, out)
+    house.land(file_name(seal_of(0), ".parquet"), out.getvalue())
+    report = house.load(make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP")]))
+    assert (report.rows, report.discarded) == (1, {"span": 1})
+    assert house.rows("blob", "key", "tags") == [
+        ("\\xff01", "00010203-0405-0607-0809-0a0b0c0d0e0f", '["a", "b"]')
+    ]
+
+
 def test_zones_of_a_hundred_rows_stay_with_their_rows() -> None:
     texts = [f"2026-05-25 10:{minute:02}:00" for minute in range(60)]
     for zone, place in itertools.product(("America/New_York", "Europe/Berlin"), (0, 9, 31)):

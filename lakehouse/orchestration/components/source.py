@@ -219,26 +219,19 @@ def check_load(
         description="; ".join(problems) or "nothing that was set aside is undecided",
         metadata={"query": "SELECT * FROM quarantine.rows"},
     )
-    short = [found for found in undecided if found.kind == "volume"]
-    yield dg.AssetCheckResult(
-        asset_key=raw,
-        check_name="volume",
-        passed=not short,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=_told(report.source, short)
-        if short
-        else f"{report.rows:,} rows from {len(report.files)} files",
-    )
-    drifted = [found for found in undecided if found.kind == "columns"]
-    yield dg.AssetCheckResult(
-        asset_key=raw,
-        check_name="columns",
-        passed=not drifted,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=_told(report.source, drifted)
-        if drifted
-        else "no loaded file lacks a column, or has lost one, undecided",
-    )
+    loaded = f"{report.rows:,} rows from {len(report.files)} files"
+    for check, fine in (
+        ("volume", loaded),
+        ("columns", "no loaded file lacks a column, or has lost one, undecided"),
+    ):
+        found = [one for one in undecided if one.kind == check]
+        yield dg.AssetCheckResult(
+            asset_key=raw,
+            check_name=check,
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_told(report.source, found) if found else fine,
+        )
 
 
 def _told(source: str, undecided: Sequence[Undecided]) -> str:

@@ -39,7 +39,12 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
             raise Unreadable(f"unreadable parquet: the column {twice[0]!r} is in it twice")
         if len(every) > MOST_COLUMNS:
             raise Unreadable(f"it has {len(every):,} columns, more than {MOST_COLUMNS:,}")
-        wanted = [f for f in fields if reading.others or f.name in reading.columns]
+        # nobody asked for an undeclared column, so one that cannot be read is left out
+        wanted = [
+            f
+            for f in fields
+            if f.name in reading.columns or (reading.others and _is_readable(f.type))
+        ]
         texts = [f.name for f in wanted if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
         shape = Shape("parquet", tuple(f.name for f in wanted), tuple(str(f.type) for f in wanted))
     first = 1
@@ -61,12 +66,13 @@ def _rows_at_once(group: Any, wanted: set[str]) -> int:
     taken = 0
     for index in range(group.num_columns):
         chunk = group.column(index)
-        if chunk.path_in_schema.split(".")[0] not in wanted:
+        path = chunk.path_in_schema
+        if path not in wanted and path.split(".")[0] not in wanted:
             continue
         taken += chunk.total_uncompressed_size
         if chunk.total_uncompressed_size > MOST_CHUNK:
             raise Unreadable(
-                f"its column {chunk.path_in_schema!r} takes {chunk.total_uncompressed_size:,} bytes"
+                f"its column {path!r} takes {chunk.total_uncompressed_size:,} bytes"
                 f" in one row group, more than {MOST_CHUNK:,}: write smaller row groups"
             )
     return int(max(1, min(BLOCK_ROWS, group.num_rows * 4 * BLOCK_BYTES // max(taken, 1))))
@@ -97,7 +103,7 @@ def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: 
     rows = part.num_rows
     broken: list[str | None] = [None] * rows
     columns = [
-        _plain(name, column, broken, reading.longest)
+        _plain(name, column, broken, reading)
         for name, column in zip(shape.columns, part.columns, strict=True)
     ]
     head = [
@@ -109,14 +115,20 @@ def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: 
     return Block(shape, table, found)
 
 
-def _plain(name: str, column: Any, broken: list[str | None], longest: int) -> Any:
-    """The column in a type that DuckDB takes over exactly; rows that have no text are broken."""
+def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -> Any:
+    """The column in a type that DuckDB takes over exactly; rows that have no text are broken.
+
+    Of an undeclared column, bytes that are no text become hex digits.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    longest = reading.longest
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     kind = column.type
+    if isinstance(kind, pa.UuidType):
+        return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
     if isinstance(kind, pa.BaseExtensionType):
         column, kind = column.storage, column.storage.type
     if pa.types.is_dictionary(kind):
@@ -132,15 +144,8 @@ def _plain(name: str, column: Any, broken: list[str | None], longest: int) -> An
             )
         column, kind = column.dictionary_decode(), kind.value_type
     if _is_text(kind):
-        return _utf8(column, broken)
-    types = pa.types
-    if any(
-        is_one(kind)
-        for is_one in (
-            *(types.is_boolean, types.is_integer, types.is_float32, types.is_float64),
-            *(types.is_date, types.is_timestamp, types.is_decimal128),
-        )
-    ):
+        return _utf8(column, broken if name in reading.columns else None)
+    if _is_exact(kind):
         return column
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
@@ -150,6 +155,33 @@ def _plain(name: str, column: Any, broken: list[str | None], longest: int) -> An
         values = (None if v is None else json.dumps(v, default=str) for v in column.to_pylist())
         return pa.array(values, pa.string())
     raise Unreadable(f"its column {name!r} is of type {kind}, which is not read: send it as text")
+
+
+def _is_readable(kind: Any) -> bool:
+    """Whether `_plain` knows what to do with a type."""
+    import pyarrow as pa
+
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return isinstance(kind, pa.UuidType) or _is_readable(kind.storage_type)
+    if types.is_dictionary(kind):
+        return _is_readable(kind.value_type)
+    known = (_is_exact, _is_text, types.is_float16, types.is_decimal, types.is_time)
+    return any(is_one(kind) for is_one in (*known, types.is_null, types.is_nested))
+
+
+def _is_exact(kind: Any) -> bool:
+    """Whether DuckDB takes over the type as it is."""
+    import pyarrow as pa
+
+    types = pa.types
+    return any(
+        is_one(kind)
+        for is_one in (
+            *(types.is_boolean, types.is_integer, types.is_float32, types.is_float64),
+            *(types.is_date, types.is_timestamp, types.is_decimal128),
+        )
+    )
 
 
 def _is_text(kind: Any) -> bool:
@@ -166,7 +198,7 @@ def _is_text(kind: Any) -> bool:
     )
 
 
-def _utf8(column: Any, broken: list[str | None]) -> Any:
+def _utf8(column: Any, broken: list[str | None] | None) -> Any:
     """Texts, which Parquet stores as bytes and nobody has checked."""
     import pyarrow as pa
 
@@ -179,6 +211,9 @@ def _utf8(column: Any, broken: list[str | None]) -> Any:
             data = value.encode() if isinstance(value, str) else value
             text = None if data is None else data.decode(errors="replace")
             if text is not None and text.encode() != data:
-                broken[row] = NOT_UTF8
+                if broken is None:
+                    text = f"\\x{data.hex()}"
+                else:
+                    broken[row] = NOT_UTF8
             texts.append(text)
         return pa.array(texts, pa.string())
