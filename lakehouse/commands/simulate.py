@@ -77,3 +77,5 @@ def _tell(world: World) -> None:
         f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
         f"{world.counts.transactions:,} transactions."
     )
+    if world.last_day >= datetime.now(UTC).date():
+        say("That is ahead of the clock, of which the checks `data_age` will warn.")
