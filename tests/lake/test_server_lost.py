@@ -59,13 +59,14 @@ def begin(lake):
 
 def extract(lake):
     from pathlib import Path
-    from lakehouse.sources.connectors.database import _open
+    from lakehouse.sources.connectors.databases import open_database
     from lakehouse.sources.spec import DatabaseConnector
     url = lake.settings.catalog.removeprefix("postgres:")
-    with _open(DatabaseConnector(kind="database", url=url, table="t"), lake.settings) as database:
-        database.execute("FROM ask_source('select 1')").fetchall()
+    connector = DatabaseConnector(kind="database", url=url, table="t")
+    with open_database(connector, lake.settings) as database:
+        database.ask("select 1")
         wait()
-        database.execute("FROM ask_source('select 1')").fetchall()
+        database.ask("select 1")
 
 lake = Lake(load_settings())
 module.LOOK_UP_SECONDS = 1

@@ -198,7 +198,7 @@ def test_a_store_that_is_down_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Settings) -> None:
-    landing, spec = Landing(bucket, "refunds"), make_spec(name="refunds")
+    landing, spec = Landing(bucket, "returns"), make_spec(name="returns")
     with Lake(bucket) as lake:
         house = House(bucket, lake)
         for day in (3, 1):
@@ -207,7 +207,7 @@ def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Setting
                 file_name(seal_of(day)), lambda path, c=content: path.write_bytes(c) and None
             )  # type: ignore[misc]
             assert house.load(spec).rows == 1
-        known = house.rows("id", "known_at", table="raw.refunds")
+        known = house.rows("id", "known_at", table="raw.returns")
     assert landing.hidden(".loads") == ["00000001.json", "00000002.json"]
     assert not landing.claim_hidden(".loads/00000002.json", b"{}")
     fresh = bucket.model_copy(
@@ -217,4 +217,4 @@ def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Setting
     with Lake(fresh) as lake:
         house = House(fresh, lake)
         assert house.load(spec).rows == 2
-        assert house.rows("id", "known_at", table="raw.refunds") == known
+        assert house.rows("id", "known_at", table="raw.returns") == known
