@@ -8,7 +8,9 @@ from lakehouse.commands.output import Output, say
 from lakehouse.commands.quarantine import find_source
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec, unload
+from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import count_files
+from lakehouse.sources.releasing import read_notes
 from lakehouse.specs import find_specs
 
 REDONE = ("staging", "core", "reporting", "features")
@@ -38,12 +40,15 @@ def unload_command(settings: Settings, name: str, file: str, *, why: str, redo: 
     spec = find_source(name)
     with open_lake(settings, read_only=False) as lake:
         done = unload(spec, lake, settings, file, who=user(), why=why)
+    released = set(read_notes(Landing(settings, name)).get(file, {}).values())
     say(
         f"{file} is out of {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected ones; "
         f"{name} is complete up to {done.seal or 'no time yet'}. The file stays where it landed"
     )
     if done.since and done.until:
         say(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
+    for other in sorted(released):
+        say(f"{other} has rows of it that were released, and stays loaded: unload it as well")
     if not redo:
         say(
             "What was made of them is still there. Build it again: "

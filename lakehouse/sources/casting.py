@@ -17,8 +17,8 @@ _PLAIN = {
     "BOOLEAN": r"^(true|false)$",
     "DOUBLE": r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?$",
     "DATE": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-    "TIMESTAMP": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-    r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$",
+    "TIMESTAMP": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]"
+    r"(\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?)?$",
 }
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _DATE = r"(?P<year>[0-9]{4})(?P<mark>[-/])(?P<month>[0-9]{1,2})(?P=mark)(?P<day>[0-9]{1,2})"
@@ -32,6 +32,7 @@ _WORDS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), "true"),
     **dict.fromkeys(("false", "f", "no", "n", "0"), "false"),
 }
+_BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 _BOUNDS = {
     "DOUBLE": "isfinite({0})",
     # what Python and most databases can hold
@@ -68,12 +69,29 @@ def plain(values: Any, source: str, target: str, *, from_float: bool = False) ->
     odd = pc.invert(pc.match_substring_regex(texts, _pattern(target)))
     if not pc.any(odd).as_py():
         return texts
-    write = _writer(target, from_float)
+    write = _writer(target, from_float=from_float)
     # each spelling once: a column that is odd is so throughout, and often repeats itself
     spelled = texts.filter(odd).unique()
     written = pa.array(map(write, spelled.to_pylist()), pa.string())
     places = pc.index_in(texts, spelled)
     return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
+
+
+def exact(text: str, target: str) -> str | None:
+    """One spelling in a form that a cast to `target` takes exactly; None if there is none."""
+    written = text if target == "VARCHAR" else _writer(target, from_float=False)(text)
+    if written is None or (target not in _BITS and not target.startswith("DECIMAL")):
+        return written
+    number = Decimal(written)
+    if bits := _BITS.get(target):
+        return written if -(2**bits) <= number < 2**bits else None
+    precision = int(target[len("DECIMAL(") :].partition(",")[0])
+    return written if number.copy_abs() < Decimal(10) ** (precision - _scale(target)) else None
+
+
+def is_bounded_sql(value: str, target: str) -> str:
+    """SQL for whether `value` of the type `target` is one that raw may hold: finite, of our era."""
+    return _BOUNDS[target].format(value) if target in _BOUNDS else "true"
 
 
 def cast_sql(value: str, source: str, target: str) -> str:
@@ -115,7 +133,7 @@ def _scale(target: str) -> int:
     return int(target.rstrip(")").split(",")[1]) if target.startswith("DECIMAL") else 0
 
 
-def _writer(target: str, from_float: bool) -> Callable[[str], str | None]:
+def _writer(target: str, *, from_float: bool) -> Callable[[str], str | None]:
     """What writes one spelling of a `target` in its plain form, or gives None."""
     write: Callable[[str], str | None] = {
         "BOOLEAN": lambda text: _WORDS.get(text.lower()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lakehouse.lake import literal, quote
-from lakehouse.sources.casting import cast_sql, text_sql
+from lakehouse.sources.casting import cast_sql, exact, is_bounded_sql, text_sql
 from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
@@ -51,7 +51,7 @@ def check_sql(
             for rule in _rules(contract, column, source[column.origin].value)
         ),
         *(
-            Rule(f"{_made(n)} IS NULL", f"its expression fails or is not a {c.type}", c.name)
+            Rule(_fails(n, c), f"its expression fails or is not a {c.type}", c.name)
             for n, c in enumerate(contract.expressions)
         ),
         *(
@@ -90,7 +90,8 @@ def try_expressions(contract: "Contract") -> None:
     columns = ", ".join(f"CAST(NULL AS {c.type}) AS {quote(c.name)}" for c in contract.read)
     with duckdb.connect(":memory:") as connection:
         for column in contract.expressions:
-            query = f"SELECT CAST(({column.expression}) AS {column.type}) FROM (SELECT {columns})"
+            tried = f"TRY(struct_pack(value := CAST(({column.expression}) AS {column.type})))"
+            query = f"SELECT {tried} FROM (SELECT {columns})"
             try:
                 connection.execute(query)
             except duckdb.Error as error:
@@ -129,6 +130,11 @@ def prepared(value: str, column: str) -> str:
     return f"{value}_{column}"
 
 
+def _fails(number: int, column: "Column") -> str:
+    value = f"{_made(number)}.value"
+    return f"{_made(number)} IS NULL OR NOT coalesce({is_bounded_sql(value, column.type)}, true)"
+
+
 def _made(number: int) -> str:
     return f"_made{number}"
 
@@ -146,18 +152,24 @@ def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
             Rule(f"{text} IS NOT NULL AND {name} IS NULL", f"not a {column.type}", column.name)
         )
     if column.values:
-        values = ", ".join(map(literal, column.values))
-        rules.append(
-            Rule(f"CAST({name} AS VARCHAR) NOT IN ({values})", "not an allowed value", column.name)
-        )
+        values = ", ".join(_constant(value, column) for value in column.values)
+        rules.append(Rule(f"{name} NOT IN ({values})", "not an allowed value", column.name))
     for bound, sign, words in (
         (column.minimum, "<", "below the minimum"),
         (column.maximum, ">", "above the maximum"),
     ):
         if bound is not None:
-            limit = f"CAST({literal(str(bound))} AS {column.type})"
-            rules.append(Rule(f"{name} {sign} {limit}", f"{words} {bound}", column.name))
+            rules.append(
+                Rule(f"{name} {sign} {_constant(bound, column)}", f"{words} {bound}", column.name)
+            )
     return rules
+
+
+def _constant(value: object, column: "Column") -> str:
+    """A value of the contract as the column's type; the contract has seen that it is one."""
+    written = exact(str(value), column.type)
+    assert written is not None
+    return f"CAST({literal(written)} AS {column.type})"
 
 
 def _stored(column: "Column") -> str:

@@ -277,6 +277,7 @@ def _altered(landing: Landing, files: list[LandedFile], seen: dict[str, Entry]) 
 
 
 def _add(report: LoadReport, spec: SourceSpec, staged: Staged, done: Commit) -> None:
+    report.quarantined_files |= done.refused  # before the loads: a file may have been both
     for load in done.loads:
         report.files.append(load.entry.file.name)
         report.load_ids.append(load.load_id)
@@ -286,7 +287,6 @@ def _add(report: LoadReport, spec: SourceSpec, staged: Staged, done: Commit) -> 
         report.quarantined_files.pop(load.entry.file.name, None)
         if load.entry.rows < spec.volume.min_rows:
             report.short_files.append(load.entry.file.name)
-    report.quarantined_files |= done.refused
     report.new_columns += done.new_columns
     report.reasons = dict(Counter(report.reasons) + Counter(done.reasons))
     report.missing |= staged.missing

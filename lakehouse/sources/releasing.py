@@ -168,7 +168,9 @@ def _copy_parquet(path: Path, target: Path, rows: set[int]) -> Iterator[int]:
                 numbers = range(first, first + len(batch))
                 wanted = [index for index, number in enumerate(numbers) if number in rows]
                 if wanted:
-                    writer.write_batch(batch.take(pa.array(wanted)))
+                    # one by one, as not every type can be taken from
+                    rows_of = [batch.slice(index, 1) for index in wanted]
+                    writer.write_table(pa.Table.from_batches(rows_of))
                 yield from (numbers[index] for index in wanted)
                 first += len(batch)
     except (pa.ArrowException, OSError) as error:

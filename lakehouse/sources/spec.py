@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lakehouse.durations import Duration
+from lakehouse.sources.casting import exact
 from lakehouse.yaml_file import read_attributes
 
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
@@ -112,11 +113,20 @@ class Column(Part):
             raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
         if self.expression and (self.source or self.pii):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
+        self._bounds_are_of_its_type()
         if self.from_float and not self.type.startswith("DECIMAL"):
             raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
         if self.reveals and not self.expression:
             raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
         return self
+
+    def _bounds_are_of_its_type(self) -> None:
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.type in ("VARCHAR", "BOOLEAN"):
+            raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
+        for value in (*bounds, *self.values):
+            if exact(str(value), self.type) is None:
+                raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
 
     @property
     def origin(self) -> str:

@@ -216,7 +216,9 @@ class _Stager:
             raise
         except duckdb.Error as error:
             entry = self.staged.files[table["_no"][0].as_py()]
-            entry.refused = f"its rows cannot be checked: {str(error).splitlines()[0]}"
+            # DuckDB's words may hold a value
+            said = "" if self.spec.contract.personal else f": {str(error).splitlines()[0]}"
+            entry.refused = f"its rows cannot be checked ({type(error).__name__}){said}"
 
     def _check_tables(self, tables: list[Any]) -> None:
         import pyarrow as pa

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 
+from lakehouse.lake import Lake
+from lakehouse.settings import load_settings
 from lakehouse.sources.casting import cast_sql, plain
 
-from .conftest import House, column, file_name, make_spec, seal_of
+from .conftest import House, column, file_name, json_lines, make_spec, seal_of
 
 
 def words(text: str) -> list[str]:
@@ -235,6 +238,8 @@ def test_any_number_is_what_decimal_says_of_it(texts: list[str]) -> None:
             assert list(map(str, cast(connection, texts, type))) == list(map(str, right))
 
 
+TEN = 1_779_703_200_000_000_000
+"""Nanoseconds from 1970 to 2026-05-25 10:00 UTC."""
 TYPED: list[tuple[str, Any, str, Any]] = [
     # type of Parquet, value, declared type, right value in raw (None: set aside)
     ("int64", 2**53 + 1, "BIGINT", 2**53 + 1),
@@ -265,14 +270,33 @@ TYPED: list[tuple[str, Any, str, Any]] = [
     ("timestamp[ms]", datetime(2026, 5, 25, 10), "TIMESTAMP", datetime(2026, 5, 25, 10)),
     ("timestamp[us]", datetime(2026, 5, 25, 10), "DATE", None),
     ("timestamp[us]", datetime(2026, 5, 25), "DATE", date(2026, 5, 25)),
-    ("timestamp[ns]", 1_779_703_200_000_001_000, "TIMESTAMP", datetime(2026, 5, 25, 10, 0, 0, 1)),
-    ("timestamp[ns]", 1_779_703_200_000_000_001, "TIMESTAMP", None),
+    ("timestamp[ns]", TEN + 1000, "TIMESTAMP", datetime(2026, 5, 25, 10, 0, 0, 1)),
+    ("timestamp[ns]", TEN + 1, "TIMESTAMP", None),
     (
         "timestamp[us, tz=Europe/Berlin]",
         datetime(2026, 5, 25, 8, tzinfo=UTC),
         "TIMESTAMP",
         datetime(2026, 5, 25, 8),
     ),
+    ("timestamp[ns, tz=UTC]", TEN + 1, "TIMESTAMP", None),
+    (
+        "timestamp[ns, tz=UTC]",
+        TEN + 1000,
+        "TIMESTAMP",
+        datetime(2026, 5, 25, 10, 0, 0, 1),
+    ),
+    (
+        "timestamp[ns, tz=UTC]",
+        TEN + 1,
+        "VARCHAR",
+        "2026-05-25 10:00:00.000000001",
+    ),
+    ("timestamp[ms]", 253_402_300_800_000_000, "TIMESTAMP", None),
+    ("timestamp[ms]", 253_402_300_800_000_000, "VARCHAR", None),
+    ("timestamp[us]", -(2**63), "TIMESTAMP", None),
+    ("timestamp[us, tz=Europe/Berlin]", -(2**63) + 2, "TIMESTAMP", None),
+    ("date32", 2**31 - 2, "TIMESTAMP", None),
+    ("date32", 2**31 - 1, "VARCHAR", None),
     ("string", "x", "VARCHAR", "x"),
     ("large_string", "2026-05-25", "DATE", date(2026, 5, 25)),
     ("dictionary<string>", "1.50", "DECIMAL(10,2)", Decimal("1.50")),
@@ -288,6 +312,7 @@ def arrow_type(name: str) -> Any:
         "decimal128(20, 4)": pa.decimal128(20, 4),
         "decimal256(50, 3)": pa.decimal256(50, 3),
         "timestamp[us, tz=Europe/Berlin]": pa.timestamp("us", "Europe/Berlin"),
+        "timestamp[ns, tz=UTC]": pa.timestamp("ns", "UTC"),
         "dictionary<string>": pa.dictionary(pa.int32(), pa.string()),
         "list<int64>": pa.list_(pa.int64()),
         "large_string": pa.large_string(),
@@ -300,7 +325,12 @@ def test_a_typed_value_of_parquet_is_exact_or_set_aside(
     house: House, kind: str, value: Any, type: str, right: Any
 ) -> None:
     out = io.BytesIO()
-    value_column = pa.array([value, None], arrow_type(kind))
+    of_type = arrow_type(kind)
+    if isinstance(value, int) and kind.startswith(("timestamp", "date32")):
+        width = pa.int32() if kind == "date32" else pa.int64()
+        value_column = pa.array([value, None], width).view(of_type)
+    else:
+        value_column = pa.array([value, None], of_type)
     pq.write_table(pa.table({"id": [1, 2], "value": value_column}), out, store_schema=True)
     columns = [
         column("id", "BIGINT"),
@@ -332,6 +362,87 @@ def test_a_type_that_parquet_has_and_nobody_reads_refuses_the_file_by_the_column
     assert (
         refused == "its column 'value' is of type duration[s], which is not read: send it as text"
     )
+
+
+def test_int96_is_refused_where_it_is_declared_and_left_out_where_it_is_not(house: House) -> None:
+    out = io.BytesIO()
+    rows = {"id": ["1"], "time": ["2026-05-01"], "then": [datetime(3000, 1, 1)]}
+    table = pa.table(rows).cast(
+        pa.schema([("id", pa.string()), ("time", pa.string()), ("then", pa.timestamp("us"))])
+    )
+    pq.write_table(table, out, use_deprecated_int96_timestamps=True)
+    name = file_name(seal_of(0), ".parquet")
+    keys = [column("id", "BIGINT"), column("time", "TIMESTAMP")]
+    for source, columns in (("without", keys), ("declared", [*keys, column("then")])):
+        house.land(name, out.getvalue(), source=source)
+        report = house.load(make_spec(columns, name=source))
+        if source == "without":
+            assert (report.rows, report.discarded) == (1, {"then": 1})
+        else:
+            assert "its column 'then' is INT96" in report.quarantined_files[name]
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view", "list<string>"])
+def test_a_long_value_is_set_aside_whatever_type_of_text_it_is(tmp_path: Path, kind: str) -> None:
+    values: list[Any] = ["x" * 3000, "y"]
+    types = {"list<string>": pa.list_(pa.string()), "string_view": pa.string_view()}
+    of_type = types.get(kind) or pa.type_for_alias(kind)
+    if kind == "list<string>":
+        values = [[value] for value in values]
+    table = pa.table(
+        {"id": ["1", "2"], "time": ["2026-05-01"] * 2, "value": pa.array(values, of_type)}
+    )
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    with Lake(load_settings({}, data_dir=tmp_path, longest_row="1KB")) as lake:
+        house = House(lake.settings, lake)
+        house.land(file_name(seal_of(0), ".parquet"), out.getvalue())
+        columns = [column("id", "BIGINT"), column("time", "TIMESTAMP"), column("value")]
+        report = house.load(make_spec(columns))
+        assert report.reasons == {"longer than 1,000 bytes (LAKEHOUSE_LONGEST_ROW)": 1}
+        assert house.rows("id") == [(2,)]
+
+
+def test_wild_times_of_undeclared_columns_cost_no_row(house: House) -> None:
+    out = io.BytesIO()
+    wild = pa.array([253_402_300_800_000_000], pa.int64()).view(pa.timestamp("ms"))
+    pq.write_table(pa.table({"id": ["1"], "time": ["2026-05-01"], "wild": wild}), out)
+    house.land(file_name(seal_of(0), ".parquet"), out.getvalue())
+    house.load(make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP")]))
+    assert house.rows("id", "wild") == [(1, "253402300800000000")]
+
+
+@pytest.mark.parametrize(
+    ("type", "rule"),
+    [
+        ("BIGINT", {"minimum": 1.4}),
+        ("DECIMAL(18,2)", {"minimum": 0.001}),
+        ("DECIMAL(4,2)", {"maximum": 1000}),
+        ("BIGINT", {"maximum": 1e20}),
+        ("DATE", {"maximum": "2026-13-01"}),
+        ("VARCHAR", {"minimum": 10}),
+        ("BIGINT", {"values": ["one"]}),
+    ],
+)
+def test_a_bound_that_its_type_cannot_hold_is_refused_when_it_is_declared(
+    type: str, rule: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"is no |has no minimum"):
+        make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP"), column("x", type, **rule)])
+
+
+def test_allowed_values_and_bounds_are_compared_as_values_of_the_type(house: House) -> None:
+    columns = [
+        column("id", "BIGINT"),
+        column("time", "TIMESTAMP", maximum="2026-05-01 12:00+02:00"),
+        column("price", "DECIMAL(18,2)", values=["1", "2.50"]),
+        column("ok", "BOOLEAN", values=["True"]),
+    ]
+    good = {"id": 1, "time": "2026-05-01T10:00:00Z", "price": "1.00", "ok": "t"}
+    bad = [{"price": "2"}, {"ok": "false"}, {"time": "2026-05-01T10:00:01Z"}]
+    house.land(file_name(seal_of(0)), json_lines(good, *({**good, **one} for one in bad)))
+    report = house.load(make_spec(columns))
+    assert (report.rows, report.rejected) == (1, 3)
 
 
 def test_undeclared_columns_of_any_type_cost_no_row(house: House) -> None:

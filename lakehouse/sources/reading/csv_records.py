@@ -92,7 +92,9 @@ class _Rows:
         tables = [self._split()] if self._lines else []
         tables.append(text_block(self._shape, self._rows, self._columns, {}).table)
         tables = [table for table in tables if len(table)] or tables[:1]
-        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).sort_by("_row")
+        table = pa.concat_tables(tables)
+        if len(tables) > 1 or self._numbers:
+            table = table.sort_by("_row")
         self._clear()
         return Block(self._shape, table, dict.fromkeys(self._header, len(table)))
 

@@ -23,6 +23,8 @@ from lakehouse.sources.reading.tables import (
     too_long,
 )
 
+FEW_ROWS = 256
+"""Rows of a block with columns whose size cannot be told before they are decoded."""
 MOST_CHUNK = 1 << 30
 """Bytes of one column of one row group, without compression, from which a file is not read."""
 
@@ -39,19 +41,29 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
             raise Unreadable(f"unreadable parquet: the column {twice[0]!r} is in it twice")
         if len(every) > MOST_COLUMNS:
             raise Unreadable(f"it has {len(every):,} columns, more than {MOST_COLUMNS:,}")
+        leaves = [file.schema.column(place) for place in range(len(file.schema))]
+        old_times = {c.path.split(".")[0] for c in leaves if c.physical_type == "INT96"}
         # nobody asked for an undeclared column, so one that cannot be read is left out
         wanted = [
             f
             for f in fields
-            if f.name in reading.columns or (reading.others and _is_readable(f.type))
+            if f.name in reading.columns
+            or (reading.others and _is_readable(f.type) and f.name not in old_times)
         ]
+        if lossy := [f.name for f in wanted if f.name in old_times]:
+            raise Unreadable(
+                f"its column {lossy[0]!r} is INT96, a time that cannot be read exactly: write "
+                "TIMESTAMP (in Spark, spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS)"
+            )
         texts = [f.name for f in wanted if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
         shape = Shape("parquet", tuple(f.name for f in wanted), tuple(str(f.type) for f in wanted))
     first = 1
     with path.open("rb") as raw, pq.ParquetFile(raw, read_dictionary=texts) as file:
         tops = [f.name for f in wanted]
+        # of what is decoded at once nobody knows the size before
+        most = BLOCK_ROWS if all(f.name in texts or _is_exact(f.type) for f in wanted) else FEW_ROWS
         for group in range(file.num_row_groups):
-            rows = _rows_at_once(file.metadata.row_group(group), set(tops))
+            rows = min(_rows_at_once(file.metadata.row_group(group), set(tops)), most)
             for batch in file.iter_batches(rows, row_groups=[group], columns=tops):
                 for part in _parts(batch, reading.longest):
                     yield _block(shape, part, first, dict.fromkeys(every, part.num_rows), reading)
@@ -143,8 +155,11 @@ def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -
                 pa.array([why is None for why in broken]), column, pa.scalar(None, kind)
             )
         column, kind = column.dictionary_decode(), kind.value_type
+    is_declared = name in reading.columns
     if _is_text(kind):
-        return _utf8(column, broken if name in reading.columns else None)
+        return _utf8(column, broken if is_declared else None, broken, longest)
+    if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        return _of_our_era(column, broken if is_declared else None)
     if _is_exact(kind):
         return column
     if pa.types.is_float16(kind):
@@ -152,8 +167,8 @@ def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -
     if pa.types.is_decimal(kind) or pa.types.is_time(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
     if pa.types.is_nested(kind):
-        values = (None if v is None else json.dumps(v, default=str) for v in column.to_pylist())
-        return pa.array(values, pa.string())
+        values = [None if v is None else json.dumps(v, default=_told) for v in column.to_pylist()]
+        return _utf8(pa.array(values, pa.string()), None, broken, longest)
     raise Unreadable(f"its column {name!r} is of type {kind}, which is not read: send it as text")
 
 
@@ -198,22 +213,78 @@ def _is_text(kind: Any) -> bool:
     )
 
 
-def _utf8(column: Any, broken: list[str | None] | None) -> Any:
-    """Texts, which Parquet stores as bytes and nobody has checked."""
-    import pyarrow as pa
+def _told(value: Any) -> str:
+    """A value inside a nested one that JSON has no word for."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
-    raw = column if not pa.types.is_string(column.type) else column.cast(pa.binary())
+
+_SECONDS = (-62_135_596_800, 253_402_300_800)
+"""The years 1 to 9999, from 1970 on; the end is not in it."""
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6}
+
+
+def _of_our_era(column: Any, broken: list[str | None] | None) -> Any:
+    """Dates and times that DuckDB and Python can hold, in microseconds or without a zone.
+
+    A time in nanoseconds with a zone would lose digits, and one far away stop everything: a
+    declared one breaks its row, an undeclared column becomes text, of the number that it stores.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return column.cast(pa.timestamp("ns", kind.tz)).view(pa.int64()).view(pa.timestamp("ns"))
+    if pa.types.is_date32(kind):
+        numbers, low, high = (
+            column.view(pa.int32()).cast(pa.int64()),
+            *(second // 86_400 for second in _SECONDS),
+        )
+    else:
+        numbers, low, high = (
+            column.view(pa.int64()),
+            *(second * _UNITS[kind.unit] for second in _SECONDS),
+        )
+    is_ours = pc.and_(pc.greater_equal(numbers, low), pc.less(numbers, high))
+    if pc.all(is_ours).as_py() is not False:
+        return column
+    if broken is None:
+        return numbers.cast(pa.string())
+    for row, ours in enumerate(is_ours.to_pylist()):
+        if ours is False:
+            broken[row] = "a time outside of the years 1 to 9999"
+    return pc.if_else(is_ours, column, pa.scalar(None, kind))
+
+
+def _utf8(
+    column: Any, undecoded: list[str | None] | None, broken: list[str | None], longest: int
+) -> Any:
+    """Texts, which Parquet stores as bytes and nobody has checked; no longer than rows may be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if pa.types.is_string_view(column.type):
+        column, is_text = column.cast(pa.large_string()), True
+    raw = column.cast(pa.large_binary() if is_text else pa.binary()) if is_text else column
+    if pa.types.is_binary_view(raw.type) or pa.types.is_fixed_size_binary(raw.type):
+        raw = raw.cast(pa.binary())
+    lengths = pc.binary_length(raw)
+    if (pc.max(lengths).as_py() or 0) > longest:
+        for row, length in enumerate(lengths.to_pylist()):
+            if length is not None and length > longest:
+                broken[row] = too_long(longest)
+        raw = pc.if_else(pc.less_equal(lengths, longest), raw, pa.scalar(None, raw.type))
     try:
         return raw.cast(pa.binary()).cast(pa.string())  # which checks
     except pa.ArrowInvalid:
         texts: list[str | None] = []
-        for row, value in enumerate(raw.to_pylist()):
-            data = value.encode() if isinstance(value, str) else value
+        for row, data in enumerate(raw.to_pylist()):
             text = None if data is None else data.decode(errors="replace")
             if text is not None and text.encode() != data:
-                if broken is None:
+                if undecoded is None:
                     text = f"\\x{data.hex()}"
                 else:
-                    broken[row] = NOT_UTF8
+                    undecoded[row] = NOT_UTF8
             texts.append(text)
         return pa.array(texts, pa.string())
