@@ -19,11 +19,22 @@ _EVERYTHING = {
     "POSITIONAL_REFERENCE": "a column by its number",
     "SUBQUERY": "a subquery",
 }
+UNSTABLE = frozenset(
+    {
+        *("age", "current_date", "now", "today", "transaction_timestamp", "random", "setseed"),
+        *("get_current_time", "get_current_timestamp", "uuid", "uuidv4", "uuidv7"),
+        *("gen_random_uuid", "current_connection_id", "current_database", "current_query"),
+        *("current_query_id", "current_schema", "current_schemas", "current_transaction_id"),
+        *("txid_current", "currval", "nextval", "in_search_path"),
+        *("error", "sleep_ms", "stats", "write_log"),
+    }
+)
+"""Functions whose value is another one when raw is built again; `age` counts from today."""
 _WRAPPERS = {"CAST": "child", "COLLATE": "child"}
 
 
-def refuse_leaks(contract: "Contract") -> None:
-    """Refuse what would bring personal data past its token into the lake.
+def refuse_unfit(contract: "Contract") -> None:
+    """Refuse what would bring personal data past its token into the lake, or differ each time.
 
     Raises:
         ValueError: for a second column that reads a personal one, and for an expression that refers
@@ -34,12 +45,13 @@ def refuse_leaks(contract: "Contract") -> None:
     declared = {column.name.lower() for column in contract.read}
     for column in contract.expressions:
         tree = _parse(column)
+        _refuse_unstable(column, tree, declared)
         used = {personal[name] for name in _references(tree) if name in personal}
         if column.reveals and not used:
             raise ValueError(f"{column.name} says what it `reveals`, but reads no personal column")
         if not personal:
             continue
-        _refuse_unseen(column, tree, declared)
+        _refuse_unseen(column, tree)
         if used and not column.reveals:
             raise ValueError(
                 f"{column.name} is made of {', '.join(sorted(used))}, which is personal: say with "
@@ -64,7 +76,7 @@ def _refuse_second_readers(contract: "Contract") -> None:
             )
 
 
-def _refuse_unseen(column: "Column", tree: Any, declared: Collection[str]) -> None:
+def _refuse_unseen(column: "Column", tree: Any) -> None:
     """Refuse references that may stand for any column, or for a whole row."""
     for node in _nodes(tree):
         if node.get("class") in _EVERYTHING:
@@ -73,6 +85,17 @@ def _refuse_unseen(column: "Column", tree: Any, declared: Collection[str]) -> No
                 f"{_EVERYTHING[node['class']]}, which could bring personal data along: name the "
                 "columns that it is made of"
             )
+
+
+def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> None:
+    """Refuse what is not made of the row alone: a table that is built again would differ."""
+    functions = {str(node.get("function_name", "")).lower() for node in _nodes(tree)}
+    if changing := functions & UNSTABLE:
+        raise ValueError(
+            f"expression {column.expression!r} of {column.name} asks "
+            f"{', '.join(sorted(changing))}, whose answer is another one each time: make the "
+            "column of the row's own values"
+        )
     own = {
         name
         for node in _nodes(tree)

@@ -173,9 +173,9 @@ class Contract(Part):
 
             try_expressions(self)
         if self.expressions or self.personal:
-            from lakehouse.sources.expressions import refuse_leaks
+            from lakehouse.sources.expressions import refuse_unfit
 
-            refuse_leaks(self)
+            refuse_unfit(self)
         return self
 
     def column(self, name: str) -> Column:

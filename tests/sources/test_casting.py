@@ -23,6 +23,7 @@ from hypothesis import given
 from lakehouse.lake import Lake
 from lakehouse.settings import load_settings
 from lakehouse.sources.casting import cast_sql, plain
+from lakehouse.sources.expressions import UNSTABLE
 
 from .conftest import House, column, file_name, json_lines, make_spec, seal_of
 
@@ -473,3 +474,21 @@ def test_zones_of_a_hundred_rows_stay_with_their_rows() -> None:
         with duckdb.connect() as connection:
             right = [judge(text, "TIMESTAMP") for text in mixed]
             assert cast(connection, mixed, "TIMESTAMP") == right
+
+
+@pytest.mark.parametrize(
+    "expression", ["now()", "current_date", "CURRENT_TIMESTAMP", "age(time)", "random()", "uuid()"]
+)
+def test_an_expression_whose_value_changes_is_refused_when_it_is_declared(expression: str) -> None:
+    made = column("made", "VARCHAR", expression=expression)
+    with pytest.raises(ValueError, match=r"another one each time|only columns that|volatile"):
+        make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP"), made])
+
+
+def test_all_functions_that_change_are_known_of_this_duckdb() -> None:
+    query = (
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE stability <> 'CONSISTENT' AND function_type = 'scalar'"
+    )
+    with duckdb.connect() as connection:
+        assert {name for (name,) in connection.execute(query).fetchall()} <= UNSTABLE
