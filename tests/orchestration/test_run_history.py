@@ -148,12 +148,13 @@ def test_a_deleted_run_leaves_no_database_whoever_deletes_it(
     assert not stray.exists()
 
 
+@pytest.mark.parametrize("number", [16, pytest.param(100, marks=pytest.mark.slow)])
 def test_the_history_is_flat_over_many_small_runs(
-    home: Settings, definitions: dg.Definitions
+    home: Settings, definitions: dg.Definitions, number: int
 ) -> None:
     refresh(definitions, home)
     sizes = []
-    for _ in range(16):
+    for _ in range(number):
         refresh(definitions, home, "core/often")
         prune(keeping(home, runs=4))
         sizes.append((len(runs(home)), size(home)))
