@@ -406,11 +406,16 @@ def test_a_long_value_is_set_aside_whatever_type_of_text_it_is(tmp_path: Path, k
 
 def test_wild_times_of_undeclared_columns_cost_no_row(house: House) -> None:
     out = io.BytesIO()
-    wild = pa.array([253_402_300_800_000_000], pa.int64()).view(pa.timestamp("ms"))
-    pq.write_table(pa.table({"id": ["1"], "time": ["2026-05-01"], "wild": wild}), out)
+    wild = pa.array([0, 253_402_300_800_000_000, 1], pa.int64()).view(pa.timestamp("ms"))
+    rows = pa.table({"id": ["1", "2", "3"], "time": ["2026-05-01"] * 3, "wild": wild})
+    pq.write_table(rows, out, row_group_size=1)
     house.land(file_name(seal_of(0), ".parquet"), out.getvalue())
     house.load(make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP")]))
-    assert house.rows("id", "wild") == [(1, "253402300800000000")]
+    assert house.rows("id", "wild") == [
+        (1, "1970-01-01 00:00:00"),
+        (2, "253402300800000000"),
+        (3, "1970-01-01 00:00:00.001"),
+    ]
 
 
 @pytest.mark.parametrize(

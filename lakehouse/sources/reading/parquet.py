@@ -56,7 +56,6 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
                 "TIMESTAMP (in Spark, spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS)"
             )
         texts = [f.name for f in wanted if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
-        shape = Shape("parquet", tuple(f.name for f in wanted), tuple(str(f.type) for f in wanted))
     first = 1
     with path.open("rb") as raw, pq.ParquetFile(raw, read_dictionary=texts) as file:
         tops = [f.name for f in wanted]
@@ -66,11 +65,12 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
             rows = min(_rows_at_once(file.metadata.row_group(group), set(tops)), most)
             for batch in file.iter_batches(rows, row_groups=[group], columns=tops):
                 for part in _parts(batch, reading.longest):
-                    yield _block(shape, part, first, dict.fromkeys(every, part.num_rows), reading)
+                    found = dict.fromkeys(every, part.num_rows)
+                    yield _block(part, tops, first, found, reading)
                     first += part.num_rows
         if first == 1:
             empty = file.schema_arrow.empty_table().select(tops).combine_chunks()
-            yield _block(shape, empty, 1, dict.fromkeys(every, 0), reading)
+            yield _block(empty, tops, 1, dict.fromkeys(every, 0), reading)
 
 
 def _rows_at_once(group: Any, wanted: set[str]) -> int:
@@ -108,7 +108,9 @@ def _parts(batch: Any, longest: int) -> Iterator[Any]:
             yield batch.slice(start, end - start)
 
 
-def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: Reading) -> Block:
+def _block(
+    part: Any, columns_of: list[str], first: int, found: dict[str, int], reading: Reading
+) -> Block:
     import numpy as np
     import pyarrow as pa
 
@@ -116,7 +118,7 @@ def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: 
     broken: list[str | None] = [None] * rows
     columns = [
         _plain(name, column, broken, reading)
-        for name, column in zip(shape.columns, part.columns, strict=True)
+        for name, column in zip(columns_of, part.columns, strict=True)
     ]
     head = [
         pa.array(np.arange(first, first + rows), pa.int64()),
@@ -124,6 +126,8 @@ def _block(shape: Shape, part: Any, first: int, found: dict[str, int], reading: 
         pa.array(broken, pa.string()),
     ]
     table = pa.table([*head, *columns], names=names(len(columns)))
+    # the types as they are now: they can differ from part to part
+    shape = Shape("parquet", tuple(columns_of), tuple(str(column.type) for column in columns))
     return Block(shape, table, found)
 
 
