@@ -270,7 +270,7 @@ def _utf8(
     is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     if pa.types.is_string_view(column.type):
         column, is_text = column.cast(pa.large_string()), True
-    raw = column.cast(pa.large_binary() if is_text else pa.binary()) if is_text else column
+    raw = column.cast(pa.large_binary()) if is_text else column
     if pa.types.is_binary_view(raw.type) or pa.types.is_fixed_size_binary(raw.type):
         raw = raw.cast(pa.binary())
     lengths = pc.binary_length(raw)
