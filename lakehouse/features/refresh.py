@@ -15,7 +15,8 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.features import versions
+from lakehouse.errors import Transient
+from lakehouse.features import declared, versions
 from lakehouse.features.compile import Plan
 from lakehouse.features.compute import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
@@ -29,6 +30,10 @@ BYTES_PER_ROW = 1800
 """Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
 badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
 _FILES = "ops.files"
+
+
+class RefreshedMeanwhile(FeatureError, Transient):
+    """Another process brought the same table up to date; trying again goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,58 @@ def refresh(
     Raises:
         NoSuchTable, FeatureError: for inputs that are missing or do not fit the declaration.
     """
+    redo = _Redo(since, until, full_refresh)
+    return _refresh(
+        lambda cursor: versions.load_plan(spec, cursor, spine),
+        *(lake, run_id, redo, batch, progress),
+        current=True,
+    )
+
+
+def keep_up(
+    table: str,
+    lake: Lake,
+    *,
+    run_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    batch: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> RefreshReport:
+    """`refresh` of a version that is declared no more, by the declaration that was kept of it.
+
+    `table` is `features.<set>__<version>`; the set's view goes on showing the current version.
+
+    Raises:
+        NoSuchTable, FeatureError: when it cannot be computed as before, and why.
+    """
+    redo = _Redo(since, until, full_refresh)
+    return _refresh(
+        lambda cursor: declared.declared_plan(cursor, table),
+        *(lake, run_id, redo, batch, progress),
+        current=False,
+    )
+
+
+def _refresh(
+    load_plan: Callable[[duckdb.DuckDBPyConnection], Plan],
+    lake: Lake,
+    run_id: str,
+    redo: "_Redo",
+    batch: int | None,
+    progress: Callable[[str], None] | None,
+    *,
+    current: bool,
+) -> RefreshReport:
     started = time.monotonic()
     with lake.cursor() as cursor:
         cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
-        plan = versions.load_plan(spec, cursor, spine)
+        plan = load_plan(cursor)
         author = Author(versions.table_name(plan), run_id)
         size = batch or max(1, lake.settings.memory_bytes // BYTES_PER_ROW)
-        job = _Job(plan, lake, cursor, author, size, progress)
-        waiting, seal = job.run(since, until, full_refresh=full_refresh)
+        job = _Job(plan, lake, cursor, author, size, progress, current)
+        waiting, seal = job.run(redo)
         total, snapshot = cursor.execute(
             f"SELECT (SELECT count(*) FROM {qualified(job.table)}), id "
             f"FROM {quote(CATALOG)}.current_snapshot()"
@@ -105,9 +154,21 @@ def refresh(
     )
 
 
+@dataclass(frozen=True)
+class _Redo:
+    """What is computed again, though it was done: the rows of [since, until), or all."""
+
+    since: datetime | None
+    until: datetime | None
+    full: bool
+
+
 @dataclass
 class _Job:
-    """One refresh: reads and computes on `cursor`, commits on writers of its own."""
+    """One refresh: reads and computes on `cursor`, commits on writers of its own.
+
+    `current`: the set's view shows this version once it is up to date.
+    """
 
     plan: Plan
     lake: Lake
@@ -115,6 +176,7 @@ class _Job:
     author: Author
     batch: int
     progress: Callable[[str], None] | None
+    current: bool
     added: int = 0
     snapshot: int = 0
     computed: bool = False
@@ -124,25 +186,24 @@ class _Job:
     def table(self) -> str:
         return versions.table_name(self.plan)
 
-    def run(
-        self, since: datetime | None, until: datetime | None, *, full_refresh: bool
-    ) -> tuple[int, datetime | None]:
+    def run(self, redo: _Redo) -> tuple[int, datetime | None]:
         """Rows that wait, and the time up to which the table is complete."""
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
         done = progress[self.table] if exists else NOTHING
-        rebuild = full_refresh and exists
+        rebuild = redo.full and exists
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
         limit = _complete_until(progress, self.plan)
         ready = [load for load in loads if load.seal <= limit]
         # built from the start nothing was done before, or a seal that was taken back would stay
         before = NOTHING if rebuild else done
         goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
-        shown = versions.is_current(self.cursor, self.plan)
+        shown = not self.current or versions.is_current(self.cursor, self.plan)
+        shown = shown and declared.is_declared(self.cursor, self.table)
         self.cursor.execute("COMMIT")
-        if exists and not rebuild and (since or until):
-            self.replace(done, since, until)
+        if exists and not rebuild and (redo.since or redo.until):
+            self.replace(done, redo.since, redo.until)
         if rebuild:
             self.compute(0, goal.load_id, ready)
             self.commit(done, goal, f"DELETE FROM {qualified(self.table)}")
@@ -209,7 +270,7 @@ class _Job:
         with self.lake.writer(self.author, self.cursor) as writer:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
-                raise FeatureError(
+                raise RefreshedMeanwhile(
                     f"another refresh of {self.table} finished meanwhile; nothing was written, "
                     "run this one again"
                 )
@@ -222,6 +283,8 @@ class _Job:
                 )
             write_progress(writer, self.table, reached)
             if final:
+                declared.declare(writer, self.plan)
+            if final and self.current:
                 versions.make_current(writer, self.plan)
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
         self.computed = False

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from lakehouse.features import declared
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.lake.names import CATALOG
@@ -35,6 +36,7 @@ def drop_old_versions(
         for table in unused:
             writer.execute(f"DROP TABLE {qualified(table)}")
             writer.execute(f"DELETE FROM {qualified(PROGRESS)} WHERE name = ?", [table])
+            declared.forget(writer, table)
     return unused
 
 

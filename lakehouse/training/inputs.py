@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from lakehouse.features.declared import why_not_kept_up
 from lakehouse.lake import NoSuchTable, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.names import CATALOG
@@ -66,13 +67,26 @@ def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> l
     return tables
 
 
-def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> tuple[str, ...]:
-    """The sets whose current version, the only one kept up to date, is not the schema's."""
-    return tuple(
-        name
+def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict[str, str]:
+    """The sets whose table at the schema's version grows no more, by name, and why.
+
+    The current version grows, and so does an older one that can be computed as it was declared.
+    """
+    found = {}
+    for name, version in schema.feature_sets.items():
+        if _current_version(cursor, name) != version:
+            reason = why_not_kept_up(cursor, physical_table(name, version))
+            found |= {name: reason} if reason else {}
+    return found
+
+
+def old_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[str]:
+    """The schema's feature tables, `features.<set>__<version>`, that are no current version."""
+    return [
+        physical_table(name, version)
         for name, version in schema.feature_sets.items()
-        if _current(cursor, name).version != version
-    )
+        if _current_version(cursor, name) != version
+    ]
 
 
 def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
@@ -126,19 +140,25 @@ def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:
 
 
 def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
+    version = _current_version(cursor, name)
+    if version is None:
+        raise NoSuchTable(
+            f"there is no feature set features.{name} in the lake; "
+            f"materialize it, or mend the name in `feature_sets`"
+        )
+    table = physical_table(name, version)
+    return FeatureTable(name, version, table, _columns(cursor, table))
+
+
+def _current_version(cursor: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """The version that the set's view shows."""
     row = cursor.execute(
         "SELECT sql FROM duckdb_views() "
         "WHERE database_name = ? AND schema_name = 'features' AND view_name = ?",
         [CATALOG, name],
     ).fetchone()
     found = re.search(rf"\b{re.escape(name)}__([0-9a-f]{{8}})\b", row[0]) if row else None
-    if found is None:
-        raise NoSuchTable(
-            f"there is no feature set features.{name} in the lake; "
-            f"materialize it, or mend the name in `feature_sets`"
-        )
-    table = physical_table(name, found[1])
-    return FeatureTable(name, found[1], table, _columns(cursor, table))
+    return found[1] if found else None
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, str], ...]:
