@@ -140,20 +140,23 @@ def test_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair
     card, set_id = model.card, newer.training_set_id
     start = max(Split.from_json(v.split).test_from for v in (one, other))
     with lake.reader() as cursor:
-        rows = test_rows(cursor, spec, set_id, model, card.classes)
+        rows, found = test_rows(cursor, spec, set_id, model, card.classes)
         rivals = [
             registered(cursor, spec, lake, set_id, version, "last", card.classes)
             for version in (one, other)
         ]
-    unseen = rows.day >= (start - datetime(1970, 1, 1)).days
-    if not unseen.any():
+    common = found.copy()
+    common[found] = rows.day >= (start - datetime(1970, 1, 1)).days
+    for rival in rivals:
+        common &= True if rival.shared is None else rival.shared
+    if not common.any():
         raise RegistryError(
             f"{one.version} and {other.version} were tested on different times, and have logged no "
             "matured predictions of the same rows"
         )
-    rows = rows.take(unseen)
+    rows = rows.take(common[found])
     first, second = (
-        predictions(spec, rows, rival.prediction[unseen], rival.threshold, card.baseline)
+        predictions(spec, rows, rival.of(common), rival.threshold, card.baseline)
         for rival in rivals
     )
     return Pair(

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
-from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.document import Comparison, Evaluation
 from lakehouse.lake import Lake
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.promotion import find_champion
 from lakehouse.training.artefact import load_model
-from lakehouse.training.assess import assess
 from lakehouse.training.errors import BadArtefact, SchemaMismatch
-from lakehouse.training.rivals import test_rows
+from lakehouse.training.prove import against_rival
+from lakehouse.training.rivals import registered, test_rows
 from lakehouse.training.spec import ModelSpec
 
 
@@ -34,17 +34,24 @@ class Decision:
 
 
 def decide(
-    spec: ModelSpec, lake: Lake, set_id: str, evaluation: Evaluation, gates: Sequence[GateResult]
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    evaluation: Evaluation,
+    gates: Sequence[GateResult],
 ) -> Decision:
     """The declared rule. Without a champion, a version that passes its gates decides at once.
 
-    So it does when the champion cannot go on, because its artefact is broken or the features it was
-    trained on are no longer kept up to date: nothing speaks for it then. `set_id` names the
-    version's training set.
+    By `better` the interval of the difference on the same test rows must lie above the margin. A
+    comparison that is impossible (the champion's artefact or features are gone) promotes nobody,
+    nor do test rows of which the metric cannot be told.
     """
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
+    untold = untold_test(spec, evaluation)
+    if untold:
+        return Decision("candidate", f"not promoted: {untold}")
     if spec.promotion.rule == "manual":
         return Decision("candidate", "gates passed; promotion is by hand")
     with lake.reader() as cursor:
@@ -52,49 +59,95 @@ def decide(
     if champion is None:
         return Decision("champion", "gates passed and there was no champion")
     try:
-        ours, theirs = _both(spec, lake, set_id, evaluation, champion)
+        compared = _comparison(spec, lake, version, evaluation, champion)
     except (BadArtefact, SchemaMismatch) as error:
-        return Decision(
-            "champion",
-            f"gates passed; champion {champion.version} cannot score the rows: {error}",
-            champion=champion.version,
-        )
-    better, why, evidence = compare(spec.primary_metric, ours, theirs, champion.version)
+        return _without_comparison(spec, version, champion, str(error))
+    better, why, evidence = judge_comparison(spec, compared)
     if spec.promotion.rule == "shadow":
         why = f"gates passed; it has to prove itself; {why}"
         return Decision("shadow", why, evidence, champion.version)
     return Decision("champion" if better else "candidate", why, evidence, champion.version)
 
 
-def compare(
-    metric: str, ours: float | None, theirs: float | None, champion: str
-) -> tuple[bool, str, dict[str, Any]]:
-    """Whether `metric` is strictly better than the champion's on the same rows; words; figures."""
-    evidence = {"metric": metric, "candidate": ours, "champion": champion, "champion_value": theirs}
-    if ours is None or theirs is None:
+def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
+    """Why the test period says nothing of the version; empty if it does say something."""
+    test = evaluation.metrics.get("test", {})
+    if spec.task == "binary" and test.get("auc_roc") is None:
+        return "the test period has positives or negatives only; wait for more labels"
+    if test.get(spec.primary_metric) is None:
+        return f"{spec.primary_metric} cannot be told on the test rows; wait for more labels"
+    return ""
+
+
+def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, dict[str, Any]]:
+    """Whether the interval of the gain over the champion lies above the margin; words; figures.
+
+    Too few positives (rows, for a regression) for `shadow.min_positives` show nothing.
+    """
+    metric, margin = compared.metric, spec.promotion.margin
+    difference = compared.difference
+    evidence: dict[str, Any] = {
+        "metric": metric,
+        "candidate": compared.ours,
+        "champion": compared.version,
+        "champion_value": compared.theirs,
+        "low": difference.low if difference else None,
+        "high": difference.high if difference else None,
+        "margin": margin,
+        "rows": compared.rows,
+        "positives": compared.positives,
+    }
+    if compared.ours is None or compared.theirs is None or difference is None:
         return False, f"{metric} cannot be told on the test rows", evidence
-    better = ours < theirs if metric in LOWER_IS_BETTER else ours > theirs
-    verb = "beats" if better else "does not beat"
-    why = f"{metric} {ours:.4f} {verb} {theirs:.4f} of champion {champion} on the same test rows"
+    few = compared.verdict == "insufficient"
+    gain = -difference.high if metric in LOWER_IS_BETTER else difference.low
+    better = not few and gain > margin
+    verb = "beats" if better else "does not significantly beat"
+    why = (
+        f"{metric} {compared.ours:.4f} {verb} {compared.theirs:.4f} of champion {compared.version} "
+        f"on the same {compared.rows:,} test rows: the difference is {difference.value:+.4f} "
+        f"({difference.low:+.4f} to {difference.high:+.4f})"
+    )
+    if few:
+        why += f", of {compared.positives} positives, where {spec.shadow.min_positives} are needed"
+    elif margin:
+        why += f", and has to exceed {margin:g}"
     return better, why, evidence
 
 
-def _both(
-    spec: ModelSpec, lake: Lake, set_id: str, evaluation: Evaluation, champion: Version
-) -> tuple[float | None, float | None]:
-    """Ours and the champion's primary metric: as evaluated, unless another one decided by then.
+def _without_comparison(
+    spec: ModelSpec, version: Version, champion: Version, error: str
+) -> Decision:
+    """By `shadow` matured labels compare, if the champion scores again; else a person decides."""
+    cause = f"champion {champion.version} cannot score the test rows ({error})"
+    if spec.promotion.rule == "shadow":
+        why = f"gates passed; it has to prove itself; {cause}"
+        return Decision("shadow", why, champion=champion.version)
+    return Decision(
+        "candidate",
+        f"gates passed, but not promoted: {cause}, so nothing shows that {version.version} is "
+        f"better; compare the reports, then `lakehouse models promote {spec.name} "
+        f"{version.version}`",
+        champion=champion.version,
+    )
+
+
+def _comparison(
+    spec: ModelSpec, lake: Lake, version: Version, evaluation: Evaluation, champion: Version
+) -> Comparison:
+    """By the primary metric: as evaluated, unless another version decides by now.
 
     Raises:
-        BadArtefact, SchemaMismatch: when the champion cannot score the rows.
+        BadArtefact, SchemaMismatch: when one of the two cannot score the rows.
     """
-    metric = spec.primary_metric
     for known in evaluation.comparisons:
-        if (known.version, known.metric) == (champion.version, metric):
-            return known.ours, known.theirs
-    model = load_model(lake.settings.models_dir, champion.artefact, champion.files)
-    card = model.card
+        if (known.version, known.metric) == (champion.version, spec.primary_metric):
+            return known
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    classes, set_id = model.card.classes, version.training_set_id
     with lake.reader() as cursor:
-        rows = test_rows(cursor, spec, set_id, model, card.classes)
-    said = model.predict(rows.matrix)
-    found = assess(spec, rows, said, card.threshold, card.baseline, card.classes)
-    return evaluation.metrics["test"][metric], found[metric]
+        rival = registered(cursor, spec, lake, set_id, champion, "champion", classes)
+        rows, found = test_rows(cursor, spec, set_id, model, classes)
+    if not found.all():
+        raise SchemaMismatch(f"{(~found).sum()} test rows of {version.version} lost their features")
+    return against_rival(spec, model, rows, model.predict(rows.matrix), rival)

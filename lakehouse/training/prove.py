@@ -35,7 +35,7 @@ from lakehouse.training.errors import BadArtefact, SchemaMismatch
 from lakehouse.training.fit import Examples, boost, dataset
 from lakehouse.training.groups import group_values
 from lakehouse.training.model import Model
-from lakehouse.training.rivals import plain, registered, trivial
+from lakehouse.training.rivals import Rival, plain, registered, trivial
 from lakehouse.training.rows import Rows
 from lakehouse.training.spec import METRICS, Group, ModelSpec
 from lakehouse.training.threshold import UnitDays
@@ -218,20 +218,27 @@ def _comparisons(
             except (BadArtefact, SchemaMismatch):
                 continue  # what it cannot score says nothing; `promote.py` says so in its reason
             rivals.append(rival)
+    return tuple(against_rival(spec, model, test, prediction, rival) for rival in rivals)
+
+
+def against_rival(
+    spec: ModelSpec, model: Model, test: Rows, prediction: Prediction, rival: Rival
+) -> Comparison:
+    """Our prediction of the test rows against a rival's, on those that both predict, in pairs."""
+    card = model.card
+    if rival.shared is not None:
+        test, prediction = test.take(rival.shared), prediction[rival.shared]
     ours, resampling = _compared(spec, test, prediction, card.threshold, card.baseline)
-    return tuple(
-        compared
-        for rival in rivals
-        for compared in compare(
-            ours,
-            _compared(spec, test, rival.prediction, rival.threshold, card.baseline)[0],
-            resampling,
-            against=rival.against,
-            version=rival.version,
-            metrics=[spec.primary_metric],
-            minimum_positives=spec.shadow.min_positives,
-        )
+    (compared,) = compare(
+        ours,
+        _compared(spec, test, rival.prediction, rival.threshold, card.baseline)[0],
+        resampling,
+        against=rival.against,
+        version=rival.version,
+        metrics=[spec.primary_metric],
+        minimum_positives=spec.shadow.min_positives,
     )
+    return compared
 
 
 def _compared(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from lakehouse.evaluation.document import Against
 from lakehouse.evaluation.metrics import errors
@@ -17,7 +18,7 @@ from lakehouse.training.artefact import load_model
 from lakehouse.training.assess import Prediction
 from lakehouse.training.dataset import BATCH_ROWS
 from lakehouse.training.errors import SchemaMismatch
-from lakehouse.training.inputs import join_features, pinned_tables, stale_sets
+from lakehouse.training.inputs import join_features, pinned_tables
 from lakehouse.training.labels import label_columns
 from lakehouse.training.logistic import challenger_scores
 from lakehouse.training.model import Model
@@ -30,13 +31,19 @@ from lakehouse.training.spec import ModelSpec
 class Rival:
     """Somebody else's prediction of the test rows, by key, in the shape of ours.
 
-    `threshold` is None for whom nobody gave one.
+    `threshold` is None for whom nobody gave one. `shared`, (test rows,), is true for the rows that
+    the prediction is of; None means all of them.
     """
 
     against: Against
     version: str
     prediction: Prediction
     threshold: float | None = None
+    shared: npt.NDArray[np.bool_] | None = None
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Prediction:
+        """The prediction of the test rows where `rows` is true, which are all among `shared`."""
+        return self.prediction[rows if self.shared is None else rows[self.shared]]
 
 
 def registered(
@@ -51,14 +58,18 @@ def registered(
     """What `version` says of the test rows of training set `set_id`; `classes` are ours.
 
     Raises:
-        BadArtefact, SchemaMismatch: when it cannot score them, because its artefact is broken or
-            the feature versions it reads are no longer kept up to date.
+        BadArtefact, SchemaMismatch: when it can score none of them, because its artefact is broken
+            or the features it reads are gone.
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
-    prediction = model.predict(test_rows(cursor, spec, set_id, model, classes).matrix)
+    rows, shared = test_rows(cursor, spec, set_id, model, classes)
+    prediction = model.predict(rows.matrix)
     if spec.task == "multiclass":
         prediction = _in_our_classes(prediction, model.card.classes, classes)
-    return Rival(against, version.version, prediction, model.card.threshold)
+    return Rival(
+        *(against, version.version, prediction, model.card.threshold),
+        shared=None if shared.all() else shared,
+    )
 
 
 def trivial(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
@@ -102,39 +113,36 @@ def test_rows(
     set_id: str,
     model: Model,
     classes: tuple[str, ...],
-) -> Rows:
+) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """The test rows of a training set with the features of `model`, which may be another one's.
 
+    Its features may be of older versions: whether those still grow is of no matter here. Returns
+    the rows that have them, and for each test row by key whether it is one of those.
+
     Raises:
-        SchemaMismatch: when those features are not there for all rows, or no longer kept up to
-            date, or when there is a label outside `classes`.
+        SchemaMismatch: when no row has them, or there is a label outside `classes`.
     """
     schema = model.card.features
     pinned_tables(cursor, schema)
-    stale = stale_sets(cursor, schema)
-    if stale:
-        raise SchemaMismatch(f"its version of {', '.join(stale)} is no longer kept up to date")
     columns, joins = join_features(schema, spec.spine.key, "l.key")
-    source = (
-        f"FROM {qualified(spec.training_table)} l {{joins}} "
-        "WHERE l.training_set_id = ? AND l.split = 'test'"
-    )
-    count, there = (
-        int(cursor.execute(f"SELECT count(*) {source.format(joins=j)}", [set_id]).fetchall()[0][0])
-        for j in ("", joins)
-    )
-    if there != count:
+    table, where = qualified(spec.training_table), "l.training_set_id = ? AND l.split = 'test'"
+    found = cursor.execute(
+        f"SELECT l.key IN (SELECT l.key FROM {table} l {joins} WHERE {where}) "
+        f"FROM {table} l WHERE {where} ORDER BY l.key",
+        [set_id, set_id],
+    ).fetchnumpy()
+    (shared,) = (np.asarray(values, dtype=np.bool_) for values in found.values())
+    if not shared.any():
         raise SchemaMismatch(
-            f"{count - there} of {count} test rows have no features in the versions it was "
-            "trained on"
+            f"none of {len(shared)} test rows has features in the versions it was trained on"
         )
     entities = spec.spine.entities
     names = ("event_time", *entities, *label_columns(spec))
     others = ", ".join(f"l.{quote(name)}" for name in names)
     reader = cursor.execute(
-        f"SELECT {others}, {columns} {source.format(joins=joins)} ORDER BY l.key", [set_id]
+        f"SELECT {others}, {columns} FROM {table} l {joins} WHERE {where} ORDER BY l.key", [set_id]
     ).to_arrow_reader(BATCH_ROWS)
-    return collect(reader, count, schema, classes, entities)
+    return collect(reader, int(shared.sum()), schema, classes, entities), shared
 
 
 def _in_our_classes(

@@ -31,6 +31,7 @@ from lakehouse.training.prove import Said, prove
 from lakehouse.training.rows import load_rows
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.split import Split
+from lakehouse.training.upkeep import keep_features
 from lakehouse.training.warm_start import Start, start_from
 
 WHO = "training"
@@ -92,11 +93,12 @@ def train(
         if same(spec, pinned, version):
             return _review(spec, lake, version, f"the same as {version.version}", run_id, at)
     made = _make(spec, lake, pinned, run_id, on_progress)
+    keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
     evaluation = _prove(spec, lake, pinned, made, versions)
     number = newest.number + 1 if newest else 1
     version = _write(spec, lake, pinned, made, evaluation, number, run_id, at)
     gates = judge(spec, evaluation)
-    decision = decide(spec, lake, pinned.id, evaluation, gates)
+    decision = decide(spec, lake, version, evaluation, gates)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
@@ -198,7 +200,7 @@ def _review(
     decision = Decision("candidate", "")
     if sorted(recorded, key=str) != sorted(gates, key=str):
         if version.state == "candidate":
-            decision = decide(spec, lake, version.training_set_id, evaluation, gates)
+            decision = decide(spec, lake, version, evaluation, gates)
         author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
         with lake.writer(author) as writer:
             decision = _settle(writer, spec, version, gates, decision, at)

@@ -100,7 +100,7 @@ def test_a_better_version_takes_over_and_a_worse_one_does_not(lake, world, detec
     assert "beats" in good.decision
     worse = train(detector(include=["channel", "risk"], gates=[]), lake)
     assert worse.champion == good.version.version
-    assert "does not beat" in worse.decision
+    assert "does not significantly beat" in worse.decision
     states = {v.version: v.state for v in list_versions(lake, "detector")}
     assert states == {
         poor.version.version: "archived",
@@ -133,13 +133,17 @@ def test_promotion_by_hand_waits_for_a_hand(lake, world, detector):
     assert (report.champion, report.version.state) == (None, "candidate")
 
 
-def test_a_champion_whose_features_are_no_longer_kept_up_gives_way(lake, world, detector):
-    train(detector(), lake)
-    change(lake, "CREATE TABLE features.risk__ffffffff AS FROM features.risk__0a1b2c3d")
-    change(lake, "CREATE OR REPLACE VIEW features.risk AS FROM features.risk__ffffffff")
-    report = train(detector(), lake)
-    assert report.champion == report.version.version
-    assert "no longer kept up to date" in report.decision
+@pytest.mark.parametrize("rule", ["better", "shadow"])
+def test_a_test_period_without_positives_promotes_nobody(lake, world, detector, rule):
+    """No gate is declared, so nothing but the rule itself can refuse it."""
+    change(lake, "UPDATE core.truth SET is_fraud = false WHERE event_time >= '2026-02-16'")
+    change(lake, "UPDATE core.fct_labels SET is_fraud = false WHERE event_time >= '2026-02-16'")
+    report = train(detector(gates=[], promotion={"rule": rule}), lake)
+    assert report.version.split["test_from"] == "2026-02-16T00:00:00"
+    assert report.trained
+    assert report.champion is None
+    assert report.version.state == "candidate"
+    assert "the test period has positives or negatives only" in report.decision
 
 
 @pytest.mark.parametrize("step", ["register", "write_gates", "promote_in"])

@@ -10,15 +10,25 @@ from lakehouse.training.spec.part import Part
 
 
 class Promotion(Part):
-    """How a version that passes its gates comes to decide.
+    """How a version that passes its gates comes to decide, and what decides when none can.
 
     `better`: at once, if it beats the champion on the same test rows. `shadow`: it scores beside
     the champion and takes over when it is better on matured labels. `manual`: a person decides.
     The first version that passes its gates becomes champion, unless by `manual`.
+
+    `fallback: base_rate`: when no version can score, every row gets the share of positives (the
+    mean, the commonest class) among the newest training rows and none is flagged; the log names
+    `fallback` as the version. `none`: rows wait until a version can score.
     """
 
     rule: Literal["better", "shadow", "manual"] = "better"
     metric: str = ""
+    margin: float = Field(
+        default=0.0,
+        description="The interval of the difference must lie above this, by rule `better`; below 0 "
+        "it lets a version take over that is shown to be worse by no more than that",
+    )
+    fallback: Literal["none", "base_rate"] = "none"
 
 
 class Shadow(Part):
