@@ -145,8 +145,9 @@ def promote_command(
     A version that does so already is left alone, and said to.
     """
     from lakehouse.registry import promote, start_shadow
+    from lakehouse.training.ready import prover
 
-    find_model(name)
+    spec = find_model(name)
     with open_lake(settings, read_only=False) as lake:
         chosen = find_version(lake, name, text)
         version = chosen.version
@@ -154,8 +155,11 @@ def promote_command(
             return
         failed = failed_gates(list_gates(lake, name, version))
         evidence = {"by_hand": True, "gates_failed": failed}
-        move = start_shadow if shadow else promote
-        moved = move(lake, name, version, who=user(), why=why, evidence=evidence)
+        by = {"who": user(), "why": why, "evidence": evidence}
+        if shadow:
+            moved = start_shadow(lake, name, version, **by)
+        else:
+            moved = promote(lake, name, version, prove=prover(spec, lake), **by)
         tell(lake, name)
     say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
     if failed:
@@ -163,17 +167,31 @@ def promote_command(
 
 
 def rollback_command(settings: Settings, name: str, *, why: str) -> None:
-    """Take the champion back; the one before it decides again."""
+    """Take the champion back; the nearest one before it that can score decides again."""
     from lakehouse.registry import champion, rollback
+    from lakehouse.training.ready import prover
 
-    find_model(name)
+    spec = find_model(name)
+    fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
     with open_lake(settings, read_only=False) as lake:
         taken_back = champion(lake, name).version
         moved = rollback(
-            lake, name, who=user(), why=why, evidence={"by_hand": True}, deciding=taken_back
+            lake,
+            name,
+            who=user(),
+            why=why,
+            prove=prover(spec, lake),
+            fallback=fallback,
+            evidence={"by_hand": True},
+            deciding=taken_back,
         )
         tell(lake, name)
-    say(f"{name} {taken_back} was rolled back; {moved.version} decides again")
+    then = (
+        f"{moved.version} decides again"
+        if moved
+        else f"no earlier version can score, so the declared fallback ({fallback}) decides"
+    )
+    say(f"{name} {taken_back} was rolled back; {then}")
 
 
 def archive_command(settings: Settings, name: str, text: str, *, why: str) -> None:

@@ -30,6 +30,7 @@ from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.requests import Request, ask_in
 from lakehouse.registry.versions import lake_time
 from lakehouse.training import ModelSpec
+from lakehouse.training.ready import prover
 
 WHO = "monitoring"
 DRIFT = frozenset({"feature_drift", "missing_values", "unseen_categories", "score_drift"})
@@ -70,13 +71,14 @@ def react(
 def go_back(
     spec: ModelSpec, lake: Lake, why: str, *, run_id: str = "", now: datetime | None = None
 ) -> Action:
-    """Roll back a champion that cannot score at all, and keep that; the predecessor decides again.
+    """Roll back a champion that cannot score at all, and keep that; who can score decides again.
 
-    Not done without a predecessor: then nothing scores until a version is promoted.
+    That is the nearest earlier champion which is proved able to, else the declared fallback. Not
+    done without either: then nothing scores until a version is promoted.
     """
 
     def back() -> str:
-        return f"{rollback(lake, spec.name, who=WHO, why=why, now=now).version} decides again"
+        return _roll_back(spec, lake, why, {}, None, now)
 
     with lake.reader() as reader:
         champion = find_champion(reader, spec.name)
@@ -109,12 +111,35 @@ def _go_back(
         return [Action("roll back", champion, why, False, outcome)]
 
     def go_back() -> str:
-        earlier = rollback(
-            lake, spec.name, who=WHO, why=why, evidence=evidence, deciding=champion, now=now
-        )
-        return f"{earlier.version} decides again"
+        return _roll_back(spec, lake, why, evidence, champion, now)
 
     return [_try("roll back", champion, why, go_back)]
+
+
+def _roll_back(
+    spec: ModelSpec,
+    lake: Lake,
+    why: str,
+    evidence: dict[str, Any],
+    deciding: str | None,
+    now: datetime | None,
+) -> str:
+    """Do it, and say who decides from now on."""
+    fallback = spec.promotion.fallback
+    earlier = rollback(
+        lake,
+        spec.name,
+        who=WHO,
+        why=why,
+        prove=prover(spec, lake, now),
+        fallback="" if fallback == "none" else fallback,
+        evidence=evidence,
+        deciding=deciding,
+        now=now,
+    )
+    if earlier is not None:
+        return f"{earlier.version} decides again"
+    return f"no version can score: the declared fallback ({fallback}) does, and flags nothing"
 
 
 def _reason_to_go_back(
@@ -157,7 +182,7 @@ def _settle_shadows(
         since = next(m.decided_at for m in moves if (m.version, m.to_state) == (version, "shadow"))
         if verdict == "better":
             why = f"better than {champion} on matured labels"
-            takes_over = partial(promote, deciding=champion)
+            takes_over = partial(promote, deciding=champion, prove=prover(spec, lake, now))
             actions.append(_move("promote", takes_over, spec, lake, version, why, evidence, now))
             if actions[-1].done:
                 break  # the others were compared with who decided until now

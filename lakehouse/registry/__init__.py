@@ -2,6 +2,8 @@
 
 from lakehouse.registry.gates import GateResult, list_gates
 from lakehouse.registry.promotion import (
+    NobodyReady,
+    Prove,
     archive,
     champion,
     predecessor,
@@ -26,6 +28,8 @@ __all__ = [
     "MOVES",
     "GateResult",
     "NoChampion",
+    "NobodyReady",
+    "Prove",
     "RegistryError",
     "State",
     "Threshold",

@@ -4,7 +4,7 @@ The rules by which a model wants to move are `training`'s and `monitoring`'s; he
 Moves are made under the lake's write lock, so two processes never leave two champions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,14 @@ from lakehouse.registry.versions import (
 
 Evidence = Mapping[str, Any]
 """The figures behind a decision, ready for JSON."""
+
+Prove = Callable[[Version], str]
+"""Tries whether a version can score real rows: why it cannot, or nothing if it can. The registry
+knows no models, so whoever moves versions brings the proof (`training.ready.prover`)."""
+
+
+class NobodyReady(RegistryError):
+    """No earlier champion can score, so that nothing was moved."""
 
 
 def find_champion(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
@@ -63,7 +71,7 @@ def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
 
 
 def predecessor(lake: Lake, model: str) -> Version | None:
-    """The version that a rollback goes back to: the last that gave the championship up and is
+    """The version that a rollback tries first: the last that gave the championship up and is
     archived since. None if there is none; never one that was rolled back."""
     with lake.reader() as cursor:
         return predecessor_in(cursor, model)
@@ -71,13 +79,18 @@ def predecessor(lake: Lake, model: str) -> Version | None:
 
 def predecessor_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
     """`predecessor` as this cursor's transaction sees it."""
+    return next(iter(predecessors_in(cursor, model)), None)
+
+
+def predecessors_in(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
+    """All versions that a rollback may go back to, the nearest first."""
     archived = {v.version: v for v in find_versions(cursor, model) if v.state == "archived"}
     given_up: dict[str, str] = {}  # by version, the newest first: what a champion became
     for transition in find_transitions(cursor, model):
         if transition.from_state == "champion":
             given_up.setdefault(transition.version, transition.to_state)
     names = (name for name, state in given_up.items() if state == "archived" and name in archived)
-    return next((archived[name] for name in names), None)
+    return [archived[name] for name in names]
 
 
 def scoring_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
@@ -141,19 +154,43 @@ def promote(
     *,
     who: str,
     why: str,
+    prove: Prove | None = None,
     evidence: Evidence | None = None,
     deciding: str | None = None,
     now: datetime | None = None,
 ) -> Version:
     """Make `version` the champion and archive the one before it, in one commit.
 
-    Promoting the champion again changes nothing. `deciding` is the champion that the decision was
-    made about, if it was about one.
+    Promoting the champion again changes nothing. `prove` is asked before anything moves; without
+    it the caller has seen the version score. A version that was rolled back is let in only if
+    `prove` refuses the champion, so that the only one that can score is never barred. `deciding` is
+    the champion that the decision was made about, if it was about one.
 
     Raises:
-        RegistryError: for an unknown version, one whose state does not allow it, and when
-            another version than `deciding` decides by now.
+        RegistryError: for an unknown version, one whose state does not allow it or that cannot
+            score, and when another version than `deciding` decides by now.
     """
+    with lake.reader() as reader:
+        _still(reader, model, deciding)
+        chosen, current = pick(find_versions(reader, model), model, version), None
+        if chosen.state != "champion":
+            current = find_champion(reader, model)
+    if prove is not None and chosen.state != "champion" and (problem := prove(chosen)):
+        raise RegistryError(
+            f"{model} {version} cannot score, so nothing was moved: {problem}; "
+            + _advice(lake, model, prove, but=[chosen])
+        )
+    if chosen.state == "rolled_back" and (
+        prove is None or (current is not None and not prove(current))
+    ):
+        raise RegistryError(
+            f"{model} {version} is rolled_back and cannot become champion while "
+            f"{current.version if current else 'no version'} can score: let it prove itself with "
+            f"`lakehouse models promote {model} {version} --shadow`"
+        )
+    if chosen.state == "rolled_back":
+        deciding = current.version if current else None
+        evidence = {**(evidence or {}), "was_rolled_back": True}
     author = Author(f"registry.{model}", message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
         _still(writer, model, deciding)
@@ -186,32 +223,84 @@ def rollback(
     *,
     who: str,
     why: str,
+    prove: Prove,
+    fallback: str = "",
     evidence: Evidence | None = None,
     deciding: str | None = None,
     now: datetime | None = None,
-) -> Version:
-    """Take the champion back and let its predecessor decide again; returns that one.
+) -> Version | None:
+    """Take the champion back and let the nearest earlier one that can score decide again.
 
-    `deciding` is the champion that is meant: with it, two who see the same trouble roll back once.
+    Each is asked by `prove`, the nearest first, before anything moves; why those before it cannot
+    score is kept as evidence. If none can, the declared `fallback` decides (its name, empty where
+    none is declared), and None is returned. `deciding` is the champion that is meant: with it, two
+    who see the same trouble roll back once.
 
     Raises:
         NoChampion: when there is nothing to take back.
-        RegistryError: when no earlier champion is left, and when another version than `deciding`
-            decides by now.
+        NobodyReady: when nothing else can decide; it says what a person can do.
+        RegistryError: when another version than `deciding` decides by now, or another process moved
+            the version to go back to.
     """
-    at = lake_time(now)
+    with lake.reader() as reader:
+        _still(reader, model, deciding)
+        current = champion_in(reader, model)
+        earlier = predecessors_in(reader, model)
+    target, refused = _first_ready(earlier, prove)
+    if target is None and not fallback:
+        tried = "; ".join(f"{name}: {problem}" for name, problem in refused.items())
+        raise NobodyReady(
+            f"{model} has no earlier champion to go back to from {current.version} that can score"
+            f"{f' ({tried})' if tried else ''}, so nothing was moved; "
+            + _advice(lake, model, prove, but=[current, *earlier])
+        )
+    known = {**(evidence or {})}
+    if refused:
+        known["cannot_score"] = refused
+    if target is None:
+        known["decides"] = fallback
     with lake.writer(Author(f"registry.{model}", message=f"roll back: {why}")) as writer:
-        _still(writer, model, deciding)
-        current = champion_in(writer, model)
-        previous = predecessor_in(writer, model)
-        if previous is None:
-            raise RegistryError(
-                f"{model} has no earlier champion to go back to from {current.version}; "
-                "promote another version instead"
-            )
-        _move(writer, current, "rolled_back", who, why, evidence or {}, at)
+        _still(writer, model, current.version)
+        if target is not None:
+            _not_moved(writer, model, target)
+        at = lake_time(now)
+        _move(writer, current, "rolled_back", who, why, known, at)
+        if target is None:
+            return None
         reason = f"{current.version} was rolled back: {why}"
-        return _move(writer, previous, "champion", who, reason, evidence or {}, at)
+        return _move(writer, target, "champion", who, reason, known, at)
+
+
+def _first_ready(
+    versions: Iterable[Version], prove: Prove
+) -> tuple[Version | None, dict[str, str]]:
+    """The first that can score, and why those before it cannot."""
+    refused: dict[str, str] = {}
+    for version in versions:
+        problem = prove(version)
+        if not problem:
+            return version, refused
+        refused[version.version] = problem
+    return None, refused
+
+
+def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> str:
+    """What a person can do: name the newest version that can score, or say that none can."""
+    tried = {version.version for version in but}
+    with lake.reader() as reader:
+        others = [v for v in find_versions(reader, model) if v.version not in tried]
+    able, _ = _first_ready(others, prove)
+    if able is not None and able.state == "champion":
+        return f"{able.version} decides and can score"
+    if able is not None:
+        return (
+            f"{able.version} ({able.state}) can score: `lakehouse models promote {model} "
+            f"{able.version}` lets it decide"
+        )
+    return (
+        "no other version can: restore the artefacts from a backup, or train a new one with "
+        f"`lakehouse run --select models/{model} --force`"
+    )
 
 
 def move_in(
@@ -250,6 +339,14 @@ def _move(
     )
     record(writer, version, version.state, state, who, why, evidence, at)
     return replace(version, state=state)
+
+
+def _not_moved(writer: duckdb.DuckDBPyConnection, model: str, version: Version) -> None:
+    now = pick(find_versions(writer, model), model, version.version)
+    if now.state != version.state:
+        raise RegistryError(
+            f"{model} {version.version} became {now.state} meanwhile; nothing was moved, look again"
+        )
 
 
 def _still(writer: duckdb.DuckDBPyConnection, model: str, deciding: str | None) -> None:

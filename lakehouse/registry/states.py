@@ -2,7 +2,7 @@
 
     candidate ──▶ shadow ──▶ champion ──▶ archived
         │            │          │
-        └─▶ champion └─▶ archived └─▶ rolled_back
+        └─▶ champion └─▶ archived └─▶ rolled_back ──▶ shadow
 
 Why a version moves is decided elsewhere; that it moved is recorded by `promotion.py`.
 """
@@ -18,9 +18,10 @@ MOVES: dict[State, tuple[State, ...]] = {
     "shadow": ("champion", "archived"),
     "champion": ("archived", "rolled_back"),
     "archived": ("champion", "shadow"),
-    "rolled_back": ("shadow",),
+    "rolled_back": ("shadow", "champion"),
 }
-"""A version that was taken back has to prove itself beside the champion before it decides again."""
+"""A version that was taken back has to prove itself beside the champion before it decides again,
+unless the champion cannot score: then a person may let it decide at once (`promotion.promote`)."""
 
 
 class RegistryError(LakehouseError):

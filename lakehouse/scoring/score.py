@@ -15,6 +15,7 @@ from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.registry.thresholds import write_thresholds
 from lakehouse.registry.versions import lake_time
+from lakehouse.scoring import fallback
 from lakehouse.scoring.log import Stamp
 from lakehouse.scoring.reasons import explain
 from lakehouse.scoring.scorers import Scorer, ShadowReport, find_scorers
@@ -22,6 +23,7 @@ from lakehouse.scoring.thresholds import choose_thresholds
 from lakehouse.scoring.wanted import Range, predict, want
 from lakehouse.scoring.writing import write_predictions
 from lakehouse.training import ModelSpec
+from lakehouse.training.expiry import require_valid
 from lakehouse.training.inputs import stale_sets
 
 
@@ -63,6 +65,8 @@ def score(
 ) -> ScoreReport:
     """Score what is new with the champion, from the start of its test period on.
 
+    Without a champion the declared fallback scores, if there was one; it can redo nothing.
+
     Earlier rows are what it learnt from, so a score of theirs would say nothing. A load is scored
     when the features of all its rows are final. Doing it again changes nothing.
 
@@ -76,12 +80,17 @@ def score(
 
     Raises:
         NoChampion: when nothing has been promoted.
+        Expired: when the champion may decide no more.
         BadArtefact, SchemaMismatch: when the champion cannot be used; the log stays as it was.
     """
+    with lake.reader() as reader:
+        if fallback.decides(reader, spec):
+            return _by_fallback(spec, lake, run_id, now)
     redo = Range(since, until) if full_refresh or since or until else None
     with lake.reader() as reader, lake.cursor() as stage:
         scorers, skipped = find_scorers(reader, spec, lake)
         champion = scorers[0]
+        require_valid(spec, champion.version, lake_time(now))
         wanted = want(reader, spec, scorers, redo)
         failed = predict(reader, stage, spec, scorers) if any(wanted) else {}
         scorers, broken = _without(scorers, failed)
@@ -96,7 +105,7 @@ def score(
             without_features=wanted[0] - rows[0],
             waiting=_waiting(reader, spec, champion.after),
             load_id=champion.after.load_id,
-            stale_sets=stale_sets(reader, champion.model.card.features),
+            stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
             shadows=(
                 *(
                     ShadowReport(scorer.name, scorer.version.state, count)
@@ -122,6 +131,11 @@ def score(
             for scorer in scorers:
                 write_progress(writer, scorer.progress_name, scorer.after)
     return report
+
+
+def _by_fallback(spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None) -> ScoreReport:
+    found = fallback.score_by_fallback(spec, lake, run_id=run_id, now=now)
+    return ScoreReport(spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, ())
 
 
 def _without(

@@ -82,9 +82,8 @@ def _beside(
     scorer = _scorer(cursor, spec, lake, version, name, start)
     stale = stale_sets(cursor, scorer.model.card.features)
     if stale:
-        raise SchemaMismatch(
-            f"it was trained on versions of {', '.join(stale)} that are no longer kept up to date"
-        )
+        causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
+        raise SchemaMismatch(f"it was trained on feature versions that grow no more ({causes})")
     load_id = max(scorer.before.load_id, min(scorer.after.load_id, champion.after.load_id))
     return replace(scorer, after=Progress(load_id, champion.after.seal))
 

@@ -5,15 +5,28 @@ What is written was computed before into temporary tables of `stage`: `scored`, 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
 
 import duckdb
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.scoring.log import Stamp, output_types, shadow_table
-from lakehouse.scoring.scorers import Scorer
 from lakehouse.scoring.wanted import BATCH_ROWS, Range, within
 from lakehouse.training import ModelSpec
+
+
+class Logged(Protocol):
+    """Whoever has rows in `scored` under this name, with times from `start` on."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    @property
+    def start(self) -> datetime:
+        """The earliest time of its rows."""
 
 
 def write_predictions(
@@ -21,7 +34,7 @@ def write_predictions(
     stage: duckdb.DuckDBPyConnection,
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    scorers: Sequence[Scorer],
+    scorers: Sequence[Logged],
     filled: bool,
     redo: Range | None,
     stamp: Stamp,
@@ -86,7 +99,7 @@ def _insert(
     spec: ModelSpec,
     table: str,
     types: dict[str, str],
-    scorers: Sequence[Scorer],
+    scorers: Sequence[Logged],
     stamp: Stamp,
 ) -> None:
     if not scorers:

@@ -76,6 +76,16 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
     return Model(card, contents[TREES].decode())
 
 
+def why_broken(models_dir: Path, version: Version) -> str:
+    """What is wrong with the files of a version; nothing if all are what was registered."""
+    try:
+        for name, digest in version.files.items():
+            _verified(models_dir / version.artefact / name, digest)
+    except BadArtefact as error:
+        return str(error)
+    return ""
+
+
 def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
     """What was found out about a version; its metrics alone if nothing else was kept.
 

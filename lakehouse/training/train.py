@@ -28,6 +28,7 @@ from lakehouse.training.make import Made, make
 from lakehouse.training.material import load_material
 from lakehouse.training.promote import Decision, decide
 from lakehouse.training.prove import Said, prove
+from lakehouse.training.ready import prove_ready
 from lakehouse.training.rows import load_rows
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.split import Split
@@ -83,22 +84,26 @@ def train(
         newest = versions[0] if versions else None
         asked = open_request(reader, spec.name, newest.created_at if newest else None)
     why = due(spec, planned, newest, exact=split is not None, asked=asked)
+    if not why and newest and artefact.why_broken(lake.settings.models_dir, newest):
+        why = f"the files of {newest.version} are gone or were changed"
     if force and newest:
         why = "forced"
     if not why:
         assert newest is not None
-        return _review(spec, lake, newest, "up to date", run_id, at)
+        return _review(spec, lake, newest, "up to date", run_id, now)
     pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
     for version in versions:
-        if same(spec, pinned, version):
-            return _review(spec, lake, version, f"the same as {version.version}", run_id, at)
+        if same(spec, pinned, version) and not artefact.why_broken(
+            lake.settings.models_dir, version
+        ):
+            return _review(spec, lake, version, f"the same as {version.version}", run_id, now)
     made = _make(spec, lake, pinned, run_id, on_progress)
     keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
     evaluation = _prove(spec, lake, pinned, made, versions)
     number = newest.number + 1 if newest else 1
     version = _write(spec, lake, pinned, made, evaluation, number, run_id, at)
     gates = judge(spec, evaluation)
-    decision = decide(spec, lake, version, evaluation, gates)
+    decision = _decide(spec, lake, version, evaluation, gates, now)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
@@ -190,7 +195,7 @@ def _write(
 
 
 def _review(
-    spec: ModelSpec, lake: Lake, version: Version, why: str, run_id: str, at: datetime
+    spec: ModelSpec, lake: Lake, version: Version, why: str, run_id: str, now: datetime | None
 ) -> TrainReport:
     """Judge a version that is there by the gates of today; writes only if a verdict changed."""
     evaluation = artefact.load_evaluation(lake.settings.models_dir, version)
@@ -200,11 +205,28 @@ def _review(
     decision = Decision("candidate", "")
     if sorted(recorded, key=str) != sorted(gates, key=str):
         if version.state == "candidate":
-            decision = decide(spec, lake, version, evaluation, gates)
+            decision = _decide(spec, lake, version, evaluation, gates, now)
         author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
         with lake.writer(author) as writer:
-            decision = _settle(writer, spec, version, gates, decision, at)
+            decision = _settle(writer, spec, version, gates, decision, lake_time(now))
     return _report(spec, lake, version, why, False, gates, decision.why)
+
+
+def _decide(
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    evaluation: Evaluation,
+    gates: tuple[GateResult, ...],
+    now: datetime | None,
+) -> Decision:
+    """The declared rule's decision, unless it is for a version that cannot score real rows."""
+    decision = decide(spec, lake, version, evaluation, gates)
+    if decision.state == "champion":
+        problem = prove_ready(spec, lake, version, now=now).problem
+        if problem:
+            return Decision("candidate", f"not promoted: it cannot score: {problem}")
+    return decision
 
 
 def _settle(

@@ -14,6 +14,10 @@ from lakehouse.registry import get_version, promote, rollback, start_shadow
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, at, on, spec_of
 
 
+def able(_version):
+    return ""
+
+
 def history(seed, skill=(1.0, 1.0), *, days=30, per_day=60, repeats=60):
     """Daily looks at two versions, on all rows so far; rows of a card have a habit in common."""
     random = np.random.default_rng(seed)
@@ -111,7 +115,7 @@ def test_what_was_once_shown_stays_until_one_of_them_is_rolled_back(bench):
     bench.say(shadow, range(20, 33), 1.0, beside=True)
     assert see(bench, champion, shadow, 30)["verdict"] == "better"
     promote(bench.lake, "detector", shadow.version, who="me", why="so", now=at(20))
-    rollback(bench.lake, "detector", who="me", why="so", now=at(21))
+    rollback(bench.lake, "detector", prove=able, who="me", why="so", now=at(21))
     start_shadow(bench.lake, "detector", shadow.version, who="me", why="again", now=at(22))
     found = see(bench, champion, shadow, 30)
     assert found["rows"] == (30 - 21) * bench.per_day

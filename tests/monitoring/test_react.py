@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
@@ -15,6 +16,8 @@ from lakehouse.monitoring.review import ReviewReport, review
 from lakehouse.registry import champion, list_transitions, list_versions, start_shadow
 from lakehouse.registry.requests import open_request
 from tests.monitoring.matured_lake import Bench, at, on, spec_of
+
+react_module = import_module("lakehouse.monitoring.react")
 
 BROKEN = Finding("scores_valid", on(20), False, 7.0, 0.0, "error", "7 rows no score", "", True)
 DECAYED = Finding("matured_performance", on(20), False, 0.2, 0.4, "warn", "it decays", "", False)
@@ -41,6 +44,16 @@ def states(lake):
 def recorded(lake):
     with lake.reader() as cursor:
         return last_actions(cursor, "detector", 99)
+
+
+@pytest.fixture(autouse=True)
+def able(monkeypatch):
+    """Versions of the bench have no files: here all can score but those that a test puts in."""
+    unable = {}
+    monkeypatch.setattr(
+        react_module, "prover", lambda *_: lambda version: unable.get(version.version, "")
+    )
+    return unable
 
 
 @pytest.fixture
@@ -223,6 +236,47 @@ def test_trouble_of_another_kind_is_the_versions_own(bench, lake):
     do(bench, BROKEN)
     (action,) = do(bench, replace(BROKEN, name="alert_volume", cause="a flood"), day=21)
     assert action.done
+
+
+def test_a_rollback_goes_to_the_nearest_version_that_is_proved_able_to_score(bench, lake, able):
+    bench.version(5, state="champion")  # after v0002, after v0001
+    able["v0002"] = "its artefact is gone"
+    (action,) = do(bench, BROKEN)
+    assert (action.done, action.outcome) == (True, "v0001 decides again")
+    assert states(lake)["v0002"] == "archived"
+    moves = [m for m in list_transitions(lake, "detector") if m.why.endswith(BROKEN.cause)]
+    assert [m.evidence["cannot_score"] for m in moves] == [{"v0002": "its artefact is gone"}] * 2
+
+
+def test_where_nobody_can_score_nothing_moves_and_a_person_is_told_what_to_do(bench, lake, able):
+    able.update({"v0001": "its artefact is gone", "v0003": "no", "v0004": "no"})
+    (action,) = do(bench, BROKEN)
+    assert not action.done
+    assert "v0001: its artefact is gone" in action.outcome
+    assert "lakehouse run --select models/detector --force" in action.outcome
+    assert champion(lake, "detector").version == "v0002"
+    del able["v0003"]
+    (action,) = do(bench, BROKEN, day=21)
+    assert "lakehouse models promote detector v0003" in action.outcome
+    assert champion(lake, "detector").version == "v0002"
+
+
+def test_a_declared_fallback_decides_where_no_version_can_score(bench, lake, able):
+    able["v0001"] = "its artefact is gone"
+    (action,) = do(bench, BROKEN, spec=spec_of(promotion={"fallback": "base_rate"}))
+    assert action.done
+    assert "the declared fallback (base_rate) does, and flags nothing" in action.outcome
+    assert states(lake)["v0002"] == "rolled_back"
+    assert "champion" not in states(lake).values()
+    assert list_transitions(lake, "detector")[0].evidence["decides"] == "base_rate"
+
+
+def test_a_better_shadow_that_cannot_score_does_not_take_over(bench, lake, able):
+    able["v0003"] = "its features are gone"
+    (action,) = do(bench, compared=[said("v0003", "shadow", "better")])
+    assert not action.done
+    assert "v0003 cannot score, so nothing was moved: its features are gone" in action.outcome
+    assert champion(lake, "detector").version == "v0002"
 
 
 def test_evidence_and_actions_are_json_and_rows(bench, lake):

@@ -1,4 +1,4 @@
-"""A changed feature definition is no reason to skip the comparison: the old tables hold the rows."""
+"""A changed feature definition is no reason to skip the comparison: old tables hold the rows."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The step that watches a model at work: drift, matured labels, and what is done about them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,6 +11,7 @@ from lakehouse.monitoring.actions import Action
 from lakehouse.monitoring.looks import Compared
 from lakehouse.monitoring.performance import performance_history
 from lakehouse.monitoring.react import react
+from lakehouse.monitoring.readiness import readiness
 from lakehouse.monitoring.review import review
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
@@ -18,6 +19,7 @@ from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.webhook import tell
+from lakehouse.scoring import fallback
 from lakehouse.training import ModelSpec
 from lakehouse.training.spec import Forward
 
@@ -31,6 +33,8 @@ CHECKS = {
     "score_drift": "The scores are distributed as on the test period (PSI).",
     "matured_performance": "On settled labels the champion does not surely do worse than it may.",
     "fairness": "On settled labels no two groups surely differ by more than is allowed.",
+    "rollback_ready": "The version that a rollback would go to scores the newest rows.",
+    "expiry": "The champion has not outlived what its model card allows.",
 }
 _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
 
@@ -61,6 +65,11 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
         run_id, now = context.run.run_id, clock.now()
+        with lake.lake.reader() as reader:
+            falls_back = fallback.decides(reader, spec)
+        if falls_back:
+            yield from _unwatched(key, checks)
+            return
         watched = watch(
             spec,
             lake.lake,
@@ -71,6 +80,9 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         )
         reviewed = review(spec, lake.lake, full_refresh=refresh.full_refresh, run_id=run_id)
         actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
+        with lake.lake.reader() as reader:
+            falls_back = fallback.decides(reader, spec)
+        ready = () if falls_back else readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
         metadata: dict[str, Any] = {
             "champion": watched.version,
@@ -85,11 +97,24 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         if watched.days or reviewed.new_days:
             metadata |= _pictures(spec, lake)
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
-        findings = (*watched.findings, *reviewed.findings)
+        findings = (*watched.findings, *reviewed.findings, *ready)
         for name in checks:
             yield _result(key, name, findings)
 
     return monitoring
+
+
+def _unwatched(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
+    """No version decides: nothing is looked at, so nothing is green."""
+    yield dg.MaterializeResult(asset_key=key, metadata={"champion": fallback.NAME})
+    for name in checks:
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="not looked at: no version decides, the declared fallback scores",
+        )
 
 
 def announce(

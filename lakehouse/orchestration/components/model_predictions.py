@@ -13,8 +13,12 @@ from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.scoring import ScoreReport, find_broken, score
+from lakehouse.registry import scoring_versions
+from lakehouse.registry.promotion import find_champion
+from lakehouse.scoring import ScoreReport, fallback, find_broken, score
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
+from lakehouse.training.expiry import Expired
+from lakehouse.training.upkeep import keep_features
 
 
 def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -45,8 +49,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "scoring_keeps_up",
                 asset=key,
-                description="No row waits for features, and the champion's feature sets are the "
-                "current ones.",
+                description="A version decides, its feature sets grow, and no row waits for them.",
             ),
         ],
     )
@@ -54,30 +57,38 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
     def predictions(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
+        run_id = context.run.run_id
+
         def say() -> ScoreReport:
+            _keep_features(context, spec, lake, refresh)
             return score(
                 spec,
                 lake.lake,
                 since=refresh.since_time,
                 until=refresh.until_time,
                 full_refresh=refresh.full_refresh,
-                run_id=context.run.run_id,
+                run_id=run_id,
                 now=clock.now(),
             )
 
+        def take_back(why: str) -> bool:
+            """Whoever decided before may still be able to: one that cannot score is no use."""
+            action = go_back(spec, lake.lake, why, run_id=run_id, now=clock.now())
+            announce(context, spec, lake, [action])
+            return action.done
+
         try:
             report = say()
-        except (BadArtefact, SchemaMismatch) as error:
-            if may_pass(error):
-                raise
-            # whoever decided before may still be able to: a champion that cannot score is no use
-            action = go_back(
-                spec, lake.lake, str(error), run_id=context.run.run_id, now=clock.now()
-            )
-            announce(context, spec, lake, [action])
-            if not action.done:
+        except (BadArtefact, SchemaMismatch, Expired) as error:
+            if may_pass(error) or not take_back(str(error)):
                 raise
             report = say()
+        if report.stale_sets and report.waiting:
+            stale = ", ".join(report.stale_sets)
+            if take_back(
+                f"{report.waiting:,} rows wait for its versions of {stale}, which grow no more"
+            ):
+                report = say()
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(lake.lake, spec.predictions_table),
@@ -90,19 +101,54 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             }
         )
         yield _complete(spec, lake, key)
-        stale = ", ".join(report.stale_sets)
-        yield dg.AssetCheckResult(
-            asset_key=key,
-            check_name="scoring_keeps_up",
-            passed=not stale and not report.waiting,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{report.version} was trained on versions of {stale} that grow no more; "
-            "see why no newer version was promoted"
-            if stale
-            else f"{report.waiting:,} rows wait for their features",
-        )
+        yield _keeps_up(report, key)
 
     return predictions
+
+
+def _keep_features(
+    context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResource, refresh: Refresh
+) -> None:
+    """Bring up to date what the versions that score read and no feature set declares any more."""
+    with lake.lake.reader() as reader:
+        if find_champion(reader, spec.name) is None:
+            return
+        versions = scoring_versions(reader, spec.name)
+    failed = keep_features(
+        lake.lake,
+        versions,
+        run_id=context.run.run_id,
+        since=refresh.since_time,
+        until=refresh.until_time,
+        full_refresh=refresh.full_refresh,
+    )
+    for table, cause in failed.items():
+        context.log.warning(f"{table} grows no more: {cause}")
+
+
+def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
+    stale, severity = ", ".join(report.stale_sets), dg.AssetCheckSeverity.WARN
+    if report.version == fallback.NAME:
+        description = (
+            "no version can score: each row gets the declared base rate and none is flagged; "
+            "promote a version that can score, or train a new one"
+        )
+        severity = dg.AssetCheckSeverity.ERROR
+    elif stale:
+        description = (
+            f"{report.version} was trained on versions of {stale} that grow no more; "
+            "see why no newer version was promoted"
+        )
+        severity = dg.AssetCheckSeverity.ERROR if report.waiting else severity
+    else:
+        description = f"{report.waiting:,} rows wait for their features"
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="scoring_keeps_up",
+        passed=not stale and not report.waiting and report.version != fallback.NAME,
+        severity=severity,
+        description=description,
+    )
 
 
 def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:

@@ -17,6 +17,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.orchestration.webhook import tell
+from lakehouse.scoring import fallback
 from lakehouse.training import ModelSpec, TrainingError, TrainReport, standing, train
 from lakehouse.training.artefact import load_evaluation
 from lakehouse.training.inputs import feature_tables
@@ -123,14 +124,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 for gate in failed or report.gates
             ),
         )
-        yield dg.AssetCheckResult(
-            asset_key=model,
-            check_name="champion",
-            passed=report.champion is not None,
-            description=f"{report.champion} decides"
-            if report.champion
-            else f"no version was promoted; {version.version} failed its gates",
-        )
+        yield _champion(spec, lake, model, report)
         yield dg.AssetCheckResult(
             asset_key=model,
             check_name="trained",
@@ -141,6 +135,36 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             yield _fairness(model, evaluation)
 
     return train_model
+
+
+def _champion(
+    spec: ModelSpec, lake: LakeResource, model: dg.AssetKey, report: TrainReport
+) -> dg.AssetCheckResult:
+    """Blocks what is downstream only if nothing at all can decide."""
+    if report.champion:
+        description, falls_back = f"{report.champion} decides", False
+    else:
+        with lake.lake.reader() as reader:
+            falls_back = fallback.decides(reader, spec)
+        who = f"the declared fallback ({spec.promotion.fallback}) decides" if falls_back else ""
+        description = (
+            f"no version decides{f', {who}' if who else ''}: {_fate(report)}; see "
+            f"`lakehouse models list`, and `lakehouse models promote {spec.name} <version>`"
+        )
+    return dg.AssetCheckResult(
+        asset_key=model,
+        check_name="champion",
+        passed=report.champion is not None,
+        severity=dg.AssetCheckSeverity.WARN if falls_back else dg.AssetCheckSeverity.ERROR,
+        description=description,
+    )
+
+
+def _fate(report: TrainReport) -> str:
+    """What became of the newest version, in words."""
+    failed = [gate.gate for gate in report.gates if not gate.passed]
+    cause = report.decision or (f"failed {', '.join(failed)}" if failed else "not promoted")
+    return f"{report.version.version} is {report.version.state} ({cause})"
 
 
 def _train(

@@ -1,9 +1,11 @@
 """How a model is judged: capacity, gates, intervals, segments and fairness. No artefact changes."""
 
+from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from lakehouse.durations import Duration
 from lakehouse.training.spec.data import Group
 from lakehouse.training.spec.part import Part
 
@@ -75,8 +77,14 @@ class Fairness(Part):
 
 
 class Papers(Part):
-    """What a model report says that no figure can."""
+    """What a model report says that no figure can, and how long a version may decide.
+
+    A version that is `expires_after_days` old warns. By `after_expiry: stop` it may not decide from
+    `grace` later on: an earlier version, or the declared fallback, takes over.
+    """
 
     intended_use: str = ""
     limits: str = ""
     expires_after_days: int = Field(default=365, ge=1)
+    after_expiry: Literal["warn", "stop"] = "warn"
+    grace: Duration = timedelta(days=30)

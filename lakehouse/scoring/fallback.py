@@ -1,0 +1,176 @@
+"""What decides when no version can: the declared base rate, in the same log, flagging nothing.
+
+It needs no features and no artefact: the constant comes from the newest pinned training rows. Rows
+that it scored stay scored; the next champion begins after them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from lakehouse.lake import Author, Lake, LakeError, qualified, quote
+from lakehouse.lake.lake import fetch_value
+from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.registry import Version
+from lakehouse.registry.promotion import find_champion
+from lakehouse.registry.tables import TRAINING_SETS
+from lakehouse.registry.versions import find_transitions, find_versions, lake_time, pick
+from lakehouse.scoring.log import Stamp, in_control
+from lakehouse.scoring.writing import write_predictions
+from lakehouse.training import ModelSpec, Split
+
+NAME = "fallback"
+"""The version that the log names."""
+
+
+class NoFallback(LakeError):
+    """The fallback that is declared cannot tell its constant."""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """The declared constant: a score, a forecast, or a class with its share."""
+
+    score: float
+    label: str = ""
+
+    name: str = NAME
+    start: datetime = datetime.min
+
+
+def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
+    """Whether the declared fallback is in charge: a champion decided before, and none is left."""
+    return (
+        spec.promotion.fallback != "none"
+        and find_champion(cursor, spec.name) is None
+        and _last_champion(cursor, spec.name) is not None
+    )
+
+
+def _last_champion(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
+    moves = find_transitions(cursor, model)
+    name = next((move.version for move in moves if move.from_state == "champion"), None)
+    return pick(find_versions(cursor, model), model, name) if name else None
+
+
+def find_fallback(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Fallback:
+    """The constant, from the training rows of the newest pinned set.
+
+    Raises:
+        NoFallback: when there are none.
+    """
+    row = cursor.execute(
+        f"SELECT training_set_id FROM {qualified(TRAINING_SETS)} WHERE model = ? "
+        "ORDER BY rowid DESC LIMIT 1",  # in the order of the commits
+        [spec.name],
+    ).fetchone()
+    table = f"{qualified(spec.training_table)} WHERE training_set_id = ? AND split = 'train'"
+    if row is not None and spec.task == "multiclass":
+        found = cursor.execute(
+            f"SELECT label, count(*) / sum(count(*)) OVER () FROM {table} GROUP BY label "
+            "ORDER BY count(*) DESC, label LIMIT 1",
+            [row[0]],
+        ).fetchone()
+        if found is not None:
+            return Fallback(float(found[1]), str(found[0]))
+    elif row is not None:
+        mean = fetch_value(cursor, f"SELECT fsum(label) / count(*) FROM {table}", [row[0]])
+        if mean is not None:
+            return Fallback(float(mean))
+    raise NoFallback(
+        f"{spec.name}: no training rows are left that tell a base rate; train a new version with "
+        f"`lakehouse run --select models/{spec.name} --force`"
+    )
+
+
+@dataclass(frozen=True)
+class FallbackReport:
+    """`rows` were written by `fallback` of the loads up to `load_id`."""
+
+    rows: int
+    load_id: int
+    fallback: Fallback
+
+
+def score_by_fallback(
+    spec: ModelSpec, lake: Lake, *, run_id: str = "", now: datetime | None = None
+) -> FallbackReport:
+    """Log the fallback for every row that no version has scored; again it changes nothing.
+
+    Rows from before the test period of the last champion are left alone, as by a champion.
+
+    Raises:
+        NoFallback: when the constant cannot be told.
+    """
+    key, time, table = quote(spec.spine.key), quote(spec.spine.time), qualified(spec.spine.table)
+    with lake.reader() as reader, lake.cursor() as stage:
+        before = read_progress(reader, spec.predictions_table)
+        fallback = find_fallback(reader, spec)
+        last_champion = _last_champion(reader, spec.name)
+        start = Split.from_json(last_champion.split).test_from if last_champion else datetime.min
+        entities = "".join(f"{quote(name)}, " for name in spec.spine.entities)
+        reader.execute(
+            f"CREATE TEMP TABLE wanted AS SELECT {key}, {entities} {time} AS event_time, _load_id "
+            f"FROM {table} WHERE _load_id > ? AND {time} >= ? ORDER BY event_time, {key}",
+            [before.load_id, start],
+        )
+        rows = reader.execute("FROM wanted").to_arrow_table()
+        last = fetch_value(reader, "SELECT max(_load_id) FROM wanted")
+        reached = Progress(last or before.load_id, read_progress(reader, spec.spine.table).seal)
+        report = FallbackReport(len(rows), reached.load_id, fallback)
+        if not len(rows):
+            return report
+        _stage(stage, spec, rows, fallback)
+        message = f"{len(rows)} rows by {NAME}: no version can score"
+        stamp = Stamp(run_id, lake_time(now))
+        with lake.writer(Author(spec.predictions_table, run_id, message)) as writer:
+            if read_progress(writer, spec.predictions_table) != before:
+                raise LakeError(
+                    f"another process wrote {spec.predictions_table} meanwhile; run it again"
+                )
+            if find_champion(writer, spec.name) is not None:
+                raise LakeError(f"{spec.name} has a champion again; run it again")
+            write_predictions(reader, stage, writer, spec, [fallback], True, None, stamp)
+            write_progress(writer, spec.predictions_table, reached)
+    return report
+
+
+def _stage(
+    stage: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: pa.Table, fallback: Fallback
+) -> None:
+    """The temporary tables that `write_predictions` writes from."""
+    n = len(rows)
+    scored = rows.append_column("version", pa.array([NAME] * n, pa.string()))
+    for name, values in _said(spec, rows, fallback).items():
+        scored = scored.append_column(name, values)
+    scored = scored.append_column("feature_hash", pa.nulls(n, pa.string()))
+    stage.register("rows", scored)
+    stage.execute("CREATE TEMP TABLE scored AS FROM rows")
+    stage.unregister("rows")
+    stage.execute(
+        "CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, "
+        "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold FROM scored"
+    )
+    key = quote(spec.spine.key)
+    stage.execute(
+        f"CREATE TEMP TABLE reasons AS SELECT {key} AS key, '' AS reasons FROM scored LIMIT 0"
+    )
+
+
+def _said(spec: ModelSpec, rows: pa.Table, fallback: Fallback) -> dict[str, Any]:
+    constant = pa.array(np.full(len(rows), fallback.score))
+    if spec.task == "regression":
+        return {"prediction": constant}
+    if spec.task == "multiclass":
+        return {
+            "label": pa.array([fallback.label] * len(rows), pa.string()),
+            "probability": constant,
+        }
+    if spec.actions.mode == "block":
+        control = [in_control(spec, one) for one in rows.column(spec.spine.key).to_pylist()]
+        return {"score": constant, "control": pa.array(control, pa.bool_())}
+    return {"score": constant}

@@ -1,0 +1,218 @@
+"""Nothing moves before its target is proved able to score, and advice never leads in a circle."""
+
+import re
+import threading
+
+import pytest
+
+from lakehouse.lake import Author, Lake
+from lakehouse.registry import (
+    NobodyReady,
+    NoChampion,
+    RegistryError,
+    archive,
+    champion,
+    list_transitions,
+    list_versions,
+    promote,
+    rollback,
+    start_shadow,
+)
+from lakehouse.registry.versions import register
+from tests.registry.test_registry import version
+
+BY = {"who": "me", "why": "so"}
+FALLBACK = "base_rate"
+
+
+class Able:
+    """A proof that knows who can score, and keeps whom it was asked about."""
+
+    def __init__(self, *names):
+        self.names, self.asked = set(names), []
+
+    def __call__(self, version):
+        self.asked.append(version.version)
+        return "" if version.version in self.names else f"{version.version} cannot be loaded"
+
+
+def states(lake):
+    return {found.number: found.state for found in list_versions(lake, "m")}
+
+
+@pytest.fixture
+def four(lake):
+    """v1, v2 and v3 decided in this order; v4 is a candidate."""
+    with lake.writer(Author("test")) as writer:
+        for number in (1, 2, 3, 4):
+            register(writer, version(number), "training", "made")
+    names = [version(number).version for number in (1, 2, 3, 4)]
+    for name in names[:3]:
+        promote(lake, "m", name, **BY)
+    return names
+
+
+def test_a_target_that_cannot_score_is_passed_over_and_the_reason_kept(lake, four):
+    able = Able(four[0])
+    assert rollback(lake, "m", prove=able, **BY).version == four[0]
+    assert able.asked == [four[1], four[0]]
+    assert states(lake) == {1: "champion", 2: "archived", 3: "rolled_back", 4: "candidate"}
+    for move in list_transitions(lake, "m")[:2]:
+        assert move.evidence == {"cannot_score": {four[1]: f"{four[1]} cannot be loaded"}}
+
+
+def test_where_none_can_score_nothing_moves_and_nothing_is_written(lake, four):
+    snapshot = lake.snapshot()
+    with pytest.raises(NobodyReady, match="nothing was moved"):
+        rollback(lake, "m", prove=Able(four[2]), **BY)
+    with pytest.raises(RegistryError, match="cannot score, so nothing was moved"):
+        promote(lake, "m", four[3], prove=Able(), **BY)
+    assert lake.snapshot() == snapshot
+    assert champion(lake, "m").version == four[2]
+
+
+def test_a_declared_fallback_takes_over_where_none_can_score(lake, four):
+    assert rollback(lake, "m", prove=Able(), fallback=FALLBACK, **BY) is None
+    assert states(lake) == {1: "archived", 2: "archived", 3: "rolled_back", 4: "candidate"}
+    move = list_transitions(lake, "m")[0]
+    assert (move.evidence["decides"], set(move.evidence["cannot_score"])) == (FALLBACK, {*four[:2]})
+    with pytest.raises(NoChampion):
+        rollback(lake, "m", prove=Able(), fallback=FALLBACK, **BY)
+
+
+def test_a_version_that_was_rolled_back_returns_if_the_champion_cannot_score(lake, four):
+    rollback(lake, "m", prove=Able(*four), **BY)
+    for able in (Able(*four), None):
+        with pytest.raises(RegistryError, match=r"let it prove itself with .* --shadow"):
+            promote(lake, "m", four[2], prove=able, **BY)
+    assert promote(lake, "m", four[2], prove=Able(four[2]), **BY).state == "champion"
+    move = list_transitions(lake, "m")[0]
+    assert (move.who, move.why, move.evidence) == ("me", "so", {"was_rolled_back": True})
+    assert states(lake)[2] == "archived"
+
+
+def test_the_only_version_is_never_barred(lake):
+    with lake.writer(Author("test")) as writer:
+        register(writer, version(1), "training", "made")
+    name = version(1).version
+    promote(lake, "m", name, **BY)
+    rollback(lake, "m", prove=Able(), fallback=FALLBACK, **BY)
+    assert promote(lake, "m", name, prove=Able(name), **BY).state == "champion"
+
+
+def follow(lake, able, subject, message):
+    """Do what a message advises; True if that ends with a version that decides and can score, or
+    the message says that training is needed, as none can but the one to get rid of."""
+    if "--force" in message:
+        return able.names <= {subject}
+    if found := re.search(r"(v\d{4}-\w+) decides and can score", message):
+        return found[1] in able.names and champion(lake, "m").version == found[1]
+    found = re.search(r"`lakehouse models promote m (v\d{4}-\w+)( --shadow)?`", message)
+    assert found, message
+    if found[2]:
+        start_shadow(lake, "m", found[1], **BY)
+        return champion(lake, "m").version in able.names
+    return promote(lake, "m", found[1], prove=able, **BY).version in able.names
+
+
+FAST = {("", 0), ("", 4), ("r", 4), ("rr", 8)}
+WORLDS = [(before, able) for before in ("", "r", "rr", "a", "s", "rs") for able in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("before", "able"),
+    [pytest.param(*w, marks=[] if w in FAST else pytest.mark.slow) for w in WORLDS],
+)
+def test_the_advice_of_every_refusal_leads_to_a_version_that_decides_or_to_training(
+    lake, four, able, before
+):
+    """Whoever can score, and whatever was moved before: rolled back, archived, a shadow."""
+    for step in before:
+        if step == "r":
+            rollback(lake, "m", prove=Able(*four), **BY)
+        elif step == "a":
+            archive(lake, "m", four[3], **BY)
+        else:
+            start_shadow(lake, "m", four[3], **BY)
+    proof = Able(*(name for i, name in enumerate(four) if able >> i & 1))
+    moves = [(champion(lake, "m").version, lambda: rollback(lake, "m", prove=proof, **BY))]
+    for name in four:
+        moves.append((name, lambda name=name: promote(lake, "m", name, prove=proof, **BY)))
+    for subject, move in moves:
+        message = refusal(move)
+        assert not message or follow(lake, proof, subject, message), message
+
+
+def refusal(move):
+    """What a move is refused for; nothing if it was made."""
+    try:
+        move()
+    except RegistryError as error:
+        return str(error)
+    return ""
+
+
+def test_the_proof_is_made_before_the_lock_and_what_moves_meanwhile_is_seen(lake, four, settings):
+    """Another process archives the champion, or takes the target, between proof and move."""
+
+    def overtaken(_):
+        with Lake(settings) as other:
+            promote(other, "m", four[3], who="other", why="first")
+        return ""
+
+    with pytest.raises(RegistryError, match=f"meanwhile {four[3]} decides"):
+        rollback(lake, "m", prove=overtaken, **BY)
+    assert champion(lake, "m").version == four[3]
+
+    def target_taken(target):
+        with Lake(settings) as other:
+            start_shadow(other, "m", target.version, who="other", why="a second chance")
+        return ""
+
+    with pytest.raises(RegistryError, match="became shadow meanwhile; nothing was moved"):
+        rollback(lake, "m", prove=target_taken, **BY)
+    assert champion(lake, "m").version == four[3]
+
+
+def test_a_death_between_proof_and_move_leaves_everything_as_it_was(lake, four, settings):
+    class Killed(BaseException):
+        pass
+
+    def die(_):
+        raise Killed
+
+    snapshot = lake.snapshot()
+    with pytest.raises(Killed):
+        rollback(lake, "m", prove=die, **BY)
+    assert lake.snapshot() == snapshot
+    assert rollback(lake, "m", prove=Able(*four), **BY).version == four[1]
+
+
+def test_two_who_roll_back_at_once_go_back_one_version_or_two_and_leave_one_champion(
+    lake, four, settings
+):
+    """Without `deciding` each means the champion that it saw; only who saw the last one moves."""
+    start, outcomes = threading.Barrier(2), []
+
+    def go(name):
+        with Lake(settings) as own:
+
+            def wait(_):
+                start.wait(10)
+                return ""
+
+            try:
+                outcomes.append(rollback(own, "m", prove=wait, who=name, why="decay").version)
+            except RegistryError as error:
+                outcomes.append(str(error))
+
+    threads = [threading.Thread(target=go, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done = [text for text in outcomes if text == four[1]]
+    refused = [text for text in outcomes if "meanwhile" in text]
+    assert (len(done), len(refused)) == (1, 1), outcomes
+    assert list(states(lake).values()).count("champion") == 1
+    assert champion(lake, "m").version == four[1]
