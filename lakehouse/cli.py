@@ -350,7 +350,11 @@ def compare(settings: Settings, name: str, first: str, second: str, as_json: boo
 @click.option("--shadow", is_flag=True, help="Let it score beside the champion, deciding nothing.")
 @click.pass_obj
 def promote(settings: Settings, name: str, version: str, why: str, shadow: bool) -> None:
-    """Let VERSION of the model NAME decide from now on; who and why are recorded."""
+    """Let VERSION of the model NAME decide from now on; who and why are recorded.
+
+    It has to score the newest rows first. A version that was rolled back decides again only after
+    it was a shadow, or if the champion cannot score.
+    """
     from lakehouse.commands.models import promote_command
 
     promote_command(settings, name, version, why=why, shadow=shadow)
@@ -361,7 +365,10 @@ def promote(settings: Settings, name: str, version: str, why: str, shadow: bool)
 @why
 @click.pass_obj
 def rollback(settings: Settings, name: str, why: str) -> None:
-    """Take the champion of the model NAME back; the one before it decides again."""
+    """Take the champion of the model NAME back; the nearest before it that can score takes over.
+
+    If none can, the declared fallback does (`promotion.fallback`); without one nothing is moved.
+    """
     from lakehouse.commands.models import rollback_command
 
     rollback_command(settings, name, why=why)

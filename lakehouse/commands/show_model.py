@@ -1,6 +1,7 @@
 """`lakehouse models show`: all that is known of one version on a page of the terminal."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from lakehouse.commands.models import evaluation_of, find_version, state, transitions_of
@@ -11,6 +12,8 @@ from lakehouse.lake import Lake
 from lakehouse.registry import Version, list_gates
 from lakehouse.registry.thresholds import find_thresholds
 from lakehouse.settings import Settings
+from lakehouse.specs import find_specs
+from lakehouse.training.spec import ModelSpec
 
 
 def show_command(settings: Settings, name: str, text: str, *, as_json: bool) -> None:
@@ -40,10 +43,20 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
         "gates": [vars(gate) for gate in list_gates(lake, version.model, version.version)],
         "transitions": transitions_of(lake, version),
         "threshold": vars(thresholds[-1]) if thresholds else None,
+        "expires": _expires(version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
         "card": card,
         "problem": problem,
     }
+
+
+def _expires(version: Version) -> datetime | None:
+    """When it expires by the declaration of now; None if the model is declared no more."""
+    from lakehouse.training.expiry import expiry
+
+    specs = {spec.name: spec for spec in find_specs("PredictiveModel", ModelSpec)}
+    spec = specs.get(version.model)
+    return expiry(spec, version).on if spec else None
 
 
 def _print(page: Output, known: Mapping[str, Any]) -> None:
@@ -90,6 +103,8 @@ def _card(known: Mapping[str, Any]) -> dict[str, str]:
         "tested on": f"{split['test_from'][:10]} to {split['test_until'][:10]}",
         "code": known["code_version"],
     }
+    if known["expires"]:
+        facts["expires"] = f"{known['expires']:%Y-%m-%d}"
     if card:
         facts["model"] = f"{card['task']}, {card['rounds']} rounds, {len(card['inputs'])} inputs"
         if card["study"]:

@@ -37,7 +37,7 @@ def status_command(settings: Settings, *, as_json: bool) -> None:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
             undecided = undecided_of(lake)
-            models = champion_rows(lake)
+            models = champion_rows(lake, now)
     else:
         status = read_status(defs(), settings, None, now)
     output = Output()
@@ -120,16 +120,18 @@ def _found(check: Any, outcome: str) -> str:
     return f"check {check.check} {outcome}{cause}{remedy}"
 
 
-def champion_rows(lake: Lake) -> list[dict[str, Any]]:
+def champion_rows(lake: Lake, now: datetime) -> list[dict[str, Any]]:
     """Every declared model with its champion: version, since when, metrics of the test period.
 
-    Also the versions beside it, the request for a retrain that is open, and the last actions.
+    Also whether it has expired, whether the fallback decides, the versions beside it, the request for a retrain that is open, and the last actions.
     """
     from lakehouse.monitoring.actions import last_actions
     from lakehouse.registry.promotion import find_champion
     from lakehouse.registry.requests import open_request
-    from lakehouse.registry.versions import find_versions
+    from lakehouse.registry.versions import find_versions, lake_time
+    from lakehouse.scoring import fallback
     from lakehouse.specs import find_specs
+    from lakehouse.training.expiry import expiry
     from lakehouse.training.spec import ModelSpec
 
     rows: list[dict[str, Any]] = []
@@ -145,6 +147,8 @@ def champion_rows(lake: Lake) -> list[dict[str, Any]]:
                     "version": champion.version if champion else None,
                     "created_at": champion.created_at if champion else None,
                     "metrics": dict(champion.metrics.get("test", {})) if champion else {},
+                    "expired": expiry(spec, champion).warning(lake_time(now)) if champion else "",
+                    "fallback": spec.promotion.fallback if fallback.decides(cursor, spec) else None,
                     "shadows": [one.version for one in versions if one.state == "shadow"],
                     "retrain_asked_for": vars(asked) if asked else None,
                     "last_actions": last_actions(cursor, spec.name),
@@ -157,6 +161,10 @@ def print_news(output: Output, models: list[dict[str, Any]]) -> None:
     """Per model: who scores beside the champion, what was asked for, and what was done last."""
     for model in models:
         lines = [f"{version} scores beside the champion" for version in model["shadows"]]
+        if model["expired"]:
+            lines.insert(0, model["expired"])
+        if model["fallback"]:
+            lines.insert(0, f"no version decides: the fallback ({model['fallback']}) scores")
         if asked := model["retrain_asked_for"]:
             lines.append(
                 f"a retrain was asked for on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"

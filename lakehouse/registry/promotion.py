@@ -299,7 +299,8 @@ def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> 
         )
     return (
         "no other version can: restore the artefacts from a backup, or train a new one with "
-        f"`lakehouse run --select models/{model} --force`"
+        f"`lakehouse run --select models/{model} --force` (the same rows and recipe would make the "
+        "same version: change the recipe, or wait for labels)"
     )
 
 

@@ -10,6 +10,7 @@ from lakehouse.lake import Lake
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
 from lakehouse.training import ModelSpec, train
+from tests.scoring.conftest import ready, template
 from tests.training.conftest import (
     World,
     detector,

@@ -1,0 +1,144 @@
+"""A rollback to a version whose files are gone is refused, and the working version goes on."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from lakehouse.cli import main
+from lakehouse.commands import models as commands
+from lakehouse.lake import Author, Lake
+from lakehouse.monitoring import Finding, WatchReport
+from lakehouse.monitoring.react import go_back, react
+from lakehouse.monitoring.review import ReviewReport
+from lakehouse.registry import champion, list_versions, promote
+from lakehouse.scoring import score
+from lakehouse.settings import Settings, load_settings
+from lakehouse.training import ModelSpec, train
+from lakehouse.training.ready import prover
+from tests.training.conftest import World, spec_values
+
+CASE = Path(__file__).parent / "16-rollback-to-missing-version" / "model.yaml"
+JUMP = Finding(
+    "score_jump", datetime(2026, 3, 1).date(), False, 9.0, 1.0, "error", "scores jump", "", True
+)
+
+
+def recipes() -> list[ModelSpec]:
+    made = []
+    for recipe in yaml.safe_load(CASE.read_text()).values():
+        params = {**spec_values()["params"], "learning_rate": recipe["learning_rate"]}
+        made.append(ModelSpec(**spec_values(params=params, rounds=recipe["rounds"], gates=[])))
+    return made
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({}, data_dir=tmp_path / "data", threads=1)
+
+
+class Case:
+    """v0002 decides after v0001, whose folder was moved away."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake, self.world = lake, World(lake)
+        self.world.days(0, 60)
+        first, self.spec = recipes()
+        train(first, lake)
+        score(first, lake)
+        manual = {"promotion": {"rule": "manual"}}
+        second = ModelSpec(**{**self.spec.model_dump(mode="json"), **manual})
+        made = train(second, lake).version
+        promote(lake, "detector", made.version, who="me", why="better")
+        (folder,) = (lake.settings.models_dir / "detector").glob("v0001-*")
+        folder.rename(folder.with_name("away"))
+
+    def decides(self) -> int:
+        return champion(self.lake, "detector").number
+
+    def works(self) -> bool:
+        """The next day's rows are scored by the champion."""
+        with self.lake.reader() as cursor:
+            (day,) = cursor.execute("SELECT max(_load_id) FROM core.fct_transactions").fetchall()
+        self.world.days(day[0], day[0] + 1)
+        report = score(self.spec, self.lake)
+        return report.rows == 60 and report.version == champion(self.lake, "detector").version
+
+
+@pytest.fixture
+def case(lake: Lake) -> Case:
+    return Case(lake)
+
+
+def test_16_by_hand(case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lakehouse models rollback` and what it advises."""
+    monkeypatch.setattr(commands, "find_specs", lambda *_: [case.spec])
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        case.lake.close()
+        result = CliRunner().invoke(main, ["models", *arguments, "--why", "alerts doubled"])
+        return result.exit_code, result.stdout + result.stderr
+
+    status, said = run("rollback", "detector")
+    assert status == 1
+    assert "v0001" in said
+    assert "cannot be read" in said
+    assert "nothing was moved" in said
+    assert case.decides() == 2
+    assert case.works()
+    first = next(v.version for v in list_versions(case.lake, "detector") if v.number == 1)
+    status, said = run("promote", "detector", first)
+    assert status == 1
+    assert "cannot score, so nothing was moved" in said
+    assert case.decides() == 2
+
+
+def test_16_through_monitoring(case: Case) -> None:
+    """A jump of scores asks for a rollback, and so does a champion that cannot score."""
+    name = champion(case.lake, "detector").version
+    watched = WatchReport("detector", name, (), 0, (JUMP,))
+    reviewed = ReviewReport("detector", name, JUMP.day, 0, (), ())
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    for _ in range(2):
+        (action,) = react(case.spec, case.lake, watched, reviewed, now=noon)
+        assert not action.done
+        assert "cannot be read" in action.outcome
+    assert not go_back(case.spec, case.lake, "cannot score", now=noon).done
+    assert case.decides() == 2
+    assert case.works()
+
+
+def test_16_the_way_out_of_a_missing_champion(case: Case) -> None:
+    """v0002 was taken back before (so it was with the fault), and v0001 decides without files."""
+    with case.lake.writer(Author("test")) as writer:
+        writer.execute("UPDATE registry.versions SET state = 'rolled_back' WHERE number = 2")
+        writer.execute("UPDATE registry.versions SET state = 'champion' WHERE number = 1")
+    action = go_back(case.spec, case.lake, "v0001 cannot be loaded")
+    assert not action.done
+    second = next(v.version for v in list_versions(case.lake, "detector") if v.number == 2)
+    assert f"lakehouse models promote detector {second}" in action.outcome
+    prove = prover(case.spec, case.lake)
+    promote(case.lake, "detector", second, who="me", why="the advice", prove=prove)
+    assert case.decides() == 2
+    assert case.works()
+
+
+def test_16_training_anew_replaces_files_that_are_gone(case: Case) -> None:
+    """The champion itself lost its files: the same rows and recipe make one that can score."""
+    champ = champion(case.lake, "detector")
+    (case.lake.settings.models_dir / champ.artefact).rename(
+        case.lake.settings.models_dir / "detector" / "away too"
+    )
+    report = train(case.spec, case.lake)
+    assert report.trained
+    assert (report.version.number, report.version.state) == (3, "candidate")
+    assert f"lakehouse models promote detector {report.version.version}" in report.decision
+    action = go_back(case.spec, case.lake, "v0002 cannot be loaded")
+    assert f"lakehouse models promote detector {report.version.version}" in action.outcome
+    prove = prover(case.spec, case.lake)
+    promote(case.lake, "detector", report.version.version, who="me", why="so", prove=prove)
+    assert case.works()

@@ -1,0 +1,120 @@
+"""A version is ready if it scores real rows now; whatever is in its way is found before a move."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from lakehouse.features.declared import TABLE as DECLARED
+from lakehouse.lake import Author
+from lakehouse.registry import champion
+from lakehouse.training import Model
+from lakehouse.training.ready import SAMPLE, prove_ready
+
+RISK = "features.risk__0a1b2c3d"
+
+
+def change(lake, *statements):
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+def problem(ready, **changes):
+    version = champion(ready.lake, "detector")
+    return prove_ready(ready.spec, ready.lake, replace(version, **changes)).problem
+
+
+def test_a_version_that_scores_is_ready_and_the_proof_writes_nothing(ready, lake):
+    snapshot = lake.snapshot()
+    version = champion(lake, "detector")
+    proof = prove_ready(ready.spec, lake, version)
+    assert (proof.version, proof.problem) == (version.version, "")
+    assert 0 < proof.rows <= min(SAMPLE, 2 * ready.world.per_day)
+    assert proof.newest.date() == datetime(2026, 3, 1).date()
+    assert lake.snapshot() == snapshot
+
+
+@pytest.mark.parametrize(
+    ("statement", "cause"),
+    [
+        (f"DROP TABLE {RISK}", "was trained on features.risk__0a1b2c3d, which is not in the lake"),
+        (f"ALTER TABLE {RISK} DROP risky", "needs feature risky"),
+        (f"DELETE FROM {RISK}", "have no row"),
+        (f"UPDATE {RISK} SET transaction_id = -transaction_id - 1", "has all of them"),
+    ],
+)
+def test_features_that_are_not_there_are_no_proof(ready, lake, statement, cause):
+    change(lake, statement)
+    assert cause in problem(ready)
+
+
+def test_features_that_grow_no_more_are_no_proof(ready, lake):
+    change(
+        lake,
+        f"CREATE TABLE features.risk__ffffffff AS FROM {RISK}",
+        "CREATE OR REPLACE VIEW features.risk AS FROM features.risk__ffffffff",
+    )
+    assert not lake.exists(DECLARED)
+    found = problem(ready)
+    assert found.startswith("its features grow no more (risk: ")
+    assert "was not kept" in found
+
+
+@pytest.mark.parametrize("file", ["model.txt", "model.json", "evaluation.json"])
+def test_files_that_are_gone_or_changed_are_no_proof(ready, lake, file):
+    path = lake.settings.models_dir / champion(lake, "detector").artefact / file
+    content = path.read_bytes()
+    path.write_bytes(content + b" ")
+    assert "is not what was registered" in problem(ready)
+    path.unlink()
+    assert "cannot be read" in problem(ready)
+    path.write_bytes(content)
+    assert problem(ready) == ""
+
+
+@pytest.mark.parametrize(
+    ("score", "cause"),
+    [
+        (lambda n: np.full(n, 0.3), "all get the same score"),
+        (lambda n: np.where(np.arange(n) == 3, np.nan, np.linspace(0, 1, n)), "1 of the"),
+        (lambda n: np.full(n, np.nan), "get no number"),
+    ],
+)
+def test_scores_that_are_no_numbers_or_never_vary_are_no_proof(ready, monkeypatch, score, cause):
+    monkeypatch.setattr(Model, "predict", lambda _, matrix: score(len(matrix)))
+    monkeypatch.setattr(Model, "uncalibrated", lambda _, matrix: score(len(matrix)))
+    assert cause in problem(ready)
+
+
+def test_what_the_library_cannot_read_is_no_proof(ready, monkeypatch):
+    def fail(*_):
+        raise ValueError("a tree is cut off")
+
+    monkeypatch.setattr(Model, "predict", fail)
+    assert problem(ready) == "a tree is cut off"
+
+
+def test_what_may_pass_proves_nothing(ready, monkeypatch):
+    def fail(*_):
+        raise ConnectionError("lost")
+
+    monkeypatch.setattr(Model, "predict", fail)
+    with pytest.raises(ConnectionError):
+        problem(ready)
+
+
+@pytest.mark.parametrize(
+    ("after", "days", "stopped"), [("warn", 400, False), ("stop", 380, False), ("stop", 400, True)]
+)
+def test_a_version_that_may_decide_no_more_is_not_ready(ready, lake, after, days, stopped):
+    """A year and thirty days after it was made; time is the caller's."""
+    spec = ready.spec.model_copy(
+        update={"papers": ready.spec.papers.model_copy(update={"after_expiry": after})}
+    )
+    version = champion(lake, "detector")
+    now = version.created_at.replace(tzinfo=UTC) + timedelta(days=days)
+    found = prove_ready(spec, lake, version, now=now).problem
+    assert ("may decide no more since" in found) == stopped
+    assert bool(found) == stopped
