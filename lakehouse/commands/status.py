@@ -120,10 +120,11 @@ def _found(check: Any, outcome: str) -> str:
     return f"check {check.check} {outcome}{cause}{remedy}"
 
 
-def champion_rows(lake: Lake, now: datetime) -> list[dict[str, Any]]:
+def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any]]:
     """Every declared model with its champion: version, since when, metrics of the test period.
 
-    Also whether it has expired, whether the fallback decides, the versions beside it, the request for a retrain that is open, and the last actions.
+    Also whether it has expired by `now`, whether the fallback decides, the versions beside it, the
+    request for a retrain that is open, and the last actions.
     """
     from lakehouse.monitoring.actions import last_actions
     from lakehouse.registry.promotion import find_champion
