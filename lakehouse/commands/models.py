@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +156,8 @@ def promote_command(
             return
         failed = failed_gates(list_gates(lake, name, version))
         evidence = {"by_hand": True, "gates_failed": failed}
-        by = {"who": user(), "why": why, "evidence": evidence}
-        if shadow:
-            moved = start_shadow(lake, name, version, **by)
-        else:
-            moved = promote(lake, name, version, prove=prover(spec, lake), **by)
+        move = start_shadow if shadow else partial(promote, prove=prover(spec, lake))
+        moved = move(lake, name, version, who=user(), why=why, evidence=evidence)
         tell(lake, name)
     say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
     if failed:

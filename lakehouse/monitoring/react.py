@@ -58,6 +58,9 @@ def react(
     if spec.promotion.rule == "shadow" and not any(action.done for action in actions):
         actions += _settle_shadows(spec, lake, watched.version, reviewed.compared, at, now)
     request = _request(spec, findings, at)
+    with lake.reader() as reader:
+        if request is None and find_champion(reader, spec.name) is None:
+            request = Request(spec.name, at, "no version can score, the fallback does", {})
     if not actions and request is None:
         return ()
     with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
@@ -69,22 +72,33 @@ def react(
 
 
 def go_back(
-    spec: ModelSpec, lake: Lake, why: str, *, run_id: str = "", now: datetime | None = None
+    spec: ModelSpec,
+    lake: Lake,
+    why: str,
+    *,
+    deciding: str | None = None,
+    run_id: str = "",
+    now: datetime | None = None,
 ) -> Action:
     """Roll back a champion that cannot score at all, and keep that; who can score decides again.
 
-    That is the nearest earlier champion which is proved able to, else the declared fallback. Not
-    done without either: then nothing scores until a version is promoted.
+    That is the nearest earlier champion which is proved able to, else the declared fallback, which
+    also asks for a retrain. Not done without either: then nothing scores until a version is
+    promoted. `deciding` is the version that could not score: two who find that go back once.
     """
+    at = lake_time(now)
 
     def back() -> str:
-        return _roll_back(spec, lake, why, {}, None, now)
+        return _roll_back(spec, lake, why, {}, deciding, now)
 
     with lake.reader() as reader:
         champion = find_champion(reader, spec.name)
-    action = _try("roll back", champion.version if champion else "", why, back)
+    name = deciding or (champion.version if champion else "")
+    action = _try("roll back", name, why, back)
     with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
-        record(writer, spec.name, [action], lake_time(now), run_id)
+        if action.done and find_champion(writer, spec.name) is None:
+            ask_in(writer, Request(spec.name, at, action.outcome, {}), spec.retrain.cooldown)
+        record(writer, spec.name, [action], at, run_id)
     return action
 
 

@@ -72,7 +72,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
 
     The current version grows, and so does an older one that can be computed as it was declared.
     """
-    found = {}
+    found: dict[str, str] = {}
     for name, version in schema.feature_sets.items():
         if _current_version(cursor, name) != version:
             reason = why_not_kept_up(cursor, physical_table(name, version))

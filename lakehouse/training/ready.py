@@ -75,9 +75,11 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
             causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
             return Proof(version.version, 0, None, f"its features grow no more ({causes})")
         newest = ", ".join(f"(SELECT max(event_time) FROM {table})" for table in tables)
-        (last,) = cursor.execute(f"SELECT list_min([{newest}])").fetchall()[0]
-        if last is None:
-            return Proof(version.version, 0, None, "its feature tables have no row")
+        ends = cursor.execute(f"SELECT {newest}").fetchall()[0]
+        if None in ends:
+            empty = ", ".join(t for t, end in zip(tables, ends, strict=True) if end is None)
+            return Proof(version.version, 0, None, f"its features {empty} have no row")
+        last = min(ends)
         columns, joins = join_features(schema, spec.spine.key, key)
         sample = cursor.execute(
             f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s {joins} "

@@ -238,6 +238,14 @@ def test_trouble_of_another_kind_is_the_versions_own(bench, lake):
     assert action.done
 
 
+def test_two_steps_that_find_the_same_champion_broken_go_back_once(bench, lake):
+    first = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
+    second = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
+    assert [one.done for one in (first, second)] == [True, False]
+    assert "meanwhile v0001 decides" in second.outcome
+    assert champion(lake, "detector").version == "v0001"
+
+
 def test_a_rollback_goes_to_the_nearest_version_that_is_proved_able_to_score(bench, lake, able):
     bench.version(5, state="champion")  # after v0002, after v0001
     able["v0002"] = "its artefact is gone"
@@ -263,9 +271,12 @@ def test_where_nobody_can_score_nothing_moves_and_a_person_is_told_what_to_do(be
 
 def test_a_declared_fallback_decides_where_no_version_can_score(bench, lake, able):
     able["v0001"] = "its artefact is gone"
-    (action,) = do(bench, BROKEN, spec=spec_of(promotion={"fallback": "base_rate"}))
+    action, asked = do(bench, BROKEN, spec=spec_of(promotion={"fallback": "base_rate"}))
     assert action.done
+    assert asked.action == "retrain"
     assert "the declared fallback (base_rate) does, and flags nothing" in action.outcome
+    with lake.reader() as cursor:
+        assert open_request(cursor, "detector", None) is not None
     assert states(lake)["v0002"] == "rolled_back"
     assert "champion" not in states(lake).values()
     assert list_transitions(lake, "detector")[0].evidence["decides"] == "base_rate"

@@ -71,11 +71,20 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 now=clock.now(),
             )
 
+        def who_decides() -> str | None:
+            with lake.lake.reader() as reader:
+                champion = find_champion(reader, spec.name)
+            return champion.version if champion else None
+
+        deciding = who_decides()
+
         def take_back(why: str) -> bool:
             """Whoever decided before may still be able to: one that cannot score is no use."""
-            action = go_back(spec, lake.lake, why, run_id=run_id, now=clock.now())
+            action = go_back(
+                spec, lake.lake, why, deciding=deciding, run_id=run_id, now=clock.now()
+            )
             announce(context, spec, lake, [action])
-            return action.done
+            return action.done or who_decides() != deciding
 
         try:
             report = say()

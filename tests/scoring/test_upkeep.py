@@ -1,0 +1,94 @@
+"""A champion goes on scoring after a feature set that it reads was declared anew."""
+
+from datetime import timedelta
+
+import pytest
+
+from lakehouse.evaluation.document import Comparison
+from lakehouse.features import FeatureSetSpec, refresh
+from lakehouse.features.declared import TABLE as DECLARED
+from lakehouse.lake import Author
+from lakehouse.registry import champion
+from lakehouse.scoring import score
+from lakehouse.training import ModelSpec, load_evaluation, train
+from lakehouse.training.ready import prove_ready
+from lakehouse.training.upkeep import keep_features
+from tests.training.conftest import MATURITY, spec_values
+
+DAY = timedelta(days=1)
+SETS = ["context", "risk", "activity"]
+
+
+def activity(window):
+    return FeatureSetSpec.model_validate(
+        {
+            "name": "activity",
+            "description": "How much a customer pays",
+            "entity": "customer_id",
+            "spines": [
+                {
+                    "name": "transactions",
+                    "table": "core.fct_transactions",
+                    "key": "transaction_id",
+                }
+            ],
+            "streams": {"own": "core.fct_transactions"},
+            "aggregates": {"n": {"of": "own", "op": "count", "window": window}},
+            "features": {"payments": "n"},
+        }
+    )
+
+
+@pytest.fixture
+def spec(world, lake):
+    """A champion that reads a declared set, which counts other days since."""
+    refresh(activity("7d"), lake)
+    spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
+    train(spec, lake)
+    score(spec, lake)
+    refresh(activity("3d"), lake)
+    return spec
+
+
+def arrive(world, lake, first, last):
+    world.days(first, last)
+    refresh(activity("3d"), lake)
+
+
+def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(spec, world, lake):
+    first = champion(lake, "detector")
+    arrive(world, lake, 60, 62)
+    report = score(spec, lake)
+    assert (report.rows, report.waiting, report.stale_sets) == (0, 120, ())
+    assert prove_ready(spec, lake, first).problem == ""
+    assert keep_features(lake, [first]) == {}
+    report = score(spec, lake)
+    assert (report.version, report.rows, report.waiting) == (first.version, 120, 0)
+    snapshot = lake.snapshot()
+    assert keep_features(lake, [first]) == {}
+    assert lake.snapshot() == snapshot
+
+
+def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
+    first = champion(lake, "detector")
+    with lake.writer(Author("test")) as writer:
+        writer.execute(f"DELETE FROM {DECLARED} WHERE declaration LIKE '%7d%'")
+    arrive(world, lake, 60, 61)
+    report = score(spec, lake)
+    assert (report.waiting, report.stale_sets) == (60, ("activity",))
+    ((table, cause),) = keep_features(lake, [first]).items()
+    assert cause == f"the declaration of {table} was not kept"
+    assert "its features grow no more" in prove_ready(spec, lake, first).problem
+
+
+def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):
+    """Fifteen days more: all test rows of the new version are younger than the old table."""
+    first = champion(lake, "detector")
+    arrive(world, lake, 60, 60 + 8 + MATURITY.days)
+    report = train(spec, lake)
+    assert report.version.version != first.version
+    assert report.version.split["test_from"] >= first.split["test_until"]
+    compared = load_evaluation(lake.settings.models_dir, report.version).comparisons
+    found: Comparison = next(c for c in compared if c.version == first.version)
+    assert found.rows == report.version.metrics["test"]["rows"] == 420
+    assert found.theirs is not None
