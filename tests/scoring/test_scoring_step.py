@@ -76,10 +76,10 @@ def test_the_declared_fallback_scores_the_day_and_no_check_of_a_version_is_green
     assert {found[name].severity for name in watched} == {WARN}
     newest = list_versions(lake, "detector")[0]
     report = TrainReport(newest, False, "up to date", (), None, "")
-    check = _champion(spec, LakeResource(), dg.AssetKey(["models", "detector"]), report)
+    check = _champion(spec, lake, dg.AssetKey(["models", "detector"]), report)
     assert (check.passed, check.severity) == (False, WARN)
     assert "the declared fallback (base_rate) decides" in check.description
-    check = _champion(broken.spec, LakeResource(), dg.AssetKey(["models", "detector"]), report)
+    check = _champion(broken.spec, lake, dg.AssetKey(["models", "detector"]), report)
     assert (check.passed, check.severity) == (False, ERROR)
 
 

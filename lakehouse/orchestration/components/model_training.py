@@ -124,7 +124,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 for gate in failed or report.gates
             ),
         )
-        yield _champion(spec, lake, model, report)
+        yield _champion(spec, lake.lake, model, report)
         yield dg.AssetCheckResult(
             asset_key=model,
             check_name="trained",
@@ -138,13 +138,13 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _champion(
-    spec: ModelSpec, lake: LakeResource, model: dg.AssetKey, report: TrainReport
+    spec: ModelSpec, lake: Lake, model: dg.AssetKey, report: TrainReport
 ) -> dg.AssetCheckResult:
     """Blocks what is downstream only if nothing at all can decide."""
     if report.champion:
         description, falls_back = f"{report.champion} decides", False
     else:
-        with lake.lake.reader() as reader:
+        with lake.reader() as reader:
             falls_back = fallback.decides(reader, spec)
         who = f"the declared fallback ({spec.promotion.fallback}) decides" if falls_back else ""
         description = (
