@@ -19,6 +19,7 @@ from lakehouse.training.spec.judging import Capacity, Fairness, Gate, Judging, P
 from lakehouse.training.spec.lifecycle import (
     Actions,
     Freshness,
+    Log,
     Promotion,
     Retrain,
     Shadow,
@@ -89,6 +90,7 @@ class ModelSpec(Part):
     promotion: Promotion = Promotion()
     shadow: Shadow = Shadow()
     actions: Actions = Actions()
+    log: Log = Log()
     retrain: Retrain = Retrain()
     watch: Watch = Watch()
 
