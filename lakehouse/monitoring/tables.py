@@ -6,7 +6,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lakehouse.lake import qualified, quote
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.columns import read_columns
 
 REFERENCE = "monitoring.reference"
 FEATURE_DRIFT = "monitoring.feature_drift"
@@ -159,6 +160,19 @@ def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
     """Make `table` if it is not there, in the open transaction."""
     columns = ", ".join(f"{quote(name)} {_sql(kind)}" for name, kind in COLUMNS[table].items())
     writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
+
+
+def create_missing(lake: Lake, run_id: str = "") -> None:
+    """Make those of the tables that are not there yet, so that a query of one that is empty works.
+
+    Nothing to make makes no snapshot.
+    """
+    with lake.reader() as cursor:
+        missing = [table for table in COLUMNS if not read_columns(cursor, table)]
+    if missing:
+        with lake.writer(Author("monitoring", run_id, "empty tables")) as writer:
+            for table in missing:
+                create(writer, table)
 
 
 def insert(

@@ -53,11 +53,10 @@ def write_predictions(
     if redo is not None:
         champion = scorers.champion
         log, shadow = spec.predictions_table, shadow_table(spec)
-        replaced[champion.place] = _supersede(
-            writer, spec, log, champion, numbers[champion.place], redo
-        )
-        for scorer in scorers.beside:
-            replaced[scorer.place] = _supersede(
+        own = numbers[champion.place]
+        replaced[champion.place] = _supersede(writer, spec, log, champion, own, redo)
+        for scorer in (champion, *scorers.beside) if table_exists(writer, shadow) else ():
+            replaced[scorer.place] += _supersede(
                 writer, spec, shadow, champion, numbers[scorer.place], redo, scorer.name
             )
     if any(counts.values()):
