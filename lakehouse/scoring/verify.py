@@ -86,23 +86,24 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
         logged = table_exists(cursor, log)
         scored = f"ANTI JOIN {qualified(log)} l USING ({key})" if logged else ""
         cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE unscored AS SELECT s.{key} AS key, s._load_id AS load, "
-            f"s.{time} AS at FROM {qualified(spec.spine.table)} s {scored}"
+            f"CREATE OR REPLACE TEMP TABLE unscored AS SELECT s.{key} AS key, s._load_id AS load_id, "
+            f"s.{time} AS event_time FROM {qualified(spec.spine.table)} s {scored}"
         )
         passed = "false"
         if table_exists(cursor, decisions):
             passed = (
-                f"EXISTS (FROM {qualified(decisions)} d WHERE d.decides AND load > d.after_load "
-                "AND load <= d.until_load AND load <= d.trained_until_load AND at < d.starts_at)"
+                f"EXISTS (FROM {qualified(decisions)} d WHERE d.decides AND load_id > d.after_load "
+                "AND load_id <= d.until_load AND load_id <= d.trained_until_load "
+                "AND event_time < d.starts_at)"
             )
         cursor.execute(
             "CREATE OR REPLACE TEMP TABLE unexplained AS SELECT key FROM unscored "
-            f"WHERE load <= ? AND NOT ({passed})",
+            f"WHERE load_id <= ? AND NOT ({passed})",
             [done],
         )
         ((landed, unscored, waiting, rest),) = cursor.execute(
             f"SELECT (SELECT count(*) FROM {qualified(spec.spine.table)}), "
-            "(SELECT count(*) FROM unscored), (SELECT count(*) FROM unscored WHERE load > ?), "
+            "(SELECT count(*) FROM unscored), (SELECT count(*) FROM unscored WHERE load_id > ?), "
             "(SELECT count(*) FROM unexplained)",
             [done],
         ).fetchall()

@@ -260,6 +260,9 @@ def test_training_leaves_out_what_was_blocked_and_keeps_the_control_stream(ready
     assert blocked & before
     assert kept & before
     assert kept & before <= after
+    alert_only = again(lake, ready.spec, actions={"mode": "alert_only", "control": 0.0})
+    assert not any(row["blocked"] for row in rows(lake))
+    assert set(keys(lake, training_set(alert_only, lake))) == after, "what was blocked stays so"
 
 
 def test_a_control_stream_does_not_depend_on_the_version_and_differs_between_models(detector):

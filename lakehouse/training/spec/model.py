@@ -156,6 +156,11 @@ class ModelSpec(Part):
         return f"predictions.{self.name}"
 
     @property
+    def predictions_log(self) -> str:
+        """Where every prediction is that ever decided, superseded ones too."""
+        return f"{self.predictions_table}__log"
+
+    @property
     def upstream_tables(self) -> tuple[str, ...]:
         """Every table it reads, feature sets under their current view; sorted."""
         label = self.label.table if isinstance(self.label, Settled) else self.label.stream
