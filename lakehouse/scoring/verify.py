@@ -86,13 +86,15 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
         logged = table_exists(cursor, log)
         scored = f"ANTI JOIN {qualified(log)} l USING ({key})" if logged else ""
         cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE unscored AS SELECT s.{key} AS key, s._load_id AS load_id, "
-            f"s.{time} AS event_time FROM {qualified(spec.spine.table)} s {scored}"
+            f"CREATE OR REPLACE TEMP TABLE unscored AS SELECT s.{key} AS key, "
+            f"s._load_id AS load_id, s.{time} AS event_time "
+            f"FROM {qualified(spec.spine.table)} s {scored}"
         )
         passed = "false"
         if table_exists(cursor, decisions):
             passed = (
-                f"EXISTS (FROM {qualified(decisions)} d WHERE d.decides AND load_id > d.after_load "
+                f"EXISTS (FROM {qualified(decisions)} d WHERE d.decides "
+                "AND d.after_load < d.trained_until_load AND load_id > d.after_load "
                 "AND load_id <= d.until_load AND load_id <= d.trained_until_load "
                 "AND event_time < d.starts_at)"
             )
