@@ -15,7 +15,7 @@ from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.monitoring.matured import matured_rows
-from lakehouse.monitoring.performance import performance_rows
+from lakehouse.monitoring.performance import WEEK, performance_rows
 from lakehouse.registry import Version
 from lakehouse.registry.versions import find_versions
 from lakehouse.scoring.tables import decisions_table
@@ -75,7 +75,8 @@ def review_former(
         first = max(tested, before.seal.date()) if before.seal else tested
         if until <= first:
             continue
-        rows = matured_rows(cursor, spec, version.version, first, until)
+        week = max(tested, first - WEEK)  # a week that ends now has days that were told before
+        rows = matured_rows(cursor, spec, version.version, week, until)
         done.performance.extend(
             performance_rows(spec, version.version, "champion", rows, first, until)
         )

@@ -88,7 +88,7 @@ def review(
             found = _review(reader, spec, lake, champion, others, first, until)
     author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")
     with lake.writer(author) as writer:
-        replaced = ("version", "period", "start")
+        replaced = ("version", "role", "period", "start")
         _replace(writer, tables.PERFORMANCE, found.performance + former.performance, replaced)
         former.write_progress(writer)
         _replace(writer, tables.COMPARISONS, found.looks, ("champion", "version", "day"))

@@ -11,7 +11,7 @@ from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import read_progress
 from lakehouse.registry.promotion import champion_in
 from lakehouse.scoring.inputs import OUTPUT
-from lakehouse.scoring.tables import decisions_table
+from lakehouse.scoring.tables import decisions_table, log_table
 from lakehouse.training import ModelSpec, load_model
 from lakehouse.training.inputs import join_features
 
@@ -19,7 +19,8 @@ from lakehouse.training.inputs import join_features
 def find_broken(spec: ModelSpec, lake: Lake) -> str:
     """What is wrong with the log, in words; empty if nothing is.
 
-    There must be rows, each key must be there once, and what was predicted must not be NULL.
+    There must be rows, each key must be there once, what was predicted must not be NULL, and the
+    log must have as many rows as were ever decided: none may go, and none come otherwise.
     """
     table, key = qualified(spec.predictions_table), quote(spec.spine.key)
     output = OUTPUT[spec.task]
@@ -30,11 +31,19 @@ def find_broken(spec: ModelSpec, lake: Lake) -> str:
             f"SELECT count(*), count(DISTINCT {key}), "
             f"count(*) FILTER ({output} IS NULL OR isnan({output})) FROM {table}"
         ).fetchall()
+        logged = decided = 0
+        if table_exists(cursor, decisions_table(spec)):
+            ((logged, decided),) = cursor.execute(
+                f"SELECT (SELECT count(*) FROM {qualified(log_table(spec.predictions_table))}), "
+                f"(SELECT sum(rows) FROM {qualified(decisions_table(spec))} WHERE decides)"
+            ).fetchall()
     if not rows:
         return f"{spec.predictions_table} has no row, so nothing was looked at"
+    changed = f"its log has {logged:,} rows, where {decided or 0:,} were decided"
     problems = {
         f"{rows - keys} rows repeat a {spec.spine.key}": rows - keys,
         f"{empty} have no {output}": empty,
+        changed: logged != decided,
     }
     return "; ".join(text for text, count in problems.items() if count)
 

@@ -261,4 +261,13 @@ def test_a_broken_log_is_described(lake, world, spec):
         "WHERE transaction_id = 3599",
         "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
-    assert find_broken(spec, lake) == "1 rows repeat a transaction_id; 1 have no score"
+    assert find_broken(spec, lake) == (
+        "1 rows repeat a transaction_id; 1 have no score; "
+        "its log has 841 rows, where 840 were decided"
+    )
+    change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
+    assert find_broken(spec, lake) == (
+        "1 rows repeat a transaction_id; its log has 2 rows, where 840 were decided"
+    )
+    change(lake, "DELETE FROM predictions.detector__log")
+    assert find_broken(spec, lake) == ("predictions.detector has no row, so nothing was looked at")
