@@ -6,8 +6,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import qualified, quote
 
 REFERENCE = "monitoring.reference"
 FEATURE_DRIFT = "monitoring.feature_drift"
@@ -162,17 +161,13 @@ def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
     writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
 
 
-def create_missing(lake: Lake, run_id: str = "") -> None:
-    """Make those of the tables that are not there yet, so that a query of one that is empty works.
+def create_all(writer: duckdb.DuckDBPyConnection) -> None:
+    """Make those that are not there yet, in the open transaction.
 
-    Nothing to make makes no snapshot.
+    So a query of what nothing is known about yet gives no rows, and no error.
     """
-    with lake.reader() as cursor:
-        missing = [table for table in COLUMNS if not read_columns(cursor, table)]
-    if missing:
-        with lake.writer(Author("monitoring", run_id, "empty tables")) as writer:
-            for table in missing:
-                create(writer, table)
+    for table in COLUMNS:
+        create(writer, table)
 
 
 def insert(

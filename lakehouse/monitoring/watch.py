@@ -36,7 +36,6 @@ from lakehouse.monitoring.reference import (
     read_reference,
     write_reference,
 )
-from lakehouse.monitoring.tables import create_missing
 from lakehouse.monitoring.volume import count_spine, judge_volume, volume_findings
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in
@@ -114,7 +113,6 @@ def watch(
         NoChampion: when nothing has been promoted.
         BadArtefact, TrainingError: when the version's files or training set are gone.
     """
-    create_missing(lake, run_id)
     with lake.reader() as reader:
         version = champion_in(reader, spec.name)
         former = [one for one, _ in former_champions(reader, spec, version)]
@@ -240,6 +238,7 @@ def _days_to_watch(start: date, before: Progress, after: Progress, from_day: dat
 def _write(
     writer: duckdb.DuckDBPyConnection, spec: ModelSpec, look: _Look, run_id: str, at: datetime
 ) -> None:
+    tables.create_all(writer)
     if look.references is not None:
         write_reference(writer, spec, look.version, look.references, at)
     by_version = {"model": spec.name, "version": look.version}

@@ -20,7 +20,7 @@ from lakehouse.registry.versions import lake_time
 from lakehouse.scoring.log import Stamp
 from lakehouse.scoring.reasons import explain
 from lakehouse.scoring.scorers import Scorer, Scorers, ShadowReport, find_scorers
-from lakehouse.scoring.tables import is_table
+from lakehouse.scoring.tables import is_older
 from lakehouse.scoring.thresholds import choose_thresholds
 from lakehouse.scoring.wanted import Range, predict, want
 from lakehouse.scoring.writing import write_predictions
@@ -146,7 +146,7 @@ def _score(
             unexplained=explain(reader, stage, spec, deciding) if judged else "",
         )
         moved = any(scorer.after != scorer.before for scorer in scorers.all)
-        older = is_table(reader, spec.predictions_table)
+        older = is_older(reader, spec.predictions_table)
         if redo is None and not rows and not any(counts.values()) and not moved and not older:
             return report
         names = dict.fromkeys(scorer.name for scorer in scorers.all)

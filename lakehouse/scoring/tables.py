@@ -12,8 +12,6 @@ import duckdb
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.names import CATALOG
 from lakehouse.training import ModelSpec
 
 FOREVER = datetime(9999, 12, 31)
@@ -60,14 +58,9 @@ def inputs_table(spec: ModelSpec) -> str:
     return f"{spec.predictions_table}__inputs"
 
 
-def is_table(cursor: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether `schema.name` is a table, and no view: so an older release kept its log."""
-    schema, _, table = name.partition(".")
-    query = (
-        "SELECT count(*) FROM information_schema.tables WHERE table_catalog = ? "
-        "AND table_schema = ? AND table_name = ? AND table_type = 'BASE TABLE'"
-    )
-    return bool(fetch_value(cursor, query, [CATALOG, schema, table]))
+def is_older(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
+    """Whether the log `schema.name` is a table, and no view: so an older release kept it."""
+    return bool(read_columns(cursor, log)) and not read_columns(cursor, log_table(log))
 
 
 def prepare_log(
@@ -80,7 +73,7 @@ def prepare_log(
     added.
     """
     physical = log_table(log)
-    if is_table(writer, log):
+    if is_older(writer, log):
         _, _, name = physical.partition(".")
         writer.execute(f"ALTER TABLE {qualified(log)} RENAME TO {quote(name)}")
         added = f"ADD COLUMN {quote(DECISION)} BIGINT DEFAULT 0"

@@ -19,7 +19,7 @@ from lakehouse.scoring.tables import (
     decisions_table,
     inputs_table,
     insert_decision,
-    is_table,
+    is_older,
     log_table,
     prepare_decisions,
     prepare_inputs,
@@ -83,7 +83,7 @@ def prepare(
     `types` are the SQL types of a log's columns, `beside` whether a shadow log is needed.
     """
     log, shadow, key = spec.predictions_table, shadow_table(spec), spec.spine.key
-    older = is_table(writer, log)
+    older = is_older(writer, log)
     prepare_log(writer, log, key, types)
     if beside or table_exists(writer, shadow):
         prepare_log(writer, shadow, key, types)

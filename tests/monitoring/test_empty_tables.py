@@ -6,13 +6,10 @@ from lakehouse.training import ModelSpec
 from tests.training.conftest import spec_values
 
 
-def test_every_table_is_there_after_the_first_look_and_made_once(scored):
+def test_every_table_is_there_after_the_first_look(scored):
     spec = ModelSpec(**spec_values())
     watch(spec, scored)
     review(spec, scored)
     rows = {table: scored.rows(table) for table in tables.COLUMNS}
     assert rows[tables.PERFORMANCE] == rows[tables.ACTIONS] == rows[tables.COMPARISONS] == 0
     assert rows[tables.FINDINGS] > 0
-    snapshot = scored.snapshot()
-    tables.create_missing(scored)
-    assert scored.snapshot() == snapshot

@@ -56,7 +56,7 @@ def test_a_score_that_is_no_number_flags_nothing_and_ranks_last(lake):
     with lake.writer(Author("test")) as writer:
         for value, half in (("'NaN'", positives[::2]), ("NULL", positives[1::2])):
             writer.execute(
-                f"UPDATE predictions.detector__log SET score = {value}, decision = "
+                f"UPDATE predictions.detector SET score = {value}, decision = "
                 f"{'NULL' if value == 'NULL' else 'false'} WHERE list_contains(?, transaction_id)",
                 [half],
             )
