@@ -50,6 +50,11 @@ def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
     return found
 
 
+def last_load(cursor: duckdb.DuckDBPyConnection) -> int:
+    """The newest load that any table has worked in; 0 in a lake into which nothing was loaded."""
+    return max((progress.load_id for progress in all_progress(cursor).values()), default=0)
+
+
 def write_progress(cursor: duckdb.DuckDBPyConnection, name: str, progress: Progress) -> None:
     """Record `progress` in the open transaction; the same progress again changes nothing."""
     create_table(cursor)

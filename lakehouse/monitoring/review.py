@@ -17,6 +17,7 @@ from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
+from lakehouse.monitoring.former import review_former
 from lakehouse.monitoring.looks import Compared, last_looks, look
 from lakehouse.monitoring.matured import Matured, matured_rows, matured_until
 from lakehouse.monitoring.performance import (
@@ -64,7 +65,8 @@ def review(
 ) -> ReviewReport:
     """Judge the champion, and those who score beside it, on the days that have matured since.
 
-    A version is judged from the end of its test period on. `full_refresh` judges all days again.
+    A version is judged from the end of its test period on, also when it was replaced since.
+    `full_refresh` judges all days of the champion again.
 
     Raises:
         NoChampion: when nothing has been promoted.
@@ -77,20 +79,27 @@ def review(
         until = matured_until(reader, spec)
         start = _tested_until(champion)
         first = max(start, before.seal.date()) if before.seal else start
-        if until is None or until <= first:
+        former = review_former(reader, spec, champion, until)
+        due = until is not None and until > first
+        if until is None or not (due or former.progress):
             return _report(reader, spec, champion, others, until, 0)
-        found = _review(reader, spec, lake, champion, others, first, until)
+        found = _Reviewed([], [], [], [])
+        if due:
+            found = _review(reader, spec, lake, champion, others, first, until)
     author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")
     with lake.writer(author) as writer:
-        replaced = ("version", "period", "start")
-        _replace(writer, tables.PERFORMANCE, found.performance, replaced)
+        replaced = ("version", "role", "period", "start")
+        _replace(writer, tables.PERFORMANCE, found.performance + former.performance, replaced)
+        former.write_progress(writer)
         _replace(writer, tables.COMPARISONS, found.looks, ("champion", "version", "day"))
         _replace(writer, tables.FAIRNESS, found.fairness, ("version", "day"))
         replace_findings(writer, spec.name, champion.version, found.findings, run_id)
-        midnight = datetime.combine(until, datetime.min.time())
-        write_progress(writer, name, Progress(before.load_id, midnight))
+        if due:
+            midnight = datetime.combine(until, datetime.min.time())
+            write_progress(writer, name, Progress(before.load_id, midnight))
+    days = (until - first).days if due else 0
     with lake.reader() as reader:
-        return _report(reader, spec, champion, others, until, (until - first).days)
+        return _report(reader, spec, champion, others, until, days)
 
 
 def _tested_until(version: Version) -> date:

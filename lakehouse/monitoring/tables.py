@@ -161,6 +161,15 @@ def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
     writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
 
 
+def create_all(writer: duckdb.DuckDBPyConnection) -> None:
+    """Make those that are not there yet, in the open transaction.
+
+    So a query of what nothing is known about yet gives no rows, and no error.
+    """
+    for table in COLUMNS:
+        create(writer, table)
+
+
 def insert(
     writer: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:

@@ -5,7 +5,7 @@ performance, fairness, comparisons and what is done about findings are in the mo
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from lakehouse.monitoring.drift import (
 from lakehouse.monitoring.estimate import estimate, first_new_day
 from lakehouse.monitoring.fast_path import check_schema, check_scores
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
+from lakehouse.monitoring.former import former_champions
 from lakehouse.monitoring.reference import (
     Part,
     Reference,
@@ -63,7 +64,8 @@ class WatchReport:
     """What one look came to.
 
     `days` are those whose drift and volume are new, `rows` the scored ones on them. `findings` has
-    the newest verdict of each name, also where nothing was new.
+    the newest verdict of each name, also where nothing was new. `former` are the looks at versions
+    that decided about new rows and were replaced since.
     """
 
     model: str
@@ -71,6 +73,7 @@ class WatchReport:
     days: tuple[date, ...]
     rows: int
     findings: tuple[Finding, ...]
+    former: tuple["WatchReport", ...] = ()
 
 
 class WatchedMeanwhile(LakeError):
@@ -101,7 +104,7 @@ def watch(
     run_id: str = "",
     now: datetime | None = None,
 ) -> WatchReport:
-    """Look at what the champion has scored since the last look.
+    """Look at what was scored since the last look: by the champion, and by those it replaced.
 
     A version is watched from the end of its test period on; what came before, its own bounds are
     made of. `since` (naive UTC) or `full_refresh` look at later days anew.
@@ -112,18 +115,32 @@ def watch(
     """
     with lake.reader() as reader:
         version = champion_in(reader, spec.name)
+        former = [one for one, _ in former_champions(reader, spec, version)]
+    from_day = date.min if full_refresh else since.date() if since else None
+    looks = tuple(_watch(spec, lake, one, None, run_id, now) for one in former)
+    return replace(_watch(spec, lake, version, from_day, run_id, now), former=looks)
+
+
+def _watch(
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    from_day: date | None,
+    run_id: str,
+    now: datetime | None,
+) -> WatchReport:
+    """One look at `version`, anew from `from_day` on if it is given."""
+    with lake.reader() as reader:
         name = progress_name(spec, version)
         before = read_progress(reader, name)
         after = _target(reader, spec)
-        redo = since is not None or full_refresh
         kept = newest_findings(reader, spec.name, version.version)
-        if after == NOTHING or (after == before and not redo):
+        if after == NOTHING or (after == before and from_day is None):
             return WatchReport(spec.name, version.version, (), 0, _newest(kept))
         schema = load_model(lake.settings.models_dir, version.artefact, version.files).card.features
         fits = check_schema(reader, spec, schema, lake_time(now).date())
         if not fits.passed:
             return WatchReport(spec.name, version.version, (), 0, (fits,))
-        from_day = date.min if full_refresh else since.date() if since else None
         look = _look(reader, spec, lake, version, schema, before, after, from_day)
         look.findings.append(fits)
     message = f"look at {len(look.days)} days of {version.version}"
@@ -221,6 +238,7 @@ def _days_to_watch(start: date, before: Progress, after: Progress, from_day: dat
 def _write(
     writer: duckdb.DuckDBPyConnection, spec: ModelSpec, look: _Look, run_id: str, at: datetime
 ) -> None:
+    tables.create_all(writer)
     if look.references is not None:
         write_reference(writer, spec, look.version, look.references, at)
     by_version = {"model": spec.name, "version": look.version}

@@ -22,6 +22,9 @@ from lakehouse.orchestration.run_history import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
 from lakehouse.registry.verify import verify_artefacts
 from lakehouse.registry.versions import Version
+from lakehouse.scoring.inputs import drop_inputs
+from lakehouse.specs import find_specs
+from lakehouse.training import ModelSpec
 from lakehouse.training.artefact import CARD
 from lakehouse.training.inputs import physical_table
 
@@ -49,13 +52,22 @@ def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clo
 
 @dg.op(ins={"after": dg.In(dg.Nothing)})
 def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
-    """Drop training sets and feature versions that no model needs any more."""
+    """Drop what no model needs any more: training sets, feature versions, features of decisions."""
     now, run_id = clock.now(), context.run_id
     sets = drop_training_sets(lake.lake, now=now, run_id=run_id)
     pinned = read_tables(kept_versions(lake.lake, now=now), lake.settings.models_dir)
     tables = drop_old_versions(lake.lake, pinned=pinned, now=now, run_id=run_id)
+    models = find_specs("PredictiveModel", ModelSpec)
+    inputs = sum(drop_inputs(lake.lake, spec, now=now, run_id=run_id) for spec in models)
     context.log.info(f"dropped: {', '.join([*sets, *tables]) or 'nothing'}")
-    context.add_output_metadata({"training_sets": len(sets), "feature_versions": len(tables)})
+    context.log.info(f"features of {inputs:,} decisions are no longer kept")
+    context.add_output_metadata(
+        {
+            "training_sets": len(sets),
+            "feature_versions": len(tables),
+            "features_of_decisions": inputs,
+        }
+    )
 
 
 def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:

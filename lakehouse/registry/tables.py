@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import duckdb
 
 from lakehouse.lake import qualified, quote
+from lakehouse.lake.columns import read_columns
 
 TRAINING_SETS = "registry.training_sets"
 VERSIONS = "registry.versions"
@@ -54,6 +55,7 @@ _COLUMNS = {
         "who": "VARCHAR",
         "why": "VARCHAR",
         "evidence": "VARCHAR",
+        "load_id": "BIGINT",
     },
     GATES: {
         "model": "VARCHAR",
@@ -96,6 +98,15 @@ def create(cursor: duckdb.DuckDBPyConnection) -> None:
     for table, columns in _COLUMNS.items():
         listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
+
+
+def add_missing_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Give a table that an older release made the columns that came since; they are NULL there."""
+    present = read_columns(cursor, table)
+    for name, sql_type in _COLUMNS[table].items():
+        if name not in present:
+            added = f"ADD COLUMN {quote(name)} {sql_type}"
+            cursor.execute(f"ALTER TABLE {qualified(table)} {added}")
 
 
 def insert(cursor: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, object]) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import table_exists
+from lakehouse.lake.progress import last_load
 from lakehouse.registry import tables
 from lakehouse.registry.states import RegistryError, State
 
@@ -53,7 +55,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Transition:
-    """One recorded decision about a version; `from_state` is empty when it was registered."""
+    """One recorded decision about a version; `from_state` is empty when it was registered.
+
+    `load_id` is the newest load in the lake at the time: later ones landed under the new state. An
+    older release did not record it.
+    """
 
     model: str
     version: str
@@ -63,6 +69,7 @@ class Transition:
     who: str
     why: str
     evidence: Mapping[str, Any]
+    load_id: int | None = None
 
 
 _JSON = frozenset({"split", "params", "metrics", "files", "evidence"})
@@ -142,7 +149,11 @@ def record(
     at: datetime,
 ) -> None:
     """Write one transition, in the open transaction."""
-    row = Transition(version.model, version.version, from_state, to_state, at, who, why, evidence)
+    load_id = last_load(writer)
+    row = Transition(
+        version.model, version.version, from_state, to_state, at, who, why, evidence, load_id
+    )
+    tables.add_missing_columns(writer, tables.TRANSITIONS)
     tables.insert(writer, tables.TRANSITIONS, _plain(row))
 
 
@@ -154,9 +165,10 @@ def lake_time(now: datetime | None) -> datetime:
 def _rows(
     cursor: duckdb.DuckDBPyConnection, table: str, kind: type[Any], model: str, order: str
 ) -> list[dict[str, Any]]:
-    if not table_exists(cursor, table):
+    present = read_columns(cursor, table)
+    if not present:
         return []
-    names = [field.name for field in fields(kind)]
+    names = [field.name for field in fields(kind) if field.name in present]
     query = (
         f"SELECT {', '.join(map(quote, names))} FROM {qualified(table)} "
         f"WHERE model = ? ORDER BY {order}"

@@ -1,15 +1,23 @@
 """Batch predictions by the champion and the versions beside it, and their log."""
 
+from lakehouse.scoring.history import Decision, history
+from lakehouse.scoring.inputs import drop_inputs, replay
 from lakehouse.scoring.log import shadow_table
 from lakehouse.scoring.score import ScoredMeanwhile, ScoreReport, score
 from lakehouse.scoring.scorers import ShadowReport
-from lakehouse.scoring.verify import find_broken
+from lakehouse.scoring.verify import Reconciliation, find_broken, reconcile
 
 __all__ = [
+    "Decision",
+    "Reconciliation",
     "ScoreReport",
     "ScoredMeanwhile",
     "ShadowReport",
+    "drop_inputs",
     "find_broken",
+    "history",
+    "reconcile",
+    "replay",
     "score",
     "shadow_table",
 ]

@@ -14,13 +14,15 @@ import pyarrow as pa
 
 from lakehouse.lake import Author, Lake, LakeError, qualified, quote
 from lakehouse.lake.lake import fetch_value
+from lakehouse.lake.names import CATALOG
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.tables import TRAINING_SETS
 from lakehouse.registry.versions import find_transitions, find_versions, lake_time, pick
 from lakehouse.scoring.log import Stamp, in_control
-from lakehouse.scoring.writing import write_predictions
+from lakehouse.scoring.wanted import BATCH_ROWS
+from lakehouse.scoring.writing import write_decided
 from lakehouse.training import ModelSpec, Split
 
 NAME = "fallback"
@@ -38,8 +40,25 @@ class Fallback:
     score: float
     label: str = ""
 
+
+@dataclass(frozen=True)
+class Loads:
+    """The loads after `after`, up to and with `until`."""
+
+    after: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The fallback in charge of some loads, as the log wants to know it."""
+
+    charge: Loads
+    trained_until: int
+    start: datetime
     name: str = NAME
-    start: datetime = datetime.min
+    place: int = 0
+    decides: bool = True
 
 
 def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
@@ -118,15 +137,18 @@ def score_by_fallback(
             f"FROM {table} WHERE _load_id > ? AND {time} >= ? ORDER BY event_time, {key}",
             [before.load_id, start],
         )
-        rows = reader.execute("FROM wanted").to_arrow_table()
-        last = fetch_value(reader, "SELECT max(_load_id) FROM wanted")
-        reached = Progress(last or before.load_id, read_progress(reader, spec.spine.table).seal)
-        report = FallbackReport(len(rows), reached.load_id, fallback)
-        if not len(rows):
+        rows = int(fetch_value(reader, "SELECT count(*) FROM wanted"))
+        last = fetch_value(reader, f"SELECT max(_load_id) FROM {table}")
+        seal = read_progress(reader, spec.spine.table).seal
+        reached = Progress(max(last or 0, before.load_id), seal)
+        report = FallbackReport(rows, reached.load_id, fallback)
+        if reached.load_id == before.load_id:
             return report
-        _stage(stage, spec, rows, fallback)
-        message = f"{len(rows)} rows by {NAME}: no version can score"
-        stamp = Stamp(run_id, lake_time(now))
+        _stage(reader, stage, spec, fallback)
+        decided = Decided(Loads(before.load_id, reached.load_id), reached.load_id, start)
+        message = f"{rows} rows by {NAME}: no version can score"
+        snapshot = int(fetch_value(reader, f"FROM {CATALOG}.current_snapshot()"))
+        stamp = Stamp(run_id, lake_time(now), snapshot)
         with lake.writer(Author(spec.predictions_table, run_id, message)) as writer:
             if read_progress(writer, spec.predictions_table) != before:
                 raise LakeError(
@@ -134,23 +156,21 @@ def score_by_fallback(
                 )
             if find_champion(writer, spec.name) is not None:
                 raise LakeError(f"{spec.name} has a champion again; run it again")
-            write_predictions(reader, stage, writer, spec, [fallback], True, None, stamp)
+            write_decided(reader, stage, writer, spec, decided, rows, stamp)
             write_progress(writer, spec.predictions_table, reached)
     return report
 
 
 def _stage(
-    stage: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: pa.Table, fallback: Fallback
+    reader: duckdb.DuckDBPyConnection,
+    stage: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    fallback: Fallback,
 ) -> None:
-    """The temporary tables that `write_predictions` writes from."""
-    n = len(rows)
-    scored = rows.append_column("version", pa.array([NAME] * n, pa.string()))
-    for name, values in _said(spec, rows, fallback).items():
-        scored = scored.append_column(name, values)
-    scored = scored.append_column("feature_hash", pa.nulls(n, pa.string()))
-    stage.register("rows", scored)
-    stage.execute("CREATE TEMP TABLE scored AS FROM rows")
-    stage.unregister("rows")
+    """The temporary tables that `write_decided` writes from, filled batch by batch."""
+    _add(stage, spec, reader.execute("FROM wanted LIMIT 0").to_arrow_table(), fallback)
+    for batch in reader.execute("FROM wanted").to_arrow_reader(BATCH_ROWS):
+        _add(stage, spec, pa.Table.from_batches([batch]), fallback)
     stage.execute(
         "CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, "
         "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold FROM scored"
@@ -159,6 +179,22 @@ def _stage(
     stage.execute(
         f"CREATE TEMP TABLE reasons AS SELECT {key} AS key, '' AS reasons FROM scored LIMIT 0"
     )
+
+
+def _add(
+    stage: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: pa.Table, fallback: Fallback
+) -> None:
+    """Rows into `scored`, which is made by the first."""
+    n = len(rows)
+    scored = rows.append_column("version", pa.array([NAME] * n, pa.string()))
+    scored = scored.append_column("place", pa.array([0] * n, pa.int32()))
+    for name, values in _said(spec, rows, fallback).items():
+        scored = scored.append_column(name, values)
+    scored = scored.append_column("feature_hash", pa.nulls(n, pa.string()))
+    stage.register("rows", scored)
+    stage.execute("CREATE TEMP TABLE IF NOT EXISTS scored AS FROM rows LIMIT 0")
+    stage.execute("INSERT INTO scored BY NAME FROM rows")
+    stage.unregister("rows")
 
 
 def _said(spec: ModelSpec, rows: pa.Table, fallback: Fallback) -> dict[str, Any]:

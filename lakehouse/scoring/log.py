@@ -1,8 +1,10 @@
 """The prediction log: its columns, and what of a row does not depend on a threshold.
 
-`predictions.<model>` is what the champion said, and decides. `predictions.<model>__shadow` is what
-versions beside it said of the same rows: the same columns, one row per key and version, where a
-decision is what would have been decided. Batch scoring and the API write the same rows.
+`predictions.<model>` is what was decided, by who was champion when the row landed.
+`predictions.<model>__shadow` is what versions beside it said of the same rows: the same columns,
+one row per key and version, where a decision is what would have been decided. Both are views of the
+rows that hold now; what they are views of is `tables.py`'s. Batch scoring and the API write the
+same rows.
 """
 
 import hashlib
@@ -34,10 +36,14 @@ _STAMP = {
 
 @dataclass(frozen=True)
 class Stamp:
-    """What all rows of one scoring run share; `scored_at` is naive UTC."""
+    """What all rows of one scoring run share; `scored_at` is naive UTC.
+
+    `snapshot` is that of the lake from which their features were read.
+    """
 
     run_id: str
     scored_at: datetime
+    snapshot: int
 
 
 def output_types(spec: ModelSpec) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Why rows were flagged: the features that raised their score most, kept beside the decision.
 
-Only flagged rows of the champion are explained: TreeSHAP costs too much for all rows. How a score
-is taken apart is `evaluation.explain`'s.
+Only decisions that flag are explained: TreeSHAP costs too much for all rows. How a score is taken
+apart is `evaluation.explain`'s.
 """
 
 import json
+from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
@@ -30,26 +31,36 @@ def explain(
     reader: duckdb.DuckDBPyConnection,
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    champion: Scorer,
+    deciding: Sequence[Scorer],
 ) -> str:
-    """Fill the temporary table `reasons` (key, reasons) of `stage` for the champion's flagged rows.
+    """Fill the temporary table `reasons` (key, reasons) of `stage` for the flagged rows.
 
-    Returns why there are none, if the model's trees are too costly to explain; else nothing.
+    Returns why there are none, if a model's trees are too costly to explain; else nothing.
     """
-    key, model = quote(spec.spine.key), champion.model
+    key = quote(spec.spine.key)
     stage.execute(
         f"CREATE TEMP TABLE reasons AS SELECT {key} AS key, '' AS reasons FROM scored LIMIT 0"
     )
+    return "; ".join(filter(None, (_explain(reader, stage, spec, one) for one in deciding)))
+
+
+def _explain(
+    reader: duckdb.DuckDBPyConnection,
+    stage: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    scorer: Scorer,
+) -> str:
+    key, model = quote(spec.spine.key), scorer.model
     flagged = stage.execute(
         f"""SELECT {key} AS key FROM scored s JOIN thresholds t
             ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
-            WHERE s.version = ? AND s.score >= t.threshold AND NOT isnan(s.score)""",
-        [champion.name],
+            WHERE s.place = ? AND s.score >= t.threshold AND NOT isnan(s.score)""",
+        [scorer.place],
     ).to_arrow_table()
     if not len(flagged):
         return ""
     try:
-        require_affordable(explaining_cost(model.booster), champion.name)
+        require_affordable(explaining_cost(model.booster), scorer.name)
     except CostlyReasons as error:
         return str(error)
     schema = model.card.features

@@ -1,9 +1,11 @@
-"""Who scores: the champion, and beside it shadows and the champion's predecessor, each loaded.
+"""Who scores: those who decide, and beside them shadows and the predecessor, each loaded.
 
-Whatever is wrong with a version beside the champion leaves it out and is told; only what is wrong
-with the champion is an error. Which rows they score is `wanted.py`'s.
+Who decides about a row is the champion at the time when it landed (`charge.py`). Whatever is wrong
+with another version than the champion leaves it out and is told; only what is wrong with the
+champion is an error. Which rows they score is `wanted.py`'s.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +14,9 @@ import duckdb
 from lakehouse.lake import Lake, NoSuchTable, qualified
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import Progress, read_progress
+from lakehouse.lake.transient import may_pass
 from lakehouse.registry import Version, scoring_versions
+from lakehouse.scoring.charge import Charge, find_charges, trained_until
 from lakehouse.scoring.log import shadow_table
 from lakehouse.training import Model, ModelSpec, SchemaMismatch, Split, load_model
 from lakehouse.training.inputs import FeatureTable, pinned_tables, stale_sets
@@ -20,14 +24,24 @@ from lakehouse.training.inputs import FeatureTable, pinned_tables, stale_sets
 
 @dataclass(frozen=True)
 class Scorer:
-    """A version that scores rows with times from `start` on, in loads after `before` to `after`."""
+    """A version that scores rows of loads after `before` to `after`.
+
+    Rows of loads up to `trained_until` may be in its training set: of these only those with times
+    from `start` on. One that `decides` does so in the loads of its `charge`; the champion without
+    one, about what is predicted anew. `place` numbers the scorers of one run: a version that gave
+    the championship up has two.
+    """
 
     version: Version
     model: Model
     start: datetime
+    trained_until: int
     progress_name: str
     before: Progress
     after: Progress
+    decides: bool
+    charge: Charge | None = None
+    place: int = 0
 
     @property
     def name(self) -> str:
@@ -37,7 +51,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class ShadowReport:
-    """What a version beside the champion did: `rows`, or why it was left out this time."""
+    """What a version other than the champion did: `rows`, or why it was left out this time."""
 
     version: str
     state: str
@@ -45,24 +59,117 @@ class ShadowReport:
     skipped: str = ""
 
 
+@dataclass(frozen=True)
+class Scorers:
+    """The champion for what is predicted anew; a scorer for each charge; those beside it.
+
+    `skipped` are versions beside the champion that are left out, `replaced` those that should have
+    decided and cannot: the champion does in their place.
+    """
+
+    champion: Scorer
+    deciding: tuple[Scorer, ...]
+    beside: tuple[Scorer, ...]
+    skipped: tuple[ShadowReport, ...]
+    replaced: tuple[ShadowReport, ...]
+
+    @property
+    def all(self) -> tuple[Scorer, ...]:
+        """Every scorer, by place."""
+        return (self.champion, *self.deciding, *self.beside)
+
+    def without(self, failed: dict[str, str]) -> "Scorers":
+        """Without the versions beside the champion that failed, by name, and why."""
+        told = (
+            ShadowReport(one.name, one.version.state, 0, failed[one.name])
+            for one in self.beside
+            if one.name in failed
+        )
+        left = tuple(one for one in self.beside if one.name not in failed)
+        return replace(self, beside=left, skipped=(*self.skipped, *told))
+
+
 def find_scorers(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake
-) -> tuple[list[Scorer], list[ShadowReport]]:
-    """The champion, then the versions beside it; and those that are left out.
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    lake: Lake,
+    unable: Collection[ShadowReport] = (),
+) -> Scorers:
+    """Who scores what is new. `unable` are versions that failed to decide a moment ago.
 
     Raises:
         NoChampion, BadArtefact, SchemaMismatch: when there is no champion, or it cannot be used.
     """
     decides, *others = scoring_versions(cursor, spec.name)
-    split = Split.from_json(decides.split)
-    champion = _scorer(cursor, spec, lake, decides, spec.predictions_table, split.test_from)
-    scorers, skipped = [champion], []
+    champion = _scorer(cursor, spec, lake, decides, spec.predictions_table)
+    champion, deciding, replaced = _deciding(cursor, spec, lake, champion, unable)
+    beside: list[Scorer] = []
+    skipped: list[ShadowReport] = []
     for version in others:
         try:
-            scorers.append(_beside(cursor, spec, lake, version, champion))
+            beside.append(_beside(cursor, spec, lake, version, champion))
         except Exception as error:  # a broken version never stops the champion; the report says it
             skipped.append(ShadowReport(version.version, version.state, 0, str(error)))
-    return scorers, skipped
+    placed = [replace(one, place=i + 1) for i, one in enumerate([*deciding, *beside])]
+    return Scorers(
+        champion,
+        tuple(placed[: len(deciding)]),
+        tuple(placed[len(deciding) :]),
+        tuple(skipped),
+        tuple(replaced),
+    )
+
+
+def _deciding(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    lake: Lake,
+    champion: Scorer,
+    unable: Collection[ShadowReport],
+) -> tuple[Scorer, list[Scorer], list[ShadowReport]]:
+    """The champion, and a scorer for each charge over the loads that can be scored now.
+
+    An earlier champion whose features are not final yet is waited for, as the champion is. One that
+    never can again is replaced.
+    """
+    after = champion.before.load_id
+    charges = [
+        part
+        for charge in find_charges(cursor, champion.version)
+        if (part := charge.within(after, champion.after.load_id))
+    ]
+    found: list[Scorer] = []
+    replaced = list(unable)
+    until = champion.after.load_id
+    for charge in charges:
+        scorer = champion
+        if charge.version.version not in {champion.name, *(one.version for one in replaced)}:
+            try:
+                scorer = _former(cursor, spec, lake, charge)
+            except Exception as error:  # it owed these rows; somebody has to score them
+                if may_pass(error):
+                    raise
+                state = charge.version.state
+                replaced.append(ShadowReport(charge.version.version, state, 0, str(error)))
+        if scorer is not champion and scorer.after.load_id < charge.until:
+            until = min(until, scorer.after.load_id)
+        found.append(replace(scorer, charge=charge))
+    reached = Progress(until, champion.after.seal)
+    deciding = [
+        replace(scorer, charge=part, after=reached)
+        for scorer in found
+        if scorer.charge and (part := scorer.charge.within(after, until))
+    ]
+    return replace(champion, after=reached), deciding, replaced
+
+
+def _former(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake, charge: Charge
+) -> Scorer:
+    scorer = _scorer(cursor, spec, lake, charge.version, spec.predictions_table)
+    if scorer.after.load_id < charge.until:
+        _require_current(cursor, scorer)
+    return scorer
 
 
 def _beside(
@@ -77,15 +184,22 @@ def _beside(
     It says nothing of rows before the end of its test period: it was fitted to, stopped, tuned or
     chosen on those. All later ones are new to it, whenever it was trained.
     """
-    name = f"{shadow_table(spec)}@{version.version}"
-    start = Split.from_json(version.split).test_until
-    scorer = _scorer(cursor, spec, lake, version, name, start)
+    scorer = _scorer(cursor, spec, lake, version, f"{shadow_table(spec)}@{version.version}")
+    _require_current(cursor, scorer)
+    load_id = max(scorer.before.load_id, min(scorer.after.load_id, champion.after.load_id))
+    return replace(
+        scorer,
+        start=Split.from_json(version.split).test_until,
+        after=Progress(load_id, champion.after.seal),
+        decides=False,
+    )
+
+
+def _require_current(cursor: duckdb.DuckDBPyConnection, scorer: Scorer) -> None:
     stale = stale_sets(cursor, scorer.model.card.features)
     if stale:
         causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
         raise SchemaMismatch(f"it was trained on feature versions that grow no more ({causes})")
-    load_id = max(scorer.before.load_id, min(scorer.after.load_id, champion.after.load_id))
-    return replace(scorer, after=Progress(load_id, champion.after.seal))
 
 
 def _scorer(
@@ -94,19 +208,26 @@ def _scorer(
     lake: Lake,
     version: Version,
     progress_name: str,
-    start: datetime,
 ) -> Scorer:
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     tables = pinned_tables(cursor, model.card.features)
     before = read_progress(cursor, progress_name)
-    after = _target(cursor, spec, tables, before)
-    return Scorer(version, model, start, progress_name, before, after)
+    return Scorer(
+        version=version,
+        model=model,
+        start=Split.from_json(version.split).test_from,
+        trained_until=trained_until(cursor, version),
+        progress_name=progress_name,
+        before=before,
+        after=_target(cursor, spec, tables, before),
+        decides=True,
+    )
 
 
 def _target(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    tables: list[FeatureTable],
+    tables: Sequence[FeatureTable],
     before: Progress,
 ) -> Progress:
     """Up to which load, and to which time, rows can be scored now.

@@ -51,7 +51,7 @@ def choose_thresholds(
     """
     stage.execute("CREATE TEMP TABLE thresholds (version VARCHAR, day TIMESTAMP, threshold DOUBLE)")
     new: dict[str, list[Threshold]] = {}
-    for scorer in scorers:
+    for scorer in {scorer.name: scorer for scorer in scorers}.values():
         recorded = find_thresholds(reader, spec.name, scorer.name)
         days = [
             day

@@ -3,7 +3,6 @@
 Features are read once for all versions that were trained on the same ones.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -15,8 +14,9 @@ import pyarrow as pa
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
+from lakehouse.scoring.inputs import as_lists
 from lakehouse.scoring.log import said
-from lakehouse.scoring.scorers import Scorer
+from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.training import ModelSpec
 from lakehouse.training.inputs import join_features
 
@@ -43,22 +43,38 @@ def within(time: str, redo: Range | None) -> tuple[str, list[Any]]:
 def want(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    scorers: Sequence[Scorer],
+    scorers: Scorers,
     redo: Range | None,
-) -> list[int]:
-    """Fill the temporary table `wanted`; returns how many rows are wanted of each scorer.
+) -> dict[int, int]:
+    """Fill the temporary table `wanted`; returns how many rows are wanted of each scorer, by place.
 
-    It has key, entities, `event_time`, `_load_id` and, for each scorer by position, a BOOLEAN `_0`,
-    `_1`, ... The champion scores what is new, and the range to redo. Versions beside it score the
-    same rows, and those that others decided while they were not scoring.
+    It has key, entities, `event_time`, `_load_id` and, for each scorer by place, a BOOLEAN `_0`,
+    `_1`, ... Those who decide score what landed in their charge, the champion also the range to
+    redo. Versions beside it score the same rows, and those that others decided while they were not
+    scoring.
     """
     time, key = quote(spec.spine.time), quote(spec.spine.key)
-    champion, *others = scorers
-    again, bounds = within(time, redo)
-    conditions = [f"_load_id <= ? AND {time} >= ? AND (_load_id > ? OR {again})"]
-    values: list[Any] = [champion.after.load_id, champion.start, champion.before.load_id, *bounds]
+    champion = scorers.champion
+    again, bounds = within("event_time", redo)
+    conditions = [f"_load_id <= ? AND {time} >= ? AND {within(time, redo)[0]}"]
+    values: list[Any] = [champion.before.load_id, champion.start, *bounds]
     logged = table_exists(cursor, spec.predictions_table)
-    for scorer in others:
+    kept, kept_bounds = "true", []
+    if logged and redo is not None:  # tables that were built again may have given rows other loads
+        kept = (
+            f"{key} NOT IN (SELECT {key} FROM {qualified(spec.predictions_table)} "
+            f"WHERE event_time < ? OR NOT ({again}))"
+        )
+        kept_bounds = [champion.start, *bounds]
+    for scorer in scorers.deciding:
+        assert scorer.charge is not None
+        condition = f"_load_id > ? AND _load_id <= ? AND (_load_id > ? OR {time} >= ?)"
+        conditions.append(f"{condition} AND {kept}")
+        values += [scorer.charge.after, scorer.charge.until, scorer.trained_until, scorer.start]
+        values += kept_bounds
+    deciding = [champion, *scorers.deciding]
+    for scorer in scorers.beside:
+        others = " OR ".join(_mark(one) for one in deciding if one.name != scorer.name)
         missed, bounds = "false", []
         if logged and scorer.before.load_id < champion.before.load_id:
             missed = (
@@ -66,54 +82,66 @@ def want(
                 "WHERE model_version <> ? AND _load_id > ?)"
             )
             bounds = [scorer.before.load_id, scorer.name, scorer.before.load_id]
-        conditions.append(f'_load_id <= ? AND {time} >= ? AND ("_0" OR ({missed}))')
+        conditions.append(f"_load_id <= ? AND {time} >= ? AND ({others} OR ({missed}))")
         values += [scorer.after.load_id, scorer.start, *bounds]
-    marks = [quote(f"_{i}") for i in range(len(scorers))]
+    marks = [_mark(scorer) for scorer in scorers.all]
     listed = ", ".join(f"{c} AS {m}" for c, m in zip(conditions, marks, strict=True))
     entities = "".join(f"{quote(name)}, " for name in spec.spine.entities)
-    first_load = 0 if redo else min(scorer.before.load_id for scorer in scorers)
+    first_load = 0 if redo else min(scorer.before.load_id for scorer in scorers.all)
     cursor.execute(
-        f"""CREATE TEMP TABLE wanted AS FROM (
+        f"""CREATE OR REPLACE TEMP TABLE wanted AS FROM (
                 SELECT {key}, {entities} {time} AS event_time, _load_id, {listed}
-                FROM {qualified(spec.spine.table)} WHERE _load_id > ? AND {time} >= ?
+                FROM {qualified(spec.spine.table)}
+                WHERE _load_id > ? AND (_load_id > ? OR {time} >= ?)
             ) WHERE {" OR ".join(marks)}""",
-        [*values, first_load, min(scorer.start for scorer in scorers)],
+        [
+            *values,
+            first_load,
+            champion.before.load_id,
+            min(scorer.start for scorer in scorers.all),
+        ],
     )
     counts = ", ".join(f"count(*) FILTER ({mark})" for mark in marks)
-    return [int(n) for n in cursor.execute(f"SELECT {counts} FROM wanted").fetchall()[0]]
+    counted = cursor.execute(f"SELECT {counts} FROM wanted").fetchall()[0]
+    return {scorer.place: int(n) for scorer, n in zip(scorers.all, counted, strict=True)}
+
+
+def _mark(scorer: Scorer) -> str:
+    return quote(f"_{scorer.place}")
 
 
 def predict(
     reader: duckdb.DuckDBPyConnection,
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    scorers: Sequence[Scorer],
+    scorers: Scorers,
 ) -> dict[str, str]:
     """Fill the temporary table `scored` of `stage` from `wanted` of `reader`, batch by batch.
 
-    It has who and when, `version`, and what that version says. Returns why versions beside the
-    champion failed, by name; they have no rows then.
+    It has who and when, `place` and `version` of the scorer, what that version says, and the
+    `features` of a decision. Returns why versions other than the champion failed, by name; they
+    have no rows then.
     """
     failed: dict[str, str] = {}
-    _make_scored(reader, stage, spec, scorers[0])
-    places = sorted(range(len(scorers)), key=lambda i: (_hash(scorers[i]), i))
-    for _, group in groupby(places, key=lambda i: _hash(scorers[i])):
+    champion = scorers.champion
+    _make_scored(reader, stage, spec, champion)
+    ordered = sorted(scorers.all, key=lambda one: (_hash(one), one.place))
+    for _, group in groupby(ordered, key=_hash):
         members = [*group]
-        schema = scorers[members[0]].model.card.features
+        schema = members[0].model.card.features
         features, joins = join_features(schema, spec.spine.key, f"w.{quote(spec.spine.key)}")
-        asked = " OR ".join(quote(f"_{i}") for i in members)
+        asked = " OR ".join(map(_mark, members))
         rows = reader.execute(f"SELECT w.*, {features} FROM wanted w {joins} WHERE {asked}")
         for batch in rows.to_arrow_reader(BATCH_ROWS):
-            for i in members:
-                name = scorers[i].name
-                if name in failed:
+            for scorer in members:
+                if scorer.name in failed:
                     continue
                 try:
-                    _add(stage, _scored(spec, scorers[i], i, batch))
+                    _add(stage, _scored(spec, scorer, batch))
                 except Exception as error:
-                    if i == 0:
+                    if scorer.name == champion.name:
                         raise
-                    failed[name] = f"{type(error).__name__}: {error}"
+                    failed[scorer.name] = f"{type(error).__name__}: {error}"
     for name in failed:
         stage.execute("DELETE FROM scored WHERE version = ?", [name])
     return failed
@@ -123,18 +151,20 @@ def _hash(scorer: Scorer) -> str:
     return scorer.model.card.features.hash
 
 
-def _scored(spec: ModelSpec, scorer: Scorer, place: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-    chosen = batch.filter(batch.column(f"_{place}"))
+def _scored(spec: ModelSpec, scorer: Scorer, batch: pa.RecordBatch) -> pa.RecordBatch:
+    chosen = batch.filter(batch.column(f"_{scorer.place}"))
     keys = chosen.column(spec.spine.key)
     matrix = scorer.model.card.features.matrix(chosen)
     who_and_when = [spec.spine.key, *spec.spine.entities, "event_time", "_load_id"]
-    return pa.RecordBatch.from_pydict(
-        {
-            **{name: chosen.column(name) for name in who_and_when},
-            "version": pa.repeat(scorer.name, len(keys)),
-            **said(spec, scorer.model, keys, matrix),
-        }
-    )
+    columns = {
+        **{name: chosen.column(name) for name in who_and_when},
+        "place": pa.repeat(pa.scalar(scorer.place, pa.int32()), len(keys)),
+        "version": pa.repeat(scorer.name, len(keys)),
+        **said(spec, scorer.model, keys, matrix),
+    }
+    if scorer.decides and spec.log.features:
+        columns["features"] = as_lists(matrix)
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _make_scored(
@@ -148,11 +178,12 @@ def _make_scored(
     rows = reader.execute("FROM wanted LIMIT 0").to_arrow_table()
     columns = said(spec, champion.model, rows.column(spec.spine.key), empty)
     who_and_when = rows.select([spec.spine.key, *spec.spine.entities, "event_time", "_load_id"])
-    made = who_and_when.append_column("version", pa.array([], pa.string()))
-    for name, values in columns.items():
+    made = who_and_when.append_column("place", pa.array([], pa.int32()))
+    made = made.append_column("version", pa.array([], pa.string()))
+    for name, values in {**columns, "features": as_lists(empty)}.items():
         made = made.append_column(name, values)
     stage.register("rows", made)
-    stage.execute("CREATE TEMP TABLE scored AS FROM rows")
+    stage.execute("CREATE OR REPLACE TEMP TABLE scored AS FROM rows")
     stage.unregister("rows")
 
 

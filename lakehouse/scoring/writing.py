@@ -1,18 +1,33 @@
-"""Changing the two logs within the writer's transaction: range out, predictions in, by time.
+"""Adding to the two logs within the writer's transaction; no row of theirs is changed or deleted.
 
 What is written was computed before into temporary tables of `stage`: `scored`, `thresholds` and
 `reasons`. Only the comparison of score and threshold happens here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import duckdb
 
 from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.progress import read_progress
 from lakehouse.scoring.log import Stamp, output_types, shadow_table
+from lakehouse.scoring.scorers import Scorer, Scorers
+from lakehouse.scoring.tables import (
+    DECISION,
+    FOREVER,
+    decisions_table,
+    inputs_table,
+    insert_decision,
+    is_older,
+    log_table,
+    prepare_decisions,
+    prepare_inputs,
+    prepare_log,
+    superseded_table,
+)
 from lakehouse.scoring.wanted import BATCH_ROWS, Range, within
 from lakehouse.training import ModelSpec
 
@@ -29,41 +44,145 @@ class Logged(Protocol):
         """The earliest time of its rows."""
 
 
+class Loads(Protocol):
+    """The loads after `after`, up to and with `until`."""
+
+    @property
+    def after(self) -> int:
+        """The last load before them."""
+
+    @property
+    def until(self) -> int:
+        """The last of them."""
+
+
+class Decider(Protocol):
+    """Whoever has rows in `scored`: a version, or the declared fallback."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    @property
+    def place(self) -> int:
+        """Its number in `scored`."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether its rows go into the log, and not into the shadow log."""
+
+    @property
+    def charge(self) -> Loads | None:
+        """The loads about whose rows it decides."""
+
+    @property
+    def trained_until(self) -> int:
+        """The last load of which it passes over rows from before `start`."""
+
+    @property
+    def start(self) -> datetime:
+        """The earliest time of its rows in those loads."""
+
+
 def write_predictions(
     reader: duckdb.DuckDBPyConnection,
     stage: duckdb.DuckDBPyConnection,
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    scorers: Sequence[Logged],
-    filled: bool,
+    scorers: Scorers,
+    counts: Mapping[int, int],
     redo: Range | None,
     stamp: Stamp,
 ) -> None:
-    """The champion's predictions into the log, the others' into the shadow log.
+    """Decisions into the log, what other versions say into the shadow log, each with its number.
 
-    `filled` says whether there are any. A range to redo is replaced in both, from the start of the
-    champion's test period on; of the shadow log only what these versions said.
+    `counts` are the rows of each scorer by place. Of a range to redo what was there from the start
+    of the champion's test period on is superseded in both; in the shadow log only what these
+    versions said.
     """
-    champion, *others = scorers
     types = _types(reader, spec)
-    _prepare(writer, spec.predictions_table, types)
-    if others:
-        _prepare(writer, shadow_table(spec), types)
+    prepare(writer, spec, types, beside=bool(scorers.beside))
+    numbers = _numbers(writer, spec, scorers.all)
+    replaced = dict.fromkeys(numbers, 0)
     if redo is not None:
-        again, bounds = within("event_time", redo)
-        for table in (spec.predictions_table, shadow_table(spec)):
-            if not table_exists(writer, table):
-                continue
-            said, names = "true", []
-            if table != spec.predictions_table:
-                said, names = "model_version IN (SELECT unnest(?))", [[s.name for s in scorers]]
-            writer.execute(
-                f"DELETE FROM {qualified(table)} WHERE event_time >= ? AND {again} AND {said}",
-                [champion.start, *bounds, *names],
+        champion = scorers.champion
+        log, shadow = spec.predictions_table, shadow_table(spec)
+        own = numbers[champion.place]
+        replaced[champion.place] = _supersede(writer, spec, log, champion, own, redo)
+        for scorer in (champion, *scorers.beside) if table_exists(writer, shadow) else ():
+            replaced[scorer.place] += _supersede(
+                writer, spec, shadow, champion, numbers[scorer.place], redo, scorer.name
             )
-    if filled:
-        _insert(stage, writer, spec, spec.predictions_table, types, [champion], stamp)
-        _insert(stage, writer, spec, shadow_table(spec), types, others, stamp)
+    if any(counts.values()):
+        _keep_numbers(stage, numbers)
+        decided = [scorer.place for scorer in (scorers.champion, *scorers.deciding)]
+        _insert(stage, writer, spec, spec.predictions_table, types, decided, stamp)
+        said = [scorer.place for scorer in scorers.beside]
+        _insert(stage, writer, spec, shadow_table(spec), types, said, stamp)
+        if spec.log.features:
+            _insert_inputs(stage, writer, spec)
+    for scorer in scorers.all:
+        rows, gone = counts.get(scorer.place, 0), replaced[scorer.place]
+        if rows or gone or scorer.charge:
+            row = _decision(spec, scorer, numbers[scorer.place], rows, gone, redo, stamp)
+            insert_decision(writer, spec, row)
+
+
+def write_decided(
+    reader: duckdb.DuckDBPyConnection,
+    stage: duckdb.DuckDBPyConnection,
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    decider: Decider,
+    rows: int,
+    stamp: Stamp,
+) -> None:
+    """The `rows` of `scored`, all by one decider that reads no features, into the log."""
+    types = _types(reader, spec)
+    prepare(writer, spec, types, beside=False)
+    numbers = _numbers(writer, spec, [decider])
+    _keep_numbers(stage, numbers)
+    _insert(stage, writer, spec, spec.predictions_table, types, [decider.place], stamp)
+    row = _decision(spec, decider, numbers[decider.place], rows, 0, None, stamp)
+    insert_decision(writer, spec, row)
+
+
+def prepare(
+    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, types: dict[str, str], *, beside: bool
+) -> None:
+    """Make the tables of the logs, in the open transaction; take over what an older release wrote.
+
+    `types` are the SQL types of a log's columns, `beside` whether a shadow log is needed.
+    """
+    log, shadow, key = spec.predictions_table, shadow_table(spec), spec.spine.key
+    older = is_older(writer, log)
+    prepare_log(writer, log, key, types)
+    if beside or table_exists(writer, shadow):
+        prepare_log(writer, shadow, key, types)
+    prepare_decisions(writer, spec)
+    if spec.log.features:
+        prepare_inputs(writer, spec, types[key])
+    if older:
+        done = read_progress(writer, log).load_id
+        insert_decision(
+            writer,
+            spec,
+            {
+                DECISION: 0,
+                "version": "",
+                "decides": True,
+                "why": "written by a release that numbered no decisions",
+                "after_load": 0,
+                "until_load": done,
+                "trained_until_load": done,
+                "starts_at": FOREVER,
+                "rows": fetch_value(writer, f"SELECT count(*) FROM {qualified(log_table(log))}"),
+                "superseded": 0,
+                "snapshot": None,
+                "scored_at": None,
+                "run_id": "",
+            },
+        )
 
 
 def _types(reader: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, str]:
@@ -75,60 +194,131 @@ def _types(reader: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, str]
     return {**kept, **output_types(spec), "_load_id": wanted["_load_id"]}
 
 
-def _prepare(writer: duckdb.DuckDBPyConnection, table: str, types: dict[str, str]) -> None:
-    """Make the table, or give an older one the columns that came since."""
-    columns = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in types.items())
-    writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
-    schema, _, name = table.partition(".")
-    described = writer.execute(
-        "SELECT column_name FROM information_schema.columns "
-        "WHERE table_catalog = 'lake' AND table_schema = ? AND table_name = ?",
-        [schema, name],
-    )
-    missing = types.keys() - {column for (column,) in described.fetchall()}
-    for column in types:
-        if column in missing:
-            writer.execute(
-                f"ALTER TABLE {qualified(table)} ADD COLUMN {quote(column)} {types[column]}"
-            )
+def _numbers(
+    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, deciders: Sequence[Decider]
+) -> dict[int, int]:
+    """A new number for each scorer, by place; they only grow, for the lock is held."""
+    table = qualified(decisions_table(spec))
+    last = fetch_value(writer, f"SELECT coalesce(max({DECISION}), 0) FROM {table}")
+    return {decider.place: last + 1 + decider.place for decider in deciders}
+
+
+def _keep_numbers(stage: duckdb.DuckDBPyConnection, numbers: Mapping[int, int]) -> None:
+    stage.execute("CREATE OR REPLACE TEMP TABLE numbers (place INTEGER, decision BIGINT)")
+    stage.executemany("INSERT INTO numbers VALUES (?, ?)", [*numbers.items()])
+
+
+def _supersede(
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    log: str,
+    champion: Scorer,
+    number: int,
+    redo: Range,
+    version: str = "",
+) -> int:
+    """Take the rows of the range (of one version, if given) out of what holds; how many."""
+    again, bounds = within("event_time", redo)
+    said = "model_version = ?" if version else "true"
+    written = writer.execute(
+        f"INSERT INTO {qualified(superseded_table(log))} "
+        f"SELECT {quote(spec.spine.key)}, {DECISION}, ? FROM {qualified(log)} "
+        f"WHERE event_time >= ? AND {again} AND {said}",
+        [number, champion.start, *bounds, *([version] if version else [])],
+    ).fetchone()
+    return int(written[0]) if written else 0
+
+
+def _decision(
+    spec: ModelSpec,
+    scorer: Decider,
+    number: int,
+    rows: int,
+    superseded: int,
+    redo: Range | None,
+    stamp: Stamp,
+) -> dict[str, object]:
+    why = "new rows"
+    if not scorer.decides:
+        why = "beside the champion"
+    elif scorer.charge is None and redo is not None:
+        bounds = [f"{bound:%Y-%m-%d}" for bound in (redo.since, redo.until) if bound]
+        why = f"predicted anew: {' to '.join(bounds) or 'all'}"
+    charge = scorer.charge
+    return {
+        DECISION: number,
+        "version": scorer.name,
+        "decides": scorer.decides,
+        "why": why,
+        "after_load": charge.after if charge else None,
+        "until_load": charge.until if charge else None,
+        "trained_until_load": scorer.trained_until,
+        "starts_at": scorer.start,
+        "rows": rows,
+        "superseded": superseded,
+        "snapshot": stamp.snapshot,
+        "scored_at": stamp.scored_at,
+        "run_id": stamp.run_id,
+    }
 
 
 def _insert(
     stage: duckdb.DuckDBPyConnection,
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    table: str,
+    log: str,
     types: dict[str, str],
-    scorers: Sequence[Logged],
+    places: Sequence[int],
     stamp: Stamp,
 ) -> None:
-    if not scorers:
+    if not places:
         return
     key = quote(spec.spine.key)
-    values = {name: f"s.{quote(name)}" for name in types}
+    names = [*types, DECISION]
+    values = {name: f"s.{quote(name)}" for name in types} | {DECISION: "n.decision"}
     values |= {"model_version": "s.version", "scored_at": "$scored_at", "run_id": "$run_id"}
-    joins = ""
+    joins = "JOIN numbers n ON n.place = s.place"
     if spec.task == "binary":
         decision = "s.score >= t.threshold AND NOT isnan(s.score)"  # NaN is above all in SQL
         values |= {"decision": decision, "threshold": "t.threshold"}
         values |= {"blocked": f"{decision} AND NOT s.control", "reasons": "NULL"}
-        joins = (
-            "JOIN thresholds t ON t.version = s.version AND t.day = date_trunc('day', s.event_time)"
+        joins += (
+            " JOIN thresholds t ON t.version = s.version "
+            "AND t.day = date_trunc('day', s.event_time)"
         )
-        if table == spec.predictions_table:
+        if log == spec.predictions_table:
             values["reasons"] = "r.reasons"
             joins += f" LEFT JOIN reasons r ON r.key = s.{key}"
-    listed = ", ".join(f"{values[name]} AS {quote(name)}" for name in types)
+    listed = ", ".join(f"{values[name]} AS {quote(name)}" for name in names)
     rows = stage.execute(
-        f"""SELECT {listed} FROM scored s {joins} WHERE s.version IN (SELECT unnest($versions))
+        f"""SELECT {listed} FROM scored s {joins} WHERE s.place IN (SELECT unnest($places))
             ORDER BY s.event_time, s.{key}, s.version""",
-        {
-            "versions": [scorer.name for scorer in scorers],
-            "run_id": stamp.run_id,
-            "scored_at": stamp.scored_at,
-        },
+        {"places": [*places], "run_id": stamp.run_id, "scored_at": stamp.scored_at},
     )
+    _stream(writer, rows, log_table(log), names)
+
+
+def _insert_inputs(
+    stage: duckdb.DuckDBPyConnection,
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+) -> None:
+    key = quote(spec.spine.key)
+    rows = stage.execute(
+        f"""SELECT s.{key}, n.decision AS {DECISION}, s.features
+            FROM scored s JOIN numbers n ON n.place = s.place
+            WHERE s.features IS NOT NULL ORDER BY s.event_time, s.{key}"""
+    )
+    _stream(writer, rows, inputs_table(spec), [spec.spine.key, DECISION, "features"])
+
+
+def _stream(
+    writer: duckdb.DuckDBPyConnection,
+    rows: duckdb.DuckDBPyConnection,
+    table: str,
+    names: Sequence[str],
+) -> None:
+    listed = ", ".join(map(quote, names))
     writer.register("incoming", rows.to_arrow_reader(BATCH_ROWS))
-    names = ", ".join(map(quote, types))
-    writer.execute(f"INSERT INTO {qualified(table)} ({names}) SELECT {names} FROM incoming")
+    writer.execute(f"INSERT INTO {qualified(table)} ({listed}) SELECT {listed} FROM incoming")
     writer.unregister("incoming")

@@ -225,12 +225,15 @@ def _honest(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     """A condition that leaves out what the model itself blocked: nobody will ever report it.
 
     What is left of the rows it would block is the control stream, picked at random, so that what is
-    learnt of such rows stays true however few they are.
+    learnt of such rows stays true however few they are. A redo that would not block any more does
+    not undo what happened, so superseded decisions count.
     """
-    if "blocked" not in read_columns(cursor, spec.predictions_table):
+    tables = (spec.predictions_log, spec.predictions_table)  # an older release had only the second
+    logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
+    if not logged:
         return ""
     key = quote(spec.spine.key)
-    log = qualified(spec.predictions_table)
+    log = qualified(logged[0])
     return f"AND NOT EXISTS (FROM {log} p WHERE p.{key} = s.{key} AND p.blocked)"
 
 

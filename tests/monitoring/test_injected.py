@@ -64,7 +64,7 @@ def test_a_version_with_broken_scores_gives_way_without_labels_and_only_once(
 ):
     spec, lake, first, other = successor
     bring_a_day(lake, spec, world)
-    change(lake, f"UPDATE predictions.detector SET {values} WHERE _load_id = 61")
+    change(lake, f"UPDATE predictions.detector__log SET {values} WHERE _load_id = 61")
     (action,) = look(spec, lake)
     assert (action.action, action.version, action.done) == ("roll back", other.version, True)
     assert cause in action.why

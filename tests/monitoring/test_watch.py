@@ -200,7 +200,7 @@ def test_a_sealed_day_waits_for_rows_that_are_not_scored_yet(lake, world, spec):
     with lake.writer(Author("test")) as writer:
         # the last load waits for its features, though the log is sealed to its end
         sealed = read_progress(writer, spec.predictions_table).seal
-        writer.execute(f"DELETE FROM {spec.predictions_table} WHERE _load_id = 60")
+        writer.execute(f"DELETE FROM {spec.predictions_table}__log WHERE _load_id = 60")
         write_progress(writer, spec.predictions_table, Progress(59, sealed))
     assert watch(spec, lake).days[-1] == LAST - DAY
 
@@ -254,7 +254,7 @@ def test_a_quiet_week_passes_every_check(lake, world, spec):
         (f"UPDATE {CONTEXT} SET amount_eur = amount_eur * 100", "feature_drift", "amount_eur"),
         (f"UPDATE {RISK} SET risk = NULL", "missing_values", "risk"),
         (f"UPDATE {CONTEXT} SET channel = 'wallet'", "unseen_categories", "channel"),
-        ("UPDATE predictions.detector SET score = score / 2 + 0.5", "score_drift", "score"),
+        ("UPDATE predictions.detector__log SET score = score / 2 + 0.5", "score_drift", "score"),
     ],
 )
 def test_drift_in_the_lake_is_found_and_named(lake, world, spec, statement, name, cause):
@@ -283,7 +283,7 @@ def test_a_broken_version_shows_without_labels_and_before_the_day_is_over(
     watch(spec, lake)
     world.days(60, 61)
     score(spec, lake)
-    change(lake, f"UPDATE predictions.detector SET {values} WHERE _load_id = 61")
+    change(lake, f"UPDATE predictions.detector__log SET {values} WHERE _load_id = 61")
     with lake.writer(Author("test")) as writer:
         seal = START + 60 * DAY + timedelta(hours=23)
         write_progress(writer, spec.predictions_table, Progress(61, seal))
@@ -302,8 +302,8 @@ def test_few_rows_do_not_make_a_jump(lake, world, spec):
     score(spec, lake)
     change(
         lake,
-        "DELETE FROM predictions.detector WHERE _load_id = 61 AND transaction_id > 3610",
-        "UPDATE predictions.detector SET score = 0.9 WHERE _load_id = 61",
+        "DELETE FROM predictions.detector__log WHERE _load_id = 61 AND transaction_id > 3610",
+        "UPDATE predictions.detector__log SET score = 0.9 WHERE _load_id = 61",
     )
     report = watch(spec, lake)
     assert found_by(report, "score_jump").passed
@@ -344,7 +344,7 @@ def test_estimates_are_by_day_of_decision_and_grow_with_late_rows(lake, world, s
     assert expected == pytest.approx(truth.sum())
     change(
         lake,
-        "INSERT INTO predictions.detector "
+        "INSERT INTO predictions.detector__log "
         "SELECT * REPLACE (9999 AS transaction_id, 61 AS _load_id) "
         "FROM predictions.detector WHERE transaction_id = 3300",
     )

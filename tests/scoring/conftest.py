@@ -1,6 +1,9 @@
 """The payment lake of the training tests serves here as well."""
 
+import itertools
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,9 @@ from tests.training.conftest import (
     spec_values,
     world,
 )
+
+TEST_FROM = 46
+"""The day from which versions trained on the sixty days of the template were tested."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +55,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ready(template: Path, settings: Settings, lake: Lake) -> Ready:
     shutil.copytree(template, settings.data_dir, dirs_exist_ok=True)
+    return _ready(lake)
+
+
+@pytest.fixture
+def copies(template: Path, tmp_path: Path) -> Iterator[Callable[[], Ready]]:
+    """Makes lakes like `ready`, as many as a test asks for."""
+    with ExitStack() as stack:
+
+        def make() -> Ready:
+            folder = tmp_path / f"copy{next(count)}"
+            shutil.copytree(template, folder)
+            settings = load_settings({}, data_dir=folder, threads=1)
+            return _ready(stack.enter_context(Lake(settings)))
+
+        count = itertools.count()
+        yield make
+
+
+def _ready(lake: Lake) -> Ready:
     other = next(v for v in list_versions(lake, "detector") if v.state == "candidate")
     return Ready(lake, World(lake), ModelSpec(**spec_values()), other)

@@ -12,13 +12,14 @@ from lakehouse.training.schema import row_hashes
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
+PARTS = ("log", "superseded", "decisions", "inputs")
 RISK = "features.risk__0a1b2c3d"
 
 score_module = import_module("lakehouse.scoring.score")
 wanted_module = import_module("lakehouse.scoring.wanted")
 
 
-def log(lake, spec, columns="* EXCLUDE (scored_at, run_id)"):
+def log(lake, spec, columns="* EXCLUDE (scored_at, run_id, _decision)"):
     with lake.reader() as cursor:
         query = f"SELECT {columns} FROM {spec.predictions_table} ORDER BY transaction_id"
         return cursor.execute(query).to_arrow_table().to_pylist()
@@ -35,7 +36,8 @@ def world(ready):
     """Sixty days, and a champion that has scored nothing yet."""
     change(
         ready.lake,
-        "DROP TABLE predictions.detector",
+        "DROP VIEW predictions.detector",
+        *(f"DROP TABLE predictions.detector__{part}" for part in PARTS),
         "DELETE FROM registry.thresholds",
         "DELETE FROM ops.progress WHERE name = 'predictions.detector'",
     )
@@ -255,7 +257,17 @@ def test_a_broken_log_is_described(lake, world, spec):
     assert find_broken(spec, lake) == ""
     change(
         lake,
-        "INSERT INTO predictions.detector FROM predictions.detector WHERE transaction_id = 3599",
-        "UPDATE predictions.detector SET score = NULL WHERE transaction_id = 3598",
+        "INSERT INTO predictions.detector__log FROM predictions.detector "
+        "WHERE transaction_id = 3599",
+        "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
-    assert find_broken(spec, lake) == "1 rows repeat a transaction_id; 1 have no score"
+    assert find_broken(spec, lake) == (
+        "1 rows repeat a transaction_id; 1 have no score; "
+        "its log has 841 rows, where 840 were decided"
+    )
+    change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
+    assert find_broken(spec, lake) == (
+        "1 rows repeat a transaction_id; its log has 2 rows, where 840 were decided"
+    )
+    change(lake, "DELETE FROM predictions.detector__log")
+    assert find_broken(spec, lake) == ("predictions.detector has no row, so nothing was looked at")

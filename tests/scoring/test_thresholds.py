@@ -178,7 +178,7 @@ def test_a_day_that_a_version_saw_only_the_end_of_does_not_count(ready, lake):
     with lake.writer(Author("test")) as writer:
         writer.execute("DELETE FROM registry.thresholds")
         for table in ("core.fct_transactions", "predictions.detector"):
-            writer.execute(f"DELETE FROM {table} WHERE event_time < ?", [noon])
+            writer.execute(f"DELETE FROM {table}__log WHERE event_time < ?", [noon])
     score(ready.spec, lake, full_refresh=True)
     found = thresholds(lake, champion(lake, "detector").version)
     assert [t.days for t in found[:2]] == [0, 1]
@@ -260,6 +260,9 @@ def test_training_leaves_out_what_was_blocked_and_keeps_the_control_stream(ready
     assert blocked & before
     assert kept & before
     assert kept & before <= after
+    alert_only = again(lake, ready.spec, actions={"mode": "alert_only", "control": 0.0})
+    assert not any(row["blocked"] for row in rows(lake))
+    assert set(keys(lake, training_set(alert_only, lake))) == after, "what was blocked stays so"
 
 
 def test_a_control_stream_does_not_depend_on_the_version_and_differs_between_models(detector):

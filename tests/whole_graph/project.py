@@ -29,17 +29,23 @@ class Project:
             return lake.snapshot()
 
     def content(self) -> dict[str, str]:
-        """A hash of every table's rows, whatever their order; without bookkeeping and which run."""
+        """A hash of every table's rows, whatever their order; without bookkeeping and which run.
+
+        Of predictions what holds: what was superseded is kept, and so are the numbers of decisions.
+        """
         with Lake(self.settings, read_only=True) as lake, lake.reader() as cursor:
             tables = cursor.execute(
                 "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-                "WHERE database_name = 'lake' AND schema_name NOT IN ('ops', 'registry')"
+                "WHERE database_name = 'lake' "
+                "AND schema_name NOT IN ('ops', 'registry', 'predictions') "
+                "UNION SELECT schema_name || '.' || view_name FROM duckdb_views() "
+                "WHERE database_name = 'lake' AND schema_name = 'predictions'"
             ).fetchall()
             return {
                 name: str(
                     cursor.execute(
                         "SELECT count(*), sum(hash(t)) FROM (SELECT "
-                        "COLUMNS(c -> c NOT IN ('run_id', 'scored_at')) "
+                        "COLUMNS(c -> c NOT IN ('run_id', 'scored_at', '_decision')) "
                         f"FROM {name}) AS t"
                     ).fetchone()
                 )

@@ -36,6 +36,11 @@ CHECKS = {
     "rollback_ready": "The version that a rollback would go to scores the newest rows.",
     "expiry": "The champion has not outlived what its model card allows.",
 }
+_MISSING = {
+    "scores": "the version that decides has scored no row yet",
+    "matured_performance": "too few labels of what was scored have settled yet",
+    "fairness": "too few labels of what was scored have settled yet",
+}
 _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
 
 
@@ -98,8 +103,9 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata |= _pictures(spec, lake)
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         findings = (*watched.findings, *reviewed.findings, *ready)
+        former = tuple(one for look in watched.former for one in look.findings)
         for name in checks:
-            yield _result(key, name, findings)
+            yield _result(key, name, findings, former)
 
     return monitoring
 
@@ -131,14 +137,21 @@ def announce(
         tell(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
 
 
-def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
-    """The worst of the newest findings that a check is about."""
-    about = [
-        one for one in findings if one.name == name or (name == "scores" and one.name in _FAST)
-    ]
+def _result(
+    key: dg.AssetKey, name: str, findings: Sequence[Finding], former: Sequence[Finding] = ()
+) -> dg.AssetCheckResult:
+    """The worst of the newest findings that a check is about, the champion's before `former` ones.
+
+    Without any, nothing was looked at, which is no pass.
+    """
+    about = _about(name, findings) or _about(name, former)
     if not about:
         return dg.AssetCheckResult(
-            asset_key=key, check_name=name, passed=True, description="nothing to judge yet"
+            asset_key=key,
+            check_name=name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"nothing was judged: {_MISSING.get(name, 'no whole day was scored yet')}",
         )
     worst = min(about, key=lambda one: (one.passed, one.severity != "error"))
     metadata: dict[str, Any] = {"day": str(worst.day)}
@@ -155,6 +168,14 @@ def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.Asse
         description=worst.cause or f"within its bound on {worst.day}",
         metadata=metadata,
     )
+
+
+def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of a check that judged something: these have a figure, but for those in `_FAST`."""
+    if name == "scores":
+        scored = [one for one in findings if one.name in _FAST]
+        return scored if any(one.name != "features_as_trained" for one in scored) else []
+    return [one for one in findings if one.name == name and (one.value is not None or one.cause)]
 
 
 def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.registry import scoring_versions
 from lakehouse.registry.promotion import find_champion
-from lakehouse.scoring import ScoreReport, fallback, find_broken, score
+from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.training.expiry import Expired
 from lakehouse.training.upkeep import keep_features
@@ -32,7 +32,8 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             asset_key(spec.spine.table),
             *(asset_key(f"features.{name}") for name in spec.feature_sets),
         ],
-        description=f"What the champion of {spec.name} says of every new row, once: the log.",
+        description=f"What {spec.name} decides about every new row, once, by who was champion when "
+        "it landed: what holds of the log, which is only ever added to.",
         group_name="predictions",
         kinds={"python", "lightgbm", "duckdb"},
         owners=list(spec.owners),
@@ -44,7 +45,12 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 "complete",
                 asset=key,
                 blocking=True,
-                description="Each key is predicted once, and no score is NULL.",
+                description="The log has rows, each key is there once, and no score is NULL.",
+            ),
+            dg.AssetCheckSpec(
+                "reconciled",
+                asset=key,
+                description="Every row that landed is scored, or there is a reason why it is not.",
             ),
             dg.AssetCheckSpec(
                 "scoring_keeps_up",
@@ -104,12 +110,23 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 ROWS_WRITTEN: report.rows,
                 "without_features": report.without_features,
                 "version": report.version,
+                "older_than_the_test_period": report.passed_over,
+                "decided_by_former_champions": dg.MetadataValue.json(
+                    [vars(former) for former in report.owed]
+                ),
                 "beside_the_champion": dg.MetadataValue.json(
                     [vars(shadow) for shadow in report.shadows]
                 ),
             }
         )
+        for former in report.owed:
+            if former.skipped:
+                context.log.warning(
+                    f"{former.version} was champion when rows landed and cannot score them, so "
+                    f"{report.version} decided: {former.skipped}"
+                )
         yield _complete(spec, lake, key)
+        yield _reconciled(spec, lake, key)
         yield _keeps_up(report, key)
 
     return predictions
@@ -166,5 +183,21 @@ def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Asset
         asset_key=key,
         check_name="complete",
         passed=not broken,
-        description=broken or "every row of the last load is predicted once",
+        description=broken or "every row of the log is predicted once",
+    )
+
+
+def _reconciled(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
+    found = reconcile(spec, lake.lake)
+    remedy = (
+        f"; `lakehouse run --select {key.to_user_string()} --since DAY` scores days anew"
+        if found.lost
+        else ""
+    )
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="reconciled",
+        passed=bool(found.landed) and not found.lost,
+        description=f"{found.words}{remedy}",
+        metadata=vars(found),
     )

@@ -117,9 +117,13 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
         yield dg.AssetCheckResult(
             asset_key=model,
             check_name="gates",
-            passed=not failed,
-            severity=dg.AssetCheckSeverity.WARN if report.champion else dg.AssetCheckSeverity.ERROR,
-            description="; ".join(
+            passed=bool(report.gates) and not failed,
+            severity=dg.AssetCheckSeverity.WARN
+            if report.champion or not report.gates
+            else dg.AssetCheckSeverity.ERROR,
+            description="no gate is declared, so nothing was judged"
+            if not report.gates
+            else "; ".join(
                 f"{gate.gate}: {_number(gate.value)} against {gate.threshold:g}"
                 for gate in failed or report.gates
             ),

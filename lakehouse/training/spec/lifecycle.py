@@ -63,6 +63,15 @@ class Actions(Part):
         return self
 
 
+class Log(Part):
+    """How long the prediction log keeps what a decision was made of; the rest of it stays for ever.
+
+    `features` counts from the decision; `0d` keeps none, only their hash.
+    """
+
+    features: Duration = timedelta(days=90)
+
+
 class Retrain(Part):
     """When a new version is due: `every` so much later the test period could end, or on request.
 

@@ -19,6 +19,7 @@ from lakehouse.training.spec.judging import Capacity, Fairness, Gate, Judging, P
 from lakehouse.training.spec.lifecycle import (
     Actions,
     Freshness,
+    Log,
     Promotion,
     Retrain,
     Shadow,
@@ -89,6 +90,7 @@ class ModelSpec(Part):
     promotion: Promotion = Promotion()
     shadow: Shadow = Shadow()
     actions: Actions = Actions()
+    log: Log = Log()
     retrain: Retrain = Retrain()
     watch: Watch = Watch()
 
@@ -152,6 +154,11 @@ class ModelSpec(Part):
     def predictions_table(self) -> str:
         """Where its predictions are."""
         return f"predictions.{self.name}"
+
+    @property
+    def predictions_log(self) -> str:
+        """Where every prediction is that ever decided, superseded ones too."""
+        return f"{self.predictions_table}__log"
 
     @property
     def upstream_tables(self) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""Which version decides about the rows of which loads: the champion at the time when they landed.
+
+Told from the registry's moves and the counter of loads, never from a clock: each move keeps the
+newest load of its time. So a champion that is replaced still decides about what landed before, and
+a process that was killed between the move and the scoring loses nothing.
+"""
+
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from lakehouse.registry import Version
+from lakehouse.registry.versions import find_transitions, find_versions
+
+ALL_LOADS = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Charge:
+    """`version` decides about rows of the loads after `after`, up to and with `until`."""
+
+    version: Version
+    after: int
+    until: int
+
+    def within(self, after: int, until: int) -> "Charge | None":
+        """The part of it that concerns the loads after `after` up to `until`, if there is any."""
+        cut = replace(self, after=max(self.after, after), until=min(self.until, until))
+        return cut if cut.after < cut.until else None
+
+
+def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[Charge]:
+    """Charges over all loads, in their order, without gaps; `champion` is who decides now.
+
+    What landed before there was any champion is the first one's. A version that was rolled back
+    decides no more: what it left is its successor's.
+    """
+    versions = {version.version: version for version in find_versions(cursor, champion.model)}
+    moves = [m for m in find_transitions(cursor, champion.model) if m.to_state == "champion"][::-1]
+    charges: list[Charge] = []
+    start = 0
+    for i, move in enumerate(moves):
+        following = moves[i + 1].load_id if i + 1 < len(moves) else ALL_LOADS
+        end = max(start, following or 0)
+        decided = versions[move.version]
+        if decided.state == "rolled_back" or i + 1 == len(moves):
+            decided = champion
+        if start < end:
+            charges.append(Charge(decided, start, end))
+        start = end
+    return charges or [Charge(champion, 0, ALL_LOADS)]
+
+
+def trained_until(cursor: duckdb.DuckDBPyConnection, version: Version) -> int:
+    """The last load that may be in the version's training set: rows of later ones are new to it."""
+    loads = [
+        move.load_id
+        for move in find_transitions(cursor, version.model)
+        if move.version == version.version and not move.from_state
+    ]
+    return loads[0] if loads and loads[0] is not None else ALL_LOADS

@@ -1,0 +1,84 @@
+"""What was decided about one row, when, by whom, and why it holds no more: the log as evidence."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.lake import table_exists
+from lakehouse.scoring.log import shadow_table
+from lakehouse.scoring.tables import DECISION, decisions_table, log_table, superseded_table
+from lakehouse.training import ModelSpec
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision about a row: `row` is what the log has of it, by column.
+
+    `scored_at` is naive UTC. `superseded_by` is the decision that took its place, if one did.
+    """
+
+    decision: int
+    version: str
+    why: str
+    scored_at: datetime
+    superseded_by: int | None
+    superseded_at: datetime | None
+    superseded_because: str
+    row: dict[str, Any]
+
+
+def history(
+    spec: ModelSpec,
+    lake: Lake,
+    key: object,
+    *,
+    at: datetime | None = None,
+    beside: bool = False,
+) -> list[Decision]:
+    """All decisions about the row with that `key`, the oldest first; `at`: as of then (naive UTC).
+
+    `beside`: what versions beside the champion said of it.
+    """
+    log = shadow_table(spec) if beside else spec.predictions_table
+    with lake.reader() as cursor:
+        if not table_exists(cursor, log_table(log)):
+            return []
+        decisions = {row[DECISION]: row for row in _rows(cursor, decisions_table(spec), "true", [])}
+        same = f"{quote(spec.spine.key)} = ?"
+        logged = _rows(cursor, log_table(log), same, [key])
+        replaced = {
+            row[DECISION]: row["superseded_by"]
+            for row in _rows(cursor, superseded_table(log), same, [key])
+        }
+    found = []
+    for row in sorted(logged, key=lambda row: int(row[DECISION])):
+        if at is not None and row["scored_at"] > at:
+            continue
+        made = decisions.get(row[DECISION], {})
+        later = decisions.get(replaced.get(row[DECISION]), {})
+        if at is not None and later and later["scored_at"] > at:
+            later = {}
+        found.append(
+            Decision(
+                decision=row[DECISION],
+                version=row["model_version"],
+                why=made.get("why", ""),
+                scored_at=row["scored_at"],
+                superseded_by=later.get(DECISION),
+                superseded_at=later.get("scored_at"),
+                superseded_because=later.get("why", ""),
+                row=row,
+            )
+        )
+    return found
+
+
+def _rows(
+    cursor: duckdb.DuckDBPyConnection, table: str, where: str, values: list[object]
+) -> list[dict[str, Any]]:
+    query = f"SELECT * FROM {qualified(table)} WHERE {where}"
+    found: list[dict[str, Any]] = cursor.execute(query, values).to_arrow_table().to_pylist()
+    return found

@@ -1,0 +1,127 @@
+"""The features of decisions, as the model saw them: kept so long as `log.features` declares.
+
+With them and the version's artefact a decision can be made again, whatever became of the feature
+tables. What stays for ever is their hash in the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.lake import table_exists
+from lakehouse.registry.versions import find_versions, lake_time, pick
+from lakehouse.scoring.log import said
+from lakehouse.scoring.tables import DECISION, decisions_table, inputs_table, log_table
+from lakehouse.training import ModelSpec, load_model
+from lakehouse.training.schema import Matrix
+
+OUTPUT = {"binary": "score", "regression": "prediction", "multiclass": "probability"}
+"""The number that a model of each task predicts: a column of the log."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """`rows` decisions made again from the features that were kept; how some differ, in words."""
+
+    rows: int
+    differences: tuple[str, ...]
+
+
+def as_lists(matrix: Matrix) -> pa.Array:
+    """Each row of features (rows, features) as a list, for a column `FLOAT[]`."""
+    rows, width = matrix.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(matrix).ravel()))
+
+
+def replay(
+    spec: ModelSpec, lake: Lake, *, keys: Sequence[object] | None = None, rows: int = 1_000
+) -> Replayed:
+    """Predict again what was decided, from the log alone, and compare hash and output to the bit.
+
+    Of all decisions whose features are kept, superseded ones too: those about `keys`, or else the
+    newest `rows`. Reads no feature table.
+
+    Raises:
+        BadArtefact: when a version's files are gone or changed.
+    """
+    with lake.reader() as cursor:
+        if not table_exists(cursor, inputs_table(spec)):
+            return Replayed(0, ())
+        found = _kept(cursor, spec, keys, rows)
+        versions = find_versions(cursor, spec.name)
+    differences: list[str] = []
+    for name in sorted(set(found["model_version"].to_pylist())):
+        version = pick(versions, spec.name, name)
+        model = load_model(lake.settings.models_dir, version.artefact, version.files)
+        own = found.filter(pc.equal(found["model_version"], name))
+        width = len(model.card.features.features)
+        matrix = np.array(own["features"].to_pylist(), dtype=np.float32).reshape(-1, width)
+        now = said(spec, model, own[spec.spine.key].combine_chunks(), matrix)
+        for column in ("feature_hash", OUTPUT[spec.task]):
+            differences += _differences(spec, own, column, now[column])
+    return Replayed(len(found), tuple(differences))
+
+
+def drop_inputs(
+    lake: Lake, spec: ModelSpec, *, now: datetime | None = None, run_id: str = ""
+) -> int:
+    """Delete the features of decisions that were made longer ago than `log.features`; their rows.
+
+    Whole decisions go, which is whole files but for the last. Their hashes stay in the log. Nothing
+    to delete makes no snapshot.
+    """
+    table = inputs_table(spec)
+    with lake.reader() as cursor:
+        if not table_exists(cursor, table):
+            return 0
+        old = cursor.execute(
+            f"SELECT {DECISION} FROM {qualified(decisions_table(spec))} WHERE scored_at <= ?",
+            [lake_time(now) - spec.log.features],
+        ).fetchall()
+        kept = cursor.execute(f"SELECT min({DECISION}) FROM {qualified(table)}").fetchall()[0][0]
+    gone = [number for (number,) in old if kept is not None and number >= kept]
+    if not gone:
+        return 0
+    days = spec.log.features / timedelta(days=1)
+    author = Author(table, run_id, f"features of decisions are kept for {days:g} days")
+    with lake.writer(author) as writer:
+        where = f"WHERE {DECISION} IN (SELECT unnest(?))"
+        (deleted,) = writer.execute(f"DELETE FROM {qualified(table)} {where}", [gone]).fetchall()[0]
+    return int(deleted)
+
+
+def _kept(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    keys: Sequence[object] | None,
+    rows: int,
+) -> pa.Table:
+    key, number = quote(spec.spine.key), quote(DECISION)
+    where = "" if keys is None else f"WHERE i.{key} IN (SELECT unnest(?))"
+    limit = f"LIMIT {int(rows)}" if keys is None else ""
+    return cursor.execute(
+        f"""SELECT i.{key}, i.features, l.model_version, l.feature_hash, l.{OUTPUT[spec.task]}
+            FROM {qualified(inputs_table(spec))} i
+            JOIN {qualified(log_table(spec.predictions_table))} l
+            ON l.{key} = i.{key} AND l.{number} = i.{number}
+            {where} ORDER BY i.{number} DESC, i.{key} {limit}""",
+        [] if keys is None else [list(keys)],
+    ).to_arrow_table()
+
+
+def _differences(spec: ModelSpec, logged: pa.Table, column: str, now: pa.Array) -> list[str]:
+    then: Any = logged[column].to_pylist()
+    keys = logged[spec.spine.key].to_pylist()
+    return [
+        f"{spec.spine.key} {key}: {column} was {old!r} and is {new!r}"
+        for key, old, new in zip(keys, then, now.to_pylist(), strict=True)
+        if old != new and not (old != old and new != new)
+    ]

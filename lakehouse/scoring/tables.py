@@ -1,0 +1,129 @@
+"""The tables of a prediction log, of which rows are only ever added to.
+
+`<log>__log` has every row that was ever decided, with the number of its decision. What a redo
+replaces stays, and `<log>__superseded` names it: a row's key, its decision, and the one that took
+its place. The view `<log>` is what holds now. `<model>__decisions` says of each number who decided
+about which loads, when and why; `<model>__inputs` keeps the features of decisions for a while.
+"""
+
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.lake import qualified, quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.training import ModelSpec
+
+FOREVER = datetime(9999, 12, 31)
+"""Until then: of a log that an older release wrote nobody knows what it passed over."""
+
+DECISION = "_decision"
+
+_DECISIONS = {
+    DECISION: "BIGINT",
+    "version": "VARCHAR",
+    "decides": "BOOLEAN",
+    "why": "VARCHAR",
+    "after_load": "BIGINT",
+    "until_load": "BIGINT",
+    "trained_until_load": "BIGINT",
+    "starts_at": "TIMESTAMP",
+    "rows": "BIGINT",
+    "superseded": "BIGINT",
+    "snapshot": "BIGINT",
+    "scored_at": "TIMESTAMP",
+    "run_id": "VARCHAR",
+}
+"""Of the loads after `after_load` up to `until_load` those up to `trained_until_load` were known
+when the version was trained; of these it decided about rows with times from `starts_at` on."""
+
+
+def log_table(log: str) -> str:
+    """Where every row of the log `schema.name` is."""
+    return f"{log}__log"
+
+
+def superseded_table(log: str) -> str:
+    """Which rows of the log `schema.name` hold no more, and what took their place."""
+    return f"{log}__superseded"
+
+
+def decisions_table(spec: ModelSpec) -> str:
+    """Who decided about which loads, when and why."""
+    return f"{spec.predictions_table}__decisions"
+
+
+def inputs_table(spec: ModelSpec) -> str:
+    """The features of decisions, as the model saw them."""
+    return f"{spec.predictions_table}__inputs"
+
+
+def is_older(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
+    """Whether the log `schema.name` is a table, and no view: so an older release kept it."""
+    return bool(read_columns(cursor, log)) and not read_columns(cursor, log_table(log))
+
+
+def prepare_log(
+    writer: duckdb.DuckDBPyConnection, log: str, key: str, types: dict[str, str]
+) -> None:
+    """Make the tables of the log `schema.name` and its view, in the open transaction.
+
+    `types` are the SQL types of its columns by name, in order, without the decision. The rows of a
+    log that an older release wrote stay where they are, as decision 0; columns that came since are
+    added.
+    """
+    physical = log_table(log)
+    if is_older(writer, log):
+        _, _, name = physical.partition(".")
+        writer.execute(f"ALTER TABLE {qualified(log)} RENAME TO {quote(name)}")
+        added = f"ADD COLUMN {quote(DECISION)} BIGINT DEFAULT 0"
+        writer.execute(f"ALTER TABLE {qualified(physical)} {added}")
+    present = read_columns(writer, physical)
+    if not present:
+        _create(writer, physical, {**types, DECISION: "BIGINT"})
+    for name in types:
+        if present and name not in present:
+            added = f"ADD COLUMN {quote(name)} {types[name]}"
+            writer.execute(f"ALTER TABLE {qualified(physical)} {added}")
+    replaced = {key: types[key], DECISION: "BIGINT", "superseded_by": "BIGINT"}
+    _create(writer, superseded_table(log), replaced)
+    writer.execute(f"CREATE VIEW IF NOT EXISTS {qualified(log)} AS {current_rows(log, key)}")
+
+
+def current_rows(log: str, key: str) -> str:
+    """SQL for the rows of the log `schema.name` that hold now.
+
+    What was superseded is mostly nothing: the join then costs nothing, and filters reach the scan.
+    """
+    same = f"s.{quote(key)} = l.{quote(key)} AND s.{DECISION} = l.{DECISION}"
+    return (
+        f"SELECT l.* FROM {qualified(log_table(log))} l "
+        f"ANTI JOIN {qualified(superseded_table(log))} s ON {same}"
+    )
+
+
+def prepare_decisions(writer: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Make the table of decisions, in the open transaction."""
+    _create(writer, decisions_table(spec), _DECISIONS)
+
+
+def prepare_inputs(writer: duckdb.DuckDBPyConnection, spec: ModelSpec, key_type: str) -> None:
+    """Make the table of inputs, in the open transaction."""
+    types = {spec.spine.key: key_type, DECISION: "BIGINT", "features": "FLOAT[]"}
+    _create(writer, inputs_table(spec), types)
+
+
+def insert_decision(
+    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, row: dict[str, object]
+) -> None:
+    """Add one decision, in the open transaction; every column must be given."""
+    names, marks = ", ".join(map(quote, _DECISIONS)), ", ".join("?" * len(_DECISIONS))
+    writer.execute(
+        f"INSERT INTO {qualified(decisions_table(spec))} ({names}) VALUES ({marks})",
+        [row[name] for name in _DECISIONS],
+    )
+
+
+def _create(writer: duckdb.DuckDBPyConnection, table: str, types: dict[str, str]) -> None:
+    columns = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in types.items())
+    writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")

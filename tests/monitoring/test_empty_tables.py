@@ -1,0 +1,15 @@
+"""Before any label has settled, a query of what monitoring tells gives no rows, and no error."""
+
+from lakehouse.monitoring import tables, watch
+from lakehouse.monitoring.review import review
+from lakehouse.training import ModelSpec
+from tests.training.conftest import spec_values
+
+
+def test_every_table_is_there_after_the_first_look(scored):
+    spec = ModelSpec(**spec_values())
+    watch(spec, scored)
+    review(spec, scored)
+    rows = {table: scored.rows(table) for table in tables.COLUMNS}
+    assert rows[tables.PERFORMANCE] == rows[tables.ACTIONS] == rows[tables.COMPARISONS] == 0
+    assert rows[tables.FINDINGS] > 0

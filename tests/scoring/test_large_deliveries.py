@@ -1,0 +1,179 @@
+"""Weeks of rows land at once, and each delivery trains a version that takes over before scoring.
+
+The order is the graph's: rows land, a version is trained and promoted, then rows are scored and
+looked at. A version's test period ends a gap before the newest label, so most rows of a delivery
+are older than the test period of the version that decides from then on.
+"""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from lakehouse.lake import Author
+from lakehouse.lake.progress import write_progress
+from lakehouse.registry import champion, promote, rollback
+from lakehouse.scoring import score
+from lakehouse.training import train
+
+START = datetime(2026, 1, 1)
+DAY = timedelta(days=1)
+RISK = "features.risk__0a1b2c3d"
+
+
+def ask(lake, query, *values):
+    with lake.reader() as cursor:
+        return cursor.execute(query, [*values]).fetchall()
+
+
+def change(lake, *statements):
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+def trained(lake, detector, seed):
+    """A new version that decides from now on, as `better` would have it."""
+    spec = detector(seed=seed, rounds=3, promotion={"rule": "manual"})
+    made = train(spec, lake, force=True).version
+    promote(lake, "detector", made.version, who="rule", why="better")
+    return made.version
+
+
+def deciders(lake):
+    """Version by key, and that each key is there once."""
+    found = ask(lake, "SELECT transaction_id, model_version FROM predictions.detector")
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+@pytest.mark.parametrize("weeks", [2, 4])
+def test_every_row_of_a_large_delivery_is_scored_by_who_decided_when_it_landed(
+    ready, detector, weeks
+):
+    lake, world, days = ready.lake, ready.world, weeks * 7
+    deciding, expected, last = champion(lake, "detector").version, {}, 60
+    for seed in (11, 12):
+        world.days(last, last + days)
+        landed = range(last * world.per_day, (last + days) * world.per_day)
+        expected |= dict.fromkeys(landed, deciding)
+        deciding = trained(lake, detector, seed)
+        score(ready.spec, lake)
+        last += days
+    said = deciders(lake)
+    scored = sum(key in said for key in expected)
+    assert (scored, len(expected)) == (len(expected), 2 * days * world.per_day)
+    assert {key: said[key] for key in expected} == expected
+
+
+def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
+    from lakehouse.scoring import reconcile
+
+    lake, world, spec = ready.lake, ready.world, ready.spec
+    world.days(60, 88)
+    trained(lake, detector, 11)
+    change(lake, f"DELETE FROM {RISK} WHERE transaction_id = {70 * world.per_day}")
+    report = score(spec, lake)
+    assert (report.rows, report.without_features) == (28 * world.per_day - 1, 1)
+    found = reconcile(spec, lake)
+    assert (found.landed, found.waiting, found.without_features, found.lost) == (
+        88 * world.per_day,
+        0,
+        1,
+        0,
+    )
+    assert found.passed_over == 46 * world.per_day, "as old as the first version's training rows"
+    assert found.scored == 42 * world.per_day - 1
+    assert "2,760 older than the test period" in found.words
+    world.days(88, 89)
+    assert reconcile(spec, lake).waiting == world.per_day
+    change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id = 4000")
+    assert reconcile(spec, lake).lost == 1
+    assert "1 scored by nobody" in reconcile(spec, lake).words
+
+
+def test_monitoring_sees_what_former_champions_decided(ready, detector):
+    from lakehouse.monitoring import watch
+    from lakehouse.monitoring.review import review
+
+    lake, world, spec, last = ready.lake, ready.world, ready.spec, 60
+    for seed in (11, 12):
+        world.days(last, last + 28)
+        trained(lake, detector, seed)
+        score(spec, lake)
+        watched = watch(spec, lake)
+        review(spec, lake)
+        last += 28
+        (former,) = watched.former
+        assert {"scores_valid", "scores_vary", "score_drift"} <= {f.name for f in former.findings}
+        assert watch(spec, lake).former == ()
+    judged = ask(
+        lake,
+        "SELECT DISTINCT start FROM monitoring.performance WHERE model = 'detector' "
+        "AND role = 'champion' AND period = 'day' ORDER BY 1",
+    )
+    first, until = START + 53 * DAY, START + (last - 7) * DAY
+    assert [day for (day,) in judged] == [
+        (first + i * DAY).date() for i in range((until - first).days)
+    ]
+
+
+def test_who_landed_first_decides_though_moves_came_before_the_scoring(ready, detector):
+    """Two moves between two scorings, and a process that was killed before the second."""
+    lake, world, spec = ready.lake, ready.world, ready.spec
+    first = champion(lake, "detector").version
+    world.days(60, 61)
+    promote(lake, "detector", ready.other.version, who="me", why="try")
+    world.days(61, 62)
+    third = trained(lake, detector, 11)
+    world.days(62, 63)
+    report = score(spec, lake)
+    said = deciders(lake)
+    by_day = {day: {said[key] for key in range(day * 60, day * 60 + 60)} for day in (60, 61, 62)}
+    assert by_day == {60: {first}, 61: {ready.other.version}, 62: {third}}
+    assert [(one.version, one.rows) for one in report.owed] == [
+        (first, 60),
+        (ready.other.version, 60),
+    ]
+
+
+def break_artefact(lake, version):
+    (lake.settings.models_dir / version.artefact / "model.txt").write_text("nonsense")
+
+
+def test_a_version_that_cannot_or_may_not_decide_any_more_is_replaced(ready, detector):
+    lake, world, spec = ready.lake, ready.world, ready.spec
+    first = champion(lake, "detector")
+    world.days(60, 62)
+    promote(lake, "detector", ready.other.version, who="me", why="try")
+    break_artefact(lake, first)
+    report = score(spec, lake)
+    assert (report.rows, report.owed[0].version) == (120, first.version)
+    assert "is not what was registered" in report.owed[0].skipped
+    assert {deciders(lake)[key] for key in range(3600, 3720)} == {ready.other.version}
+
+
+def test_what_a_version_owed_that_was_rolled_back_is_its_successors(ready):
+    lake, world, spec = ready.lake, ready.world, ready.spec
+    first = champion(lake, "detector").version
+    promote(lake, "detector", ready.other.version, who="me", why="try")
+    world.days(60, 61)
+    rollback(lake, "detector", who="me", why="broken")
+    score(spec, lake)
+    assert {deciders(lake)[key] for key in range(3600, 3660)} == {first}
+
+
+def test_rows_that_wait_for_features_stay_with_who_decided_when_they_landed(ready):
+    lake, world, spec = ready.lake, ready.world, ready.spec
+    first = champion(lake, "detector").version
+    world.days(60, 61)
+    from lakehouse.lake.progress import Progress, read_progress
+
+    with lake.writer(Author("test")) as writer:
+        sealed = read_progress(writer, RISK)
+        write_progress(writer, RISK, Progress(60, sealed.seal - DAY))
+    assert (score(spec, lake).rows, score(spec, lake).waiting) == (0, world.per_day)
+    promote(lake, "detector", ready.other.version, who="me", why="try")
+    with lake.writer(Author("test")) as writer:
+        write_progress(writer, RISK, sealed)
+    assert score(spec, lake).rows == world.per_day
+    assert {deciders(lake)[key] for key in range(3600, 3660)} == {first}
