@@ -194,7 +194,10 @@ def promote(
     author = Author(f"registry.{model}", message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
         _still(writer, model, deciding)
-        return promote_in(writer, model, version, who, why, evidence or {}, lake_time(now))
+        return promote_in(
+            *(writer, model, version, who, why, evidence or {}, lake_time(now)),
+            returning=chosen.state == "rolled_back",
+        )
 
 
 def promote_in(
@@ -205,10 +208,17 @@ def promote_in(
     why: str,
     evidence: Evidence,
     at: datetime,
+    *,
+    returning: bool = False,
 ) -> Version:
-    """`promote` inside an open transaction; `at` is naive UTC."""
+    """`promote` inside an open transaction; `at` is naive UTC.
+
+    `returning`: a version that was rolled back may decide again, as nothing else can.
+    """
     versions = find_versions(writer, model)
     chosen = pick(versions, model, version)
+    if chosen.state == "rolled_back" and not returning:
+        raise RegistryError(f"{model} {version} was rolled back meanwhile; look again")
     for other in versions:
         if other.state == "champion" and other.version != version:
             _move(writer, other, "archived", who, f"{version} took over: {why}", evidence, at)
