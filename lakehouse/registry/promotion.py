@@ -295,18 +295,22 @@ def _first_ready(
 
 
 def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> str:
-    """What a person can do: name the newest version that can score, or say that none can."""
+    """What a person can do: name the newest version that can score, or say that none can.
+
+    One that was rolled back comes last, and may only become a shadow while the champion can score.
+    """
     tried = {version.version for version in but}
     with lake.reader() as reader:
         others = [v for v in find_versions(reader, model) if v.version not in tried]
-    able, _ = _first_ready(others, prove)
+        current = find_champion(reader, model)
+    able, _ = _first_ready(sorted(others, key=lambda v: v.state == "rolled_back"), prove)
     if able is not None and able.state == "champion":
         return f"{able.version} decides and can score"
     if able is not None:
-        return (
-            f"{able.version} ({able.state}) can score: `lakehouse models promote {model} "
-            f"{able.version}` lets it decide"
-        )
+        command = f"`lakehouse models promote {model} {able.version}"
+        if able.state == "rolled_back" and current is not None and not prove(current):
+            return f"only {able.version} can score, which was rolled back: {command} --shadow`"
+        return f"{able.version} ({able.state}) can score: {command}` lets it decide"
     return (
         "no other version can: restore the artefacts from a backup, or train a new one with "
         f"`lakehouse run --select models/{model} --force` (the same rows and recipe would make the "

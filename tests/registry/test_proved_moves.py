@@ -115,7 +115,7 @@ def follow(lake, able, subject, message):
     return promote(lake, "m", found[1], prove=able, **BY).version in able.names
 
 
-FAST = {("", 0), ("", 4), ("r", 4), ("rr", 8)}
+FAST = {("", 0), ("", 4), ("r", 6), ("rr", 8)}
 WORLDS = [(before, able) for before in ("", "r", "rr", "a", "s", "rs") for able in range(16)]
 
 
