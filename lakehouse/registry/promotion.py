@@ -194,7 +194,10 @@ def promote(
     author = Author(f"registry.{model}", message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
         _still(writer, model, deciding)
-        return promote_in(writer, model, version, who, why, evidence or {}, lake_time(now))
+        return promote_in(
+            *(writer, model, version, who, why, evidence or {}, lake_time(now)),
+            returning=chosen.state == "rolled_back",
+        )
 
 
 def promote_in(
@@ -205,10 +208,17 @@ def promote_in(
     why: str,
     evidence: Evidence,
     at: datetime,
+    *,
+    returning: bool = False,
 ) -> Version:
-    """`promote` inside an open transaction; `at` is naive UTC."""
+    """`promote` inside an open transaction; `at` is naive UTC.
+
+    `returning`: a version that was rolled back may decide again, as nothing else can.
+    """
     versions = find_versions(writer, model)
     chosen = pick(versions, model, version)
+    if chosen.state == "rolled_back" and not returning:
+        raise RegistryError(f"{model} {version} was rolled back meanwhile; look again")
     for other in versions:
         if other.state == "champion" and other.version != version:
             _move(writer, other, "archived", who, f"{version} took over: {why}", evidence, at)
@@ -285,18 +295,22 @@ def _first_ready(
 
 
 def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> str:
-    """What a person can do: name the newest version that can score, or say that none can."""
+    """What a person can do: name the newest version that can score, or say that none can.
+
+    One that was rolled back comes last, and may only become a shadow while the champion can score.
+    """
     tried = {version.version for version in but}
     with lake.reader() as reader:
         others = [v for v in find_versions(reader, model) if v.version not in tried]
-    able, _ = _first_ready(others, prove)
+        current = find_champion(reader, model)
+    able, _ = _first_ready(sorted(others, key=lambda v: v.state == "rolled_back"), prove)
     if able is not None and able.state == "champion":
         return f"{able.version} decides and can score"
     if able is not None:
-        return (
-            f"{able.version} ({able.state}) can score: `lakehouse models promote {model} "
-            f"{able.version}` lets it decide"
-        )
+        command = f"`lakehouse models promote {model} {able.version}"
+        if able.state == "rolled_back" and current is not None and not prove(current):
+            return f"only {able.version} can score, which was rolled back: {command} --shadow`"
+        return f"{able.version} ({able.state}) can score: {command}` lets it decide"
     return (
         "no other version can: restore the artefacts from a backup, or train a new one with "
         f"`lakehouse run --select models/{model} --force` (the same rows and recipe would make the "

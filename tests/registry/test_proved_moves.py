@@ -115,7 +115,7 @@ def follow(lake, able, subject, message):
     return promote(lake, "m", found[1], prove=able, **BY).version in able.names
 
 
-FAST = {("", 0), ("", 4), ("r", 4), ("rr", 8)}
+FAST = {("", 0), ("", 4), ("r", 6), ("rr", 8)}
 WORLDS = [(before, able) for before in ("", "r", "rr", "a", "s", "rs") for able in range(16)]
 
 
@@ -172,6 +172,19 @@ def test_the_proof_is_made_before_the_lock_and_what_moves_meanwhile_is_seen(lake
     with pytest.raises(RegistryError, match="became shadow meanwhile; nothing was moved"):
         rollback(lake, "m", prove=target_taken, **BY)
     assert champion(lake, "m").version == four[3]
+
+
+def test_a_version_that_is_rolled_back_while_it_is_proved_does_not_return(lake, four, settings):
+    def taken_back(target):
+        with Lake(settings) as other:
+            promote(other, "m", target.version, who="other", why="first")
+            rollback(other, "m", prove=Able(*four), who="other", why="it floods")
+        return ""
+
+    with pytest.raises(RegistryError, match="was rolled back meanwhile"):
+        promote(lake, "m", four[3], prove=taken_back, **BY)
+    assert champion(lake, "m").version == four[2]
+    assert states(lake)[4] == "rolled_back"
 
 
 def test_a_death_between_proof_and_move_leaves_everything_as_it_was(lake, four, settings):

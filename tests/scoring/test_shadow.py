@@ -182,7 +182,7 @@ def make_stale(lake, version):
 
 @pytest.mark.parametrize(
     ("trouble", "complaint"),
-    [(break_artefact, "is not what was registered"), (make_stale, "no longer kept up to date")],
+    [(break_artefact, "is not what was registered"), (make_stale, "grow no more")],
 )
 def test_a_shadow_that_cannot_is_left_out_and_told_and_the_champion_goes_on(
     lake, world, spec, other, trouble, complaint
