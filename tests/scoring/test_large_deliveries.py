@@ -46,7 +46,7 @@ def deciders(lake):
     return dict(found)
 
 
-@pytest.mark.parametrize("weeks", [2, 4])
+@pytest.mark.parametrize("weeks", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_every_row_of_a_large_delivery_is_scored_by_who_decided_when_it_landed(
     ready, detector, weeks
 ):
@@ -91,6 +91,7 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
     assert "1 scored by nobody" in reconcile(spec, lake).words
 
 
+@pytest.mark.slow
 def test_monitoring_sees_what_former_champions_decided(ready, detector):
     from lakehouse.monitoring import watch
     from lakehouse.monitoring.review import review

@@ -177,8 +177,8 @@ def test_a_day_that_a_version_saw_only_the_end_of_does_not_count(ready, lake):
     noon = START + 46 * DAY + DAY / 2
     with lake.writer(Author("test")) as writer:
         writer.execute("DELETE FROM registry.thresholds")
-        for table in ("core.fct_transactions", "predictions.detector"):
-            writer.execute(f"DELETE FROM {table}__log WHERE event_time < ?", [noon])
+        for table in ("core.fct_transactions", "predictions.detector__log"):
+            writer.execute(f"DELETE FROM {table} WHERE event_time < ?", [noon])
     score(ready.spec, lake, full_refresh=True)
     found = thresholds(lake, champion(lake, "detector").version)
     assert [t.days for t in found[:2]] == [0, 1]
