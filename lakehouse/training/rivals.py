@@ -107,7 +107,7 @@ def test_rows(
 
     Raises:
         SchemaMismatch: when those features are not there for all rows, or no longer kept up to
-            date, or when there is a label outside `classes`.
+            date.
     """
     schema = model.card.features
     pinned_tables(cursor, schema)

@@ -87,7 +87,9 @@ class World:
             known_at = self._moment(begin)
             event_time = known_at
             if draw.random() < 0.25:  # late
-                event_time -= timedelta(days=draw.choice([1, 2, 16, 16]), seconds=draw.randrange(99))
+                event_time -= timedelta(
+                    days=draw.choice([1, 2, 16, 16]), seconds=draw.randrange(99)
+                )
             elif draw.random() < 0.1:  # a clock that runs ahead
                 event_time += timedelta(hours=draw.randrange(1, 48))
             amount = Decimal(draw.randrange(-200, 99999)) / 100
