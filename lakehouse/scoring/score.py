@@ -5,7 +5,7 @@ or promoted here. Which rows are new follows from load ids, as everywhere.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
@@ -19,7 +19,7 @@ from lakehouse.scoring.log import Stamp
 from lakehouse.scoring.reasons import explain
 from lakehouse.scoring.scorers import Scorer, ShadowReport, find_scorers
 from lakehouse.scoring.thresholds import choose_thresholds
-from lakehouse.scoring.wanted import Range, predict, want
+from lakehouse.scoring.wanted import Predicted, Range, predict, want
 from lakehouse.scoring.writing import write_predictions
 from lakehouse.training import ModelSpec
 from lakehouse.training.inputs import stale_sets
@@ -33,7 +33,8 @@ class ScoreReport:
     and never will, so they are not scored; `waiting` ones wait for features. `load_id` is the last
     load worked in. `stale_sets` are feature sets whose current version is another one than the
     champion reads, so that rows would wait for ever: let a version be promoted that reads it.
-    `shadows` tells of each version beside the champion; `unexplained` why alerts have no reasons.
+    `shadows` tells of each version beside the champion; `unexplained` why alerts have no reasons;
+    `clipped` how many values of a feature were beyond what a model can read.
     """
 
     model: str
@@ -45,6 +46,7 @@ class ScoreReport:
     stale_sets: tuple[str, ...]
     shadows: tuple[ShadowReport, ...] = ()
     unexplained: str = ""
+    clipped: Mapping[str, int] = field(default_factory=dict)
 
 
 class ScoredMeanwhile(LakeError):
@@ -83,8 +85,8 @@ def score(
         scorers, skipped = find_scorers(reader, spec, lake)
         champion = scorers[0]
         wanted = want(reader, spec, scorers, redo)
-        failed = predict(reader, stage, spec, scorers) if any(wanted) else {}
-        scorers, broken = _without(scorers, failed)
+        predicted = predict(reader, stage, spec, scorers) if any(wanted) else Predicted()
+        scorers, broken = _without(scorers, predicted.failed)
         skipped += broken
         rows = _count(stage, scorers) if any(wanted) else [0] * len(scorers)
         judged = any(rows) and spec.task == "binary"
@@ -105,6 +107,7 @@ def score(
                 *skipped,
             ),
             unexplained=explain(reader, stage, spec, champion) if judged else "",
+            clipped=predicted.clipped,
         )
         moved = any(scorer.after != scorer.before for scorer in scorers)
         if redo is None and not any(rows) and not moved:

@@ -3,8 +3,9 @@
 Features are read once for all versions that were trained on the same ones.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -19,8 +20,18 @@ from lakehouse.scoring.log import said
 from lakehouse.scoring.scorers import Scorer
 from lakehouse.training import ModelSpec
 from lakehouse.training.inputs import join_features
+from lakehouse.training.schema import Matrix, off_scale
 
 BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Why versions beside the champion failed, by name, and how many of the values that the
+    champion read had to be clipped, by feature."""
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    clipped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,13 +99,13 @@ def predict(
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     scorers: Sequence[Scorer],
-) -> dict[str, str]:
+) -> Predicted:
     """Fill the temporary table `scored` of `stage` from `wanted` of `reader`, batch by batch.
 
-    It has who and when, `version`, and what that version says. Returns why versions beside the
-    champion failed, by name; they have no rows then.
+    It has who and when, `version`, and what that version says. Versions that failed have no rows.
     """
     failed: dict[str, str] = {}
+    clipped: Counter[str] = Counter()
     _make_scored(reader, stage, spec, scorers[0])
     places = sorted(range(len(scorers)), key=lambda i: (_hash(scorers[i]), i))
     for _, group in groupby(places, key=lambda i: _hash(scorers[i])):
@@ -108,25 +119,29 @@ def predict(
                 name = scorers[i].name
                 if name in failed:
                     continue
+                chosen = batch.filter(batch.column(f"_{i}"))
                 try:
-                    _add(stage, _scored(spec, scorers[i], i, batch))
+                    matrix = schema.matrix(chosen)
+                    _add(stage, _scored(spec, scorers[i], chosen, matrix))
+                    if i == 0:
+                        clipped.update(off_scale(schema.names, matrix))
                 except Exception as error:
                     if i == 0:
                         raise
                     failed[name] = f"{type(error).__name__}: {error}"
     for name in failed:
         stage.execute("DELETE FROM scored WHERE version = ?", [name])
-    return failed
+    return Predicted(failed, dict(clipped))
 
 
 def _hash(scorer: Scorer) -> str:
     return scorer.model.card.features.hash
 
 
-def _scored(spec: ModelSpec, scorer: Scorer, place: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-    chosen = batch.filter(batch.column(f"_{place}"))
+def _scored(
+    spec: ModelSpec, scorer: Scorer, chosen: pa.RecordBatch, matrix: Matrix
+) -> pa.RecordBatch:
     keys = chosen.column(spec.spine.key)
-    matrix = scorer.model.card.features.matrix(chosen)
     who_and_when = [spec.spine.key, *spec.spine.entities, "event_time", "_load_id"]
     return pa.RecordBatch.from_pydict(
         {

@@ -29,12 +29,13 @@ finite value."""
 
 
 def float_sql(sql: str) -> str:
-    """SQL for the number `sql` of any type as a FLOAT, in the same bits as `as_floats`."""
+    """SQL for the number `sql` of any type as a FLOAT, in the same bits as `as_floats`.
+
+    By way of the nearest DOUBLE: from a DECIMAL to 32 bits engines round differently.
+    """
+    number = f"TRY_CAST(CAST({sql} AS DOUBLE) AS FLOAT)"
     bounds = f"WHEN {sql} > 0 THEN '{LARGEST!r}'::FLOAT WHEN {sql} < 0 THEN '{-LARGEST!r}'::FLOAT"
-    return (
-        f"coalesce(nullif(nullif(TRY_CAST({sql} AS FLOAT), 'inf'::FLOAT), '-inf'::FLOAT), "
-        f"CASE {bounds} END)"
-    )
+    return f"coalesce(nullif(nullif({number}, 'inf'::FLOAT), '-inf'::FLOAT), CASE {bounds} END)"
 
 
 def as_floats(values: npt.NDArray[Any]) -> Matrix:
@@ -145,7 +146,7 @@ class FeatureSchema(BaseModel):
             if feature.kind == "category":
                 dictionary = pa.array(self.categories[feature.name], pa.string())
                 values = pc.index_in(values.cast(pa.string()), dictionary)
-            numbers = values.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
             raise SchemaMismatch(
                 f"feature {feature.name} should be a {feature.kind} but is {values.type}: {error}"

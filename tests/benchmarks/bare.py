@@ -292,7 +292,8 @@ LEFT JOIN (SELECT event_time::DATE AS day, count(*) AS settled_transactions,
 ORDER BY day;
 CREATE VIEW label_completeness AS
 SELECT date_trunc('month', event_time)::DATE AS month, days, count(*) AS reports,
-    count(*) FILTER (reported_at - event_time <= to_days(days)) AS arrived, arrived / reports AS share
+    count(*) FILTER (reported_at - event_time <= to_days(days)) AS arrived,
+    arrived / reports AS share
 FROM fct_reports, (SELECT unnest([1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60]) AS days) GROUP BY ALL;
 """
 MONTHLY = """

@@ -15,6 +15,7 @@ from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.scoring import ScoreReport, find_broken, score
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
+from lakehouse.training.schema import clipped_text
 
 
 def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -78,12 +79,15 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             if not action.done:
                 raise
             report = say()
+        if report.clipped:
+            context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
                 "without_features": report.without_features,
                 "version": report.version,
+                "clipped_values": dg.MetadataValue.json(dict(report.clipped)),
                 "beside_the_champion": dg.MetadataValue.json(
                     [vars(shadow) for shadow in report.shadows]
                 ),

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from lakehouse.durations import format_duration
+from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG, refuse_alike, refuse_reserved
 from lakehouse.training.spec.choosing import (
     Calibration,
     Extraction,
@@ -109,6 +110,7 @@ class ModelSpec(Part):
         if self.task != "binary":
             self._refuse_what_only_binary_models_have()
         self._refuse_unfit_labels()
+        self._refuse_names()
         fixed = FIXED_PARAMS - ({"objective"} if self.task == "regression" else set())
         searched = set(self.search.space) if self.search else set()
         reserved = fixed & (searched | set(self.params))
@@ -119,6 +121,27 @@ class ModelSpec(Part):
         if unknown:
             raise ValueError(f"{sorted(unknown)} are none of the spine's entities")
         return self
+
+    def _refuse_names(self) -> None:
+        """Names that would stand twice in a table, or for two things."""
+        spine = (self.spine.key, *self.spine.entities)
+        refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
+        refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+        if len({name.lower() for name in spine}) < len(spine):
+            raise ValueError(f"the spine's key and entities must differ: {', '.join(spine)}")
+        parts = [part.name for part in self.extraction]
+        if len(set(parts)) < len(parts):
+            raise ValueError(f"two extractions have the same name: {', '.join(parts)}")
+        segments = self.judging.segments
+        groups = self.fairness.groups if self.fairness else {}
+        refuse_alike("segment or group", [*segments, *groups])
+        for name in [*segments, *groups]:
+            if not name.strip():
+                raise ValueError("a segment or group without a name; name it")
+            if name in segments and name in groups and segments[name] != groups[name]:
+                raise ValueError(
+                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
+                )
 
     def _refuse_unfit_labels(self) -> None:
         label, gap = self.label, self.split.gap
