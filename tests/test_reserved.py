@@ -1,4 +1,4 @@
-"""Names that tables have already are refused where they are declared, and the lists are complete."""
+"""Names that tables have already are refused where they are declared; the lists are complete."""
 
 import re
 from pathlib import Path

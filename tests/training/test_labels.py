@@ -12,13 +12,23 @@ from lakehouse.training.assess import UNSEEN_CLASS
 from lakehouse.training.dataset import read_rows
 
 DAY = timedelta(days=1)
-MACHINE_LABEL = {"table": "core.fct_labels", "column": "is_fraud"}
+NUMBER = {"table": "core.fct_labels", "column": "number"}
 
 
 def change(lake, *statements):
     with lake.writer(Author("test")) as writer:
         for statement in statements:
             writer.execute(statement)
+
+
+def with_number(lake, value):
+    """A label column of numbers, 0 and 1 but for `value` in one row."""
+    change(
+        lake,
+        "ALTER TABLE core.fct_labels ADD COLUMN number DOUBLE",
+        "UPDATE core.fct_labels SET number = is_fraud::INTEGER",
+        f"UPDATE core.fct_labels SET number = {value}::DOUBLE WHERE transaction_id = 700",
+    )
 
 
 def rows_of(lake, spec, made):
@@ -46,14 +56,14 @@ def test_a_gap_below_the_true_maturity_cuts_no_test_period_in_silence(lake, worl
 
 
 def test_a_row_that_arrives_late_may_settle_late(lake, world, detector):
-    late = "transaction_id = 1234"
+    late = "transaction_id = 123"
     change(
         lake,
         f"UPDATE core.fct_transactions SET known_at = event_time + INTERVAL 20 DAY WHERE {late}",
         f"UPDATE core.fct_labels SET known_at = event_time + INTERVAL 20 DAY WHERE {late}",
     )
     spec = detector()
-    (row,) = [r for r in rows_of(lake, spec, training_set(spec, lake)) if r["key"] == 1234]
+    (row,) = [r for r in rows_of(lake, spec, training_set(spec, lake)) if r["key"] == 123]
     assert row["label_known_at"] - row["event_time"] == 20 * DAY
 
 
@@ -87,36 +97,28 @@ def test_single_rows_without_a_label_at_the_end_are_no_error(lake, world, detect
     [("2", "transaction_id 700 is 2"), ("-1", "is -1"), ("0.5", "is 0.5")],
 )
 def test_a_binary_label_that_is_a_count_is_refused(lake, world, detector, value, complaint):
-    change(
-        lake,
-        "ALTER TABLE core.fct_labels ALTER is_fraud SET DATA TYPE DOUBLE",
-        f"UPDATE core.fct_labels SET is_fraud = {value} WHERE transaction_id = 700",
-    )
-    with pytest.raises(TrainingError, match=rf"label core.fct_labels.is_fraud of .*{complaint}; a"):
-        training_set(detector(), lake)
+    with_number(lake, value)
+    with pytest.raises(TrainingError, match=rf"label core.fct_labels.number of .*{complaint}; a"):
+        training_set(detector(label=NUMBER), lake)
 
 
 def test_a_label_of_text_is_refused_with_its_type(lake, world, detector):
-    label = {**MACHINE_LABEL, "column": "fraud_kind"}
+    label = {**NUMBER, "column": "fraud_kind"}
     with pytest.raises(TrainingError, match=r"fraud_kind is a VARCHAR, and a binary model needs"):
         training_set(detector(label=label), lake)
 
 
 @pytest.mark.parametrize("value", ["'nan'", "'inf'", "1e39", "-1.7976931348623157e308"])
 def test_a_label_that_is_no_number_to_learn_from_is_named(lake, world, detector, value):
-    change(
-        lake,
-        "ALTER TABLE core.fct_labels ALTER is_fraud SET DATA TYPE DOUBLE",
-        f"UPDATE core.fct_labels SET is_fraud = {value}::DOUBLE WHERE transaction_id = 700",
-    )
-    spec = detector(task="regression", capacity=None, gates=[])
+    with_number(lake, value)
+    spec = detector(task="regression", capacity=None, gates=[], label=NUMBER)
     with pytest.raises(TrainingError, match=r"transaction_id 700 is .*make it NULL in a dbt model"):
         training_set(spec, lake)
 
 
 def test_at_least_makes_yes_or_no_of_what_lies_ahead(lake, world, forecast):
     number = forecast()
-    bound = 500
+    bound = 2100
     label = {**number.label.model_dump(exclude_none=True), "at_least": bound}
     spec = forecast(task="binary", capacity={"alerts": 5}, gates=[], label=label)
     sums = {row["key"]: row for row in rows_of(lake, number, training_set(number, lake))}
