@@ -57,7 +57,7 @@ def registered(
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     prediction = model.predict(test_rows(cursor, spec, set_id, model, classes).matrix)
     if spec.task == "multiclass":
-        prediction = _in_our_classes(prediction, model.card.classes, classes)
+        prediction = in_our_classes(prediction, model.card.classes, classes)
     return Rival(against, version.version, prediction, model.card.threshold)
 
 
@@ -137,12 +137,16 @@ def test_rows(
     return collect(reader, count, schema, classes, entities)
 
 
-def _in_our_classes(
+def in_our_classes(
     probability: Prediction, theirs: tuple[str, ...], ours: tuple[str, ...]
 ) -> Prediction:
-    """Columns by our classes; one that they do not know has no probability."""
-    result = np.zeros((len(probability), len(ours)))
+    """Probability (rows, classes) by our classes; one that they do not know has none.
+
+    Classes that only they know share one more column, where `Rows.label` has such rows as well: a
+    rival that knows a class which we never saw is right about it.
+    """
+    others = [name for name in theirs if name not in ours]
+    result = np.zeros((len(probability), len(ours) + bool(others)))
     for place, name in enumerate(theirs):
-        if name in ours:
-            result[:, ours.index(name)] = probability[:, place]
+        result[:, ours.index(name) if name in ours else len(ours)] += probability[:, place]
     return result

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation
@@ -10,6 +11,7 @@ from lakehouse.training import TrainingError, train, training_set
 from lakehouse.training.artefact import load_evaluation, load_model
 from lakehouse.training.assess import UNSEEN_CLASS
 from lakehouse.training.dataset import read_rows
+from lakehouse.training.rivals import in_our_classes
 
 DAY = timedelta(days=1)
 NUMBER = {"table": "core.fct_labels", "column": "number"}
@@ -162,3 +164,10 @@ def test_a_class_that_only_the_test_has_is_an_error_of_the_model_and_on_no_card(
     assert f"{count:,} of {test['rows']:.0f} test rows have a class" in " ".join(report.notes)
     assert "validation rows have a class" in " ".join(report.notes)
     assert found.intervals["accuracy"].value == test["accuracy"]
+
+
+def test_a_rival_is_right_about_a_class_that_only_it_knows():
+    said = np.array([[0.1, 0.6, 0.3], [0.5, 0.25, 0.25]])
+    found = in_our_classes(said, ("b", "new", "rare"), ("a", "b"))
+    assert found == pytest.approx(np.array([[0.0, 0.1, 0.9], [0.0, 0.5, 0.5]]))
+    assert in_our_classes(said, ("a", "b", "c"), ("a", "b", "c")).tolist() == said.tolist()
