@@ -219,7 +219,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
         },
     )
     check_labels(cursor, spec)
-    cursor.execute("DELETE FROM labelled WHERE NOT _in_time")
+    cursor.execute("DELETE FROM labelled WHERE _in_time IS NOT TRUE")
     check_days(cursor, spec)
     features, joins = join_features(made.schema, spec.spine.key, "l.key")
     cursor.execute(
