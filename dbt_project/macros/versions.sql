@@ -1,7 +1,9 @@
 {#
   History from change rows (`op` is upsert or delete): one row per version of `key`, valid from when it
-  was known until the next was. A change that is not newer than what was known already is old news; of
-  changes known at the same moment only the last was ever seen.
+  was known until the next was. A delete is a version too (`is_deleted`), whose attributes are NULL: whoever
+  takes the latest version known finds that nothing is known any more. A change that is not newer than what
+  was known already is ignored, and so is a delete of what is not there; of changes known at the same moment
+  only the last was ever seen.
 #}
 {% macro versions(changes, key, attributes) %}
 with changed as (
@@ -25,9 +27,14 @@ seen as (
     qualify row_number() over (partition by {{ key }}, known_at order by _load_id desc, _row desc) = 1
 ),
 
+effective as (
+    select * from seen
+    qualify op = 'upsert' or coalesce(lag(op) over (partition by {{ key }} order by known_at) = 'upsert', false)
+),
+
 spans as (
     select *, lead(known_at) over (partition by {{ key }} order by known_at) as valid_to
-    from seen
+    from effective
 )
 
 select
@@ -35,16 +42,15 @@ select
     cast(row_number() over (partition by {{ key }} order by known_at) as bigint) as version,
     known_at as valid_from,
     valid_to,
-    valid_to is null as is_current,
-    {%- for attribute in attributes %}
-    {{ attribute }},
+    valid_to is null and op = 'upsert' as is_current,
+    op = 'delete' as is_deleted,
+    {%- for attribute in attributes + ['opened_at'] %}
+    case when op = 'upsert' then {{ attribute }} end as {{ attribute }},
     {%- endfor %}
-    opened_at,
     updated_at,
     known_at,
     _load_id
 from spans
-where op = 'upsert'
 order by {{ key }}, valid_from
 {% endmacro %}
 

@@ -126,7 +126,8 @@ class Evaluation(_Record):
     """Everything that was found out about one model version.
 
     `metrics` is by period: "validation", "out_of_fold", "test". `intervals` is by metric, on test,
-    from `repeats` resamples of whole `clustered_by` (columns; none: of single rows).
+    from `repeats` resamples of whole `clustered_by` (columns; none: of single rows). `notes` say
+    what of the rows a reader must know.
     """
 
     metrics: dict[str, Metrics]
@@ -140,6 +141,7 @@ class Evaluation(_Record):
     overfitting_gap: dict[str, float] = Field(default_factory=dict)
     calibration: Calibration | None = None
     by_week: tuple[Week, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The record as text: the same record gives the same bytes."""

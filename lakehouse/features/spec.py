@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from lakehouse.durations import Duration, format_duration
 from lakehouse.features.expressions import names_in
+from lakehouse.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
@@ -52,7 +53,7 @@ class _Part(BaseModel):
 class Spine(_Part):
     """Rows for which features are computed: one per `key`, decided at `time`."""
 
-    name: Identifier
+    name: TablePart
     table: TableName
     key: Identifier
     time: Identifier = "event_time"
@@ -160,7 +161,7 @@ class FeatureSetSpec(_Part):
     named as `<aggregate>_<window>`, and an aggregate with a single window by its own name too.
     """
 
-    name: Identifier
+    name: TablePart
     description: str
     owners: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
@@ -171,7 +172,7 @@ class FeatureSetSpec(_Part):
     streams: dict[Identifier, TableName] = Field(default_factory=dict)
     aggregates: dict[Identifier, Aggregate] = Field(default_factory=dict)
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
-    features: dict[Identifier, Annotated[FeatureExpression, BeforeValidator(_spelt_out)]] = Field(
+    features: dict[FeatureName, Annotated[FeatureExpression, BeforeValidator(_spelt_out)]] = Field(
         min_length=1
     )
 
@@ -190,7 +191,8 @@ class FeatureSetSpec(_Part):
                 f"each other and from {', '.join(sorted(_TAKEN))}: {', '.join(sorted(scope))}"
             )
         names = [name for feature in self.features for name, _ in self.outputs(feature)]
-        reserved = {self.entity, "event_time", "known_at", *(spine.key for spine in self.spines)}
+        refuse_reserved("feature", names, BESIDE_FEATURES)
+        reserved = {self.entity, *(spine.key for spine in self.spines)}
         twice = sorted({name for name in names if name in reserved or names.count(name) > 1})
         if twice:
             raise ValueError(f"feature {twice[0]} has the name of another column; rename it")

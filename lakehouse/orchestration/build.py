@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from lakehouse.errors import LakehouseError
+from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
 from lakehouse.orchestration.dbt_assets import build_dbt_assets
@@ -22,6 +23,7 @@ from lakehouse.orchestration.sensors import (
 from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.specs import find_specs
+from lakehouse.training.inputs import refuse_taken
 from lakehouse.training.spec import ModelSpec
 
 
@@ -56,7 +58,9 @@ def build_definitions(
     test or a benchmark runs the same graph on other input with them.
     """
     files = DbtProjectFiles(settings, dict(variables or {}))
-    sources = specs.sources if specs else find_specs("Source", SourceSpec)
+    declared = specs or read_specs()
+    sources = declared.sources
+    _refuse_taken_names(declared)
     own = dg.Definitions(
         assets=build_dbt_assets(files),
         sensors=[
@@ -74,6 +78,19 @@ def build_definitions(
     merged = dg.Definitions.merge(_components(specs), own, build_jobs())
     _refuse_unknown_inputs(merged)
     return merged
+
+
+def _refuse_taken_names(specs: Specs) -> None:
+    """Features that have the name of an entity of a model which reads them."""
+    features = {
+        view_name(of, spine.name).removeprefix("features."): [
+            name for feature in of.features for name, _ in of.outputs(feature)
+        ]
+        for of in specs.feature_sets
+        for spine in of.spines
+    }
+    for model in specs.models:
+        refuse_taken(model, features)
 
 
 def _refuse_unknown_inputs(definitions: dg.Definitions) -> None:

@@ -6,7 +6,7 @@ load ids, as everywhere.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
@@ -23,7 +23,7 @@ from lakehouse.scoring.reasons import explain
 from lakehouse.scoring.scorers import Scorer, Scorers, ShadowReport, find_scorers
 from lakehouse.scoring.tables import is_older
 from lakehouse.scoring.thresholds import choose_thresholds
-from lakehouse.scoring.wanted import Range, predict, want
+from lakehouse.scoring.wanted import Predicted, Range, predict, want
 from lakehouse.scoring.writing import write_predictions
 from lakehouse.training import ModelSpec
 from lakehouse.training.expiry import require_valid
@@ -41,7 +41,8 @@ class ScoreReport:
     `waiting` ones wait for features. `load_id` is the last load worked in. `stale_sets` are feature
     sets whose current version is another one than the champion reads, so that rows would wait for
     ever: let a version be promoted that reads it. `shadows` tells of each version beside the
-    champion; `unexplained` why alerts have no reasons.
+    champion; `unexplained` why alerts have no reasons; `clipped` how many values of a feature were
+    beyond what a model can read.
     """
 
     model: str
@@ -55,6 +56,7 @@ class ScoreReport:
     owed: tuple[ShadowReport, ...] = ()
     passed_over: int = 0
     unexplained: str = ""
+    clipped: Mapping[str, int] = field(default_factory=dict)
 
 
 class ScoredMeanwhile(LakeError):
@@ -127,10 +129,11 @@ def _score(
         require_valid(spec, champion.version, lake_time(now))
         wanted = want(reader, spec, scorers, redo)
         counts: dict[int, int] = {}
+        predicted = Predicted()
         if any(wanted.values()):
-            failed = predict(reader, stage, spec, scorers)
-            _require_able(scorers, failed)
-            scorers = scorers.without(failed)
+            predicted = predict(reader, stage, spec, scorers)
+            _require_able(scorers, predicted.failed)
+            scorers = scorers.without(predicted.failed)
             counts = _count(stage)
         deciding = [champion, *scorers.deciding]
         judged = any(counts.values()) and spec.task == "binary"
@@ -153,6 +156,7 @@ def _score(
             passed_over=_landed(reader, spec, champion)
             - sum(wanted[scorer.place] for scorer in scorers.deciding),
             unexplained=explain(reader, stage, spec, deciding) if judged else "",
+            clipped=predicted.clipped,
         )
         moved = any(scorer.after != scorer.before for scorer in scorers.all)
         older = is_older(reader, spec.predictions_table)

@@ -3,7 +3,9 @@
 Features are read once for all versions that were trained on the same ones.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -19,8 +21,18 @@ from lakehouse.scoring.log import said
 from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.training import ModelSpec
 from lakehouse.training.inputs import join_features
+from lakehouse.training.schema import Matrix, off_scale
 
 BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Why versions beside the champion failed, by name, and how many of the values that the
+    champion read had to be clipped, by feature."""
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    clipped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,14 +127,14 @@ def predict(
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     scorers: Scorers,
-) -> dict[str, str]:
+) -> Predicted:
     """Fill the temporary table `scored` of `stage` from `wanted` of `reader`, batch by batch.
 
     It has who and when, `place` and `version` of the scorer, what that version says, and the
-    `features` of a decision. Returns why versions other than the champion failed, by name; they
-    have no rows then.
+    `features` of a decision. Versions that failed have no rows.
     """
     failed: dict[str, str] = {}
+    clipped: Counter[str] = Counter()
     champion = scorers.champion
     _make_scored(reader, stage, spec, champion)
     ordered = sorted(scorers.all, key=lambda one: (_hash(one), one.place))
@@ -136,25 +148,29 @@ def predict(
             for scorer in members:
                 if scorer.name in failed:
                     continue
+                chosen = batch.filter(batch.column(f"_{scorer.place}"))
                 try:
-                    _add(stage, _scored(spec, scorer, batch))
+                    matrix = schema.matrix(chosen)
+                    _add(stage, _scored(spec, scorer, chosen, matrix))
+                    if scorer.decides:
+                        clipped.update(off_scale(schema.names, matrix))
                 except Exception as error:
                     if scorer.name == champion.name:
                         raise
                     failed[scorer.name] = f"{type(error).__name__}: {error}"
     for name in failed:
         stage.execute("DELETE FROM scored WHERE version = ?", [name])
-    return failed
+    return Predicted(failed, dict(clipped))
 
 
 def _hash(scorer: Scorer) -> str:
     return scorer.model.card.features.hash
 
 
-def _scored(spec: ModelSpec, scorer: Scorer, batch: pa.RecordBatch) -> pa.RecordBatch:
-    chosen = batch.filter(batch.column(f"_{scorer.place}"))
+def _scored(
+    spec: ModelSpec, scorer: Scorer, chosen: pa.RecordBatch, matrix: Matrix
+) -> pa.RecordBatch:
     keys = chosen.column(spec.spine.key)
-    matrix = scorer.model.card.features.matrix(chosen)
     who_and_when = [spec.spine.key, *spec.spine.entities, "event_time", "_load_id"]
     columns = {
         **{name: chosen.column(name) for name in who_and_when},

@@ -29,6 +29,10 @@ def baseline(spec: ModelSpec, train: Rows) -> float:
     return float(train.label.mean())
 
 
+UNSEEN_CLASS = "not seen in training"
+"""How metrics name the classes that the training period does not have; such rows are errors."""
+
+
 def assess(
     spec: ModelSpec,
     rows: Rows,
@@ -55,6 +59,8 @@ def assess(
     elif spec.task == "regression":
         found = evaluate_regression(period, prediction, constant)
     else:
+        prediction = with_unseen(prediction, rows)
+        classes = (*classes, UNSEEN_CLASS)[: prediction.shape[1]]
         found = evaluate_multiclass(period, prediction, classes, int(constant))
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
@@ -70,7 +76,7 @@ def predictions(
         naive = rows.naive or {"naive_constant": np.full(len(rows), constant)}
         return Regression(rows.label, prediction, naive)
     if spec.task == "multiclass":
-        return Multiclass(rows.label.astype(int), prediction, int(constant))
+        return Multiclass(rows.label.astype(int), with_unseen(prediction, rows), int(constant))
     assert spec.capacity is not None
     by_row = not spec.capacity.unit
     return Binary(
@@ -80,6 +86,13 @@ def predictions(
         day=rows.day if by_row else None,
         alerts=spec.capacity.alerts if by_row else None,
     )
+
+
+def with_unseen(probability: Prediction, rows: Rows) -> Prediction:
+    """`probability` (rows, classes), with a column of zeros if a row's class is not among them."""
+    if not len(rows) or rows.label.max() < probability.shape[1]:
+        return probability
+    return np.column_stack([probability, np.zeros(len(rows))])
 
 
 def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:

@@ -21,6 +21,7 @@ from lakehouse.registry import tables as registry_tables
 from lakehouse.training.content_hash import content_hash
 from lakehouse.training.errors import NotEnoughData, TrainingError
 from lakehouse.training.inputs import feature_tables, join_features, schema_of
+from lakehouse.training.label_checks import check_days, check_labels, refuse_unreadable
 from lakehouse.training.labels import label_columns, label_query
 from lakehouse.training.schema import FeatureSchema
 from lakehouse.training.spec import Forward, ModelSpec, Settled
@@ -65,6 +66,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
                 f"{spec.name} reads {table}, which is not in the lake; materialize it first"
             )
     _refuse_inexact(cursor, spec)
+    refuse_unreadable(cursor, spec)
     schema = schema_of(spec, feature_tables(cursor, spec))
     if split is None:
         first = fetch_value(
@@ -189,6 +191,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
     used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
     columns = ", ".join(f"s.{quote(name)}" for name in used)
+    columns += f", {_arrived(cursor, spec)} AS _arrived"
     cursor.execute(
         f"""CREATE TEMP TABLE spine AS
             SELECT {columns}, {period} AS period FROM {qualified(spec.spine.table)} s
@@ -204,21 +207,33 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     cursor.execute(
         f"""CREATE TEMP TABLE labelled AS
             WITH labels AS ({label_query(spec)})
-            SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns}
-            FROM spine s JOIN labels l ON l.key = s.{key}
-            WHERE l.label_known_at < CASE s.period
+            SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns},
+                s._arrived, l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
-                ELSE $cutoff + to_microseconds(1) END {_honest(cursor, spec)}""",
+                ELSE $cutoff + to_microseconds(1) END AS _in_time
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE true {_honest(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
             "cutoff": split.cutoff,
         },
     )
+    check_labels(cursor, spec)
+    cursor.execute("DELETE FROM labelled WHERE _in_time IS NOT TRUE")
+    check_days(cursor, spec)
     features, joins = join_features(made.schema, spec.spine.key, "l.key")
-    cursor.execute(f"CREATE TEMP TABLE computed AS SELECT l.*, {features} FROM labelled l {joins}")
+    cursor.execute(
+        "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
+        f"{features} FROM labelled l {joins}"
+    )
     cursor.execute("DROP TABLE spine")
     return _judge(cursor, spec, split)
+
+
+def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for when a spine row was known itself: late ones have labels that settle later."""
+    has_one = "known_at" in read_columns(cursor, spec.spine.table)
+    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
 
 
 def _honest(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:

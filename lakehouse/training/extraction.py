@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from lakehouse.training.errors import TrainingError
-from lakehouse.training.schema import Matrix
+from lakehouse.training.schema import Matrix, as_floats, on_scale
 from lakehouse.training.spec import Extraction
 
 FIT_ROWS = 50_000
@@ -27,9 +27,10 @@ _Array = npt.NDArray[np.float64]
 class FittedExtraction(BaseModel):
     """One declared extraction, fitted.
 
-    A row's `columns` are taken, missing values replaced by `median`, and standardized with `mean`
-    and `scale`. `matrix` holds principal components (a row each), centres of clusters (a row each),
-    or what makes the columns of usual rows independent (anomaly: the distance is the length then).
+    A row's `columns` are taken, missing and clipped values replaced by `median`, and standardized
+    with `mean` and `scale`. `matrix` holds principal components (a row each), centres of clusters
+    (a row each), or what makes the columns of usual rows independent (anomaly: the distance is the
+    length then).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,16 +76,16 @@ def extend(states: Sequence[FittedExtraction], names: Sequence[str], matrix: Mat
     """`matrix` (rows, features) with the columns of `added_names` behind its own."""
     if not states:
         return matrix
-    columns = [_extract(state, names, matrix).astype(np.float32) for state in states]
+    columns = [as_floats(_extract(state, names, matrix)) for state in states]
     return np.ascontiguousarray(np.column_stack([matrix, *columns]))
 
 
 def _fit(part: Extraction, names: Sequence[str], matrix: Matrix, seed: int) -> FittedExtraction:
     values = _take(part, names, matrix)
-    known = [column[np.isfinite(column)] for column in values.T]
+    known = [column[on_scale(column)] for column in values.T]
     medians = [np.median(column) if len(column) else 0.0 for column in known]
     median = np.array(medians, dtype=np.float32).astype(np.float64)
-    values = np.where(np.isfinite(values), values, median)
+    values = np.where(on_scale(values), values, median)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale <= 1e-9 * np.abs(mean)] = 1.0  # a constant; what is left of it is rounding
     standard = (values - mean) / scale
@@ -116,7 +117,7 @@ def _take(part: Extraction, names: Sequence[str], matrix: Matrix) -> _Array:
 
 def _extract(state: FittedExtraction, names: Sequence[str], matrix: Matrix) -> _Array:
     values = _take(state.part, names, matrix)
-    values = np.where(np.isfinite(values), values, np.array(state.median))
+    values = np.where(on_scale(values), values, np.array(state.median))
     standard = (values - np.array(state.mean)) / np.array(state.scale)
     rows = np.array(state.matrix)
     if state.part.kind == "clusters":

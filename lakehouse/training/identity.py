@@ -15,6 +15,7 @@ from lakehouse.training.split import DAY, Split
 NOT_IN_BYTES = frozenset(
     {
         "assess",  # metrics, and gates
+        "data_notes",
         "groups",
         "logistic",
         "promote",

@@ -6,7 +6,7 @@ was trained on and goes on reading that physical table.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -102,6 +102,7 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
         for column, sql_type in _features(table)
         if _is_chosen(spec, column)
     ]
+    refuse_taken(spec, {table.name: [name for name, _ in _features(table)] for table in tables})
     names = [feature.name for feature in features]
     for name in sorted(set(names)):
         if names.count(name) > 1:
@@ -122,6 +123,21 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
     return FeatureSchema(
         features=tuple(features), feature_sets={table.name: table.version for table in tables}
     )
+
+
+def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
+    """Raise `TrainingError` where a feature, by set, has the name of the spine's key or entity.
+
+    Beside those it would stand in the model's training sets. A set knows its own entity alone.
+    """
+    taken = {name.lower() for name in (spec.spine.key, *spec.spine.entities)}
+    for owner in spec.feature_sets:
+        for name in features.get(owner, ()):
+            if name.lower() in taken and _is_chosen(spec, name):
+                raise TrainingError(
+                    f"{spec.name}: feature {name} of {owner} has the name of the spine's key or "
+                    "of one of its entities; rename it there, or `exclude` it"
+                )
 
 
 def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:

@@ -21,6 +21,15 @@ def label_columns(spec: ModelSpec) -> tuple[str, ...]:
     return ("label_known_at", "label", *naive)
 
 
+def label_name(spec: ModelSpec) -> str:
+    """The label as errors name it: `schema.table.column`, or what is summed or counted."""
+    if isinstance(spec.label, Settled):
+        return f"{spec.label.table}.{spec.label.column}"
+    return f"{spec.label.op} of {spec.label.stream}" + (
+        f".{spec.label.value}" if spec.label.value else ""
+    )
+
+
 def label_query(spec: ModelSpec) -> str:
     """Labels for the relation `spine` (columns of the spine table), as far as they are defined."""
     if isinstance(spec.label, Settled):
@@ -51,15 +60,20 @@ def _forward(spec: ModelSpec, label: Forward) -> str:
         """Rows with start <= known_at - t < end, in microseconds relative to t."""
         return f"RANGE BETWEEN {_bound(start)} AND {_bound(end - 1)}"
 
+    def result(number: str) -> str:
+        """The number itself, or whether it is large enough."""
+        condition = "" if label.at_least is None else f" >= {label.at_least:f}"
+        return f"CAST({number}{condition} AS DOUBLE)"
+
+    mean = f"""CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
+         / greatest({horizon}, least({_MEMORY_US}, moment - beginning))"""
     return f"""
 SELECT key,
        make_timestamp(moment + {horizon} - 1) AS label_known_at,
-       CAST(coalesce(following, 0) AS DOUBLE) AS label,
-       CAST(coalesce(before, 0) AS DOUBLE) AS naive_last,
-       CAST(coalesce(season, 0) AS DOUBLE) AS naive_season,
-       CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
-         / greatest({horizon}, least({_MEMORY_US}, moment - beginning))
-         AS naive_mean
+       {result("coalesce(following, 0)")} AS label,
+       {result("coalesce(before, 0)")} AS naive_last,
+       {result("coalesce(season, 0)")} AS naive_season,
+       {result(mean)} AS naive_mean
 FROM (
   SELECT key, moment,
          {total} OVER (entities {window(0, horizon)}) AS following,

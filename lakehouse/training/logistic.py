@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.metrics import Floats
-from lakehouse.training.schema import Matrix
+from lakehouse.training.schema import Matrix, on_scale
 from lakehouse.training.spec import Task
 
 FIT_ROWS = 100_000
@@ -69,15 +69,15 @@ class _Design:
         self.numbers = [i for i in range(train.shape[1]) if i not in set(categories)]
         self.codes = {i: _common(train[:, i]) for i in categories}
         values = train[:, self.numbers].astype(np.float64)
-        known = [column[np.isfinite(column)] for column in values.T]
+        known = [column[on_scale(column)] for column in values.T]
         self.median = np.array([np.median(column) if len(column) else 0.0 for column in known])
-        values = np.where(np.isfinite(values), values, self.median)
+        values = np.where(on_scale(values), values, self.median)
         self.mean, self.scale = values.mean(axis=0), values.std(axis=0)
         self.scale[self.scale <= 1e-9 * np.abs(self.mean)] = np.inf  # a constant says nothing
 
     def columns(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         values = matrix[:, self.numbers].astype(np.float64)
-        values = np.where(np.isfinite(values), values, self.median)
+        values = np.where(on_scale(values), values, self.median)
         # a single row far outside would tilt everything, and the trees do not feel it either
         standard = np.clip((values - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
         codes = [matrix[:, i] == code for i, common in self.codes.items() for code in common]
@@ -85,6 +85,6 @@ class _Design:
 
 
 def _common(column: npt.NDArray[np.float32]) -> list[float]:
-    codes, counts = np.unique(column[np.isfinite(column)], return_counts=True)
+    codes, counts = np.unique(column[on_scale(column)], return_counts=True)
     kept: list[float] = codes[np.argsort(-counts, kind="stable")][:_MOST_CODES].tolist()
     return kept

@@ -74,15 +74,16 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     params = lightgbm_params(spec, choice.params, len(material.classes), threads)
     weighed = weigh(spec, material.train.label)
     learnt = examples(columns, material.train, weighed)
-    boosted = _fit(spec, columns, params, learnt, material.validation, start)
+    validation = material.validation.of_classes(material.classes)
+    boosted = _fit(spec, columns, params, learnt, validation, start)
     trees = boosted.trees()
     boosted = Boosted(import_lightgbm().Booster(model_str=trees), boosted.rounds)
 
     def score(rows: Rows) -> Scores:
         return true_odds(boosted.predict(columns.matrix(rows.matrix)), weighed.odds)
 
-    period = "validation" if len(material.validation) else "train"
-    judged = material.validation if len(material.validation) else material.train
+    period = "validation" if len(validation) else "train"
+    judged = validation if len(validation) else material.train
     judged_score = score(judged)
     found = None
     if material.folds and (spec.task == "binary" or spec.calibration != "none"):

@@ -30,6 +30,7 @@ from lakehouse.evaluation.weighted import Binary, Predictions
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.registry import Version
 from lakehouse.training.assess import Prediction, assess, predictions, unit_days
+from lakehouse.training.data_notes import data_notes
 from lakehouse.training.dataset import TrainingSet
 from lakehouse.training.errors import BadArtefact, SchemaMismatch
 from lakehouse.training.fit import Examples, boost, dataset
@@ -125,6 +126,7 @@ def prove(
         if isinstance(ours, Binary)
         else None,
         by_week=tuple(weeks),
+        notes=data_notes(card.features.names, rows, card.classes),
     )
 
 

@@ -65,7 +65,7 @@ def registered(
     rows, shared = test_rows(cursor, spec, set_id, model, classes)
     prediction = model.predict(rows.matrix)
     if spec.task == "multiclass":
-        prediction = _in_our_classes(prediction, model.card.classes, classes)
+        prediction = in_our_classes(prediction, model.card.classes, classes)
     return Rival(
         *(against, version.version, prediction, model.card.threshold),
         shared=None if shared.all() else shared,
@@ -120,7 +120,7 @@ def test_rows(
     the rows that have them, and for each test row by key whether it is one of those.
 
     Raises:
-        SchemaMismatch: when no row has them, or there is a label outside `classes`.
+        SchemaMismatch: when no row has them.
     """
     schema = model.card.features
     pinned_tables(cursor, schema)
@@ -145,12 +145,16 @@ def test_rows(
     return collect(reader, int(shared.sum()), schema, classes, entities), shared
 
 
-def _in_our_classes(
+def in_our_classes(
     probability: Prediction, theirs: tuple[str, ...], ours: tuple[str, ...]
 ) -> Prediction:
-    """Columns by our classes; one that they do not know has no probability."""
-    result = np.zeros((len(probability), len(ours)))
+    """Probability (rows, classes) by our classes; one that they do not know has none.
+
+    Classes that only they know share one more column, where `Rows.label` has such rows as well: a
+    rival that knows a class which we never saw is right about it.
+    """
+    others = [name for name in theirs if name not in ours]
+    result = np.zeros((len(probability), len(ours) + bool(others)))
     for place, name in enumerate(theirs):
-        if name in ours:
-            result[:, ours.index(name)] = probability[:, place]
+        result[:, ours.index(name) if name in ours else len(ours)] += probability[:, place]
     return result

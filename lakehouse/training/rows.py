@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from lakehouse.lake import qualified, quote
 from lakehouse.training.dataset import TrainingSet, read_rows
-from lakehouse.training.errors import SchemaMismatch, TrainingError
+from lakehouse.training.errors import TrainingError
 from lakehouse.training.labels import NAIVE_FORECASTS
 from lakehouse.training.schema import FeatureSchema, Matrix
 from lakehouse.training.spec import ModelSpec
@@ -25,7 +25,8 @@ MOST_CATEGORIES = 255
 class Rows:
     """One period of a training set, ordered by key.
 
-    `label` holds numbers, or positions in the classes; `day` counts days since 1970, and `known` is
+    `label` holds numbers, or positions in the classes, the first position after them standing for
+    any class that the training period does not have; `day` counts days since 1970, and `known` is
     when the label was known, in microseconds since then. `entities` are numbers as well: a text is
     one that stands for it everywhere.
     """
@@ -39,6 +40,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def of_classes(self, classes: tuple[str, ...]) -> "Rows":
+        """Without rows of a class that the training period does not have: no model predicts it."""
+        known = self.label < len(classes)
+        return self if not classes or known.all() else self.take(known)
 
     def take(self, places: npt.NDArray[Any]) -> "Rows":
         """The rows at these positions, or where this mask is true; copied."""
@@ -76,8 +82,13 @@ def find_categories(
 def find_classes(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
 ) -> tuple[str, ...]:
-    """The classes of a multiclass label, sorted; none for the other tasks."""
-    return tuple(_distinct(cursor, spec, made, "label")) if spec.task == "multiclass" else ()
+    """The classes of a multiclass label in the training period, sorted; none for other tasks.
+
+    A class that only later periods have cannot be learnt: its rows count as errors there.
+    """
+    if spec.task != "multiclass":
+        return ()
+    return tuple(_distinct(cursor, spec, made, "label", "AND split = 'train'"))
 
 
 def load_rows(
@@ -108,7 +119,7 @@ def collect(
     """`count` rows from a stream that has features, `event_time`, labels and naive forecasts.
 
     Raises:
-        SchemaMismatch: for a label outside `classes`, or a feature that is missing.
+        SchemaMismatch: when a feature is missing, or of another kind.
     """
     rows = Rows(
         matrix=np.empty((count, len(schema.features)), dtype=np.float32),
@@ -155,10 +166,7 @@ def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:
     if not classes:
         return values.to_numpy()
     positions = pc.index_in(values, pa.array(classes, pa.string()))
-    if positions.null_count:
-        unknown = values.filter(positions.is_null())[0]
-        raise SchemaMismatch(f"label {unknown} is none of the classes {', '.join(classes)}")
-    return positions.to_numpy()
+    return positions.fill_null(len(classes)).to_numpy()
 
 
 def _distinct(

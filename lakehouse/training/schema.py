@@ -6,7 +6,7 @@ encoded the same way everywhere. No pandas: its categoricals let serving and tra
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,49 @@ from lakehouse.training.errors import SchemaMismatch
 
 Kind = Literal["number", "category"]
 Matrix = npt.NDArray[np.float32]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number of a matrix. What lies beyond it, infinities included, is set to it or to its
+negative: trees compare alone, so such a value stays above (below) all others, and a matrix holds
+nothing but finite numbers and NaN. LightGBM itself puts infinity into one bin with the largest
+finite value."""
+
+
+def float_sql(sql: str) -> str:
+    """SQL for the number `sql` of any type as a FLOAT, in the same bits as `as_floats`.
+
+    By way of the nearest DOUBLE: from a DECIMAL to 32 bits engines round differently.
+    """
+    number = f"TRY_CAST(CAST({sql} AS DOUBLE) AS FLOAT)"
+    bounds = f"WHEN {sql} > 0 THEN '{LARGEST!r}'::FLOAT WHEN {sql} < 0 THEN '{-LARGEST!r}'::FLOAT"
+    return f"coalesce(nullif(nullif({number}, 'inf'::FLOAT), '-inf'::FLOAT), CASE {bounds} END)"
+
+
+def as_floats(values: npt.NDArray[Any]) -> Matrix:
+    """Numbers as 32-bit floats, those beyond ±`LARGEST` as that bound; NaN stays."""
+    with np.errstate(over="ignore"):
+        numbers = values.astype(np.float32, copy=False)
+    clipped: Matrix = np.clip(numbers, -LARGEST, LARGEST, dtype=np.float32)
+    return clipped
+
+
+def on_scale(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values are numbers that sums and distances may be made of: none missing or clipped."""
+    known: npt.NDArray[np.bool_] = np.abs(values) < LARGEST
+    return known
+
+
+def off_scale(names: Sequence[str], *matrices: Matrix) -> dict[str, int]:
+    """By name, how many values of a column stand at ±`LARGEST`; columns without are left out."""
+    counts = sum((np.abs(m) == LARGEST).sum(axis=0) for m in matrices)
+    columns = zip(names, np.broadcast_to(counts, len(names)).tolist(), strict=True)
+    return {name: int(count) for name, count in columns if count}
+
+
+def clipped_text(counts: Mapping[str, int]) -> str:
+    """The counts of `off_scale` in words; empty if there are none."""
+    listed = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+    return listed and f"values beyond ±{LARGEST:.2g} were set to that bound: {listed}"
 
 
 class Feature(BaseModel):
@@ -65,8 +108,7 @@ class FeatureSchema(BaseModel):
     def select_list(self, aliases: Mapping[str, str]) -> str:
         """SQL for all features in canonical types; `aliases` gives each set's table alias."""
         return ", ".join(
-            f"CAST({quote(aliases[f.set])}.{quote(f.name)} AS {f.sql_type}) AS {quote(f.name)}"
-            for f in self.features
+            f"{_canonical_sql(f, aliases[f.set])} AS {quote(f.name)}" for f in self.features
         )
 
     def with_categories(self, categories: Mapping[str, tuple[str, ...]]) -> "FeatureSchema":
@@ -85,7 +127,8 @@ class FeatureSchema(BaseModel):
     def matrix(self, batch: pa.RecordBatch, out: Matrix | None = None) -> Matrix:
         """Rows of `batch` as a C-contiguous (rows, features) matrix of 32-bit floats.
 
-        Missing numbers, missing texts and texts outside the dictionary are NaN.
+        Missing numbers, missing texts and texts outside the dictionary are NaN; numbers beyond
+        ±`LARGEST` are that bound.
 
         Raises:
             SchemaMismatch: when `batch` lacks a feature, or a value is of another kind.
@@ -103,12 +146,17 @@ class FeatureSchema(BaseModel):
             if feature.kind == "category":
                 dictionary = pa.array(self.categories[feature.name], pa.string())
                 values = pc.index_in(values.cast(pa.string()), dictionary)
-            numbers = values.cast(pa.float32(), safe=False)
+            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
             raise SchemaMismatch(
                 f"feature {feature.name} should be a {feature.kind} but is {values.type}: {error}"
             ) from error
-        return numbers.to_numpy(zero_copy_only=False)
+        return as_floats(numbers)
+
+
+def _canonical_sql(feature: Feature, alias: str) -> str:
+    column = f"{quote(alias)}.{quote(feature.name)}"
+    return float_sql(column) if feature.kind == "number" else f"CAST({column} AS VARCHAR)"
 
 
 def row_hashes(matrix: Matrix) -> list[str]:

@@ -45,7 +45,7 @@ class TrainReport:
     `version` is the newest one; `trained` says whether this call made it, `why` for which reason
     it did or did not. `champion` is the name of the version that decides from now on, if any, and
     `decision` what was said about promoting, empty when that was not up. `notes` of a version that
-    was just made say what was declared and could not be done.
+    was just made say what was declared and could not be done, and what of the rows is remarkable.
     """
 
     version: Version
@@ -112,7 +112,7 @@ def train(
             answer_in(writer, asked)
         decision = _settle(writer, spec, version, gates, decision, at)
     report = _report(spec, lake, version, why, True, gates, decision.why)
-    return TrainReport(**{**vars(report), "notes": made.model.card.notes})
+    return TrainReport(**{**vars(report), "notes": made.model.card.notes + evaluation.notes})
 
 
 def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:

@@ -84,16 +84,15 @@ WITH chargebacks AS (
         FROM read_csv('{landing}/chargebacks/*.csv', all_varchar = true, filename = true))
     JOIN files USING (seal)
 )
-SELECT transaction_id, chargeback_id, customer_id, terminal_id, event_time,
+SELECT transaction_id, chargeback_id, customer_id, terminal_id, event_time, reported_at,
     greatest(t.known_at, reported_at) AS known_at, fraud_kind, amount_eur, amount_cents
 FROM chargebacks JOIN fct_transactions t USING (transaction_id)
-QUALIFY row_number() OVER (PARTITION BY transaction_id ORDER BY greatest(t.known_at, reported_at))
-    = 1
+QUALIFY row_number() OVER (PARTITION BY transaction_id ORDER BY reported_at) = 1
 ORDER BY event_time, transaction_id;
 CREATE TABLE fct_labels AS
 SELECT t.transaction_id, t.customer_id, t.terminal_id, t.event_time,
     greatest(t.known_at, t.event_time + INTERVAL 14 day) AS known_at,
-    coalesce(r.known_at <= greatest(t.known_at, t.event_time + INTERVAL 14 day), false) AS is_fraud,
+    coalesce(r.reported_at <= t.event_time + INTERVAL 14 day, false) AS is_fraud,
     CASE WHEN is_fraud THEN r.fraud_kind END AS fraud_kind, t.amount_cents
 FROM fct_transactions t LEFT JOIN fct_reports r USING (transaction_id)
 WHERE t.event_time <= (SELECT max(seal) FROM files) - INTERVAL 14 day
@@ -103,15 +102,18 @@ ORDER BY t.event_time, t.transaction_id;
 DIMENSION = """
 CREATE TABLE dim_{table} AS
 SELECT {key}_id, row_number() OVER w AS version,
-    CAST(versions.updated_at AS TIMESTAMP) AS valid_from,
-    coalesce(lead(valid_from) OVER w, gone_at) AS valid_to, valid_to IS NULL AS is_current,
+    CAST(versions.updated_at AS TIMESTAMP) AS valid_from, lead(valid_from) OVER w AS valid_to,
+    valid_to IS NULL AND NOT is_deleted AS is_current, is_deleted,
     {attributes}, CAST(opened_at AS TIMESTAMP) AS opened_at, valid_from AS updated_at,
     valid_from AS known_at
 FROM (
-    SELECT *, CASE WHEN {key}_id NOT IN (SELECT {key}_id FROM bank.{table})
-        THEN (SELECT max(seal) FROM files) END AS gone_at
-    FROM (FROM bank.{table} UNION ALL BY NAME FROM bank.{table}_history)) AS versions
-WINDOW w AS (PARTITION BY {key}_id ORDER BY versions.updated_at)
+    SELECT *, false AS is_deleted
+    FROM (FROM bank.{table} UNION ALL BY NAME FROM bank.{table}_history)
+    UNION ALL BY NAME
+    SELECT DISTINCT {key}_id, true AS is_deleted, (SELECT max(seal) FROM files) AS updated_at
+    FROM bank.{table}_history WHERE {key}_id NOT IN (SELECT {key}_id FROM bank.{table})
+) AS versions
+WINDOW w AS (PARTITION BY {key}_id ORDER BY CAST(versions.updated_at AS TIMESTAMP))
 ORDER BY {key}_id, valid_from;
 """
 ATTRIBUTES = {
@@ -126,7 +128,7 @@ SELECT customer_id * 100000 + datediff('day', DATE '1970-01-01', day) AS custome
     customer_id, day AS event_time, day - INTERVAL 1 microsecond AS known_at
 FROM generate_series((SELECT CAST(min(seal) AS DATE) + 1 FROM files),
     (SELECT CAST(max(seal) AS DATE) + 1 FROM files), INTERVAL 1 day) AS days(day)
-JOIN dim_customers ON valid_from < day AND (valid_to IS NULL OR valid_to >= day)
+JOIN dim_customers ON valid_from < day AND (valid_to IS NULL OR valid_to >= day) AND NOT is_deleted
 ORDER BY day, customer_id;
 """
 
@@ -290,7 +292,8 @@ LEFT JOIN (SELECT event_time::DATE AS day, count(*) AS settled_transactions,
 ORDER BY day;
 CREATE VIEW label_completeness AS
 SELECT date_trunc('month', event_time)::DATE AS month, days, count(*) AS reports,
-    count(*) FILTER (known_at - event_time <= to_days(days)) AS arrived, arrived / reports AS share
+    count(*) FILTER (reported_at - event_time <= to_days(days)) AS arrived,
+    arrived / reports AS share
 FROM fct_reports, (SELECT unnest([1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60]) AS days) GROUP BY ALL;
 """
 MONTHLY = """

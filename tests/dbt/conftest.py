@@ -86,8 +86,10 @@ class World:
         for number in range(12):
             known_at = self._moment(begin)
             event_time = known_at
-            if draw.random() < 0.15:  # late
-                event_time -= timedelta(days=draw.choice([1, 2, 16]), seconds=draw.randrange(99))
+            if draw.random() < 0.25:  # late
+                event_time -= timedelta(
+                    days=draw.choice([1, 2, 16, 16]), seconds=draw.randrange(99)
+                )
             elif draw.random() < 0.1:  # a clock that runs ahead
                 event_time += timedelta(hours=draw.randrange(1, 48))
             amount = Decimal(draw.randrange(-200, 99999)) / 100
@@ -111,7 +113,7 @@ class World:
         draw, rows = self.random, []
         for number in range(4):
             # of days to come as well: a report may be here before its transaction
-            about = max(0, day - draw.choice([-3, -1, 0, 0, 1, 2, 5, 13, 14, 15])) * 100
+            about = max(0, day - draw.choice([-3, -2, -2, -1, -1, 0, 0, 1, 2, 5, 13, 14, 15])) * 100
             key = about + draw.randrange(14)
             known_at = self._moment(begin)
             rows.append((day * 100 + number, key, draw.choice(["card_testing", "Other"]), known_at))

@@ -1,5 +1,6 @@
 """dbt's tables against a slow reference in plain Python, however the work was cut into runs."""
 
+import copy
 import json
 import os
 import re
@@ -15,21 +16,27 @@ from typing import Any
 
 import pytest
 
+from lakehouse.features import FeatureSetSpec, refresh, replay
+from lakehouse.lake import Lake
 from lakehouse.lake.lock import write_lock
+from lakehouse.specs import find_specs
+from lakehouse.training.groups import MISSING, group_values
+from lakehouse.training.spec import Group
 
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)
+SOURCES = ("transactions", "chargebacks", "exchange_rates", "customers", "terminals")
 TABLES = {
     "core.fct_transactions": "transaction_id, customer_id, terminal_id, event_time, known_at, "
     "amount, currency, amount_eur, amount_cents, channel, _load_id",
     "core.fct_reports": "transaction_id, chargeback_id, customer_id, terminal_id, event_time, "
-    "known_at, fraud_kind, amount_eur, _load_id",
+    "known_at, fraud_kind, reported_at, amount_eur, _load_id",
     "core.fct_labels": "transaction_id, customer_id, terminal_id, event_time, known_at, is_fraud, "
     "fraud_kind, amount_cents, _load_id",
     "core.dim_customers": "customer_id, version, valid_from, valid_to, is_current, segment, "
-    "_load_id",
+    "_load_id, is_deleted",
     "core.dim_terminals": "terminal_id, version, valid_from, valid_to, is_current, "
-    "merchant_name, _load_id",
+    "merchant_name, _load_id, is_deleted",
     "core.customer_days": "customer_day_id, customer_id, event_time, known_at, _load_id",
     "reporting.daily_fraud_losses": "day, transactions, amount_eur, reported_frauds, loss_eur, "
     "settled_transactions, settled_frauds",
@@ -61,7 +68,7 @@ class Expected:
     def tables(self) -> dict[str, list[Row]]:
         rows = (
             self.transactions.values(),
-            [(*r[:7], r[8], r[9]) for r in self.reports.values()],
+            [r[:10] for r in self.reports.values()],
             self.labels,
             self.customers,
             self.terminals,
@@ -126,7 +133,7 @@ class Expected:
                     continue
                 row = self.transactions[key]
                 known = max(row[4], reported_at)
-                order = (known, load.load_id, number)
+                order = (known, reported_at, load.load_id, number)
                 if known <= self.reports_seal and (key not in first or order < first[key][-1]):
                     visible = self._visible(known, "transactions", "exchange_rates", "chargebacks")
                     first[key] = (
@@ -141,14 +148,14 @@ class Expected:
             settled = max(known, at + MATURITY)
             if settled > self.reports_seal:
                 continue
-            is_fraud = key in self.reports and self.reports[key][5] <= settled
+            is_fraud = key in self.reports and self.reports[key][7] <= at + MATURITY
             kind = self.reports[key][6] if is_fraud else None
             visible = self._visible(settled, "transactions", "exchange_rates", "chargebacks")
             labels.append((key, customer, terminal, at, settled, is_fraud, kind, cents, visible))
         return labels
 
     def _versions(self, source: str, attribute: int) -> list[Row]:
-        """Each key's changes in the order in which they were known; old news left out."""
+        """Each key's changes as they were known; stale ones and repeated deletes left out."""
         changes: dict[int, list[Row]] = {}
         for load in self.world.of(source):
             for number, row in enumerate(load.rows):
@@ -163,12 +170,19 @@ class Expected:
                     if known not in seen or (load_id, number) > seen[known][:2]:
                         seen[known] = (load_id, number, op, value)
                     newest = newest if op == "delete" else changed
-            moments = [*sorted(seen), None]
-            for begin, end in pairwise(moments):
+            known_ops = [(moment, seen[moment][2]) for moment in sorted(seen)]
+            moments = [
+                moment
+                for (_, before), (moment, op) in pairwise([(None, "delete"), *known_ops])
+                if op == "upsert" or before == "upsert"
+            ]
+            for begin, end in pairwise([*moments, None]):
                 load_id, _, op, value = seen[begin]
-                if op == "upsert":
-                    value = value.strip() if source == "terminals" else value.strip().lower()
-                    versions.append((key, begin, end, end is None, value, load_id))
+                value = value.strip() if source == "terminals" else value.strip().lower()
+                deleted = op == "delete"
+                value = None if deleted else value
+                current = end is None and not deleted
+                versions.append((key, begin, end, current, value, load_id, deleted))
         numbered: dict[int, int] = {}
         out = []
         for key, *rest in versions:
@@ -182,8 +196,8 @@ class Expected:
         rows = []
         while day - MICROSECOND <= seal:
             visible = self._visible(day - MICROSECOND, "customers", "transactions")
-            for key, _, begin, end, *_ in self.customers:
-                if begin < day and (end is None or end >= day):
+            for key, _, begin, end, *_, deleted in self.customers:
+                if begin < day and (end is None or end >= day) and not deleted:
                     number = (day - datetime(1970, 1, 1)).days
                     rows.append((key * 100_000 + number, key, day, day - MICROSECOND, visible))
             day += timedelta(days=1)
@@ -266,6 +280,80 @@ def test_increments_over_dirty_sources_give_what_the_plain_reference_gives(
 ) -> None:
     bench, world = built
     assert differences(bench, world) == {}
+
+
+def test_the_world_has_reports_on_either_side_of_the_maturity_of_late_transactions(
+    built: tuple[Any, Any],
+) -> None:
+    expected = Expected(built[1])
+    reported = {row[0]: row[7] for row in expected.reports.values()}
+    late = [x for x in expected.labels if x[4] > x[3] + MATURITY and x[0] in reported]
+    assert {row[5] for row in late} == {True, False}
+    assert any(not x[5] and reported[x[0]] <= x[4] for x in late), "settled with a late report"
+
+
+@pytest.mark.parametrize("other", range(20))
+def test_no_label_that_settled_moves_when_everything_known_later_changes(
+    new_world: Callable[[int], Any], other: int
+) -> None:
+    known = new_world(other)
+    send(known, **dict.fromkeys(SOURCES, 20))
+    changed = copy.deepcopy(known)
+    changed.random.seed(1000 + other)
+    tables = []
+    for world in (known, changed):
+        send(world, **dict.fromkeys(SOURCES, 40))
+        expected = Expected(world)
+        tables.append((expected.labels, [row[:10] for row in expected.reports.values()]))
+    seal = known.of("transactions")[19].seal
+    for place in (4, 5):
+        first, second = (sorted(r for r in t[place - 4] if r[place] <= seal) for t in tables)
+        assert first == second
+        assert first
+    assert tables[0] != tables[1]
+
+
+def test_rows_that_a_run_wrote_are_never_changed_by_a_later_one(built: tuple[Any, Any]) -> None:
+    bench, _ = built
+    commits = bench.query("SELECT snapshot_id FROM lake.snapshots() WHERE author = 'test'")
+    then = max(commits)[0] - 1  # before the second load
+    for table in ("core.fct_labels", "core.fct_reports"):
+        old = f"(FROM {table} AT (VERSION => {then}))"
+        (before,), (now,) = (bench.query(f"SELECT count(*) FROM {t}")[0] for t in (old, table))
+        assert 5 < before < now
+        assert bench.query(f"{old} EXCEPT ALL (FROM {table})") == []
+
+
+def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
+    built: tuple[Any, Any],
+) -> None:
+    bench, world = built
+    expected = Expected(world)
+    (spec,) = (s for s in find_specs("FeatureSet", FeatureSetSpec) if s.name == "customer_profile")
+    group = Group(table="core.dim_customers", column="segment", entity="customer_id")
+
+    def segment(customer: int, t: datetime) -> tuple[str | None, bool]:
+        """The reference: the latest version known before t, and whether it is a delete."""
+        seen = [v for v in expected.customers if v[0] == customer and v[2] < t]
+        latest = max(seen, key=lambda v: v[2]) if seen else (None,) * 8
+        return latest[5], latest[7] is True
+
+    with Lake(bench.settings) as lake:
+        refresh(spec, lake, spine="transactions")
+        assert replay(spec, lake, spine="transactions", rows=500).differences == []
+        with lake.reader() as cursor:
+            rows = cursor.execute(
+                "SELECT transaction_id, customer_id, event_time, customer_segment "
+                "FROM features.customer_profile ORDER BY transaction_id"
+            ).fetchall()
+            told = group_values(
+                cursor, {"segment": group}, "features.customer_profile",
+                key="transaction_id", spine_key="transaction_id",
+            )["segment"]  # fmt: skip
+    right = [segment(row[1], row[2]) for row in rows]
+    assert [row[3] for row in rows] == [value for value, _ in right]
+    assert told.tolist() == [value or MISSING for value, _ in right]
+    assert sum(deleted for _, deleted in right) > 5, "the world is too small"
 
 
 @pytest.mark.slow  # the graph does not even start dbt then

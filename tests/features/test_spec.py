@@ -71,7 +71,8 @@ def feature(text: str) -> dict[str, Any]:
         (aggregate(op="count_since"), r"needs `where`"),
         (feature("n / month"), r"different windows.*name one window of each, such as n_1d"),
         (feature("n +"), r"is no expression"),
-        (declared(features={"event_time": "1"}), r"name of another column"),
+        (declared(features={"event_time": "1"}), r"name of a column of feature tables"),
+        (declared(features={"customer_id": "1"}), r"name of another column"),
         (declared(surprise=1), r"surprise"),
     ],
 )

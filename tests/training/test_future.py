@@ -52,7 +52,8 @@ def history(seed: int = 5) -> Tables:
         if fraud:
             reports.append({**payment, "known_at": reported, "fraud_kind": kind})
         settled = max(payment["known_at"], at + MATURITY)
-        labels.append({**payment, "known_at": settled, "is_fraud": fraud and reported <= settled})
+        within = reported <= at + MATURITY
+        labels.append({**payment, "known_at": settled, "is_fraud": fraud and within})
     customers = [
         {
             "customer_id": customer,
@@ -106,8 +107,8 @@ def with_another_future(tables: Tables, after: datetime, seed: int = 6) -> Table
                     other[column] = row[column] * 50 + 7
             if "terminal_id" in row:
                 other["terminal_id"] = chance.randrange(7)
-            if "is_fraud" in row:
-                other["is_fraud"] = not row["is_fraud"]
+            if "is_fraud" in row:  # a label is known at its maturity, whatever it says
+                other |= {"is_fraud": not row["is_fraud"], "known_at": row["known_at"]}
             if "segment" in row:
                 other |= {"segment": "new", "country": "XX", "valid_from": other["known_at"]}
             kept.append(other)

@@ -22,11 +22,14 @@ def change(lake, *statements):
 
 
 def test_no_period_learns_from_labels_that_were_unknown_when_the_next_began(lake, world, detector):
-    # a transaction that comes five days late settles late as well
+    # a transaction that comes sixteen days late settles late as well
     change(
         lake,
-        "UPDATE core.fct_labels SET known_at = known_at + INTERVAL 9 DAY "
-        "WHERE transaction_id % 5 = 0",
+        *(
+            f"UPDATE core.{table} SET known_at = event_time + INTERVAL 16 DAY "
+            "WHERE transaction_id % 5 = 0"
+            for table in ("fct_transactions", "fct_labels")
+        ),
     )
     spec = detector()
     made = training_set(spec, lake)

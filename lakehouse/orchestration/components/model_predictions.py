@@ -18,6 +18,7 @@ from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.training.expiry import Expired
+from lakehouse.training.schema import clipped_text
 from lakehouse.training.upkeep import keep_features
 
 
@@ -104,6 +105,8 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 f"{report.waiting:,} rows wait for its versions of {stale}, which grow no more"
             ):
                 report = say()
+        if report.clipped:
+            context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(lake.lake, spec.predictions_table),
@@ -114,6 +117,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 "decided_by_former_champions": dg.MetadataValue.json(
                     [vars(former) for former in report.owed]
                 ),
+                "clipped_values": dg.MetadataValue.json(dict(report.clipped)),
                 "beside_the_champion": dg.MetadataValue.json(
                     [vars(shadow) for shadow in report.shadows]
                 ),

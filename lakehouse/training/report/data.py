@@ -42,10 +42,11 @@ def data(gathered: Gathered) -> list[Block]:
                 "on are no longer kept (an erasure takes them away for good)."
             )
         )
+    blocks += [Text(f"{note[0].upper()}{note[1:]}.") for note in gathered.evaluation.notes]
     blocks.append(
         Facts(
             (
-                ("Label settles after", _days(spec.gap.total_seconds())),
+                ("Label settles after", _days(spec.maturity.total_seconds())),
                 ("Labels known until", moment(made.split.cutoff)),
                 ("Trained on one row in", str(spec.split.every)),
                 ("Rows left out for want of features", f"{made.without_features:,}"),

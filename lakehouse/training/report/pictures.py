@@ -11,6 +11,7 @@ from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
+from lakehouse.training.assess import UNSEEN_CLASS, with_unseen
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
 
@@ -49,7 +50,9 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
             "errors": plots.residual_plot(rows.label, said, gathered.unit),
         }
     if card.task == "multiclass":
-        return {"confusion": plots.confusion_plot(rows.label, said, card.classes)}
+        probability = with_unseen(said, rows)
+        classes = (*card.classes, UNSEEN_CLASS)[: probability.shape[1]]
+        return {"confusion": plots.confusion_plot(rows.label, probability, classes)}
     truth = rows.label > 0
     made = {"scores": plots.score_histogram(truth, said, card.threshold)}
     if truth.any() and not truth.all():

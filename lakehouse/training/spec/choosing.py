@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lakehouse.durations import Duration
+from lakehouse.reserved import FeatureName
 from lakehouse.training.spec.part import Part
 
 
@@ -105,7 +106,7 @@ class Extraction(Part):
     centres (k-means).
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: FeatureName
     kind: Literal["pca", "anomaly", "clusters"]
     columns: tuple[str, ...] = Field(min_length=2)
     components: int = Field(default=2, ge=1)

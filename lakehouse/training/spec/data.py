@@ -1,6 +1,7 @@
 """The rows of a model: which it learns from and scores, their labels, and how time is split."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,19 +20,25 @@ class Spine(Part):
 
 
 class Settled(Part):
-    """Labels in a table: one row per `key`, in `column`, visible from `known_at` on."""
+    """Labels in a table: one row per `key`, in `column`, visible from `known_at` on.
+
+    `maturity` is how long after its event every label is known, for rows that were themselves known
+    by then. Training holds the table against it.
+    """
 
     table: TableName
     column: str
     key: str = Field(default="", description="Column of the label table; the spine's key if unset")
     known_at: str = "known_at"
+    maturity: Duration | None = Field(default=None, description="`split.gap` if unset")
 
 
 class Forward(Part):
     """A label computed from what an entity does within `horizon` after the spine row's time t.
 
     It is `op` over the rows of `stream` with t <= known_at < t + horizon, so it is known at
-    t + horizon - 1 us: the exact complement of a feature window, on the same time axis.
+    t + horizon - 1 us: the exact complement of a feature window, on the same time axis. For a
+    binary model the label is whether that is `at_least` so much.
     """
 
     stream: TableName
@@ -40,6 +47,7 @@ class Forward(Part):
     value: str = ""
     known_at: str = "known_at"
     horizon: Duration
+    at_least: Decimal | None = Field(default=None, description="Needed by a binary model")
 
     @model_validator(mode="after")
     def _has_value(self) -> Self:
@@ -54,7 +62,8 @@ class SplitSpec(Part):
     test: Duration = timedelta(days=14)
     validation: Duration = timedelta(days=14)
     gap: Duration | None = Field(
-        default=None, description="The label's maturity; by default the horizon of a forward label"
+        default=None,
+        description="At least, and by default, the label's maturity (a forward label's horizon)",
     )
     train: Duration | None = Field(default=None, description="All history if unset")
     every: int = Field(default=1, ge=1, description="Train on one row in so many, picked by key")

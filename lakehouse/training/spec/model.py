@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from lakehouse.durations import format_duration
+from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG, refuse_alike, refuse_reserved
 from lakehouse.training.spec.choosing import (
     Calibration,
     Extraction,
@@ -109,10 +111,8 @@ class ModelSpec(Part):
             raise ValueError("a binary model declares its `capacity`: how many alerts a day")
         if self.task != "binary":
             self._refuse_what_only_binary_models_have()
-        if isinstance(self.label, Settled) and self.split.gap is None:
-            raise ValueError("`split.gap` must give the label's maturity, such as 14d")
-        if isinstance(self.label, Forward) and self.gap < self.label.horizon:
-            raise ValueError("`split.gap` is shorter than the label's `horizon`")
+        self._refuse_unfit_labels()
+        self._refuse_names()
         fixed = FIXED_PARAMS - ({"objective"} if self.task == "regression" else set())
         searched = set(self.search.space) if self.search else set()
         reserved = fixed & (searched | set(self.params))
@@ -124,6 +124,53 @@ class ModelSpec(Part):
             raise ValueError(f"{sorted(unknown)} are none of the spine's entities")
         return self
 
+    def _refuse_names(self) -> None:
+        """Names that would stand twice in a table, or for two things."""
+        spine = (self.spine.key, *self.spine.entities)
+        refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
+        refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+        if len({name.lower() for name in spine}) < len(spine):
+            raise ValueError(f"the spine's key and entities must differ: {', '.join(spine)}")
+        parts = [part.name for part in self.extraction]
+        if len(set(parts)) < len(parts):
+            raise ValueError(f"two extractions have the same name: {', '.join(parts)}")
+        segments = self.judging.segments
+        groups = self.fairness.groups if self.fairness else {}
+        refuse_alike("segment or group", [*segments, *groups])
+        for name in [*segments, *groups]:
+            if not name.strip():
+                raise ValueError("a segment or group without a name; name it")
+            if name in segments and name in groups and segments[name] != groups[name]:
+                raise ValueError(
+                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
+                )
+
+    def _refuse_unfit_labels(self) -> None:
+        label, gap = self.label, self.split.gap
+        declared = label.maturity if isinstance(label, Settled) else label.horizon
+        field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
+        if declared is None and gap is None:
+            raise ValueError(
+                "`label.maturity` must say how long after its event a label is settled, such as 14d"
+            )
+        if declared is not None and gap is not None and gap < declared:
+            raise ValueError(
+                f"`split.gap` is {format_duration(gap)}, shorter than `{field}`, which is "
+                f"{format_duration(declared)}: the last days of each period would have no labels. "
+                "Leave `split.gap` out, or make it at least as long"
+            )
+        if isinstance(label, Forward):
+            counts = f"a forward label with `op: {label.op}` is a number"
+            if self.task == "binary" and label.at_least is None:
+                raise ValueError(
+                    f"{counts}, and a binary model needs yes or no: say from which value on it is "
+                    "yes with `label.at_least`, or make the `task` a regression"
+                )
+            if self.task == "multiclass":
+                raise ValueError(f"{counts}, not a class; make the `task` a regression")
+            if self.task == "regression" and label.at_least is not None:
+                raise ValueError("`label.at_least` makes yes or no of a number: `task: binary`")
+
     def _refuse_what_only_binary_models_have(self) -> None:
         for field in ("imbalance", "threshold", "fairness", "actions"):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
@@ -134,11 +181,16 @@ class ModelSpec(Part):
 
     @property
     def gap(self) -> timedelta:
+        """The time between two periods: at least the label's maturity."""
+        return self.split.gap if self.split.gap is not None else self.maturity
+
+    @property
+    def maturity(self) -> timedelta:
         """How long after its time a row's label counts as settled."""
-        if self.split.gap is not None:
-            return self.split.gap
-        assert isinstance(self.label, Forward)
-        return self.label.horizon
+        if isinstance(self.label, Forward):
+            return self.label.horizon
+        declared = self.label.maturity or self.split.gap
+        return declared if declared is not None else timedelta()
 
     @property
     def primary_metric(self) -> str:

@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lakehouse.reserved import TablePart
+
 Task = Literal["binary", "regression", "multiclass"]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ModelName = TablePart
 
 
 class Part(BaseModel):

@@ -29,6 +29,7 @@ spine as (
     inner join {{ ref('dim_customers') }} as customers
         on customers.valid_from < days.event_time
         and (customers.valid_to is null or customers.valid_to >= days.event_time)
+        and not customers.is_deleted
 ),
 
 loaded as ({{ with_load_id('spine', sources) }})

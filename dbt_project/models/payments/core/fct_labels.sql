@@ -5,7 +5,9 @@
 ) }}
 {%- set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
 
--- A label settles when its maturity has passed, or when the transaction arrives later than that.
+-- A label settles when its maturity has passed, or when the transaction arrives later than that. Its value is
+-- whether the first report came within the maturity of the event, however late the transaction arrived: a report
+-- after that is in fct_reports and changes no label.
 with settled as (
     select *, greatest(known_at, event_time + {{ maturity }}) as settled_at
     from {{ ref('fct_transactions') }}
@@ -24,7 +26,7 @@ labels as (
     select
         settled.* exclude (known_at, _load_id, settled_at),
         settled.settled_at as known_at,
-        coalesce(reports.known_at <= settled.settled_at, false) as is_fraud,
+        coalesce(reports.reported_at <= settled.event_time + {{ maturity }}, false) as is_fraud,
         case when is_fraud then reports.fraud_kind end as fraud_kind
     from settled
     left join {{ ref('fct_reports') }} as reports using (transaction_id)

@@ -44,7 +44,7 @@ first_reports as (
     select * from matched
     where {{ on_chosen_days('event_time') }}
     qualify row_number() over (
-        partition by transaction_id order by known_at, chargeback_load_id, chargeback_row
+        partition by transaction_id order by known_at, reported_at, chargeback_load_id, chargeback_row
     ) = 1
 ),
 
@@ -65,6 +65,7 @@ select
     customer_id,
     terminal_id,
     event_time,
+    reported_at,
     known_at,
     fraud_kind,
     amount_eur,

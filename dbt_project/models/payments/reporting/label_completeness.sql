@@ -4,7 +4,7 @@
 with delays as (
     select
         cast(date_trunc('month', event_time) as date) as month,
-        known_at - event_time as delay
+        reported_at - event_time as delay
     from {{ ref('fct_reports') }}
 )
 

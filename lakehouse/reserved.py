@@ -1,0 +1,80 @@
+"""Names that a declaration may not take, since a table that is made of it has columns of that name.
+
+Each name stands here once, beside what owns it. A test holds the tables that are really made
+against these lists, so a new column is missed by no declaration.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+BESIDE_FEATURES = {
+    "event_time": "feature tables and training sets",
+    "known_at": "feature tables",
+    "key": "training sets",
+    "split": "training sets",
+    "training_set_id": "training sets",
+    "label": "training sets",
+    "label_known_at": "training sets",
+    "naive_last": "training sets",
+    "naive_season": "training sets",
+    "naive_mean": "training sets",
+}
+"""Columns that stand beside features. Names with an underscore in front are the engine's, too."""
+
+PREFIXES = ("naive_", "_")
+
+IN_THE_LOG = dict.fromkeys(
+    (
+        "score", "prediction", "label", "probability", "decision", "threshold", "blocked",
+        "control", "reasons", "version", "model_version", "feature_hash", "scored_at", "run_id",
+        "event_time",
+    ),
+    "the prediction log",
+)  # fmt: skip
+"""Columns that stand beside the spine's key and entities where predictions are kept."""
+
+
+def refuse_reserved(what: str, names: Iterable[str], reserved: dict[str, str]) -> None:
+    """Raise `ValueError` for the first of `names` that is taken, in whatever case it is written."""
+    for name in names:
+        lower = name.lower()
+        owner = reserved.get(lower)
+        if owner is None and reserved is BESIDE_FEATURES and lower.startswith(PREFIXES):
+            owner = "training sets"
+        if owner is not None:
+            raise ValueError(
+                f"{what} {name!r} has the name of a column of {owner}; give it another name, "
+                f"such as {name.strip('_')}_value"
+            )
+
+
+def refuse_alike(what: str, names: Iterable[str]) -> None:
+    """Raise `ValueError` for names that are equal, or differ in case alone: SQL knows no case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"{what} {other!r} and {name!r} differ in case alone; rename one")
+
+
+def _free(name: str) -> str:
+    refuse_reserved("feature", [name], BESIDE_FEATURES)
+    return name
+
+
+def _plain(name: str) -> str:
+    if "__" in name:
+        raise ValueError(
+            f"{name!r} has two underscores in a row, by which tables of versions, spines and "
+            "shadows are named; write one"
+        )
+    return name
+
+
+FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_free)]
+"""A column beside those of the engine."""
+
+TablePart = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_plain)]
+"""A name that tables are called by, with suffixes behind `__`."""
