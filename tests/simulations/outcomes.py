@@ -1,0 +1,154 @@
+"""What became of a model's probabilities and alerts: measured independently of the product."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from lakehouse.lake import Lake
+from lakehouse.scoring import score
+from lakehouse.training import train
+from lakehouse.training.split import plan_split
+from tests.simulations.worlds import DAY, MATURITY, WEEKS, World, detector, settings_of
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Scored rows whose labels matured after the training, in the order of their keys.
+
+    `day` counts from the cut: rows before 0 are those whose labels had not settled by then.
+    """
+
+    day: np.ndarray
+    customer: np.ndarray
+    terminal: np.ndarray
+    truth: np.ndarray
+    score: np.ndarray
+    flagged: np.ndarray
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Observed over expected positives, and its interval of 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One world: the ratio and the slope on all rows, alerts on the four weeks after the cut.
+
+    `first_day` has the alerts of the first day that was ever scored, by the version's own threshold.
+    """
+
+    world: World
+    rows: Rows
+    ratio: Ratio
+    slope: float
+    alerts: float
+    first_day: int
+    weeks: tuple[float, ...]
+    rounds: int
+    ap_validation: float
+    tested: int
+
+    @property
+    def spent(self) -> float:
+        return self.alerts / self.world.alerts
+
+
+def follow(world: World, folder) -> Outcome:
+    """Train as of the cut, score all that came after, and look at what became of it."""
+    spec = detector(world)
+    with Lake(settings_of(folder)) as lake:
+        with lake.reader() as cursor:
+            first = cursor.execute("SELECT min(event_time) FROM lake.core.fct_transactions")
+            split = plan_split(spec, world.trained_at - DAY / 86_400_000_000, first.fetchone()[0])
+        report = train(spec, lake, split=split)
+        score(spec, lake)
+        rows = _rows(lake, world)
+        with lake.reader() as cursor:
+            first_day = cursor.execute(
+                f"SELECT sum(decision::INTEGER) FROM lake.{spec.predictions_table} "
+                "GROUP BY event_time::DATE ORDER BY event_time::DATE LIMIT 1"
+            ).fetchone()[0]
+    later = rows.day >= 0
+    per_day = np.bincount(rows.day[later & rows.flagged], minlength=WEEKS)
+    metrics = report.version.metrics
+    return Outcome(
+        world=world,
+        rows=rows,
+        ratio=ratio(rows),
+        slope=slope(rows),
+        alerts=float(per_day.mean()),
+        first_day=int(first_day),
+        weeks=tuple(per_day.reshape(4, 7).mean(axis=1).tolist()),
+        rounds=_rounds(folder, report),
+        ap_validation=metrics["validation"]["average_precision"],
+        tested=int(metrics["test"]["positives"]),
+    )
+
+
+def _rounds(folder, report) -> int:
+    from lakehouse.training import load_model
+
+    version = report.version
+    models = settings_of(folder).models_dir
+    return load_model(models, version.artefact, version.files).card.rounds
+
+
+def _rows(lake: Lake, world: World) -> Rows:
+    spec = detector(world)
+    with lake.reader() as cursor:
+        found = cursor.execute(
+            f"""SELECT (p.event_time::DATE - ?::DATE)::BIGINT AS day, p.customer_id AS customer,
+                p.terminal_id AS terminal, is_fraud AS truth, score, decision AS flagged
+                FROM lake.{spec.predictions_table} p
+                JOIN lake.core.fct_labels l USING (transaction_id)
+                WHERE p.event_time >= ?::TIMESTAMP - to_days(?::INTEGER)
+                AND p.event_time < ?::TIMESTAMP + to_days(?::INTEGER) ORDER BY transaction_id""",
+            [world.trained_at, world.trained_at, MATURITY, world.trained_at, WEEKS],
+        ).fetchnumpy()
+    return Rows(**{name: np.asarray(values) for name, values in found.items()})
+
+
+def ratio(rows: Rows, *clusters: np.ndarray) -> Ratio:
+    """By the delta method on the logarithm, with two-way clusters (Cameron, Gelbach & Miller)."""
+    first, second = clusters or (rows.customer, rows.terminal)
+    observed, expected = rows.truth.sum(), rows.score.sum()
+    value = observed / expected
+    residual = rows.truth - value * rows.score
+    both = np.unique(np.column_stack([first, second]), axis=0, return_inverse=True)[1].ravel()
+    by = [_squares(residual, codes) for codes in (first, second, both)]
+    error = np.sqrt(max(by[0] + by[1] - by[2], by[0], by[1])) / observed
+    return Ratio(value, value * np.exp(-1.96 * error), value * np.exp(1.96 * error))
+
+
+def slope(rows: Rows) -> float:
+    """Of the outcome on the logit of the score, by logistic regression without a penalty."""
+    p = np.clip(rows.score, 1e-9, 1 - 1e-9)
+    logit = np.log(p / (1 - p))
+    model = LogisticRegression(C=np.inf, max_iter=1000).fit(logit[:, None], rows.truth)
+    return float(model.coef_[0, 0])
+
+
+def together(found: list[Rows]) -> Rows:
+    """The rows of all worlds; no customer or terminal is of two worlds."""
+    moved = {
+        name: np.concatenate(
+            [getattr(rows, name) + number * 10**12 for number, rows in enumerate(found)]
+        )
+        for name in ("customer", "terminal")
+    }
+    kept = {
+        name: np.concatenate([getattr(rows, name) for rows in found])
+        for name in ("day", "truth", "score", "flagged")
+    }
+    return Rows(**moved, **kept)
+
+
+def _squares(residual: np.ndarray, keys: np.ndarray) -> float:
+    codes = np.unique(keys, return_inverse=True)[1].ravel()
+    return float(np.square(np.bincount(codes, weights=residual)).sum())
