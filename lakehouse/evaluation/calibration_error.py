@@ -69,22 +69,29 @@ def observed_over_expected(
     has an upper end as well, where resamples of the rows would find none in each. Of two crossed
     keys the variances are added as in `resample`. Only the clusters are used, nothing is drawn.
     """
-    expected, observed = float(np.sum(score)), int(np.sum(truth))
-    if not expected > 0 or not math.isfinite(expected):
+    effect = design_effect(truth, score, resampling)
+    if effect is None:
         return None
     from scipy.special import chdtri
 
+    expected, observed = float(np.sum(score)), int(np.sum(truth))
     ratio = observed / expected
-    variance = _clustered_variance(truth - ratio * score, resampling)
-    single = float(np.sum(score * (1 - score))) / expected
-    effect = max(variance / observed if observed else 0.0, single)
-    if not effect > 0:
-        return None  # probabilities of 0 and 1 alone leave nothing to chance
     events, tail = observed / effect, (1 - level) / 2
     low = chdtri(2 * events, 1 - tail) / 2 if observed else 0.0
     high = chdtri(2 * events + 2, tail) / 2
     unit = effect / expected
     return Interval(value=ratio, low=float(low) * unit, high=float(high) * unit, level=level)
+
+
+def design_effect(truth: Bools, score: Floats, resampling: Resampling) -> float | None:
+    """How many positives are worth one independent event; None where nothing is left to chance."""
+    expected, observed = float(np.sum(score)), int(np.sum(truth))
+    if not expected > 0 or not math.isfinite(expected):
+        return None
+    variance = _clustered_variance(truth - observed / expected * score, resampling)
+    single = float(np.sum(score * (1 - score))) / expected
+    effect = max(variance / observed if observed else 0.0, single)
+    return effect if effect > 0 else None  # probabilities of 0 and 1 alone are certain
 
 
 def calibration_slope(truth: Bools, score: Floats) -> float | None:

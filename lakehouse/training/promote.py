@@ -95,6 +95,6 @@ def _both(
     card = model.card
     with lake.reader() as cursor:
         rows = test_rows(cursor, spec, set_id, model, card.classes)
-    said = model.predict(rows.matrix)
+    said = model.decided(model.predict(rows.matrix))
     found = assess(spec, rows, said, card.threshold, card.baseline, card.classes)
     return evaluation.metrics["test"][metric], found[metric]

@@ -129,7 +129,7 @@ def prove(
 
 
 def _said(model: Model, rows: Rows) -> Said:
-    return Said(rows, model.predict(rows.matrix))
+    return Said(rows, model.decided(model.predict(rows.matrix)))
 
 
 def _predictions(spec: ModelSpec, model: Model, said: Said) -> Predictions:

@@ -58,6 +58,8 @@ def registered(
     prediction = model.predict(test_rows(cursor, spec, set_id, model, classes).matrix)
     if spec.task == "multiclass":
         prediction = _in_our_classes(prediction, model.card.classes, classes)
+    else:
+        prediction = model.decided(prediction)
     return Rival(against, version.version, prediction, model.card.threshold)
 
 

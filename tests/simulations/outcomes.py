@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from lakehouse.evaluation.calibration_error import observed_over_expected
+from lakehouse.evaluation.resample import Resampling
 from lakehouse.lake import Lake
 from lakehouse.scoring import score
 from lakehouse.training import train
@@ -114,16 +116,11 @@ def _rows(lake: Lake, world: World) -> Rows:
     return Rows(**{name: np.asarray(values) for name, values in found.items()})
 
 
-def ratio(rows: Rows, *clusters: np.ndarray) -> Ratio:
-    """By the delta method on the logarithm, with two-way clusters (Cameron, Gelbach & Miller)."""
-    first, second = clusters or (rows.customer, rows.terminal)
-    observed, expected = rows.truth.sum(), rows.score.sum()
-    value = observed / expected
-    residual = rows.truth - value * rows.score
-    both = np.unique(np.column_stack([first, second]), axis=0, return_inverse=True)[1].ravel()
-    by = [_squares(residual, codes) for codes in (first, second, both)]
-    error = np.sqrt(max(by[0] + by[1] - by[2], by[0], by[1])) / observed
-    return Ratio(value, value * np.exp(-1.96 * error), value * np.exp(1.96 * error))
+def ratio(rows: Rows) -> Ratio:
+    """Observed over expected by both clusters; how often its interval covers is tested elsewhere."""
+    clusters = Resampling.of(len(rows.truth), rows.customer, rows.terminal)
+    found = observed_over_expected(rows.truth, rows.score, clusters)
+    return Ratio(found.value, found.low, found.high)
 
 
 def slope(rows: Rows) -> float:
@@ -147,8 +144,3 @@ def together(found: list[Rows]) -> Rows:
         for name in ("day", "truth", "score", "flagged")
     }
     return Rows(**moved, **kept)
-
-
-def _squares(residual: np.ndarray, keys: np.ndarray) -> float:
-    codes = np.unique(keys, return_inverse=True)[1].ravel()
-    return float(np.square(np.bincount(codes, weights=residual)).sum())

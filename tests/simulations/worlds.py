@@ -10,7 +10,7 @@ from lakehouse.orchestration.dbt_project import DbtProjectFiles
 from lakehouse.orchestration.dbt_runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
-from lakehouse.simulator.world import create_world
+from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
 from lakehouse.specs import find_specs
 from lakehouse.training import ModelSpec
@@ -27,13 +27,15 @@ START = date(2026, 3, 2)
 class World:
     """A world with a training as of the end of day `cut`, and what comes after it.
 
-    The training period has `learnt` days; 70 lie between its end and the cut (validation, test and
-    three times the label's maturity). Capacity is a fiftieth of the customers, as by default.
+    It is a default world up to the cut, which then moves on, drift and all: card testing grows to
+    four times its share just after the training period. That has `learnt` days; 70 lie between its
+    end and the cut (validation, test and three times the label's maturity). Capacity is a fiftieth
+    of the customers, as by default, or a twentieth: about two or five rows of a hundred.
     """
 
     number: int
     customers: int
-    learnt: int = 60
+    learnt: int = 110
 
     @property
     def name(self) -> str:
@@ -50,24 +52,24 @@ class World:
 
     @property
     def alerts(self) -> int:
-        return max(2, self.customers // 50)
+        return self.customers // (50 if self.number % 2 else 20)
 
     @property
     def config(self) -> WorldConfig:
         return WorldConfig(
             start=START,
-            days=self.cut + WEEKS + MATURITY,
+            days=self.cut,
             seed=100 + self.number,
             customers=self.customers,
             terminals=2 * self.customers,
         )
 
 
-SIZES = (300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 3000)
+SIZES = (300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500)
 WORLDS = tuple(
     World(number, customers, learnt)
     for number, (customers, learnt) in enumerate(
-        [(size, learnt) for size in SIZES for learnt in (50, 80)], 1
+        [(size, learnt) for size in SIZES for learnt in (60, 110)], 1
     )
 )
 """Twenty: some tens to some hundred positives in the test period, short and long histories."""
@@ -79,7 +81,7 @@ def settings_of(folder: Path) -> Settings:
 
 
 def detector(world: World) -> ModelSpec:
-    """The project's own detector, with a capacity for this world and nothing to hinder promotion."""
+    """The project's own detector, with this world's capacity and nothing to hinder promotion."""
     spec = next(s for s in find_specs("PredictiveModel", ModelSpec) if s.name == "fraud_detector")
     return spec.model_copy(
         update={
@@ -97,7 +99,9 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     `parsed` is a folder in which the dbt project was parsed before, which costs seconds.
     """
     settings = settings_of(folder)
-    create_world(world.config, settings.world_dir, Path(settings.landing))
+    landing = Path(settings.landing)
+    create_world(world.config, settings.world_dir, landing)
+    advance_world(settings.world_dir, landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
         for source in find_specs("Source", SourceSpec):
             extract(source, settings)
