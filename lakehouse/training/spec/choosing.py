@@ -23,6 +23,11 @@ class Folds(Part):
     count: int = Field(default=8, ge=1)
     length: Duration = timedelta(days=7)
     search: int = Field(default=3, ge=1, description="How many a search and a selection use")
+    settled: bool = Field(
+        default=True,
+        description="Whether what a fold learns from has settled by its beginning; `false` leaves "
+        "out the maturity, for training periods that are hardly longer",
+    )
 
 
 class Between(Part):
