@@ -20,9 +20,10 @@ from lakehouse.registry import tables
 class Threshold:
     """Rows from `valid_from` on (naive UTC, a midnight) are flagged above `threshold`.
 
-    Of those that are equal to it the share `ties` is, as lots from their keys decide. `rule` is "capacity" for a trailing quantile: of `rows` scores on `days` days, of which
-    `alerts_per_day` pass it (both count units, where the capacity does). Else it is the
-    version's own: "first" until a day of scores exists, or "cost"; then the three are 0.
+    Of those that are equal to it the share `ties` is, as lots from their keys decide. `rule` is
+    "capacity" for a trailing quantile: of `rows` scores on `days` days, of which `alerts_per_day`
+    pass it (both count units, where the capacity does). Else it is the version's own: "first" until
+    a day of scores exists, or "cost"; then the three are 0.
     """
 
     valid_from: datetime

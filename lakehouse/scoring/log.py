@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.evaluation.metrics import Floats
 from lakehouse.training.model import Model
 from lakehouse.training.schema import Matrix, row_hashes
 from lakehouse.training.spec import ModelSpec, Task
@@ -55,13 +54,10 @@ def shadow_table(spec: ModelSpec) -> str:
     return f"{spec.predictions_table}__shadow"
 
 
-def said(
-    spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix, lot: Floats
-) -> dict[str, Any]:
+def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[str, Any]:
     """What `model` says of rows (rows, features), by column, and `feature_hash`.
 
-    For a binary model also the `lot` by which equal scores are told apart (it is not logged), and
-    for one that blocks, whether the row is in the control stream.
+    For a model that blocks, also whether the row is in the control stream.
     """
     prediction = model.predict(matrix)
     columns: dict[str, Any] = {"feature_hash": pa.array(row_hashes(matrix), pa.string())}
@@ -76,7 +72,7 @@ def said(
     if spec.actions.mode == "block":
         control = [in_control(spec, key) for key in keys.to_pylist()]
         columns["control"] = pa.array(control, pa.bool_())
-    return columns | {"score": pa.array(prediction), "lot": pa.array(lot)}
+    return columns | {"score": pa.array(prediction)}
 
 
 def in_control(spec: ModelSpec, key: object) -> bool:

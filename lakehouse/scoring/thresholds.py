@@ -40,7 +40,7 @@ FLAGGED = (
 
 
 @dataclass(frozen=True)
-class _History:
+class History:
     """A version's highest scores by day, each with how often it is there, (scores,) each.
 
     `counts` is how many scores the days have altogether.
@@ -117,7 +117,7 @@ def _differ(one: Threshold, other: Threshold) -> bool:
 def _threshold(
     spec: ModelSpec,
     scorer: Scorer,
-    history: _History,
+    history: History,
     recorded: Sequence[Threshold],
     day: datetime,
 ) -> Threshold:
@@ -131,7 +131,7 @@ def _threshold(
     if not days:
         return Threshold(day, card.threshold, "first", ties=card.ties)
     inside = history.between(since, day)
-    wanted = _wanted(history, recorded, days, spec.capacity.alerts)
+    wanted = aim(history, recorded, days, spec.capacity.alerts)
     cut = cut_at(history.score[inside], history.times[inside], wanted)
     rows = sum(history.counts[d] for d in days)
     found = Threshold(day, cut.threshold, "capacity", len(days), rows, 0.0, cut.ties)
@@ -139,8 +139,8 @@ def _threshold(
     return Threshold(**{**vars(found), "alerts_per_day": reached})
 
 
-def _wanted(
-    history: _History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
+def aim(
+    history: History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
 ) -> float:
     """How many of the scores of `days` are to pass: the capacity, and what they lacked of it.
 
@@ -156,7 +156,7 @@ def _wanted(
         made += history.passed(history.between(day, day + DAY), threshold)
     capacity = float(alerts * len(days))
     made_up = np.clip((capacity - made) / capacity, -MOST_MADE_UP, MOST_MADE_UP)
-    return capacity * float(1 + made_up)
+    return max(1.0, round(capacity * float(1 + made_up)))
 
 
 def _history(
@@ -165,7 +165,7 @@ def _history(
     spec: ModelSpec,
     scorer: Scorer,
     days: list[datetime],
-) -> _History:
+) -> History:
     """What the version said on the days before `days`, in the log and just now.
 
     Of each day only as many scores are kept as can be alerts, equal ones as one: memory follows the
@@ -216,7 +216,7 @@ def _history(
     if removed:
         stage.unregister("known")
     counts = dict(zip(found["day"].tolist(), found["rows"].tolist(), strict=True))
-    return _History(found["day"], found["score"], found["times"].astype(np.float64), counts)
+    return History(found["day"], found["score"], found["times"].astype(np.float64), counts)
 
 
 def _known(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:

@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -135,16 +134,20 @@ def _scored(spec: ModelSpec, scorer: Scorer, place: int, batch: pa.RecordBatch) 
         {
             **{name: chosen.column(name) for name in who_and_when},
             "version": pa.repeat(scorer.name, len(keys)),
-            **said(spec, scorer.model, keys, matrix, _lots(spec, chosen)),
+            **said(spec, scorer.model, keys, matrix),
+            **_lots(spec, chosen),
         }
     )
 
 
-def _lots(spec: ModelSpec, rows: pa.RecordBatch) -> npt.NDArray[np.float64]:
+def _lots(spec: ModelSpec, rows: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
+    """For a binary model the column `lot`, by which equal scores are told apart; not logged."""
+    if spec.task != "binary":
+        return {}
     unit = spec.capacity.unit if spec.capacity else ""
     days = pc.cast(pc.cast(rows.column("event_time"), pa.date32()), pa.int32())
     units = rows.column(unit) if unit else None
-    return lots(spec, rows.column(spec.spine.key), units, days.to_numpy())
+    return {"lot": pa.array(lots(spec, rows.column(spec.spine.key), units, days.to_numpy()))}
 
 
 def _make_scored(
@@ -156,7 +159,7 @@ def _make_scored(
     schema = champion.model.card.features
     empty = np.empty((0, len(schema.features)), dtype=np.float32)
     rows = reader.execute("FROM wanted LIMIT 0").to_arrow_table()
-    columns = said(spec, champion.model, rows.column(spec.spine.key), empty, np.empty(0))
+    columns = said(spec, champion.model, rows.column(spec.spine.key), empty) | _lots(spec, rows)
     who_and_when = rows.select([spec.spine.key, *spec.spine.entities, "event_time", "_load_id"])
     made = who_and_when.append_column("version", pa.array([], pa.string()))
     for name, values in columns.items():

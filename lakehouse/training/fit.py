@@ -21,8 +21,8 @@ _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "regression": {"objective": "regression_l1", "metric": "l1"},
     "multiclass": {"objective": "multiclass", "metric": "multi_logloss"},
 }
-"""By task; the first metric stops training. It is a proper loss: average precision sees the order of
-scores alone, and of few positives it is highest by chance after a few trees."""
+"""By task; the first metric stops training. It is a proper loss: average precision sees the order
+of scores alone, and of few positives it is highest by chance after a few trees."""
 
 
 @dataclass(frozen=True)

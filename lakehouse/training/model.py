@@ -69,12 +69,13 @@ class ModelCard(_Record):
 
     `features` is what a caller gives, `inputs` names what the trees see: some of those, and columns
     of `extraction`. `odds` is by how much weights or undersampling made the trees' odds too high,
-    `shift` the log odds by which the prior moved since.
-    `classes`: labels of a multiclass model by position. `threshold`: score from which a binary
-    model flags, and `ties` the share of those equal to it that it flags. `baseline`: the training label's mean (binary, regression) or the position of its
-    commonest class. `params` are all that LightGBM was given, `recipe` what was declared.
-    `selection`, `study` and `parent` say how features, parameters and first trees were chosen, and
-    `notes` what was declared and could not be done. `libraries`: versions the bytes depend on.
+    `shift` the log odds by which the prior moved since. `classes`: labels of a multiclass model by
+    position. `threshold`: score from which a binary model flags, and `ties` the share of those
+    equal to it that it flags. `baseline`: the training label's mean (binary, regression) or the
+    position of its commonest class. `params` are all that LightGBM was given, `recipe` what was
+    declared. `selection`, `study` and `parent` say how features, parameters and first trees were
+    chosen, and `notes` what was declared and could not be done. `libraries`: versions the bytes
+    depend on.
     """
 
     model: str

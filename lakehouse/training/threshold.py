@@ -1,7 +1,8 @@
 """From which score a binary model flags: by what can be looked at in a day, or by what errors cost.
 
 The k highest of a day cannot be known at request time, so capacity becomes a score: the one that
-earlier days would have reached so often, and a share of the rows that are equal to it. Pure functions of arrays; what is logged is `scoring`'s.
+earlier days would have reached so often, and a share of the rows that are equal to it. Pure
+functions of arrays; what is logged is `scoring`'s.
 """
 
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ class Ratio:
 class Outcome:
     """One world: the ratio and the slope on all rows, alerts on the four weeks after the cut.
 
-    `first_day` has the alerts of the first day that was ever scored, by the version's own threshold.
+    `first_day` has the alerts of the first day ever scored, by the version's own threshold.
     """
 
     world: World
@@ -117,7 +117,7 @@ def _rows(lake: Lake, world: World) -> Rows:
 
 
 def ratio(rows: Rows) -> Ratio:
-    """Observed over expected by both clusters; how often its interval covers is tested elsewhere."""
+    """Observed over expected by both clusters; the interval itself is judged elsewhere."""
     clusters = Resampling.of(len(rows.truth), rows.customer, rows.terminal)
     found = observed_over_expected(rows.truth, rows.score, clusters)
     return Ratio(found.value, found.low, found.high)

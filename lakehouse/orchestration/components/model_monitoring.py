@@ -29,6 +29,8 @@ CHECKS = {
     "missing_values": "No feature is missing more often than it used to be.",
     "unseen_categories": "No feature has many values that the model has never seen.",
     "score_drift": "The scores are distributed as on the test period (PSI).",
+    "alerts_at_capacity": "As many alerts a day as can be looked at, within 15 % over four weeks.",
+    "calibration": "On settled labels there are about as many positives as the scores expected.",
     "matured_performance": "On settled labels the champion does not surely do worse than it may.",
     "fairness": "On settled labels no two groups surely differ by more than is allowed.",
 }
@@ -39,7 +41,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     """One look at everything that was scored or has matured since the last one."""
     key = dg.AssetKey(["monitoring", spec.name])
     label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
-    checks = {name: text for name, text in CHECKS.items() if name != "fairness" or spec.fairness}
+    checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
 
     @dg.asset(
         key=key,
@@ -90,6 +92,14 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             yield _result(key, name, findings)
 
     return monitoring
+
+
+def _applies(spec: ModelSpec, name: str) -> bool:
+    if name == "fairness":
+        return spec.fairness is not None
+    if name == "alerts_at_capacity":
+        return spec.task == "binary" and spec.threshold.rule == "capacity"
+    return name != "calibration" or spec.task == "binary"
 
 
 def announce(
