@@ -10,7 +10,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="keep the worlds here; those there are reused")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of worlds")
+    parser.add_argument("--rounds", type=int, help="trees that a model has at most")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        outcomes = run(chosen.keep or Path(temporary), chosen.only, tell=print)
+        folder = chosen.keep or Path(temporary)
+        outcomes = run(folder, chosen.only, tell=print, rounds=chosen.rounds)
         print(table(outcomes))

@@ -1,6 +1,7 @@
 """What became of a model's probabilities and alerts: measured independently of the product."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -8,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from lakehouse.evaluation.calibration_error import observed_over_expected
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.lake import Lake
+from lakehouse.registry import Version
 from lakehouse.scoring import score
-from lakehouse.training import train
+from lakehouse.training import load_model, train
 from lakehouse.training.split import plan_split
 from tests.simulations.worlds import DAY, MATURITY, WEEKS, World, detector, settings_of
 
@@ -61,9 +63,14 @@ class Outcome:
         return self.alerts / self.world.alerts
 
 
-def follow(world: World, folder) -> Outcome:
-    """Train as of the cut, score all that came after, and look at what became of it."""
+def follow(world: World, folder: Path, rounds: int | None = None) -> Outcome:
+    """Train as of the cut, score all that came after, and look at what became of it.
+
+    With `rounds`, of at most so many trees.
+    """
     spec = detector(world)
+    if rounds is not None:
+        spec = spec.model_copy(update={"rounds": rounds})
     with Lake(settings_of(folder)) as lake:
         with lake.reader() as cursor:
             first = cursor.execute("SELECT min(event_time) FROM lake.core.fct_transactions")
@@ -87,16 +94,13 @@ def follow(world: World, folder) -> Outcome:
         alerts=float(per_day.mean()),
         first_day=int(first_day),
         weeks=tuple(per_day.reshape(4, 7).mean(axis=1).tolist()),
-        rounds=_rounds(folder, report),
+        rounds=_rounds(folder, report.version),
         ap_validation=metrics["validation"]["average_precision"],
         tested=int(metrics["test"]["positives"]),
     )
 
 
-def _rounds(folder, report) -> int:
-    from lakehouse.training import load_model
-
-    version = report.version
+def _rounds(folder: Path, version: Version) -> int:
     models = settings_of(folder).models_dir
     return load_model(models, version.artefact, version.files).card.rounds
 

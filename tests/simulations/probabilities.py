@@ -9,9 +9,15 @@ from tests.simulations.worlds import WORLDS, World, build
 
 
 def run(
-    folder: Path, only: Collection[int] | None = None, tell: Callable[[str], None] = lambda _: None
+    folder: Path,
+    only: Collection[int] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    rounds: int | None = None,
 ) -> list[Outcome]:
-    """Every world in turn; worlds that `folder` holds already are not built again."""
+    """Every world in turn; worlds that `folder` holds already are not built again.
+
+    With `rounds`, models have at most so many trees.
+    """
     found = []
     for world in WORLDS:
         if only and world.number not in only:
@@ -25,7 +31,7 @@ def run(
         used = folder / f"used-{world.name}"
         shutil.rmtree(used, ignore_errors=True)
         shutil.copytree(with_features, used)
-        found.append(follow(world, used))
+        found.append(follow(world, used, rounds))
         shutil.rmtree(used)
         tell(line(found[-1]))
     return found
