@@ -11,30 +11,29 @@ from lakehouse.training import ModelSpec
 
 NAME = "alerts_at_capacity"
 WINDOW = timedelta(days=28)
-LEAST_DAYS = 7
-"""A weekday alone says nothing of a week."""
+LEAST_DAYS = 21
+"""On fewer, a few alerts a day are too many or too few by chance."""
 
 TOLERATED = 0.15
 """Share of the capacity that alerts a day may be away from it, on average over the window."""
 
 
 def capacity_findings(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, start: date, days: Days
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, days: Days
 ) -> list[Finding]:
-    """On the four weeks that end with the newest of `days`, none before `start`; else nothing.
+    """On the four weeks that end with the newest of `days`; nothing on less than three.
 
     Of binary models with a threshold at capacity. A day counts on which the version scored.
     """
     if spec.capacity is None or spec.threshold.rule != "capacity" or not len(days):
         return []
-    first = max(start, days.until - WINDOW)
     unit = spec.capacity.unit
     counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
     found = cursor.execute(
         f"SELECT {counted} FILTER (decision), {counted} FROM {qualified(spec.predictions_table)} "
         "WHERE model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
         "AND event_time < CAST(? AS TIMESTAMP) GROUP BY CAST(event_time AS DATE)",
-        [version, first, days.until],
+        [version, days.until - WINDOW, days.until],
     ).fetchall()
     if len(found) < LEAST_DAYS:
         return []

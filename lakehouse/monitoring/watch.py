@@ -208,7 +208,7 @@ def _look(
             *drift_findings(drift, days),
             *volume_findings(spec, volumes),
             *check_scores(reader, spec, version.version, references, after_load),
-            *capacity_findings(reader, spec, version.version, start, days),
+            *capacity_findings(reader, spec, version.version, days),
         ],
     )
 

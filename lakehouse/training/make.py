@@ -127,7 +127,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         selection=choice.selection,
         study=choice.study,
         parent=start.parent,
-        notes=_notes(spec, material, start, calibrator, period),
+        notes=_notes(spec, material, start, calibrator, period, judged),
         training_set_hash=material.made.hash,
         split=material.made.split.as_json(),
         importance=gain_importance(boosted.booster, columns.used),
@@ -190,7 +190,12 @@ def _baseline(spec: ModelSpec, train: Rows) -> float:
 
 
 def _notes(
-    spec: ModelSpec, material: Material, start: Start, calibrator: Calibrator | None, period: str
+    spec: ModelSpec,
+    material: Material,
+    start: Start,
+    calibrator: Calibrator | None,
+    period: str,
+    judged: Rows,
 ) -> tuple[str, ...]:
     """What was declared and could not be done, each with its reason."""
     notes = []
@@ -209,6 +214,16 @@ def _notes(
             notes.append(f"the training period is too short for a walk-forward fold: {said}")
     if spec.calibration != "none" and calibrator is None:
         notes.append("no calibration: too few rows of a class for it, or none that rank")
+    if spec.capacity is not None and spec.threshold.rule == "capacity":
+        unit, alerts = spec.capacity.unit, spec.capacity.alerts
+        units = judged.entities[unit] if unit else np.arange(len(judged))
+        seen = len(np.unique(np.column_stack([judged.day, units]), axis=0))
+        a_day = seen / max(1, len(np.unique(judged.day)))
+        if a_day < alerts:
+            what = unit or "rows"
+            notes.append(
+                f"capacity cannot be spent: {a_day:.1f} {what} a day ({period}) for {alerts} alerts"
+            )
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")
     return tuple(notes)

@@ -17,7 +17,7 @@ def look(lake, per_day, days=28, **capacity):
     said = np.tile(np.arange(bench.per_day) < per_day, days).astype(float)
     rows = bench.say(version, range(days), said, threshold=0.5)
     with lake.reader() as cursor:
-        found = capacity_findings(cursor, spec, version.version, on(0), Days(on(20), on(days)))
+        found = capacity_findings(cursor, spec, version.version, Days(on(days - 1), on(days)))
     return found, rows
 
 
@@ -46,6 +46,6 @@ def test_fewer_rows_than_alerts_are_told_as_that(lake):
     assert "there are only 60.0 a day to look at" in found.cause
 
 
-def test_less_than_a_week_is_not_judged(lake):
-    found, _ = look(lake, 60, days=6)
+def test_less_than_three_weeks_are_not_judged(lake):
+    found, _ = look(lake, 60, days=20)
     assert found == []

@@ -55,11 +55,11 @@ def test_alerts_a_day_are_at_capacity_in_at_least_eighteen(outcomes: list[Outcom
     assert sum(map(spends, outcomes)) >= 18
 
 
-def test_models_of_three_trees_spend_their_capacity_as_well(
+def test_models_of_a_single_tree_spend_their_capacity_as_well(
     outcomes: list[Outcome], folder: Path
 ) -> None:
     """Their scores are few and far from distinct, and most of those alerted are hardly likely."""
-    few = run(folder, only=[world.number for world in WORLDS[:8]], rounds=3)
+    few = run(folder, only=(8, 10, 11, 12, 14), rounds=1)
     print(table(few))
-    assert all(one.rounds <= 3 for one in few)
-    assert sum(map(spends, few)) >= 7
+    assert [one.rounds for one in few] == [1] * 5
+    assert all(map(spends, few))

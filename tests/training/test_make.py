@@ -141,6 +141,22 @@ def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(det
     assert made_of(nine, material(nine)).model.card.notes == ("4 of 9 folds: history is too short",)
 
 
+@pytest.mark.parametrize(
+    ("capacity", "said"),
+    [
+        ({"alerts": 60}, ()),
+        ({"alerts": 61}, ("capacity cannot be spent: 60.0 rows a day (validation) for 61 alerts",)),
+        (
+            {"alerts": 9, "unit": "customer_id"},
+            ("capacity cannot be spent: 8.0 customer_id a day (validation) for 9 alerts",),
+        ),
+    ],
+)
+def test_a_capacity_that_there_are_too_few_rows_for_is_noted(detector, material, capacity, said):
+    spec = detector(folds=FOLDS, capacity=capacity)
+    assert made_of(spec, material(spec)).model.card.notes == said
+
+
 @pytest.mark.parametrize("method", ["permutation", "null_importance"])
 def test_a_feature_that_earns_nothing_is_left_out_with_its_reason(lake, detector, material, method):
     spec = detector(folds=FOLDS, selection={"method": method, "groups": {"risks": ["risk*"]}})
