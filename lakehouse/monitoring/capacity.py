@@ -7,6 +7,7 @@ import duckdb
 from lakehouse.lake import qualified, quote
 from lakehouse.monitoring.drift import DAY, Days
 from lakehouse.monitoring.findings import Finding
+from lakehouse.scoring.thresholds import known_units
 from lakehouse.training import ModelSpec
 
 NAME = "alerts_at_capacity"
@@ -23,18 +24,29 @@ def capacity_findings(
 ) -> list[Finding]:
     """On the four weeks that end with the newest of `days`; nothing on less than three.
 
-    Of binary models with a threshold at capacity. A day counts on which the version scored.
+    Of binary models with a threshold at capacity. A day counts on which the version scored, and
+    what is counted is what the capacity counts: rows or units, without those that are known.
     """
     if spec.capacity is None or spec.threshold.rule != "capacity" or not len(days):
         return []
     unit = spec.capacity.unit
     counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
+    removed = ""
+    if unit and spec.capacity.known_removed:
+        cursor.register("known", known_units(cursor, spec))
+        removed = (
+            f"LEFT JOIN known ON known.unit = p.{quote(unit)} "
+            "WHERE date_trunc('day', p.event_time) <= coalesce(known_at, p.event_time)"
+        )
     found = cursor.execute(
-        f"SELECT {counted} FILTER (decision), {counted} FROM {qualified(spec.predictions_table)} "
-        "WHERE model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
-        "AND event_time < CAST(? AS TIMESTAMP) GROUP BY CAST(event_time AS DATE)",
+        f"""SELECT {counted} FILTER (decision), {counted} FROM (
+                FROM {qualified(spec.predictions_table)} WHERE model_version = ?
+                AND event_time >= CAST(? AS TIMESTAMP) AND event_time < CAST(? AS TIMESTAMP)
+            ) p {removed} GROUP BY CAST(p.event_time AS DATE)""",
         [version, days.until - WINDOW, days.until],
     ).fetchall()
+    if removed:
+        cursor.unregister("known")
     if len(found) < LEAST_DAYS:
         return []
     mean = sum(alerts for alerts, _ in found) / len(found)

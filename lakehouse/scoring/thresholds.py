@@ -186,7 +186,7 @@ def _history(
             )
     said, removed = "said", ""
     if unit and spec.capacity.known_removed:
-        stage.register("known", _known(reader, spec))
+        stage.register("known", known_units(reader, spec))
         said, removed = "said LEFT JOIN known USING (unit)", "WHERE day <= coalesce(known_at, day)"
     best = "max(score) AS score" if unit else "score"
     grouped = "GROUP BY day, unit" if unit else ""
@@ -219,7 +219,7 @@ def _history(
     return History(found["day"], found["score"], found["times"].astype(np.float64), counts)
 
 
-def _known(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
+def known_units(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
     """Units with a positive that is known, and since when."""
     assert spec.capacity is not None
     assert isinstance(spec.label, Settled)  # a binary model's is

@@ -88,11 +88,12 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     judged_score = score(judged)
     found = None
     if material.folds and (spec.task == "binary" or spec.calibration != "none"):
+        few = 0 if spec.calibration != "none" else -spec.folds.search
         found = out_of_fold(
             cut,
             columns.schema,
             material.train,
-            material.folds,
+            material.folds[few:],
             columns.used,
             params,
             boosted.rounds,
@@ -200,9 +201,10 @@ def _notes(
     """What was declared and could not be done, each with its reason."""
     notes = []
     missed = spec.folds.count - len(material.folds)
-    if missed and material.folds:
+    used = spec.task == "binary" or spec.calibration != "none" or spec.search or spec.selection
+    if missed and material.folds and used:
         notes.append(f"{len(material.folds)} of {spec.folds.count} folds: history is too short")
-    elif missed:
+    elif missed and not material.folds:
         without = {
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lakehouse.lake import Author
 from lakehouse.monitoring.capacity import capacity_findings
 from lakehouse.monitoring.drift import Days
 from tests.monitoring.matured_lake import Bench, on, spec_of
@@ -38,6 +39,34 @@ def test_units_are_counted_once_a_day(lake):
     alerts = {*zip(day[rows["decision"]], rows["customer_id"][rows["decision"]], strict=True)}
     assert found.value == pytest.approx(len(alerts) / 28)
     assert found.value < 10
+
+
+def test_units_that_are_known_take_no_place(lake):
+    (every,), rows = look(lake, 10, unit="customer_id")
+    with lake.writer(Author("test")) as writer:  # the others are never known
+        writer.execute(
+            "UPDATE core.fct_labels SET is_fraud = false WHERE transaction_id IN "
+            "(SELECT transaction_id FROM core.fct_transactions WHERE customer_id >= 15)"
+        )
+    with lake.reader() as cursor:
+        known = dict(
+            cursor.execute(
+                "SELECT customer_id, min(l.known_at) FROM core.fct_labels l "
+                "JOIN core.fct_transactions USING (transaction_id) WHERE is_fraud GROUP BY 1"
+            ).fetchall()
+        )
+        spec = spec_of(capacity={"alerts": 5, "unit": "customer_id", "known_removed": True})
+        (found,) = capacity_findings(cursor, spec, "v0001", Days(on(27), on(28)))
+    day = rows["event_time"].astype("datetime64[D]")
+    left = {
+        (d, who)
+        for d, who in zip(day[rows["decision"]], rows["customer_id"][rows["decision"]], strict=True)
+        if who not in known or d <= np.datetime64(known[who])
+    }
+    seen = {(d, who) for d, who in zip(day, rows["customer_id"], strict=True)}
+    days = {d for d, who in seen if who not in known or d <= np.datetime64(known[who])}
+    assert found.value == pytest.approx(len(left) / len(days))
+    assert found.value < every.value
 
 
 def test_fewer_rows_than_alerts_are_told_as_that(lake):

@@ -123,7 +123,11 @@ def _result(key: dg.AssetKey, name: str, findings: Sequence[Finding]) -> dg.Asse
     ]
     if not about:
         return dg.AssetCheckResult(
-            asset_key=key, check_name=name, passed=True, description="nothing to judge yet"
+            asset_key=key,
+            check_name=name,
+            passed=name != "calibration",
+            severity=dg.AssetCheckSeverity.WARN,
+            description="nothing to judge yet",
         )
     worst = min(about, key=lambda one: (one.passed, one.severity != "error"))
     metadata: dict[str, Any] = {"day": str(worst.day)}
