@@ -5,6 +5,7 @@ import pytest
 
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.calibration import REACH, always_valid, looked_at_from
+from lakehouse.monitoring.plots import calibration_plot
 from lakehouse.monitoring.review import review
 from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
 
@@ -85,3 +86,13 @@ def test_the_interval_has_its_value_and_widens_with_the_clusters(observed, expec
     single, lumped = (always_valid(observed, expected, effect) for effect in (1.0, 4.0))
     assert lumped.low <= single.low <= single.value <= single.high < lumped.high
     assert single.value == observed / expected
+
+
+def test_the_looks_are_drawn_with_their_interval_and_what_is_allowed():
+    days = [on(day) for day in range(20, 24)]
+    ratio = np.array([1.1, 1.05, 1.0, 1.02])
+    picture = calibration_plot(days, ratio, 0.7 * ratio, 1.4 * ratio, 1.25)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture.alt == (
+        "Observed over expected positives at 4 looks, 1.02 (0.71 to 1.43) at the last."
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from tests.simulations.outcomes import Outcome, follow, ratio, slope, together
-from tests.simulations.worlds import WORLDS, World, build
+from tests.simulations.worlds import WORLDS, build
 
 
 def run(
@@ -75,8 +75,3 @@ def covers(one: Outcome) -> bool:
 def spends(one: Outcome) -> bool:
     """Whether the mean alerts a day of four weeks are within 15 % of capacity."""
     return abs(one.spent - 1) <= 0.15
-
-
-def of(number: int) -> World:
-    """The world of that number."""
-    return WORLDS[number - 1]
