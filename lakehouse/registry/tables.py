@@ -98,9 +98,7 @@ def create(cursor: duckdb.DuckDBPyConnection) -> None:
         listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
     # a lake from before equal scores were shared out flagged all of them
-    cursor.execute(
-        f"ALTER TABLE {qualified(THRESHOLDS)} ADD COLUMN IF NOT EXISTS ties DOUBLE DEFAULT 1.0"
-    )
+    cursor.execute(f"ALTER TABLE {qualified(THRESHOLDS)} ADD COLUMN IF NOT EXISTS ties DOUBLE")
 
 
 def insert(cursor: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, object]) -> None:

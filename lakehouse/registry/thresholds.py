@@ -39,7 +39,7 @@ def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str)
     """The thresholds of one version, the oldest first; each holds until the next."""
     if not table_exists(cursor, tables.THRESHOLDS):
         return []
-    ties = "ties" if "ties" in read_columns(cursor, tables.THRESHOLDS) else "1.0"
+    ties = "coalesce(ties, 1.0)" if "ties" in read_columns(cursor, tables.THRESHOLDS) else "1.0"
     rows = cursor.execute(
         f"SELECT valid_from, threshold, rule, days, rows, alerts_per_day, {ties} "
         f"FROM {qualified(tables.THRESHOLDS)} WHERE model = ? AND version = ? ORDER BY valid_from",
