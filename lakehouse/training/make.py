@@ -62,8 +62,8 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     """Fit trees; fit calibration and threshold to rows they did not learn from; write a card.
 
     Trees stop growing by the validation rows. Out-of-fold scores come from as many rounds, which
-    stop on nothing. Calibration is fitted to both; the prior's shift and the threshold are told of
-    validation rows (without any, of out-of-fold ones, else of training rows, as a note says).
+    stop on nothing. Calibration is fitted to both; the prior's shift and the threshold are taken
+    from validation rows (without any, from out-of-fold ones, else training rows, as a note says).
 
     Raises:
         Collapsed: when the trees learnt next to nothing.
@@ -162,9 +162,9 @@ def _calibrate(
 ) -> tuple[Calibrator | None, float]:
     """A calibrator, and the prior's shift since; None and 0 if there are no rows for it.
 
-    Fitted to what the folds' models say of their rows, and the model itself of the validation rows:
-    the former are many, the latter are newer and of the very model that is calibrated. That these
-    rows stopped its trees chose one number, their rounds. The shift is told of the `newest` rows.
+    Fitted to what the folds' models predict for their rows, and the model itself for the validation
+    rows: the former are many, the latter are newer and of the very model that is calibrated. That
+    these rows stopped its trees chose one number, the rounds. The shift is estimated on `newest`.
     """
     scores = [found.uncalibrated] if found else []
     labels = [found.rows.label] if found else []
