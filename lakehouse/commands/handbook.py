@@ -45,7 +45,7 @@ def _print(result: Result) -> None:
 def _figures(output: Output, protocol: str, rows: Sequence[Row]) -> None:
     one = rows[0]
     kind = f", mean and deviation of {one.folds} folds" if one.folds > 1 else ""
-    head = ("model", "days", "AUC ROC", "AP", "CP@100", "oracle")
+    head = ("model", "days", "AUC ROC", "AP", "CP@100", "oracle", "observed/expected")
     lines: list[Sequence[Words]] = [(Toned("published", "strong"),)]
     for of, model, *figures in PUBLISHED:
         if of == protocol:
@@ -57,7 +57,8 @@ def _figures(output: Output, protocol: str, rows: Sequence[Row]) -> None:
             if row.features == features:
                 shown = [_figure(row, name) for name in FIGURES]
                 days, share = str(row.training_days), f"{row.oracle_share:.1%}"
-                lines.append((row.model, days, *shown, share))
+                calibrated = f"{row.observed_over_expected:.3f}"
+                lines.append((row.model, days, *shown, share, calibrated))
     output.table(
         head,
         lines,

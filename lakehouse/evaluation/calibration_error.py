@@ -1,11 +1,18 @@
-"""How far probabilities are from what came: bins of equally many rows, and their mean distance."""
+"""How far probabilities are from outcomes: in bins of equally many rows, in total, and in slope."""
+
+import math
 
 import numpy as np
 
-from lakehouse.evaluation.document import Calibration, CalibrationBin
+from lakehouse.evaluation.document import Calibration, CalibrationBin, Interval
+from lakehouse.evaluation.intervals import LEVEL
 from lakehouse.evaluation.metrics import Bools, Floats
+from lakehouse.evaluation.resample import Resampling, cluster_codes
 
 BINS = 15
+
+_EDGE = 1e-9
+_STEPS = 50
 
 
 def calibration_bins(truth: Bools, score: Floats, bins: int = BINS) -> tuple[CalibrationBin, ...]:
@@ -47,3 +54,90 @@ def calibration(truth: Bools, before: Floats, after: Floats, bins: int = BINS) -
         error_after=expected_calibration_error(found),
         bins=found,
     )
+
+
+def observed_over_expected(
+    truth: Bools, score: Floats, resampling: Resampling, level: float = LEVEL
+) -> Interval | None:
+    """Positives over the sum of probabilities (rows,), 1 at best; None without rows or scores.
+
+    The ends come from a Poisson count of as many independent events as the clusters of
+    `resampling` are worth: the positives divided by the design effect, which is the clustered
+    variance of observed less expected over that of single rows (Rao & Scott, "A simple method for
+    the analysis of clustered binary data", Biometrics 48, 1992), with Garwood's exact limits
+    ("Fiducial limits for the Poisson distribution", Biometrika 28, 1936). So no positive at all
+    has an upper end as well, where resamples of the rows would find none in each. Of two crossed
+    keys the variances are added as in `resample`. Only the clusters are used, nothing is drawn.
+    """
+    effect = design_effect(truth, score, resampling)
+    if effect is None:
+        return None
+    from scipy.special import chdtri
+
+    expected, observed = float(np.sum(score)), int(np.sum(truth))
+    ratio = observed / expected
+    events, tail = observed / effect, (1 - level) / 2
+    low = chdtri(2 * events, 1 - tail) / 2 if observed else 0.0
+    high = chdtri(2 * events + 2, tail) / 2
+    unit = effect / expected
+    return Interval(value=ratio, low=float(low) * unit, high=float(high) * unit, level=level)
+
+
+def design_effect(truth: Bools, score: Floats, resampling: Resampling) -> float | None:
+    """How many positives are worth one independent event; None where nothing is left to chance."""
+    expected, observed = float(np.sum(score)), int(np.sum(truth))
+    if not expected > 0 or not math.isfinite(expected):
+        return None
+    variance = _clustered_variance(truth - observed / expected * score, resampling)
+    single = float(np.sum(score * (1 - score))) / expected
+    effect = max(variance / observed if observed else 0.0, single)
+    return effect if effect > 0 else None  # probabilities of 0 and 1 alone are certain
+
+
+def calibration_slope(truth: Bools, score: Floats) -> float | None:
+    """Slope of a logistic regression of `truth` on the logit of `score`, (rows,) each; 1 at best.
+
+    Below 1 the scores are too extreme, above 1 too timid (Cox, "Two further applications of a model
+    for binary regression", Biometrika 45, 1958). None where no slope can be told: one class only,
+    equal scores, or scores that separate the classes. Scores are cut at 1e-9 from 0 and 1.
+    """
+    p = np.clip(score.astype(np.float64), _EDGE, 1 - _EDGE)
+    x = np.log(p) - np.log1p(-p)
+    if not 0 < np.sum(truth) < len(truth) or not np.isfinite(x).all() or np.ptp(x) == 0:
+        return None
+    if x[truth].min() >= x[~truth].max() or x[truth].max() <= x[~truth].min():
+        return None
+    middle, spread = float(x.mean()), float(x.std())
+    x, share = (x - middle) / spread, float(truth.mean())
+    at, now = np.array([0.0, math.log(share / (1 - share))]), math.inf
+    step = np.zeros(2)
+    for _ in range(_STEPS):
+        tried = at - step
+        z = tried[0] * x + tried[1]
+        loss = float(np.sum(np.logaddexp(0, z) - truth * z))
+        if loss > now:
+            step = step / 2
+            continue
+        # sums, no matrix products: the last bits of those depend on the number of threads
+        fitted = np.exp(-np.logaddexp(0, -z))
+        off, w = fitted - truth, fitted * (1 - fitted)
+        across = float(np.sum(w * x))
+        hessian = np.array([[np.sum(w * x * x), across], [across, np.sum(w)]])
+        if now - loss <= 1e-12 * loss:
+            return float(tried[0]) / spread
+        at, now = tried, loss
+        step = np.linalg.solve(hessian, np.array([np.sum(off * x), np.sum(off)]))
+    return None
+
+
+def _clustered_variance(residual: Floats, resampling: Resampling) -> float:
+    """Variance of the sum of `residual` (rows,) when whole clusters come or stay away."""
+    codes = resampling.clusters
+    if not codes:
+        return float(np.sum(residual**2))
+    by_key = [float(np.sum(np.bincount(each, residual) ** 2)) for each in codes]
+    if len(codes) == 1:
+        return by_key[0]
+    pair = cluster_codes(*codes)
+    common = float(np.sum(np.bincount(pair, residual) ** 2))
+    return max(sum(by_key) - common, *by_key)

@@ -39,6 +39,7 @@ def evaluate_binary(
         **metrics.decisions(truth, flagged),
         **metrics.at_capacity(period.day, truth, score, alerts),
         "alerts_per_day": float(flagged.sum() / len(np.unique(period.day))),
+        "observed_over_expected": float(truth.sum() / score.sum()) if score.any() else float("nan"),
         "baseline_average_precision": float(truth.mean()),
         "baseline_auc_roc": 0.5,
         "baseline_accuracy": float((~truth).mean()),

@@ -98,21 +98,6 @@ def card_precision(day: Ints, card: Ints, truth: Bools, score: Floats, cards: in
     return float(np.mean(shares))
 
 
-def threshold_at_capacity(score: Floats, days: float, alerts: int) -> float:
-    """The score that on average `alerts` rows a day reach: the k-th highest, k = days x alerts.
-
-    With fewer rows than that, the lowest score. More than k never reach it, unless all are equal:
-    where more are tied with the k-th (a model of few trees says the same of most rows), it is the
-    next higher score.
-    """
-    k = min(len(score), max(1, round(days * alerts)))
-    threshold = np.partition(score, len(score) - k)[len(score) - k]
-    higher = score[score > threshold]
-    if len(higher) and np.count_nonzero(score >= threshold) > k:
-        threshold = higher.min()
-    return float(threshold)
-
-
 def errors(truth: Floats, prediction: Floats) -> dict[str, float]:
     """Mean absolute error and root mean squared error, in the label's unit."""
     difference = prediction.astype(np.float64) - truth

@@ -58,7 +58,7 @@ def resample(statistic: Statistic, resampling: Resampling) -> Floats:
         codes = resampling.clusters[0] if resampling.clusters else None
         return _repeats(statistic, resampling, codes, stream=0)
     first, second = resampling.clusters
-    pair = _codes(first.astype(np.int64) * (int(second.max(initial=0)) + 1) + second)
+    pair = cluster_codes(first, second)
     by_first, by_second, by_pair = (
         _repeats(statistic, resampling, codes, stream)
         for stream, codes in enumerate((first, second, pair))
@@ -70,6 +70,11 @@ def resample(statistic: Statistic, resampling: Resampling) -> Floats:
     both = np.concatenate([by_first, by_second])
     repeats = statistic(np.ones(resampling.rows)) + shrink * deviations
     return np.clip(repeats, np.fmin.reduce(both), np.fmax.reduce(both))
+
+
+def cluster_codes(first: Ints, second: Ints) -> Ints:
+    """Codes from 0 of the pairs of two crossed keys' codes, (rows,)."""
+    return _codes(first.astype(np.int64) * (int(second.max(initial=0)) + 1) + second)
 
 
 def _repeats(

@@ -98,7 +98,8 @@ def _days(
         f"SELECT CAST(event_time AS DATE), {quote(score)}, {decision} "
         f"FROM {qualified(spec.predictions_table)} "
         f"WHERE model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
-        f"AND {quote(score)} IS NOT NULL AND NOT isnan({quote(score)}) ORDER BY 1",
+        f"AND {quote(score)} IS NOT NULL AND NOT isnan({quote(score)}) "
+        "ORDER BY 1, 2, 3",  # in any other order a sum could differ in its last bits
         [version, first],
     ).to_arrow_reader(BATCH_ROWS)
     held: list[tuple[Floats, npt.NDArray[np.bool_]]] = []

@@ -39,6 +39,7 @@ def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict
             **_scores(cursor, spec, version),
             **_volume(cursor, spec),
             **_performance(cursor, spec, version, matured),
+            **_calibration(cursor, spec, version),
         }
     return {name: picture.png() for name, picture in drawn.items()}
 
@@ -110,6 +111,18 @@ def _performance(
         return {}
     until = (seal - spec.gap).date() + timedelta(days=1)
     return {"performance": plots.performance_plot(metric, estimated, matured, until)}
+
+
+def _calibration(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
+) -> dict[str, Picture]:
+    columns = "ratio, low, high, bound"
+    rows = _newest(cursor, tables.CALIBRATION, spec, version, columns, "ratio IS NOT NULL")
+    if not rows:
+        return {}
+    days, *figures, bounds = zip(*rows, strict=True)
+    ratio, low, high = map(np.array, figures)
+    return {"calibration": plots.calibration_plot(days, ratio, low, high, bounds[-1])}
 
 
 def _newest(

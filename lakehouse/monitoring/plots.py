@@ -135,6 +135,24 @@ def performance_plot(
     return Picture(figure, alt)
 
 
+@styled
+def calibration_plot(
+    days: Sequence[date], ratio: Floats, low: Floats, high: Floats, factor: float
+) -> Picture:
+    """Observed over expected positives by look, its interval for all looks, and what is allowed."""
+    figure, axes = canvas("", "observed / expected")
+    axes.axhspan(1 / factor, factor, color=GREEN, alpha=0.1, linewidth=0, label="allowed")
+    axes.axhline(1, color=INK, linewidth=0.8)
+    axes.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0, label="interval")
+    axes.plot(days, ratio, "o-", color=BLUE, markersize=3, label="all matured rows")
+    axes.set(title="Positives against those expected by the scores", ylim=(0, None))
+    _dates(axes)
+    axes.legend()
+    last = f"{ratio[-1]:.2f} ({low[-1]:.2f} to {high[-1]:.2f})"
+    alt = f"Observed over expected positives at {len(days)} looks, {last} at the last."
+    return Picture(figure, alt)
+
+
 def _dates(axes: Any) -> None:
     dates: Any = import_module("matplotlib.dates")  # costly, and half typed
     first, last = axes.dataLim.intervalx

@@ -16,6 +16,12 @@ from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.monitoring import tables
+from lakehouse.monitoring.calibration import (
+    calibration_finding,
+    calibration_of,
+    calibration_row,
+    looked_at_from,
+)
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
 from lakehouse.monitoring.former import review_former
 from lakehouse.monitoring.looks import Compared, last_looks, look
@@ -34,8 +40,9 @@ from lakehouse.training import ModelSpec, Split
 from lakehouse.training.artefact import load_evaluation
 from lakehouse.training.groups import group_values
 
-CHECKS = ("fairness", "matured_performance")
-"""Names of the findings made here; `fairness` where groups are declared."""
+CHECKS = ("calibration", "fairness", "matured_performance")
+"""Names of the findings made here; `fairness` where groups are declared, `calibration` of binary
+models."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class _Reviewed:
 
     performance: list[dict[str, Any]]
     looks: list[dict[str, Any]]
+    calibration: list[dict[str, Any]]
     fairness: list[dict[str, Any]]
     findings: list[Finding]
 
@@ -92,6 +100,7 @@ def review(
         _replace(writer, tables.PERFORMANCE, found.performance + former.performance, replaced)
         former.write_progress(writer)
         _replace(writer, tables.COMPARISONS, found.looks, ("champion", "version", "day"))
+        _replace(writer, tables.CALIBRATION, found.calibration, ("version", "day"))
         _replace(writer, tables.FAIRNESS, found.fairness, ("version", "day"))
         replace_findings(writer, spec.name, champion.version, found.findings, run_id)
         if due:
@@ -118,9 +127,9 @@ def _review(
     last, judged_from = until - DAY, until - JUDGED
     week = first - WEEK  # a week that ends now has days that were told before
     tested = _tested_until(champion)
-    served = matured_rows(
-        reader, spec, champion.version, max(tested, min(week, judged_from)), until
-    )
+    looked_at = looked_at_from(tested, until)
+    earliest = min(week, judged_from, looked_at)
+    served = matured_rows(reader, spec, champion.version, max(tested, earliest), until)
     performance = performance_rows(spec, champion.version, "champion", served, first, until)
     looks = []
     for other in others:
@@ -134,11 +143,18 @@ def _review(
     decay = decay_of(spec, load_evaluation(lake.settings.models_dir, champion), judged)
     groups = _fairness(reader, spec, judged)
     findings = [decay_finding(spec, decay, last)]
+    calibrated = calibration_of(spec, served.take(served.day >= (looked_at - EPOCH).days))
+    calibration = []
+    if calibrated is not None:
+        findings.append(calibration_finding(spec, calibrated, last))
+        row = calibration_row(spec, champion.version, last, calibrated, findings[-1])
+        calibration.append(row)
     if spec.fairness is not None:
         findings.append(_fairness_finding(spec.fairness.limit, groups, last))
     about = {"model": spec.name, "version": champion.version, "day": last}
     about |= {"rows": judged.said.rows, "positives": judged.said.positives}
-    return _Reviewed(performance, looks, [about | _fairness_row(one) for one in groups], findings)
+    fairness_rows = [about | _fairness_row(one) for one in groups]
+    return _Reviewed(performance, looks, calibration, fairness_rows, findings)
 
 
 def _fairness(

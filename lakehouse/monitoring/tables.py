@@ -15,6 +15,7 @@ VOLUME = "monitoring.volume"
 ESTIMATED = "monitoring.estimated_performance"
 FINDINGS = "monitoring.findings"
 PERFORMANCE = "monitoring.performance"
+CALIBRATION = "monitoring.calibration"
 COMPARISONS = "monitoring.comparisons"
 FAIRNESS = "monitoring.fairness"
 ACTIONS = "monitoring.actions"
@@ -87,6 +88,20 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "positives": _WHOLE,
         "metric": _TEXT,
         "value": _NUMBER,
+    },
+    CALIBRATION: {
+        "model": _TEXT,
+        "version": _TEXT,
+        "day": pa.date32(),
+        "rows": _WHOLE,
+        "observed": _WHOLE,
+        "expected": _NUMBER,
+        "ratio": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "slope": _NUMBER,
+        "bound": _NUMBER,
+        "passed": _YES_NO,
     },
     COMPARISONS: {
         "model": _TEXT,

@@ -15,6 +15,7 @@ from lakehouse.lake import Author, Lake, LakeError, qualified
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.monitoring import tables
+from lakehouse.monitoring.capacity import capacity_findings
 from lakehouse.monitoring.drift import (
     DAY,
     TABLES,
@@ -46,6 +47,7 @@ from lakehouse.training.schema import FeatureSchema
 INSTANT = timedelta(microseconds=1)
 CHECKS = (
     "alert_volume",
+    "alerts_at_capacity",
     "feature_drift",
     "features_as_trained",
     "missing_values",
@@ -56,7 +58,7 @@ CHECKS = (
     "unseen_categories",
     "volume",
 )
-"""Names of the findings made here; `alert_volume` is of binary models."""
+"""Names of the findings made here; those of alerts are of binary models."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def _look(
             *drift_findings(drift, days),
             *volume_findings(spec, volumes),
             *check_scores(reader, spec, version.version, references, after_load),
+            *capacity_findings(reader, spec, version.version, days),
         ],
     )
 

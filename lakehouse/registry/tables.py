@@ -84,6 +84,7 @@ _COLUMNS = {
         "version": "VARCHAR",
         "valid_from": "TIMESTAMP",
         "threshold": "DOUBLE",
+        "ties": "DOUBLE",
         "rule": "VARCHAR",
         "days": "BIGINT",
         "rows": "BIGINT",
@@ -98,6 +99,8 @@ def create(cursor: duckdb.DuckDBPyConnection) -> None:
     for table, columns in _COLUMNS.items():
         listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
+    # a lake from before equal scores were shared out flagged all of them
+    cursor.execute(f"ALTER TABLE {qualified(THRESHOLDS)} ADD COLUMN IF NOT EXISTS ties DOUBLE")
 
 
 def add_missing_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -11,17 +11,19 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.lake import qualified
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import table_exists
 from lakehouse.registry import tables
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Rows from `valid_from` on (naive UTC, a midnight) are flagged at `threshold` and above.
+    """Rows from `valid_from` on (naive UTC, a midnight) are flagged above `threshold`.
 
-    `rule` is "capacity" for a trailing quantile: of `rows` scores on `days` days, of which
-    `alerts_per_day` reached it (both count units, where the capacity does). Else it is the
-    version's own: "first" until a day of scores exists, or "cost"; then the three are 0.
+    Of those that are equal to it the share `ties` is, as lots from their keys decide. `rule` is
+    "capacity" for a trailing quantile: of `rows` scores on `days` days, of which `alerts_per_day`
+    pass it (both count units, where the capacity does). Else it is the version's own: "first" until
+    a day of scores exists, or "cost"; then the three are 0.
     """
 
     valid_from: datetime
@@ -30,14 +32,16 @@ class Threshold:
     days: int = 0
     rows: int = 0
     alerts_per_day: float = 0.0
+    ties: float = 1.0
 
 
 def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> list[Threshold]:
     """The thresholds of one version, the oldest first; each holds until the next."""
     if not table_exists(cursor, tables.THRESHOLDS):
         return []
+    ties = "coalesce(ties, 1.0)" if "ties" in read_columns(cursor, tables.THRESHOLDS) else "1.0"
     rows = cursor.execute(
-        "SELECT valid_from, threshold, rule, days, rows, alerts_per_day "
+        f"SELECT valid_from, threshold, rule, days, rows, alerts_per_day, {ties} "
         f"FROM {qualified(tables.THRESHOLDS)} WHERE model = ? AND version = ? ORDER BY valid_from",
         [model, version],
     ).fetchall()

@@ -173,7 +173,8 @@ def _stage(
         _add(stage, spec, pa.Table.from_batches([batch]), fallback)
     stage.execute(
         "CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, "
-        "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold FROM scored"
+        "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold, "
+        "1.0 AS ties FROM scored"
     )
     key = quote(spec.spine.key)
     stage.execute(
@@ -191,6 +192,7 @@ def _add(
     for name, values in _said(spec, rows, fallback).items():
         scored = scored.append_column(name, values)
     scored = scored.append_column("feature_hash", pa.nulls(n, pa.string()))
+    scored = scored.append_column("lot", pa.array(np.zeros(n)))
     stage.register("rows", scored)
     stage.execute("CREATE TEMP TABLE IF NOT EXISTS scored AS FROM rows LIMIT 0")
     stage.execute("INSERT INTO scored BY NAME FROM rows")

@@ -19,6 +19,7 @@ from lakehouse.evaluation.explain import (
 )
 from lakehouse.lake import quote
 from lakehouse.scoring.scorers import Scorer
+from lakehouse.scoring.thresholds import FLAGGED
 from lakehouse.scoring.wanted import BATCH_ROWS
 from lakehouse.training import Model, ModelSpec
 from lakehouse.training.inputs import join_features
@@ -54,7 +55,7 @@ def _explain(
     flagged = stage.execute(
         f"""SELECT {key} AS key FROM scored s JOIN thresholds t
             ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
-            WHERE s.place = ? AND s.score >= t.threshold AND NOT isnan(s.score)""",
+            WHERE s.place = ? AND {FLAGGED}""",
         [scorer.place],
     ).to_arrow_table()
     if not len(flagged):

@@ -1,11 +1,12 @@
 """From which score a batch is flagged: for each version and day, from its scores of earlier days.
 
 The k highest of a day cannot be known when its first row comes in, so the threshold of a day is the
-score that the declared number of alerts a day reached over the `trailing` days before it. That
-depends on days and not on batches: scored at once or day by day, the decisions are the same.
+score that the declared number of alerts a day passed over the `trailing` days before it. Scores
+that rise or fall leave that behind, so what the days before had too many or too few is made up for.
+All of it depends on days and not on batches: scored at once or day by day, decisions are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakehouse.evaluation.metrics import threshold_at_capacity
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.registry.thresholds import Threshold, find_thresholds, latest
@@ -24,18 +24,45 @@ from lakehouse.scoring.scorers import Scorer
 from lakehouse.training import ModelSpec
 from lakehouse.training.spec import Settled
 from lakehouse.training.split import DAY
+from lakehouse.training.threshold import cut_at
 
 FULL_DAY = timedelta(hours=23)
 """A version's first day counts if its scores cover that much of it."""
 
+MOST_MADE_UP = 0.5
+"""No day aims at more than one and a half times the capacity, or less than half of it."""
+
+FLAGGED = (
+    "(s.score > t.threshold OR (s.score = t.threshold AND s.lot < t.ties)) "
+    "AND NOT isnan(s.score)"  # NaN is above all in SQL
+)
+"""Whether a row s of `scored` passes the threshold t of its day, in SQL."""
+
 
 @dataclass(frozen=True)
-class _History:
-    """A version's highest scores by day, (scores,) each, and how many scores the days have."""
+class History:
+    """A version's highest scores by day, each with how often it is there, (scores,) each.
+
+    `counts` is how many scores the days have altogether.
+    """
 
     day: npt.NDArray[Any]
     score: npt.NDArray[np.float64]
+    times: npt.NDArray[np.float64]
     counts: dict[datetime, int]
+
+    def between(self, since: datetime, until: datetime) -> npt.NDArray[np.bool_]:
+        """The scores of days from `since` to before `until`."""
+        inside: npt.NDArray[np.bool_] = (self.day >= np.datetime64(since)) & (
+            self.day < np.datetime64(until)
+        )
+        return inside
+
+    def passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
+        """How many of the `chosen` scores pass a threshold; of equal ones their share."""
+        score, times = self.score[chosen], self.times[chosen]
+        above = times[score > threshold.threshold].sum()
+        return float(above + threshold.ties * times[score == threshold.threshold].sum())
 
 
 def choose_thresholds(
@@ -44,12 +71,15 @@ def choose_thresholds(
     spec: ModelSpec,
     scorers: Sequence[Scorer],
 ) -> dict[str, list[Threshold]]:
-    """Fill the temporary table `thresholds` (version, day, threshold) of `stage` for `scored`.
+    """Fill the temporary table `thresholds` (version, day, threshold, ties) of `stage`.
 
-    Days in the past keep the threshold that was in force. Returns the new ones by version, to be
-    registered: at most one a day, and only when it changes.
+    It has every day of `scored`. Days in the past keep the threshold that was in force. Returns the
+    new ones by version, to be registered: at most one a day, and only when it changes.
     """
-    stage.execute("CREATE TEMP TABLE thresholds (version VARCHAR, day TIMESTAMP, threshold DOUBLE)")
+    stage.execute(
+        "CREATE TEMP TABLE thresholds "
+        "(version VARCHAR, day TIMESTAMP, threshold DOUBLE, ties DOUBLE)"
+    )
     new: dict[str, list[Threshold]] = {}
     for scorer in {scorer.name: scorer for scorer in scorers}.values():
         recorded = find_thresholds(reader, spec.name, scorer.name)
@@ -67,38 +97,66 @@ def choose_thresholds(
         for day in days:
             threshold = latest(recorded, day)
             if day in ahead and history is not None:
-                found = _threshold(spec, scorer, history, day)
-                if threshold is None or found.threshold != threshold.threshold:
+                found = _threshold(spec, scorer, history, recorded, day)
+                if threshold is None or _differ(found, threshold):
                     new.setdefault(scorer.name, []).append(found)
                     recorded = sorted([*recorded, found], key=lambda t: t.valid_from)
                     threshold = found
             assert threshold is not None
             stage.execute(
-                "INSERT INTO thresholds VALUES (?, ?, ?)", [scorer.name, day, threshold.threshold]
+                "INSERT INTO thresholds VALUES (?, ?, ?, ?)",
+                [scorer.name, day, threshold.threshold, threshold.ties],
             )
     return new
 
 
-def _threshold(spec: ModelSpec, scorer: Scorer, history: _History, day: datetime) -> Threshold:
-    own = scorer.model.card.threshold
-    assert own is not None
+def _differ(one: Threshold, other: Threshold) -> bool:
+    return (one.threshold, one.ties) != (other.threshold, other.ties)
+
+
+def _threshold(
+    spec: ModelSpec,
+    scorer: Scorer,
+    history: History,
+    recorded: Sequence[Threshold],
+    day: datetime,
+) -> Threshold:
+    card = scorer.model.card
+    assert card.threshold is not None
     assert spec.capacity is not None
     if spec.threshold.rule == "cost":
-        return Threshold(day, own, "cost")
+        return Threshold(day, card.threshold, "cost")
     since = day - spec.threshold.trailing
     days = [d for d in history.counts if since <= d < day]
     if not days:
-        return Threshold(day, own, "first")
-    score = history.score[
-        (history.day >= np.datetime64(since)) & (history.day < np.datetime64(day))
-    ]
-    # not below the base rate, as `first_threshold` says
-    value = max(
-        threshold_at_capacity(score, len(days), spec.capacity.alerts), scorer.model.card.baseline
-    )
+        return Threshold(day, card.threshold, "first", ties=card.ties)
+    inside = history.between(since, day)
+    wanted = aim(history, recorded, days, spec.capacity.alerts)
+    cut = cut_at(history.score[inside], history.times[inside], wanted)
     rows = sum(history.counts[d] for d in days)
-    reached = float((score >= value).sum()) / len(days)
-    return Threshold(day, value, "capacity", len(days), rows, reached)
+    found = Threshold(day, cut.threshold, "capacity", len(days), rows, 0.0, cut.ties)
+    reached = history.passed(inside, found) / len(days)
+    return Threshold(**{**vars(found), "alerts_per_day": reached})
+
+
+def aim(
+    history: History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
+) -> float:
+    """How many of the scores of `days` are to pass: the capacity, and what they lacked of it.
+
+    Integral control, as the pacing of a budget has it (Åström & Murray, *Feedback Systems*, 2008,
+    chapter 10): without, scores that rise bring too many alerts for as long as they rise.
+    """
+    made = 0.0
+    for day in days:
+        threshold = latest(recorded, day)
+        if threshold is None:  # logged before thresholds were kept
+            made += alerts
+            continue
+        made += history.passed(history.between(day, day + DAY), threshold)
+    capacity = float(alerts * len(days))
+    made_up = np.clip((capacity - made) / capacity, -MOST_MADE_UP, MOST_MADE_UP)
+    return max(1.0, round(capacity * float(1 + made_up)))
 
 
 def _history(
@@ -107,11 +165,12 @@ def _history(
     spec: ModelSpec,
     scorer: Scorer,
     days: list[datetime],
-) -> _History:
+) -> History:
     """What the version said on the days before `days`, in the log and just now.
 
-    Of each day only as many scores are kept as can be alerts: memory follows the capacity, not the
-    rows. Units count once a day, by their highest score, and not at all after they became known.
+    Of each day only as many scores are kept as can be alerts, equal ones as one: memory follows the
+    capacity, not the rows. Units count once a day, by their highest score, and not at all after
+    they became known.
     """
     assert spec.capacity is not None
     trailing = spec.threshold.trailing
@@ -127,11 +186,11 @@ def _history(
             )
     said, removed = "said", ""
     if unit and spec.capacity.known_removed:
-        stage.register("known", _known(reader, spec))
+        stage.register("known", known_units(reader, spec))
         said, removed = "said LEFT JOIN known USING (unit)", "WHERE day <= coalesce(known_at, day)"
     best = "max(score) AS score" if unit else "score"
     grouped = "GROUP BY day, unit" if unit else ""
-    found: dict[str, npt.NDArray[Any]] = stage.execute(
+    found: Mapping[str, npt.NDArray[Any]] = stage.execute(
         f"""WITH logged AS (
                 FROM ({" UNION ALL ".join(parts)})
                 WHERE event_time >= $since AND event_time < $until AND NOT isnan(score)
@@ -140,24 +199,27 @@ def _history(
                 SELECT date_trunc('day', event_time) AS day, unit, score FROM logged
                 WHERE day >= (SELECT date_trunc('day', min(event_time) + $full_day) FROM logged)
             ),
-            counted AS (SELECT day, {best} FROM {said} {removed} {grouped})
-            SELECT day, score, count(*) OVER (PARTITION BY day) AS rows FROM counted
-            QUALIFY row_number() OVER (PARTITION BY day ORDER BY score DESC) <= $most""",
+            counted AS (SELECT day, {best} FROM {said} {removed} {grouped}),
+            equal AS (SELECT day, score, count(*) AS times FROM counted GROUP BY day, score)
+            SELECT day, score, times, CAST(sum(times) OVER (PARTITION BY day) AS BIGINT) AS rows
+            FROM equal
+            QUALIFY sum(times) OVER (PARTITION BY day ORDER BY score DESC) - times < $most
+            ORDER BY day, score""",
         {
             "version": scorer.name,
             "since": days[0] - trailing,
             "until": days[-1],
             "full_day": FULL_DAY,
-            "most": spec.capacity.alerts * -(-trailing // DAY),
+            "most": 2 * spec.capacity.alerts * -(-trailing // DAY),
         },
     ).fetchnumpy()  # type: ignore[assignment]  # nothing here is an ENUM
     if removed:
         stage.unregister("known")
     counts = dict(zip(found["day"].tolist(), found["rows"].tolist(), strict=True))
-    return _History(found["day"], found["score"], counts)
+    return History(found["day"], found["score"], found["times"].astype(np.float64), counts)
 
 
-def _known(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
+def known_units(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
     """Units with a positive that is known, and since when."""
     assert spec.capacity is not None
     assert isinstance(spec.label, Settled)  # a binary model's is

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
@@ -21,6 +22,7 @@ from lakehouse.scoring.log import said
 from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.training import ModelSpec
 from lakehouse.training.inputs import join_features
+from lakehouse.training.lots import lots
 from lakehouse.training.schema import Matrix, off_scale
 
 BATCH_ROWS = 65_536
@@ -177,10 +179,21 @@ def _scored(
         "place": pa.repeat(pa.scalar(scorer.place, pa.int32()), len(keys)),
         "version": pa.repeat(scorer.name, len(keys)),
         **said(spec, scorer.model, keys, matrix),
+        **_lots(spec, chosen),
     }
     if scorer.decides and spec.log.features:
         columns["features"] = as_lists(matrix)
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _lots(spec: ModelSpec, rows: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
+    """For a binary model the column `lot`, by which equal scores are told apart; not logged."""
+    if spec.task != "binary":
+        return {}
+    unit = spec.capacity.unit if spec.capacity else ""
+    days = pc.cast(pc.cast(rows.column("event_time"), pa.date32()), pa.int32())
+    units = rows.column(unit) if unit else None
+    return {"lot": pa.array(lots(spec, rows.column(spec.spine.key), units, days.to_numpy()))}
 
 
 def _make_scored(
@@ -192,7 +205,7 @@ def _make_scored(
     schema = champion.model.card.features
     empty = np.empty((0, len(schema.features)), dtype=np.float32)
     rows = reader.execute("FROM wanted LIMIT 0").to_arrow_table()
-    columns = said(spec, champion.model, rows.column(spec.spine.key), empty)
+    columns = said(spec, champion.model, rows.column(spec.spine.key), empty) | _lots(spec, rows)
     who_and_when = rows.select([spec.spine.key, *spec.spine.entities, "event_time", "_load_id"])
     made = who_and_when.append_column("place", pa.array([], pa.int32()))
     made = made.append_column("version", pa.array([], pa.string()))

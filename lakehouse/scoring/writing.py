@@ -28,6 +28,7 @@ from lakehouse.scoring.tables import (
     prepare_log,
     superseded_table,
 )
+from lakehouse.scoring.thresholds import FLAGGED
 from lakehouse.scoring.wanted import BATCH_ROWS, Range, within
 from lakehouse.training import ModelSpec
 
@@ -279,9 +280,8 @@ def _insert(
     values |= {"model_version": "s.version", "scored_at": "$scored_at", "run_id": "$run_id"}
     joins = "JOIN numbers n ON n.place = s.place"
     if spec.task == "binary":
-        decision = "s.score >= t.threshold AND NOT isnan(s.score)"  # NaN is above all in SQL
-        values |= {"decision": decision, "threshold": "t.threshold"}
-        values |= {"blocked": f"{decision} AND NOT s.control", "reasons": "NULL"}
+        values |= {"decision": FLAGGED, "threshold": "t.threshold"}
+        values |= {"blocked": f"{FLAGGED} AND NOT s.control", "reasons": "NULL"}
         joins += (
             " JOIN thresholds t ON t.version = s.version "
             "AND t.day = date_trunc('day', s.event_time)"

@@ -134,10 +134,10 @@ def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
 
 def _verdict(gate: Gate, evaluation: Evaluation) -> GateResult:
     value = evaluation.metrics.get(gate.of, {}).get(gate.metric)
-    if gate.lower_end:
+    if gate.lower_end or gate.upper_end:
         interval = evaluation.intervals.get(gate.metric)
-        worse = None if interval is None else (interval.low, interval.high)
-        value = None if worse is None else worse[gate.at_least is None]
+        ends = None if interval is None else (interval.low, interval.high)
+        value = None if ends is None else ends[(gate.at_least is None) == gate.lower_end]
     bound = gate.at_least if gate.at_least is not None else gate.at_most
     assert bound is not None
     passed = value is not None and (value >= bound if gate.at_least is not None else value <= bound)

@@ -57,7 +57,8 @@ def choose(
     threads, classes = lake.settings.cores, material.classes
     share = spec.search.sample if spec.search else 1.0
     cut = partial(fold_data, spec, material.schema, material.train, share=share)
-    data = [cut(fold) for fold in material.folds]
+    folds = material.folds[-spec.folds.search :]
+    data = [cut(fold) for fold in folds]
     kept: tuple[str, ...] | None = None
     selection: tuple[GroupFigure, ...] = ()
     if spec.selection is not None:
@@ -71,7 +72,7 @@ def choose(
         kept = tuple(name for name in data[0].columns.used if name in stays)
         tell(f"{spec.name}: {len(kept)} of {len(data[0].columns.used)} columns selected")
         if len(kept) < len(data[0].columns.used):
-            data = [cut(fold, kept) for fold in material.folds]
+            data = [cut(fold, kept) for fold in folds]
     study = None
     if spec.search is not None:
         name = study_id(spec, material.made.hash, code_hash(), data[0].columns.used)

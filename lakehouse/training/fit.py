@@ -17,10 +17,12 @@ from lakehouse.training.schema import Matrix
 from lakehouse.training.spec import ModelSpec, Task
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
-    "binary": {"objective": "binary", "metric": "average_precision"},
+    "binary": {"objective": "binary", "metric": ["binary_logloss", "average_precision"]},
     "regression": {"objective": "regression_l1", "metric": "l1"},
     "multiclass": {"objective": "multiclass", "metric": "multi_logloss"},
 }
+"""By task; the first metric stops training. It is a proper loss: average precision sees the order
+of scores alone, and of few positives it is highest by chance after a few trees."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,16 @@ def dataset(
         categorical_feature=list(categorical),
         free_raw_data=not keep,
     )
+
+
+def stopping(data: Any, matrix: Matrix, label: npt.NDArray[np.float64], odds: float) -> Any:
+    """Rows that end training on `data`, by a loss that is proper for what the trees predict.
+
+    Odds that weights or undersampling made `odds` times too high are right where a negative counts
+    1 / `odds`.
+    """
+    weight = None if odds == 1 else np.where(label > 0, 1.0, 1 / odds)
+    return data.create_valid(matrix, label, weight=weight)
 
 
 def boost(

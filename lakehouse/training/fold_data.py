@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.training.columns import Columns, fit_columns
-from lakehouse.training.fit import Boosted, Examples, boost, dataset
+from lakehouse.training.fit import Boosted, Examples, boost, dataset, stopping
 from lakehouse.training.folds import Fold
 from lakehouse.training.imbalance import Weighed, balance, thin, true_odds
 from lakehouse.training.rows import Rows
@@ -44,7 +44,7 @@ class FoldData:
 
     @cached_property
     def _stop(self) -> Any:
-        return self._data.create_valid(self.seen, self.scored.label)
+        return stopping(self._data, self.seen, self.scored.label, self.odds)
 
     def fit(self, params: Mapping[str, Any], rounds: int, *, stop: bool) -> Boosted:
         """Learn; with `stop` until the scored rows gain no more, which flatters them.

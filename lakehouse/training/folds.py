@@ -28,11 +28,12 @@ class Fold:
     train_until: datetime
     score_from: datetime
     score_until: datetime
+    settled: bool = True
 
     def learnt(self, rows: Rows) -> Mask:
-        """The rows to learn from: of the period, with a label known before anything is scored."""
-        known = rows.known < _microseconds(self.score_from)
-        return _within(rows, self.train_from, self.train_until) & known
+        """The rows to learn from: of the period, if `settled` with a label known by its end."""
+        inside = _within(rows, self.train_from, self.train_until)
+        return inside & (rows.known < _microseconds(self.score_from)) if self.settled else inside
 
     def scored(self, rows: Rows) -> Mask:
         """The rows to score."""
@@ -46,12 +47,14 @@ def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
     would have too little to learn from are left out, which may be all.
     """
     length = DAY * max(1, -(-spec.folds.length // DAY))
+    settled = spec.folds.settled
     folds = []
     for back in range(spec.folds.count, 0, -1):
         score_from = split.train_until - back * length
-        train_until = score_from - spec.gap
+        train_until = score_from - spec.gap if settled else score_from
         if train_until - split.train_from >= SHORTEST * length:
-            folds.append(Fold(split.train_from, train_until, score_from, score_from + length))
+            until = score_from + length
+            folds.append(Fold(split.train_from, train_until, score_from, until, settled))
     return tuple(folds)
 
 

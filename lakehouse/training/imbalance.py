@@ -74,12 +74,12 @@ def _pick(candidates: npt.NDArray[np.bool_], count: int, seed: int) -> npt.NDArr
     """`count` of the candidates (all if there are fewer), as a mask."""
     places = np.flatnonzero(candidates)
     chosen = np.zeros(len(candidates), dtype=bool)
-    chosen[places[np.argsort(_scattered(places, seed), kind="stable")[:count]]] = True
+    chosen[places[np.argsort(scattered(places, seed), kind="stable")[:count]]] = True
     return chosen
 
 
-def _scattered(places: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
-    """SplitMix64 (Steele, Lea & Flood, 2014): numbers without a pattern, on any NumPy."""
+def scattered(places: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+    """Numbers without a pattern, the same on any NumPy: SplitMix64 (Steele, Lea & Flood, 2014)."""
     with np.errstate(over="ignore"):
         z = (places.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -24,6 +24,7 @@ from lakehouse.training.fit import (
     dataset,
     library_versions,
     lightgbm_params,
+    stopping,
 )
 from lakehouse.training.fold_data import examples, weigh
 from lakehouse.training.identity import code_hash
@@ -32,6 +33,7 @@ from lakehouse.training.library import import_lightgbm
 from lakehouse.training.material import Material
 from lakehouse.training.model import Model, ModelCard
 from lakehouse.training.out_of_fold import OutOfFold, out_of_fold, threshold_on
+from lakehouse.training.prior import prior_shift, shifted
 from lakehouse.training.rows import Rows
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.warm_start import Start
@@ -57,11 +59,11 @@ class Made:
 
 
 def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, threads: int) -> Made:
-    """Fit trees; fit calibration and threshold to out-of-fold scores; write it all on a card.
+    """Fit trees; fit calibration and threshold to rows they did not learn from; write a card.
 
     Trees stop growing by the validation rows. Out-of-fold scores come from as many rounds, which
-    stop on nothing, so no row of theirs was used for anything before. Without a fold the threshold
-    is taken from validation rows (without any, from training rows), and the card's notes say so.
+    stop on nothing. Calibration is fitted to both; the prior's shift and the threshold are taken
+    from validation rows (without any, from out-of-fold ones, else training rows, as a note says).
 
     Raises:
         Collapsed: when the trees learnt next to nothing.
@@ -75,7 +77,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     weighed = weigh(spec, material.train.label)
     learnt = examples(columns, material.train, weighed)
     validation = material.validation.of_classes(material.classes)
-    boosted = _fit(spec, columns, params, learnt, validation, start)
+    boosted = _fit(spec, columns, params, learnt, weighed.odds, validation, start)
     trees = boosted.trees()
     boosted = Boosted(import_lightgbm().Booster(model_str=trees), boosted.rounds)
 
@@ -87,11 +89,12 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     judged_score = score(judged)
     found = None
     if material.folds and (spec.task == "binary" or spec.calibration != "none"):
+        few = 0 if spec.calibration != "none" else -spec.folds.search
         found = out_of_fold(
             cut,
             columns.schema,
             material.train,
-            material.folds,
+            material.folds[few:],
             columns.used,
             params,
             boosted.rounds,
@@ -99,18 +102,14 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     if found is not None and period == "train":
         period, judged, judged_score = "out-of-fold", found.rows, found.uncalibrated
     refuse_collapse(spec, judged, judged_score, material.train.label, period)
-    calibrator = None
+    calibrator, shift = _calibrate(spec, found, material.validation, judged, judged_score)
+
+    def final(uncalibrated: Scores) -> Scores:
+        return np.asarray(shifted(calibration.apply(calibrator, uncalibrated), shift), np.float64)
+
     if found is not None:
-        calibrator = calibration.fit_calibration(
-            spec.calibration, found.uncalibrated, found.rows.label
-        )
-        calibrated = np.asarray(calibration.apply(calibrator, found.uncalibrated), np.float64)
-        found = replace(found, prediction=calibrated)
-    threshold = (
-        threshold_on(spec, judged, judged_score)
-        if found is None
-        else threshold_on(spec, found.rows, found.prediction)
-    )
+        found = replace(found, prediction=final(found.uncalibrated))
+    chosen = threshold_on(spec, judged, final(judged_score))
     card = ModelCard(
         model=spec.name,
         task=spec.task,
@@ -120,7 +119,9 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         classes=material.classes,
         odds=weighed.odds,
         calibration=calibrator,
-        threshold=threshold,
+        shift=shift,
+        threshold=chosen.threshold if chosen else None,
+        ties=chosen.ties if chosen else 1.0,
         baseline=_baseline(spec, material.train),
         rounds=boosted.rounds,
         params=params,
@@ -128,7 +129,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         selection=choice.selection,
         study=choice.study,
         parent=start.parent,
-        notes=_notes(spec, material, start, calibrator, period),
+        notes=_notes(spec, material, start, calibrator, period, judged),
         training_set_hash=material.made.hash,
         split=material.made.split.as_json(),
         importance=gain_importance(boosted.booster, columns.used),
@@ -146,14 +147,41 @@ def _fit(
     columns: Columns,
     params: Mapping[str, Any],
     learnt: Examples,
+    odds: float,
     validation: Rows,
     start: Start,
 ) -> Boosted:
     data = dataset(learnt, columns.categorical, params)
     stop = None
     if spec.early_stopping and len(validation):
-        stop = data.create_valid(columns.matrix(validation.matrix), validation.label)
+        stop = stopping(data, columns.matrix(validation.matrix), validation.label, odds)
     return boost(spec, params, data, spec.rounds, stop, start.booster)
+
+
+def _calibrate(
+    spec: ModelSpec, found: OutOfFold | None, validation: Rows, newest: Rows, score: Scores
+) -> tuple[Calibrator | None, float]:
+    """A calibrator, and the prior's shift since; None and 0 if there are no rows for it.
+
+    Fitted to what the folds' models predict for their rows, and the model itself for the validation
+    rows: the former are many, the latter are newer and of the very model that is calibrated. That
+    these rows stopped its trees chose one number, the rounds. The shift is estimated on `newest`.
+    """
+    scores = [found.uncalibrated] if found else []
+    labels = [found.rows.label] if found else []
+    if len(validation):
+        scores.append(score)
+        labels.append(validation.label)
+    if not scores or spec.calibration == "none":
+        return None, 0.0
+    calibrator = calibration.fit_calibration(
+        spec.calibration, np.concatenate(scores), np.concatenate(labels)
+    )
+    if spec.task != "binary":
+        return calibrator, 0.0
+    clusters = tuple(newest.entities[name] for name in spec.spine.entities[:2])
+    calibrated = calibration.apply(calibrator, score)
+    return calibrator, prior_shift(calibrated, newest.label > 0, clusters)
 
 
 def _baseline(spec: ModelSpec, train: Rows) -> float:
@@ -164,25 +192,41 @@ def _baseline(spec: ModelSpec, train: Rows) -> float:
 
 
 def _notes(
-    spec: ModelSpec, material: Material, start: Start, calibrator: Calibrator | None, period: str
+    spec: ModelSpec,
+    material: Material,
+    start: Start,
+    calibrator: Calibrator | None,
+    period: str,
+    judged: Rows,
 ) -> tuple[str, ...]:
     """What was declared and could not be done, each with its reason."""
     notes = []
     missed = spec.folds.count - len(material.folds)
-    if missed and material.folds:
+    used = spec.task == "binary" or spec.calibration != "none" or spec.search or spec.selection
+    if missed and material.folds and used:
         notes.append(f"{len(material.folds)} of {spec.folds.count} folds: history is too short")
-    elif missed:
+    elif missed and not material.folds:
         without = {
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,
-            "no calibration": spec.calibration != "none",
+            f"calibration is of {period} rows alone": calibrator is not None,
             f"the threshold is taken from {period} rows": spec.task == "binary",
         }
         said = ", ".join(text for text, applies in without.items() if applies)
         if said:
             notes.append(f"the training period is too short for a walk-forward fold: {said}")
-    if material.folds and spec.calibration != "none" and calibrator is None:
-        notes.append("no calibration: too few out-of-fold rows of a class, or none that rank")
+    if spec.calibration != "none" and calibrator is None:
+        notes.append("no calibration: too few rows of a class for it, or none that rank")
+    if spec.capacity is not None and spec.threshold.rule == "capacity":
+        unit, alerts = spec.capacity.unit, spec.capacity.alerts
+        units = judged.entities[unit] if unit else np.arange(len(judged))
+        seen = len(np.unique(np.column_stack([judged.day, units]), axis=0))
+        a_day = seen / max(1, len(np.unique(judged.day)))
+        if a_day < alerts:
+            what = unit or "rows"
+            notes.append(
+                f"capacity cannot be spent: {a_day:.1f} {what} a day ({period}) for {alerts} alerts"
+            )
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")
     return tuple(notes)

@@ -18,8 +18,10 @@ from lakehouse.training.columns import Columns
 from lakehouse.training.extraction import FittedExtraction
 from lakehouse.training.imbalance import true_odds
 from lakehouse.training.library import import_lightgbm
+from lakehouse.training.prior import shifted
 from lakehouse.training.schema import FeatureSchema, Matrix
 from lakehouse.training.spec import Task
+from lakehouse.training.threshold import decided
 
 
 class _Record(BaseModel):
@@ -66,12 +68,14 @@ class ModelCard(_Record):
     """All that makes a model beside its trees; holds no clock, so it repeats to the byte.
 
     `features` is what a caller gives, `inputs` names what the trees see: some of those, and columns
-    of `extraction`. `odds` is by how much weights or undersampling made the trees' odds too high.
-    `classes`: labels of a multiclass model by position. `threshold`: score from which a binary
-    model flags. `baseline`: the training label's mean (binary, regression) or the position of its
-    commonest class. `params` are all that LightGBM was given, `recipe` what was declared.
-    `selection`, `study` and `parent` say how features, parameters and first trees were chosen, and
-    `notes` what was declared and could not be done. `libraries`: versions the bytes depend on.
+    of `extraction`. `odds` is by how much weights or undersampling made the trees' odds too high,
+    `shift` the log odds by which the prior moved since. `classes`: labels of a multiclass model by
+    position. `threshold`: score from which a binary model flags, and `ties` the share of those
+    equal to it that it flags. `baseline`: the training label's mean (binary, regression) or the
+    position of its commonest class. `params` are all that LightGBM was given, `recipe` what was
+    declared. `selection`, `study` and `parent` say how features, parameters and first trees were
+    chosen, and `notes` what was declared and could not be done. `libraries`: versions the bytes
+    depend on.
     """
 
     model: str
@@ -82,7 +86,9 @@ class ModelCard(_Record):
     classes: tuple[str, ...]
     odds: float
     calibration: Calibrator | None
+    shift: float = 0.0
     threshold: float | None
+    ties: float = 1.0
     baseline: float
     rounds: int
     params: dict[str, Any]
@@ -107,6 +113,12 @@ class Model:
     card: ModelCard
     trees: str
 
+    def decided(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Scores of rows in the order of their keys, at least `card.threshold` where it flags."""
+        card = self.card
+        seed = int(card.params["seed"])
+        return np.asarray(decided(score, card.threshold, card.ties, seed), dtype=np.float64)
+
     @cached_property
     def booster(self) -> Any:
         """The LightGBM booster, whose columns are `card.inputs`."""
@@ -123,11 +135,12 @@ class Model:
         They are final: corrected for weights and undersampling, and calibrated. `matrix` is that of
         `card.features`.
         """
-        final = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
+        calibrated = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
+        final = shifted(calibrated, self.card.shift)
         return np.asarray(final, dtype=np.float64)
 
     def uncalibrated(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """`predict` without the last step."""
+        """`predict` without the last steps: calibration and the prior's shift."""
         if not len(matrix):
             shape = (0, len(self.card.classes)) if self.card.task == "multiclass" else (0,)
             return np.empty(shape)

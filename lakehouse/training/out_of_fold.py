@@ -1,6 +1,6 @@
 """What the chosen configuration says of fold rows that it did not learn from.
 
-Calibration and threshold are fitted on this: no row of it taught, stopped or tests the model.
+Calibration is fitted on this: no row of it taught, stopped or tests the model.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from lakehouse.training.folds import Fold
 from lakehouse.training.rows import Rows
 from lakehouse.training.schema import FeatureSchema
 from lakehouse.training.spec import ModelSpec
-from lakehouse.training.threshold import first_threshold
+from lakehouse.training.threshold import Cut, first_threshold
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def out_of_fold(
     return OutOfFold(rows.take(np.concatenate(places)), number, score, score)
 
 
-def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> float | None:
+def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:
     """The first threshold by these rows and their final scores; None if not binary."""
     if spec.task != "binary" or spec.capacity is None:
         return None

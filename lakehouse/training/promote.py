@@ -150,4 +150,5 @@ def _comparison(
         rows, found = test_rows(cursor, spec, set_id, model, classes)
     if not found.all():
         raise SchemaMismatch(f"{(~found).sum()} test rows of {version.version} lost their features")
-    return against_rival(spec, model, rows, model.predict(rows.matrix), rival)
+    said = model.decided(model.predict(rows.matrix))
+    return against_rival(spec, model, rows, said, rival)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lakehouse.evaluation.calibration_error import calibration
+from lakehouse.evaluation.calibration_error import calibration, observed_over_expected
 from lakehouse.evaluation.compare import compare
 from lakehouse.evaluation.document import (
     Against,
@@ -38,7 +38,7 @@ from lakehouse.training.groups import group_values
 from lakehouse.training.model import Model
 from lakehouse.training.rivals import Rival, plain, registered, trivial
 from lakehouse.training.rows import Rows
-from lakehouse.training.spec import METRICS, Group, ModelSpec
+from lakehouse.training.spec import METRICS, NO_ORDER, Group, ModelSpec
 from lakehouse.training.threshold import UnitDays
 
 TRAIN_ROWS = 100_000
@@ -106,7 +106,7 @@ def prove(
         if each is not None
         for week in by_week(_predictions(spec, model, each), each.rows.day)
     ]
-    compared = [name for name in METRICS[spec.task] if name != "alerts_per_day"]
+    compared = [name for name in METRICS[spec.task] if name not in NO_ORDER]
     return Evaluation(
         metrics=metrics,
         intervals={name: found for name, found in intervals.items() if found is not None},
@@ -131,7 +131,7 @@ def prove(
 
 
 def _said(model: Model, rows: Rows) -> Said:
-    return Said(rows, model.predict(rows.matrix))
+    return Said(rows, model.decided(model.predict(rows.matrix)))
 
 
 def _predictions(spec: ModelSpec, model: Model, said: Said) -> Predictions:
@@ -166,6 +166,8 @@ def _intervals(
 ) -> dict[str, Interval | None]:
     """By metric; those at capacity from resampled units, where units are counted."""
     found = metric_intervals(ours, resampling)
+    if isinstance(ours, Binary):
+        found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
     units = unit_days(spec, test, prediction)
     if units is not None:
         resampled = _resampling(spec, test.take(units.row))

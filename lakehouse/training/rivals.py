@@ -66,6 +66,8 @@ def registered(
     prediction = model.predict(rows.matrix)
     if spec.task == "multiclass":
         prediction = in_our_classes(prediction, model.card.classes, classes)
+    else:
+        prediction = model.decided(prediction)
     return Rival(
         *(against, version.version, prediction, model.card.threshold),
         shared=None if shared.all() else shared,

@@ -138,8 +138,8 @@ def collect(
         rows.known[start:end] = _times(batch.column("label_known_at"), "us")
         for name, forecast in rows.naive.items():
             forecast[start:end] = batch.column(name).to_numpy()
-        for name, numbers in rows.entities.items():
-            numbers[start:end] = _numbers(batch.column(name))
+        for name, coded in rows.entities.items():
+            coded[start:end] = numbers(batch.column(name))
         start = end
     return rows
 
@@ -149,7 +149,7 @@ def _times(values: pa.Array, unit: Literal["D", "us"]) -> npt.NDArray[np.int64]:
     return np.asarray(times.astype(np.int64))
 
 
-def _numbers(values: pa.Array) -> npt.NDArray[np.int64]:
+def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
     """Whole numbers as they are; of anything else, its text's BLAKE2b in eight bytes."""
     if pa.types.is_integer(values.type):
         return np.asarray(values.cast(pa.int64()).fill_null(-1))

@@ -21,6 +21,7 @@ from lakehouse.training.out_of_fold import threshold_on
 from lakehouse.training.propose import budget, propose
 from lakehouse.training.rows import Rows
 from lakehouse.training.spec import ModelSpec
+from lakehouse.training.threshold import decided
 from lakehouse.training.trials import Trial, read_trials, write_trial
 
 Tell = Callable[[str], None]
@@ -98,7 +99,11 @@ def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metri
     Raises:
         TrainingError: when these rows cannot tell it.
     """
-    threshold = threshold_on(spec, rows, prediction)
+    cut = threshold_on(spec, rows, prediction)
+    threshold = None
+    if cut is not None:
+        threshold = cut.threshold
+        prediction = decided(prediction, threshold, cut.ties, spec.seed)
     constant = baseline(spec, rows)
     value = assess(spec, rows, prediction, threshold, constant, classes)[metric]
     if value is None:

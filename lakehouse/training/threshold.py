@@ -1,15 +1,29 @@
 """From which score a binary model flags: by what can be looked at in a day, or by what errors cost.
 
 The k highest of a day cannot be known at request time, so capacity becomes a score: the one that
-earlier days would have reached so often. Pure functions of arrays; what is logged is `scoring`'s.
+earlier days would have reached so often, and a share of the rows that are equal to it. Pure
+functions of arrays; what is logged is `scoring`'s.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.evaluation.metrics import Bools, Floats, Ints, threshold_at_capacity
+from lakehouse.evaluation.metrics import Bools, Floats, Ints
+from lakehouse.training.lots import places_lots
 from lakehouse.training.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Scores above `threshold` pass, and of those that are equal to it the share `ties`.
+
+    A model of few trees gives one score to many rows: without a part of them a day would bring
+    either far more alerts than can be looked at, or far fewer. Lots from keys decide (`lots.py`).
+    """
+
+    threshold: float
+    ties: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,47 +65,72 @@ def by_unit(
 
 def first_threshold(
     spec: ModelSpec, score: Floats, day: Ints, unit: Ints | None, label: Floats
-) -> float:
-    """A new version's threshold, from calibrated out-of-fold scores; arrays (rows,).
+) -> Cut:
+    """A new version's threshold, from final scores of rows it did not learn from; arrays (rows,).
 
-    By capacity, the declared number of rows a day reach it on average over these days, or of
-    distinct `unit`s if the capacity is counted so; fewer, if so many are not even as likely as any
-    row: a model of few trees says the same of most of them, and they would all be alerts.
+    By capacity, the declared number of rows a day pass it on average over these days, or of
+    distinct `unit`s if the capacity is counted so.
     """
     assert spec.capacity is not None
     rule = spec.threshold
     if rule.rule == "cost":
         assert rule.false_alarm is not None
         assert rule.missed is not None
-        return cost_threshold(rule.false_alarm, rule.missed)
-    reached = trailing_threshold(
+        return Cut(cost_threshold(rule.false_alarm, rule.missed))
+    return trailing_threshold(
         score,
         day,
         spec.capacity.alerts,
         unit=unit if spec.capacity.unit else None,
         truth=label > 0 if spec.capacity.known_removed else None,
     )
-    return max(reached, float((label > 0).mean()))
 
 
 def trailing_threshold(
     score: Floats, day: Ints, alerts: int, *, unit: Ints | None = None, truth: Bools | None = None
-) -> float:
-    """The score that `alerts` rows (or distinct units) a day reached, over the days there are.
+) -> Cut:
+    """What `alerts` rows (or distinct units) a day pass, over the days there are.
 
     `truth`, of rows known to be positive, removes their units from later days. With fewer rows than
-    alerts it is the lowest score.
+    alerts all of them pass.
 
     Raises:
         ValueError: without any row.
     """
-    if not len(score):
-        raise ValueError("a threshold at capacity is taken from scores, and there are none")
     days = len(np.unique(day))
     if unit is not None:
         known = np.zeros(len(score), dtype=bool) if truth is None else truth
         score = by_unit(score, day, unit, known, known_removed=True).score
-    return threshold_at_capacity(score, days, alerts)
+    return cut_at(score, np.ones(len(score)), days * alerts)
+
+
+def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
+    """What `wanted` of all scores pass, each of `score` (values,) being there `count` times.
+
+    Raises:
+        ValueError: without any score.
+    """
+    if not len(score):
+        raise ValueError("a threshold at capacity is taken from scores, and there are none")
+    order = np.argsort(-score, kind="stable")
+    score, reached = score[order], np.cumsum(count[order])
+    last = np.append(np.diff(score) != 0, True)  # equal scores are one block
+    score, reached = score[last], reached[last]
+    place = min(int(np.searchsorted(reached, wanted)), len(score) - 1)
+    above = float(reached[place - 1]) if place else 0.0
+    return Cut(float(score[place]), min(1.0, (wanted - above) / (float(reached[place]) - above)))
+
+
+def decided(score: Floats, threshold: float | None, ties: float, seed: int) -> Floats:
+    """Scores that are at least `threshold` exactly where the cut is passed; (rows,), by key.
+
+    Of the rows that are equal to it, those that do not pass are put as little below as a number can
+    be. So whatever is judged by a threshold alone judges the decisions.
+    """
+    if threshold is None or ties >= 1:
+        return score
+    out = (score == threshold) & (places_lots(len(score), seed) >= ties)
+    return np.where(out, np.nextafter(threshold, -np.inf), score)
 
 
 def cost_threshold(false_alarm: float, missed: float) -> float:

@@ -151,7 +151,7 @@ def _prove(
     with lake.reader() as cursor:
         test = load_rows(cursor, spec, pinned, card.features, card.classes, "test")
     found = made.out_of_fold
-    said = Said(found.rows, found.prediction) if found else None
+    said = Said(found.rows, made.model.decided(found.prediction)) if found else None
     return prove(spec, lake, pinned, made.model, {**made.rows, "test": test}, said, versions)
 
 

@@ -50,12 +50,13 @@ MODELS: list[dict[str, Any]] = [
         "AS label FROM fct_labels",
         "gap": 14,
         "params": {
-            "objective": "binary", "metric": "average_precision", "learning_rate": 0.15,
+            "objective": "binary", "metric": ["binary_logloss", "average_precision"],
+            "learning_rate": 0.15,
             "num_leaves": 31, "max_depth": 6, "min_data_in_leaf": 100, "lambda_l2": 5.0,
         },
         "rounds": 150,
         "patience": 20,
-        "choosing": {"trials": 3, "folds": 2, "days": 7, "ratio": 20},
+        "choosing": {"trials": 3, "folds": 8, "search": 2, "days": 7, "ratio": 20},
     },
     {
         "name": "customer_spend_forecast",
@@ -113,12 +114,13 @@ class Trees:
         data = lightgbm.Dataset(
             matrix, label, params=self.settings, categorical_feature=self.categorical
         )
+        counts = np.where(stop[1] > 0, 1.0, 1 / odds) if stop and odds != 1 else None
         stopping = lightgbm.early_stopping(self.patience, first_metric_only=True, verbose=False)
         booster = lightgbm.train(
             self.settings,
             data,
             self.rounds,
-            valid_sets=[data.create_valid(*stop)] if stop else [],
+            valid_sets=[data.create_valid(*stop, weight=counts)] if stop else [],
             callbacks=[stopping] if stop else [],
         )
         return booster, odds
@@ -142,7 +144,7 @@ class Trees:
     def train(
         self, rows: Rows, stop: Rows, folds: list[tuple[Rows, Rows]]
     ) -> Callable[[Matrix], Matrix]:
-        """What predicts: calibrated on what the folds said, if there are any."""
+        """What predicts: calibrated on what the folds and validation said, if there are any."""
         booster, odds = self.fit(rows, stop)
         if not folds and not self.choosing:
             return lambda matrix: np.asarray(booster.predict(matrix))
@@ -155,7 +157,8 @@ class Trees:
         for learnt, (matrix, _) in folds:
             model, too_high = again.fit(learnt, None)
             said.append(_log_odds(model.predict(matrix), too_high))
-        known = np.concatenate([label for _, (_, label) in folds])
+        said.append(_log_odds(booster.predict(stop[0]), odds))
+        known = np.concatenate([*(label for _, (_, label) in folds), stop[1]])
         calibrator = LogisticRegression(C=1e6).fit(np.concatenate(said)[:, None], known)
 
         def predict(matrix: Matrix) -> Matrix:
@@ -250,7 +253,7 @@ def model(
     if choosing:
         folds = _folds(db, name, data["train"], train_until, gap, **choosing)
         if folds:
-            trees.search(folds, choosing["trials"])
+            trees.search(folds[-choosing["search"] :], choosing["trials"])
     predict = trees.train(data["train"], data["validation"], folds)
     tested = predict(data["test"][0])
     if params["objective"] == "regression_l1":

@@ -78,13 +78,6 @@ def test_precision_at_capacity_is_that_of_each_days_highest_scores(drawn, alerts
         assert found["recall_at_capacity"] == pytest.approx(hits / truth.sum())
 
 
-@given(scores=st.lists(st.integers(0, 9), min_size=1, max_size=50), k=st.integers(1, 60))
-def test_the_threshold_is_the_lowest_score_that_no_more_rows_reach_than_capacity_allows(scores, k):
-    threshold = metrics.threshold_at_capacity(np.array(scores, dtype=float), days=1, alerts=k)
-    fitting = [each for each in scores if sum(score >= each for score in scores) <= k]
-    assert threshold == min(fitting, default=max(scores))
-
-
 def test_card_precision_counts_a_found_card_once_and_ranks_by_its_highest_score():
     day = np.array([0, 0, 0, 1, 1, 1])
     card = np.array([1, 1, 2, 1, 2, 3])

@@ -100,13 +100,14 @@ def row(**changes):
     known = {"protocol": "chapter5", "model": "m", "features": "generic", "training_days": 7}
     figures = {"auc_roc": 0.8, "average_precision": 0.6, "card_precision_100": 0.3}
     counts = {"train_rows": 10, "test_rows": 20, "test_frauds": 2}
-    return Row(
-        **{**known, **figures, **counts, "oracle_share": 0.9, "recall": {"a": 0.5}} | changes
-    )
+    counts |= {"oracle_share": 0.9, "observed_over_expected": 1.0}
+    return Row(**{**known, **figures, **counts, "recall": {"a": 0.5}} | changes)
 
 
 def test_folds_become_one_row_of_means_and_deviations():
-    both = mean_row([row(), row(average_precision=0.8, recall={"a": 1.0, "b": 0.2})])
+    other = row(average_precision=0.8, recall={"a": 1.0, "b": 0.2}, observed_over_expected=0.5)
+    both = mean_row([row(), other])
+    assert both.observed_over_expected == pytest.approx(4 / 6), "2 of 2 and 2 of 4 expected"
     assert both.average_precision == pytest.approx(0.7)
     assert both.deviation["average_precision"] == pytest.approx(np.std([0.6, 0.8], ddof=1))
     assert both.deviation["auc_roc"] == 0

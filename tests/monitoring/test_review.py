@@ -19,6 +19,7 @@ def rows_of(lake, table):
 
 def everything(lake):
     kept = (tables.PERFORMANCE, tables.COMPARISONS, tables.FAIRNESS, tables.FINDINGS)
+    kept += (tables.CALIBRATION,)
     return {table: rows_of(lake, table) for table in kept}
 
 
@@ -53,7 +54,8 @@ def test_every_version_at_work_is_told_of_and_each_as_what_it_is(bench, lake):
         "v0001": "predecessor",
         "v0003": "shadow",
     }
-    assert {one.name for one in report.findings} == {"fairness", "matured_performance"}
+    names = {one.name for one in report.findings}
+    assert names == {"calibration", "fairness", "matured_performance"}
     (fair,) = rows_of(lake, tables.FAIRNESS)
     assert (fair["grouped_by"], fair["verdict"]) == ("who", "within")
 
@@ -102,7 +104,8 @@ def test_a_champion_far_below_its_test_is_found(lake):
     bench.days(0, 40)
     version = bench.version(1, state="champion")
     bench.say(version, range(40), 0.0)
-    (found,) = review(bench.spec, lake).findings
+    names = {one.name: one for one in review(bench.spec, lake).findings}
+    found = names["matured_performance"]
     assert (found.passed, found.rollback, found.day) == (False, True, on(32))
     assert "0.5" in found.cause, "what its test promised"
 

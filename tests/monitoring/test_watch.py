@@ -244,7 +244,8 @@ def test_a_new_champion_is_watched_from_the_end_of_its_own_test_period(lake, wor
 
 def test_a_quiet_week_passes_every_check(lake, world, spec):
     report = watch(spec, lake)
-    assert tuple(one.name for one in report.findings) == CHECKS
+    told = [name for name in CHECKS if name != "alerts_at_capacity"]  # that takes three weeks
+    assert [one.name for one in report.findings] == told
     assert [one.name for one in report.findings if not one.passed] == []
 
 

@@ -91,7 +91,8 @@ def test_a_shadow_says_what_it_would_of_the_rows_after_its_test_and_of_each_new_
     assert [row["score"] for row in said] == model.predict_rows(batch).tolist()
     both = {row["transaction_id"]: row for row in rows(lake, spec.predictions_table)}
     for row in said:
-        assert row["decision"] == (row["score"] >= row["threshold"])
+        if row["score"] != row["threshold"]:  # of equal ones a share is flagged
+            assert row["decision"] == (row["score"] > row["threshold"])
         assert row["reasons"] is None
         for same in ("feature_hash", "event_time", "customer_id", "_load_id"):
             assert row[same] == both[row["transaction_id"]][same]

@@ -31,10 +31,15 @@ def evaluation(**found):
         ({"metric": "log_loss", "at_most": 0.3, "lower_end": True}, 0.3, True),
         ({"metric": "auc_roc", "at_least": 0.5}, None, False),
         ({"metric": "recall", "at_least": 0.0, "lower_end": True}, None, False),
+        ({"metric": "average_precision", "at_least": 0.55, "upper_end": True}, 0.6, True),
+        ({"metric": "average_precision", "at_least": 0.65, "upper_end": True}, 0.6, False),
+        ({"metric": "log_loss", "at_most": 0.2, "upper_end": True}, 0.15, True),
+        ({"metric": "log_loss", "at_most": 0.1, "upper_end": True}, 0.15, False),
+        ({"metric": "observed_over_expected", "at_least": 0.8, "upper_end": True}, None, False),
         ({"metric": "average_precision", "at_least": 0.1, "of": "validation"}, None, False),
     ],
 )
-def test_a_gate_compares_the_value_or_the_worse_end_of_its_interval(detector, gate, value, passed):
+def test_a_gate_compares_the_value_or_an_end_of_its_interval(detector, gate, value, passed):
     (result,) = judge(detector(gates=[gate]), evaluation())
     assert (result.value, result.passed) == (value, passed)
 

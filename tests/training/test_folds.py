@@ -101,3 +101,14 @@ def test_a_fold_without_a_positive_to_learn_from_or_to_judge_by_tells_nothing(de
     assert telling(spec, folds, rows_of(times, times, not_last)) == folds[:1]
     none_early = [0] * 12 + everywhere[12:]
     assert telling(spec, folds, rows_of(times, times, none_early)) == folds[1:]
+
+
+def test_folds_of_a_short_period_may_learn_right_up_to_what_they_score(detector):
+    spec = detector(folds={"count": 3, "length": "1d", "settled": False})
+    week = split_of(7)
+    folds = walk_forward(spec, week)
+    assert [(f.train_until, f.score_until) for f in folds] == [
+        (FIRST + day * DAY, FIRST + (day + 1) * DAY) for day in (4, 5, 6)
+    ]
+    settled = detector(folds={"count": 3, "length": "1d"})
+    assert walk_forward(settled, week) == (), "a week and its maturity leave no room"

@@ -13,6 +13,7 @@ from lakehouse.training.make import make
 from lakehouse.training.material import load_material
 from lakehouse.training.model import Parent
 from lakehouse.training.out_of_fold import out_of_fold
+from lakehouse.training.prior import prior_shift, shifted
 from lakehouse.training.threshold import first_threshold
 from lakehouse.training.warm_start import MOST_INHERITED, Start, _difference
 
@@ -29,26 +30,59 @@ def made_of(spec, material, start=None, choice=None):
     return make(spec, material, choice or Choice(spec.params), start or Start(), 1)
 
 
-def test_calibration_and_threshold_come_from_out_of_fold_scores_alone(detector, material):
-    spec = detector(folds=FOLDS, calibration="sigmoid")
+def test_calibration_is_fitted_to_all_folds_and_to_the_validation_rows_of_the_model_itself(
+    detector, material
+):
+    spec = detector(folds=FOLDS, calibration="sigmoid", rounds=200)
     given = material(spec)
     made = made_of(spec, given)
-    card, found = made.model.card, made.out_of_fold
+    card, found, newest = made.model.card, made.out_of_fold, given.validation
     assert card.notes == ()
     assert sorted(set(found.fold)) == [0, 1]
     last = fold_data(spec, given.schema, given.train, given.folds[1])
     fitted = last.fit(card.params, card.rounds, stop=False)
     assert fitted.rounds == card.rounds < spec.rounds
     np.testing.assert_array_equal(found.uncalibrated[found.fold == 1], last.predict(fitted))
-    expected = calibration.fit_calibration("sigmoid", found.uncalibrated, found.rows.label)
-    assert card.calibration == expected
-    np.testing.assert_array_equal(found.prediction, calibration.apply(expected, found.uncalibrated))
-    assert card.threshold == first_threshold(
-        spec, found.prediction, found.rows.day, None, found.rows.label
+    raw = made.model.booster.predict(newest.matrix)
+    score = np.concatenate([found.uncalibrated, raw])
+    expected = calibration.fit_calibration(
+        "sigmoid", score, np.concatenate([found.rows.label, newest.label])
     )
-    matrix = given.validation.matrix
-    raw = made.model.booster.predict(matrix)
-    np.testing.assert_array_equal(made.model.predict(matrix), calibration.apply(expected, raw))
+    assert card.calibration == expected
+    customers = (newest.entities["customer_id"],)
+    calibrated = calibration.apply(expected, raw)
+    assert card.shift == prior_shift(calibrated, newest.label > 0, customers)
+    np.testing.assert_array_equal(
+        found.prediction, shifted(calibration.apply(expected, found.uncalibrated), card.shift)
+    )
+    final = made.model.predict(newest.matrix)
+    np.testing.assert_array_equal(final, shifted(calibrated, card.shift))
+    cut = first_threshold(spec, final, newest.day, None, newest.label)
+    assert (card.threshold, card.ties) == (cut.threshold, cut.ties)
+
+
+@pytest.mark.parametrize(
+    "imbalance", [{}, {"method": "weights", "ratio": 20}, {"method": "undersample", "ratio": 1}]
+)
+def test_trees_stop_where_the_log_loss_at_the_true_base_rate_is_least(
+    detector, material, imbalance
+):
+    """Not where average precision is highest, which of few positives is so after a few trees."""
+    spec = detector(imbalance=imbalance, rounds=120, early_stopping=25)
+    given = material(spec)
+    model = made_of(spec, given).model
+    rows, positive = given.validation, given.validation.label > 0
+
+    def loss(rounds):
+        """Proper for odds that are too high: a negative counts the less."""
+        p = made.booster.predict(rows.matrix, num_iteration=rounds)
+        negative = np.log1p(-p[~positive]).sum() / model.card.odds
+        return -(np.log(p[positive]).sum() + negative)
+
+    endless = spec.model_copy(update={"early_stopping": 0, "rounds": model.card.rounds + 25})
+    made = made_of(endless, given).model
+    losses = [loss(rounds) for rounds in range(1, model.card.rounds + 25)]
+    assert 1 + int(np.argmin(losses)) == model.card.rounds
 
 
 def test_no_fold_learns_from_what_it_scores_or_from_what_came_later(detector, material):
@@ -94,17 +128,33 @@ def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(det
     given = material(spec)
     made = made_of(spec, given)
     assert made.out_of_fold is None
-    assert made.model.card.calibration is None
-    assert made.model.card.notes == (
-        "the training period is too short for a walk-forward fold: no search, no calibration, "
-        "the threshold is taken from validation rows",
-    )
     rows = given.validation
-    assert made.model.card.threshold == first_threshold(
-        spec, made.model.predict(rows.matrix), rows.day, None, rows.label
+    raw = made.model.booster.predict(rows.matrix)
+    assert made.model.card.calibration == calibration.fit_calibration("isotonic", raw, rows.label)
+    assert made.model.card.notes == (
+        "the training period is too short for a walk-forward fold: no search, "
+        "calibration is of validation rows alone, the threshold is taken from validation rows",
     )
+    cut = first_threshold(spec, made.model.predict(rows.matrix), rows.day, None, rows.label)
+    assert (made.model.card.threshold, made.model.card.ties) == (cut.threshold, cut.ties)
     nine = detector(folds={"count": 9, "length": "3d"})
     assert made_of(nine, material(nine)).model.card.notes == ("4 of 9 folds: history is too short",)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "said"),
+    [
+        ({"alerts": 60}, ()),
+        ({"alerts": 61}, ("capacity cannot be spent: 60.0 rows a day (validation) for 61 alerts",)),
+        (
+            {"alerts": 9, "unit": "customer_id"},
+            ("capacity cannot be spent: 8.0 customer_id a day (validation) for 9 alerts",),
+        ),
+    ],
+)
+def test_a_capacity_that_there_are_too_few_rows_for_is_noted(detector, material, capacity, said):
+    spec = detector(folds=FOLDS, capacity=capacity)
+    assert made_of(spec, material(spec)).model.card.notes == said
 
 
 @pytest.mark.parametrize("method", ["permutation", "null_importance"])

@@ -39,6 +39,23 @@ FORWARD = {
         ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is no binary metric"),
         ({"gates": [{"metric": "auc_roc"}]}, "either `at_least` or `at_most`"),
         ({"promotion": {"metric": "alerts_per_day"}}, "neither better nor worse"),
+        ({"promotion": {"metric": "observed_over_expected"}}, "neither better nor worse"),
+        (
+            {
+                "gates": [
+                    {"metric": "recall", "at_least": 0.1, "lower_end": True, "upper_end": True}
+                ]
+            },
+            "one end of an interval",
+        ),
+        (
+            {
+                "gates": [
+                    {"metric": "recall", "at_least": 0.1, "of": "validation", "upper_end": True}
+                ]
+            },
+            "of the test period",
+        ),
         ({"capacity": None}, "declares its `capacity`"),
         ({"split": {"test": "7d"}}, "`label.maturity` must say how long after its event"),
         (

@@ -29,6 +29,7 @@ class Row:
 
     `deviation` is the sample standard deviation over the folds. `oracle_share`: average precision
     over that of the oracle. `recall`: by kind of fraud, on the hundred cards alerted each day.
+    `observed_over_expected`: frauds over the sum of scores; of several folds, of all together.
     """
 
     protocol: str
@@ -42,6 +43,7 @@ class Row:
     test_rows: int
     test_frauds: int
     oracle_share: float
+    observed_over_expected: float
     recall: Mapping[str, float]
     deviation: Mapping[str, float] = field(default_factory=dict)
     folds: int = 1
@@ -91,6 +93,7 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
         test_rows=len(test),
         test_frauds=int(test[protocol.LABEL].sum()),
         oracle_share=figures.average_precision / best.average_precision,
+        observed_over_expected=float(test[protocol.LABEL].sum() / test["score"].sum()),
         recall=protocol.recall_by_kind(test, oracle.KIND),
     )
     scored = test[[protocol.TRANSACTION, protocol.CUSTOMER, protocol.TIME, "is_fraud", "score"]]
@@ -113,6 +116,8 @@ def mean_row(rows: Sequence[Row]) -> Row:
         test_rows=sum(row.test_rows for row in rows),
         test_frauds=sum(row.test_frauds for row in rows),
         oracle_share=fmean(row.oracle_share for row in rows),
+        observed_over_expected=sum(row.test_frauds for row in rows)
+        / sum(row.test_frauds / row.observed_over_expected for row in rows),
         recall={k: fmean(row.recall[k] for row in rows if k in row.recall) for k in kinds},
         deviation={name: stdev(getattr(row, name) for row in rows) for name in FIGURES},
         folds=len(rows),

@@ -21,6 +21,7 @@ _NAMES = {
     "precision_at_capacity": ("Precision at capacity", "share of each day's alerts that are right"),
     "recall_at_capacity": ("Recall at capacity", "share of positives among each day's alerts"),
     "alerts_per_day": ("Alerts a day", "at the threshold"),
+    "observed_over_expected": ("Observed over expected", "positives over the sum of scores"),
     "accuracy": ("Accuracy", "share of rows decided rightly"),
     "precision": ("Precision", "at the threshold"),
     "recall": ("Recall", "at the threshold"),

@@ -31,6 +31,8 @@ CHECKS = {
     "missing_values": "No feature is missing more often than it used to be.",
     "unseen_categories": "No feature has many values that the model has never seen.",
     "score_drift": "The scores are distributed as on the test period (PSI).",
+    "alerts_at_capacity": "As many alerts a day as can be looked at, within 15 % over four weeks.",
+    "calibration": "On settled labels there are about as many positives as the scores expected.",
     "matured_performance": "On settled labels the champion does not surely do worse than it may.",
     "fairness": "On settled labels no two groups surely differ by more than is allowed.",
     "rollback_ready": "The version that a rollback would go to scores the newest rows.",
@@ -38,6 +40,8 @@ CHECKS = {
 }
 _MISSING = {
     "scores": "the version that decides has scored no row yet",
+    "calibration": "too few labels of what was scored have settled yet",
+    "alerts_at_capacity": "too few whole days were scored yet",
     "matured_performance": "too few labels of what was scored have settled yet",
     "fairness": "too few labels of what was scored have settled yet",
 }
@@ -48,7 +52,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     """One look at everything that was scored or has matured since the last one."""
     key = dg.AssetKey(["monitoring", spec.name])
     label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
-    checks = {name: text for name, text in CHECKS.items() if name != "fairness" or spec.fairness}
+    checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
 
     @dg.asset(
         key=key,
@@ -121,6 +125,14 @@ def _unwatched(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
             severity=dg.AssetCheckSeverity.WARN,
             description="not looked at: no version decides, the declared fallback scores",
         )
+
+
+def _applies(spec: ModelSpec, name: str) -> bool:
+    if name == "fairness":
+        return spec.fairness is not None
+    if name == "alerts_at_capacity":
+        return spec.task == "binary" and spec.threshold.rule == "capacity"
+    return name != "calibration" or spec.task == "binary"
 
 
 def announce(

@@ -24,12 +24,13 @@ from lakehouse.training.spec.lifecycle import (
     Shadow,
     Watch,
 )
-from lakehouse.training.spec.model import FIXED_PARAMS, METRICS, ModelSpec
+from lakehouse.training.spec.model import FIXED_PARAMS, METRICS, NO_ORDER, ModelSpec
 from lakehouse.training.spec.part import Task
 
 __all__ = [
     "FIXED_PARAMS",
     "METRICS",
+    "NO_ORDER",
     "Actions",
     "Between",
     "Calibration",

@@ -17,11 +17,18 @@ class Folds(Part):
     """Walk-forward folds at the end of the training period, oldest first.
 
     Each scores `length` of time with a model of everything that had settled by its beginning: the
-    label's maturity lies between what a fold learns from and what it scores.
+    label's maturity lies between what a fold learns from and what it scores. Calibration needs all
+    of them, so that their positives are many; `search` and selection judge on the newest few.
     """
 
-    count: int = Field(default=3, ge=1)
+    count: int = Field(default=8, ge=1)
     length: Duration = timedelta(days=7)
+    search: int = Field(default=3, ge=1, description="How many a search and a selection use")
+    settled: bool = Field(
+        default=True,
+        description="Whether what a fold learns from has settled by its beginning; `false` leaves "
+        "out the maturity, for training periods that are hardly longer",
+    )
 
 
 class Between(Part):
@@ -134,4 +141,4 @@ class Threshold(Part):
 
 
 Calibration = Literal["none", "sigmoid", "isotonic"]
-"""Fitted on out-of-fold scores: Platt's sigmoid, or a monotone step function."""
+"""Fitted on out-of-fold and validation scores: Platt's sigmoid, or a monotone curve."""

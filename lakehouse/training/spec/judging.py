@@ -28,7 +28,8 @@ class Gate(Part):
     """A bound that a version's metric must keep before it may be promoted.
 
     With `lower_end` the lower end of the metric's interval is what is compared (the upper one for
-    `at_most`).
+    `at_most`): the bound must be shown to be kept. With `upper_end` it is the other one: only a
+    bound that is shown to be broken fails.
     """
 
     metric: str
@@ -36,13 +37,16 @@ class Gate(Part):
     at_most: float | None = None
     of: Literal["validation", "test"] = "test"
     lower_end: bool = False
+    upper_end: bool = False
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
-        if self.lower_end and self.of != "test":
-            raise ValueError("intervals are told of the test period: leave out `of` or `lower_end`")
+        if self.lower_end and self.upper_end:
+            raise ValueError("a gate compares one end of an interval: `lower_end` or `upper_end`")
+        if (self.lower_end or self.upper_end) and self.of != "test":
+            raise ValueError("intervals are told of the test period: leave out `of`, or the end")
         return self
 
     @property

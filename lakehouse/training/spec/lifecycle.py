@@ -97,6 +97,9 @@ class Watch(Part):
     score_psi: float | None = Field(default=None, gt=0)
     missing: float | None = Field(default=None, gt=0, le=1)
     volume: float = Field(default=3.0, gt=1)
+    calibration: float = Field(
+        default=1.25, gt=1, description="Factor by which positives may differ from the expected"
+    )
     alerts: float = Field(default=5.0, gt=1)
     performance_drop: float = Field(
         default=0.2, gt=0, lt=1, description="Share of the test metric that may be lost"

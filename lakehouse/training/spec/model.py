@@ -41,11 +41,15 @@ METRICS: dict[Task, tuple[str, ...]] = {
         "precision_at_capacity",
         "recall_at_capacity",
         "alerts_per_day",
+        "observed_over_expected",
     ),
     "regression": ("mae", "rmse", "better_than_naive"),
     "multiclass": ("macro_f1", "accuracy", "log_loss", "better_than_majority"),
 }
 """Metrics by task; the first is what early promotion compares unless the spec names another."""
+
+NO_ORDER = frozenset({"alerts_per_day", "observed_over_expected"})
+"""Metrics that are best in the middle: gates bound them, and nothing is compared by them."""
 
 
 class ModelSpec(Part):
@@ -103,8 +107,9 @@ class ModelSpec(Part):
         for metric in [gate.metric for gate in self.gates] + searched_by + [self.primary_metric]:
             if metric not in known:
                 raise ValueError(f"{metric!r} is no {self.task} metric; known are {known}")
-        if "alerts_per_day" in [*searched_by, self.primary_metric]:
-            raise ValueError("more `alerts_per_day` are neither better nor worse: only a gate")
+        no_order = NO_ORDER & {*searched_by, self.primary_metric}
+        if no_order:
+            raise ValueError(f"more {sorted(no_order)} are neither better nor worse: only a gate")
         if len({gate.name for gate in self.gates}) < len(self.gates):
             raise ValueError("two gates bound the same metric of the same period")
         if self.task == "binary" and self.capacity is None:

@@ -1,0 +1,65 @@
+"""Over twenty worlds, probabilities mean what they say and capacity is spent: the judge of both.
+
+The bounds are those of the promise, not of what came out. `python -m tests.simulations` prints the
+table; seeds are fixed, so a failure is the code's.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.simulations.outcomes import Outcome, ratio, slope, together
+from tests.simulations.probabilities import covers, run, spends, table
+from tests.simulations.worlds import WORLDS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder: Path) -> list[Outcome]:
+    found = run(folder)
+    print(table(found))
+    return found
+
+
+def test_there_are_twenty_worlds_with_some_tens_to_some_hundred_positives(
+    outcomes: list[Outcome],
+) -> None:
+    assert len(outcomes) == len(WORLDS) >= 20
+    tested = [one.tested for one in outcomes]
+    assert min(tested) < 60
+    assert max(tested) > 300
+    assert min(int(one.rows.truth.sum()) for one in outcomes) > 50
+
+
+def test_observed_over_expected_covers_one_in_at_least_eighteen(outcomes: list[Outcome]) -> None:
+    assert sum(map(covers, outcomes)) >= 18
+
+
+def test_all_worlds_together_have_as_many_positives_as_are_expected(
+    outcomes: list[Outcome],
+) -> None:
+    rows = together([one.rows for one in outcomes])
+    assert 0.95 <= ratio(rows).value <= 1.05
+    assert 0.85 <= slope(rows) <= 1.2
+    assert 0.85 <= np.median([one.slope for one in outcomes]) <= 1.2
+
+
+def test_alerts_a_day_are_at_capacity_in_at_least_eighteen(outcomes: list[Outcome]) -> None:
+    assert sum(map(spends, outcomes)) >= 18
+
+
+def test_models_of_a_single_tree_spend_their_capacity_as_well(
+    outcomes: list[Outcome], folder: Path
+) -> None:
+    """Their scores are few and far from distinct, and most of those alerted are hardly likely."""
+    few = run(folder, only=(8, 10, 11, 12, 14), rounds=1)
+    print(table(few))
+    assert [one.rounds for one in few] == [1] * 5
+    assert all(map(spends, few))

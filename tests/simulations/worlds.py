@@ -1,0 +1,120 @@
+"""Payment worlds of several sizes, each taken through the product's own code up to its features."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from lakehouse.features import FeatureSetSpec, refresh
+from lakehouse.lake import Lake
+from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt_runner import run_dbt
+from lakehouse.settings import Settings, load_settings
+from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.world import advance_world, create_world
+from lakehouse.sources import SourceSpec, extract, load
+from lakehouse.specs import find_specs
+from lakehouse.training import ModelSpec
+
+DAY = timedelta(days=1)
+MATURITY = 14
+WEEKS = 28
+"""Days that the champion decides after it was trained."""
+
+START = date(2026, 3, 2)
+
+
+@dataclass(frozen=True)
+class World:
+    """A world with a training as of the end of day `cut`, and what comes after it.
+
+    It is a default world up to the cut, which then moves on, drift and all: card testing grows to
+    four times its share just after the training period. That has `learnt` days; 70 lie between its
+    end and the cut (validation, test and three times the label's maturity). Capacity is a fiftieth
+    of the customers, as by default, or a twentieth: about two or five rows of a hundred.
+    """
+
+    number: int
+    customers: int
+    learnt: int = 110
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:02d}"
+
+    @property
+    def cut(self) -> int:
+        return self.learnt + 28 + 3 * MATURITY
+
+    @property
+    def trained_at(self) -> datetime:
+        """The midnight up to which everything is known when the model is trained."""
+        return datetime.combine(START, datetime.min.time()) + self.cut * DAY
+
+    @property
+    def alerts(self) -> int:
+        return self.customers // (50 if self.number % 2 else 20)
+
+    @property
+    def config(self) -> WorldConfig:
+        return WorldConfig(
+            start=START,
+            days=self.cut,
+            seed=100 + self.number,
+            customers=self.customers,
+            terminals=2 * self.customers,
+        )
+
+
+SIZES = (300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500)
+WORLDS = tuple(
+    World(number, customers, learnt)
+    for number, (customers, learnt) in enumerate(
+        [(size, learnt) for size in SIZES for learnt in (60, 110)], 1
+    )
+)
+"""Twenty: some tens to some hundred positives in the test period, short and long histories."""
+
+
+def settings_of(folder: Path) -> Settings:
+    """One thread: what is measured is no speed, and a crowded machine pays for more."""
+    return load_settings({}, data_dir=folder, threads=1)
+
+
+def detector(world: World) -> ModelSpec:
+    """The project's own detector, with this world's capacity and nothing to hinder promotion."""
+    spec = next(s for s in find_specs("PredictiveModel", ModelSpec) if s.name == "fraud_detector")
+    return spec.model_copy(
+        update={
+            "capacity": spec.capacity.model_copy(update={"alerts": world.alerts}),
+            "gates": (),
+            "fairness": None,
+            "judging": spec.judging.model_copy(update={"repeats": 20, "segments": {}}),
+        }
+    )
+
+
+def build(world: World, folder: Path, parsed: Path | None = None) -> None:
+    """Simulate, load, transform and compute features in `folder`.
+
+    `parsed` is a folder in which the dbt project was parsed before, which costs seconds.
+    """
+    settings = settings_of(folder)
+    landing = Path(settings.landing)
+    create_world(world.config, settings.world_dir, landing)
+    advance_world(settings.world_dir, landing, WEEKS + MATURITY)
+    with Lake(settings) as lake:
+        for source in find_specs("Source", SourceSpec):
+            extract(source, settings)
+            load(source, lake, settings)
+    files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
+    of_world = DbtProjectFiles(settings)
+    of_world.__dict__["parsed"] = files.parsed
+    layers = ["config.schema:staging", "config.schema:core"]
+    arguments = ["--quiet", "run", "--select", *layers]
+    for _ in run_dbt(of_world, arguments, {"run_id": "simulation"}, of_world.target / "run"):
+        pass
+    wanted = detector(world).feature_sets
+    with Lake(settings) as lake:
+        for features in find_specs("FeatureSet", FeatureSetSpec):
+            if features.name in wanted:
+                refresh(features, lake)
