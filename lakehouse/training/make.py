@@ -102,7 +102,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     if found is not None and period == "train":
         period, judged, judged_score = "out-of-fold", found.rows, found.uncalibrated
     refuse_collapse(spec, judged, judged_score, material.train.label, period)
-    calibrator, shift = _calibrate(spec, found, material.validation, judged, judged_score)
+    calibrator, shift = _calibrate(spec, found, validation, judged, judged_score)
 
     def final(uncalibrated: Scores) -> Scores:
         return np.asarray(shifted(calibration.apply(calibrator, uncalibrated), shift), np.float64)
