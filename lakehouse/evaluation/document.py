@@ -15,6 +15,10 @@ Metrics = dict[str, float | None]
 
 Against = Literal["champion", "last", "baseline", "logistic_regression"]
 Verdict = Literal["better", "worse", "no difference shown", "insufficient"]
+FairnessVerdict = Literal["within", "not shown to exceed", "exceeds", "insufficient"]
+
+FAIR_ENOUGH: frozenset[FairnessVerdict] = frozenset({"within", "not shown to exceed"})
+"""Verdicts of groups that were compared, and between which no violation was shown."""
 
 
 class _Record(BaseModel):
@@ -75,7 +79,11 @@ class GroupRates(_Record):
 
 
 class FairnessResult(_Record):
-    """How differently the groups of `column` fare, and whether surely more than `limit`.
+    """How differently the groups of `column` fare, and whether by more than `limit`.
+
+    The verdict is of the whole interval of the equalized-odds difference: "within" if all of it is
+    at or below the limit, "exceeds" if all of it is above, "not shown to exceed" if it holds the
+    limit. "insufficient": fewer than two groups have positives enough.
 
     Of a difference, `value` is what was observed, and `low` and `high` allow for the chance that
     makes the largest of several gaps large also where there is none.
@@ -86,7 +94,7 @@ class FairnessResult(_Record):
     equalized_odds_difference: Interval | None
     demographic_parity_difference: Interval | None
     limit: float
-    verdict: Literal["within", "exceeds", "insufficient"]
+    verdict: FairnessVerdict
 
 
 class Probe(_Record):

@@ -30,6 +30,7 @@ _VERDICTS: dict[str, Tone] = {
     "no difference shown": "plain",
     "insufficient": "unsure",
     "within": "good",
+    "not shown to exceed": "unsure",
     "exceeds": "bad",
 }
 _AGAINST = {
@@ -199,7 +200,7 @@ def fairness_picture(result: FairnessResult) -> plots.Picture:
 
 
 def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, ...]) -> list[Block]:
-    """Differences between the declared groups, and whether they surely exceed the limit."""
+    """Differences between the declared groups, and whether they exceed the limit."""
     if not results:
         return [Text("No groups were declared, or none was kept with this version.")]
     rows = tuple(
@@ -218,8 +219,10 @@ def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, .
         Text(
             "Equalized-odds difference: the larger of the gaps between groups in true and in false "
             "positive rate. Demographic-parity difference: the gap in the share that is flagged. "
-            "The verdict looks at the lower end of the interval, and only at groups with positives "
-            "enough; the ends allow for the largest of several gaps being large by chance."
+            "Only groups with enough positives are compared. Within: the whole interval of the "
+            "equalized-odds difference is at or below the limit; exceeds: all of it is above; not "
+            "shown to exceed: it holds the limit, and more rows are needed to tell. The ends allow "
+            "for the largest of several gaps being large by chance."
         ),
         Table(head, rows, words=2),
         Figure(pictures),
@@ -233,7 +236,7 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
         rows: list[tuple[Cell, ...]] = [
             (
                 one.name.replace("_", " "),
-                Mark("passed", "good") if one.passed else Mark("failed", "bad"),
+                probe_mark(one),
                 one.explanation,
                 number(one.value),
                 number(one.bound),
@@ -249,6 +252,13 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
         caption = "Overfitting gap: how much better training rows look than test rows"
         blocks.append(Table(("Metric", "Gap"), tuple(rows), caption))
     return blocks
+
+
+def probe_mark(probe: Probe) -> Mark:
+    """Passed, failed, or that nothing could be told."""
+    if probe.value is None:
+        return Mark("insufficient", "unsure")
+    return Mark("passed", "good") if probe.passed else Mark("failed", "bad")
 
 
 def calibration_facts(evaluation: Evaluation) -> list[Block]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
 from lakehouse.lake.written import rows_written
@@ -77,8 +77,8 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                     dg.AssetCheckSpec(
                         "fairness",
                         asset=model,
-                        description="On the test period no two groups surely differ by more than "
-                        "is allowed.",
+                        description="On the test period groups could be compared, and no two "
+                        "differ by significantly more than the limit.",
                     )
                 ]
                 if spec.fairness
@@ -116,12 +116,13 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
         yield dg.AssetCheckResult(
             asset_key=model,
             check_name="gates",
-            passed=not failed,
+            passed=bool(report.gates) and not failed,
             severity=dg.AssetCheckSeverity.WARN if report.champion else dg.AssetCheckSeverity.ERROR,
             description="; ".join(
                 f"{gate.gate}: {_number(gate.value)} against {gate.threshold:g}"
                 for gate in failed or report.gates
-            ),
+            )
+            or "no gate was judged",
         )
         yield dg.AssetCheckResult(
             asset_key=model,
@@ -193,14 +194,17 @@ def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult
     return dg.AssetCheckResult(
         asset_key=model,
         check_name="fairness",
-        passed=all(found.verdict != "exceeds" for found in evaluation.fairness),
+        passed=bool(evaluation.fairness)
+        and all(one.verdict in FAIR_ENOUGH for one in evaluation.fairness),
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(
             f"{found.column}: {found.verdict}"
-            + (f", rates differ by {gap.value:.2f} (surely by {gap.low:.2f})" if gap else "")
+            + (f" {found.limit:g}, rates differ by {gap.value:.2f} " if gap else "")
+            + (f"({gap.level:.0%} interval {gap.low:.2f} to {gap.high:.2f})" if gap else "")
             for found in evaluation.fairness
             for gap in [told[found.column]]
-        ),
+        )
+        or "no group was compared",
     )
 
 
