@@ -71,7 +71,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
         assert said in html, said
     assert drawn.keys() == {
         *("roc", "precision_recall", "calibration", "scores", "importance", "shap", "search"),
-        *("weeks", "fairness_channel"),
+        *("weeks", "fairness_channel", "capacity"),
     }
     again = get_version(lake, spec.name, version.version)
     assert write_report(spec, lake, again).read_text() == html

@@ -113,7 +113,8 @@ def weeks(evaluation: Evaluation) -> list[Block]:
             (day(week.start), *(number(week.metrics.get(name)) for name in shown))
             for week in evaluation.by_week
         ),
-        "Days are UTC; weeks before the test period are out of fold",
+        "Each week in figures. Days are UTC; weeks before the test period are out of fold",
+        folded=True,
     )
     return [table]
 
@@ -170,8 +171,9 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
             )
             for one in evaluation.segments
         ),
-        "Test rows; a dash where there are too few positives to tell",
+        "Each segment in figures (test rows); a dash where there are too few positives to tell",
         words=2,
+        folded=bool(pictures),
     )
     return [*([Figure(pictures)] if pictures else []), table]
 
@@ -270,6 +272,9 @@ def calibration_facts(evaluation: Evaluation) -> list[Block]:
     return [
         Text(
             f"Expected calibration error on test: {before} without the calibrator, {after} with it."
+            " Observed positives over the sum of scores: "
+            f"{interval(found.observed_over_expected)}; slope of outcomes on log odds: "
+            f"{number(found.slope)} (both 1 at best)."
         )
     ]
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from lakehouse.evaluation import plots
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
 from lakehouse.training.report.gather import Gathered
@@ -25,6 +26,7 @@ def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
         **history_pictures(gathered),
     }
     figures, metric = gathered.evaluation, gathered.spec.primary_metric
+    made |= capacity_pictures(figures.review.capacity)
     weeks = weeks_picture(
         figures, metric, _rows_by_week(gathered), gathered.made.split.test_from.date()
     )
