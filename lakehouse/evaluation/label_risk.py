@@ -8,7 +8,7 @@ from lakehouse.evaluation.compare import known_or_none
 from lakehouse.evaluation.metrics import Bools, Floats
 from lakehouse.evaluation.review_document import LabelScenario
 
-DRAWS = 20
+DRAWS = 10
 
 Metric = Callable[[Bools], float]
 """A metric of unchanged scores, if this were the truth (rows,)."""

@@ -5,6 +5,7 @@ A remark is a reason to look, no verdict: gates decide. The bounds are conventio
 
 from dataclasses import dataclass
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.review_document import LabelRisk, Proxy, Stability, StressResult
 
@@ -36,7 +37,7 @@ def remarks(found: Evaluation) -> tuple[Remark, ...]:
         ("capacity", _capacity(found)),
         ("calibration", _calibration(found)),
         ("stability", review.stability and _stability(review.stability)),
-        *(("stress", _stress(review.stress, one)) for one in review.stress),
+        *(("stress", _stress(review.stress, one, review.stress_metric)) for one in review.stress),
         ("labels", review.labels and _labels(review.labels)),
         *(("proxies", _proxy(one)) for one in review.proxies),
     ]
@@ -80,17 +81,20 @@ def _stability(found: Stability) -> str:
     )
 
 
-def _stress(results: tuple[StressResult, ...], one: StressResult) -> str:
-    usual = results[0].alerts_per_day
-    if one.kind == "none" or one.alerts_per_day is None or not usual or not one.changed:
+def _stress(results: tuple[StressResult, ...], one: StressResult, metric: str) -> str:
+    """More than twice or fewer than half the alerts, or more than half of the metric lost."""
+    if one.kind == "none" or not one.changed:
         return ""
-    factor = one.alerts_per_day / usual
-    if VANISH <= factor <= FLOOD:
-        return ""
-    return (
-        f"{stress_name(one)}: {one.alerts_per_day:,.4g} alerts a day instead of {usual:,.4g}: they "
-        + ("flood" if factor > 1 else "vanish")
-    )
+    usual, found = results[0].alerts_per_day, []
+    if usual and one.alerts_per_day is not None:
+        factor = one.alerts_per_day / usual
+        if not VANISH <= factor <= FLOOD:
+            found.append(f"{one.alerts_per_day:,.4g} alerts a day instead of {usual:,.4g}")
+    before, now = results[0].value, one.value
+    higher_is_better = metric not in LOWER_IS_BETTER
+    if higher_is_better and before is not None and now is not None and now < before / 2:
+        found.append(f"{metric.replace('_', ' ')} {now:.3f} instead of {before:.3f}")
+    return f"{stress_name(one)}: {', '.join(found)}" if found else ""
 
 
 def stress_name(one: StressResult) -> str:

@@ -42,6 +42,8 @@ from lakehouse.training.spec import ModelSpec
 EXAMINED_ROWS = 30_000
 """Of more test rows only the last whole days are stressed, refitted for, searched for proxies."""
 
+_PROXY_ROWS = 10_000
+
 ASSUMED_SHARE = 0.05
 """Of positives, where nothing is known of late or reversed ones: only to see what it would do."""
 
@@ -269,13 +271,15 @@ def _share(found: Mapping[str, int] | None, positives: Mapping[str, int], *, amo
 def _proxies(spec: ModelSpec, subject: Subject) -> tuple[Proxy, ...]:
     if spec.fairness is None:
         return ()
-    rows, card = subject.test.take(subject.recent), subject.model.card
+    places = np.flatnonzero(subject.recent)
+    places = places[:: max(1, -(-len(places) // _PROXY_ROWS))]
+    rows, card = subject.test.take(places), subject.model.card
     found: list[Proxy] = []
     for name, group in spec.fairness.groups.items():
         if name not in subject.groups:
             raise TrainingError(f"{spec.name}: the groups by {name} were not read")
         cluster = rows.entities.get(group.entity)
-        values = subject.groups[name][subject.recent]
+        values = subject.groups[name][places]
         found += proxies(
             name, values, card.features.names, rows.matrix, card.importance, cluster,
             seed=spec.seed,

@@ -17,7 +17,7 @@ from lakehouse.evaluation.report.words import (
 )
 from lakehouse.evaluation.review_document import CapacityCurve, LabelRisk, Proxy, RowCount
 
-_REFITS = {"seed": "Another seed", "sample": "Resampled rows", "previous version": "Version"}
+_REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Resampled rows"}
 
 
 def remarks_section(found: Evaluation) -> list[Block]:
@@ -117,13 +117,13 @@ def stability(found: Evaluation) -> list[Block]:
             number(one.rank),
             share(one.agree),
         )
-        for one in stable.refits
+        for one in sorted(stable.refits, key=lambda each: list(_REFITS).index(each.kind))
     )
     name = metric_name(stable.metric)
     head = ("Refit", name, "Rank correlation", "In common")
     return [
         Text(
-            f"The same recipe fitted again, on the same test rows (this version: "
+            f"The same recipe fitted again, judged on the last test days (this version there: "
             f"{name.lower()} {number(stable.value)}). In common: the share of its own alerts "
             "at capacity (or classes, where there are several) that the other gives as well."
         ),
@@ -217,15 +217,29 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
         )
         for group, members in by_group.items()
         for one in members[:shown]
+        if one.strength > one.floor
     )
-    head = ("Group", "Feature", "Cramer's V", "Chance reaches", "Share of gain")
-    return [
-        Text(
-            "Features that stand for a group: the model never sees the groups, but a feature may "
-            "tell them. 1 tells all, what is at or below the reach of chance tells nothing."
-        ),
-        Table(head, rows, f"The {shown} features that tell each group best", words=2),
+    silent = [
+        group.replace("_", " ")
+        for group, members in by_group.items()
+        if members[0].strength <= members[0].floor
     ]
+    head = ("Group", "Feature", "Cramer's V", "Chance reaches", "Share of gain")
+    blocks: list[Block] = [
+        Text(
+            "Proxies: the model never sees the groups, but a feature may stand for one (Cramer's "
+            "V, 0 to 1)."
+            + (
+                f" No feature tells the {', the '.join(silent)} better than chance."
+                if silent
+                else ""
+            )
+        )
+    ]
+    if rows:
+        caption = f"Features that tell a group better than chance, at most {shown} each"
+        blocks.append(Table(head, rows, caption, words=2))
+    return blocks
 
 
 def row_counts(counts: Sequence[RowCount]) -> list[Block]:

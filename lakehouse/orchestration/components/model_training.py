@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
+from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
 from lakehouse.lake.written import rows_written
@@ -71,6 +72,12 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 "trained",
                 asset=model,
                 description="What was due could be trained. If not, the champion goes on deciding.",
+            ),
+            dg.AssetCheckSpec(
+                "remarks",
+                asset=model,
+                description="The newest version was examined (capacity, calibration, stability, "
+                "stress, labels, proxies), and nothing stands out that a reviewer should see.",
             ),
             *(
                 [
@@ -138,6 +145,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             passed=not problem,
             description=problem or report.why,
         )
+        yield _remarks(model, evaluation)
         if spec.fairness:
             yield _fairness(model, evaluation)
 
@@ -187,6 +195,18 @@ def _mirror(context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResour
     problem = mirror(lake.lake, spec.name).problem
     if problem:
         context.log.warning(problem)
+
+
+def _remarks(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
+    examined, found = evaluation.review.stability is not None, remarks(evaluation)
+    return dg.AssetCheckResult(
+        asset_key=model,
+        check_name="remarks",
+        passed=examined and not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{one.topic}: {one.text}" for one in found)
+        or ("nothing stands out" if examined else "this version was never examined"),
+    )
 
 
 def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
