@@ -15,6 +15,7 @@ from lakehouse.training.artefact import load_evaluation
 from lakehouse.training.replay import replay
 from lakehouse.training.report import gather
 from lakehouse.training.report.insight import Insight
+from lakehouse.training.report.pictures import insight_pictures
 from lakehouse.training.report.sections import page
 
 from .conftest import World, forecast_values, scenario_values, spec_values
@@ -202,6 +203,9 @@ def test_a_lost_set_costs_and_is_told(examined):
 def test_a_report_says_what_was_looked_at_and_what_was_not(examined, world, detector):
     spec, lake, (_, report) = examined
     gathered = gather(spec, lake, report.version)
+    used = next(one.used for one in gathered.evaluation.rows if one.period == "train")
+    drawn = insight_pictures(gathered, Insight(gathered))["importance"]
+    assert f"{used:,} training rows" in drawn.figure.axes[0].get_title()
     text = repr(page(gathered, Insight(gathered), {}))
     for said in ("Label not known in time", "euro", "Reported too late", "Resampled rows 1"):
         assert said in text, said

@@ -50,7 +50,11 @@ def data(gathered: Gathered) -> list[Block]:
                 ("Label settles after", _days(spec.gap.total_seconds())),
                 ("Labels known until", moment(made.split.cutoff)),
                 ("Trained on one row in", str(spec.split.every)),
-                ("Rows left out for want of features", f"{made.without_features:,}"),
+                *(
+                    []
+                    if gathered.evaluation.rows
+                    else [("Rows without features", f"{made.without_features:,}")]
+                ),
                 ("Lake snapshot", str(made.snapshot)),
                 ("Features offered", f"{len(made.schema.features)}"),
                 ("Columns that the trees see", f"{len(gathered.model.card.inputs)}"),

@@ -65,8 +65,7 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
 
 def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
     """What the version looks at."""
-    rows = sum(period.rows for period in gathered.periods if period.period == "train")
-    made = {"importance": plots.importance_plot(gathered.model.card.importance, rows)}
+    made = {"importance": plots.importance_plot(gathered.model.card.importance, _fitted(gathered))}
     if len(gathered.rows.label):
         made["shap"] = plots.shap_plot(insight.summary)
     return made
@@ -94,6 +93,12 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
             lower_is_better=judged in LOWER_IS_BETTER,
         )
     return made
+
+
+def _fitted(gathered: Gathered) -> int:
+    """Rows that the trees were fitted to; of old versions those that were pinned for it."""
+    used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
+    return sum(used or [one.rows for one in gathered.periods if one.period == "train"])
 
 
 def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:

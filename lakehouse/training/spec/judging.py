@@ -105,8 +105,9 @@ class Judging(Part):
 class Fairness(Part):
     """Groups between which the rates of a binary model may differ by `limit` at most.
 
-    Judged by the lower end of the interval of the equalized-odds difference, on groups with at
-    least `min_positives`. `blocks` makes it a condition of promotion; else it warns.
+    Judged by the interval of the equalized-odds difference, on groups with at least
+    `min_positives`. `blocks` makes it a condition of promotion that groups could be compared and
+    that the interval's lower end does not exceed the limit; else it warns.
     """
 
     groups: dict[str, Group] = Field(min_length=1)
