@@ -29,7 +29,7 @@ CHECKS = {
     "missing_values": "No feature is missing more often than it used to be.",
     "unseen_categories": "No feature has many values that the model has never seen.",
     "score_drift": "The scores are distributed as on the test period (PSI).",
-    "matured_performance": "On settled labels the champion does not do significantly worse than it may.",
+    "matured_performance": "On settled labels the champion is not significantly worse than it may.",
     "fairness": "On settled labels no two groups differ by significantly more than the limit.",
 }
 _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
