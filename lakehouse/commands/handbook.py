@@ -34,11 +34,17 @@ def _print(result: Result) -> None:
     for protocol in dict.fromkeys(row.protocol for row in result.rows):
         _figures(output, protocol, [row for row in result.rows if row.protocol == protocol])
     _recall(output, result.rows)
-    spent = sorted(result.seconds.items(), key=lambda item: -item[1])
     output.table(
-        ("where the time went", "seconds"),
-        [(layer, f"{seconds:.1f}") for layer, seconds in spent],
+        ("where the time went", "wall seconds"),
+        [(stage, f"{seconds:.1f}") for stage, seconds in result.wall.items()],
         right=(1,),
+    )
+    steps = sorted(result.steps.items(), key=lambda item: -item[1])
+    output.table(
+        ("steps of the graph by layer", "seconds"),
+        [(layer, f"{seconds:.1f}") for layer, seconds in steps],
+        right=(1,),
+        title="Steps run in parallel, so these do not add up to the graph",
     )
 
 

@@ -68,13 +68,19 @@ def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
 
 
 def news(assets: "Sequence[AssetDone]") -> str:
-    """How many rows a run wrote, apart from those that were there, or that nothing was new."""
-    rows = f"{sum(asset.rows or 0 for asset in assets):,} rows"
+    """How many assets changed, and how many rows came in from the sources.
+
+    Rows are counted in raw alone, where each one arrives once: a sum over all assets would count
+    the same row in every table that it was carried to.
+    """
     if assets and not any(asset.changed for asset in assets):
-        return f"nothing was new: {len(assets)} assets are as they were, {rows}"
-    written = sum(asset.written or 0 for asset in assets)
+        return f"nothing was new: {len(assets)} assets are as they were"
     changed = sum(asset.changed is not False for asset in assets)
-    return f"{changed} of {len(assets)} assets changed: {written:,} rows written, {rows} in all"
+    raw = [asset for asset in assets if asset.asset.startswith("raw/")]
+    loaded = (
+        f": {sum(asset.written or 0 for asset in raw):,} rows came in from sources" if raw else ""
+    )
+    return f"{changed} of {len(assets)} assets changed{loaded}"
 
 
 def _print_summary(output: Output, settings: Settings, summary: Any, seconds: float) -> None:

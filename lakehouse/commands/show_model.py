@@ -8,6 +8,7 @@ from lakehouse.commands.models import evaluation_of, find_version, state, transi
 from lakehouse.commands.opening import open_lake
 from lakehouse.commands.output import Output, Toned, Words
 from lakehouse.errors import LakehouseError
+from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
 from lakehouse.registry import Version, list_gates
 from lakehouse.registry.thresholds import find_thresholds
@@ -45,6 +46,7 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
         "threshold": vars(thresholds[-1]) if thresholds else None,
         "expires": _expires(version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
+        "remarks": [vars(one) for one in remarks(evaluation)] if evaluation else [],
         "card": card,
         "problem": problem,
     }
@@ -82,6 +84,7 @@ def _print(page: Output, known: Mapping[str, Any]) -> None:
             for c in compared
         ],
     )
+    _rows(page, ("remark", "where to look"), [(r["topic"], r["text"]) for r in known["remarks"]])
     _rows(
         page,
         ("when", "became", "who", "why"),
@@ -112,6 +115,12 @@ def _card(known: Mapping[str, Any]) -> dict[str, str]:
             facts["search"] = f"study {study['id']}, trial {study['chosen']} of {study['trials']}"
         if card["notes"]:
             facts["notes"] = "; ".join(card["notes"])
+    calibration = (known["evaluation"] or {}).get("calibration")
+    if calibration and calibration["observed_over_expected"]:
+        facts["calibration"] = (
+            f"observed over expected {_interval(calibration['observed_over_expected'])}, "
+            f"slope {_number(calibration['slope']) or 'not told'} (1 at best)"
+        )
     if threshold:
         facts["threshold"] = (
             f"{threshold['threshold']:.4g} by {threshold['rule']} "

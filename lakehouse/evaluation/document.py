@@ -7,7 +7,28 @@ figures come about is in the other modules here. What cannot be told is None, ne
 from datetime import date
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from lakehouse.evaluation.record import Interval, Record
+from lakehouse.evaluation.review_document import Review, RowCount
+
+__all__ = [
+    "FAIR_ENOUGH",
+    "Against",
+    "Calibration",
+    "CalibrationBin",
+    "Comparison",
+    "Evaluation",
+    "FairnessResult",
+    "FairnessVerdict",
+    "GroupRates",
+    "Interval",
+    "Metrics",
+    "Probe",
+    "SegmentMetrics",
+    "Verdict",
+    "Week",
+]
 
 Metrics = dict[str, float | None]
 """Values by name of the metric; None for what these rows cannot tell."""
@@ -15,22 +36,13 @@ Metrics = dict[str, float | None]
 
 Against = Literal["champion", "last", "baseline", "logistic_regression"]
 Verdict = Literal["better", "worse", "no difference shown", "insufficient"]
+FairnessVerdict = Literal["within", "not shown to exceed", "exceeds", "insufficient"]
+
+FAIR_ENOUGH: frozenset[FairnessVerdict] = frozenset({"within", "not shown to exceed"})
+"""Verdicts of groups that were compared, and between which no violation was shown."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Interval(_Record):
-    """A value on the rows as they are, and where it lies with probability `level`."""
-
-    value: float
-    low: float
-    high: float
-    level: float = 0.95
-
-
-class SegmentMetrics(_Record):
+class SegmentMetrics(Record):
     """The rows in which `column` has `value`; None for a metric that too few positives tell."""
 
     column: str
@@ -40,7 +52,7 @@ class SegmentMetrics(_Record):
     metrics: dict[str, Interval | None]
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """Two predictions on the same rows. `difference` is ours minus theirs, resampled in pairs.
 
     The verdict is about us and knows which way the metric is good. "insufficient": too few
@@ -59,7 +71,7 @@ class Comparison(_Record):
     verdict: Verdict
 
 
-class GroupRates(_Record):
+class GroupRates(Record):
     """Rates of decisions in one group; `tpr` and `fpr` are None without positives, negatives.
 
     `counted` says whether the group had positives enough to take part in the differences.
@@ -74,8 +86,12 @@ class GroupRates(_Record):
     fpr: Interval | None
 
 
-class FairnessResult(_Record):
-    """How differently the groups of `column` fare, and whether surely more than `limit`.
+class FairnessResult(Record):
+    """How differently the groups of `column` fare, and whether by more than `limit`.
+
+    The verdict is of the whole interval of the equalized-odds difference: "within" if all of it is
+    at or below the limit, "exceeds" if all of it is above, "not shown to exceed" if it holds the
+    limit. "insufficient": fewer than two groups have positives enough.
 
     Of a difference, `value` is what was observed, and `low` and `high` allow for the chance that
     makes the largest of several gaps large also where there is none.
@@ -86,10 +102,10 @@ class FairnessResult(_Record):
     equalized_odds_difference: Interval | None
     demographic_parity_difference: Interval | None
     limit: float
-    verdict: Literal["within", "exceeds", "insufficient"]
+    verdict: FairnessVerdict
 
 
-class Probe(_Record):
+class Probe(Record):
     """One test for leakage or overfitting: what was found, what was allowed, and why it matters."""
 
     name: str
@@ -99,7 +115,7 @@ class Probe(_Record):
     explanation: str
 
 
-class CalibrationBin(_Record):
+class CalibrationBin(Record):
     """Rows with neighbouring scores: their number, their mean score, their share of positives."""
 
     rows: int
@@ -107,27 +123,34 @@ class CalibrationBin(_Record):
     positive_share: float
 
 
-class Calibration(_Record):
-    """Expected calibration error on test without and with the calibrator; bins are with it."""
+class Calibration(Record):
+    """How far scores on test are from outcomes.
+
+    Expected calibration error without and with the calibrator; the rest is with it: bins, positives
+    over the sum of scores, and the slope of outcomes on log odds (both 1 at best).
+    """
 
     error_before: float | None
     error_after: float | None
     bins: tuple[CalibrationBin, ...]
+    observed_over_expected: Interval | None = None
+    slope: float | None = None
 
 
-class Week(_Record):
+class Week(Record):
     """Metrics of seven days of decisions from `start` (UTC)."""
 
     start: date
     metrics: Metrics
 
 
-class Evaluation(_Record):
+class Evaluation(Record):
     """Everything that was found out about one model version.
 
     `metrics` is by period: "validation", "out_of_fold", "test". `intervals` is by metric, on test,
     from `repeats` resamples of whole `clustered_by` (columns; none: of single rows). `notes` say
-    what of the rows a reader must know.
+    what of the rows a reader must know, `rows` where the rows of each period went, and `review`
+    what a reviewer of risks asks beside.
     """
 
     metrics: dict[str, Metrics]
@@ -142,6 +165,8 @@ class Evaluation(_Record):
     calibration: Calibration | None = None
     by_week: tuple[Week, ...] = ()
     notes: tuple[str, ...] = ()
+    rows: tuple[RowCount, ...] = ()
+    review: Review = Review()
 
     def to_json(self) -> str:
         """The record as text: the same record gives the same bytes."""

@@ -1,16 +1,16 @@
-"""Do decisions treat groups of people alike? Rates by group, and whether they surely differ.
+"""Do decisions treat groups of people alike? Rates by group, and whether they differ significantly.
 
 Groups and decisions come as arrays; which columns are looked at, and what is done about a verdict,
 is decided elsewhere.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.compare import MINIMUM_POSITIVES
-from lakehouse.evaluation.document import FairnessResult, GroupRates, Interval
+from lakehouse.evaluation.document import FairnessResult, FairnessVerdict, GroupRates, Interval
 from lakehouse.evaluation.intervals import LEVEL, percentile_interval
 from lakehouse.evaluation.metrics import Bools, Floats, Ints
 from lakehouse.evaluation.resample import Resampling, resample
@@ -36,7 +36,8 @@ def fairness(
     2016; fairlearn's `equalized_odds_difference`). Demographic parity difference: the gap in the
     share flagged. Only groups with `minimum_positives` count; with fewer than two of them the
     verdict is "insufficient". "exceeds" means that even the lower end of the equalized-odds
-    difference is above `limit`.
+    difference is above `limit`, "within" that even the upper end is not; between the two it is
+    "not shown to exceed", which is no proof of fairness.
 
     The largest of many gaps is large by chance alone, and larger still in resamples, so percentiles
     of it prove nothing. Instead each pair of groups gets an interval, all pairs (of both rates)
@@ -121,7 +122,9 @@ def _interval(
     return percentile_interval(float(observed[rate, group]), resampled[:, rate, group], level)
 
 
-def _verdict(odds: Interval | None, limit: float) -> Literal["within", "exceeds", "insufficient"]:
+def _verdict(odds: Interval | None, limit: float) -> FairnessVerdict:
     if odds is None:
         return "insufficient"
-    return "exceeds" if odds.low > limit else "within"
+    if odds.low > limit:
+        return "exceeds"
+    return "within" if odds.high <= limit else "not shown to exceed"

@@ -52,7 +52,7 @@ def decisions(truth: Bools, flagged: Bools) -> dict[str, float]:
     hits = int((truth & flagged).sum())
     alarms, positives = int(flagged.sum()), int(truth.sum())
     return {
-        "accuracy": float((truth == flagged).mean()),
+        "accuracy": float((truth == flagged).mean()) if len(truth) else float("nan"),
         "precision": hits / alarms if alarms else 0.0,
         "recall": hits / positives if positives else float("nan"),
         "f1": 2 * hits / (alarms + positives) if alarms + positives else float("nan"),
@@ -71,7 +71,7 @@ def at_capacity(day: Ints, truth: Bools, score: Floats, alerts: int) -> dict[str
     looked_at = place < alerts
     hits, positives = int(truth[order][looked_at].sum()), int(truth.sum())
     return {
-        "precision_at_capacity": hits / int(looked_at.sum()),
+        "precision_at_capacity": hits / int(looked_at.sum()) if len(day) else float("nan"),
         "recall_at_capacity": hits / positives if positives else float("nan"),
     }
 

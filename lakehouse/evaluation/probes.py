@@ -106,6 +106,14 @@ def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dic
     return gaps
 
 
+def rank_correlation(one: Floats, other: Floats) -> float:
+    """Spearman's correlation, -1 to 1, of values without missing ones; 0 if one does not vary."""
+    (ranks,), (others,) = _ranks(one), _ranks(other)
+    ranks, others = ranks - ranks.mean(), others - others.mean()
+    scale = float(np.sqrt(np.sum(ranks**2) * np.sum(others**2)))
+    return float(np.sum(ranks * others)) / scale if scale else 0.0
+
+
 def _best_auc(column: npt.NDArray[Any], classes: Sequence[npt.NDArray[np.bool_]]) -> float:
     """From sorted values alone (no ranks of all rows): a sort is much cheaper than an argsort."""
     missing = np.isnan(column)

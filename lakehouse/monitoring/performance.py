@@ -95,7 +95,7 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay | 
 
 
 def decay_finding(spec: ModelSpec, decay: Decay | None, day: date) -> Finding:
-    """Whether the champion surely does worse than it may.
+    """Whether the champion does significantly worse than it may.
 
     The better end of the interval is what is compared, so that a bad week is no alarm; with what
     the test promised, less `performance_drop`, and with the gates. Below a gate the version should

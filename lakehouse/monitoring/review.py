@@ -190,7 +190,7 @@ def _fairness(
 
 
 def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> Finding:
-    """On the grouping whose rates surely differ most."""
+    """On the grouping whose lower end is highest: it fails if that exceeds the limit."""
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
     told = [(found, column) for found, column in differences if found is not None]
     if not told:
@@ -204,8 +204,8 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
         passed=False,
         value=worst.low,
         bound=limit,
-        cause=f"rates by {column} differ by {worst.value:.2f}, and surely by {worst.low:.2f} "
-        f"({worst.level:.0%})",
+        cause=f"rates by {column} differ by {worst.value:.2f} ({worst.level:.0%} interval "
+        f"{worst.low:.2f} to {worst.high:.2f}), significantly more than {limit:g}",
         remedy=f"see monitoring.fairness and the report's groups by {column}: look for what the "
         "model cannot see of one group, or judge groups by thresholds of their own",
     )

@@ -107,13 +107,13 @@ def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays |
 def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
     """The verdict of each gate, and of what holds for every model.
 
-    A metric or an interval that could not be told fails its gate. Fairness is one only where the
-    declaration says that it blocks, and fails if the difference surely exceeds the limit. A probe
-    fails if it found a leak, not if it could not tell.
+    What could not be told fails: a metric without positives, a probe of one class, fairness
+    without two groups to compare. Fairness is a gate only where the declaration says that it
+    blocks, and fails if even the lower end of the difference exceeds the limit.
     """
     results = [_verdict(gate, evaluation) for gate in spec.gates]
     for probe in evaluation.probes:
-        passed = probe.passed or probe.value is None
+        passed = probe.passed and probe.value is not None
         results.append(
             GateResult(f"probe_{probe.name}", probe.name, probe.value, probe.bound, passed)
         )
@@ -126,7 +126,7 @@ def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
                     "equalized_odds_difference",
                     difference.low if difference else None,
                     spec.fairness.limit,
-                    difference is None or difference.low <= spec.fairness.limit,
+                    difference is not None and difference.low <= spec.fairness.limit,
                 )
             )
     return tuple(results)

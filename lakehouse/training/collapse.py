@@ -33,9 +33,9 @@ class Collapsed(TrainingError):
 def refuse_collapse(
     spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
 ) -> None:
-    """Raise `Collapsed` if the prediction is surely no better than a trivial one.
+    """Raise `Collapsed` if the prediction is significantly worse than it must be.
 
-    Surely: two standard errors do not lift it over the bound, so few rows never condemn a model.
+    Significantly: two standard errors do not lift it over the bound, so few rows never condemn.
     For a binary model the bound is an AUC (which no base rate moves; average precision at a rate of
     a half is high for any model), its error the one of pure chance (Mann & Whitney, 1947). For the
     others it is the loss saved against what knows only the training labels `learnt`: their median
@@ -58,7 +58,7 @@ def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
         raise _collapsed(
             spec,
             f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing has 0.5 "
-            f"and anything surely below {NEAR_CHANCE} counts as guessing",
+            f"and anything significantly below {NEAR_CHANCE} counts as guessing",
         )
 
 

@@ -6,12 +6,13 @@ be trained again when the snapshot has expired. Fitting and evaluating are elsew
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
 
+from lakehouse.evaluation.review_document import RowCount
 from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import fetch_value, table_exists
@@ -32,7 +33,10 @@ BATCH_ROWS = 65_536
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A pinned training set. `id` is the start of `hash`; `rows` counts all three periods."""
+    """A pinned training set. `id` is the start of `hash`; `rows` counts all three periods.
+
+    `counts` says where the spine's rows of each period went; only who made the set knows.
+    """
 
     model: str
     id: str
@@ -42,6 +46,7 @@ class TrainingSet:
     snapshot: int
     split: Split
     schema: FeatureSchema
+    counts: tuple[RowCount, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def training_set(
             snapshot=made.snapshot,
             split=made.split,
             schema=made.schema,
+            counts=_count_rows(reader, spec, made.split),
         )
         author = Author(spec.training_table, run_id, f"pin training set {result.id}")
         if not _is_pinned(reader, result):
@@ -211,7 +217,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
                 s._arrived, l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
                 ELSE $cutoff + to_microseconds(1) END AS _in_time
-            FROM spine s JOIN labels l ON l.key = s.{key} WHERE true {_honest(cursor, spec)}""",
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
@@ -226,7 +232,6 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
         "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
         f"{features} FROM labelled l {joins}"
     )
-    cursor.execute("DROP TABLE spine")
     return _judge(cursor, spec, split)
 
 
@@ -236,31 +241,68 @@ def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
 
 
-def _honest(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """A condition that leaves out what the model itself blocked: nobody will ever report it.
+def _count_rows(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
+) -> tuple[RowCount, ...]:
+    """Where the spine's rows of each period went, from the temporary tables; drops `spine`."""
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    blocked = _blocked(cursor, spec)
+    found = cursor.execute(
+        f"""SELECT s.period, count(*), count(l.key), count(c.key),
+            count(*) FILTER (l.key IS NULL AND {blocked})
+        FROM spine s LEFT JOIN labelled l ON l.key = s.{key}
+        LEFT JOIN computed c ON c.key = s.{key} GROUP BY 1"""
+    ).fetchall()
+    counts = []
+    bounds = vars(split)
+    for period, chosen, labelled, used, stopped in found:
+        landed = fetch_value(
+            cursor,
+            f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE {time} >= ? AND {time} < ?",
+            [bounds[f"{period}_from"], bounds[f"{period}_until"]],
+        )
+        counts.append(
+            RowCount(
+                period=period,
+                landed=landed,
+                sampled_out=landed - chosen,
+                blocked=stopped,
+                unlabelled=chosen - labelled - stopped,
+                without_features=labelled - used,
+                used=used,
+            )
+        )
+    cursor.execute("DROP TABLE spine")
+    order = list(wanted_periods(split))
+    return tuple(sorted(counts, key=lambda one: order.index(one.period)))
 
-    What is left of the rows it would block is the control stream, picked at random, so that what is
+
+def wanted_periods(split: Split) -> dict[str, tuple[datetime, datetime]]:
+    """The three periods with their bounds, oldest first."""
+    bounds = vars(split)
+    names = ("train", "validation", "test")
+    return {name: (bounds[f"{name}_from"], bounds[f"{name}_until"]) for name in names}
+
+
+def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for a spine row s being one that the model itself blocked: nobody will ever report it.
+
+    What is left of such rows without these is the control stream, picked at random, so that what is
     learnt of such rows stays true however few they are. A redo that would not block any more does
     not undo what happened, so superseded decisions count.
     """
     tables = (spec.predictions_log, spec.predictions_table)  # an older release had only the second
     logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
     if not logged:
-        return ""
+        return "false"
     key = quote(spec.spine.key)
-    log = qualified(logged[0])
-    return f"AND NOT EXISTS (FROM {log} p WHERE p.{key} = s.{key} AND p.blocked)"
+    return f"EXISTS (FROM {qualified(logged[0])} p WHERE p.{key} = s.{key} AND p.blocked)"
 
 
 def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
     """Refuse a set that nothing could be learnt from, and keys that joins multiplied."""
     counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
-    wanted = {
-        "train": (split.train_from, split.train_until),
-        "validation": (split.validation_from, split.validation_until),
-        "test": (split.test_from, split.test_until),
-    }
-    for period, (start, end) in wanted.items():
+    for period, (start, end) in wanted_periods(split).items():
         if start < end and not counts.get(period):
             raise NotEnoughData(
                 f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "

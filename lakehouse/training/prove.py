@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from lakehouse.evaluation.calibration_error import calibration, observed_over_expected
+from lakehouse.evaluation.calibration_error import (
+    calibration,
+    calibration_slope,
+    observed_over_expected,
+)
 from lakehouse.evaluation.compare import compare
 from lakehouse.evaluation.document import (
     Against,
+    Calibration,
     Comparison,
     Evaluation,
     FairnessResult,
@@ -25,6 +30,7 @@ from lakehouse.evaluation.intervals import metric_intervals
 from lakehouse.evaluation.metrics import Bools
 from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
 from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.review_document import RowCount
 from lakehouse.evaluation.segments import by_week, segment_metrics
 from lakehouse.evaluation.weighted import Binary, Predictions
 from lakehouse.lake import Lake, qualified, quote
@@ -33,7 +39,9 @@ from lakehouse.training.assess import Prediction, assess, predictions, unit_days
 from lakehouse.training.data_notes import data_notes
 from lakehouse.training.dataset import TrainingSet
 from lakehouse.training.errors import BadArtefact, SchemaMismatch
+from lakehouse.training.examine import EXAMINED_ROWS, Subject, examine
 from lakehouse.training.fit import Examples, boost, dataset
+from lakehouse.training.fold_data import weigh
 from lakehouse.training.groups import group_values
 from lakehouse.training.model import Model
 from lakehouse.training.rivals import Rival, plain, registered, trivial
@@ -107,6 +115,8 @@ def prove(
         for week in by_week(_predictions(spec, model, each), each.rows.day)
     ]
     compared = [name for name in METRICS[spec.task] if name not in NO_ORDER]
+    rivals = _rivals(spec, lake, made, model, rows, final.prediction, versions)
+    recent = np.isin(test.day, np.unique(_last_days(test, EXAMINED_ROWS).day))
     return Evaluation(
         metrics=metrics,
         intervals={name: found for name, found in intervals.items() if found is not None},
@@ -118,15 +128,47 @@ def prove(
             resampling,
             only=_SEGMENTS[spec.task],
         ),
-        comparisons=_comparisons(spec, lake, made, model, rows, final.prediction, versions),
+        comparisons=tuple(
+            against_rival(spec, model, test, final.prediction, rival) for rival in rivals
+        ),
         fairness=_fairness(spec, ours, groups, resampling),
         probes=(_shuffled(spec, model, rows["train"], test), _lone(spec, model, test)),
         overfitting_gap=overfitting_gap(metrics["train"], metrics["test"], compared),
-        calibration=calibration(ours.truth, model.uncalibrated(test.matrix), ours.score)
+        calibration=_calibration(ours, model.uncalibrated(test.matrix), resampling)
         if isinstance(ours, Binary)
         else None,
         by_week=tuple(weeks),
         notes=data_notes(card.features.names, rows, card.classes),
+        rows=_row_counts(spec, made, rows["train"]),
+        review=examine(
+            spec,
+            lake,
+            Subject(model, rows["train"], test, final.prediction, recent, made, groups),
+            next(
+                (r for r in rivals if r.against in ("last", "champion") and r.shared is None), None
+            ),
+        ),
+    )
+
+
+def _calibration(ours: Binary, before: Prediction, resampling: Resampling) -> Calibration:
+    found = calibration(ours.truth, before, ours.score)
+    total = observed_over_expected(ours.truth, ours.score, resampling)
+    slope = calibration_slope(ours.truth, ours.score)
+    return found.model_copy(update={"observed_over_expected": total, "slope": slope})
+
+
+def _row_counts(spec: ModelSpec, made: TrainingSet, train: Rows) -> tuple[RowCount, ...]:
+    """Where rows went; of the training period not all that are pinned are fitted to."""
+    places = weigh(spec, train.label).places
+    left_out = 0 if places is None else len(train) - len(places)
+    return tuple(
+        RowCount(
+            **each.model_dump() | {"undersampled": left_out, "used": each.used - left_out}
+            if each.period == "train"
+            else each.model_dump()
+        )
+        for each in made.counts
     )
 
 
@@ -196,7 +238,7 @@ def _groups(
         return group_values(cursor, declared, "judged", key="key", spine_key=spec.spine.key)
 
 
-def _comparisons(
+def _rivals(
     spec: ModelSpec,
     lake: Lake,
     made: TrainingSet,
@@ -204,8 +246,8 @@ def _comparisons(
     rows: Mapping[str, Rows],
     prediction: Prediction,
     versions: Sequence[Version],
-) -> tuple[Comparison, ...]:
-    """By the primary metric; registered versions that cannot score the rows are left out."""
+) -> list[Rival]:
+    """Others' predictions; registered versions that cannot score the rows are left out."""
     card, test = model.card, rows["test"]
     flagged = 0 if card.threshold is None else (prediction >= card.threshold).sum()
     rivals = [
@@ -222,7 +264,7 @@ def _comparisons(
             except (BadArtefact, SchemaMismatch):
                 continue  # what it cannot score says nothing; `promote.py` says so in its reason
             rivals.append(rival)
-    return tuple(against_rival(spec, model, test, prediction, rival) for rival in rivals)
+    return rivals
 
 
 def against_rival(

@@ -6,6 +6,7 @@ from lakehouse.commands.run import asset_line, news
 from lakehouse.orchestration.run import AssetDone
 
 NEW = AssetDone("raw/payments", 984_576, 1.25, written=1_234, changed=True)
+CARRIED = AssetDone("core/payments", 984_576, 0.1, written=1_234, changed=True)
 SAME = AssetDone("core/payments", 984_000, 0.1, written=0, changed=False)
 VIEW = AssetDone("staging/stg_payments", 500, 0.1)
 MODEL = AssetDone("models/fraud", None, 0.1, changed=True)
@@ -30,11 +31,12 @@ def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
 @pytest.mark.parametrize(
     ("assets", "words"),
     [
-        ([SAME, SAME], "nothing was new: 2 assets are as they were, 1,968,000 rows"),
-        ([SAME, VIEW], "nothing was new: 2 assets are as they were, 984,500 rows"),
-        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows written, 1,968,576 rows in all"),
-        ([MODEL, SAME], "1 of 2 assets changed: 0 rows written, 984,000 rows in all"),
-        ([], "0 of 0 assets changed: 0 rows written, 0 rows in all"),
+        ([SAME, SAME], "nothing was new: 2 assets are as they were"),
+        ([SAME, VIEW], "nothing was new: 2 assets are as they were"),
+        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows came in from sources"),
+        ([NEW, CARRIED], "2 of 2 assets changed: 1,234 rows came in from sources"),
+        ([MODEL, SAME], "1 of 2 assets changed"),
+        ([], "0 of 0 assets changed"),
     ],
 )
 def test_the_summary_says_when_nothing_was_new(assets: list[AssetDone], words: str) -> None:

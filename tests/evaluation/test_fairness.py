@@ -3,7 +3,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.fairness import fairness
+from lakehouse.evaluation.document import Interval
+from lakehouse.evaluation.fairness import _verdict, fairness
 from lakehouse.evaluation.resample import Resampling
 
 
@@ -109,8 +110,29 @@ def test_groups_with_few_positives_are_told_and_do_not_count():
     found = fairness("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.5)
     assert [each.counted for each in found.groups] == [True, True, False]
     assert found.groups[2].tpr.value == 0.0
-    assert found.equalized_odds_difference.value < 0.5
+    assert found.equalized_odds_difference.high < 0.5
     assert found.verdict == "within"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.0, 0.30, "not shown to exceed"),
+        (0.0, 0.05, "within"),
+        (0.05, 0.30, "not shown to exceed"),
+        (0.051, 0.30, "exceeds"),
+    ],
+)
+def test_a_verdict_is_of_the_whole_interval(low, high, verdict):
+    odds = Interval(value=(low + high) / 2, low=low, high=high)
+    assert _verdict(odds, 0.05) == verdict
+
+
+def test_few_rows_are_never_within_a_limit_that_they_cannot_show():
+    card, group, truth, flagged = world(6, positives=60)
+    found = fairness("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.05)
+    assert found.equalized_odds_difference.high > 0.05
+    assert found.verdict in ("not shown to exceed", "exceeds")
 
 
 def test_fewer_than_two_groups_to_compare_is_insufficient():

@@ -91,3 +91,10 @@ def test_card_precision_counts_a_found_card_once_and_ranks_by_its_highest_score(
 def test_errors_are_mean_absolute_and_root_mean_square():
     found = metrics.errors(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
     assert found == {"mae": 2.0, "rmse": pytest.approx(5**0.5)}
+
+
+def test_without_rows_every_metric_is_unknown_and_none_is_flattering():
+    none, day = np.zeros(0, bool), np.zeros(0, np.int64)
+    found = metrics.decisions(none, none) | metrics.at_capacity(day, none, np.zeros(0), 5)
+    assert found.pop("precision") == 0
+    assert all(np.isnan(value) for value in found.values())

@@ -46,8 +46,8 @@ def test_a_gate_compares_the_value_or_an_end_of_its_interval(detector, gate, val
 
 @pytest.mark.parametrize(
     ("value", "passed", "verdict"),
-    [(0.99, False, False), (0.9, True, True), (None, False, True)],
-    ids=["a leak", "no leak", "cannot be told"],
+    [(0.99, False, False), (0.9, True, True), (None, False, False), (None, True, False)],
+    ids=["a leak", "no leak", "cannot be told", "passed on nothing"],
 )
 def test_a_leak_fails_a_gate_that_nobody_declared(detector, value, passed, verdict):
     probe = Probe(name="lone_feature", value=value, bound=0.95, passed=passed, explanation="")
@@ -60,12 +60,12 @@ def test_a_leak_fails_a_gate_that_nobody_declared(detector, value, passed, verdi
     [
         (True, Interval(value=0.3, low=0.12, high=0.5), [False]),
         (True, Interval(value=0.3, low=0.05, high=0.5), [True]),
-        (True, None, [True]),
+        (True, None, [False]),
         (False, Interval(value=0.3, low=0.12, high=0.5), []),
     ],
-    ids=["surely unfair", "perhaps", "insufficient", "only warns"],
+    ids=["significantly unfair", "perhaps", "insufficient", "only warns"],
 )
-def test_fairness_blocks_where_it_is_declared_to_and_only_what_is_surely_unfair(
+def test_fairness_blocks_where_it_is_declared_to_and_what_nobody_could_compare(
     detector, blocks, difference, verdicts
 ):
     group = {"table": "core.dim_customers", "column": "gender", "entity": "customer_id"}

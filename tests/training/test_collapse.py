@@ -58,7 +58,7 @@ def share(spec, positives, shift, repeats=60):
         (5, -1.0, 0.0, 0.0),  # five positives condemn nothing
     ],
 )
-def test_a_binary_model_collapsed_when_its_auc_is_surely_near_chance(
+def test_a_binary_model_collapsed_when_its_auc_is_significantly_near_chance(
     detector, positives, shift, least, most
 ):
     assert least <= share(detector(), positives, shift) <= most
@@ -82,7 +82,7 @@ def test_the_message_names_metric_value_baseline_and_causes(detector):
         refuse_collapse(detector(), rows_of(label), np.full(5000, 0.3), label, "validation")
 
 
-def test_a_forecast_collapsed_when_it_surely_saves_nothing_over_a_constant(forecast):
+def test_a_forecast_collapsed_when_it_saves_significantly_nothing_over_a_constant(forecast):
     random = np.random.default_rng(1)
     label = random.gamma(2, 50, 4000)
     assert collapsed(forecast(), label, np.full(4000, np.median(label)))

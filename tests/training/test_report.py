@@ -71,7 +71,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
         assert said in html, said
     assert drawn.keys() == {
         *("roc", "precision_recall", "calibration", "scores", "importance", "shap", "search"),
-        *("weeks", "fairness_channel"),
+        *("weeks", "fairness_channel", "capacity"),
     }
     again = get_version(lake, spec.name, version.version)
     assert write_report(spec, lake, again).read_text() == html
@@ -154,6 +154,9 @@ def test_the_summary_is_a_dozen_lines_of_markdown_with_verdicts_and_intervals(la
     )
     assert f"{found['intervals']['average_precision']['low']:.4f}" in row
     assert "2027-04-01" in lines[-1]
+    alerts = found["metrics"]["test"]["alerts_per_day"]
+    way = "above" if alerts > 5 else "below"
+    assert f"{abs(alerts / 5 - 1):.0%} {way} the capacity of 5" in lines[-1]
 
 
 @pytest.mark.parametrize("task", ["forecast", "scenario"])

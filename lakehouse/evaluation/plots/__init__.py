@@ -12,6 +12,7 @@ from lakehouse.evaluation.plots.proving import (
     interval_plot,
     weeks_plot,
 )
+from lakehouse.evaluation.plots.reviewing import found_plot, net_plot
 from lakehouse.evaluation.plots.scores import (
     calibration_plot,
     precision_recall_plot,
@@ -25,9 +26,11 @@ __all__ = [
     "calibration_plot",
     "confusion_plot",
     "forecast_plot",
+    "found_plot",
     "importance_plot",
     "interval_plot",
     "metric_history_plot",
+    "net_plot",
     "precision_recall_plot",
     "residual_plot",
     "roc_plot",

@@ -42,13 +42,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; its first `words` columns are words, the others figures."""
+    """A table; its first `words` columns are words, the others figures.
+
+    A `folded` one shows its caption alone until somebody opens it.
+    """
 
     kind: ClassVar[str] = "table"
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     words: int = 1
+    folded: bool = False
 
 
 @dataclass(frozen=True)

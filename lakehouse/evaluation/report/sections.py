@@ -30,6 +30,7 @@ _VERDICTS: dict[str, Tone] = {
     "no difference shown": "plain",
     "insufficient": "unsure",
     "within": "good",
+    "not shown to exceed": "unsure",
     "exceeds": "bad",
 }
 _AGAINST = {
@@ -112,7 +113,8 @@ def weeks(evaluation: Evaluation) -> list[Block]:
             (day(week.start), *(number(week.metrics.get(name)) for name in shown))
             for week in evaluation.by_week
         ),
-        "Days are UTC; weeks before the test period are out of fold",
+        "Each week in figures. Days are UTC; weeks before the test period are out of fold",
+        folded=True,
     )
     return [table]
 
@@ -169,8 +171,9 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
             )
             for one in evaluation.segments
         ),
-        "Test rows; a dash where there are too few positives to tell",
+        "Each segment in figures (test rows); a dash where there are too few positives to tell",
         words=2,
+        folded=bool(pictures),
     )
     return [*([Figure(pictures)] if pictures else []), table]
 
@@ -199,7 +202,7 @@ def fairness_picture(result: FairnessResult) -> plots.Picture:
 
 
 def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, ...]) -> list[Block]:
-    """Differences between the declared groups, and whether they surely exceed the limit."""
+    """Differences between the declared groups, and whether they exceed the limit."""
     if not results:
         return [Text("No groups were declared, or none was kept with this version.")]
     rows = tuple(
@@ -218,8 +221,10 @@ def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, .
         Text(
             "Equalized-odds difference: the larger of the gaps between groups in true and in false "
             "positive rate. Demographic-parity difference: the gap in the share that is flagged. "
-            "The verdict looks at the lower end of the interval, and only at groups with positives "
-            "enough; the ends allow for the largest of several gaps being large by chance."
+            "Only groups with enough positives are compared. Within: the whole interval of the "
+            "equalized-odds difference is at or below the limit; exceeds: all of it is above; not "
+            "shown to exceed: it holds the limit, and more rows are needed to tell. The ends allow "
+            "for the largest of several gaps being large by chance."
         ),
         Table(head, rows, words=2),
         Figure(pictures),
@@ -233,7 +238,7 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
         rows: list[tuple[Cell, ...]] = [
             (
                 one.name.replace("_", " "),
-                Mark("passed", "good") if one.passed else Mark("failed", "bad"),
+                probe_mark(one),
                 one.explanation,
                 number(one.value),
                 number(one.bound),
@@ -251,6 +256,13 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
     return blocks
 
 
+def probe_mark(probe: Probe) -> Mark:
+    """Passed, failed, or that nothing could be told."""
+    if probe.value is None:
+        return Mark("insufficient", "unsure")
+    return Mark("passed", "good") if probe.passed else Mark("failed", "bad")
+
+
 def calibration_facts(evaluation: Evaluation) -> list[Block]:
     """The calibration error without and with the calibrator, where it was told."""
     found = evaluation.calibration
@@ -260,6 +272,9 @@ def calibration_facts(evaluation: Evaluation) -> list[Block]:
     return [
         Text(
             f"Expected calibration error on test: {before} without the calibrator, {after} with it."
+            " Observed positives over the sum of scores: "
+            f"{interval(found.observed_over_expected)}; slope of outcomes on log odds: "
+            f"{number(found.slope)} (both 1 at best)."
         )
     ]
 

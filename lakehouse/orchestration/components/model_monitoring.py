@@ -33,8 +33,8 @@ CHECKS = {
     "score_drift": "The scores are distributed as on the test period (PSI).",
     "alerts_at_capacity": "As many alerts a day as can be looked at, within 15 % over four weeks.",
     "calibration": "On settled labels there are about as many positives as the scores expected.",
-    "matured_performance": "On settled labels the champion does not surely do worse than it may.",
-    "fairness": "On settled labels no two groups surely differ by more than is allowed.",
+    "matured_performance": "On settled labels the champion is not significantly worse than it may.",
+    "fairness": "On settled labels no two groups differ by significantly more than the limit.",
     "rollback_ready": "The version that a rollback would go to scores the newest rows.",
     "expiry": "The champion has not outlived what its model card allows.",
 }

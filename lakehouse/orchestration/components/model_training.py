@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
+from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
 from lakehouse.lake.written import rows_written
@@ -73,13 +74,19 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 asset=model,
                 description="What was due could be trained. If not, the champion goes on deciding.",
             ),
+            dg.AssetCheckSpec(
+                "remarks",
+                asset=model,
+                description="The newest version was examined (capacity, calibration, stability, "
+                "stress, labels, proxies), and nothing stands out that a reviewer should see.",
+            ),
             *(
                 [
                     dg.AssetCheckSpec(
                         "fairness",
                         asset=model,
-                        description="On the test period no two groups surely differ by more than "
-                        "is allowed.",
+                        description="On the test period groups could be compared, and no two "
+                        "differ by significantly more than the limit.",
                     )
                 ]
                 if spec.fairness
@@ -135,6 +142,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             passed=not problem,
             description=problem or report.why,
         )
+        yield _remarks(model, evaluation)
         if spec.fairness:
             yield _fairness(model, evaluation)
 
@@ -216,19 +224,34 @@ def _mirror(context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResour
         context.log.warning(problem)
 
 
+def _remarks(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
+    examined, found = evaluation.review.stability is not None, remarks(evaluation)
+    return dg.AssetCheckResult(
+        asset_key=model,
+        check_name="remarks",
+        passed=examined and not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{one.topic}: {one.text}" for one in found)
+        or ("nothing stands out" if examined else "this version was never examined"),
+    )
+
+
 def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
     told = {found.column: found.equalized_odds_difference for found in evaluation.fairness}
     return dg.AssetCheckResult(
         asset_key=model,
         check_name="fairness",
-        passed=all(found.verdict != "exceeds" for found in evaluation.fairness),
+        passed=bool(evaluation.fairness)
+        and all(one.verdict in FAIR_ENOUGH for one in evaluation.fairness),
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(
             f"{found.column}: {found.verdict}"
-            + (f", rates differ by {gap.value:.2f} (surely by {gap.low:.2f})" if gap else "")
+            + (f" {found.limit:g}, rates differ by {gap.value:.2f} " if gap else "")
+            + (f"({gap.level:.0%} interval {gap.low:.2f} to {gap.high:.2f})" if gap else "")
             for found in evaluation.fairness
             for gap in [told[found.column]]
-        ),
+        )
+        or "no group was compared",
     )
 
 

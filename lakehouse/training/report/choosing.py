@@ -39,7 +39,7 @@ def choosing(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
         *notes,
         *_search(gathered, pictures),
         *_selection(gathered),
-        Table(("Parameter", "Value"), rows, "LightGBM parameters"),
+        Table(("Parameter", "Value"), rows, "LightGBM parameters", folded=True),
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lakehouse.evaluation.report import Block, Facts, Table, Text
+from lakehouse.evaluation.report.review_sections import row_counts
 from lakehouse.evaluation.report.words import PERIODS, day, moment, number, share
 from lakehouse.training.report.gather import Gathered, PeriodSummary
 
@@ -30,10 +31,11 @@ def data(gathered: Gathered) -> list[Block]:
             )
             for one in periods
         ),
-        "Days begin at midnight UTC; the last is not included",
+        "Labelled rows with features. Days begin at midnight UTC; the last is not included",
         words=3,
     )
     blocks: list[Block] = [table]
+    blocks += row_counts(gathered.evaluation.rows)
     kept = sum(one.rows for one in periods)
     if kept != made.rows:
         blocks.append(
@@ -49,7 +51,11 @@ def data(gathered: Gathered) -> list[Block]:
                 ("Label settles after", _days(spec.maturity.total_seconds())),
                 ("Labels known until", moment(made.split.cutoff)),
                 ("Trained on one row in", str(spec.split.every)),
-                ("Rows left out for want of features", f"{made.without_features:,}"),
+                *(
+                    []
+                    if gathered.evaluation.rows
+                    else [("Rows without features", f"{made.without_features:,}")]
+                ),
                 ("Lake snapshot", str(made.snapshot)),
                 ("Features offered", f"{len(made.schema.features)}"),
                 ("Columns that the trees see", f"{len(gathered.model.card.inputs)}"),
@@ -66,7 +72,7 @@ def data(gathered: Gathered) -> list[Block]:
     )
     caption = f"Missing values: {min(len(most), _MISSING_SHOWN)} of {len(most)} features with any"
     head = ("Feature", *(PERIODS[one.period] for one in periods))
-    return [*blocks, Table(head, rows, caption)]
+    return [*blocks, Table(head, rows, caption, folded=True)]
 
 
 def _label_cells(gathered: Gathered, one: PeriodSummary, classes: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from lakehouse.evaluation import plots
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
 from lakehouse.training.assess import UNSEEN_CLASS, with_unseen
@@ -26,6 +27,7 @@ def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
         **history_pictures(gathered),
     }
     figures, metric = gathered.evaluation, gathered.spec.primary_metric
+    made |= capacity_pictures(figures.review.capacity)
     weeks = weeks_picture(
         figures, metric, _rows_by_week(gathered), gathered.made.split.test_from.date()
     )
@@ -66,8 +68,7 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
 
 def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
     """What the version looks at."""
-    rows = sum(period.rows for period in gathered.periods if period.period == "train")
-    made = {"importance": plots.importance_plot(gathered.model.card.importance, rows)}
+    made = {"importance": plots.importance_plot(gathered.model.card.importance, _fitted(gathered))}
     if len(gathered.rows.label):
         made["shap"] = plots.shap_plot(insight.summary)
     return made
@@ -95,6 +96,12 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
             lower_is_better=judged in LOWER_IS_BETTER,
         )
     return made
+
+
+def _fitted(gathered: Gathered) -> int:
+    """Rows that the trees were fitted to; of old versions those that were pinned for it."""
+    used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
+    return sum(used or [one.rows for one in gathered.periods if one.period == "train"])
 
 
 def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Page, Section, Text
+from lakehouse.evaluation.report import review_sections as review
 from lakehouse.evaluation.report import sections as shared
 from lakehouse.evaluation.report.words import NOT_TOLD, day, moment
 from lakehouse.training.report.choosing import choosing
@@ -34,11 +35,14 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         performance.insert(1, Text(f"Intervals: 95 %, {figures.repeats} resamples of {by}."))
     fair: list[tuple[str, Sequence[Block]]] = []
     if spec.task == "binary":
-        fair = [("Fairness", shared.fairness(figures.fairness, series(pictures, "fairness")))]
+        groups = shared.fairness(figures.fairness, series(pictures, "fairness"))
+        fair = [("Fairness", [*groups, *review.proxies(figures.review.proxies)])]
     parts: list[tuple[str, Sequence[Block]]] = [
+        *([("Remarks", review.remarks_section(figures))] if gathered.proved else []),
         ("Intended use and limits", _papers(gathered)),
         ("Performance", performance),
         ("Compared with others", shared.comparisons(figures.comparisons)),
+        *_risks(gathered, chosen(pictures, "capacity", "net_value")),
         ("Over time", _over_time(gathered, chosen(pictures, "weeks", "metric_over_versions"))),
         ("Segments", shared.segments(figures, series(pictures, "segments"))),
         *fair,
@@ -64,6 +68,20 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         ),
         sections=tuple(Section(title, tuple(blocks)) for title, blocks in parts),
     )
+
+
+def _risks(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[tuple[str, Sequence[Block]]]:
+    """What a reviewer of model risk asks, as far as the task has it."""
+    figures = gathered.evaluation
+    found = figures.review
+    parts: list[tuple[str, Sequence[Block]]] = [
+        ("Stability", review.stability(figures)),
+        ("Stress", review.stress(figures)),
+    ]
+    if gathered.spec.task != "binary":
+        return parts
+    at_capacity = ("Capacity and cost", review.capacity(found.capacity, pictures))
+    return [at_capacity, *parts, ("Wrong labels", review.labels(found.labels))]
 
 
 def _papers(gathered: Gathered) -> list[Block]:

@@ -37,9 +37,21 @@ def summarize(gathered: Gathered) -> str:
         "",
         f"{number(test.get('rows'))} test rows"
         + (f", {number(test['positives'])} positive" if "positives" in test else "")
+        + _alerts(gathered)
         + f"; use until {day(gathered.expires)}",
     ]
     return "\n".join(lines)
+
+
+def _alerts(gathered: Gathered) -> str:
+    """Alerts a day at the version's threshold, beside how many can be looked at."""
+    alerts = gathered.evaluation.metrics.get("test", {}).get("alerts_per_day")
+    capacity = gathered.spec.capacity
+    if alerts is None or capacity is None:
+        return ""
+    off = alerts / capacity.alerts - 1
+    way = "above" if off > 0 else "below"
+    return f"; {alerts:,.4g} alerts a day, {abs(off):.0%} {way} the capacity of {capacity.alerts:,}"
 
 
 def report_summary(

@@ -1,7 +1,8 @@
 """A version's verdicts at one glance: for the head of its report, and for its summary."""
 
+from lakehouse.evaluation.remarks import remarks
 from lakehouse.evaluation.report import Badge, Tone
-from lakehouse.evaluation.report.sections import rival_name, tone_of
+from lakehouse.evaluation.report.sections import probe_mark, rival_name, tone_of
 from lakehouse.training.report.gather import Gathered
 
 _STATES: dict[str, Tone] = {"champion": "good", "rolled_back": "bad"}
@@ -23,16 +24,24 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
         Badge(f"Fairness by {one.column.replace('_', ' ')}", one.verdict, tone_of(one.verdict))
         for one in evaluation.fairness
     ]
+    if noted := len(remarks(evaluation)):
+        found.append(Badge("Remarks", f"{noted} to look at", "unsure"))
     if evaluation.probes:
-        failed = sum(not probe.passed for probe in evaluation.probes)
-        verdict = f"{failed} failed" if failed else f"{len(evaluation.probes)} passed"
-        found.append(Badge("Probes", verdict, "bad" if failed else "good"))
+        marks = [probe_mark(probe) for probe in evaluation.probes]
+        tones: tuple[Tone, ...] = ("bad", "unsure", "good")
+        worst = next(tone for tone in tones if any(mark.tone == tone for mark in marks))
+        those = [mark.text for mark in marks if mark.tone == worst]
+        found.append(Badge("Probes", f"{len(those)} {those[0]}", worst))
     return tuple(found)
 
 
 def _gates(gathered: Gathered) -> Badge:
-    if not gathered.gates:
-        return Badge("Gates", "none declared", "unsure")
+    """Probes are gates that nobody declared; alone they say nothing of how good a version is."""
     passed = sum(gate.passed for gate in gathered.gates)
-    whole = passed == len(gathered.gates)
-    return Badge("Gates", f"{passed} of {len(gathered.gates)} passed", "good" if whole else "bad")
+    verdict = f"{passed} of {len(gathered.gates)} passed"
+    if passed < len(gathered.gates):
+        return Badge("Gates", verdict, "bad")
+    declared = any(not gate.gate.startswith("probe_") for gate in gathered.gates)
+    return Badge(
+        "Gates", verdict if declared else "none declared", "good" if declared else "unsure"
+    )

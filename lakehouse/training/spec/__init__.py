@@ -15,7 +15,16 @@ from lakehouse.training.spec.choosing import (
     Threshold,
 )
 from lakehouse.training.spec.data import Forward, Group, Settled, Spine, SplitSpec
-from lakehouse.training.spec.judging import Capacity, Fairness, Gate, Judging, Papers
+from lakehouse.training.spec.judging import (
+    Capacity,
+    Fairness,
+    Gate,
+    Judging,
+    Money,
+    Papers,
+    Reports,
+    Stress,
+)
 from lakehouse.training.spec.lifecycle import (
     Actions,
     Freshness,
@@ -46,15 +55,18 @@ __all__ = [
     "Imbalance",
     "Judging",
     "ModelSpec",
+    "Money",
     "OneOf",
     "Papers",
     "Promotion",
+    "Reports",
     "Retrain",
     "Search",
     "Settled",
     "Shadow",
     "Spine",
     "SplitSpec",
+    "Stress",
     "Task",
     "Threshold",
     "Watch",

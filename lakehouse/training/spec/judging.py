@@ -1,13 +1,14 @@
 """How a model is judged: capacity, gates, intervals, segments and fairness. No artefact changes."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from lakehouse.durations import Duration
 from lakehouse.training.spec.data import Group
-from lakehouse.training.spec.part import Part
+from lakehouse.training.spec.part import Part, TableName
 
 
 class Capacity(Part):
@@ -56,22 +57,63 @@ class Gate(Part):
         return f"{self.of}_{self.metric}_{bound}"
 
 
+class Money(Part):
+    """What is at stake in each row: a DECIMAL or integer `column` of a table with the spine's key.
+
+    `alert_costs`: what looking at one alert costs, in the same `unit`.
+    """
+
+    table: TableName
+    column: str
+    unit: str = "euro"
+    alert_costs: Decimal = Field(ge=0)
+
+
+class Reports(Part):
+    """Tables with the spine's key that show which labels time proved wrong.
+
+    `table` has every positive that was ever reported, however late; `reversals` those that were
+    taken back.
+    """
+
+    table: TableName
+    reversals: TableName | None = None
+
+
+class Stress(Part):
+    """What stress needs to know of features beside their sets, each of which is lost in turn.
+
+    `stale`: sets that may be a day behind, each with the entity that it describes. `amounts`: the
+    feature that is the row's own amount, and behind it patterns of those that are multiples of it.
+    """
+
+    stale: dict[str, str] = Field(default_factory=dict)
+    amounts: tuple[str, ...] = ()
+
+
 class Judging(Part):
-    """Intervals by resampling whole clusters, and the segments that are told apart.
+    """Intervals by resampling whole clusters, the segments that are told apart, and what is risky.
 
     `clusters` are one or two entity columns of the spine (all of them, at most two, if unset).
+    `refits`: how often the same recipe is fitted again with another seed, and as often on a
+    resample of whole clusters, to see how much of a version is chance.
     """
 
     repeats: int = Field(default=200, ge=20)
     clusters: tuple[str, ...] = Field(default=(), max_length=2)
     segments: dict[str, Group] = Field(default_factory=dict)
+    refits: int = Field(default=0, ge=0)
+    money: Money | None = None
+    reports: Reports | None = None
+    stress: Stress = Stress()
 
 
 class Fairness(Part):
     """Groups between which the rates of a binary model may differ by `limit` at most.
 
-    Judged by the lower end of the interval of the equalized-odds difference, on groups with at
-    least `min_positives`. `blocks` makes it a condition of promotion; else it warns.
+    Judged by the interval of the equalized-odds difference, on groups with at least
+    `min_positives`. `blocks` makes it a condition of promotion that groups could be compared and
+    that the interval's lower end does not exceed the limit; else it warns.
     """
 
     groups: dict[str, Group] = Field(min_length=1)

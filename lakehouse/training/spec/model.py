@@ -124,9 +124,12 @@ class ModelSpec(Part):
         if reserved:
             raise ValueError(f"params {sorted(reserved)} are set by the trainer; leave them out")
         unknown = {*self.judging.clusters, self.capacity.unit if self.capacity else ""}
+        unknown |= set(self.judging.stress.stale.values())
         unknown -= {"", *self.spine.entities}
         if unknown:
             raise ValueError(f"{sorted(unknown)} are none of the spine's entities")
+        if sets := sorted(set(self.judging.stress.stale) - set(self.feature_sets)):
+            raise ValueError(f"`judging.stress.stale` names {sets}, which are none of the sets")
         return self
 
     def _refuse_names(self) -> None:

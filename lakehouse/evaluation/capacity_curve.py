@@ -1,0 +1,118 @@
+"""Sensitivity to capacity: what more or fewer alerts a day would find, catch and cost.
+
+Alerts are the highest scores of each day, as in the metrics at capacity. Money comes as whole minor
+units, so that sums are exact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lakehouse.evaluation.intervals import percentile_interval
+from lakehouse.evaluation.metrics import Bools, Floats, Ints
+from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
+
+MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
+_FURTHEST = 8
+_DRAWN = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Money:
+    """Amounts at stake (rows,) in minor units of `unit`, and what looking at one alert costs."""
+
+    amount: Ints
+    alert_costs: int
+    unit: str
+    scale: int
+
+
+def capacity_curve(
+    day: Ints,
+    truth: Bools,
+    score: Floats,
+    declared: int,
+    resampling: Resampling,
+    money: Money | None = None,
+    multiples: Sequence[float] = MULTIPLES,
+) -> CapacityCurve | None:
+    """What `declared` alerts a day find, and multiples of it; arrays (rows,). None without rows.
+
+    Net value: the amounts of the positives among the alerts, less the cost of looking at all
+    alerts, false ones and true. It takes a caught positive for a loss that is saved whole. The
+    peak is looked for up to eight times the capacity, at every whole number of alerts. Intervals
+    are from `resampling`; rows must come in a fixed order, which decides between equal scores.
+    """
+    if not len(day):
+        return None
+    order = np.lexsort((-score, day))
+    ordered = day[order]
+    start = np.searchsorted(ordered, ordered, side="left")
+    hit = truth[order]
+    stake = np.where(hit, money.amount[order], 0) if money else np.zeros(len(day), np.int64)
+    most = max(1, min(int((np.arange(len(day)) - start).max()) + 1, _FURTHEST * declared))
+    rank = np.minimum(np.arange(len(day)) - start, most)
+    alarms, hits, caught = (
+        np.cumsum(np.bincount(rank, weights=each, minlength=most + 1).astype(np.int64)[:most])
+        for each in (np.ones(len(day)), hit, stake)
+    )
+    costs = money.alert_costs if money else 0
+    net = caught - costs * alarms
+    positives, total = int(hit.sum()), int(stake.sum())
+    chosen = sorted({min(most, max(1, round(declared * each))) for each in multiples})
+
+    def found(weights: Floats) -> Floats:
+        """Recall and share of the amount at each capacity; a row at the edge counts in part."""
+        w = weights[order]
+        upto = np.concatenate([[0.0], np.cumsum(w)])
+        ahead = upto[:-1] - upto[start]
+        known, at_stake = float(np.sum(w * hit)), float(np.sum(w * stake))
+        values = []
+        for alerts in chosen:
+            looked_at = np.clip(alerts - ahead, 0.0, w)
+            values.append(
+                [
+                    np.sum(looked_at * hit) / known if known else np.nan,
+                    np.sum(looked_at * stake) / at_stake if at_stake else np.nan,
+                ]
+            )
+        return np.array(values)
+
+    repeats = resample(found, resampling)
+    values = found(np.ones(len(day)))
+    points = tuple(
+        CapacityPoint(
+            alerts=alerts,
+            precision=float(hits[alerts - 1] / alarms[alerts - 1]),
+            recall=percentile_interval(float(values[at, 0]), repeats[:, at, 0]),
+            caught=int(caught[alerts - 1]) if money else None,
+            caught_share=percentile_interval(float(values[at, 1]), repeats[:, at, 1]),
+            net=int(net[alerts - 1]) if money else None,
+        )
+        for at, alerts in enumerate(chosen)
+    )
+    drawn = np.unique(np.geomspace(1, most, _DRAWN).round().astype(int))
+    peak = int(net.argmax()) + 1
+    return CapacityCurve(
+        declared=declared,
+        days=len(np.unique(day)),
+        points=points,
+        curve=tuple(
+            CurvePoint(
+                alerts=int(alerts),
+                recall=float(hits[alerts - 1] / positives),
+                caught_share=float(caught[alerts - 1] / total) if total else None,
+                net=int(net[alerts - 1]) if money else None,
+            )
+            for alerts in drawn
+        )
+        if positives
+        else (),
+        unit=money.unit if money else "",
+        scale=money.scale if money else 0,
+        total=total if money else None,
+        alert_costs=costs if money else None,
+        peak=peak if money and peak < most and net[peak - 1] > 0 else None,
+    )

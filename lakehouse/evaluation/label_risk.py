@@ -1,0 +1,81 @@
+"""What wrong labels would make of a metric: positives reported too late, or taken back."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lakehouse.evaluation.compare import known_or_none
+from lakehouse.evaluation.metrics import Bools, Floats
+from lakehouse.evaluation.review_document import LabelScenario
+
+DRAWS = 10
+
+Metric = Callable[[Bools], float]
+"""A metric of unchanged scores, if this were the truth (rows,)."""
+
+
+def late_scenario(truth: Bools, late: Bools, metric: Metric) -> LabelScenario:
+    """The metric if positives that were reported too `late` (a mask) counted as such."""
+    return LabelScenario(
+        name="late reports count as positives",
+        flipped=int((late & ~truth).sum()),
+        value=known_or_none(metric(truth | late)),
+    )
+
+
+def hidden_scenarios(
+    truth: Bools, score: Floats, share: float, metric: Metric, seed: int = 0, draws: int = DRAWS
+) -> tuple[LabelScenario, ...]:
+    """The metric if `share` of all true positives stood among the negatives, unseen.
+
+    Nobody knows which rows those are: once any negative alike, which is what a model knows nothing
+    of, and once in proportion to the score, which is what it would have found.
+    """
+    negatives = np.flatnonzero(~truth)
+    count = min(round(int(truth.sum()) * share / (1 - share)), len(negatives))
+    odds = score[negatives]
+    total = float(np.sum(odds))
+    alike = _draws("hidden among all alike", truth, negatives, None, count, metric, seed, draws)
+    if not total > 0 or int((odds > 0).sum()) < count:
+        return (alike,)
+    by_score = _draws(
+        "hidden where scores are high", truth, negatives, odds / total, count, metric, seed, draws
+    )
+    return alike, by_score
+
+
+def reversed_scenario(
+    truth: Bools, share: float, metric: Metric, seed: int = 0, draws: int = DRAWS
+) -> LabelScenario:
+    """The metric if `share` of the positives, drawn at random, were taken back."""
+    positives = np.flatnonzero(truth)
+    count = round(len(positives) * share)
+    return _draws("taken back", truth, positives, None, count, metric, seed, draws)
+
+
+def _draws(
+    name: str,
+    truth: Bools,
+    candidates: np.ndarray[tuple[int], np.dtype[np.int64]],
+    chance: Floats | None,
+    count: int,
+    metric: Metric,
+    seed: int,
+    draws: int,
+) -> LabelScenario:
+    values = []
+    for draw in range(draws if count else 1):
+        random = np.random.default_rng([seed, draw])
+        flipped = truth.copy()
+        chosen = random.choice(candidates, size=count, replace=False, p=chance, shuffle=False)
+        flipped[chosen] = ~flipped[chosen]
+        values.append(metric(flipped))
+    told = [value for value in values if np.isfinite(value)]
+    whole = len(told) == len(values)
+    return LabelScenario(
+        name=name,
+        flipped=count,
+        value=float(np.mean(told)) if whole else None,
+        low=min(told) if whole else None,
+        high=max(told) if whole else None,
+    )

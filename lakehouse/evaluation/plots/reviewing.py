@@ -1,0 +1,43 @@
+"""Pictures of a review: what more or fewer alerts a day would find, and what they are worth."""
+
+from typing import Any
+
+from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.review_document import CapacityCurve
+
+
+@styled
+def found_plot(curve: CapacityCurve) -> Picture:
+    """Shares of positives and of their amount that are found, over alerts a day."""
+    figure, axes = canvas("Alerts a day", "Share found")
+    alerts = [point.alerts for point in curve.curve]
+    axes.plot(alerts, [point.recall for point in curve.curve], color=BLUE, label="of positives")
+    shares = [point.caught_share for point in curve.curve if point.caught_share is not None]
+    if len(shares) == len(alerts):
+        axes.plot(alerts, shares, color=ORANGE, linestyle="--", label=f"of their {curve.unit}")
+    _declared(axes, curve)
+    axes.set(ylim=(0, 1.02), title=f"Found at each capacity\n{curve.days} test days")
+    axes.legend(loc="lower right")
+    return Picture(figure, f"Share of positives found, over 1 to {alerts[-1]} alerts a day")
+
+
+@styled
+def net_plot(curve: CapacityCurve) -> Picture:
+    """The net value of a day's alerts, over alerts a day."""
+    figure, axes = canvas("Alerts a day", f"Net value a day ({curve.unit})")
+    unit = 10**curve.scale * curve.days
+    points = [point for point in curve.curve if point.net is not None]
+    alerts = [point.alerts for point in points]
+    values = [(point.net or 0) / unit for point in points]
+    axes.plot(alerts, values, color=BLUE, label="net value")
+    axes.axhline(0, color=INK, linewidth=0.8)
+    if curve.peak is not None:
+        axes.axvline(curve.peak, color=ORANGE, linestyle="--", label=f"peak: {curve.peak:,}")
+    _declared(axes, curve)
+    axes.set(title=f"Amounts caught less cost of alerts\n{curve.days} test days")
+    axes.legend(loc="best")
+    return Picture(figure, f"Net value over 1 to {alerts[-1]} alerts a day")
+
+
+def _declared(axes: Any, curve: CapacityCurve) -> None:
+    axes.axvline(curve.declared, color=INK, linestyle=":", label=f"declared: {curve.declared:,}")

@@ -1,0 +1,129 @@
+"""What a reviewer should look at before anything else: remarks on an evaluation, in words.
+
+A remark is a reason to look, no verdict: gates decide. The bounds are conventions, and stand here.
+"""
+
+from dataclasses import dataclass
+
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.review_document import LabelRisk, Proxy, Stability, StressResult
+
+OFF_CAPACITY = 0.15
+"""Share by which alerts a day may be off the declared capacity."""
+FEWEST_KEPT = 0.7
+"""Share of alerts that refits should have in common with the version, at the median."""
+FLOOD, VANISH = 2.0, 0.5
+"""Factors of the usual alerts a day."""
+LABELS_WRONG = 0.05
+"""Share of positives that were reported late, or taken back."""
+STRONG_PROXY, IMPORTANT = 0.3, 0.05
+"""Cramer's V that counts as medium (Cohen, *Statistical Power Analysis*, 1988), with two groups;
+and share of the gain of all trees."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Where to look, in a word, and why."""
+
+    topic: str
+    text: str
+
+
+def remarks(found: Evaluation) -> tuple[Remark, ...]:
+    """Remarks on what the evaluation holds; what it does not hold is no remark."""
+    review = found.review
+    texts = [
+        ("capacity", _capacity(found)),
+        ("calibration", _calibration(found)),
+        ("stability", review.stability and _stability(review.stability)),
+        *(("stress", _stress(review.stress, one, review.stress_metric)) for one in review.stress),
+        ("labels", review.labels and _labels(review.labels)),
+        *(("proxies", _proxy(one)) for one in review.proxies),
+    ]
+    return tuple(Remark(topic, text) for topic, text in texts if text)
+
+
+def _capacity(found: Evaluation) -> str:
+    curve = found.review.capacity
+    alerts = found.metrics.get("test", {}).get("alerts_per_day")
+    if curve is None or alerts is None:
+        return ""
+    off = alerts / curve.declared - 1
+    if abs(off) <= OFF_CAPACITY:
+        return ""
+    return (
+        f"{alerts:,.4g} alerts a day on the test period at the version's threshold, "
+        f"{abs(off):.0%} {'more' if off > 0 else 'fewer'} than the capacity of {curve.declared:,}"
+    )
+
+
+def _calibration(found: Evaluation) -> str:
+    ratio = found.calibration.observed_over_expected if found.calibration else None
+    if ratio is None or ratio.low <= 1 <= ratio.high:
+        return ""
+    return (
+        f"{ratio.value:.2f} times as many positives on the test period as the scores add up to "
+        f"({ratio.level:.0%} interval {ratio.low:.2f} to {ratio.high:.2f})"
+    )
+
+
+def _stability(found: Stability) -> str:
+    kept = sorted(
+        one.agree for one in found.refits if one.agree is not None and one.kind == "sample"
+    )
+    middle = kept[(len(kept) - 1) // 2] if kept else 1.0
+    if middle >= FEWEST_KEPT:
+        return ""
+    return (
+        f"refits on resampled rows keep {middle:.0%} of the alerts: the others depend on which "
+        "rows happened to be there"
+    )
+
+
+def _stress(results: tuple[StressResult, ...], one: StressResult, metric: str) -> str:
+    """More than twice or fewer than half the alerts, or more than half of the metric lost."""
+    if one.kind == "none" or not one.changed:
+        return ""
+    usual, found = results[0].alerts_per_day, []
+    if usual and one.alerts_per_day is not None:
+        factor = one.alerts_per_day / usual
+        if not VANISH <= factor <= FLOOD:
+            found.append(f"{one.alerts_per_day:,.4g} alerts a day instead of {usual:,.4g}")
+    before, now = results[0].value, one.value
+    higher_is_better = metric not in LOWER_IS_BETTER
+    if higher_is_better and before is not None and now is not None and now < before / 2:
+        found.append(f"{metric.replace('_', ' ')} {now:.3f} instead of {before:.3f}")
+    return f"{stress_name(one)}: {', '.join(found)}" if found else ""
+
+
+def stress_name(one: StressResult) -> str:
+    """What happened, in words."""
+    name = one.name.replace("_", " ")
+    return {
+        "none": name,
+        "lost": f"all features of {name} missing",
+        "stale": f"{name} of an earlier day",
+        "adversarial": name,
+    }[one.kind]
+
+
+def _labels(found: LabelRisk) -> str:
+    late = (found.late or {}).get("train", 0)
+    taken_back = (found.reversed or {}).get("train", 0)
+    parts = []
+    if late and found.late_share > LABELS_WRONG:
+        parts.append(f"{found.late_share:.1%} were reported after their label had settled")
+    if taken_back and found.reversed_share > LABELS_WRONG:
+        parts.append(f"{found.reversed_share:.1%} were taken back")
+    return f"of the positives of the training period, {' and '.join(parts)}" if parts else ""
+
+
+def _proxy(one: Proxy) -> str:
+    strong = one.strength > max(STRONG_PROXY, one.floor)
+    if not (strong and one.importance >= IMPORTANT):
+        return ""
+    return (
+        f"{one.feature} tells the {one.group.replace('_', ' ')} (Cramer's V {one.strength:.2f}) "
+        f"and has {one.importance:.0%} of the gain"
+    )

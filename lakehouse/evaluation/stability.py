@@ -1,0 +1,30 @@
+"""How far two versions agree on the same rows: ranks, and the alerts that both would raise."""
+
+import numpy as np
+
+from lakehouse.evaluation.metrics import Floats, Ints
+from lakehouse.evaluation.probes import rank_correlation
+
+
+def rank_agreement(ours: Floats, theirs: Floats) -> float | None:
+    """Spearman's correlation of two scores (rows,); None where one does not vary."""
+    if len(ours) < 2 or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return None
+    return rank_correlation(ours, theirs)
+
+
+def alerts_kept(day: Ints, ours: Floats, theirs: Floats, alerts: int) -> float | None:
+    """The share of our alerts (the `alerts` highest scores of each day) that are theirs as well."""
+    if not len(day):
+        return None
+    one, other = (_looked_at(day, score, alerts) for score in (ours, theirs))
+    return float((one & other).sum() / one.sum())
+
+
+def _looked_at(day: Ints, score: Floats, alerts: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    order = np.lexsort((-score, day))
+    ordered = day[order]
+    place = np.arange(len(day)) - np.searchsorted(ordered, ordered, side="left")
+    chosen = np.zeros(len(day), dtype=bool)
+    chosen[order[place < alerts]] = True
+    return chosen

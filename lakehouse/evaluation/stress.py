@@ -1,0 +1,107 @@
+"""Test rows as they would be if something went wrong: a source lost, a set stale, amounts chosen.
+
+Each function returns a changed copy of a matrix (rows, features) of floats, NaN being missing, and
+the share of rows that it changed. What a model makes of it is for the caller to ask.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.metrics import Bools, Ints
+
+Matrix = npt.NDArray[np.float32]
+Change = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+
+ADVERSARIAL: Mapping[str, tuple[bool, Change]] = {
+    "positives take half the amount": (True, lambda amount: amount / 2),
+    "positives in round amounts (one digit)": (
+        True,
+        lambda amount: np.maximum(_round_to_one_digit(amount), 1.0),
+    ),
+    "positives just below the median positive": (
+        True,
+        lambda amount: np.minimum(amount, np.nanmedian(amount) - 1),
+    ),
+    "all amounts a hundred times too large": (False, lambda amount: amount * 100),
+}
+"""By name: whether only positives change (whoever commits a fraud chooses its amount; all rows
+change by a wrong unit), and what becomes of the amount."""
+
+
+def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
+    """These columns missing in every row, as when their source or set does not arrive."""
+    changed = matrix.copy()
+    before = ~np.isnan(matrix[:, columns])
+    changed[:, columns] = np.nan
+    return changed, _share(np.any(before, axis=1))
+
+
+def stale(
+    matrix: Matrix,
+    columns: Sequence[int],
+    entity: Ints,
+    day: Ints,
+    amount: int | None = None,
+    proportional: Sequence[int] = (),
+) -> tuple[Matrix, float]:
+    """These columns as the entity's last row of an earlier day had them.
+
+    So a set that is a day behind is told from the test rows alone: for an entity that is rarely
+    seen it is more than a day, and an entity without an earlier row keeps what it has. A column of
+    `proportional` is a multiple of the row's own `amount` (a column): its multiplier is the earlier
+    one's, its amount the row's own. Rows come in the order of their keys, in which the last row of
+    a day is the last one in order.
+    """
+    order = np.lexsort((np.arange(len(day)), day, entity))
+    by_entity, by_day = entity[order], day[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(by_entity) != 0) | (np.diff(by_day) != 0)
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))  # of entity and day
+    before = np.maximum(first - 1, 0)
+    known = (first > 0) & (by_entity[before] == by_entity)
+    rows, earlier = order[known], order[before[known]]
+    changed = matrix.copy()
+    changed[np.ix_(rows, columns)] = matrix[np.ix_(earlier, columns)]
+    if amount is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = matrix[rows, amount] / matrix[earlier, amount]
+        ratio = np.where(np.isfinite(ratio), ratio, 1.0)
+        for column in set(proportional) & set(columns):
+            own = matrix[rows] if column == amount else None
+            changed[rows, column] = (
+                matrix[earlier, column] * ratio if own is None else own[:, column]
+            )
+    moved = (changed != matrix) & ~(np.isnan(changed) & np.isnan(matrix))
+    return changed, _share(moved.any(axis=1))
+
+
+def amounts(
+    matrix: Matrix, proportional: Sequence[int], rows: Bools, change: Change
+) -> tuple[Matrix, float]:
+    """Other amounts in some `rows` (a mask): the first column of `proportional` is the amount.
+
+    The others are multiples of it, and keep their multiplier. What an amount of today does to the
+    features of later rows is left out.
+    """
+    amount = matrix[:, proportional[0]].astype(np.float64)
+    wanted = np.full(len(amount), np.nan)
+    wanted[rows] = change(amount[rows]) if rows.any() else amount[rows]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = wanted / amount
+    ratio = np.where(rows & np.isfinite(ratio), ratio, 1.0)
+    changed = matrix.copy()
+    changed[:, proportional] = (matrix[:, proportional] * ratio[:, None]).astype(np.float32)
+    return changed, _share(ratio != 1.0)
+
+
+def _round_to_one_digit(amount: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = 10.0 ** np.floor(np.log10(np.abs(amount)))
+    return np.where(np.isfinite(power) & (power > 0), np.round(amount / power) * power, amount)
+
+
+def _share(rows: npt.NDArray[Any]) -> float:
+    return float(rows.mean()) if len(rows) else 0.0

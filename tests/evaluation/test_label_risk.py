@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
+from lakehouse.evaluation.metrics import average_precision
+
+RANDOM = np.random.default_rng(5)
+TRUTH = RANDOM.random(4000) < 0.05
+SCORE = np.clip(RANDOM.random(4000) * 0.3 + TRUTH * 0.3, 0, 1)
+
+
+def precision(truth):
+    return average_precision(truth, SCORE)
+
+
+def test_late_reports_are_counted_as_what_they_are():
+    late = ~TRUTH & (np.arange(4000) % 40 == 0)
+    found = late_scenario(TRUTH, late, precision)
+    assert found.flipped == late.sum()
+    assert found.value == average_precision(TRUTH | late, SCORE)
+
+
+def test_hidden_positives_are_the_share_of_all_that_there_are_and_cost_what_they_must():
+    alike, by_score = hidden_scenarios(TRUTH, SCORE, 0.2, precision)
+    # a fifth of all positives is hidden, so a quarter as many as are seen
+    assert alike.flipped == by_score.flipped == round(TRUTH.sum() / 4)
+    assert alike.low <= alike.value <= alike.high
+    assert alike.value < by_score.value, "what the score would find costs less"
+    assert alike.value < precision(TRUTH)
+    assert hidden_scenarios(TRUTH, SCORE, 0.2, precision) == (alike, by_score)
+
+
+def test_reversals_at_random_lose_their_share_of_the_positives():
+    found = reversed_scenario(TRUTH, 0.1, lambda truth: float(truth.sum()))
+    assert found.flipped == round(TRUTH.sum() * 0.1)
+    assert found.value == found.low == found.high == TRUTH.sum() - found.flipped
+
+
+def test_nothing_flipped_is_the_metric_itself_and_none_where_it_cannot_be_told():
+    found = reversed_scenario(TRUTH, 0.0, precision)
+    assert (found.flipped, found.value) == (0, pytest.approx(precision(TRUTH)))
+    gone = reversed_scenario(TRUTH, 1.0, precision)
+    assert (gone.value, gone.low) == (None, None)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.proxies import _bands, _cramers_v, proxies
+
+RANDOM = np.random.default_rng(11)
+
+
+def test_cramers_v_is_that_of_scipy():
+    from scipy.stats.contingency import association
+
+    band, group = RANDOM.integers(0, 5, 800), RANDOM.integers(0, 3, 800)
+    group = np.where(RANDOM.random(800) < 0.3, band % 3, group)
+    table = np.zeros((5, 3), int)
+    np.add.at(table, (band, group), 1)
+    assert _cramers_v(band, group, 3) == pytest.approx(association(table, method="cramer"))
+
+
+def test_bands_hold_about_equally_many_rows_and_missing_ones_are_apart():
+    values = np.append(RANDOM.random(1000), [np.nan] * 50)
+    sizes = np.bincount(_bands(values))
+    assert len(sizes) == 11
+    assert sorted(sizes)[0] == 50
+    assert max(sizes) <= 101
+    assert np.bincount(_bands(np.array([3.0, 1, 1, np.nan]))).tolist() == [2, 1, 1]
+
+
+def customers(rows=6000, count=300):
+    customer = RANDOM.integers(0, count, rows)
+    group = np.array(["F", "M"])[RANDOM.integers(0, 2, count)]
+    habit = RANDOM.random(count)  # a number of each customer that knows nothing of the group
+    return customer, group, habit
+
+
+def test_a_feature_that_knows_the_group_is_found_and_one_of_the_customer_is_not():
+    customer, group, habit = customers()
+    told = (group[customer] == "F") + RANDOM.normal(0, 0.5, len(customer))
+    category = np.where(group[customer] == "F", RANDOM.integers(0, 2, len(customer)), 2)
+    matrix = np.column_stack([habit[customer], told, category, RANDOM.random(len(customer))])
+    names = ["habit", "told", "category", "noise"]
+    found = proxies("gender", group[customer], names, matrix, {"told": 3.0, "noise": 1.0}, customer)
+    assert [each.feature for each in found][:2] == ["category", "told"]
+    by_name = {each.feature: each for each in found}
+    assert by_name["category"].strength > 0.99
+    assert by_name["told"].strength > by_name["told"].floor
+    assert by_name["habit"].strength <= by_name["habit"].floor
+    assert (by_name["told"].importance, by_name["habit"].importance) == (0.75, 0.0)
+
+
+def test_rows_of_one_customer_are_no_evidence_of_their_own():
+    customer, group, habit = customers()
+    matrix = habit[customer][:, None]
+    shared = proxies("g", group[customer], ["habit"], matrix, {}, customer)[0].floor
+    rows = proxies("g", group[customer], ["habit"], matrix, {})[0].floor
+    assert shared > 2 * rows
+
+
+@pytest.mark.slow
+def test_of_features_that_know_nothing_one_world_in_twenty_has_one_above_the_floor():
+    found = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        customer = random.integers(0, 150, 1500)
+        group = random.integers(0, 3, 150)[customer]
+        matrix = np.column_stack([random.random(150)[customer] for _ in range(6)])
+        told = proxies("g", group, list("abcdef"), matrix, {}, customer, seed=seed)
+        found += told[0].strength > told[0].floor
+    assert 2 <= found <= 22
+
+
+def test_one_group_and_no_feature_have_nothing_to_tell():
+    assert proxies("g", np.array(["a"] * 9), ["x"], np.zeros((9, 1)), {}) == ()
+    assert proxies("g", np.array(["a", "b"]), [], np.zeros((2, 0)), {}) == ()
