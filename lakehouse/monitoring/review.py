@@ -16,7 +16,12 @@ from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.monitoring import tables
-from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
+from lakehouse.monitoring.findings import (
+    Finding,
+    newest_findings,
+    not_judged,
+    replace_findings,
+)
 from lakehouse.monitoring.looks import Compared, last_looks, look
 from lakehouse.monitoring.matured import Matured, matured_rows, matured_until
 from lakehouse.monitoring.performance import (
@@ -169,7 +174,7 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
     told = [(found, column) for found, column in differences if found is not None]
     if not told:
-        return Finding("fairness", day, True, None, limit)
+        return not_judged("fairness", day, "fewer than two groups of each have positives enough")
     worst, column = max(told, key=lambda one: one[0].low)
     if worst.low <= limit:
         return Finding("fairness", day, True, worst.low, limit)
@@ -232,6 +237,6 @@ def _report(
         champion=champion.version,
         until=until,
         new_days=days,
-        compared=last_looks(cursor, spec, champion, others),
+        compared=last_looks(cursor, spec, champion, others, until) if until else (),
         findings=tuple(one for one in kept if one.name in CHECKS),
     )

@@ -6,7 +6,7 @@ independent; more come at weekends. Everything goes through the code that watche
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,15 @@ import pyarrow as pa
 from lakehouse.monitoring.cells import Counts, number_cells, text_cells
 from lakehouse.monitoring.drift import DAY, Days, compare, drift_findings, window_days
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.reference import Reference, history_windows, reference_of
-from lakehouse.training import ModelSpec, Split
+from lakehouse.monitoring.reference import reference_of
+from lakehouse.training import ModelSpec
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
 BEGIN = TRAIN + GAP + PERIOD + GAP + PERIOD
 """The day on which watching starts: the end of the test period."""
+PERIODS = ((0, TRAIN), (TRAIN + GAP, TRAIN + GAP + PERIOD), (BEGIN - PERIOD, BEGIN))
+"""First day and day after the last of training, validation and test."""
 
 Values = np.ndarray
 Injury = Callable[[Values, np.random.Generator], Values]
@@ -67,14 +69,18 @@ def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> 
 
 
 def look_at(
-    world: World, spec: ModelSpec, windows: int, injuries: Mapping[str, Injury] | None = None
+    world: World,
+    spec: ModelSpec,
+    windows: int,
+    injuries: Mapping[str, Injury] | None = None,
+    features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `injuries` change columns then."""
+    """The findings of `windows` days after the test period; `injuries` change columns then.
+
+    `features` is how many the model has, where not all of them are in `world`.
+    """
     days = Days(START + BEGIN * DAY, START + (BEGIN + windows + window_days(spec) - 1) * DAY)
     random = np.random.default_rng(0)
-    split = _split()
-    history = history_windows(split, spec.watch.window)
-    begun = datetime.combine(START, datetime.min.time())
     rows = []
     for name, values in world.columns.items():
         train = world.day < TRAIN
@@ -88,12 +94,10 @@ def look_at(
         text = name.startswith("text")
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
-        weeks = [
-            counts[(start - begun).days : (end - begun).days].sum(axis=0) for start, end in history
-        ]
-        reference: Reference = reference_of(
-            "feature", name, cells, counts[:TRAIN].sum(axis=0), np.array(weeks)
-        )
+        learnt = np.zeros((len(PERIODS), BEGIN, cells.slots), dtype=np.int64)
+        for i, (first, until) in enumerate(PERIODS):
+            learnt[i, first:until] = counts[first:until]
+        reference = reference_of("feature", name, cells, learnt, window_days(spec))
         earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
         rows += compare(
             spec,
@@ -103,13 +107,6 @@ def look_at(
             counts[BEGIN : BEGIN + len(days)],
             days,
             days.first,
-            len(world.columns),
+            features or len(world.columns),
         )
     return drift_findings({"feature": rows, "output": []}, days)
-
-
-def _split() -> Split:
-    at = datetime.combine(START, datetime.min.time())
-    bounds = np.cumsum([0, TRAIN, GAP, PERIOD, GAP, PERIOD]).tolist()
-    times = [at + timedelta(days=day) for day in bounds]
-    return Split(*times, cutoff=times[-1])
