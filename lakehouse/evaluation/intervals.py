@@ -6,7 +6,6 @@ is too good: percentiles of an AUC of .97 with 55 positives held the true value 
 
 import math
 from collections.abc import Collection, Mapping
-from statistics import NormalDist
 
 import numpy as np
 
@@ -86,20 +85,6 @@ def metric_intervals(
         name: interval_of(value, repeats[:, place], predictions.positives, scale_of(name), level)
         for place, (name, value) in enumerate(values.items())
     }
-
-
-def widened(found: Interval, level: float, scale: Scale) -> Interval:
-    """The same interval at a higher level, its ends moved on the scale as those of a normal law."""
-    normal = NormalDist()
-    factor = normal.inv_cdf((1 + level) / 2) / normal.inv_cdf((1 + found.level) / 2)
-    if not scale.inside(found.value):
-        return found.model_copy(update={"level": level})
-    ends = np.array([found.low, found.high])
-    low, high = (
-        scale.moved(found.value, factor * float(distance))
-        for distance in scale.deviations(ends, found.value)
-    )
-    return Interval(value=found.value, low=low, high=high, level=level)
 
 
 def vector(metrics: Mapping[str, float]) -> Floats:

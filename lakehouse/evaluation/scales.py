@@ -11,6 +11,9 @@ from lakehouse.evaluation.metrics import Floats
 FARTHEST = 3.0
 """A resample whose odds (or size) are 20 times another's says no more than this."""
 
+TINY = 1e-9
+"""Instead of the end itself, where the scale has no place."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -28,11 +31,14 @@ class Scale:
         """How far `values` (n,) lie from `origin`, on the scale."""
         if self.kind == "identity":
             return values - origin
-        with np.errstate(divide="ignore"):
-            found = np.log(values)
-            if self.kind == "logit":
-                found = found - np.log1p(-values)
-        return np.clip(found - self._place(origin), -FARTHEST, FARTHEST)
+        found: Floats = np.clip(
+            self._place(values) - self._place(np.array(origin)), -FARTHEST, FARTHEST
+        )
+        return found
+
+    def distance(self, value: float, origin: float) -> float:
+        """How far one value lies from `origin`, on the scale."""
+        return float(self.deviations(np.array([value]), origin)[0])
 
     def moved(self, value: float, distance: float) -> float:
         """`value` after a move on the scale; not beyond its ends."""
@@ -43,8 +49,10 @@ class Scale:
         odds = value / (1 - value) * math.exp(distance)
         return odds / (1 + odds)
 
-    def _place(self, value: float) -> float:
-        return math.log(value) - (math.log1p(-value) if self.kind == "logit" else 0.0)
+    def _place(self, values: Floats) -> Floats:
+        known = np.clip(values, TINY, 1 - TINY if self.kind == "logit" else None)
+        place: Floats = np.log(known) - (np.log1p(-known) if self.kind == "logit" else 0.0)
+        return place
 
 
 IDENTITY = Scale("identity", -math.inf, math.inf)

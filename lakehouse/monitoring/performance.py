@@ -4,10 +4,10 @@ The only performance that is measured. It is late by the label's maturity, which
 estimates are watched beside it.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import NormalDist
 from typing import Any
 
 import duckdb
@@ -18,7 +18,7 @@ from lakehouse.evaluation import metrics, scan
 from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.intervals import metric_intervals, scale_of, widened
+from lakehouse.evaluation.intervals import metric_intervals, scale_of
 from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
@@ -33,15 +33,14 @@ JUDGED = timedelta(days=28)
 """The matured days on which the champion is held against what it promised."""
 ALPHA = 0.05
 """Chance that a champion that keeps its promise is called worse in a year of daily looks."""
-LOOKED_AT = scan.level(ALPHA, windows=timedelta(days=365) / JUDGED)
-"""At this level an interval of the last days holds for every day of a year."""
+WINDOWS = timedelta(days=365) / JUDGED
 
 
 @dataclass(frozen=True)
 class Decay:
     """The champion's metric on its last matured days, and what it was on its test period.
 
-    Both intervals are at the level `LOOKED_AT`. Where one is None, `missing` says why.
+    Intervals are of one look. Where one is None, `missing` says why.
     """
 
     metric: str
@@ -103,39 +102,39 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
         missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
         return Decay(metric, None, then, positives, missing)
     said, resampling = rows.judged_by(metric), rows.resampling(spec)
-    now = metric_intervals(said, resampling, only=[metric], level=LOOKED_AT).get(metric)
+    now = metric_intervals(said, resampling, only=[metric]).get(metric)
     missing = "" if now else f"{metric} cannot be computed from the {rows.said.rows:,} matured rows"
     return Decay(metric, now, then, positives, missing)
 
 
 def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
-    """Whether the champion does significantly worse than it may.
+    """Whether the champion does significantly worse than its test promised, and than it may.
 
-    The better end of the interval is what is compared, so that a bad week is no alarm; with what
-    the test promised, less `performance_drop`, and with the gates. The promise is an estimate too:
-    the ends of its interval and of today's are combined as errors are (G. Y. Zou & A. Donner,
-    "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008).
-    Below a gate the version should not decide: then, and only then, an earlier one should.
+    Its metric has to lie below the promise by more than chance, by all looks of a year together and
+    with the promise's own error (`scan.py`); and so far below that `performance_drop` of it is lost.
+    Below a gate by more than chance, the version should not decide: then, and only then, an earlier
+    one should.
     """
     name = "matured_performance"
     if decay.now is None or decay.then is None:
         return not_judged(name, day, decay.missing)
+    now, then, scale = decay.now, decay.then, scale_of(decay.metric)
     lower = decay.metric in LOWER_IS_BETTER
     sign = -1 if lower else 1
-    kept = 1 + spec.watch.performance_drop if lower else 1 - spec.watch.performance_drop
-    now, then = decay.now, decay.then
-    bound = then.value * kept
-    best = now.low if lower else now.high
-    promised = then.high if lower else then.low
-    reach = math.hypot(best - now.value, (promised - then.value) * kept)
+    error = abs(scale.distance(now.low if lower else now.high, now.value)) / _quantile(now)
+    promised = abs(scale.distance(then.high if lower else then.low, then.value)) / _quantile(then)
+    bound = then.value * (1 - sign * spec.watch.performance_drop)
     gates = [
         gate.at_most if lower else gate.at_least
         for gate in spec.gates
         if gate.metric == decay.metric and gate.of == "test"
     ]
     gate = next((value for value in gates if value is not None), None)
+    best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS))
     below = gate is not None and sign * best < sign * gate
-    decayed = sign * now.value + reach < sign * bound
+    lost = sign * scale.distance(then.value, now.value)
+    chance = scan.reach(error, promised, ALPHA, WINDOWS)
+    decayed = lost > chance and sign * now.value < sign * bound
     if not (below or decayed):
         return Finding(name, day, True, now.value, bound)
     return Finding(
@@ -154,14 +153,15 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
 
 
 def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
-    """The metric on test, its interval widened to `LOOKED_AT`; without one it counts as exact."""
+    """The metric on test; without an interval it counts as exact."""
     value = evaluation.metrics.get("test", {}).get(metric)
     if value is None:
         return None
-    found = evaluation.intervals.get(metric)
-    if found is None:
-        return Interval(value=value, low=value, high=value, level=LOOKED_AT)
-    return widened(found, LOOKED_AT, scale_of(metric))
+    return evaluation.intervals.get(metric) or Interval(value=value, low=value, high=value)
+
+
+def _quantile(found: Interval) -> float:
+    return NormalDist().inv_cdf((1 + found.level) / 2)
 
 
 def performance_history(

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lakehouse.evaluation.intervals import interval_of, metric_intervals, widened
+from lakehouse.evaluation.intervals import interval_of, metric_intervals
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT
 from lakehouse.evaluation.weighted import Binary
-
 
 NORMAL = np.random.default_rng(3).normal(size=4000)
 
@@ -53,15 +52,6 @@ def test_what_cannot_be_told_has_no_interval():
     mostly = np.append(np.arange(96.0), [np.nan] * 4)
     assert interval_of(50.0, mostly, 9, IDENTITY) is not None
     assert interval_of(50.0, np.append(mostly, [np.nan] * 4), 9, IDENTITY) is None
-
-
-def test_an_interval_is_widened_as_a_normal_law_s_would_be():
-    narrow = interval_of(50.0, 50 + 2 * NORMAL, evidence=10_000, scale=IDENTITY)
-    wide = interval_of(50.0, 50 + 2 * NORMAL, evidence=10_000, scale=IDENTITY, level=0.999)
-    found = widened(narrow, 0.999, IDENTITY)
-    assert (found.low, found.high, found.level) == pytest.approx(
-        (wide.low, wide.high, 0.999), rel=0.01
-    )
 
 
 def test_an_auc_without_a_miss_has_an_interval_below_1():

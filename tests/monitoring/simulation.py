@@ -68,6 +68,51 @@ def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> 
     return World(columns, day)
 
 
+@dataclass(frozen=True)
+class Unrest:
+    """What varies although nothing changes for good, in standard deviations of a column.
+
+    `day` and `weekday` are the deviations of independent effects of days and weekdays, of each
+    column alone, or of all together if `common`. `rise` is by how much it moves, up or down, while
+    the model learns. `gaps`: how much the log odds of a missing value vary from day to day.
+    """
+
+    day: float = 0.0
+    weekday: float = 0.0
+    rise: float = 0.0
+    gaps: float = 0.0
+    common: bool = False
+
+
+def unsettled(world: World, unrest: Unrest, seed: int) -> World:
+    """The same rows with such effects on numbers, counts and flags."""
+    random = np.random.default_rng([seed, 77])
+    days = int(world.day.max()) + 1
+    learning = np.clip(np.arange(days) / TRAIN, 0, 1)
+    shared = random.normal(size=days)
+    columns = dict(world.columns)
+    for name, values in world.columns.items():
+        kind = name.split("_")[0]
+        daily = shared if unrest.common else random.normal(size=days)
+        weekly = random.normal(size=7)[np.arange(days) % 7]
+        moved = unrest.day * daily + unrest.weekday * weekly
+        moved = (moved + unrest.rise * random.choice([-1, 1]) * learning)[world.day]
+        if kind == "normal":
+            columns[name] = values + moved * np.nanstd(values)
+        elif kind == "heavy":
+            columns[name] = values * np.exp(moved * 2**0.5)
+        elif kind == "count":
+            columns[name] = random.poisson((values + 0.5) * np.exp(moved)).astype(float)
+        elif kind == "flag":
+            odds = np.exp(-2.7 + 2 * moved)
+            columns[name] = (random.random(len(values)) < odds / (1 + odds)).astype(float)
+        if unrest.gaps and kind in ("normal", "heavy"):
+            odds = np.exp(-2.2 + unrest.gaps * random.normal(size=days)[world.day])
+            lost = random.random(len(values)) < odds / (1 + odds)
+            columns[name] = np.where(lost, np.nan, columns[name])
+    return World(columns, world.day)
+
+
 def look_at(
     world: World,
     spec: ModelSpec,

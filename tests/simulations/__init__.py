@@ -1,1 +1,1 @@
-"""Statistics judged by simulation: worlds with a known truth, and how often verdicts on them err."""
+"""Statistics judged by simulation: worlds with a known truth, and how often verdicts err."""

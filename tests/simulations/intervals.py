@@ -1,4 +1,4 @@
-"""Scores with known metrics, alone or in bursts on cards and terminals: how often intervals hold."""
+"""Scores with known metrics, alone or in bursts on cards and terminals: do intervals hold?"""
 
 from collections import defaultdict
 from dataclasses import dataclass
