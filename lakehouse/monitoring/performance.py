@@ -110,8 +110,8 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
 def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     """Whether the champion does significantly worse than its test promised, and than it may.
 
-    Its metric has to lie below the promise by more than chance, by all looks of a year together and
-    with the promise's own error (`scan.py`); and so far below that `performance_drop` of it is lost.
+    Its metric has to lie below the promise by more than chance, in all looks of a year together and
+    with the promise's own error (`scan.py`), and so far that more than `performance_drop` is lost.
     Below a gate by more than chance, the version should not decide: then, and only then, an earlier
     one should.
     """
