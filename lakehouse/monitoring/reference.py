@@ -6,7 +6,7 @@ never reads the training rows again.
 
 from dataclasses import astuple, dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -17,7 +17,7 @@ from lakehouse.durations import microseconds
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import fetch_value
 from lakehouse.monitoring import distance, tables
-from lakehouse.monitoring.cells import FIRST, Cells, Counts, number_cells, text_cells
+from lakehouse.monitoring.cells import Cells, Counts, number_cells, text_cells
 from lakehouse.monitoring.chance import Chance, draw_windows
 from lakehouse.registry import Version
 from lakehouse.training import Model, ModelSpec, Split, load_model
@@ -26,6 +26,10 @@ from lakehouse.training.schema import Kind
 
 BATCH_ROWS = 65_536
 SAMPLE_ROWS = 50_000
+MOST_DAYS = 400
+"""Of longer training sets only the newest days tell how much days differ: memory is bounded."""
+
+_GAP, _TRAIN, _TEST = -1, 0, 2
 
 Part = Literal["feature", "output"]
 OUTPUTS: dict[str, dict[str, Kind]] = {
@@ -52,6 +56,37 @@ class Reference:
     psi: Chance | None
     missing: Chance | None
     unseen: Chance | None
+
+
+@dataclass(frozen=True, eq=False)
+class Periods:
+    """The days of a training set from `first` on, and in which period (days,) each lies.
+
+    Row 0 of counts by day holds all earlier ones, which are of the training period.
+    """
+
+    first: date
+    period: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, split: Split) -> "Periods":
+        """The newest `MOST_DAYS` of the split; periods begin and end at midnight."""
+        ends = (
+            (split.train_from, split.train_until),
+            (split.validation_from, split.validation_until),
+            (split.test_from, split.test_until),
+        )
+        last = max(until for _, until in ends).date()
+        first = max(split.train_from.date(), last - timedelta(days=MOST_DAYS))
+        period = np.full((last - first).days, _GAP, dtype=np.int64)
+        for number, (start, until) in enumerate(ends):
+            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+        return cls(first, period)
+
+    def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The row of counts (days + 1, slots) for each time."""
+        days = (times.astype("datetime64[D]") - np.datetime64(self.first)).astype(np.int64)
+        return np.clip(days + 1, 0, len(self.period))
 
 
 def read_reference(
@@ -88,14 +123,12 @@ def compute_reference(
 ) -> list[Reference]:
     """Count the pinned training set: one pass over a sample for the cells, one over all rows."""
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
-    split = Split.from_json(version.split)
-    first = split.train_from.date()
-    days = (max(split.test_until, split.validation_until, split.train_until).date() - first).days
+    periods = Periods.of(Split.from_json(version.split))
     window = max(1, spec.watch.window // timedelta(days=1))
     made = [
-        reference_of(part, name, cells, counts, window)
+        reference_of(part, name, cells, counts, periods, window)
         for part, name, cells, counts in _count(
-            cursor, spec, model, version.training_set_id, first, days + 1
+            cursor, spec, model, version.training_set_id, periods
         )
     ]
     return sorted(made, key=lambda one: (one.part, one.name))
@@ -146,10 +179,6 @@ def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict
     }
 
 
-_PERIODS = ("train", "validation", "test")
-_TRAIN, _TEST = 0, 2
-
-
 def _feature_cells(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, card: ModelCard, set_id: str
 ) -> dict[str, Cells]:
@@ -172,34 +201,32 @@ def _count(
     spec: ModelSpec,
     model: Model,
     set_id: str,
-    first: date,
-    days: int,
+    periods: Periods,
 ) -> list[tuple[Part, str, Cells, Counts]]:
-    """Part, name, cells and counts (periods, days, slots) of every column, for `days` from `first`.
+    """Part, name, cells and counts (days + 1, slots) of every column.
 
     Outputs are counted where the model did not learn; they are kept until the end, twelve bytes a
     row, since their cells depend on all of them.
     """
     card = model.card
-    groups = len(_PERIODS) * days
+    groups = len(periods.period) + 1
     cells = _feature_cells(cursor, spec, card, set_id)
     totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
     said: dict[str, list[pa.Array]] = {name: [] for name in OUTPUTS[card.task]}
     said_in = [np.empty(0, dtype=np.int64)]
     names = ", ".join(map(quote, card.features.names))
     rows = cursor.execute(
-        f"SELECT split AS _split, event_time AS _time, {names} "
+        f"SELECT split = 'train' AS _learnt, event_time AS _time, {names} "
         f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?",
         [set_id],
     ).to_arrow_reader(BATCH_ROWS)
     for batch in rows:
-        period = text_cells(_PERIODS).slot_of(batch.column("_split")) - FIRST
-        times = batch.column("_time").to_numpy(zero_copy_only=False)
-        group = period * days + (times.astype("datetime64[D]") - np.datetime64(first)).astype(int)
+        group = periods.place(batch.column("_time").to_numpy(zero_copy_only=False))
         for name, one in cells.items():
             totals[name] += one.count(batch.column(name), group, groups)
-        unlearnt = batch.filter(pa.array(period != _TRAIN))
-        said_in.append(group[period != _TRAIN])
+        learnt = batch.column("_learnt").to_numpy(zero_copy_only=False).astype(bool)
+        unlearnt = batch.filter(pa.array(~learnt))
+        said_in.append(group[~learnt])
         prediction = model.predict(card.features.matrix(unlearnt))
         for name, values in output_columns(card, prediction).items():
             said[name].append(values)
@@ -210,23 +237,27 @@ def _count(
         values = pa.concat_arrays(said[name])
         one = text_cells(card.classes) if kind == "category" else number_cells(values.to_numpy())
         found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
-    return [(part, name, one, c.reshape(len(_PERIODS), days, -1)) for part, name, one, c in found]
+    return found
 
 
-def reference_of(part: Part, name: str, cells: Cells, counts: Counts, window: int) -> Reference:
-    """One column's reference for windows of so many days, from `counts` (periods, days, slots).
+def reference_of(
+    part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
+) -> Reference:
+    """One column's reference for windows of so many days, from `counts` (days + 1, slots).
 
     Validation and test days count as well: no label is looked at, and how far they lay from the
     training rows is what the model was judged under. A category is unseen only where none was
     learnt, so training days do not count there.
     """
-    then = counts[_TRAIN if part == "feature" else _TEST].sum(axis=0)
+    of = np.concatenate([[_TRAIN], periods.period])
+    then = counts[of == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
     if not then.sum():  # without a test period, what was said of validation rows
-        then = counts.sum(axis=(0, 1))
+        then = counts.sum(axis=0)
     missing, unseen = distance.missing_share(then), distance.unseen_share(then)
-    period = counts.sum(axis=2).argmax(axis=0)  # of a day that two share, the larger part's
-    every = draw_windows(counts.sum(axis=0), period, window)
-    later = draw_windows(counts[_TRAIN + 1 :].sum(axis=0), period, window)
+    days = counts[1:]
+    unlearnt = np.where(periods.period[:, None] == _TRAIN, 0, days)
+    every = draw_windows(days, periods.period, window)
+    later = draw_windows(unlearnt, periods.period, window)
     return Reference(
         part=part,
         name=name,

@@ -14,15 +14,17 @@ import pyarrow as pa
 from lakehouse.monitoring.cells import Counts, number_cells, text_cells
 from lakehouse.monitoring.drift import DAY, Days, compare, drift_findings, window_days
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.reference import reference_of
+from lakehouse.monitoring.reference import Periods, reference_of
 from lakehouse.training import ModelSpec
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
 BEGIN = TRAIN + GAP + PERIOD + GAP + PERIOD
 """The day on which watching starts: the end of the test period."""
-PERIODS = ((0, TRAIN), (TRAIN + GAP, TRAIN + GAP + PERIOD), (BEGIN - PERIOD, BEGIN))
-"""First day and day after the last of training, validation and test."""
+PERIODS = Periods(
+    START,
+    np.repeat([0, -1, 1, -1, 2], [TRAIN, GAP, PERIOD, GAP, PERIOD]),
+)
 
 Values = np.ndarray
 Injury = Callable[[Values, np.random.Generator], Values]
@@ -139,10 +141,8 @@ def look_at(
         text = name.startswith("text")
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
-        learnt = np.zeros((len(PERIODS), BEGIN, cells.slots), dtype=np.int64)
-        for i, (first, until) in enumerate(PERIODS):
-            learnt[i, first:until] = counts[first:until]
-        reference = reference_of("feature", name, cells, learnt, window_days(spec))
+        learnt = np.concatenate([np.zeros((1, cells.slots), np.int64), counts[:BEGIN]])
+        reference = reference_of("feature", name, cells, learnt, PERIODS, window_days(spec))
         earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
         rows += compare(
             spec,

@@ -1,9 +1,14 @@
 """The law of a distance while nothing changes, judged by windows of days that were never seen."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import pytest
 
+from lakehouse.monitoring.cells import text_cells
 from lakehouse.monitoring.chance import draw_windows
+from lakehouse.monitoring.reference import Periods, reference_of
+from lakehouse.training import Split
 
 PER_DAY = 1000
 
@@ -70,3 +75,20 @@ def test_drawing_again_draws_the_same():
     counts = days_of(np.random.default_rng(5), 98)
     one, other = (draw_windows(counts, np.zeros(98), 7).law(shares) for _ in range(2))
     assert one == other
+
+
+def test_days_of_a_training_set_lie_in_its_periods_and_older_ones_count_for_the_reference_alone():
+    start = datetime(2024, 1, 1)
+    ends = [start + timedelta(days=day) for day in (0, 470, 480, 490, 497, 504)]
+    periods = Periods.of(Split(*ends, cutoff=ends[-1]))
+    assert len(periods.period) == 400
+    assert np.bincount(periods.period + 1).tolist() == [17, 366, 10, 7], "two gaps, three periods"
+    assert periods.place(np.array([start, ends[-1]], dtype="datetime64[us]") - 1).tolist() == [
+        0,
+        400,
+    ]
+    cells = text_cells(["a", "b"])
+    counts = np.ones((401, cells.slots), dtype=np.int64)
+    counts[0] = 104
+    reference = reference_of("feature", "x", cells, counts, periods, window=7)
+    assert reference.counts.tolist() == [470] * cells.slots
