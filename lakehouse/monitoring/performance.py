@@ -19,6 +19,7 @@ from lakehouse.evaluation.calibration_error import calibration_bins, expected_ca
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.intervals import metric_intervals, scale_of
+from lakehouse.evaluation.scales import Scale
 from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
@@ -31,8 +32,9 @@ EPOCH = date(1970, 1, 1)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 JUDGED = timedelta(days=28)
 """The matured days on which the champion is held against what it promised."""
-ALPHA = 0.05
-"""Chance that a champion that keeps its promise is called worse in a year of daily looks."""
+ALPHA = 0.025
+"""Chance that a champion that keeps its promise is called worse in a year of daily looks, if errors
+were known. They are estimated, which doubles it at most (`docs/statistics.md`)."""
 WINDOWS = timedelta(days=365) / JUDGED
 
 
@@ -121,8 +123,7 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     now, then, scale = decay.now, decay.then, scale_of(decay.metric)
     lower = decay.metric in LOWER_IS_BETTER
     sign = -1 if lower else 1
-    error = abs(scale.distance(now.low if lower else now.high, now.value)) / _quantile(now)
-    promised = abs(scale.distance(then.high if lower else then.low, then.value)) / _quantile(then)
+    error, promised = _error(now, scale), _error(then, scale)
     bound = then.value * (1 - sign * spec.watch.performance_drop)
     gates = [
         gate.at_most if lower else gate.at_least
@@ -160,8 +161,10 @@ def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
     return evaluation.intervals.get(metric) or Interval(value=value, low=value, high=value)
 
 
-def _quantile(found: Interval) -> float:
-    return NormalDist().inv_cdf((1 + found.level) / 2)
+def _error(found: Interval, scale: Scale) -> float:
+    """The standard error on the scale: half of the interval's length there, by its quantile."""
+    length = scale.distance(found.high, found.value) - scale.distance(found.low, found.value)
+    return length / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
 
 
 def performance_history(
