@@ -5,6 +5,7 @@ model was learning and being judged: that much change it was proved under. Textb
 features alike would ring for ever on a day of the month and sleep over a flag. Pure functions.
 """
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -50,7 +51,7 @@ def propose(law: Chance | None, columns: int, least: float, unknown: float) -> f
 
 def propose_share(law: Chance | None, columns: int, least: float) -> float:
     """The same for a difference of shares, whose law is of its square."""
-    return propose(law, columns, least**2, WITHOUT_HISTORY**2) ** 0.5
+    return math.sqrt(propose(law, columns, least**2, WITHOUT_HISTORY**2))
 
 
 def widened(bound: float, columns: int) -> float:

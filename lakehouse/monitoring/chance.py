@@ -5,6 +5,7 @@ So it is days that are drawn, never rows. From when on a distance is more than c
 `bounds.py`'s.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class Chance:
 
         f = self.directions
         ratio = float(fdtri(f, f * self.days, 1 - alpha))
-        return self.mean + self.deviation * (f / 2) ** 0.5 * (ratio - 1)
+        return self.mean + self.deviation * math.sqrt(f / 2) * (ratio - 1)
 
 
 @dataclass(frozen=True, eq=False)

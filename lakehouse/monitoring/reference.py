@@ -263,9 +263,9 @@ def reference_of(
         name=name,
         cells=cells,
         counts=then,
-        psi=every and every.law(lambda windows: distance.psi(then, windows)),
-        missing=every and every.law(lambda w: (distance.missing_share(w) - missing) ** 2),
-        unseen=later and later.law(lambda w: (distance.unseen_share(w) - unseen) ** 2),
+        psi=every.law(lambda w: distance.psi(then, w)) if every else None,
+        missing=every.law(lambda w: (distance.missing_share(w) - missing) ** 2) if every else None,
+        unseen=later.law(lambda w: (distance.unseen_share(w) - unseen) ** 2) if later else None,
     )
 
 

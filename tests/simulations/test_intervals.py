@@ -8,11 +8,11 @@ from lakehouse.evaluation.resample import Resampling
 from tests.simulations.intervals import METRICS, coverage, world
 
 
-def test_a_few_worlds_hold_an_auc_of_97():
-    """Percentiles held it in 88 of 100, and nowhere near all of these forty."""
-    found = coverage(40, 55, 0.97, "none", ("auc_roc",))["auc_roc"]
-    assert found.held >= 85
-    assert found.length < 0.07
+def test_of_forty_worlds_few_miss_an_auc_of_97():
+    """Percentiles missed it in seven of these."""
+    found = coverage(40, 55, 0.97, "card", ("auc_roc",))["auc_roc"]
+    assert found.held >= 90
+    assert found.length < 0.06
 
 
 @pytest.mark.slow
