@@ -10,9 +10,10 @@ import numpy as np
 
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Against, Comparison, Interval, Verdict
-from lakehouse.evaluation.intervals import LEVEL, percentile_interval
+from lakehouse.evaluation.intervals import LEVEL, SHARES, interval_of
 from lakehouse.evaluation.metrics import Floats
 from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.scales import DIFFERENCE, IDENTITY
 from lakehouse.evaluation.weighted import Predictions
 
 MINIMUM_POSITIVES = 50
@@ -49,7 +50,8 @@ def compare(
     found = []
     for place, name in enumerate(metrics):
         value = our_values[name] - their_values[name]
-        interval = percentile_interval(value, repeats[:, place], level)
+        scale = DIFFERENCE if name in SHARES else IDENTITY
+        interval = interval_of(value, repeats[:, place], ours.positives, scale, level)
         enough = ours.positives >= minimum_positives
         found.append(
             Comparison(

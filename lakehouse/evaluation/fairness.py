@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.compare import MINIMUM_POSITIVES
 from lakehouse.evaluation.document import FairnessResult, FairnessVerdict, GroupRates, Interval
-from lakehouse.evaluation.intervals import LEVEL, percentile_interval
+from lakehouse.evaluation.intervals import LEVEL, interval_of
 from lakehouse.evaluation.metrics import Bools, Floats, Ints
 from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.scales import LOGIT
 
 SELECTION, TPR, FPR = 0, 1, 2
 
@@ -56,6 +57,7 @@ def fairness(
     rows = np.bincount(code, minlength=len(values))
     positives = np.bincount(code, weights=truth, minlength=len(values)).astype(int)
     counted = positives >= minimum_positives
+    evidence = np.stack([rows, positives, rows - positives])  # (rates, groups)
     observed_counted, resampled_counted = observed[:, counted], resampled[:, :, counted]
     odds = _largest_gap(observed_counted[1:], resampled_counted[:, 1:], level)
     parity = _largest_gap(observed_counted[:1], resampled_counted[:, :1], level)
@@ -65,9 +67,9 @@ def fairness(
             rows=int(rows[place]),
             positives=int(positives[place]),
             counted=bool(counted[place]),
-            selection_rate=_interval(SELECTION, place, observed, resampled, level),
-            tpr=_interval(TPR, place, observed, resampled, level),
-            fpr=_interval(FPR, place, observed, resampled, level),
+            selection_rate=_interval(SELECTION, place, observed, resampled, evidence, level),
+            tpr=_interval(TPR, place, observed, resampled, evidence, level),
+            fpr=_interval(FPR, place, observed, resampled, evidence, level),
         )
         for place, value in enumerate(values)
     )
@@ -117,9 +119,10 @@ def _largest_gap(observed: Floats, resampled: Floats, level: float) -> Interval 
 
 
 def _interval(
-    rate: int, group: int, observed: Floats, resampled: Floats, level: float
+    rate: int, group: int, observed: Floats, resampled: Floats, evidence: Ints, level: float
 ) -> Interval | None:
-    return percentile_interval(float(observed[rate, group]), resampled[:, rate, group], level)
+    value, rows = float(observed[rate, group]), int(evidence[rate, group])
+    return interval_of(value, resampled[:, rate, group], rows, LOGIT, level)
 
 
 def _verdict(odds: Interval | None, limit: float) -> FairnessVerdict:

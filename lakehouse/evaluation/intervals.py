@@ -1,29 +1,75 @@
-"""Confidence intervals of metrics from resamples of whole clusters."""
+"""Confidence intervals of metrics from resamples of whole clusters, on the scale that suits each.
+
+Near its end a metric's law is skewed, and its error is estimated too small just where the estimate
+is too good: percentiles of an AUC of .97 with 55 positives held the true value 88 times in 100.
+"""
 
 import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Interval
 from lakehouse.evaluation.metrics import Floats
 from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT, Scale
 from lakehouse.evaluation.weighted import Predictions
 
 LEVEL = 0.95
+SHARES = frozenset(
+    {
+        "accuracy",
+        "auc_roc",
+        "average_precision",
+        "f1",
+        "macro_f1",
+        "precision",
+        "precision_at_capacity",
+        "recall",
+        "recall_at_capacity",
+    }
+)
+"""Metrics between 0 and 1."""
+
+MOST_ACCELERATED = 0.4
 
 
-def percentile_interval(value: float, resampled: Floats, level: float = LEVEL) -> Interval | None:
-    """Where the middle `level` of resampled values lies (Efron & Tibshirani 1993, chapter 13).
+def scale_of(metric: str) -> Scale:
+    """On which scale the metric's errors are nearly normal."""
+    if metric in SHARES:
+        return LOGIT
+    return LOG if metric in LOWER_IS_BETTER else IDENTITY
 
-    None if the value cannot be told, or if more resamples could not tell it than the interval
-    leaves out: its ends would then be those of the lucky ones.
+
+def interval_of(
+    value: float, resampled: Floats, evidence: int, scale: Scale, level: float = LEVEL
+) -> Interval | None:
+    """Where the value lies with probability `level`, never outside of its scale.
+
+    From the deviation of the resampled values on `scale`, Student's quantile for `evidence` (the
+    positives) less one, and Efron's acceleration, a sixth of the resamples' skewness ("Better
+    bootstrap confidence intervals", JASA 82, 1987), which moves both ends to the long tail. A value
+    at an end of its scale has the exact one-sided interval of `evidence` Bernoulli trials (Clopper
+    & Pearson, Biometrika 26, 1934), or that of its resamples if it is longer.
+
+    None if the value cannot be told, or if more than one resample in twenty could not tell it: the
+    interval would be that of the lucky ones.
     """
     known = resampled[np.isfinite(resampled)]
-    if not math.isfinite(value) or len(known) < level * len(resampled) or not len(known):
+    if not math.isfinite(value) or len(known) < LEVEL * len(resampled) or not len(known):
         return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value=value, low=float(low), high=float(high), level=level)
+    if not scale.inside(value):
+        return _at_the_end(value, known, evidence, level)
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(max(evidence - 1, 1), (1 + level) / 2))
+    reach = (
+        float(np.std(scale.deviations(known, value), ddof=1)) * quantile if len(known) > 1 else 0
+    )
+    tilt = float(np.clip(_skewness(known) / 6 * quantile, -MOST_ACCELERATED, MOST_ACCELERATED))
+    low, high = (scale.moved(value, -reach / (1 + tilt)), scale.moved(value, reach / (1 - tilt)))
+    return Interval(value=value, low=low, high=high, level=level)
 
 
 def metric_intervals(
@@ -36,7 +82,7 @@ def metric_intervals(
     values = predictions.metrics(only=only)
     repeats = resample(lambda weights: vector(predictions.metrics(weights, only)), resampling)
     return {
-        name: percentile_interval(value, repeats[:, place], level)
+        name: interval_of(value, repeats[:, place], predictions.positives, scale_of(name), level)
         for place, (name, value) in enumerate(values.items())
     }
 
@@ -44,3 +90,21 @@ def metric_intervals(
 def vector(metrics: Mapping[str, float]) -> Floats:
     """The values alone, in their order, as `resample` wants them."""
     return np.array(list(metrics.values()))
+
+
+def _at_the_end(value: float, known: Floats, evidence: int, level: float) -> Interval:
+    tail = (1 - level) / 2
+    low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
+    possible = 1 - tail ** (1 / max(evidence, 1))
+    if value == 1:
+        return Interval(value=value, low=min(low, 1 - possible), high=1.0, level=level)
+    if value == 0:
+        return Interval(value=value, low=0.0, high=max(high, possible), level=level)
+    return Interval(value=value, low=low, high=high, level=level)
+
+
+def _skewness(values: Floats) -> float:
+    deviation = float(values.std())
+    if deviation <= 1e-12:
+        return 0.0
+    return float((((values - values.mean()) / deviation) ** 3).mean())

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.compare import MINIMUM_POSITIVES, known_or_none
 from lakehouse.evaluation.document import SegmentMetrics, Week
-from lakehouse.evaluation.intervals import LEVEL, percentile_interval, vector
+from lakehouse.evaluation.intervals import LEVEL, interval_of, scale_of, vector
 from lakehouse.evaluation.metrics import Floats, Ints
 from lakehouse.evaluation.resample import Resampling, resample
 from lakehouse.evaluation.weighted import Predictions
@@ -70,7 +70,9 @@ def _segments(
             rows=part.rows,
             positives=part.positives,
             metrics={
-                name: percentile_interval(value, repeats[:, place, at], level)
+                name: interval_of(
+                    value, repeats[:, place, at], part.positives, scale_of(name), level
+                )
                 if part.positives >= minimum_positives
                 else None
                 for at, (name, value) in enumerate(observed[place].items())

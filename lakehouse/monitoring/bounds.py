@@ -5,11 +5,13 @@ model was learning and being judged: that much change it was proved under. Textb
 features alike would ring for ever on a day of the month and sleep over a flag. Pure functions.
 """
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
+from lakehouse.monitoring.chance import Chance
 from lakehouse.monitoring.distance import Counts, Floats
 from lakehouse.training.spec import Watch
 
@@ -22,9 +24,11 @@ LEAST_MISSING, LEAST_UNSEEN = 0.05, 0.01
 what the credit industry calls a small shift; it is a mean moved by a third of a deviation."""
 
 WITHOUT_HISTORY = 0.25
-"""The PSI that the same industry calls a large shift: the bound while too few windows are known."""
+"""The PSI that the same industry calls a large shift: the bound while too few days are known, also
+of a difference of shares."""
 
-LEAST_WINDOWS = 3
+KINDS = 3
+"""Kinds of figures that share the chance: PSI, missing and unseen values."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,18 @@ class Bounds:
     unseen: float
 
 
-def propose(history: Floats, columns: int, least: float) -> float:
-    """The bound for one of `columns` figures, from `history` (windows,) when nothing was wrong.
+def propose(law: Chance | None, columns: int, least: float, unknown: float) -> float:
+    """The bound for one of `columns` figures, from its law while nothing changes.
 
-    The upper end of a prediction interval for one more window, at `ALPHA` shared among the
-    columns (Bonferroni). Taken of square roots: such figures are sums of squares, and their roots
-    are nearly normal. Never below `least`.
+    At `ALPHA`, shared among the columns and `KINDS` (Bonferroni). Never below `least`; without a
+    law, `unknown`.
     """
-    from scipy.special import stdtrit
+    return unknown if law is None else max(least, law.reach(ALPHA / (KINDS * columns)))
 
-    known = np.sqrt(history[~np.isnan(history)])
-    if len(known) < LEAST_WINDOWS:
-        return max(least, WITHOUT_HISTORY)
-    quantile = float(stdtrit(len(known) - 1, 1 - ALPHA / columns))
-    reach = quantile * float(known.std(ddof=1)) * float(np.sqrt(1 + 1 / len(known)))
-    return max(least, (float(known.mean()) + reach) ** 2)
+
+def propose_share(law: Chance | None, columns: int, least: float) -> float:
+    """The same for a difference of shares, whose law is of its square."""
+    return math.sqrt(propose(law, columns, least**2, WITHOUT_HISTORY**2))
 
 
 def widened(bound: float, columns: int) -> float:
@@ -74,19 +75,24 @@ def noise(reference: Counts, rows: Floats, columns: int) -> Floats:
 
 
 def feature_bounds(
-    watch: Watch, columns: int, psi: Floats, missing: Floats, unseen: Floats
+    watch: Watch, columns: int, psi: Chance | None, missing: Chance | None, unseen: Chance | None
 ) -> Bounds:
-    """The bounds of one feature: what `watch` declares, widened; else proposed from histories."""
+    """The bounds of one feature: what `watch` declares, widened; else proposed from its laws."""
     return Bounds(
-        psi=widened(watch.psi, columns) if watch.psi else propose(psi, columns, LEAST_PSI),
+        psi=widened(watch.psi, columns) if watch.psi else _propose_psi(psi, columns, LEAST_PSI),
         missing=widened(watch.missing, columns)
         if watch.missing
-        else propose(missing, columns, LEAST_MISSING),
-        unseen=propose(unseen, columns, LEAST_UNSEEN),
+        else propose_share(missing, columns, LEAST_MISSING),
+        unseen=propose_share(unseen, columns, LEAST_UNSEEN),
     )
 
 
-def output_bounds(watch: Watch, columns: int, psi: Floats) -> Bounds:
+def output_bounds(watch: Watch, columns: int, psi: Chance | None) -> Bounds:
     """The bounds of one thing that a model says; it is never missing where all is well."""
     declared = widened(watch.score_psi, columns) if watch.score_psi else None
-    return Bounds(declared or propose(psi, columns, LEAST_SCORE_PSI), LEAST_MISSING, LEAST_UNSEEN)
+    score_psi = declared or _propose_psi(psi, columns, LEAST_SCORE_PSI)
+    return Bounds(score_psi, LEAST_MISSING, LEAST_UNSEEN)
+
+
+def _propose_psi(law: Chance | None, columns: int, least: float) -> float:
+    return propose(law, columns, least, WITHOUT_HISTORY)

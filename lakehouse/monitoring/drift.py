@@ -174,14 +174,8 @@ def compare(
 def bounds_of(spec: ModelSpec, reference: Reference, columns: int) -> Bounds:
     """From where on the column has drifted."""
     if reference.part == "output":
-        return output_bounds(spec.watch, columns, reference.psi_history)
-    return feature_bounds(
-        spec.watch,
-        columns,
-        reference.psi_history,
-        reference.missing_history,
-        reference.unseen_history,
-    )
+        return output_bounds(spec.watch, columns, reference.psi)
+    return feature_bounds(spec.watch, columns, reference.psi, reference.missing, reference.unseen)
 
 
 _KINDS: dict[str, tuple[Part, str, str]] = {

@@ -19,7 +19,8 @@ class Finding:
     """One check of one look, about the rows up to and with `day`.
 
     `value` and `bound` are of the worst case; None if it could not be told or has no number.
-    `cause` and `remedy` are empty where it passed. `rollback`: an earlier version is likely to do
+    `cause` and `remedy` are empty where it passed; one that passed with a cause judged nothing, and
+    the cause says why (`not_judged`). `rollback`: an earlier version is likely to do
     better, because what is wrong lies with the version; nothing here does it.
     """
 
@@ -32,6 +33,11 @@ class Finding:
     cause: str = ""
     remedy: str = ""
     rollback: bool = False
+
+
+def not_judged(name: str, day: date, why: str) -> Finding:
+    """No verdict, and why: it stops nothing, and claims nothing either."""
+    return Finding(name, day, True, cause=f"not judged: {why}")
 
 
 def replace_findings(

@@ -2,6 +2,10 @@
 
 Both said what they said before any label was known, so nothing could leak; and it is the rows that
 the champion decided about. With `actions.mode: block` only the control stream has honest labels.
+
+Looks belong to a stretch. One that has ended, because it lasted `REACH`, because one of the two was
+rolled back or because another version decided meanwhile, is history: the next begins without rows,
+looks or verdict, so that what was shown under an old world does not decide in a new one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +21,7 @@ from lakehouse.evaluation.document import Interval, Verdict
 from lakehouse.evaluation.sequential import Finding as Decided
 from lakehouse.evaluation.sequential import Look, decide
 from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.matured import matured_rows, paired
 from lakehouse.registry import Version
@@ -25,7 +29,7 @@ from lakehouse.registry.versions import find_transitions
 from lakehouse.training import ModelSpec, Split
 
 REACH = timedelta(days=90)
-"""A comparison begins anew after so long: cost is bounded, and the error allowed is per so long."""
+"""How long a stretch is: cost is bounded, and the error allowed is per so long."""
 DAY = timedelta(days=1)
 
 
@@ -51,12 +55,10 @@ def look(
     As a row to keep, with what all looks together say of `other`. None when they share no row that
     can tell the primary metric, or all repeats of the bootstrap say the same.
     """
-    since = _parted(cursor, spec, champion, other)
-    begin = max(since, *(Split.from_json(v.split).test_until.date() for v in (champion, other)))
-    begin += max(until - begin - DAY, timedelta()) // REACH * REACH
+    since = stretch(cursor, spec, champion, other, until)
     ours, theirs = paired(
-        matured_rows(cursor, spec, other.version, begin, until, beside=True),
-        matured_rows(cursor, spec, champion.version, begin, until),
+        matured_rows(cursor, spec, other.version, since, until, beside=True),
+        matured_rows(cursor, spec, champion.version, since, until),
     )
     metric = spec.primary_metric
     mine, champions = ours.judged_by(metric), theirs.judged_by(metric)
@@ -82,6 +84,7 @@ def look(
         "champion": champion.version,
         "version": other.version,
         "role": _role(other),
+        "since": since,
         "day": until,
         "metric": metric,
         "rows": found.rows,
@@ -111,16 +114,21 @@ def last_looks(
     spec: ModelSpec,
     champion: Version,
     others: Sequence[Version],
+    until: date,
 ) -> tuple[Compared, ...]:
-    """What the looks so far say of each of `others`; nothing of one that was never looked at."""
-    if not table_exists(cursor, tables.COMPARISONS):
+    """What the looks of the stretch in which the day `until` lies say of each of `others` so far.
+
+    Nothing of one that was not looked at in it.
+    """
+    if not tables.has_columns(cursor, tables.COMPARISONS):
         return ()
     names = list(tables.COLUMNS[tables.COMPARISONS])
     compared = []
     for other in others:
+        since = stretch(cursor, spec, champion, other, until)
         row = cursor.execute(
             f"SELECT {', '.join(map(quote, names))} {_LOOKS} ORDER BY day DESC LIMIT 1",
-            _pair(spec, champion, other, _parted(cursor, spec, champion, other)),
+            _pair(spec, champion, other, since),
         ).fetchone()
         if row is not None:
             found = dict(zip(names, row, strict=True))
@@ -128,9 +136,29 @@ def last_looks(
     return tuple(compared)
 
 
+def stretch(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    other: Version,
+    until: date,
+) -> date:
+    """The first day of the stretch of these two in which the rows before `until` lie.
+
+    The first one begins when both have been tested and none is left of what parted them; each
+    further one `REACH` after the one before.
+    """
+    first = max(
+        _rolled_back(cursor, spec, champion, other),
+        _decided_by_another(cursor, spec, champion, until),
+        *(Split.from_json(version.split).test_until.date() for version in (champion, other)),
+    )
+    return first + max(until - first - DAY, timedelta()) // REACH * REACH
+
+
 _LOOKS = (
     f"FROM {qualified(tables.COMPARISONS)} "
-    "WHERE model = ? AND champion = ? AND version = ? AND metric = ? AND day > ?"
+    "WHERE model = ? AND champion = ? AND version = ? AND metric = ? AND since = ?"
 )
 
 
@@ -142,8 +170,8 @@ def _earlier(
     since: date,
     before: date,
 ) -> list[Look]:
-    """The looks at this pair before that day, the oldest first."""
-    if not table_exists(cursor, tables.COMPARISONS):
+    """The looks of the stretch since that day, before another day, the oldest first."""
+    if not tables.has_columns(cursor, tables.COMPARISONS):
         return []
     rows = cursor.execute(
         f"SELECT positives, difference, standard_error {_LOOKS} AND day < ? ORDER BY day",
@@ -156,14 +184,28 @@ def _pair(spec: ModelSpec, champion: Version, other: Version, since: date) -> li
     return [spec.name, champion.version, other.version, spec.primary_metric, since]
 
 
-def _parted(
+def _rolled_back(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, other: Version
 ) -> date:
-    """When one of the two was last rolled back: what spoke for it until then, speaks no more."""
+    """When one of the two last was."""
     moves = find_transitions(cursor, spec.name)
     pair = {champion.version, other.version}
     back = (m for m in moves if m.to_state == "rolled_back" and m.version in pair)
     return next((move.decided_at.date() for move in back), date.min)
+
+
+def _decided_by_another(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, until: date
+) -> date:
+    """The last day before `until` up to which looks at another champion had seen the rows."""
+    if not table_exists(cursor, tables.COMPARISONS):
+        return date.min
+    query = (
+        f"SELECT max(day) FROM {qualified(tables.COMPARISONS)} "
+        "WHERE model = ? AND champion <> ? AND day < ?"
+    )
+    found: date | None = fetch_value(cursor, query, [spec.name, champion.version, until])
+    return found or date.min
 
 
 def _role(other: Version) -> str:

@@ -7,22 +7,24 @@ estimates are watched beside it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import NormalDist
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation import metrics
+from lakehouse.evaluation import metrics, scan
 from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.intervals import metric_intervals, scale_of
+from lakehouse.evaluation.scales import Scale
 from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.monitoring import tables
-from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.findings import Finding, not_judged
 from lakehouse.monitoring.matured import Matured
 from lakehouse.training import ModelSpec
 
@@ -30,16 +32,24 @@ EPOCH = date(1970, 1, 1)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 JUDGED = timedelta(days=28)
 """The matured days on which the champion is held against what it promised."""
+ALPHA = 0.025
+"""Chance that a champion that keeps its promise is called worse in a year of daily looks, if errors
+were known. They are estimated, which doubles it at most (`docs/statistics.md`)."""
+WINDOWS = timedelta(days=365) / JUDGED
 
 
 @dataclass(frozen=True)
 class Decay:
-    """The champion's metric on its last matured days, and what it was on its test period."""
+    """The champion's metric on its last matured days, and what it was on its test period.
+
+    Intervals are of one look. Where one is None, `missing` says why.
+    """
 
     metric: str
-    now: Interval
-    then: float
+    now: Interval | None
+    then: Interval | None
     positives: int
+    missing: str = ""
 
 
 def performance_rows(
@@ -83,54 +93,78 @@ def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
     return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
 
 
-def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay | None:
-    """The champion's primary metric on `rows` against its test's; None where it cannot be told."""
-    metric = spec.primary_metric
-    then = evaluation.metrics.get("test", {}).get(metric)
-    if then is None or rows.said.positives < spec.shadow.min_positives:
-        return None
+def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
+    """The champion's primary metric on `rows` against its test's."""
+    metric, positives = spec.primary_metric, rows.said.positives
+    then = _promised(evaluation, metric)
+    if then is None:
+        return Decay(metric, None, None, positives, f"its test has no {metric}")
+    if positives < spec.shadow.min_positives:
+        wanted = spec.shadow.min_positives
+        missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
+        return Decay(metric, None, then, positives, missing)
     said, resampling = rows.judged_by(metric), rows.resampling(spec)
     now = metric_intervals(said, resampling, only=[metric]).get(metric)
-    return Decay(metric, now, then, rows.said.positives) if now else None
+    missing = "" if now else f"{metric} cannot be computed from the {rows.said.rows:,} matured rows"
+    return Decay(metric, now, then, positives, missing)
 
 
-def decay_finding(spec: ModelSpec, decay: Decay | None, day: date) -> Finding:
-    """Whether the champion does significantly worse than it may.
+def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
+    """Whether the champion does significantly worse than its test promised, and than it may.
 
-    The better end of the interval is what is compared, so that a bad week is no alarm; with what
-    the test promised, less `performance_drop`, and with the gates. Below a gate the version should
-    not decide: then, and only then, an earlier one should.
+    Its metric has to lie below the promise by more than chance, in all looks of a year together and
+    with the promise's own error (`scan.py`), and so far that more than `performance_drop` is lost.
+    Below a gate by more than chance, the version should not decide: then, and only then, an earlier
+    one should.
     """
     name = "matured_performance"
-    if decay is None:
-        return Finding(name, day, True)
+    if decay.now is None or decay.then is None:
+        return not_judged(name, day, decay.missing)
+    now, then, scale = decay.now, decay.then, scale_of(decay.metric)
     lower = decay.metric in LOWER_IS_BETTER
-    best = decay.now.low if lower else decay.now.high
-    drop = spec.watch.performance_drop
-    bound = decay.then * (1 + drop if lower else 1 - drop)
+    sign = -1 if lower else 1
+    error, promised = _error(now, scale), _error(then, scale)
+    bound = then.value * (1 - sign * spec.watch.performance_drop)
     gates = [
         gate.at_most if lower else gate.at_least
         for gate in spec.gates
         if gate.metric == decay.metric and gate.of == "test"
     ]
     gate = next((value for value in gates if value is not None), None)
-    below = gate is not None and (best > gate if lower else best < gate)
-    decayed = best > bound if lower else best < bound
+    best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS))
+    below = gate is not None and sign * best < sign * gate
+    lost = sign * scale.distance(then.value, now.value)
+    chance = scan.reach(error, promised, ALPHA, WINDOWS)
+    decayed = lost > chance and sign * now.value < sign * bound
     if not (below or decayed):
-        return Finding(name, day, True, decay.now.value, bound)
+        return Finding(name, day, True, now.value, bound)
     return Finding(
         name=name,
         day=day,
         passed=False,
-        value=decay.now.value,
+        value=now.value,
         bound=gate if below else bound,
         severity="error" if below else "warn",
-        cause=f"{decay.metric} is {decay.now.value:.4g} (at best {best:.4g}) on "
-        f"{decay.positives:,} matured positives; on its test it was {decay.then:.4g}",
+        cause=f"{decay.metric} is {now.value:.4g} (at best {best:.4g}) on "
+        f"{decay.positives:,} matured positives; on its test it was {then.value:.4g}",
         remedy="a retrain is asked for; `lakehouse models compare` shows whether an earlier "
         "version does better",
         rollback=below,
     )
+
+
+def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
+    """The metric on test; without an interval it counts as exact."""
+    value = evaluation.metrics.get("test", {}).get(metric)
+    if value is None:
+        return None
+    return evaluation.intervals.get(metric) or Interval(value=value, low=value, high=value)
+
+
+def _error(found: Interval, scale: Scale) -> float:
+    """The standard error on the scale: half of the interval's length there, by its quantile."""
+    length = scale.distance(found.high, found.value) - scale.distance(found.low, found.value)
+    return length / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
 
 
 def performance_history(

@@ -4,8 +4,8 @@ Counted once per version, on the pinned training set, and kept in `monitoring.re
 never reads the training rows again.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import astuple, dataclass
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from lakehouse.durations import microseconds
 from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.lake import fetch_value
 from lakehouse.monitoring import distance, tables
-from lakehouse.monitoring.cells import FIRST, Cells, Counts, number_cells, text_cells
+from lakehouse.monitoring.cells import Cells, Counts, number_cells, text_cells
+from lakehouse.monitoring.chance import Chance, draw_windows
 from lakehouse.registry import Version
 from lakehouse.training import Model, ModelSpec, Split, load_model
 from lakehouse.training.model import ModelCard
@@ -25,7 +26,10 @@ from lakehouse.training.schema import Kind
 
 BATCH_ROWS = 65_536
 SAMPLE_ROWS = 50_000
-MOST_WINDOWS = 12
+MOST_DAYS = 400
+"""Of longer training sets only the newest days tell how much days differ: memory is bounded."""
+
+_GAP, _TRAIN, _TEST = -1, 0, 2
 
 Part = Literal["feature", "output"]
 OUTPUTS: dict[str, dict[str, Kind]] = {
@@ -41,29 +45,63 @@ class Reference:
     """One column as it was. `counts` (slots,) are of the training period for a feature, of the test
     period for an output.
 
-    The histories, (windows,) each, tell how far single windows of the training set, the newest
-    first, lay from it: in PSI, and in shares of missing and unseen values.
+    The chances tell how far windows lie from it while nothing changes: in PSI, and in the squared
+    differences of the shares of missing and unseen values. None where too few days could tell.
     """
 
     part: Part
     name: str
     cells: Cells
     counts: Counts
-    psi_history: npt.NDArray[np.float64]
-    missing_history: npt.NDArray[np.float64]
-    unseen_history: npt.NDArray[np.float64]
+    psi: Chance | None
+    missing: Chance | None
+    unseen: Chance | None
+
+
+@dataclass(frozen=True, eq=False)
+class Periods:
+    """The days of a training set from `first` on, and in which period (days,) each lies.
+
+    Row 0 of counts by day holds all earlier ones, which are of the training period.
+    """
+
+    first: date
+    period: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, split: Split) -> "Periods":
+        """The newest `MOST_DAYS` of the split; periods begin and end at midnight."""
+        ends = (
+            (split.train_from, split.train_until),
+            (split.validation_from, split.validation_until),
+            (split.test_from, split.test_until),
+        )
+        last = max(until for _, until in ends).date()
+        first = max(split.train_from.date(), last - timedelta(days=MOST_DAYS))
+        period = np.full((last - first).days, _GAP, dtype=np.int64)
+        for number, (start, until) in enumerate(ends):
+            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+        return cls(first, period)
+
+    def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The row of counts (days + 1, slots) for each time."""
+        days = (times.astype("datetime64[D]") - np.datetime64(self.first)).astype(np.int64)
+        return np.clip(days + 1, 0, len(self.period))
 
 
 def read_reference(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> list[Reference]:
-    """What is kept for the version and the spec's window, in the order of the features; or none."""
-    if not table_exists(cursor, tables.REFERENCE):
+    """What is kept for the version and the spec's window, in the order of the features; or none.
+
+    What was kept before chances were, counts as nothing.
+    """
+    if not tables.has_columns(cursor, tables.REFERENCE):
         return []
     rows = cursor.execute(
-        "SELECT part, name, kind, edges, categories, counts, psi_history, missing_history, "
-        f"unseen_history FROM {qualified(tables.REFERENCE)} "
-        "WHERE model = ? AND version = ? AND window_us = ? ORDER BY part, name",
+        "SELECT part, name, kind, edges, categories, counts, psi_chance, missing_chance, "
+        f"unseen_chance FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ? "
+        "AND window_us = ? AND psi_chance IS NOT NULL ORDER BY part, name",
         [spec.name, version, microseconds(spec.watch.window)],
     ).fetchall()
     return [
@@ -72,9 +110,9 @@ def read_reference(
             name=name,
             cells=Cells(kind, tuple(edges), tuple(values)),
             counts=np.array(counts, dtype=np.int64),
-            psi_history=_floats(psi),
-            missing_history=_floats(missing),
-            unseen_history=_floats(unseen),
+            psi=_chance(psi),
+            missing=_chance(missing),
+            unseen=_chance(unseen),
         )
         for part, name, kind, edges, values, counts, psi, missing, unseen in rows
     ]
@@ -85,13 +123,14 @@ def compute_reference(
 ) -> list[Reference]:
     """Count the pinned training set: one pass over a sample for the cells, one over all rows."""
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
-    windows = history_windows(Split.from_json(version.split), spec.watch.window)
-    made = []
-    for part, name, cells, counts in _count(cursor, spec, model, version.training_set_id, windows):
-        then = counts[_TRAIN if part == "feature" else _TEST].sum(axis=0)
-        if not then.sum():  # without a test period, what was said of validation rows
-            then = counts.sum(axis=(0, 1))
-        made.append(reference_of(part, name, cells, then, counts[:, :-1].sum(axis=0)))
+    periods = Periods.of(Split.from_json(version.split))
+    window = max(1, spec.watch.window // timedelta(days=1))
+    made = [
+        reference_of(part, name, cells, counts, periods, window)
+        for part, name, cells, counts in _count(
+            cursor, spec, model, version.training_set_id, periods
+        )
+    ]
     return sorted(made, key=lambda one: (one.part, one.name))
 
 
@@ -119,33 +158,14 @@ def write_reference(
             "categories": one.cells.values,
             "counts": one.counts.tolist(),
             "window_us": microseconds(spec.watch.window),
-            "psi_history": _nulls(one.psi_history),
-            "missing_history": _nulls(one.missing_history),
-            "unseen_history": _nulls(one.unseen_history),
+            "psi_chance": _numbers(one.psi),
+            "missing_chance": _numbers(one.missing),
+            "unseen_chance": _numbers(one.unseen),
             "created_at": at,
         }
         for one in made
     ]
     tables.insert(writer, tables.REFERENCE, rows)
-
-
-def history_windows(split: Split, window: timedelta) -> list[tuple[datetime, datetime]]:
-    """At most twelve windows that lie wholly in a period, the newest first, without overlap.
-
-    Test and validation rows count as well: no label is looked at, and how far they lay from the
-    training rows is what the model was judged under.
-    """
-    periods = (
-        (split.test_from, split.test_until),
-        (split.validation_from, split.validation_until),
-        (split.train_from, split.train_until),
-    )
-    found: list[tuple[datetime, datetime]] = []
-    for start, end in periods:
-        while end - window >= start and len(found) < MOST_WINDOWS:
-            found.append((end - window, end))
-            end -= window
-    return found
 
 
 def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
@@ -157,10 +177,6 @@ def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict
         "label": pa.array(card.classes, pa.string()).take(pa.array(best)),
         "probability": pa.array(prediction[np.arange(len(best)), best]),
     }
-
-
-_PERIODS = ("train", "validation", "test")
-_TRAIN, _TEST = 0, 2
 
 
 def _feature_cells(
@@ -185,33 +201,32 @@ def _count(
     spec: ModelSpec,
     model: Model,
     set_id: str,
-    windows: list[tuple[datetime, datetime]],
+    periods: Periods,
 ) -> list[tuple[Part, str, Cells, Counts]]:
-    """Part, name, cells and counts (periods, windows + 1, slots) of every column.
+    """Part, name, cells and counts (days + 1, slots) of every column.
 
-    The last window holds all rows of no window. Outputs are counted where the model did not learn;
-    they are kept until the end, twelve bytes a row, since their cells depend on all of them.
+    Outputs are counted where the model did not learn; they are kept until the end, twelve bytes a
+    row, since their cells depend on all of them.
     """
-    card, width = model.card, len(windows) + 1
-    groups = len(_PERIODS) * width
+    card = model.card
+    groups = len(periods.period) + 1
     cells = _feature_cells(cursor, spec, card, set_id)
     totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
     said: dict[str, list[pa.Array]] = {name: [] for name in OUTPUTS[card.task]}
     said_in = [np.empty(0, dtype=np.int64)]
     names = ", ".join(map(quote, card.features.names))
     rows = cursor.execute(
-        f"SELECT split AS _split, event_time AS _time, {names} "
+        f"SELECT split = 'train' AS _learnt, event_time AS _time, {names} "
         f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?",
         [set_id],
     ).to_arrow_reader(BATCH_ROWS)
     for batch in rows:
-        period = text_cells(_PERIODS).slot_of(batch.column("_split")) - FIRST
-        times = batch.column("_time").to_numpy(zero_copy_only=False)
-        group = period * width + _window_of(times, windows)
+        group = periods.place(batch.column("_time").to_numpy(zero_copy_only=False))
         for name, one in cells.items():
             totals[name] += one.count(batch.column(name), group, groups)
-        unlearnt = batch.filter(pa.array(period != _TRAIN))
-        said_in.append(group[period != _TRAIN])
+        learnt = batch.column("_learnt").to_numpy(zero_copy_only=False).astype(bool)
+        unlearnt = batch.filter(pa.array(~learnt))
+        said_in.append(group[~learnt])
         prediction = model.predict(card.features.matrix(unlearnt))
         for name, values in output_columns(card, prediction).items():
             said[name].append(values)
@@ -222,35 +237,41 @@ def _count(
         values = pa.concat_arrays(said[name])
         one = text_cells(card.classes) if kind == "category" else number_cells(values.to_numpy())
         found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
-    return [(part, name, one, c.reshape(3, width, -1)) for part, name, one, c in found]
-
-
-def _window_of(
-    times: npt.NDArray[Any], windows: list[tuple[datetime, datetime]]
-) -> npt.NDArray[np.int64]:
-    """The position of the window that holds each time; `len(windows)` where none does."""
-    found = np.full(len(times), len(windows), dtype=np.int64)
-    for i, (start, end) in enumerate(windows):
-        found[(times >= np.datetime64(start)) & (times < np.datetime64(end))] = i
     return found
 
 
-def reference_of(part: Part, name: str, cells: Cells, counts: Counts, windows: Counts) -> Reference:
-    """One column's reference, from its counts (slots,) and those of `windows` (windows, slots)."""
+def reference_of(
+    part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
+) -> Reference:
+    """One column's reference for windows of so many days, from `counts` (days + 1, slots).
+
+    Validation and test days count as well: no label is looked at, and how far they lay from the
+    training rows is what the model was judged under. A category is unseen only where none was
+    learnt, so training days do not count there.
+    """
+    of = np.concatenate([[_TRAIN], periods.period])
+    then = counts[of == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
+    if not then.sum():  # without a test period, what was said of validation rows
+        then = counts.sum(axis=0)
+    missing, unseen = distance.missing_share(then), distance.unseen_share(then)
+    days = counts[1:]
+    unlearnt = np.where(periods.period[:, None] == _TRAIN, 0, days)
+    every = draw_windows(days, periods.period, window)
+    later = draw_windows(unlearnt, periods.period, window)
     return Reference(
         part=part,
         name=name,
         cells=cells,
-        counts=counts,
-        psi_history=distance.psi(counts, windows),
-        missing_history=np.abs(distance.missing_share(windows) - distance.missing_share(counts)),
-        unseen_history=np.abs(distance.unseen_share(windows) - distance.unseen_share(counts)),
+        counts=then,
+        psi=every.law(lambda w: distance.psi(then, w)) if every else None,
+        missing=every.law(lambda w: (distance.missing_share(w) - missing) ** 2) if every else None,
+        unseen=later.law(lambda w: (distance.unseen_share(w) - unseen) ** 2) if later else None,
     )
 
 
-def _nulls(values: npt.NDArray[np.float64]) -> list[float | None]:
-    return [None if np.isnan(value) else value for value in values.tolist()]
+def _numbers(law: Chance | None) -> list[float]:
+    return [] if law is None else list(astuple(law))
 
 
-def _floats(values: list[float | None]) -> npt.NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+def _chance(kept: list[float]) -> Chance | None:
+    return Chance(*kept) if kept else None

@@ -22,7 +22,12 @@ from lakehouse.monitoring.calibration import (
     calibration_row,
     looked_at_from,
 )
-from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
+from lakehouse.monitoring.findings import (
+    Finding,
+    newest_findings,
+    not_judged,
+    replace_findings,
+)
 from lakehouse.monitoring.former import review_former
 from lakehouse.monitoring.looks import Compared, last_looks, look
 from lakehouse.monitoring.matured import Matured, matured_rows, matured_until
@@ -194,7 +199,7 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
     told = [(found, column) for found, column in differences if found is not None]
     if not told:
-        return Finding("fairness", day, True, None, limit)
+        return not_judged("fairness", day, "fewer than two groups of each have positives enough")
     worst, column = max(told, key=lambda one: one[0].low)
     if worst.low <= limit:
         return Finding("fairness", day, True, worst.low, limit)
@@ -257,6 +262,6 @@ def _report(
         champion=champion.version,
         until=until,
         new_days=days,
-        compared=last_looks(cursor, spec, champion, others),
+        compared=last_looks(cursor, spec, champion, others, until) if until else (),
         findings=tuple(one for one in kept if one.name in CHECKS),
     )

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.lake import qualified, quote
+from lakehouse.lake.lake import table_exists
 
 REFERENCE = "monitoring.reference"
 FEATURE_DRIFT = "monitoring.feature_drift"
@@ -55,9 +56,9 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "categories": pa.list_(_TEXT),
         "counts": pa.list_(_WHOLE),
         "window_us": _WHOLE,
-        "psi_history": pa.list_(_NUMBER),
-        "missing_history": pa.list_(_NUMBER),
-        "unseen_history": pa.list_(_NUMBER),
+        "psi_chance": pa.list_(_NUMBER),
+        "missing_chance": pa.list_(_NUMBER),
+        "unseen_chance": pa.list_(_NUMBER),
         "created_at": pa.timestamp("us"),
     },
     FEATURE_DRIFT: _DRIFT,
@@ -108,6 +109,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "champion": _TEXT,
         "version": _TEXT,
         "role": _TEXT,
+        "since": pa.date32(),
         "day": pa.date32(),
         "metric": _TEXT,
         "rows": _WHOLE,
@@ -171,9 +173,20 @@ _SQL = {
 
 
 def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Make `table` if it is not there, in the open transaction."""
-    columns = ", ".join(f"{quote(name)} {_sql(kind)}" for name, kind in COLUMNS[table].items())
-    writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({columns})")
+    """Make `table`, or the columns that it lacks, in the open transaction."""
+    columns = [f"{quote(name)} {_sql(kind)}" for name, kind in COLUMNS[table].items()]
+    writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({', '.join(columns)})")
+    if not has_columns(writer, table):
+        for column in columns:
+            writer.execute(f"ALTER TABLE {qualified(table)} ADD COLUMN IF NOT EXISTS {column}")
+
+
+def has_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether `table` is there with all columns, which one of an earlier release may not have."""
+    if not table_exists(cursor, table):
+        return False
+    described = cursor.execute(f"SELECT * FROM {qualified(table)} LIMIT 0").description or ()
+    return COLUMNS[table].keys() <= {column[0] for column in described}
 
 
 def create_all(writer: duckdb.DuckDBPyConnection) -> None:

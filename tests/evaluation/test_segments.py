@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation import metrics
+from lakehouse.evaluation.intervals import interval_of
 from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.scales import LOGIT
 from lakehouse.evaluation.segments import by_week, segment_metrics
 from lakehouse.evaluation.weighted import Binary
 
@@ -32,8 +34,9 @@ def test_a_segment_has_the_metrics_of_its_rows_with_intervals():
         def average_of_these(weights, rows=rows):
             return np.array(list(PREDICTIONS.metrics(weights * rows, only[:1]).values()))
 
-        low, high = np.quantile(resample(average_of_these, resampling), [0.025, 0.975])
-        assert (average.low, average.high) == pytest.approx((low, high))
+        repeats = resample(average_of_these, resampling)[:, 0]
+        expected = interval_of(average.value, repeats, each.positives, LOGIT)
+        assert (average.low, average.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_a_small_segment_says_so_instead_of_a_figure():

@@ -6,7 +6,7 @@ independent; more come at weekends. Everything goes through the code that watche
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,17 @@ import pyarrow as pa
 from lakehouse.monitoring.cells import Counts, number_cells, text_cells
 from lakehouse.monitoring.drift import DAY, Days, compare, drift_findings, window_days
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.reference import Reference, history_windows, reference_of
-from lakehouse.training import ModelSpec, Split
+from lakehouse.monitoring.reference import Periods, reference_of
+from lakehouse.training import ModelSpec
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
 BEGIN = TRAIN + GAP + PERIOD + GAP + PERIOD
 """The day on which watching starts: the end of the test period."""
+PERIODS = Periods(
+    START,
+    np.repeat([0, -1, 1, -1, 2], [TRAIN, GAP, PERIOD, GAP, PERIOD]),
+)
 
 Values = np.ndarray
 Injury = Callable[[Values, np.random.Generator], Values]
@@ -66,15 +70,64 @@ def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> 
     return World(columns, day)
 
 
+@dataclass(frozen=True)
+class Unrest:
+    """What varies although nothing changes for good, in standard deviations of a column.
+
+    `day` and `weekday` are the deviations of independent effects of days and weekdays, of each
+    column alone, or of all together if `common`. `rise` is by how much it moves, up or down, while
+    the model learns. `gaps`: how much the log odds of a missing value vary from day to day.
+    """
+
+    day: float = 0.0
+    weekday: float = 0.0
+    rise: float = 0.0
+    gaps: float = 0.0
+    common: bool = False
+
+
+def unsettled(world: World, unrest: Unrest, seed: int) -> World:
+    """The same rows with such effects on numbers, counts and flags."""
+    random = np.random.default_rng([seed, 77])
+    days = int(world.day.max()) + 1
+    learning = np.clip(np.arange(days) / TRAIN, 0, 1)
+    shared = random.normal(size=days)
+    columns = dict(world.columns)
+    for name, values in world.columns.items():
+        kind = name.split("_")[0]
+        daily = shared if unrest.common else random.normal(size=days)
+        weekly = random.normal(size=7)[np.arange(days) % 7]
+        moved = unrest.day * daily + unrest.weekday * weekly
+        moved = (moved + unrest.rise * random.choice([-1, 1]) * learning)[world.day]
+        if kind == "normal":
+            columns[name] = values + moved * np.nanstd(values)
+        elif kind == "heavy":
+            columns[name] = values * np.exp(moved * 2**0.5)
+        elif kind == "count":
+            columns[name] = random.poisson((values + 0.5) * np.exp(moved)).astype(float)
+        elif kind == "flag":
+            odds = np.exp(-2.7 + 2 * moved)
+            columns[name] = (random.random(len(values)) < odds / (1 + odds)).astype(float)
+        if unrest.gaps and kind in ("normal", "heavy"):
+            odds = np.exp(-2.2 + unrest.gaps * random.normal(size=days)[world.day])
+            lost = random.random(len(values)) < odds / (1 + odds)
+            columns[name] = np.where(lost, np.nan, columns[name])
+    return World(columns, world.day)
+
+
 def look_at(
-    world: World, spec: ModelSpec, windows: int, injuries: Mapping[str, Injury] | None = None
+    world: World,
+    spec: ModelSpec,
+    windows: int,
+    injuries: Mapping[str, Injury] | None = None,
+    features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `injuries` change columns then."""
+    """The findings of `windows` days after the test period; `injuries` change columns then.
+
+    `features` is how many the model has, where not all of them are in `world`.
+    """
     days = Days(START + BEGIN * DAY, START + (BEGIN + windows + window_days(spec) - 1) * DAY)
     random = np.random.default_rng(0)
-    split = _split()
-    history = history_windows(split, spec.watch.window)
-    begun = datetime.combine(START, datetime.min.time())
     rows = []
     for name, values in world.columns.items():
         train = world.day < TRAIN
@@ -88,12 +141,8 @@ def look_at(
         text = name.startswith("text")
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
-        weeks = [
-            counts[(start - begun).days : (end - begun).days].sum(axis=0) for start, end in history
-        ]
-        reference: Reference = reference_of(
-            "feature", name, cells, counts[:TRAIN].sum(axis=0), np.array(weeks)
-        )
+        learnt = np.concatenate([np.zeros((1, cells.slots), np.int64), counts[:BEGIN]])
+        reference = reference_of("feature", name, cells, learnt, PERIODS, window_days(spec))
         earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
         rows += compare(
             spec,
@@ -103,13 +152,6 @@ def look_at(
             counts[BEGIN : BEGIN + len(days)],
             days,
             days.first,
-            len(world.columns),
+            features or len(world.columns),
         )
     return drift_findings({"feature": rows, "output": []}, days)
-
-
-def _split() -> Split:
-    at = datetime.combine(START, datetime.min.time())
-    bounds = np.cumsum([0, TRAIN, GAP, PERIOD, GAP, PERIOD]).tolist()
-    times = [at + timedelta(days=day) for day in bounds]
-    return Split(*times, cutoff=times[-1])

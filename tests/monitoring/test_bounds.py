@@ -3,32 +3,31 @@ import pytest
 from scipy import stats
 
 from lakehouse.monitoring import bounds, distance
+from lakehouse.monitoring.chance import Chance
 from lakehouse.training.spec import Watch
 
-NONE = np.full(3, np.nan)
+WIDE = Chance(mean=1.0, deviation=2**0.5, directions=1.0, days=90.0)
 
 
-def test_a_proposal_is_the_prediction_interval_of_the_roots():
-    history = np.array([0.3, 0.5, 0.4, 0.35, np.nan, 0.6])
-    roots = np.sqrt(history[~np.isnan(history)])
-    interval = stats.t(4, roots.mean(), roots.std(ddof=1) * np.sqrt(1 + 1 / 5))
-    expected = interval.ppf(1 - bounds.ALPHA / 20) ** 2
-    assert bounds.propose(history, 20, 0.1) == pytest.approx(expected)
+def test_a_proposal_is_reached_as_often_as_its_alpha_says():
+    """A square of a normal estimate over its estimated variance is an F."""
+    expected = stats.f(1, 90).ppf(1 - bounds.ALPHA / (3 * 20))
+    assert bounds.propose(WIDE, 20, 0.1, 0.25) == pytest.approx(expected)
 
 
 def test_a_proposal_grows_with_the_number_of_features():
-    history = np.array([0.3, 0.5, 0.4, 0.35])
-    found = [bounds.propose(history, columns, 0.1) for columns in (1, 10, 60)]
+    found = [bounds.propose(WIDE, columns, 0.1, 0.25) for columns in (1, 10, 60)]
     assert found == sorted(set(found))
 
 
-def test_a_quiet_history_does_not_make_a_nervous_bound():
-    assert bounds.propose(np.full(8, 0.001), 30, 0.1) == 0.1
+def test_quiet_days_do_not_make_a_nervous_bound():
+    quiet = Chance(mean=0.001, deviation=0.001, directions=2.0, days=90.0)
+    assert bounds.propose(quiet, 30, 0.1, 0.25) == 0.1
 
 
-@pytest.mark.parametrize("history", [[], [0.01], [0.01, 0.02, np.nan]])
-def test_too_short_a_history_proposes_the_textbook_bound(history):
-    assert bounds.propose(np.array(history), 30, 0.1) == 0.25
+def test_without_a_law_the_textbook_bound_is_proposed():
+    found = bounds.feature_bounds(Watch(), 30, None, None, None)
+    assert (found.psi, found.missing, found.unseen) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_a_declared_bound_holds_for_one_feature_and_is_widened_for_more():
@@ -37,15 +36,14 @@ def test_a_declared_bound_holds_for_one_feature_and_is_widened_for_more():
 
 
 def test_what_is_declared_comes_before_what_is_proposed():
-    high = np.full(8, 2.0)
-    found = bounds.feature_bounds(Watch(psi=0.2, missing=0.1), 30, high, high, NONE)
+    found = bounds.feature_bounds(Watch(psi=0.2, missing=0.1), 30, WIDE, WIDE, None)
     assert found.psi == bounds.widened(0.2, 30)
     assert found.missing == bounds.widened(0.1, 30)
-    proposed = bounds.feature_bounds(Watch(), 30, high, high, NONE)
-    assert proposed.psi == pytest.approx(2.0)
-    assert proposed.missing == pytest.approx(2.0)
-    assert bounds.output_bounds(Watch(score_psi=0.3), 1, high).psi == pytest.approx(0.3)
-    assert bounds.output_bounds(Watch(), 1, high).psi == pytest.approx(2.0)
+    proposed = bounds.feature_bounds(Watch(), 30, WIDE, WIDE, None)
+    assert proposed.psi == pytest.approx(WIDE.reach(bounds.ALPHA / 90))
+    assert proposed.missing == pytest.approx(proposed.psi**0.5), "a law is of the square"
+    assert bounds.output_bounds(Watch(score_psi=0.3), 1, WIDE).psi == pytest.approx(0.3)
+    assert bounds.output_bounds(Watch(), 1, WIDE).psi > 1
 
 
 @pytest.mark.parametrize("rows", [100, 400, 5000])

@@ -122,10 +122,10 @@ def test_what_was_once_shown_stays_until_one_of_them_is_rolled_back(bench):
     assert found["verdict"] != "better"
     back = get_version(bench.lake, "detector", shadow.version)
     with bench.lake.reader() as cursor:
-        assert last_looks(cursor, bench.spec, champion, [back]) == ()
+        assert last_looks(cursor, bench.spec, champion, [back], on(30)) == ()
     keep(bench, found)
     with bench.lake.reader() as cursor:
-        (kept,) = last_looks(cursor, bench.spec, champion, [back])
+        (kept,) = last_looks(cursor, bench.spec, champion, [back], on(30))
     assert kept.evidence == found
 
 
@@ -137,6 +137,51 @@ def test_a_comparison_begins_anew_after_its_reach_so_that_a_look_costs_no_more(b
     bench.say(shadow, range(reach + 10), 1.0, beside=True)
     assert see(bench, champion, shadow, reach)["rows"] == reach * bench.per_day
     assert see(bench, champion, shadow, reach + 4)["rows"] == 4 * bench.per_day
+
+
+def test_the_verdict_of_a_stretch_that_has_ended_is_history(lake):
+    """Over two hundred days: worse for ninety, and better since the world has changed."""
+    bench = Bench(lake, spec_of())
+    bench.days(0, 200)
+    champion, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
+    change = REACH.days + 5
+    bench.say(champion, range(change), 3.0)
+    bench.say(shadow, range(change), 0.5, beside=True)
+    bench.say(champion, range(change, 200), 0.5)
+    bench.say(shadow, range(change, 200), 3.0, beside=True)
+    verdicts = {}
+    for day in (30, 90, 92, 190):
+        found = see(bench, champion, shadow, day)
+        verdicts[day] = (found["since"], found["verdict"])
+        keep(bench, found)
+    assert verdicts == {
+        30: (on(0), "worse"),
+        90: (on(0), "worse"),
+        92: (on(90), "insufficient"),
+        190: (on(180), "better"),
+    }
+    with bench.lake.reader() as cursor:
+        for until, expected in ((90, ["worse"]), (92, ["insufficient"]), (190, ["better"])):
+            kept = last_looks(cursor, bench.spec, champion, [shadow], on(until))
+            assert [one.verdict for one in kept] == expected
+        assert last_looks(cursor, bench.spec, champion, [shadow], on(280)) == ()
+
+
+def test_a_pair_that_meets_again_after_another_decided_begins_anew(bench):
+    """By hand there and back, so nobody was rolled back."""
+    first, second = bench.version(1, state="champion"), bench.version(2, state="shadow")
+    bench.say(first, range(40), 3.0)
+    bench.say(second, range(40), 0.5, beside=True)
+    bench.say(second, range(40), 0.5)
+    bench.say(first, range(40), 3.0, beside=True)
+    keep(bench, see(bench, first, second, 15))
+    assert see(bench, first, second, 16)["since"] == on(0)
+    promote(bench.lake, "detector", second.version, who="me", why="so", now=at(16))
+    keep(bench, see(bench, second, first, 20))
+    promote(bench.lake, "detector", first.version, who="me", why="so", now=at(21))
+    found = see(bench, first, second, 22)
+    assert (found["since"], found["rows"]) == (on(20), 2 * bench.per_day)
+    assert found["verdict"] == "insufficient"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.monitoring.matured import matured_rows
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.monitoring.matured import Matured, matured_rows
 from lakehouse.monitoring.performance import Decay, decay_finding, decay_of, performance_rows
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, on, spec_of
 
@@ -120,19 +121,26 @@ def matured_forecasts(lake):
     return rows, {(one["period"], one["start"], one["metric"]): one for one in told}
 
 
+def around(value, error=0.02):
+    """An interval of one look, 2 `error` to either side."""
+    return Interval(value=value, low=value - 2 * error, high=value + 2 * error)
+
+
 @pytest.mark.parametrize(
-    ("metric", "high", "then", "passed", "rollback"),
+    ("metric", "now", "then", "passed", "rollback"),
     [
-        ("average_precision", 0.50, 0.60, True, False),
+        ("average_precision", 0.55, 0.60, True, False),
+        ("average_precision", 0.44, 0.60, True, False),
         ("average_precision", 0.35, 0.60, False, False),
-        ("average_precision", 0.25, 0.60, False, True),
+        ("average_precision", 0.20, 0.60, False, True),
         ("log_loss", 0.35, 0.30, True, False),
         ("log_loss", 0.45, 0.30, False, False),
-        ("log_loss", 0.55, 0.30, False, True),
+        ("log_loss", 0.65, 0.30, False, True),
     ],
+    ids=["kept", "lost a quarter", "lost two fifths", "below", "kept", "lost half", "above"],
 )
-def test_it_is_the_better_end_that_has_to_be_too_bad(metric, high, then, passed, rollback):
-    """The best that performance may be: .35 loses two fifths of .60, .25 is below the gate."""
+def test_more_than_chance_and_more_than_may_be_lost(metric, now, then, passed, rollback):
+    """.44 of .60 is more than chance, and less than the three tenths that may be lost."""
     lower = metric == "log_loss"
     gate = {"metric": metric, "at_most": 0.5} if lower else {"metric": metric, "at_least": 0.3}
     spec = spec_of(
@@ -140,23 +148,55 @@ def test_it_is_the_better_end_that_has_to_be_too_bad(metric, high, then, passed,
         gates=[gate],
         watch={"performance_drop": 0.3},
     )
-    ends = {"low": high, "high": high + 0.1} if lower else {"low": high - 0.1, "high": high}
-    now = Interval(value=high, **ends)
-    found = decay_finding(spec, Decay(metric, now, then, 80), on(5))
+    found = decay_finding(spec, Decay(metric, around(now), around(then), 80), on(5))
     assert (found.passed, found.rollback) == (passed, rollback)
     assert found.passed or (metric in found.cause and found.remedy)
     assert found.severity == ("error" if rollback else "warn")
 
 
-def test_too_few_positives_tell_nothing_of_decay(lake):
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [(around(0.35, 0.08), around(0.6)), (around(0.35), around(0.6, 0.12))],
+    ids=["today", "then"],
+)
+def test_it_takes_more_than_the_errors_of_today_and_of_the_promise(now, then):
+    assert decay_finding(spec_of(), Decay("average_precision", now, then, 80), on(5)).passed
+
+
+def test_a_loss_that_one_look_would_call_significant_is_not_one_of_a_year_of_looks():
+    found = Decay("average_precision", around(0.45, 0.05), around(0.6, 0.01), 80)
+    assert found.now.high < found.then.low
+    assert decay_finding(spec_of(watch={"performance_drop": 0.1}), found, on(5)).passed
+
+
+def test_too_few_positives_judge_nothing_and_say_so(lake):
     bench = Bench(lake, spec_of())
     bench.days(0, 20)
     version = bench.version(1, state="champion")
     bench.say(version, range(13), 0.0)
     promised = Evaluation(metrics={"test": {"average_precision": 0.6}})
     with lake.reader() as cursor:
-        for until, told in ((3, False), (13, True)):
-            rows = matured_rows(cursor, bench.spec, version.version, on(0), on(until))
-            found = decay_of(bench.spec, promised, rows)
-            assert (found is not None) == told
-    assert found.now.low < found.now.value < found.now.high < 0.6
+        few, many = (
+            decay_of(
+                bench.spec,
+                promised,
+                matured_rows(cursor, bench.spec, version.version, on(0), on(until)),
+            )
+            for until in (3, 13)
+        )
+    assert few.now is None
+    found = decay_finding(bench.spec, few, on(2))
+    assert (found.passed, found.value) == (True, None)
+    assert found.cause == (
+        f"not judged: {few.positives} positives have matured in 28 days, 50 are needed"
+    )
+    assert many.now.low < many.now.value < many.now.high < 0.6
+    assert not decay_finding(bench.spec, many, on(12)).passed
+
+
+def test_a_test_that_promised_nothing_is_said_too():
+    none = np.empty(0)
+    said = Binary(none.astype(bool), none)
+    empty = Matured(none, none.astype(np.int64), {}, said)
+    found = decay_finding(spec_of(), decay_of(spec_of(), Evaluation(metrics={}), empty), on(2))
+    assert (found.passed, found.cause) == (True, "not judged: its test has no average_precision")

@@ -122,6 +122,19 @@ def test_a_grouping_that_decides_by_group_is_found(lake):
     assert "who" in found.cause
 
 
+def test_too_few_positives_are_not_judged_and_no_pass(lake):
+    groups = {"who": {"table": "core.fct_transactions", "column": "customer_id", "bins": [15]}}
+    fairness = {"groups": groups, "limit": 0.1, "min_positives": 1000}
+    bench = Bench(lake, spec_of(fairness=fairness, shadow={"min_positives": 1000}))
+    bench.days(0, 12)
+    bench.say(bench.version(1, state="champion"), range(12), 1.0)
+    found = review(bench.spec, lake).findings
+    assert {one.name for one in found} == {"fairness", "matured_performance"}
+    for one in found:
+        assert one.value is None
+        assert one.cause.startswith("not judged: ")
+
+
 def test_without_labels_or_champion_nothing_is_said(lake):
     bench = Bench(lake, spec_of())
     with pytest.raises(NoChampion):

@@ -89,7 +89,7 @@ class Watch(Part):
     `psi`, and `missing` (difference of shares) hold for one feature and are widened for their
     number; `score_psi` for the output; `volume` is the factor by which a day's rows may differ from
     the same weekday's median; `alerts` the factor of the declared capacity. `features` are watched
-    over the last `window` of scored rows. Unset bounds are proposed from week-to-week history.
+    over the last `window` of scored rows. Unset bounds are proposed from the training set's days.
     """
 
     window: Duration = timedelta(days=7)

@@ -1,0 +1,63 @@
+"""Scales on which errors of estimates are nearly normal: as they are, logarithms, log odds."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lakehouse.evaluation.metrics import Floats
+
+FARTHEST = 3.0
+"""A resample whose odds (or size) are 20 times another's says no more than this."""
+
+TINY = 1e-9
+"""Instead of the end itself, where the scale has no place."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values move on it without ever leaving `low` and `high`; the ends themselves lie outside."""
+
+    kind: Literal["identity", "log", "logit"]
+    low: float
+    high: float
+
+    def inside(self, value: float) -> bool:
+        """Whether the value lies on the scale and can move to both sides."""
+        return self.low < value < self.high
+
+    def deviations(self, values: Floats, origin: float) -> Floats:
+        """How far `values` (n,) lie from `origin`, on the scale."""
+        if self.kind == "identity":
+            return values - origin
+        found: Floats = np.clip(
+            self._place(values) - self._place(np.array(origin)), -FARTHEST, FARTHEST
+        )
+        return found
+
+    def distance(self, value: float, origin: float) -> float:
+        """How far one value lies from `origin`, on the scale."""
+        return float(self.deviations(np.array([value]), origin)[0])
+
+    def moved(self, value: float, distance: float) -> float:
+        """`value` after a move on the scale; not beyond its ends."""
+        if self.kind == "identity":
+            return min(max(value + distance, self.low), self.high)
+        if self.kind == "log":
+            return value * math.exp(distance)
+        odds = value / (1 - value) * math.exp(distance)
+        return odds / (1 + odds)
+
+    def _place(self, values: Floats) -> Floats:
+        known = np.clip(values, TINY, 1 - TINY if self.kind == "logit" else None)
+        place: Floats = np.log(known) - (np.log1p(-known) if self.kind == "logit" else 0.0)
+        return place
+
+
+IDENTITY = Scale("identity", -math.inf, math.inf)
+DIFFERENCE = Scale("identity", -1.0, 1.0)
+"""Of two shares."""
+
+LOG = Scale("log", 0.0, math.inf)
+LOGIT = Scale("logit", 0.0, 1.0)

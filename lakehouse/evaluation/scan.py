@@ -1,0 +1,49 @@
+"""Looking daily at the last few weeks: how far a figure strays by chance in all looks together.
+
+Windows of the last days overlap, so their figures move slowly, and many looks count as few. The
+looks in `sequential.py` are at growing data instead.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from lakehouse.evaluation.metrics import Floats
+
+ONE_MORE = 1.0
+"""Windows that the first one adds: it is looked at while it fills."""
+
+_NODES = np.linspace(-6, 6, 241)
+_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
+
+
+def reach(error: float, promised: float, alpha: float, windows: float) -> float:
+    """How far below its promise a figure falls, ever, with probability `alpha` if it keeps it.
+
+    Over so many `windows` laid end to end, looked at as often as one likes. `error` is the standard
+    error of one look, `promised` that of the promise, which is wrong once and for all looks alike:
+    the chance is averaged over its law. In the unit of the errors.
+    """
+    low, high = 0.0, 12 * float(np.hypot(error, promised))
+    if not error:
+        return NormalDist().inv_cdf(1 - alpha) * promised
+    for _ in range(60):
+        middle = (low + high) / 2
+        chance = _WEIGHTS * _ever((middle - promised * _NODES) / error, windows + ONE_MORE)
+        low, high = (middle, high) if chance.sum() > alpha else (low, middle)
+    return high
+
+
+def _ever(z: Floats, windows: float) -> Floats:
+    """The chance that a standardized moving sum of independent steps ever exceeds z (n,).
+
+    1 - Phi(z) + windows z phi(z) for Brownian motion, if z is large (D. Siegmund, *Sequential
+    Analysis*, 1985; in use for monitoring since C.-S. J. Chu, K. Hornik & C.-M. Kuan, "MOSUM tests
+    for parameter constancy", Biometrika 82, 1995).
+    """
+    from scipy.special import ndtr
+
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    # below 1 it is certain for as many windows as a year has, and the formula falls again
+    chance: Floats = np.where(z < 1, 1.0, np.minimum(1 - ndtr(z) + windows * z * density, 1.0))
+    return chance

@@ -1,0 +1,72 @@
+"""A champion at work for a year, looked at daily as its labels mature, with a known performance."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import numpy as np
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.matured import Matured
+from lakehouse.monitoring.performance import JUDGED, decay_finding, decay_of
+from lakehouse.training import ModelSpec
+from tests.monitoring.matured_lake import BASE
+
+METRIC = "average_precision"
+RATE, CUSTOMERS, TEST_DAYS, YEAR = 0.05, 300, 14, 365
+SKILL = {0.5: 1.89, 0.35: 1.52}
+"""By average precision: how far positives score above negatives, in deviations of the noise."""
+
+Skill = Callable[[int], float]
+"""Of each day."""
+
+
+def spec_of(**changes: object) -> ModelSpec:
+    spine = {**BASE["spine"], "entities": ["customer_id"]}
+    return ModelSpec(**{**BASE, "spine": spine, "judging": {"repeats": 100}, **changes})
+
+
+def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> Matured:
+    """`per_day` rows a day of customers with habits of their own; one in twenty is positive."""
+    random = np.random.default_rng([seed, days.start + TEST_DAYS])
+    day = np.repeat(np.arange(days.start, days.stop), per_day)
+    who = random.integers(0, CUSTOMERS, len(day))
+    truth = random.random(len(day)) < RATE
+    lift = np.repeat([skill(one) for one in days], per_day)
+    habit = np.random.default_rng([seed, 1]).normal(size=CUSTOMERS)[who]
+    score = lift * truth + 0.4 * habit + np.sqrt(1 - 0.4**2) * random.normal(size=len(day))
+    said = Binary(truth, score, None, day, None)
+    return Matured(np.arange(len(day)), day, {"customer_id": who}, said, score > np.inf)
+
+
+def promise(rows: Matured) -> Evaluation:
+    """What a test on these rows promises, with its interval."""
+    resampling = Resampling.of(rows.said.rows, rows.entities["customer_id"])
+    found = metric_intervals(rows.said, resampling, only=[METRIC])[METRIC]
+    assert found is not None
+    return Evaluation(metrics={"test": {METRIC: found.value}}, intervals={METRIC: found})
+
+
+def looks(
+    spec: ModelSpec, seed: int, skill: Skill, days: int = YEAR, per_day: int = 100
+) -> Iterator[tuple[int, Finding]]:
+    """Each day from the test on, and its finding, where one could be bad news.
+
+    A metric that is not below its bound is none, whatever its interval; looks at such are left out.
+    """
+    test = rows_of(seed, range(-TEST_DAYS, 0), per_day, lambda _: skill(0))
+    evaluation, rows = promise(test), rows_of(seed, range(days), per_day, skill)
+    least = evaluation.metrics["test"][METRIC] * (1 - spec.watch.performance_drop)
+    for day in range(1, days + 1):
+        judged = rows.take((rows.day < day) & (rows.day >= day - JUDGED.days))
+        if judged.said.metrics(only=[METRIC])[METRIC] < least:
+            decay = decay_of(spec, evaluation, judged)
+            yield day, decay_finding(spec, decay, date(1970, 1, 1) + timedelta(days=day))
+
+
+def first_alarm(spec: ModelSpec, seed: int, skill: Skill, **size: int) -> int | None:
+    """The first day on which the champion is called worse; None if it never is."""
+    return next((day for day, one in looks(spec, seed, skill, **size) if not one.passed), None)

@@ -1,0 +1,110 @@
+"""Drift bounds keep their chance of a false alarm where days differ, and drift is still found.
+
+Two weeks are the seven days in which a window fills, and the seven in which it is full.
+"""
+
+import numpy as np
+import pytest
+
+from lakehouse.training import ModelSpec
+from tests.monitoring.matured_lake import BASE
+from tests.monitoring.simulation import (
+    BEGIN,
+    START,
+    Unrest,
+    World,
+    look_at,
+    make_world,
+    unsettled,
+)
+
+SPEC = ModelSpec(**BASE)
+WINDOWS = 30
+WORLDS = {
+    "quiet": (30, Unrest()),
+    "days of .3": (30, Unrest(day=0.3)),
+    "days of .3, common": (30, Unrest(day=0.3, common=True)),
+    "days and weekdays of .3": (30, Unrest(day=0.3, weekday=0.3)),
+    "days of .3, gaps": (30, Unrest(day=0.3, gaps=0.7)),
+    "a rise of .3": (30, Unrest(rise=0.3)),
+    "days of .3, 3 features": (3, Unrest(day=0.3)),
+    "days of .3, 60 features": (60, Unrest(day=0.3)),
+}
+
+
+def injured(kind):
+    """A column, what happens to it, and the check that has to find it."""
+
+    def moved(values, random):
+        return values + 0.5 * np.nanstd(values)
+
+    def lost(values, random):
+        return np.where(random.random(len(values)) < 0.3, np.nan, values)
+
+    def new(values, random):
+        changed = values.copy()
+        changed[random.random(len(values)) < 0.05] = "wallet"
+        return changed
+
+    return {
+        "feature_drift": ("normal_0", moved),
+        "missing_values": ("normal_0", lost),
+        "unseen_categories": ("text_5", new),
+    }[kind]
+
+
+def rings(world):
+    """The share of days on which anything rings."""
+    found = look_at(world, SPEC, WINDOWS)
+    return len({one.day for one in found if not one.passed}) / WINDOWS
+
+
+def found_after(world, kind):
+    """How many days after the injury it is found and named; infinity if not within four weeks."""
+    column, injury = injured(kind)
+    if column not in world.columns:
+        return np.nan
+    alone = World({column: world.columns[column]}, world.day)
+    found = look_at(alone, SPEC, 22, {column: injury}, features=len(world.columns))
+    days = [one.day for one in found if one.name == kind and not one.passed]
+    return min((day - START).days for day in days) - BEGIN + 1 if days else np.inf
+
+
+def simulate(name, seeds):
+    features, unrest = WORLDS[name]
+    ringing, found = (
+        [],
+        {kind: [] for kind in ("feature_drift", "missing_values", "unseen_categories")},
+    )
+    for seed in seeds:
+        world = make_world(seed, BEGIN + WINDOWS + 6, per_day=150, features=features)
+        world = unsettled(world, unrest, seed)
+        ringing.append(rings(world))
+        for kind, days in found.items():
+            days.append(found_after(world, kind))
+    return np.array(ringing), {kind: np.array(days) for kind, days in found.items()}
+
+
+def test_days_that_differ_do_not_ring_and_half_a_deviation_is_found():
+    """Bounds from windows rang on one day in ten here."""
+    ringing, found = simulate("days of .3", range(2))
+    assert ringing.mean() <= 0.05
+    assert (found["feature_drift"] <= 14).all()
+
+
+@pytest.mark.slow
+def test_over_all_worlds_one_day_in_a_hundred_rings_and_drift_is_found_within_two_weeks():
+    shares = []
+    for name in WORLDS:
+        ringing, found = simulate(name, range(12))
+        shares.append(ringing.mean())
+        told = [
+            f"{kind} {100 * np.mean(days <= 7):.0f}, {100 * np.mean(days <= 14):.0f} %"
+            for kind, days in found.items()
+        ]
+        print(f"{name}: {100 * ringing.mean():.2f} % of days ring; found in 7, 14 days: {told}")
+        assert ringing.mean() <= 0.05, name
+        for kind, days in found.items():
+            days = days[~np.isnan(days)]
+            assert not len(days) or np.mean(days <= 14) >= 0.75, (name, kind)
+    assert np.mean(shares) <= 0.015
