@@ -29,7 +29,7 @@ def blamed_before(
     if gave_way is None or gave_way.to_state != "rolled_back":
         return None
     blamed = {one["name"]: one["day"] for one in gave_way.evidence.get("findings", ())}
-    same = [one.name for one in findings if not one.passed and one.rollback and one.name in blamed]
+    same = [one.name for one in findings if one.failed and one.rollback and one.name in blamed]
     if any(not _passed_since(cursor, model, champion, name, blamed[name]) for name in same):
         return gave_way.version
     return None

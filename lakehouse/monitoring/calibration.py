@@ -13,7 +13,7 @@ from lakehouse.evaluation.calibration_error import calibration_slope, design_eff
 from lakehouse.evaluation.document import Interval
 from lakehouse.evaluation.sequential import boundary
 from lakehouse.evaluation.weighted import Binary
-from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.findings import Finding, not_judged
 from lakehouse.monitoring.matured import Matured
 from lakehouse.training import ModelSpec
 
@@ -74,19 +74,16 @@ def always_valid(observed: int, expected: float, effect: float, alpha: float = A
 def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Finding:
     """Whether observed over expected is shown to lie beyond `watch.calibration`, to either side.
 
-    Not passed, with a warning, as long as too little has matured: nothing was judged then.
+    Not judged as long as too little has matured.
     """
     factor = spec.watch.calibration
     enough = spec.shadow.min_positives
     if found.ratio is None or max(found.observed, found.expected) < enough:
-        return Finding(
-            name=NAME,
-            day=day,
-            passed=False,
-            value=found.ratio.value if found.ratio else None,
-            cause=f"not judged yet: {found.observed} positives have matured where "
-            f"{found.expected:.1f} were expected; it takes {enough}",
-            remedy="wait for labels; `shadow.min_positives` says how many a judgement takes",
+        return not_judged(
+            NAME,
+            day,
+            f"{found.observed} positives have matured where {found.expected:.1f} were expected; it "
+            f"takes {enough} (`shadow.min_positives`)",
         )
     ratio = found.ratio
     too_low, too_high = ratio.high < 1 / factor, ratio.low > factor

@@ -18,15 +18,15 @@ Severity = Literal["warn", "error"]
 class Finding:
     """One check of one look, about the rows up to and with `day`.
 
-    `value` and `bound` are of the worst case; None if it could not be told or has no number.
-    `cause` and `remedy` are empty where it passed; one that passed with a cause judged nothing, and
-    the cause says why (`not_judged`). `rollback`: an earlier version is likely to do
-    better, because what is wrong lies with the version; nothing here does it.
+    `passed` is None if nothing could be judged, and `cause` says why. `value` and `bound` are of
+    the worst case; None if it could not be told or has no number. `cause` and `remedy` are empty
+    where it passed. `rollback`: an earlier version is likely to do better, because what is wrong
+    lies with the version; nothing here does it.
     """
 
     name: str
     day: date
-    passed: bool
+    passed: bool | None
     value: float | None = None
     bound: float | None = None
     severity: Severity = "warn"
@@ -34,10 +34,15 @@ class Finding:
     remedy: str = ""
     rollback: bool = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether something was found to be wrong."""
+        return self.passed is False
+
 
 def not_judged(name: str, day: date, why: str) -> Finding:
-    """No verdict, and why: it stops nothing, and claims nothing either."""
-    return Finding(name, day, True, cause=f"not judged: {why}")
+    """No verdict, and why: it stops nothing, and is not green either."""
+    return Finding(name, day, None, cause=f"not judged: {why}")
 
 
 def replace_findings(

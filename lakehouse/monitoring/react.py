@@ -163,7 +163,7 @@ def _reason_to_go_back(
 
     Whoever is below a gate stays if its predecessor is known to be worse: the world has changed.
     """
-    broken = [one for one in findings if not one.passed and one.rollback]
+    broken = [one for one in findings if one.failed and one.rollback]
     at_once = [one for one in broken if one.name != "matured_performance"]
     if at_once:
         why = "; ".join(one.cause for one in at_once)
@@ -237,7 +237,7 @@ def _try(kind: Kind, version: str, why: str, do: Callable[[], str]) -> Action:
 
 def _request(spec: ModelSpec, findings: Sequence[Finding], at: datetime) -> Request | None:
     """For a retrain: of decay before drift."""
-    failed = [one for one in findings if not one.passed]
+    failed = [one for one in findings if one.failed]
     decayed = [one for one in failed if one.name == "matured_performance"]
     drifted = [one for one in failed if one.name in DRIFT]
     asking = (decayed if "decay" in spec.retrain.triggers else []) + (

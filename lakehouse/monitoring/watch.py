@@ -141,7 +141,7 @@ def _watch(
             return WatchReport(spec.name, version.version, (), 0, _newest(kept))
         schema = load_model(lake.settings.models_dir, version.artefact, version.files).card.features
         fits = check_schema(reader, spec, schema, lake_time(now).date())
-        if not fits.passed:
+        if fits.failed:
             return WatchReport(spec.name, version.version, (), 0, (fits,))
         look = _look(reader, spec, lake, version, schema, before, after, from_day)
         look.findings.append(fits)

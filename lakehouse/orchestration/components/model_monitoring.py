@@ -165,7 +165,9 @@ def _result(
             severity=dg.AssetCheckSeverity.WARN,
             description=f"nothing was judged: {_MISSING.get(name, 'no whole day was scored yet')}",
         )
-    worst = min(about, key=lambda one: (one.passed, one.severity != "error"))
+    worst = min(
+        about, key=lambda one: (one.passed is True, not one.failed, one.severity != "error")
+    )
     metadata: dict[str, Any] = {"day": str(worst.day)}
     metadata |= {k: v for k, v in (("value", worst.value), ("bound", worst.bound)) if v is not None}
     if worst.remedy:
@@ -173,7 +175,7 @@ def _result(
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=name,
-        passed=worst.passed,
+        passed=worst.passed is True,
         severity=dg.AssetCheckSeverity.ERROR
         if worst.severity == "error"
         else dg.AssetCheckSeverity.WARN,
