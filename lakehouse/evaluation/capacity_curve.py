@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.evaluation.intervals import percentile_interval
+from lakehouse.evaluation.intervals import interval_of
 from lakehouse.evaluation.metrics import Bools, Floats, Ints
 from lakehouse.evaluation.resample import Resampling, resample
 from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
+from lakehouse.evaluation.scales import LOGIT
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _FURTHEST = 8
@@ -86,9 +87,9 @@ def capacity_curve(
         CapacityPoint(
             alerts=alerts,
             precision=float(hits[alerts - 1] / alarms[alerts - 1]),
-            recall=percentile_interval(float(values[at, 0]), repeats[:, at, 0]),
+            recall=interval_of(float(values[at, 0]), repeats[:, at, 0], positives, LOGIT),
             caught=int(caught[alerts - 1]) if money else None,
-            caught_share=percentile_interval(float(values[at, 1]), repeats[:, at, 1]),
+            caught_share=interval_of(float(values[at, 1]), repeats[:, at, 1], positives, LOGIT),
             net=int(net[alerts - 1]) if money else None,
         )
         for at, alerts in enumerate(chosen)

@@ -96,7 +96,7 @@ def review(
         due = until is not None and until > first
         if until is None or not (due or former.progress):
             return _report(reader, spec, champion, others, until, 0)
-        found = _Reviewed([], [], [], [])
+        found = _Reviewed([], [], [], [], [])
         if due:
             found = _review(reader, spec, lake, champion, others, first, until)
     author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")

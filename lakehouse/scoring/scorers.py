@@ -5,7 +5,7 @@ with another version than the champion leaves it out and is told; only what is w
 champion is an error. Which rows they score is `wanted.py`'s.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -78,7 +78,7 @@ class Scorers:
         """Every scorer, by place."""
         return (self.champion, *self.deciding, *self.beside)
 
-    def without(self, failed: dict[str, str]) -> "Scorers":
+    def without(self, failed: Mapping[str, str]) -> "Scorers":
         """Without the versions beside the champion that failed, by name, and why."""
         told = (
             ShadowReport(one.name, one.version.state, 0, failed[one.name])
