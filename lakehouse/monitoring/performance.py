@@ -32,9 +32,10 @@ EPOCH = date(1970, 1, 1)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 JUDGED = timedelta(days=28)
 """The matured days on which the champion is held against what it promised."""
-ALPHA = 0.025
+ALPHA = 0.01
 """Chance that a champion that keeps its promise is called worse in a year of daily looks, if errors
-were known. They are estimated, which doubles it at most (`docs/statistics.md`)."""
+were known. They are estimated, and a tenth too small: simulated, it is at most one year in twenty
+(`docs/statistics.md`)."""
 WINDOWS = timedelta(days=365) / JUDGED
 
 

@@ -98,13 +98,12 @@ def test_over_all_worlds_one_day_in_a_hundred_rings_and_drift_is_found_within_tw
     for name in WORLDS:
         ringing, found = simulate(name, range(12))
         shares.append(ringing.mean())
-        told = [
-            f"{kind} {100 * np.mean(days <= 7):.0f}, {100 * np.mean(days <= 14):.0f} %"
-            for kind, days in found.items()
-        ]
-        print(f"{name}: {100 * ringing.mean():.2f} % of days ring; found in 7, 14 days: {told}")
-        assert ringing.mean() <= 0.05, name
+        print(f"{name}: {100 * ringing.mean():.2f} % of days ring")
+        assert ringing.mean() <= 0.03, name
         for kind, days in found.items():
             days = days[~np.isnan(days)]
-            assert not len(days) or np.mean(days <= 14) >= 0.75, (name, kind)
-    assert np.mean(shares) <= 0.015
+            if len(days):
+                week, two = 100 * np.mean(days <= 7), 100 * np.mean(days <= 14)
+                print(f"  {kind}: found in 7 days in {week:.0f} %, in 14 in {two:.0f} %")
+                assert two >= 75, (name, kind)
+    assert np.mean(shares) <= 0.01
