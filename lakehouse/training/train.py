@@ -26,6 +26,7 @@ from lakehouse.training.dataset import TrainingSet, pinned_set, plan, training_s
 from lakehouse.training.identity import config_hash, due, same
 from lakehouse.training.make import Made, make
 from lakehouse.training.material import load_material
+from lakehouse.training.outcomes import refuse_unusable
 from lakehouse.training.promote import Decision, decide
 from lakehouse.training.prove import Said, prove
 from lakehouse.training.rows import load_rows
@@ -91,6 +92,7 @@ def train(
     for version in versions:
         if same(spec, pinned, version):
             return _review(spec, lake, version, f"the same as {version.version}", run_id, at)
+    refuse_unusable(spec, lake)
     made = _make(spec, lake, pinned, run_id, on_progress)
     evaluation = _prove(spec, lake, pinned, made, versions)
     number = newest.number + 1 if newest else 1
