@@ -6,7 +6,6 @@ Judged by, never learnt from.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import duckdb
 import numpy as np
@@ -37,6 +36,21 @@ class ProvedWrong:
     late_in_test: Bools | None
 
 
+def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
+    """Look at the declared tables before anything is trained.
+
+    Raises:
+        TrainingError: for one that is not there or cannot be used.
+    """
+    with lake.reader() as cursor:
+        if spec.judging.money is not None:
+            _alert_costs(spec, _scale(cursor, spec))
+        if spec.judging.reports is not None:
+            for table in (spec.judging.reports.table, spec.judging.reports.reversals):
+                if table is not None:
+                    _require(cursor, spec, table)
+
+
 def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
     """The amounts of the `rows` test rows by key, exactly; one without an amount counts 0.
 
@@ -47,19 +61,7 @@ def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
     declared = spec.judging.money
     assert declared is not None
     with lake.reader() as cursor:
-        kind = read_columns(cursor, declared.table).get(declared.column)
-        if kind is None:
-            raise TrainingError(
-                f"{spec.name}: `judging.money` reads {declared.table}.{declared.column}, which is "
-                "not in the lake"
-            )
-        decimal = _DECIMAL.fullmatch(kind)
-        if not decimal and not _INTEGER.fullmatch(kind):
-            raise TrainingError(
-                f"{spec.name}: {declared.table}.{declared.column} is {kind}; money is DECIMAL, or "
-                "an integer of minor units"
-            )
-        scale = int(decimal[1]) if decimal else 0
+        scale = _scale(cursor, spec)
         column, key = f"m.{quote(declared.column)}", quote(spec.spine.key)
         found = cursor.execute(
             f"SELECT coalesce(CAST({column} * {10**scale} AS BIGINT), 0) AS amount "
@@ -72,10 +74,36 @@ def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
         raise TrainingError(
             f"{spec.name}: {declared.table} has several rows for a {spec.spine.key}"
         )
-    costs = declared.alert_costs.scaleb(scale)
+    costs = _alert_costs(spec, scale)
+    return Money(np.asarray(found, dtype=np.int64), costs, declared.unit, scale)
+
+
+def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
+    """Digits behind the point of the declared amounts."""
+    declared = spec.judging.money
+    assert declared is not None
+    kind = read_columns(cursor, declared.table).get(declared.column)
+    if kind is None or spec.spine.key not in read_columns(cursor, declared.table):
+        raise TrainingError(
+            f"{spec.name}: `judging.money` reads {declared.table}.{declared.column} by "
+            f"{spec.spine.key}, which is not in the lake"
+        )
+    decimal = _DECIMAL.fullmatch(kind)
+    if not decimal and not _INTEGER.fullmatch(kind):
+        raise TrainingError(
+            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money is DECIMAL, or an "
+            "integer of minor units"
+        )
+    return int(decimal[1]) if decimal else 0
+
+
+def _alert_costs(spec: ModelSpec, scale: int) -> int:
+    """In minor units."""
+    assert spec.judging.money is not None
+    costs = spec.judging.money.alert_costs.scaleb(scale)
     if costs != costs.to_integral_value():
         raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} digits")
-    return Money(np.asarray(found, dtype=np.int64), int(Decimal(costs)), declared.unit, scale)
+    return int(costs)
 
 
 def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Money:

@@ -26,6 +26,7 @@ from lakehouse.training.dataset import TrainingSet, pinned_set, plan, training_s
 from lakehouse.training.identity import config_hash, due, same
 from lakehouse.training.make import Made, make
 from lakehouse.training.material import load_material
+from lakehouse.training.outcomes import refuse_unusable
 from lakehouse.training.promote import Decision, decide
 from lakehouse.training.prove import Said, prove
 from lakehouse.training.ready import prove_ready
@@ -97,6 +98,7 @@ def train(
             lake.settings.models_dir, version
         ):
             return _review(spec, lake, version, f"the same as {version.version}", run_id, now)
+    refuse_unusable(spec, lake)
     made = _make(spec, lake, pinned, run_id, on_progress)
     keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
     evaluation = _prove(spec, lake, pinned, made, versions)

@@ -226,14 +226,22 @@ def test_a_report_says_what_was_looked_at_and_what_was_not(examined, world, dete
         ({"reports": {"table": "core.nothing"}}, "judging.reports` reads core.nothing"),
     ],
 )
-def test_what_cannot_be_examined_as_declared_is_refused(lake, world, detector, judging, problem):
+def test_what_cannot_be_examined_as_declared_is_refused_before_a_tree_is_grown(
+    lake, world, detector, monkeypatch, judging, problem
+):
     change(
         lake,
         "CREATE TABLE core.doubles AS SELECT * REPLACE (amount_eur::DOUBLE AS amount_eur) "
         "FROM core.fct_transactions",
     )
+    monkeypatch.setattr("lakehouse.training.make.boost", None)
     with pytest.raises(TrainingError, match=problem):
         train(detector(judging={"repeats": 20, **judging}), lake)
+
+
+def test_money_of_a_forecast_is_refused(forecast):
+    with pytest.raises(ValidationError, match="are for binary models"):
+        forecast(judging={"money": MONEY})
 
 
 def test_a_stale_set_that_is_not_the_models_is_refused(detector):

@@ -184,6 +184,8 @@ class ModelSpec(Part):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
             if getattr(self, field) != unset:
                 raise ValueError(f"`{field}` is for binary models, this one is {self.task}")
+        if self.judging.money or self.judging.reports:
+            raise ValueError("`judging.money` and `judging.reports` are for binary models")
         if self.task == "regression" and self.calibration != "none":
             raise ValueError("`calibration` is of scores and probabilities, not of forecasts")
 
