@@ -254,8 +254,9 @@ def reference_of(
     if not then.sum():  # without a test period, what was said of validation rows
         then = counts.sum(axis=0)
     missing, unseen = distance.missing_share(then), distance.unseen_share(then)
-    days = counts[1:]
-    unlearnt = np.where(periods.period[:, None] == _TRAIN, 0, days)
+    period = periods.period[:, None]
+    days = np.where(period == _GAP, 0, counts[1:])
+    unlearnt = np.where(period == _TRAIN, 0, days)
     every = draw_windows(days, periods.period, window)
     later = draw_windows(unlearnt, periods.period, window)
     return Reference(
