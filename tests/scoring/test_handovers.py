@@ -1,0 +1,55 @@
+"""Who decides, and what is kept, where several things happen between two scorings."""
+
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.lake import Author
+from lakehouse.registry import champion, promote, rollback
+from lakehouse.scoring import score
+from lakehouse.training import ModelSpec
+from tests.training.conftest import spec_values
+
+START = datetime(2026, 1, 1)
+DAY = timedelta(days=1)
+RISK = "features.risk__0a1b2c3d"
+
+
+def ask(lake, query, *values):
+    with lake.reader() as cursor:
+        return cursor.execute(query, [*values]).fetchall()
+
+
+def change(lake, *statements):
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+def deciders(lake, day):
+    query = "SELECT DISTINCT model_version FROM predictions.detector WHERE _load_id = ?"
+    return {name for (name,) in ask(lake, query, day + 1)}
+
+
+def give_up(lake):
+    return rollback(
+        lake, "detector", who="me", why="broken", prove=lambda _: "gone", fallback="base_rate"
+    )
+
+
+def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
+    lake, other = ready.lake, ready.other
+    stops = ModelSpec(
+        **spec_values(papers={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
+    )
+    first = champion(lake, "detector")
+    now = first.created_at.replace(tzinfo=UTC) + timedelta(days=16)
+    ready.world.days(60, 61)
+    promote(lake, "detector", other.version, who="me", why="newer")
+    change(
+        lake,
+        "UPDATE registry.versions SET created_at = created_at + INTERVAL 9 DAY "
+        f"WHERE version = '{other.version}'",
+    )
+    report = score(stops, lake, now=now)
+    assert deciders(lake, 60) == {other.version}
+    (replaced,) = [one for one in report.owed if one.version == first.version]
+    assert "may decide no more since" in replaced.skipped
