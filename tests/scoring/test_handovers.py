@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse.lake import Author
 from lakehouse.registry import champion, promote, rollback
-from lakehouse.scoring import score
+from lakehouse.scoring import find_broken, reconcile, score
 from lakehouse.training import ModelSpec
 from tests.training.conftest import spec_values
 
@@ -53,3 +53,14 @@ def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
     assert deciders(lake, 60) == {other.version}
     (replaced,) = [one for one in report.owed if one.version == first.version]
     assert "may decide no more since" in replaced.skipped
+
+
+def test_a_redo_takes_back_no_decision_that_it_cannot_make_again(ready):
+    lake, spec = ready.lake, ready.spec
+    key = 55 * ready.world.per_day
+    before = ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}")
+    change(lake, f"DELETE FROM {RISK} WHERE transaction_id = {key}")
+    report = score(spec, lake, since=START + 55 * DAY, until=START + 56 * DAY)
+    assert (report.rows, report.without_features) == (ready.world.per_day - 1, 1)
+    assert ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}") == before
+    assert (reconcile(spec, lake).without_features, find_broken(spec, lake)) == (0, "")
