@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.lake import Author
-from lakehouse.registry import champion, promote, rollback
+from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import find_broken, reconcile, score
 from lakehouse.training import ModelSpec
 from tests.training.conftest import spec_values
@@ -64,3 +64,14 @@ def test_a_redo_takes_back_no_decision_that_it_cannot_make_again(ready):
     assert (report.rows, report.without_features) == (ready.world.per_day - 1, 1)
     assert ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}") == before
     assert (reconcile(spec, lake).without_features, find_broken(spec, lake)) == (0, "")
+
+
+def test_what_a_version_owed_that_was_rolled_back_is_not_its_own_when_it_is_a_shadow_again(ready):
+    lake, other = ready.lake, ready.other
+    first = champion(lake, "detector").version
+    promote(lake, "detector", other.version, who="me", why="try")
+    ready.world.days(60, 61)
+    rollback(lake, "detector", who="me", why="broken", prove=lambda _: "")
+    start_shadow(lake, "detector", other.version, who="me", why="mended")
+    score(ready.spec, lake)
+    assert deciders(lake, 60) == {first}
