@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.lake import Author
+from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import find_broken, reconcile, score
 from lakehouse.training import ModelSpec
@@ -75,3 +76,20 @@ def test_what_a_version_owed_that_was_rolled_back_is_not_its_own_when_it_is_a_sh
     start_shadow(lake, "detector", other.version, who="me", why="mended")
     score(ready.spec, lake)
     assert deciders(lake, 60) == {first}
+
+
+def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
+    """It landed after the last champion was trained, so nobody can have learnt from it."""
+    lake, table = ready.lake, "core.fct_transactions"
+    spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
+    give_up(lake)
+    with lake.writer(Author("test")) as writer:
+        writer.execute(
+            f"INSERT INTO {table} BY NAME SELECT * REPLACE (9999 AS transaction_id, "
+            f"61 AS _load_id) FROM {table} WHERE transaction_id = 600"
+        )
+        write_progress(writer, table, Progress(61, read_progress(writer, table).seal))
+    assert score(spec, lake).rows == 1
+    assert deciders(lake, 60) == {"fallback"}
+    found = reconcile(spec, lake)
+    assert (found.scored, found.lost) == (14 * ready.world.per_day + 1, 0)
