@@ -93,3 +93,24 @@ def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
     assert deciders(lake, 60) == {"fallback"}
     found = reconcile(spec, lake)
     assert (found.scored, found.lost) == (14 * ready.world.per_day + 1, 0)
+
+
+def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(ready):
+    lake = ready.lake
+    spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
+    ready.world.days(60, 61)
+    change(lake, f"DELETE FROM {RISK} WHERE transaction_id = 3610")
+    score(spec, lake)
+    before = reconcile(spec, lake)
+    assert (before.without_features, before.lost) == (1, 0)
+    give_up(lake)
+    assert reconcile(spec, lake) == before
+    ready.world.days(61, 62)
+    score(spec, lake)
+    change(
+        lake,
+        "DELETE FROM predictions.detector__log WHERE transaction_id = 3700",
+        f"DELETE FROM {RISK} WHERE transaction_id = 3700",
+    )
+    found = reconcile(spec, lake)
+    assert (found.without_features, found.lost) == (1, 1), "the fallback needs no features"
