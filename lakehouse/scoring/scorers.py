@@ -16,7 +16,7 @@ from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import Progress, read_progress
 from lakehouse.lake.transient import may_pass
 from lakehouse.registry import Version, scoring_versions
-from lakehouse.scoring.charge import Charge, find_charges, trained_until
+from lakehouse.scoring.charge import ALL_LOADS, Charge, find_charges, trained_until
 from lakehouse.scoring.log import shadow_table
 from lakehouse.training import Model, ModelSpec, SchemaMismatch, Split, load_model
 from lakehouse.training.expiry import require_valid
@@ -122,6 +122,22 @@ def find_scorers(
         tuple(skipped),
         tuple(replaced),
     )
+
+
+def find_readers(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[Version]:
+    """The versions whose features have to grow: those that score, and whoever owes rows.
+
+    Raises:
+        NoChampion: when nothing may decide.
+    """
+    scoring = scoring_versions(cursor, spec.name)
+    done = read_progress(cursor, spec.predictions_table).load_id
+    owing = [
+        charge.version
+        for charge in find_charges(cursor, scoring[0])
+        if charge.within(done, ALL_LOADS)
+    ]
+    return [*{version.version: version for version in (*scoring, *owing)}.values()]
 
 
 def _deciding(

@@ -2,11 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lakehouse.features import refresh
 from lakehouse.lake import Author
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import find_broken, reconcile, score
-from lakehouse.training import ModelSpec
+from lakehouse.scoring.scorers import find_readers
+from lakehouse.training import ModelSpec, train
+from lakehouse.training.upkeep import keep_features
+from tests.scoring.test_upkeep import SETS, activity
 from tests.training.conftest import spec_values
 
 START = datetime(2026, 1, 1)
@@ -114,3 +118,36 @@ def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(rea
     )
     found = reconcile(spec, lake)
     assert (found.without_features, found.lost) == (1, 1), "the fallback needs no features"
+
+
+def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(lake, world):
+    """It is not the predecessor any more, and its rows would wait for ever."""
+    spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
+    refresh(activity("7d"), lake)
+    train(spec, lake)
+    score(spec, lake)
+    first = champion(lake, "detector")
+    refresh(activity("3d"), lake)
+    others = [
+        train(
+            ModelSpec(
+                **spec_values(
+                    feature_sets=SETS, gates=[], seed=seed, rounds=3, promotion={"rule": "manual"}
+                )
+            ),
+            lake,
+            force=True,
+        ).version
+        for seed in (7, 11)
+    ]
+    world.days(60, 61)
+    refresh(activity("3d"), lake)
+    for other in others:
+        promote(lake, "detector", other.version, who="me", why="try")
+    with lake.reader() as reader:
+        readers = find_readers(reader, spec)
+    assert {one.version for one in readers} == {first.version, *(v.version for v in others)}
+    keep_features(lake, readers)
+    assert (score(spec, lake).rows, deciders(lake, 60)) == (world.per_day, {first.version})
+    with lake.reader() as reader:
+        assert first.version not in {one.version for one in find_readers(reader, spec)}
