@@ -105,7 +105,7 @@ def write_predictions(
     prepare(writer, spec, types, beside=bool(scorers.beside))
     numbers = _numbers(writer, spec, scorers.all)
     replaced = dict.fromkeys(numbers, 0)
-    if redo is not None:
+    if redo is not None and any(counts.values()):
         champion = scorers.champion
         log, shadow = spec.predictions_table, shadow_table(spec)
         own = numbers[champion.place]
