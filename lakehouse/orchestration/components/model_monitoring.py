@@ -11,6 +11,7 @@ from lakehouse.monitoring.actions import Action
 from lakehouse.monitoring.looks import Compared
 from lakehouse.monitoring.performance import performance_history
 from lakehouse.monitoring.react import react
+from lakehouse.monitoring.readiness import CHECKS as READINESS
 from lakehouse.monitoring.readiness import readiness
 from lakehouse.monitoring.review import review
 from lakehouse.orchestration.components.base import asset_key
@@ -93,6 +94,8 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             falls_back = fallback.decides(reader, spec)
         ready = () if falls_back else readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
+        for version, why in watched.unwatched.items():
+            context.log.warning(f"{version} decided about new rows and is not watched: {why}")
         metadata: dict[str, Any] = {
             "champion": watched.version,
             "rows_watched": watched.rows,
@@ -100,6 +103,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             "days_matured": reviewed.new_days,
             "comparisons": dg.MetadataValue.md(_comparisons(spec, reviewed.compared)),
             "actions": dg.MetadataValue.md(_actions(actions)),
+            "unwatched": dg.MetadataValue.json(dict(watched.unwatched)),
         }
         if reviewed.until is not None:
             metadata["labels_settled_before"] = str(reviewed.until)
@@ -185,11 +189,16 @@ def _result(
 
 
 def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of a check that judged something: these have a figure, but for those in `_FAST`."""
+    """Findings of a check that judged something: these have a figure, but for those in `_FAST` and
+    of readiness, which need no row."""
     if name == "scores":
         scored = [one for one in findings if one.name in _FAST]
         return scored if any(one.name != "features_as_trained" for one in scored) else []
-    return [one for one in findings if one.name == name and (one.value is not None or one.cause)]
+    return [
+        one
+        for one in findings
+        if one.name == name and (name in READINESS or one.value is not None or one.cause)
+    ]
 
 
 def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
