@@ -28,7 +28,7 @@ class Scale:
         return self.low < value < self.high
 
     def deviations(self, values: Floats, origin: float) -> Floats:
-        """How far `values` (n,) lie from `origin`, on the scale."""
+        """How far `values` (n,) lie from `origin`, on the scale; none farther than `FARTHEST`."""
         if self.kind == "identity":
             return values - origin
         found: Floats = np.clip(
@@ -38,12 +38,16 @@ class Scale:
 
     def distance(self, value: float, origin: float) -> float:
         """How far one value lies from `origin`, on the scale."""
-        return float(self.deviations(np.array([value]), origin)[0])
+        if self.kind == "identity":
+            return value - origin
+        return float(self._place(np.array(value)) - self._place(np.array(origin)))
 
     def moved(self, value: float, distance: float) -> float:
-        """`value` after a move on the scale; not beyond its ends."""
+        """`value` after a move on the scale; not beyond its ends, nor away from one."""
         if self.kind == "identity":
             return min(max(value + distance, self.low), self.high)
+        if not self.inside(value):
+            return value
         if self.kind == "log":
             return value * math.exp(distance)
         odds = value / (1 - value) * math.exp(distance)

@@ -19,7 +19,7 @@ from lakehouse.evaluation.calibration_error import calibration_bins, expected_ca
 from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.intervals import metric_intervals, scale_of
-from lakehouse.evaluation.scales import Scale
+from lakehouse.evaluation.scales import LOGIT, Scale
 from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
@@ -116,7 +116,8 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     Its metric has to lie below the promise by more than chance, in all looks of a year together and
     with the promise's own error (`scan.py`), and so far that more than `performance_drop` is lost.
     Below a gate by more than chance, the version should not decide: then, and only then, an earlier
-    one should.
+    one should. A share of 0 has no place on its scale: at best it is Clopper & Pearson's end at the
+    same chance, and that has to lie below the promise's interval.
     """
     name = "matured_performance"
     if decay.now is None or decay.then is None:
@@ -133,10 +134,14 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     ]
     gate = next((value for value in gates if value is not None), None)
     best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS))
+    nothing = scale is LOGIT and now.value == 0
+    if nothing:
+        best = max(now.high, _none_of(decay.positives))
     below = gate is not None and sign * best < sign * gate
     lost = sign * scale.distance(then.value, now.value)
     chance = scan.reach(error, promised, ALPHA, WINDOWS)
-    decayed = lost > chance and sign * now.value < sign * bound
+    by_chance = best >= then.low if nothing else lost <= chance
+    decayed = not by_chance and sign * now.value < sign * bound
     if not (below or decayed):
         return Finding(name, day, True, now.value, bound)
     return Finding(
@@ -164,8 +169,14 @@ def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
 
 def _error(found: Interval, scale: Scale) -> float:
     """The standard error on the scale: half of the interval's length there, by its quantile."""
-    length = scale.distance(found.high, found.value) - scale.distance(found.low, found.value)
-    return length / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
+    low, high = scale.deviations(np.array([found.low, found.high]), found.value)
+    return float(high - low) / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
+
+
+def _none_of(trials: int) -> float:
+    """The highest share of which none in so many trials is chance, in all looks of a year."""
+    tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS))
+    return 1.0 - float(tail ** (1 / max(trials, 1)))
 
 
 def performance_history(

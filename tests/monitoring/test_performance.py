@@ -169,6 +169,25 @@ def test_a_loss_that_one_look_would_call_significant_is_not_one_of_a_year_of_loo
     assert decay_finding(spec_of(watch={"performance_drop": 0.1}), found, on(5)).passed
 
 
+@pytest.mark.parametrize(
+    ("now", "then", "passed"),
+    [
+        ((1.0, 0.93, 1.0), (0.8, 0.7, 0.9), True),
+        ((1.0, 0.93, 1.0), (1.0, 0.93, 1.0), True),
+        ((0.9, 0.8, 0.95), (1.0, 0.93, 1.0), True),
+        ((0.0, 0.0, 0.06), (0.8, 0.7, 0.88), False),
+        ((0.02, 0.003, 0.11), (0.8, 0.7, 0.88), False),
+        ((0.0, 0.0, 0.06), (0.05, 0.02, 0.12), True),
+    ],
+    ids=["perfect", "both perfect", "was perfect", "found none", "found one", "found few before"],
+)
+def test_shares_at_the_end_of_their_scale_are_judged_as_well(now, then, passed):
+    """0 of 60 found, where four of five were promised, is no chance; where one in 20 was, it is."""
+    first, second = (Interval(value=value, low=low, high=high) for value, low, high in (now, then))
+    found = decay_finding(spec_of(), Decay("recall_at_capacity", first, second, 60), on(5))
+    assert found.passed is passed
+
+
 def test_too_few_positives_judge_nothing_and_say_so(lake):
     bench = Bench(lake, spec_of())
     bench.days(0, 20)
