@@ -41,7 +41,7 @@ from lakehouse.monitoring.volume import count_spine, judge_volume, volume_findin
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in
 from lakehouse.registry.versions import lake_time
-from lakehouse.training import ModelSpec, Split, load_model
+from lakehouse.training import BadArtefact, ModelSpec, Split, TrainingError, load_model
 from lakehouse.training.schema import FeatureSchema
 
 INSTANT = timedelta(microseconds=1)
@@ -67,7 +67,7 @@ class WatchReport:
 
     `days` are those whose drift and volume are new, `rows` the scored ones on them. `findings` has
     the newest verdict of each name, also where nothing was new. `former` are the looks at versions
-    that decided about new rows and were replaced since.
+    that decided about new rows and were replaced since; `unwatched` says why one could not be made.
     """
 
     model: str
@@ -76,6 +76,7 @@ class WatchReport:
     rows: int
     findings: tuple[Finding, ...]
     former: tuple["WatchReport", ...] = ()
+    unwatched: str = ""
 
 
 class WatchedMeanwhile(LakeError):
@@ -119,8 +120,18 @@ def watch(
         version = champion_in(reader, spec.name)
         former = [one for one, _ in former_champions(reader, spec, version)]
     from_day = date.min if full_refresh else since.date() if since else None
-    looks = tuple(_watch(spec, lake, one, None, run_id, now) for one in former)
+    looks = tuple(_watch_former(spec, lake, one, run_id, now) for one in former)
     return replace(_watch(spec, lake, version, from_day, run_id, now), former=looks)
+
+
+def _watch_former(
+    spec: ModelSpec, lake: Lake, version: Version, run_id: str, now: datetime | None
+) -> WatchReport:
+    """A look at a version that decides no more: without its files there is none, and no harm."""
+    try:
+        return _watch(spec, lake, version, None, run_id, now)
+    except (BadArtefact, TrainingError) as error:
+        return WatchReport(spec.name, version.version, (), 0, (), unwatched=str(error))
 
 
 def _watch(

@@ -93,6 +93,9 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             falls_back = fallback.decides(reader, spec)
         ready = () if falls_back else readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
+        for look in watched.former:
+            if look.unwatched:
+                context.log.warning(f"{look.version} cannot be watched: {look.unwatched}")
         metadata: dict[str, Any] = {
             "champion": watched.version,
             "rows_watched": watched.rows,
@@ -185,11 +188,11 @@ def _result(
 
 
 def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of a check that judged something: these have a figure, but for those in `_FAST`."""
+    """Findings of a check; of the scores none if only the schema was looked at."""
     if name == "scores":
         scored = [one for one in findings if one.name in _FAST]
         return scored if any(one.name != "features_as_trained" for one in scored) else []
-    return [one for one in findings if one.name == name and (one.value is not None or one.cause)]
+    return [one for one in findings if one.name == name]
 
 
 def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
