@@ -4,16 +4,18 @@ Drift and volume are told of whole days, the fast path and the estimate of every
 performance, fairness, comparisons and what is done about findings are in the modules beside this.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
 
+from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, LakeError, qualified
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.lake.transient import may_pass
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.capacity import capacity_findings
 from lakehouse.monitoring.drift import (
@@ -41,7 +43,7 @@ from lakehouse.monitoring.volume import count_spine, judge_volume, volume_findin
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in
 from lakehouse.registry.versions import lake_time
-from lakehouse.training import BadArtefact, ModelSpec, Split, TrainingError, load_model
+from lakehouse.training import ModelSpec, Split, load_model
 from lakehouse.training.schema import FeatureSchema
 
 INSTANT = timedelta(microseconds=1)
@@ -67,7 +69,8 @@ class WatchReport:
 
     `days` are those whose drift and volume are new, `rows` the scored ones on them. `findings` has
     the newest verdict of each name, also where nothing was new. `former` are the looks at versions
-    that decided about new rows and were replaced since; `unwatched` says why one could not be made.
+    that decided about new rows and were replaced since; `unwatched` says why some of them could not
+    be looked at, by version.
     """
 
     model: str
@@ -76,7 +79,7 @@ class WatchReport:
     rows: int
     findings: tuple[Finding, ...]
     former: tuple["WatchReport", ...] = ()
-    unwatched: str = ""
+    unwatched: Mapping[str, str] = field(default_factory=dict)
 
 
 class WatchedMeanwhile(LakeError):
@@ -110,28 +113,30 @@ def watch(
     """Look at what was scored since the last look: by the champion, and by those it replaced.
 
     A version is watched from the end of its test period on; what came before, its own bounds are
-    made of. `since` (naive UTC) or `full_refresh` look at later days anew.
+    made of. `since` (naive UTC) or `full_refresh` look at later days anew. A version that was
+    replaced, perhaps because its files are gone, stops no look at the champion.
 
     Raises:
         NoChampion: when nothing has been promoted.
-        BadArtefact, TrainingError: when the version's files or training set are gone.
+        BadArtefact, TrainingError: when the champion's files or training set are gone.
     """
     with lake.reader() as reader:
         version = champion_in(reader, spec.name)
         former = [one for one, _ in former_champions(reader, spec, version)]
     from_day = date.min if full_refresh else since.date() if since else None
-    looks = tuple(_watch_former(spec, lake, one, run_id, now) for one in former)
-    return replace(_watch(spec, lake, version, from_day, run_id, now), former=looks)
-
-
-def _watch_former(
-    spec: ModelSpec, lake: Lake, version: Version, run_id: str, now: datetime | None
-) -> WatchReport:
-    """A look at a version that decides no more: without its files there is none, and no harm."""
-    try:
-        return _watch(spec, lake, version, None, run_id, now)
-    except (BadArtefact, TrainingError) as error:
-        return WatchReport(spec.name, version.version, (), 0, (), unwatched=str(error))
+    looks: list[WatchReport] = []
+    unwatched: dict[str, str] = {}
+    for one in former:
+        try:
+            looks.append(_watch(spec, lake, one, None, run_id, now))
+        except WatchedMeanwhile:
+            raise
+        except LakehouseError as error:  # its files or training set are gone; it decides no more
+            if may_pass(error):
+                raise
+            unwatched[one.version] = str(error)
+    own = _watch(spec, lake, version, from_day, run_id, now)
+    return replace(own, former=tuple(looks), unwatched=unwatched)
 
 
 def _watch(

@@ -33,17 +33,19 @@ def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[C
     """Charges over all loads, in their order, without gaps; `champion` is who decides now.
 
     What landed before there was any champion is the first one's. A version that was rolled back
-    decides no more: what it left is its successor's.
+    decides no more: what it left is its successor's, though it may be a shadow again since.
     """
     versions = {version.version: version for version in find_versions(cursor, champion.model)}
-    moves = [m for m in find_transitions(cursor, champion.model) if m.to_state == "champion"][::-1]
+    history = find_transitions(cursor, champion.model)[::-1]
+    moves = [(i, move) for i, move in enumerate(history) if move.to_state == "champion"]
     charges: list[Charge] = []
     start = 0
-    for i, move in enumerate(moves):
-        following = moves[i + 1].load_id if i + 1 < len(moves) else ALL_LOADS
+    for n, (i, move) in enumerate(moves, 1):
+        following = moves[n][1].load_id if n < len(moves) else ALL_LOADS
         end = max(start, following or 0)
         decided = versions[move.version]
-        if decided.state == "rolled_back" or i + 1 == len(moves):
+        became = next((m.to_state for m in history[i + 1 :] if m.version == move.version), "")
+        if "rolled_back" in (decided.state, became) or n == len(moves):
             decided = champion
         if start < end:
             charges.append(Charge(decided, start, end))

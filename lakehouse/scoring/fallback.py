@@ -20,6 +20,7 @@ from lakehouse.registry import Version
 from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.tables import TRAINING_SETS
 from lakehouse.registry.versions import find_transitions, find_versions, lake_time, pick
+from lakehouse.scoring.charge import ALL_LOADS, trained_until
 from lakehouse.scoring.log import Stamp, in_control
 from lakehouse.scoring.wanted import BATCH_ROWS
 from lakehouse.scoring.writing import write_decided
@@ -120,7 +121,8 @@ def score_by_fallback(
 ) -> FallbackReport:
     """Log the fallback for every row that no version has scored; again it changes nothing.
 
-    Rows from before the test period of the last champion are left alone, as by a champion.
+    Of rows that were there when the last champion was trained, those from before its test period
+    are left alone, as by a champion.
 
     Raises:
         NoFallback: when the constant cannot be told.
@@ -130,12 +132,16 @@ def score_by_fallback(
         before = read_progress(reader, spec.predictions_table)
         fallback = find_fallback(reader, spec)
         last_champion = _last_champion(reader, spec.name)
-        start = Split.from_json(last_champion.split).test_from if last_champion else datetime.min
+        start, trained = datetime.min, ALL_LOADS
+        if last_champion is not None:
+            start = Split.from_json(last_champion.split).test_from
+            trained = trained_until(reader, last_champion)
         entities = "".join(f"{quote(name)}, " for name in spec.spine.entities)
         reader.execute(
             f"CREATE TEMP TABLE wanted AS SELECT {key}, {entities} {time} AS event_time, _load_id "
-            f"FROM {table} WHERE _load_id > ? AND {time} >= ? ORDER BY event_time, {key}",
-            [before.load_id, start],
+            f"FROM {table} WHERE _load_id > ? AND (_load_id > ? OR {time} >= ?) "
+            f"ORDER BY event_time, {key}",
+            [before.load_id, trained, start],
         )
         rows = int(fetch_value(reader, "SELECT count(*) FROM wanted"))
         last = fetch_value(reader, f"SELECT max(_load_id) FROM {table}")
@@ -145,7 +151,7 @@ def score_by_fallback(
         if reached.load_id == before.load_id:
             return report
         _stage(reader, stage, spec, fallback)
-        decided = Decided(Loads(before.load_id, reached.load_id), reached.load_id, start)
+        decided = Decided(Loads(before.load_id, reached.load_id), trained, start)
         message = f"{rows} rows by {NAME}: no version can score"
         snapshot = int(fetch_value(reader, f"FROM {CATALOG}.current_snapshot()"))
         stamp = Stamp(run_id, lake_time(now), snapshot)

@@ -26,7 +26,6 @@ from lakehouse.scoring.thresholds import choose_thresholds
 from lakehouse.scoring.wanted import Predicted, Range, predict, want
 from lakehouse.scoring.writing import write_predictions
 from lakehouse.training import ModelSpec
-from lakehouse.training.expiry import require_valid
 from lakehouse.training.inputs import stale_sets
 
 
@@ -124,9 +123,8 @@ def _score(
     unable: Sequence[ShadowReport],
 ) -> ScoreReport:
     with lake.reader() as reader, lake.cursor() as stage:
-        scorers = find_scorers(reader, spec, lake, unable)
+        scorers = find_scorers(reader, spec, lake, lake_time(now), unable)
         champion = scorers.champion
-        require_valid(spec, champion.version, lake_time(now))
         wanted = want(reader, spec, scorers, redo)
         counts: dict[int, int] = {}
         predicted = Predicted()

@@ -16,9 +16,10 @@ from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import Progress, read_progress
 from lakehouse.lake.transient import may_pass
 from lakehouse.registry import Version, scoring_versions
-from lakehouse.scoring.charge import Charge, find_charges, trained_until
+from lakehouse.scoring.charge import ALL_LOADS, Charge, find_charges, trained_until
 from lakehouse.scoring.log import shadow_table
 from lakehouse.training import Model, ModelSpec, SchemaMismatch, Split, load_model
+from lakehouse.training.expiry import require_valid
 from lakehouse.training.inputs import FeatureTable, pinned_tables, stale_sets
 
 
@@ -93,16 +94,19 @@ def find_scorers(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     lake: Lake,
+    at: datetime,
     unable: Collection[ShadowReport] = (),
 ) -> Scorers:
-    """Who scores what is new. `unable` are versions that failed to decide a moment ago.
+    """Who scores what is new at the time `at` (naive UTC). `unable` failed to decide a moment ago.
 
     Raises:
         NoChampion, BadArtefact, SchemaMismatch: when there is no champion, or it cannot be used.
+        Expired: when the champion may decide no more.
     """
     decides, *others = scoring_versions(cursor, spec.name)
     champion = _scorer(cursor, spec, lake, decides, spec.predictions_table)
-    champion, deciding, replaced = _deciding(cursor, spec, lake, champion, unable)
+    require_valid(spec, champion.version, at)
+    champion, deciding, replaced = _deciding(cursor, spec, lake, champion, at, unable)
     beside: list[Scorer] = []
     skipped: list[ShadowReport] = []
     for version in others:
@@ -120,17 +124,34 @@ def find_scorers(
     )
 
 
+def find_readers(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[Version]:
+    """The versions whose features have to grow: those that score, and whoever owes rows.
+
+    Raises:
+        NoChampion: when nothing may decide.
+    """
+    scoring = scoring_versions(cursor, spec.name)
+    done = read_progress(cursor, spec.predictions_table).load_id
+    owing = [
+        charge.version
+        for charge in find_charges(cursor, scoring[0])
+        if charge.within(done, ALL_LOADS)
+    ]
+    return [*{version.version: version for version in (*scoring, *owing)}.values()]
+
+
 def _deciding(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     lake: Lake,
     champion: Scorer,
+    at: datetime,
     unable: Collection[ShadowReport],
 ) -> tuple[Scorer, list[Scorer], list[ShadowReport]]:
     """The champion, and a scorer for each charge over the loads that can be scored now.
 
     An earlier champion whose features are not final yet is waited for, as the champion is. One that
-    never can again is replaced.
+    never can again, or may decide no more, is replaced.
     """
     after = champion.before.load_id
     charges = [
@@ -145,6 +166,7 @@ def _deciding(
         scorer = champion
         if charge.version.version not in {champion.name, *(one.version for one in replaced)}:
             try:
+                require_valid(spec, charge.version, at)
                 scorer = _former(cursor, spec, lake, charge)
             except Exception as error:  # it owed these rows; somebody has to score them
                 if may_pass(error):

@@ -6,14 +6,17 @@ others are not.
 
 from dataclasses import dataclass
 
+import duckdb
+
 from lakehouse.lake import Lake, NoSuchTable, qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import read_progress
 from lakehouse.registry.promotion import find_champion
+from lakehouse.scoring import fallback
 from lakehouse.scoring.inputs import OUTPUT
 from lakehouse.scoring.tables import decisions_table, log_table
 from lakehouse.training import ModelSpec, load_model
-from lakehouse.training.inputs import join_features
+from lakehouse.training.inputs import feature_tables, join_features, schema_of
 
 
 def find_broken(spec: ModelSpec, lake: Lake) -> str:
@@ -108,7 +111,7 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
                 "AND event_time < d.starts_at)"
             )
         cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE unexplained AS SELECT key FROM unscored "
+            "CREATE OR REPLACE TEMP TABLE unexplained AS SELECT key, load_id FROM unscored "
             f"WHERE load_id <= ? AND NOT ({passed})",
             [done],
         )
@@ -118,14 +121,7 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
             "(SELECT count(*) FROM unexplained)",
             [done],
         ).fetchall()
-        version = find_champion(cursor, spec.name)
-        lost = rest  # the fallback needs no features
-        if rest and version is not None:  # those without have no row in one of its tables
-            model = load_model(lake.settings.models_dir, version.artefact, version.files)
-            _, joins = join_features(model.card.features, spec.spine.key, "u.key")
-            ((lost,),) = cursor.execute(
-                f"SELECT count(DISTINCT u.key) FROM unexplained u {joins}"
-            ).fetchall()
+        lost = _lost(cursor, spec, lake) if rest else 0
     return Reconciliation(
         landed=landed,
         scored=landed - unscored,
@@ -134,3 +130,27 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
         passed_over=unscored - waiting - rest,
         lost=lost,
     )
+
+
+def _lost(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake) -> int:
+    """Those of `unexplained` that could have been scored: by features, or by the fallback.
+
+    Rows without features have no row in one of the champion's tables; where there is none, in one
+    of those that are declared.
+    """
+    version = find_champion(cursor, spec.name)
+    if version is None:
+        schema = schema_of(spec, feature_tables(cursor, spec))
+    else:
+        model = load_model(lake.settings.models_dir, version.artefact, version.files)
+        schema = model.card.features
+    _, joins = join_features(schema, spec.spine.key, "u.key")
+    able = f"u.key IN (SELECT u.key FROM unexplained u {joins})"
+    values = []
+    if table_exists(cursor, decisions_table(spec)):
+        able += (
+            f" OR EXISTS (FROM {qualified(decisions_table(spec))} d WHERE d.version = ? "
+            "AND u.load_id > d.after_load AND u.load_id <= d.until_load)"
+        )
+        values = [fallback.NAME]
+    return int(fetch_value(cursor, f"SELECT count(*) FROM unexplained u WHERE {able}", values))

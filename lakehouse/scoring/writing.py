@@ -97,23 +97,26 @@ def write_predictions(
 ) -> None:
     """Decisions into the log, what other versions say into the shadow log, each with its number.
 
-    `counts` are the rows of each scorer by place. Of a range to redo what was there from the start
-    of the champion's test period on is superseded in both; in the shadow log only what these
-    versions said.
+    `counts` are the rows of each scorer by place. Of a range to redo, what was there from the start
+    of the champion's test period on and is predicted anew is superseded in both; in the shadow log
+    only what these versions said. A row that cannot be scored any more keeps what was said.
     """
     types = _types(reader, spec)
     prepare(writer, spec, types, beside=bool(scorers.beside))
     numbers = _numbers(writer, spec, scorers.all)
     replaced = dict.fromkeys(numbers, 0)
-    if redo is not None:
+    if redo is not None and any(counts.values()):
         champion = scorers.champion
         log, shadow = spec.predictions_table, shadow_table(spec)
         own = numbers[champion.place]
-        replaced[champion.place] = _supersede(writer, spec, log, champion, own, redo)
+        _register_again(stage, writer, spec)
+        replaced[champion.place] = _supersede(writer, spec, log, champion, champion, own, redo)
         for scorer in (champion, *scorers.beside) if table_exists(writer, shadow) else ():
             replaced[scorer.place] += _supersede(
-                writer, spec, shadow, champion, numbers[scorer.place], redo, scorer.name
+                *(writer, spec, shadow, champion, scorer, numbers[scorer.place], redo),
+                scorer.name,
             )
+        writer.unregister("again")
     if any(counts.values()):
         _keep_numbers(stage, numbers)
         decided = [scorer.place for scorer in (scorers.champion, *scorers.deciding)]
@@ -209,23 +212,33 @@ def _keep_numbers(stage: duckdb.DuckDBPyConnection, numbers: Mapping[int, int]) 
     stage.executemany("INSERT INTO numbers VALUES (?, ?)", [*numbers.items()])
 
 
+def _register_again(
+    stage: duckdb.DuckDBPyConnection, writer: duckdb.DuckDBPyConnection, spec: ModelSpec
+) -> None:
+    """Let the writer see as `again` which rows (key, place) were predicted."""
+    keys = stage.execute(f"SELECT {quote(spec.spine.key)} AS key, place FROM scored")
+    writer.register("again", keys.to_arrow_table())
+
+
 def _supersede(
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     log: str,
     champion: Scorer,
+    scorer: Scorer,
     number: int,
     redo: Range,
     version: str = "",
 ) -> int:
-    """Take the rows of the range (of one version, if given) out of what holds; how many."""
+    """Take what `scorer` predicted anew (of one version, if given) out of what holds; how many."""
     again, bounds = within("event_time", redo)
     said = "model_version = ?" if version else "true"
     written = writer.execute(
         f"INSERT INTO {qualified(superseded_table(log))} "
         f"SELECT {quote(spec.spine.key)}, {DECISION}, ? FROM {qualified(log)} "
-        f"WHERE event_time >= ? AND {again} AND {said}",
-        [number, champion.start, *bounds, *([version] if version else [])],
+        f"WHERE event_time >= ? AND {again} AND {said} "
+        f"AND {quote(spec.spine.key)} IN (SELECT key FROM again WHERE place = ?)",
+        [number, champion.start, *bounds, *([version] if version else []), scorer.place],
     ).fetchone()
     return int(written[0]) if written else 0
 

@@ -158,7 +158,7 @@ def test_what_a_version_owed_that_was_rolled_back_is_its_successors(ready):
     first = champion(lake, "detector").version
     promote(lake, "detector", ready.other.version, who="me", why="try")
     world.days(60, 61)
-    rollback(lake, "detector", who="me", why="broken", prove=lambda version: "")
+    rollback(lake, "detector", who="me", why="broken", prove=lambda _: "")
     score(spec, lake)
     assert {deciders(lake)[key] for key in range(3600, 3660)} == {first}
 

@@ -93,9 +93,8 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             falls_back = fallback.decides(reader, spec)
         ready = () if falls_back else readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
-        for look in watched.former:
-            if look.unwatched:
-                context.log.warning(f"{look.version} cannot be watched: {look.unwatched}")
+        for version, why in watched.unwatched.items():
+            context.log.warning(f"{version} decided about new rows and is not watched: {why}")
         metadata: dict[str, Any] = {
             "champion": watched.version,
             "rows_watched": watched.rows,
@@ -103,6 +102,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
             "days_matured": reviewed.new_days,
             "comparisons": dg.MetadataValue.md(_comparisons(spec, reviewed.compared)),
             "actions": dg.MetadataValue.md(_actions(actions)),
+            "unwatched": dg.MetadataValue.json(dict(watched.unwatched)),
         }
         if reviewed.until is not None:
             metadata["labels_settled_before"] = str(reviewed.until)

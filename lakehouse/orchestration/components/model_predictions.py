@@ -13,9 +13,9 @@ from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.registry import scoring_versions
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
+from lakehouse.scoring.scorers import find_readers
 from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.training.expiry import Expired
 from lakehouse.training.schema import clipped_text
@@ -143,7 +143,7 @@ def _keep_features(
     with lake.lake.reader() as reader:
         if find_champion(reader, spec.name) is None:
             return
-        versions = scoring_versions(reader, spec.name)
+        versions = find_readers(reader, spec)
     failed = keep_features(
         lake.lake,
         versions,

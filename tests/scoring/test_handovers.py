@@ -1,0 +1,153 @@
+"""Who decides, and what is kept, where several things happen between two scorings."""
+
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.features import refresh
+from lakehouse.lake import Author
+from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.registry import champion, promote, rollback, start_shadow
+from lakehouse.scoring import find_broken, reconcile, score
+from lakehouse.scoring.scorers import find_readers
+from lakehouse.training import ModelSpec, train
+from lakehouse.training.upkeep import keep_features
+from tests.scoring.test_upkeep import SETS, activity
+from tests.training.conftest import spec_values
+
+START = datetime(2026, 1, 1)
+DAY = timedelta(days=1)
+RISK = "features.risk__0a1b2c3d"
+
+
+def ask(lake, query, *values):
+    with lake.reader() as cursor:
+        return cursor.execute(query, [*values]).fetchall()
+
+
+def change(lake, *statements):
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+def deciders(lake, day):
+    query = "SELECT DISTINCT model_version FROM predictions.detector WHERE _load_id = ?"
+    return {name for (name,) in ask(lake, query, day + 1)}
+
+
+def give_up(lake):
+    return rollback(
+        lake, "detector", who="me", why="broken", prove=lambda _: "gone", fallback="base_rate"
+    )
+
+
+def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
+    lake, other = ready.lake, ready.other
+    stops = ModelSpec(
+        **spec_values(papers={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
+    )
+    first = champion(lake, "detector")
+    now = first.created_at.replace(tzinfo=UTC) + timedelta(days=16)
+    ready.world.days(60, 61)
+    promote(lake, "detector", other.version, who="me", why="newer")
+    change(
+        lake,
+        "UPDATE registry.versions SET created_at = created_at + INTERVAL 9 DAY "
+        f"WHERE version = '{other.version}'",
+    )
+    report = score(stops, lake, now=now)
+    assert deciders(lake, 60) == {other.version}
+    (replaced,) = [one for one in report.owed if one.version == first.version]
+    assert "may decide no more since" in replaced.skipped
+
+
+def test_a_redo_takes_back_no_decision_that_it_cannot_make_again(ready):
+    lake, spec = ready.lake, ready.spec
+    key = 55 * ready.world.per_day
+    before = ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}")
+    change(lake, f"DELETE FROM {RISK} WHERE transaction_id = {key}")
+    report = score(spec, lake, since=START + 55 * DAY, until=START + 56 * DAY)
+    assert (report.rows, report.without_features) == (ready.world.per_day - 1, 1)
+    assert ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}") == before
+    assert (reconcile(spec, lake).without_features, find_broken(spec, lake)) == (0, "")
+
+
+def test_what_a_version_owed_that_was_rolled_back_is_not_its_own_when_it_is_a_shadow_again(ready):
+    lake, other = ready.lake, ready.other
+    first = champion(lake, "detector").version
+    promote(lake, "detector", other.version, who="me", why="try")
+    ready.world.days(60, 61)
+    rollback(lake, "detector", who="me", why="broken", prove=lambda _: "")
+    start_shadow(lake, "detector", other.version, who="me", why="mended")
+    score(ready.spec, lake)
+    assert deciders(lake, 60) == {first}
+
+
+def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
+    """It landed after the last champion was trained, so nobody can have learnt from it."""
+    lake, table = ready.lake, "core.fct_transactions"
+    spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
+    give_up(lake)
+    with lake.writer(Author("test")) as writer:
+        writer.execute(
+            f"INSERT INTO {table} BY NAME SELECT * REPLACE (9999 AS transaction_id, "
+            f"61 AS _load_id) FROM {table} WHERE transaction_id = 600"
+        )
+        write_progress(writer, table, Progress(61, read_progress(writer, table).seal))
+    assert score(spec, lake).rows == 1
+    assert deciders(lake, 60) == {"fallback"}
+    found = reconcile(spec, lake)
+    assert (found.scored, found.lost) == (14 * ready.world.per_day + 1, 0)
+
+
+def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(ready):
+    lake = ready.lake
+    spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
+    ready.world.days(60, 61)
+    change(lake, f"DELETE FROM {RISK} WHERE transaction_id = 3610")
+    score(spec, lake)
+    before = reconcile(spec, lake)
+    assert (before.without_features, before.lost) == (1, 0)
+    give_up(lake)
+    assert reconcile(spec, lake) == before
+    ready.world.days(61, 62)
+    score(spec, lake)
+    change(
+        lake,
+        "DELETE FROM predictions.detector__log WHERE transaction_id = 3700",
+        f"DELETE FROM {RISK} WHERE transaction_id = 3700",
+    )
+    found = reconcile(spec, lake)
+    assert (found.without_features, found.lost) == (1, 1), "the fallback needs no features"
+
+
+def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(lake, world):
+    """It is not the predecessor any more, and its rows would wait for ever."""
+    spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
+    refresh(activity("7d"), lake)
+    train(spec, lake)
+    score(spec, lake)
+    first = champion(lake, "detector")
+    refresh(activity("3d"), lake)
+    others = [
+        train(
+            ModelSpec(
+                **spec_values(
+                    feature_sets=SETS, gates=[], seed=seed, rounds=3, promotion={"rule": "manual"}
+                )
+            ),
+            lake,
+            force=True,
+        ).version
+        for seed in (7, 11)
+    ]
+    world.days(60, 61)
+    refresh(activity("3d"), lake)
+    for other in others:
+        promote(lake, "detector", other.version, who="me", why="try")
+    with lake.reader() as reader:
+        readers = find_readers(reader, spec)
+    assert {one.version for one in readers} == {first.version, *(v.version for v in others)}
+    keep_features(lake, readers)
+    assert (score(spec, lake).rows, deciders(lake, 60)) == (world.per_day, {first.version})
+    with lake.reader() as reader:
+        assert first.version not in {one.version for one in find_readers(reader, spec)}
