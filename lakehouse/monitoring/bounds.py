@@ -20,7 +20,7 @@ ALPHA = 0.01
 
 LEAST_PSI, LEAST_SCORE_PSI = 0.1, 0.1
 LEAST_MISSING, LEAST_UNSEEN = 0.05, 0.01
-"""A smaller difference is never worth a person's time, however surely it is there. A PSI of .1 is
+"""A smaller difference is never worth a person's time, however significant it is. A PSI of .1 is
 what the credit industry calls a small shift; it is a mean moved by a third of a deviation."""
 
 WITHOUT_HISTORY = 0.25

@@ -46,12 +46,12 @@ def decide(
     comparison that is impossible (the champion's artefact or features are gone) promotes nobody,
     nor do test rows of which the metric cannot be told.
     """
-    failed = [gate for gate in gates if not gate.passed]
-    if failed:
-        return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
     untold = untold_test(spec, evaluation)
     if untold:
         return Decision("candidate", f"not promoted: {untold}")
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
     if spec.promotion.rule == "manual":
         return Decision("candidate", "gates passed; promotion is by hand")
     with lake.reader() as cursor:

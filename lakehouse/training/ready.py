@@ -24,7 +24,8 @@ SAMPLE = 500
 """So many of the newest rows are scored."""
 LEAST_ROWS = 50
 """Of fewer rows that all scores are equal may be chance."""
-_REACH = timedelta(days=1)
+_REACHES = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
+"""How far back rows are looked for, until there are enough: a busy spine costs a day, no more."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,19 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
             return Proof(version.version, 0, None, f"its features {empty} have no row")
         last = min(ends)
         columns, joins = join_features(schema, spec.spine.key, key)
-        sample = cursor.execute(
-            f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s {joins} "
-            f"WHERE {time} > ? AND {time} <= ? ORDER BY {time} DESC, {key} LIMIT {SAMPLE}",
-            [last - _REACH, last],
-        ).to_arrow_table()
+        for reach in _REACHES:
+            sample = cursor.execute(
+                f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s "
+                f"{joins} WHERE {time} > ? AND {time} <= ? "
+                f"ORDER BY {time} DESC, {key} LIMIT {SAMPLE}",
+                [last - reach, last],
+            ).to_arrow_table()
+            if len(sample) >= LEAST_ROWS:
+                break
     if not len(sample):
         return Proof(
             *(version.version, 0, last),
-            f"no row of {spec.spine.table} in the last day of its features has all of them",
+            f"no row of {spec.spine.table} has all of its features",
         )
     (batch,) = sample.combine_chunks().to_batches()
     return Proof(version.version, len(batch), last, _problem(model, batch))

@@ -129,8 +129,9 @@ def test_too_few_positives_are_not_judged_and_no_pass(lake):
     bench.days(0, 12)
     bench.say(bench.version(1, state="champion"), range(12), 1.0)
     found = review(bench.spec, lake).findings
-    assert {one.name for one in found} == {"fairness", "matured_performance"}
+    assert {one.name for one in found} == {"calibration", "fairness", "matured_performance"}
     for one in found:
+        assert one.passed is None
         assert one.value is None
         assert one.cause.startswith("not judged: ")
 

@@ -42,7 +42,7 @@ def test_a_version_that_scores_is_ready_and_the_proof_writes_nothing(ready, lake
         (f"DROP TABLE {RISK}", "was trained on features.risk__0a1b2c3d, which is not in the lake"),
         (f"ALTER TABLE {RISK} DROP risky", "needs feature risky"),
         (f"DELETE FROM {RISK}", "have no row"),
-        (f"UPDATE {RISK} SET transaction_id = -transaction_id - 1", "has all of them"),
+        (f"UPDATE {RISK} SET transaction_id = -transaction_id - 1", "has all of its features"),
     ],
 )
 def test_features_that_are_not_there_are_no_proof(ready, lake, statement, cause):

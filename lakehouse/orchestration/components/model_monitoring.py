@@ -11,7 +11,6 @@ from lakehouse.monitoring.actions import Action
 from lakehouse.monitoring.looks import Compared
 from lakehouse.monitoring.performance import performance_history
 from lakehouse.monitoring.react import react
-from lakehouse.monitoring.readiness import CHECKS as READINESS
 from lakehouse.monitoring.readiness import readiness
 from lakehouse.monitoring.review import review
 from lakehouse.orchestration.components.base import asset_key
@@ -189,16 +188,11 @@ def _result(
 
 
 def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of a check that judged something: these have a figure, but for those in `_FAST` and
-    of readiness, which need no row."""
+    """Findings of a check; of the scores none if only the schema was looked at."""
     if name == "scores":
         scored = [one for one in findings if one.name in _FAST]
         return scored if any(one.name != "features_as_trained" for one in scored) else []
-    return [
-        one
-        for one in findings
-        if one.name == name and (name in READINESS or one.value is not None or one.cause)
-    ]
+    return [one for one in findings if one.name == name]
 
 
 def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
