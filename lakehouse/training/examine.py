@@ -116,7 +116,7 @@ def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Sta
                 Refit(
                     kind="sample" if kind == "sample" else "seed",
                     name=str(number),
-                    value=_value(spec, subject, rows, theirs),
+                    value=_value(spec, subject, rows, subject.model.decided(theirs)),
                     **_agreement(spec, rows, ours, theirs),
                 )
             )
@@ -155,7 +155,9 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
     proportional = _proportional(spec, names)
 
     def result(name: str, kind: Any, changed: Matrix, share: float) -> StressResult:
-        said = subject.model.predict(changed)
+        said = subject.prediction[subject.recent]
+        if kind != "none":
+            said = subject.model.decided(subject.model.predict(changed))
         return StressResult(
             name=name,
             kind=kind,

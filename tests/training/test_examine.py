@@ -284,3 +284,21 @@ def test_cards_as_units_catch_the_amounts_of_their_day(lake, world, detector):
     )
     assert curve.total == int(amounts[0][0] * 100)
     assert rows.label.sum() >= 1
+
+
+def test_alerts_under_stress_are_those_that_lots_let_pass(tmp_path):
+    """One tree of three leaves has few scores, and many rows at the threshold."""
+    with Lake(load_settings({}, data_dir=tmp_path / "data", threads=1)) as lake:
+        World(lake).days(0, 60)
+        params = {"learning_rate": 0.2, "num_leaves": 3, "min_data_in_leaf": 5}
+        judging = {"repeats": 20, "refits": 1, "stress": {"amounts": ["amount_eur"]}}
+        spec = ModelSpec(**spec_values(params=params, rounds=1, gates=[], judging=judging))
+        made = train(spec, lake)
+        found = load_evaluation(lake.settings.models_dir, made.version)
+    told = found.metrics["test"]["alerts_per_day"]
+    assert 0 < told < 10
+    unchanged, *others = found.review.stress
+    assert unchanged.kind == "none"
+    assert unchanged.alerts_per_day == told
+    no_more = next(one for one in others if one.name == "context" and one.kind == "lost")
+    assert no_more.alerts_per_day is not None
