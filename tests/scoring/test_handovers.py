@@ -151,3 +151,27 @@ def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(la
     assert (score(spec, lake).rows, deciders(lake, 60)) == (world.per_day, {first.version})
     with lake.reader() as reader:
         assert first.version not in {one.version for one in find_readers(reader, spec)}
+
+
+def test_the_fallback_goes_on_with_the_log_of_an_older_release(ready):
+    lake = ready.lake
+    spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
+    change(
+        lake,
+        "CREATE TABLE predictions.old AS SELECT * EXCLUDE (_decision) FROM predictions.detector",
+        "DROP VIEW predictions.detector",
+        *(
+            f"DROP TABLE predictions.detector__{part}"
+            for part in ("log", "superseded", "decisions", "inputs")
+        ),
+        "ALTER TABLE predictions.old RENAME TO detector",
+    )
+    give_up(lake)
+    ready.world.days(60, 61)
+    assert score(spec, lake).rows == ready.world.per_day
+    query = "SELECT _decision, count(*) FROM predictions.detector GROUP BY 1 ORDER BY 1"
+    assert ask(lake, query) == [(0, 14 * ready.world.per_day), (1, ready.world.per_day)]
+    assert (find_broken(spec, lake), reconcile(spec, lake).lost) == ("", 0)
+    snapshot = lake.snapshot()
+    assert score(spec, lake).rows == 0
+    assert lake.snapshot() == snapshot
