@@ -4,7 +4,7 @@ import html
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lakehouse.errors import LakehouseError
 from lakehouse.lake.names import literal
 from lakehouse.redacted_output import RedactedRecord
-from lakehouse.redaction import HIDDEN, SHORT, Redactor, learn, redact_document
+from lakehouse.redaction import HIDDEN, REDACTOR, SHORT, Redactor, learn, redact_document
 from lakehouse.settings import SettingsError, load_settings
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -41,6 +41,14 @@ passwords = (
     .filter(lambda text: len(text) >= SHORT and "*" not in text)
     .filter(lambda text: text.lower() not in ("true", "false", "none", "null"))
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """What these tests make the process learn would be hidden in the errors of all later tests."""
+    before = dict(REDACTOR._known)
+    yield
+    REDACTOR._known = before
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
