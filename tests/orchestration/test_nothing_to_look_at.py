@@ -51,9 +51,12 @@ def test_monitoring_without_a_finding_warns(name: str) -> None:
     assert (found.description or "").startswith("nothing was judged: ")
 
 
-def test_a_finding_without_a_figure_is_no_pass_and_a_former_champions_counts() -> None:
+def test_a_finding_that_was_not_judged_is_no_pass_and_a_former_champions_counts() -> None:
     day = date(2026, 1, 1)
-    untold = [Finding("matured_performance", day, True), Finding("features_as_trained", day, True)]
+    untold = [
+        not_judged("matured_performance", day, "?"),
+        Finding("features_as_trained", day, True),
+    ]
     for name in ("matured_performance", "scores"):
         assert not model_monitoring._result(KEY, name, untold).passed
     former = [Finding("score_jump", day, True, 0.1, 0.5)]

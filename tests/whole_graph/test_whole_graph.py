@@ -7,8 +7,23 @@ import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.simulator.world import expected_counts, load_world
+from tests.whole_graph.guides import MADE_BY_FOLLOWING, queries, ready_queries
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import running_ui, wait_for
+
+
+def test_the_guides_have_queries_and_what_they_make_is_known() -> None:
+    found = queries()
+    assert len(found) >= 7
+    assert all(any(name in query for _, query in found) for name in MADE_BY_FOLLOWING)
+
+
+@pytest.mark.parametrize(("guide", "query"), ready_queries())
+def test_a_query_of_the_guides_works_after_the_first_run(
+    project: Project, guide: str, query: str
+) -> None:
+    answer = project.command("sql", query)
+    assert answer.returncode == 0, f"{guide}: {answer.stderr}"
 
 
 def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:

@@ -105,12 +105,12 @@ def running_ui(data_dir: Path) -> Iterator[Ui]:
     )
     ui = Ui(port)
     try:
-        wait_for(lambda: _answers(ui), 120)
+        wait_for(lambda: _answers(ui), 300)  # the other tests keep both cores busy
         yield ui
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(90)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
