@@ -9,6 +9,7 @@ from lakehouse.features import FeatureSetSpec
 from lakehouse.features.replay import Replay
 from lakehouse.lake import Author, Lake
 from lakehouse.monitoring import Finding
+from lakehouse.monitoring.findings import not_judged
 from lakehouse.orchestration.components import feature_set, model_monitoring
 from lakehouse.orchestration.components.source import check_load
 from lakehouse.sources.loading import LoadReport
