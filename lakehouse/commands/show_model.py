@@ -10,6 +10,7 @@ from lakehouse.commands.output import Output, Toned, Words
 from lakehouse.errors import LakehouseError
 from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
+from lakehouse.monitoring.calibration import last_look
 from lakehouse.registry import Version, list_gates
 from lakehouse.registry.thresholds import find_thresholds
 from lakehouse.settings import Settings
@@ -39,6 +40,7 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
         card, problem = None, str(error)
     with lake.reader() as cursor:
         thresholds = find_thresholds(cursor, version.model, version.version)
+        matured = last_look(cursor, version.model, version.version)
     return {
         **vars(version),
         "gates": [vars(gate) for gate in list_gates(lake, version.model, version.version)],
@@ -46,6 +48,7 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
         "threshold": vars(thresholds[-1]) if thresholds else None,
         "expires": _expires(version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
+        "calibration_on_matured_labels": matured,
         "remarks": [vars(one) for one in remarks(evaluation)] if evaluation else [],
         "card": card,
         "problem": problem,
@@ -120,6 +123,12 @@ def _card(known: Mapping[str, Any]) -> dict[str, str]:
         facts["calibration"] = (
             f"observed over expected {_interval(calibration['observed_over_expected'])}, "
             f"slope {_number(calibration['slope']) or 'not told'} (1 at best)"
+        )
+    matured = known["calibration_on_matured_labels"]
+    if matured and matured["ratio"] is not None:
+        facts["on settled labels"] = (
+            f"observed over expected {_interval({**matured, 'value': matured['ratio']})} at all "
+            f"looks, of {matured['observed']:,} positives up to {matured['day']}"
         )
     if threshold:
         facts["threshold"] = (

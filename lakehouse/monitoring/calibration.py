@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import duckdb
+
 from lakehouse.evaluation.calibration_error import calibration_slope, design_effect
 from lakehouse.evaluation.document import Interval
 from lakehouse.evaluation.sequential import boundary
 from lakehouse.evaluation.weighted import Binary
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.monitoring import tables
 from lakehouse.monitoring.findings import Finding, not_judged
 from lakehouse.monitoring.matured import Matured
 from lakehouse.training import ModelSpec
@@ -103,6 +108,19 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
         remedy="do not read scores as probabilities, and train anew: the prior's shift and the "
         "calibration are then fitted to newer rows. Thresholds at capacity are not concerned",
     )
+
+
+def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> dict[str, Any] | None:
+    """The newest row of `tables.CALIBRATION` on a version; None if no label of its has matured."""
+    if not table_exists(cursor, tables.CALIBRATION):
+        return None
+    rows = cursor.execute(
+        f"FROM {qualified(tables.CALIBRATION)} WHERE model = ? AND version = ? "
+        "ORDER BY day DESC LIMIT 1",
+        [model, version],
+    ).to_arrow_table()
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found[0] if found else None
 
 
 def calibration_row(

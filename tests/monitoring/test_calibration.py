@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lakehouse.monitoring import tables
-from lakehouse.monitoring.calibration import REACH, always_valid, looked_at_from
+from lakehouse.monitoring.calibration import REACH, always_valid, last_look, looked_at_from
 from lakehouse.monitoring.plots import calibration_plot
 from lakehouse.monitoring.review import review
 from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
@@ -74,6 +74,9 @@ def test_looking_day_by_day_keeps_a_row_for_each_look_and_the_last_is_the_same(l
         bench.days(day, day + 1)
         last = found_by(bench, lake)
     rows = kept(lake)
+    with lake.reader() as cursor:
+        assert last_look(cursor, rows[-1]["model"], rows[-1]["version"]) == rows[-1]
+        assert last_look(cursor, rows[-1]["model"], "v9999") is None
     assert [row["day"] for row in rows] == [on(day) for day in range(19, 30)]
     assert [row["rows"] for row in rows] == [60 * day for day in range(20, 31)]
     review(bench.spec, lake, full_refresh=True)
