@@ -26,7 +26,7 @@ run: install  ## make the embedded world if there is none, and materialize every
 dev: install  ## Dagster's UI and daemon on 127.0.0.1:3000
 	$(BIN)/lakehouse dev
 
-test: install  ## the tests, in eight to nine minutes on 2 cores
+test: install  ## the tests, in about a quarter of an hour on 2 cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(MAKE) --no-print-directory --jobs 2 types quick-tests

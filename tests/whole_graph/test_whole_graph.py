@@ -103,6 +103,7 @@ def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     assert changed - told == set()
 
 
+@pytest.mark.slow  # the daemon's ticks time out where four workers keep both cores busy
 def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
     project: Project,
 ) -> None:
