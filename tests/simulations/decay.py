@@ -69,4 +69,4 @@ def looks(
 
 def first_alarm(spec: ModelSpec, seed: int, skill: Skill, **size: int) -> int | None:
     """The first day on which the champion is called worse; None if it never is."""
-    return next((day for day, one in looks(spec, seed, skill, **size) if not one.passed), None)
+    return next((day for day, one in looks(spec, seed, skill, **size) if one.failed), None)
