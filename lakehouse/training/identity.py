@@ -6,29 +6,39 @@ from functools import cache
 from importlib.metadata import version as library_version
 from pathlib import Path
 
+import lakehouse
 from lakehouse.registry import Version
 from lakehouse.registry.requests import Request
+from lakehouse.training.code_path import (
+    Definition,
+    definitions_behind,
+    hash_of,
+    reader_of,
+)
 from lakehouse.training.dataset import Plan, TrainingSet
 from lakehouse.training.spec import ModelSpec
 from lakehouse.training.split import DAY, Split
 
-NOT_IN_BYTES = frozenset(
-    {
-        "assess",  # metrics, and gates
-        "data_notes",
-        "groups",
-        "logistic",
-        "promote",
-        "prove",
-        "replay",
-        "reproduce",
-        "rivals",
-        "train",  # what happens to a version once it is made
-    }
+MAKES_BYTES = (
+    "lakehouse.training.dataset:training_set",
+    "lakehouse.training.material:load_material",
+    "lakehouse.training.choose:choose",
+    "lakehouse.training.warm_start:start_from",
+    "lakehouse.training.make:make",
 )
-"""Modules here that judge a version or deal with it. Every other one, a new one too, is taken to
-determine its bytes; so are the libraries. A package of its own (spec, report) is not looked into:
-what is declared is in the configuration hash."""
+"""The functions that make the bytes of a version, with everything that they depend on. What judges
+a version, promotes it or reports on it is not among them."""
+
+OUTSIDE = (
+    "lakehouse.errors",
+    "lakehouse.lake",
+    "lakehouse.redaction",
+    "lakehouse.registry",
+    "lakehouse.settings",
+    "lakehouse.training.identity",
+)
+"""Packages that store and name things, and compute nothing of a version. The features it is trained
+on have versions of their own, and what YAML declares is in the configuration hash."""
 
 
 def due(
@@ -79,16 +89,13 @@ def config_hash(spec: ModelSpec) -> str:
 
 @cache
 def code_hash() -> str:
-    """SHA-256 of the sources that determine a version's bytes, and of the versions of LightGBM and
-    NumPy."""
+    """SHA-256 of the definitions that make a version's bytes, and of the versions of LightGBM and
+    NumPy. Comments, docstrings and the files that definitions are in have no part in it."""
     versions = [f"{name} {library_version(name)}" for name in ("lightgbm", "numpy")]
-    digest = hashlib.sha256(" ".join(versions).encode())
-    for path in code_files():
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hash_of([*versions, *code_definitions().values()])
 
 
-def code_files() -> list[Path]:
-    """The sources that determine a version's bytes."""
-    here = Path(__file__).parent.glob("*.py")
-    return sorted(path for path in here if path.stem not in NOT_IN_BYTES)
+def code_definitions() -> dict[Definition, str]:
+    """The definitions that make a version's bytes, each with its SHA-256."""
+    package = Path(lakehouse.__file__).parent
+    return definitions_behind(MAKES_BYTES, reader_of(package), OUTSIDE)

@@ -1,24 +1,13 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from lakehouse.training import identity
 from lakehouse.training.artefact import CARD, TREES, load_model, sha256
 from lakehouse.training.errors import BadArtefact
-from lakehouse.training.identity import NOT_IN_BYTES, code_files
 
 
-def test_what_makes_a_versions_bytes_is_in_the_code_hash_and_what_judges_it_is_not():
-    stems = {path.stem for path in code_files()}
-    assert {"fit", "make", "model", "schema", "rows", "dataset", "calibration", "search"} <= stems
-    assert not stems & {"prove", "promote", "assess", "reproduce", "train", "replay"}
-    everything = {path.stem for path in Path(identity.__file__).parent.glob("*.py")}
-    assert everything >= NOT_IN_BYTES, "a module that is gone"
-    assert stems == everything - NOT_IN_BYTES
-
-
-def test_another_library_or_source_is_another_code(monkeypatch):
+def test_another_library_or_code_is_another_code(monkeypatch):
     def now():
         identity.code_hash.cache_clear()
         return identity.code_hash()
@@ -29,7 +18,7 @@ def test_another_library_or_source_is_another_code(monkeypatch):
         patch.setattr(identity, "library_version", lambda name: "0")
         assert now() != before
     with monkeypatch.context() as patch:
-        patch.setattr(identity, "code_files", lambda: code_files()[1:])
+        patch.setattr(identity, "code_definitions", lambda: dict.fromkeys("ab", "c"))
         assert now() != before
     assert now() == before
 

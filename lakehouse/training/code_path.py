@@ -1,0 +1,201 @@
+"""The definitions that functions depend on, followed by name through the package's sources.
+
+A definition is a function, a class or an assignment at the top of a module. From the functions that
+are asked about, every name in their bodies is followed to where it is defined, through imports and
+re-exports, in whatever file that is. Of a class only the members count whose name is used somewhere
+on the path, and its special methods. So a file can be moved or split, and a comment or a docstring
+reworded, without any effect. What is looked up by text (`getattr`) is not found.
+"""
+
+import ast
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+Read = Callable[[str], str | None]
+"""The source of a module, by its dotted name; None when there is no such module."""
+
+MEANINGLESS = frozenset({"ctx", "kind", "type_comment", "type_params", "type_ignores"})
+"""Fields of a syntax tree without an effect, or which only some releases of Python have."""
+
+ACCESSORS = frozenset({"property", "cached_property", "classmethod", "staticmethod", "overload"})
+"""Decorators that leave it to others whether a method is called; a validator, say, always is."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A top-level name of a module; the empty name stands for what runs on import."""
+
+    module: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Module:
+    """The statements of a module by the names they bind, and where imported names come from."""
+
+    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, Definition] = field(default_factory=dict)
+
+
+def reader_of(folder: Path) -> Read:
+    """Read the modules of a package from its folder: `lakehouse.lake` is `folder/lake`."""
+
+    def read(module: str) -> str | None:
+        place = folder.joinpath(*module.split(".")[1:])
+        for path in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+            if path.is_file():
+                return path.read_text()
+        return None
+
+    return read
+
+
+def definitions_behind(
+    functions: Iterable[str], read: Read, outside: Collection[str] = ()
+) -> dict[Definition, str]:
+    """Each definition that these functions (`package.module:name`) depend on, with its SHA-256.
+
+    `outside` are packages, by dotted name, whose definitions are not followed.
+
+    Raises:
+        LookupError: when there is no such function.
+    """
+
+    @cache
+    def module(name: str) -> Module:
+        package, _, member = name.rpartition(".")
+        if package and member in module(package).definitions:
+            return Module()  # a class of that module, say
+        return _parse(read(name) or "")
+
+    def resolve(wanted: Definition, depth: int = 9) -> Definition | None:
+        known = module(wanted.module)
+        if wanted.name in known.definitions:
+            return wanted
+        origin = known.imports.get(wanted.name)
+        return resolve(origin, depth - 1) if origin and depth else None
+
+    def referred(part: ast.AST, where: str) -> Definition | None:
+        if isinstance(part, ast.Name):
+            return resolve(Definition(where, part.id))
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            origin = module(where).imports.get(part.value.id)
+            if origin:
+                return resolve(Definition(f"{origin.module}.{origin.name}", part.attr))
+        return None
+
+    found = set()
+    for function in functions:
+        start = resolve(Definition(*function.split(":")))
+        if start is None:
+            raise LookupError(f"{function}: there is no such function")
+        found.add(start)
+    members: set[str] = set()
+    before = (0, 0)
+    while before != (len(found), len(members)):  # a new name may be that of a member passed over
+        before = (len(found), len(members))
+        for definition in list(found):
+            for statement in module(definition.module).definitions[definition.name]:
+                for part in _parts(statement, members):
+                    members.update(_member_names(part))
+                    target = referred(part, definition.module)
+                    if target and not any(_within(target.module, each) for each in outside):
+                        found.add(target)
+                        if "" in module(target.module).definitions:
+                            found.add(Definition(target.module, ""))
+    return {each: _digest(module(each.module).definitions[each.name], members) for each in found}
+
+
+def hash_of(digests: Iterable[str]) -> str:
+    """One SHA-256 for all of them, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(set(digests))).encode()).hexdigest()
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def _parse(source: str) -> Module:
+    module = Module()
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                module.imports[alias.asname or alias.name] = Definition(node.module, alias.name)
+    for statement in tree.body:
+        if _is_silent(statement):
+            continue
+        for name in list(_bound(statement)) or [""]:
+            module.definitions.setdefault(name, []).append(statement)
+    return module
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def _is_silent(node: ast.AST) -> bool:
+    """Whether it is an import, text on its own, or meant for a type checker."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant(value=str())):
+            return True
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+    return False
+
+
+def _children(node: ast.AST, members: Collection[str]) -> Iterator[tuple[str, ast.AST | object]]:
+    """The fields of a node, as far as they count; of a class, the members that are in use."""
+    for name, value in ast.iter_fields(node):
+        if name in MEANINGLESS:
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            passed_over = isinstance(node, ast.ClassDef) and not _in_use(each, members)
+            if not (_is_silent(each) or passed_over):
+                yield name, each
+
+
+def _in_use(part: object, members: Collection[str]) -> bool:
+    match part:
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return name in members
+        case ast.FunctionDef(name=name, decorator_list=decorators):
+            known = {each.id for each in decorators if isinstance(each, ast.Name)}
+            called_by_others = len(decorators) > len(known & ACCESSORS)
+            return name in members or name.startswith("__") or called_by_others
+    return True
+
+
+def _parts(node: ast.AST, members: Collection[str]) -> Iterator[ast.AST]:
+    yield node
+    for _, child in _children(node, members):
+        if isinstance(child, ast.AST):
+            yield from _parts(child, members)
+
+
+def _member_names(part: ast.AST) -> Iterator[str]:
+    match part:
+        case ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+            yield name
+        case ast.MatchClass(kwd_attrs=names):
+            yield from names
+
+
+def _digest(statements: Iterable[ast.stmt], members: Collection[str]) -> str:
+    def written(node: object) -> str:
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        inner = ",".join(f"{name}={written(child)}" for name, child in _children(node, members))
+        return f"{type(node).__name__}({inner})"
+
+    text = "\n".join(map(written, statements))
+    return hashlib.sha256(text.encode()).hexdigest()
