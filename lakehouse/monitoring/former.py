@@ -12,13 +12,11 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import qualified
-from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.monitoring.matured import matured_rows
 from lakehouse.monitoring.performance import WEEK, performance_rows
+from lakehouse.monitoring.progress import former_champions
 from lakehouse.registry import Version
-from lakehouse.registry.versions import find_versions
-from lakehouse.scoring.tables import decisions_table
 from lakehouse.training import ModelSpec, Split
 
 
@@ -33,32 +31,6 @@ class FormerReview:
         """Record how far they are judged, in the open transaction."""
         for name, progress in self.progress.items():
             write_progress(writer, name, progress)
-
-
-def former_champions(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, suffix: str = ""
-) -> list[tuple[Version, int]]:
-    """Versions but the champion with decisions in later loads than they were looked at, by number.
-
-    With the last such load. How far one was looked at is in the progress of
-    `monitoring.<model>@<version><suffix>`.
-    """
-    if not table_exists(cursor, decisions_table(spec)):
-        return []
-    decided = dict(
-        cursor.execute(
-            f"SELECT version, max(until_load) FROM {qualified(decisions_table(spec))} "
-            "WHERE decides AND rows > 0 AND until_load IS NOT NULL AND version <> ? GROUP BY 1",
-            [champion.version],
-        ).fetchall()
-    )
-    return [
-        (version, decided[version.version])
-        for version in reversed(find_versions(cursor, spec.name))
-        if version.version in decided
-        and read_progress(cursor, f"monitoring.{spec.name}@{version.version}{suffix}").load_id
-        < decided[version.version]
-    ]
 
 
 def review_former(

@@ -18,8 +18,7 @@ from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.scoring.log import shadow_table
 from lakehouse.training import ModelSpec
-from lakehouse.training.dataset import complete_until
-from lakehouse.training.labels import NAIVE_FORECASTS, label_query
+from lakehouse.training.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.training.spec import Forward
 
 _SAID = {

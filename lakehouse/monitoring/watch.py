@@ -31,7 +31,7 @@ from lakehouse.monitoring.drift import (
 from lakehouse.monitoring.estimate import estimate, first_new_day
 from lakehouse.monitoring.fast_path import check_schema, check_scores
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
-from lakehouse.monitoring.former import former_champions
+from lakehouse.monitoring.progress import former_champions, progress_name
 from lakehouse.monitoring.reference import (
     Part,
     Reference,
@@ -170,11 +170,6 @@ def _watch(
     days = tuple(look.days.first + i * DAY for i in range(len(look.days)))
     findings = _newest([*kept, *look.findings])
     return WatchReport(spec.name, version.version, days, look.rows, findings)
-
-
-def progress_name(spec: ModelSpec, version: Version) -> str:
-    """Under which name `ops.progress` keeps how far a version was watched."""
-    return f"monitoring.{spec.name}@{version.version}"
 
 
 def _target(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Progress:

@@ -17,13 +17,12 @@ from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quot
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.names import CATALOG
-from lakehouse.lake.progress import read_progress
 from lakehouse.registry import tables as registry_tables
 from lakehouse.training.content_hash import content_hash
 from lakehouse.training.errors import NotEnoughData, TrainingError
 from lakehouse.training.inputs import feature_tables, join_features, schema_of
 from lakehouse.training.label_checks import check_days, check_labels, refuse_unreadable
-from lakehouse.training.labels import label_columns, label_query
+from lakehouse.training.labels import complete_until, label_columns, label_query
 from lakehouse.training.schema import FeatureSchema
 from lakehouse.training.spec import Forward, ModelSpec, Settled
 from lakehouse.training.split import Split, plan_split
@@ -176,14 +175,6 @@ def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> Tr
 def row_columns(spec: ModelSpec) -> list[str]:
     """The columns of a training set before its features."""
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
-
-
-def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
-    """Up to when `table` is complete: its seal if it has one, else its newest row's known-at."""
-    seal = read_progress(cursor, table).seal
-    newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")
-    complete: datetime | None = seal if seal is not None and newest is not None else newest
-    return complete
 
 
 def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:

@@ -1,10 +1,16 @@
 """SQL for labels: one row per spine key with the label's value and the time it was known.
 
-Texts only, built by pure functions; `dataset.py` runs them.
+Texts built by pure functions, and up to when labels are complete.
 """
+
+from datetime import datetime
+
+import duckdb
 
 from lakehouse.durations import microseconds
 from lakehouse.lake import qualified, quote
+from lakehouse.lake.lake import fetch_value
+from lakehouse.lake.progress import read_progress
 from lakehouse.training.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
@@ -98,3 +104,11 @@ WHERE key IS NOT NULL"""
 def _bound(offset: int) -> str:
     side = "PRECEDING" if offset < 0 else "FOLLOWING"
     return f"{abs(offset)} {side}"
+
+
+def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
+    """Up to when `table` is complete: its seal if it has one, else its newest row's known-at."""
+    seal = read_progress(cursor, table).seal
+    newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")
+    complete: datetime | None = seal if seal is not None and newest is not None else newest
+    return complete

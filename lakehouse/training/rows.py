@@ -1,6 +1,5 @@
 """Rows of training sets in memory: matrices, labels and dictionaries for fitting and judging."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from lakehouse.lake import qualified, quote
 from lakehouse.training.dataset import TrainingSet, read_rows
 from lakehouse.training.errors import TrainingError
 from lakehouse.training.labels import NAIVE_FORECASTS
+from lakehouse.training.lots import numbers
 from lakehouse.training.schema import FeatureSchema, Matrix
 from lakehouse.training.spec import ModelSpec
 
@@ -147,19 +147,6 @@ def collect(
 def _times(values: pa.Array, unit: Literal["D", "us"]) -> npt.NDArray[np.int64]:
     times = values.to_numpy(zero_copy_only=False).astype(f"datetime64[{unit}]")
     return np.asarray(times.astype(np.int64))
-
-
-def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
-    """Whole numbers as they are; of anything else, its text's BLAKE2b in eight bytes."""
-    if pa.types.is_integer(values.type):
-        return np.asarray(values.cast(pa.int64()).fill_null(-1))
-    coded = values.cast(pa.string()).fill_null("").dictionary_encode()
-    digests = [
-        hashlib.blake2b(text.encode(), digest_size=8).digest()
-        for text in coded.dictionary.to_pylist()
-    ]
-    hashes = np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
-    return np.asarray(hashes[coded.indices.to_numpy()])
 
 
 def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:

@@ -1,0 +1,42 @@
+"""How far the rows of each version were looked at, by the progress that is kept under its name."""
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.lake.progress import read_progress
+from lakehouse.registry import Version
+from lakehouse.registry.versions import find_versions
+from lakehouse.scoring.tables import decisions_table
+from lakehouse.training import ModelSpec
+
+
+def progress_name(spec: ModelSpec, version: Version) -> str:
+    """Under which name `ops.progress` keeps how far a version was watched."""
+    return f"monitoring.{spec.name}@{version.version}"
+
+
+def former_champions(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, suffix: str = ""
+) -> list[tuple[Version, int]]:
+    """Versions but the champion with decisions in later loads than they were looked at, by number.
+
+    With the last such load. How far one was looked at is in the progress of
+    `monitoring.<model>@<version><suffix>`.
+    """
+    if not table_exists(cursor, decisions_table(spec)):
+        return []
+    decided = dict(
+        cursor.execute(
+            f"SELECT version, max(until_load) FROM {qualified(decisions_table(spec))} "
+            "WHERE decides AND rows > 0 AND until_load IS NOT NULL AND version <> ? GROUP BY 1",
+            [champion.version],
+        ).fetchall()
+    )
+    return [
+        (version, decided[version.version])
+        for version in reversed(find_versions(cursor, spec.name))
+        if version.version in decided
+        and read_progress(cursor, f"monitoring.{spec.name}@{version.version}{suffix}").load_id
+        < decided[version.version]
+    ]
