@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from lakehouse.lake import Lake
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.settings import Settings, load_settings
 
 # how long an example takes says more about the machine than about us

@@ -8,13 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from lakehouse.features import FeatureSetSpec
+from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.orchestration.build import Specs, build_definitions
 from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG
 from lakehouse.scoring.log import output_types
 from lakehouse.settings import Settings
 from lakehouse.sources.spec import SYSTEM_COLUMNS, Column
-from lakehouse.training import ModelSpec, TrainingError
-from lakehouse.training.dataset import row_columns
+from lakehouse.training.sets.dataset import row_columns
 from lakehouse.yaml_file import SpecError, read_attributes
 
 LABELS: dict[str, Any] = {"table": "core.labels", "column": "y", "maturity": "7d"}

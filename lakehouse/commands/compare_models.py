@@ -20,9 +20,9 @@ from lakehouse.evaluation.document import Comparison, Interval
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.evaluation.weighted import Predictions
 from lakehouse.lake import Lake
+from lakehouse.models.spec import METRICS, ModelSpec
 from lakehouse.registry import RegistryError, Version
 from lakehouse.settings import Settings
-from lakehouse.training.spec import METRICS, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> P
 
     Either may have decided or scored beside: of the four ways, the one with most rows in common.
     """
-    from lakehouse.monitoring.matured import matured_rows, matured_until, paired
-    from lakehouse.training import Split
+    from lakehouse.models import Split
+    from lakehouse.monitoring.review.matured import matured_rows, matured_until, paired
 
     first = max(Split.from_json(v.split).test_until.date() for v in (one, other))
     with lake.reader() as cursor:
@@ -131,9 +131,9 @@ def test_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair
         RegistryError: when what one was tested on, the other learnt from.
         BadArtefact, SchemaMismatch: when one of them cannot score the rows any more.
     """
-    from lakehouse.training import Split, load_model
-    from lakehouse.training.assess import predictions
-    from lakehouse.training.rivals import registered, test_rows
+    from lakehouse.models import Split, load_model
+    from lakehouse.training.judging.assessment import predictions
+    from lakehouse.training.judging.rivals import registered, test_rows
 
     newer = max(one, other, key=lambda v: (Split.from_json(v.split).test_until, v.number))
     model = load_model(lake.settings.models_dir, newer.artefact, newer.files)

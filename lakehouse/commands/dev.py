@@ -35,7 +35,7 @@ def dev_command(settings: Settings, port: int) -> int:
         CannotServe: when another one serves this data folder or holds the port, before anything
             is started; and when Dagster's services end without being stopped.
     """
-    from lakehouse.orchestration.instance import (
+    from lakehouse.orchestration.runs.instance import (
         begin_event_cursors,
         dagster_home,
         open_instance,

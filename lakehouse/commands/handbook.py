@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lakehouse.benchmarks.handbook.benchmark import PUBLISHED, Result, run
-from lakehouse.benchmarks.handbook.judge import FIGURES, Row
+from lakehouse.benchmarks.handbook.judgement import FIGURES, Row
 from lakehouse.commands.output import Output, Toned, Words
 
 

@@ -13,6 +13,7 @@ from lakehouse.commands.opening import open_lake
 from lakehouse.commands.output import Output, Tone, Toned, say, warn
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
+from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import (
     GateResult,
     RegistryError,
@@ -24,7 +25,6 @@ from lakehouse.registry import (
 )
 from lakehouse.settings import Settings
 from lakehouse.specs import find_specs
-from lakehouse.training.spec import ModelSpec
 
 STATES: dict[str, Tone] = {
     "champion": "good",
@@ -125,7 +125,7 @@ def version_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
 
 def evaluation_of(lake: Lake, version: Version) -> tuple[Any, str]:
     """The version's evaluation, or None with what is wrong with its files."""
-    from lakehouse.training.artefact import load_evaluation
+    from lakehouse.models.artefact import load_evaluation
 
     try:
         return load_evaluation(lake.settings.models_dir, version), ""
@@ -145,8 +145,8 @@ def promote_command(
 
     A version that does so already is left alone, and said to.
     """
+    from lakehouse.models.readiness import prover
     from lakehouse.registry import promote, start_shadow
-    from lakehouse.training.ready import prover
 
     spec = find_model(name)
     with open_lake(settings, read_only=False) as lake:
@@ -166,8 +166,8 @@ def promote_command(
 
 def rollback_command(settings: Settings, name: str, *, why: str) -> None:
     """Take the champion back; the nearest one before it that can score decides again."""
+    from lakehouse.models.readiness import prover
     from lakehouse.registry import champion, rollback
-    from lakehouse.training.ready import prover
 
     spec = find_model(name)
     fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
@@ -235,7 +235,7 @@ def report_command(
 
 def reproduce_command(settings: Settings, name: str, text: str, *, force: bool) -> bool:
     """Train a version again from what it pinned, and say whether its bytes are the same."""
-    from lakehouse.training.reproduce import reproduce
+    from lakehouse.training.reproduction import reproduce
 
     spec = find_model(name)
     with open_lake(settings, read_only=False) as lake:

@@ -68,9 +68,9 @@ def maintain_command(settings: Settings, *, adopt: bool) -> None:
     from datetime import UTC, datetime
 
     from lakehouse.lake.maintenance import describe_unknown, maintain
-    from lakehouse.orchestration.instance import open_instance
-    from lakehouse.orchestration.launcher import end_killed_runs
-    from lakehouse.orchestration.run_history import prune_runs
+    from lakehouse.orchestration.runs.instance import open_instance
+    from lakehouse.orchestration.runs.launcher import end_killed_runs
+    from lakehouse.orchestration.runs.pruning import prune_runs
 
     with open_lake(settings, read_only=False) as lake:
         done = maintain(lake, adopt=adopt)

@@ -11,7 +11,7 @@ from lakehouse.commands.output import Output, Toned
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from lakehouse.orchestration.run import AssetDone
+    from lakehouse.orchestration.runs.in_process import AssetDone
 
 
 def run_command(
@@ -26,7 +26,7 @@ def run_command(
     with output.waiting("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
-        from lakehouse.orchestration.run import (
+        from lakehouse.orchestration.runs.in_process import (
             AssetDone,
             CheckDone,
             Event,

@@ -10,12 +10,12 @@ from lakehouse.commands.output import Output, Toned, Words
 from lakehouse.errors import LakehouseError
 from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
-from lakehouse.monitoring.calibration import last_look
+from lakehouse.models.spec import ModelSpec
+from lakehouse.monitoring.review.calibration import last_look
 from lakehouse.registry import Version, list_gates
 from lakehouse.registry.thresholds import find_thresholds
 from lakehouse.settings import Settings
 from lakehouse.specs import find_specs
-from lakehouse.training.spec import ModelSpec
 
 
 def show_command(settings: Settings, name: str, text: str, *, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def show_command(settings: Settings, name: str, text: str, *, as_json: bool) -> 
 
 def everything(lake: Lake, version: Version) -> dict[str, Any]:
     """What is known of a version, ready for JSON; `problem` says what is wrong with its files."""
-    from lakehouse.training import load_model
+    from lakehouse.models import load_model
 
     evaluation, problem = evaluation_of(lake, version)
     try:
@@ -57,7 +57,7 @@ def everything(lake: Lake, version: Version) -> dict[str, Any]:
 
 def _expires(version: Version) -> datetime | None:
     """When it expires by the declaration of now; None if the model is declared no more."""
-    from lakehouse.training.expiry import expiry
+    from lakehouse.models.expiry import expiry
 
     specs = {spec.name: spec for spec in find_specs("PredictiveModel", ModelSpec)}
     spec = specs.get(version.model)

@@ -26,7 +26,7 @@ HEADLINES = (
 def status_command(settings: Settings, *, as_json: bool) -> None:
     """Print the state of every asset and model."""
     from lakehouse.definitions import defs
-    from lakehouse.orchestration.status import read_status
+    from lakehouse.orchestration.runs.status import read_status
 
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
@@ -126,14 +126,14 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
     Also whether it has expired by `now`, whether the fallback decides, the versions beside it, the
     request for a retrain that is open, and the last actions.
     """
-    from lakehouse.monitoring.actions import last_actions
+    from lakehouse.models.expiry import expiry
+    from lakehouse.models.spec import ModelSpec
+    from lakehouse.monitoring.react.actions import last_actions
     from lakehouse.registry.promotion import find_champion
     from lakehouse.registry.requests import open_request
     from lakehouse.registry.versions import find_versions, lake_time
     from lakehouse.scoring import fallback
     from lakehouse.specs import find_specs
-    from lakehouse.training.expiry import expiry
-    from lakehouse.training.spec import ModelSpec
 
     rows: list[dict[str, Any]] = []
     with lake.reader() as cursor:

@@ -4,11 +4,11 @@ Knows the lake, never Dagster and never a model.
 """
 
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
-from lakehouse.features.compute import compute
+from lakehouse.features.computation import compute
 from lakehouse.features.expressions import FeatureError
+from lakehouse.features.increments import RefreshReport, refresh
 from lakehouse.features.online import online
-from lakehouse.features.refresh import RefreshReport, refresh
-from lakehouse.features.replay import Replay, replay
+from lakehouse.features.replays import Replay, replay
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.features.versions import feature_columns, load_plan, table_name, view_name
 

@@ -6,7 +6,7 @@ Versions live side by side, so a model goes on reading the one that it was train
 import duckdb
 
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
-from lakehouse.features.compute import result_types
+from lakehouse.features.computation import result_types
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import table_exists

@@ -4,6 +4,6 @@ Nothing here acts: it finds, keeps what it found with its history, and asks. `re
 """
 
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.watch import WatchReport, watch
+from lakehouse.monitoring.look.step import WatchReport, watch
 
 __all__ = ["Finding", "WatchReport", "watch"]

@@ -11,13 +11,13 @@ from lakehouse.evaluation.plots.canvas import Picture
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import read_progress
+from lakehouse.models import ModelSpec
 from lakehouse.monitoring import plots, tables
-from lakehouse.monitoring.drift import window_days
+from lakehouse.monitoring.look.drift import window_days
+from lakehouse.monitoring.look.reference import read_reference
+from lakehouse.monitoring.look.volume import DayVolume
 from lakehouse.monitoring.plots import Point
-from lakehouse.monitoring.reference import read_reference
-from lakehouse.monitoring.volume import DayVolume
 from lakehouse.registry.promotion import champion_in
-from lakehouse.training import ModelSpec
 
 DAYS = 90
 WORST = 3

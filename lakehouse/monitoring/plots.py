@@ -21,8 +21,8 @@ from lakehouse.evaluation.plots.canvas import (
     canvas,
     styled,
 )
-from lakehouse.monitoring.cells import Counts
-from lakehouse.monitoring.volume import DayVolume
+from lakehouse.monitoring.look.cells import Counts
+from lakehouse.monitoring.look.volume import DayVolume
 
 Floats = npt.NDArray[np.float64]
 Point = tuple[date, float]

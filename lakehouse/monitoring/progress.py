@@ -5,10 +5,10 @@ import duckdb
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.lake.progress import read_progress
+from lakehouse.models import ModelSpec
 from lakehouse.registry import Version
 from lakehouse.registry.versions import find_versions
 from lakehouse.scoring.tables import decisions_table
-from lakehouse.training import ModelSpec
 
 
 def progress_name(spec: ModelSpec, version: Version) -> str:

@@ -9,12 +9,14 @@ import dagster as dg
 from lakehouse.errors import LakehouseError
 from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.models.inputs import refuse_taken
+from lakehouse.models.spec import ModelSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
-from lakehouse.orchestration.dbt_assets import build_dbt_assets
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
+from lakehouse.orchestration.dbt.assets import build_dbt_assets
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
-from lakehouse.orchestration.one_run import one_run
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.orchestration.sensors import (
     build_automation_sensor,
     build_failure_sensor,
@@ -23,8 +25,6 @@ from lakehouse.orchestration.sensors import (
 from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
 from lakehouse.specs import find_specs
-from lakehouse.training.inputs import refuse_taken
-from lakehouse.training.spec import ModelSpec
 
 
 class UnknownInput(LakehouseError):

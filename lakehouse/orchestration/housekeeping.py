@@ -17,16 +17,16 @@ from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.verify import verify_lake
+from lakehouse.models import ModelSpec
+from lakehouse.models.artefact import CARD
+from lakehouse.models.inputs import physical_table
 from lakehouse.orchestration.resources import Clock, LakeResource
-from lakehouse.orchestration.run_history import prune_runs
+from lakehouse.orchestration.runs.pruning import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
 from lakehouse.registry.verify import verify_artefacts
 from lakehouse.registry.versions import Version
 from lakehouse.scoring.inputs import drop_inputs
 from lakehouse.specs import find_specs
-from lakehouse.training import ModelSpec
-from lakehouse.training.artefact import CARD
-from lakehouse.training.inputs import physical_table
 
 KEEP_LEFTOVERS = timedelta(days=7)
 """How long what a run or a killed process left outside the lake stays for somebody to look at."""

@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.orchestration.housekeeping import maintenance, verification
-from lakehouse.orchestration.launcher import live_runs
 from lakehouse.orchestration.resources import Refresh
-from lakehouse.orchestration.run import JOB, StepFailed, run_assets
+from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
+from lakehouse.orchestration.runs.launcher import live_runs
 from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec
 from lakehouse.orchestration.metadata import picture
 from lakehouse.registry import Version
-from lakehouse.training import ModelSpec
 
 SHOWN = frozenset(
     {"precision_recall", "calibration", "forecast", "confusion", "metric_over_versions", "search"}

@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.orchestration.resources import Clock, LakeResource
-from lakehouse.orchestration.run import JOB, root_cause
-from lakehouse.orchestration.webhook import post
+from lakehouse.orchestration.runs.in_process import JOB, root_cause
+from lakehouse.orchestration.runs.webhook import post
 from lakehouse.sources.changes import pending
 from lakehouse.sources.spec import SourceSpec
 

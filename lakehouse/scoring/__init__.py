@@ -3,9 +3,9 @@
 from lakehouse.scoring.history import Decision, history
 from lakehouse.scoring.inputs import drop_inputs, replay
 from lakehouse.scoring.log import shadow_table
-from lakehouse.scoring.score import ScoredMeanwhile, ScoreReport, score
+from lakehouse.scoring.reconciliation import Reconciliation, find_broken, reconcile
 from lakehouse.scoring.scorers import ShadowReport
-from lakehouse.scoring.verify import Reconciliation, find_broken, reconcile
+from lakehouse.scoring.step import ScoredMeanwhile, ScoreReport, score
 
 __all__ = [
     "Decision",

@@ -16,15 +16,15 @@ from lakehouse.lake import Author, Lake, LakeError, qualified, quote
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.names import CATALOG
 from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.models import ModelSpec, Split
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.tables import TRAINING_SETS
 from lakehouse.registry.versions import find_transitions, find_versions, lake_time, pick
-from lakehouse.scoring.charge import ALL_LOADS, trained_until
+from lakehouse.scoring.deciders import ALL_LOADS, trained_until
 from lakehouse.scoring.log import Stamp, in_control
-from lakehouse.scoring.wanted import BATCH_ROWS
+from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.writing import write_decided
-from lakehouse.training import ModelSpec, Split
 
 NAME = "fallback"
 """The version that the log names."""

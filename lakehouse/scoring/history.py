@@ -8,9 +8,9 @@ import duckdb
 
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec
 from lakehouse.scoring.log import shadow_table
 from lakehouse.scoring.tables import DECISION, decisions_table, log_table, superseded_table
-from lakehouse.training import ModelSpec
 
 
 @dataclass(frozen=True)

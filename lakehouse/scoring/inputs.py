@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec, load_model
+from lakehouse.models.schema import Matrix
 from lakehouse.registry.versions import find_versions, lake_time, pick
 from lakehouse.scoring.log import said
 from lakehouse.scoring.tables import DECISION, decisions_table, inputs_table, log_table
-from lakehouse.training import ModelSpec, load_model
-from lakehouse.training.schema import Matrix
 
 OUTPUT = {"binary": "score", "regression": "prediction", "multiclass": "probability"}
 """The number that a model of each task predicts: a column of the log."""

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.training.model import Model
-from lakehouse.training.schema import Matrix, row_hashes
-from lakehouse.training.spec import ModelSpec, Task
+from lakehouse.models.model import Model
+from lakehouse.models.schema import Matrix, row_hashes
+from lakehouse.models.spec import ModelSpec, Task
 
 _SAID: dict[Task, dict[str, str]] = {
     "binary": {"score": "DOUBLE"},

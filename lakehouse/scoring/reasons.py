@@ -18,12 +18,12 @@ from lakehouse.evaluation.explain import (
     require_affordable,
 )
 from lakehouse.lake import quote
+from lakehouse.models import Model, ModelSpec
+from lakehouse.models.inputs import join_features
+from lakehouse.models.schema import Matrix
+from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.scorers import Scorer
 from lakehouse.scoring.thresholds import FLAGGED
-from lakehouse.scoring.wanted import BATCH_ROWS
-from lakehouse.training import Model, ModelSpec
-from lakehouse.training.inputs import join_features
-from lakehouse.training.schema import Matrix
 
 TOP = 3
 

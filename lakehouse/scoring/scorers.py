@@ -15,12 +15,12 @@ from lakehouse.lake import Lake, NoSuchTable, qualified
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import Progress, read_progress
 from lakehouse.lake.transient import may_pass
+from lakehouse.models import Model, ModelSpec, SchemaMismatch, Split, load_model
+from lakehouse.models.expiry import require_valid
+from lakehouse.models.inputs import FeatureTable, pinned_tables, stale_sets
 from lakehouse.registry import Version, scoring_versions
-from lakehouse.scoring.charge import ALL_LOADS, Charge, find_charges, trained_until
+from lakehouse.scoring.deciders import ALL_LOADS, Charge, find_charges, trained_until
 from lakehouse.scoring.log import shadow_table
-from lakehouse.training import Model, ModelSpec, SchemaMismatch, Split, load_model
-from lakehouse.training.expiry import require_valid
-from lakehouse.training.inputs import FeatureTable, pinned_tables, stale_sets
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import duckdb
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.columns import read_columns
-from lakehouse.training import ModelSpec
+from lakehouse.models import ModelSpec
 
 FOREVER = datetime(9999, 12, 31)
 """Until then: of a log that an older release wrote nobody knows what it passed over."""

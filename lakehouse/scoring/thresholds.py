@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec
+from lakehouse.models.spec import Settled
+from lakehouse.models.split import DAY
+from lakehouse.models.threshold import cut_at
 from lakehouse.registry.thresholds import Threshold, find_thresholds, latest
 from lakehouse.scoring.log import shadow_table
 from lakehouse.scoring.scorers import Scorer
-from lakehouse.training import ModelSpec
-from lakehouse.training.spec import Settled
-from lakehouse.training.split import DAY
-from lakehouse.training.threshold import cut_at
 
 FULL_DAY = timedelta(hours=23)
 """A version's first day counts if its scores cover that much of it."""

@@ -13,7 +13,9 @@ import duckdb
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.lake.progress import read_progress
+from lakehouse.models import ModelSpec
 from lakehouse.scoring.log import Stamp, output_types, shadow_table
+from lakehouse.scoring.pending import BATCH_ROWS, Range, within
 from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.scoring.tables import (
     DECISION,
@@ -29,8 +31,6 @@ from lakehouse.scoring.tables import (
     superseded_table,
 )
 from lakehouse.scoring.thresholds import FLAGGED
-from lakehouse.scoring.wanted import BATCH_ROWS, Range, within
-from lakehouse.training import ModelSpec
 
 
 class Logged(Protocol):

@@ -7,6 +7,8 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 
 import lakehouse
+from lakehouse.models.spec import ModelSpec
+from lakehouse.models.split import DAY, Split
 from lakehouse.registry import Version
 from lakehouse.registry.requests import Request
 from lakehouse.training.code_path import (
@@ -15,16 +17,14 @@ from lakehouse.training.code_path import (
     hash_of,
     reader_of,
 )
-from lakehouse.training.dataset import Plan, TrainingSet
-from lakehouse.training.spec import ModelSpec
-from lakehouse.training.split import DAY, Split
+from lakehouse.training.sets.dataset import Plan, TrainingSet
 
 MAKES_BYTES = (
-    "lakehouse.training.dataset:training_set",
-    "lakehouse.training.material:load_material",
-    "lakehouse.training.choose:choose",
-    "lakehouse.training.warm_start:start_from",
-    "lakehouse.training.make:make",
+    "lakehouse.training.sets.dataset:training_set",
+    "lakehouse.training.sets.material:load_material",
+    "lakehouse.training.choosing.choice:choose",
+    "lakehouse.training.fitting.warm_start:start_from",
+    "lakehouse.training.fitting.assembly:make",
 )
 """The functions that make the bytes of a version, with everything that they depend on. What judges
 a version, promotes it or reports on it is not among them."""

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from lakehouse.lake import Author, Lake
-from lakehouse.monitoring.cells import Cells, number_cells, text_cells
-from lakehouse.monitoring.drift import Days, compare, count_days, drift_findings
-from lakehouse.monitoring.reference import Part, Periods, Reference, reference_of
+from lakehouse.models import ModelSpec
+from lakehouse.models.schema import Feature, FeatureSchema
+from lakehouse.monitoring.look.cells import Cells, number_cells, text_cells
+from lakehouse.monitoring.look.drift import Days, compare, count_days, drift_findings
+from lakehouse.monitoring.look.reference import Part, Periods, Reference, reference_of
 from lakehouse.settings import load_settings
-from lakehouse.training import ModelSpec
-from lakehouse.training.schema import Feature, FeatureSchema
 
 ROWS, FEATURES, TEXTS = 1_000_000, 60, 3
 FIRST = datetime(2026, 1, 5)

@@ -10,11 +10,12 @@ import pytest
 
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec
+from lakehouse.models.schema import LARGEST
 from lakehouse.scoring import score
 from lakehouse.settings import Settings
 from lakehouse.sources import load, load_spec
-from lakehouse.training import ModelSpec, TrainReport, train
-from lakehouse.training.schema import LARGEST
+from lakehouse.training import TrainReport, train
 from lakehouse.yaml_file import SpecError, read_attributes
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, quote
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.step_threads import step_threads
+from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.registry import champion
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec

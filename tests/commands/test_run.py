@@ -3,7 +3,7 @@
 import pytest
 
 from lakehouse.commands.run import asset_line, news
-from lakehouse.orchestration.run import AssetDone
+from lakehouse.orchestration.runs.in_process import AssetDone
 
 NEW = AssetDone("raw/payments", 984_576, 1.25, written=1_234, changed=True)
 CARRIED = AssetDone("core/payments", 984_576, 0.1, written=1_234, changed=True)

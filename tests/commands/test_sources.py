@@ -12,7 +12,7 @@ from lakehouse.cli import main
 from lakehouse.commands.sources import redo_selection
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
-from lakehouse.orchestration.run import _selected
+from lakehouse.orchestration.runs.in_process import _selected
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import SourceSpec, load
 from lakehouse.specs import find_specs

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from lakehouse.lake import Author, Lake
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
-from lakehouse.orchestration.dbt_runner import run_dbt
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import load_settings
 
 MICROSECOND = timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from lakehouse.evaluation import explain
 from lakehouse.evaluation.surrogate import Surrogate, agreement, local_surrogate
-from lakehouse.training.library import import_lightgbm
+from lakehouse.models.library import import_lightgbm
 
 NAMES = ("amount", "hour", "distance", "risk")
 TASKS = {

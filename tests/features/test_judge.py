@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from lakehouse.features import FeatureSetSpec, compute, load_plan, online
-from lakehouse.features.compute import Way
+from lakehouse.features.computation import Way
 from tests.features.reference import reference
 from tests.features.worlds import (
     COLUMNS,

@@ -4,10 +4,10 @@ import pytest
 
 from lakehouse.features import FeatureError, refresh
 from lakehouse.features.declared import why_not_kept_up
-from lakehouse.features.refresh import keep_up
+from lakehouse.features.increments import keep_up
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake import Author, Lake, qualified
-from tests.features.test_refresh import LABELS, TRANSACTIONS, days, move_on, seal, spec, table
+from tests.features.test_increments import LABELS, TRANSACTIONS, days, move_on, seal, spec, table
 from tests.features.test_retention import LATER
 
 CHANGED = {"features": {"n": "n", "half": "n_1d / 2"}}

@@ -6,7 +6,7 @@ from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.features.retention import KEEP_UNUSED, drop_old_versions
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import NOTHING, read_progress
-from tests.features.test_refresh import days, move_on, spec, table
+from tests.features.test_increments import days, move_on, spec, table
 
 LATER = datetime.now(UTC) + KEEP_UNUSED + timedelta(hours=1)
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from lakehouse.benchmarks.handbook.benchmark import specs
-from lakehouse.training.folds import SHORTEST
+from lakehouse.training.sets.folds import SHORTEST
 
 BOOK = {"book_terminals", "book_amounts"}
 

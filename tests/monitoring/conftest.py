@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training import ModelSpec, train
+from lakehouse.training import train
 from tests.scoring.conftest import ready, template
 from tests.training.conftest import (
     World,

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.models import ModelSpec, Split
 from lakehouse.registry import Version, promote, start_shadow
 from lakehouse.registry.versions import register
 from lakehouse.scoring.log import in_control, output_types, shadow_table
-from lakehouse.training import ModelSpec, Split
 
 START = datetime(2026, 1, 5)  # a Monday
 DAY = timedelta(days=1)

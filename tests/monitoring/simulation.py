@@ -11,11 +11,11 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.monitoring.cells import Counts, number_cells, text_cells
-from lakehouse.monitoring.drift import DAY, Days, compare, drift_findings, window_days
+from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.reference import Periods, reference_of
-from lakehouse.training import ModelSpec
+from lakehouse.monitoring.look.cells import Counts, number_cells, text_cells
+from lakehouse.monitoring.look.drift import DAY, Days, compare, drift_findings, window_days
+from lakehouse.monitoring.look.reference import Periods, reference_of
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14

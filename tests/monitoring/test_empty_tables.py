@@ -1,8 +1,8 @@
 """Before any label has settled, a query of what monitoring tells gives no rows, and no error."""
 
+from lakehouse.models import ModelSpec
 from lakehouse.monitoring import tables, watch
-from lakehouse.monitoring.review import review
-from lakehouse.training import ModelSpec
+from lakehouse.monitoring.review.step import review
 from tests.training.conftest import spec_values
 
 

@@ -10,9 +10,9 @@ import time
 
 import dagster as dg
 
-from lakehouse.orchestration.one_run import one_run
 from lakehouse.orchestration.resources import Refresh
-from lakehouse.orchestration.run import Waiting, run_assets
+from lakehouse.orchestration.runs.in_process import Waiting, run_assets
+from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.settings import Settings, load_settings
 
 

@@ -9,11 +9,11 @@ import pytest
 from lakehouse.lake import Lake
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
-from lakehouse.orchestration.dbt_state import input_state
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.state import input_state
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.run import RunSummary, run_assets
-from lakehouse.orchestration.step_threads import step_threads
+from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
+from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
 from tests.sources.conftest import PAYMENTS, file_name, json_lines, make_spec, payment, seal_of

@@ -11,12 +11,12 @@ import pytest
 
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.models.artefact import CARD
 from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.jobs import _one_day
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry import promote
 from lakehouse.settings import Settings
-from lakehouse.training.artefact import CARD
 from tests.registry.test_retention import name, sets, train
 
 LATER = datetime.now(UTC) + timedelta(days=30)

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from lakehouse.features import FeatureSetSpec
-from lakehouse.features.replay import Replay
+from lakehouse.features.replays import Replay
 from lakehouse.lake import Author, Lake
 from lakehouse.monitoring import Finding
 from lakehouse.monitoring.findings import not_judged

@@ -4,7 +4,7 @@ from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.registry import list_transitions, promote
 from lakehouse.registry.promotion import champion_in
-from lakehouse.scoring.charge import ALL_LOADS, find_charges, trained_until
+from lakehouse.scoring.deciders import ALL_LOADS, find_charges, trained_until
 from tests.registry.test_retention import name, train
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec
 from lakehouse.registry import Version, list_versions
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training import ModelSpec, train
+from lakehouse.training import train
 from tests.training.conftest import (
     World,
     detector,

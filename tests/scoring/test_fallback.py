@@ -5,10 +5,11 @@ from datetime import UTC, timedelta
 import pytest
 
 from lakehouse.lake import Author
+from lakehouse.models import ModelSpec, load_model
+from lakehouse.models.expiry import Expired
 from lakehouse.registry import NoChampion, champion, promote, rollback
 from lakehouse.scoring import find_broken, score
-from lakehouse.training import ModelSpec, load_model, train
-from lakehouse.training.expiry import Expired
+from lakehouse.training import train
 from tests.training.conftest import spec_values
 
 FALLBACK = {"promotion": {"fallback": "base_rate"}}

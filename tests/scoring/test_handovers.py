@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.features import refresh
 from lakehouse.lake import Author
 from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.models import ModelSpec
+from lakehouse.models.upkeep import keep_features
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import find_broken, reconcile, score
 from lakehouse.scoring.scorers import find_readers
-from lakehouse.training import ModelSpec, train
-from lakehouse.training.upkeep import keep_features
+from lakehouse.training import train
 from tests.scoring.test_upkeep import SETS, activity
 from tests.training.conftest import spec_values
 

@@ -94,7 +94,7 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
 @pytest.mark.slow
 def test_monitoring_sees_what_former_champions_decided(ready, detector):
     from lakehouse.monitoring import watch
-    from lakehouse.monitoring.review import review
+    from lakehouse.monitoring.review.step import review
 
     lake, world, spec, last = ready.lake, ready.world, ready.spec, 60
     for seed in (11, 12):

@@ -8,9 +8,9 @@ import pytest
 
 from lakehouse.features.declared import TABLE as DECLARED
 from lakehouse.lake import Author
+from lakehouse.models import Model
+from lakehouse.models.readiness import SAMPLE, prove_ready
 from lakehouse.registry import champion
-from lakehouse.training import Model
-from lakehouse.training.ready import SAMPLE, prove_ready
 
 RISK = "features.risk__0a1b2c3d"
 

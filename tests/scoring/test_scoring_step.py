@@ -4,12 +4,13 @@ import dagster as dg
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec
 from lakehouse.orchestration.components.model_monitoring import CHECKS, monitoring_step
 from lakehouse.orchestration.components.model_predictions import predictions_step
 from lakehouse.orchestration.components.model_training import _champion
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.registry import champion, list_versions, promote
-from lakehouse.training import ModelSpec, TrainReport
+from lakehouse.training import TrainReport
 from tests.training.conftest import spec_values
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -19,7 +20,7 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 def broken(ready, lake, monkeypatch):
     """The champion lost its files, and a day of rows waits."""
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
-    monkeypatch.setattr("lakehouse.orchestration.webhook.post", lambda *_: None)
+    monkeypatch.setattr("lakehouse.orchestration.runs.webhook.post", lambda *_: None)
     folder = lake.settings.models_dir / champion(lake, "detector").artefact
     folder.rename(folder.with_name("away"))
     ready.world.days(60, 61)

@@ -6,10 +6,11 @@ import pytest
 
 from lakehouse.lake import Author
 from lakehouse.lake.progress import Progress
+from lakehouse.models import load_model
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import ScoredMeanwhile, score
 from lakehouse.scoring import score as score_function
-from lakehouse.training import load_model, train
+from lakehouse.training import train
 
 
 def able(_version):
@@ -211,7 +212,7 @@ def test_a_shadow_that_fails_on_a_row_leaves_nothing_and_catches_up_when_mended(
                 raise FloatingPointError("too hot")
             return predict(spec, model, keys, matrix)
 
-        patch.setattr("lakehouse.scoring.wanted.said", fail)
+        patch.setattr("lakehouse.scoring.pending.said", fail)
         report = score(spec, lake)
     assert report.rows == world.per_day
     assert report.shadows[0].skipped == "FloatingPointError: too hot"
@@ -269,7 +270,7 @@ def test_features_are_read_once_for_versions_that_share_them(lake, world, spec, 
     read = []
     joined = score_function.__globals__["predict"].__globals__["join_features"]
     monkeypatch.setattr(
-        "lakehouse.scoring.wanted.join_features", lambda *a: read.append(1) or joined(*a)
+        "lakehouse.scoring.pending.join_features", lambda *a: read.append(1) or joined(*a)
     )
     report = score(spec, lake)
     assert (report.rows > 0, report.shadows[0].rows > 0, len(read)) == (True, True, 1)

@@ -8,15 +8,15 @@ import pyarrow as pa
 import pytest
 
 from lakehouse.lake import Author
+from lakehouse.models import Model, load_model
+from lakehouse.models.lots import lots
+from lakehouse.models.threshold import cut_at
 from lakehouse.registry import champion, start_shadow
 from lakehouse.registry.thresholds import Threshold, find_thresholds
 from lakehouse.scoring import score
 from lakehouse.scoring.log import in_control
 from lakehouse.scoring.thresholds import History, aim
-from lakehouse.training import Model, load_model
-from lakehouse.training.dataset import training_set
-from lakehouse.training.lots import lots
-from lakehouse.training.threshold import cut_at
+from lakehouse.training.sets.dataset import training_set
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)

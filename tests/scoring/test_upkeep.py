@@ -8,11 +8,12 @@ from lakehouse.evaluation.document import Comparison
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.features.declared import TABLE as DECLARED
 from lakehouse.lake import Author
+from lakehouse.models import ModelSpec, load_evaluation
+from lakehouse.models.readiness import prove_ready
+from lakehouse.models.upkeep import keep_features
 from lakehouse.registry import champion
 from lakehouse.scoring import score
-from lakehouse.training import ModelSpec, load_evaluation, train
-from lakehouse.training.ready import prove_ready
-from lakehouse.training.upkeep import keep_features
+from lakehouse.training import train
 from tests.training.conftest import MATURITY, spec_values
 
 DAY = timedelta(days=1)

@@ -17,14 +17,14 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
-from lakehouse.orchestration import retries
 from lakehouse.orchestration.components import Source
-from lakehouse.orchestration.instance import open_instance
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.run import JOB, run_assets
+from lakehouse.orchestration.runs import retries
+from lakehouse.orchestration.runs.in_process import JOB, run_assets
+from lakehouse.orchestration.runs.instance import open_instance
+from lakehouse.orchestration.runs.step_threads import step_threads
+from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.orchestration.sensors import build_failure_sensor
-from lakehouse.orchestration.step_threads import step_threads
-from lakehouse.orchestration.webhook import tell
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources.pii import token_key
 from lakehouse.sources.places import resolve

@@ -9,10 +9,10 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.intervals import metric_intervals
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.evaluation.weighted import Binary
+from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.matured import Matured
-from lakehouse.monitoring.performance import JUDGED, decay_finding, decay_of
-from lakehouse.training import ModelSpec
+from lakehouse.monitoring.review.matured import Matured
+from lakehouse.monitoring.review.performance import JUDGED, decay_finding, decay_of
 from tests.monitoring.matured_lake import BASE
 
 METRIC = "average_precision"

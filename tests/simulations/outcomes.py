@@ -9,10 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from lakehouse.evaluation.calibration_error import observed_over_expected
 from lakehouse.evaluation.resample import Resampling
 from lakehouse.lake import Lake
+from lakehouse.models import load_model
+from lakehouse.models.split import plan_split
 from lakehouse.registry import Version
 from lakehouse.scoring import score
-from lakehouse.training import load_model, train
-from lakehouse.training.split import plan_split
+from lakehouse.training import train
 from tests.simulations.worlds import DAY, MATURITY, WEEKS, World, detector, settings_of
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from lakehouse.evaluation.calibration_error import design_effect
 from lakehouse.evaluation.resample import Resampling
-from lakehouse.monitoring.calibration import ALPHA, REACH, always_valid
-from lakehouse.training.spec import Watch
+from lakehouse.models.spec import Watch
+from lakehouse.monitoring.review.calibration import ALPHA, REACH, always_valid
 
 pytestmark = pytest.mark.slow
 

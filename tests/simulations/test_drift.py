@@ -6,7 +6,7 @@ Two weeks are the seven days in which a window fills, and the seven in which it 
 import numpy as np
 import pytest
 
-from lakehouse.training import ModelSpec
+from lakehouse.models import ModelSpec
 from tests.monitoring.matured_lake import BASE
 from tests.monitoring.simulation import (
     BEGIN,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.sequential import Look, decide
-from lakehouse.monitoring.looks import REACH
+from lakehouse.monitoring.review.comparisons import REACH
 
 STRETCH = REACH.days
 PER_DAY = 8

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Lake
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
-from lakehouse.orchestration.dbt_runner import run_dbt
+from lakehouse.models import ModelSpec
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
 from lakehouse.specs import find_specs
-from lakehouse.training import ModelSpec
 
 DAY = timedelta(days=1)
 MATURITY = 14

@@ -12,8 +12,8 @@ import pytest
 
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.models.spec import ModelSpec
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training.spec import ModelSpec
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from lakehouse.models.split import plan_split
 from lakehouse.registry.requests import Request
 from lakehouse.training.identity import code_hash, config_hash, due
-from lakehouse.training.split import plan_split
 
 NOW = datetime(2026, 6, 1)
 ASKED = Request("detector", NOW, "it decays", {})

@@ -192,7 +192,7 @@ def test_the_real_package_can_be_rearranged_and_reworded(tmp_path):
     """In a copy a module moves to a sub-folder and every docstring changes: the same hash."""
     copied = tmp_path / "lakehouse"
     shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns("__pycache__", "defs"))
-    moved = "lakehouse.training.fold_data"
+    moved = "lakehouse.training.fitting.fold_examples"
     (copied / "training" / "inner").mkdir()
     (copied / "training" / "fold_data.py").rename(copied / "training" / "inner" / "data.py")
     for path in copied.rglob("*.py"):

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from lakehouse.models.artefact import CARD, TREES, load_model, sha256
+from lakehouse.models.errors import BadArtefact
 from lakehouse.training import identity
-from lakehouse.training.artefact import CARD, TREES, load_model, sha256
-from lakehouse.training.errors import BadArtefact
 
 
 def test_another_library_or_code_is_another_code(monkeypatch):

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from lakehouse.lake import Author, qualified
+from lakehouse.models import BadArtefact, ModelSpec
 from lakehouse.registry import RegistryError, get_version, list_versions
 from lakehouse.registry.promotion import move_in
-from lakehouse.training import BadArtefact, ModelSpec, train
+from lakehouse.training import train
 from lakehouse.training.report import REPORT, draw_report, gather, report_summary, write_report
 from lakehouse.training.report.pictures import history_pictures
 

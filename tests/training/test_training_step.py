@@ -4,10 +4,11 @@ import dagster as dg
 import pytest
 
 from lakehouse.lake import Author, Lake
+from lakehouse.models import ModelSpec
 from lakehouse.orchestration.components.model_predictions import predictions_step
 from lakehouse.orchestration.components.model_training import training_step
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.training import ModelSpec, train
+from lakehouse.training import train
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def outside(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, objec
     """What is posted to the webhook; a run in this process finds the lake of the test."""
     posts: list[dict[str, object]] = []
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
-    post = "lakehouse.orchestration.webhook.post"
+    post = "lakehouse.orchestration.runs.webhook.post"
     monkeypatch.setattr(post, lambda settings, payload: posts.append(payload))
     return posts
 

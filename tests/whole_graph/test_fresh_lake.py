@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from lakehouse.features.refresh import refresh
+from lakehouse.features.increments import refresh
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Lake, qualified
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.progress import all_progress
-from lakehouse.orchestration.dbt_project import DbtProjectFiles
-from lakehouse.orchestration.dbt_runner import run_dbt
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world

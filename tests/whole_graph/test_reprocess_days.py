@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from lakehouse.lake import Author, Lake
-from lakehouse.orchestration.instance import open_instance
+from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.simulator.world import load_world
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import LOCATION, Ui, running_ui, wait_for

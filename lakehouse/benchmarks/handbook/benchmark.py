@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lakehouse.benchmarks.handbook import protocol
-from lakehouse.benchmarks.handbook.deliver import DELAY, TICK, deliver
-from lakehouse.benchmarks.handbook.judge import Row, judge, mean_row
+from lakehouse.benchmarks.handbook.delivery import DELAY, TICK, deliver
+from lakehouse.benchmarks.handbook.judgement import Row, judge, mean_row
 from lakehouse.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
@@ -133,7 +133,12 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
     with _environment(settings):
         with clock.stage("definitions"):
             from lakehouse.orchestration.build import build_definitions
-            from lakehouse.orchestration.run import AssetDone, Event, StepFailed, run_assets
+            from lakehouse.orchestration.runs.in_process import (
+                AssetDone,
+                Event,
+                StepFailed,
+                run_assets,
+            )
 
             maturity = {"label_maturity_us": microseconds(DELAY - TICK)}
             definitions = build_definitions(settings, specs(), maturity)

@@ -11,7 +11,7 @@ from lakehouse.orchestration.components.base import SpecComponent, asset_key
 from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.retries import retrying
+from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 
 REPLAYED_ROWS = 20

@@ -6,22 +6,22 @@ from typing import Any
 import dagster as dg
 
 from lakehouse import markdown
+from lakehouse.models import ModelSpec
+from lakehouse.models.spec import Forward
 from lakehouse.monitoring import Finding, watch
-from lakehouse.monitoring.actions import Action
-from lakehouse.monitoring.looks import Compared
-from lakehouse.monitoring.performance import performance_history
-from lakehouse.monitoring.react import react
-from lakehouse.monitoring.readiness import readiness
-from lakehouse.monitoring.review import review
+from lakehouse.monitoring.react.actions import Action
+from lakehouse.monitoring.react.readiness import readiness
+from lakehouse.monitoring.react.step import react
+from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.review.performance import performance_history
+from lakehouse.monitoring.review.step import review
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.retries import retrying
-from lakehouse.orchestration.webhook import tell
+from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.scoring import fallback
-from lakehouse.training import ModelSpec
-from lakehouse.training.spec import Forward
 
 CHECKS = {
     "scores": "Scores are numbers, vary, are distributed as before, and raise no flood of alerts; "

@@ -5,21 +5,21 @@ from collections.abc import Iterator
 import dagster as dg
 
 from lakehouse.lake.transient import may_pass
-from lakehouse.monitoring.react import go_back
+from lakehouse.models import BadArtefact, ModelSpec, SchemaMismatch
+from lakehouse.models.expiry import Expired
+from lakehouse.models.schema import clipped_text
+from lakehouse.models.upkeep import keep_features
+from lakehouse.monitoring.react.step import go_back
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.retries import retrying
+from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
 from lakehouse.scoring.scorers import find_readers
-from lakehouse.training import BadArtefact, ModelSpec, SchemaMismatch
-from lakehouse.training.expiry import Expired
-from lakehouse.training.schema import clipped_text
-from lakehouse.training.upkeep import keep_features
 
 
 def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:

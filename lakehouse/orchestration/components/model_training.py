@@ -10,18 +10,19 @@ from lakehouse.evaluation.remarks import remarks
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
 from lakehouse.lake.written import rows_written
+from lakehouse.models import ModelSpec, TrainingError
+from lakehouse.models.artefact import load_evaluation
+from lakehouse.models.inputs import feature_tables
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.retries import retrying
+from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.orchestration.table_metadata import table_metadata
-from lakehouse.orchestration.webhook import tell
 from lakehouse.scoring import fallback
-from lakehouse.training import ModelSpec, TrainingError, TrainReport, standing, train
-from lakehouse.training.artefact import load_evaluation
-from lakehouse.training.inputs import feature_tables
+from lakehouse.training import TrainReport, standing, train
 
 
 def training_step(spec: ModelSpec) -> dg.AssetsDefinition:

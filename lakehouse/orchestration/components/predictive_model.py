@@ -2,11 +2,11 @@
 
 import dagster as dg
 
+from lakehouse.models import ModelSpec
 from lakehouse.orchestration.components.base import SpecComponent
 from lakehouse.orchestration.components.model_monitoring import monitoring_step
 from lakehouse.orchestration.components.model_predictions import predictions_step
 from lakehouse.orchestration.components.model_training import training_step
-from lakehouse.training import ModelSpec
 
 
 class PredictiveModel(SpecComponent):

@@ -9,7 +9,7 @@ from lakehouse.orchestration.components.base import SpecComponent
 from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import AllowedAge, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.retries import retried
+from lakehouse.orchestration.runs.retries import retried
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import LoadReport, SourceSpec, extract, load
 from lakehouse.sources.landing import Landing

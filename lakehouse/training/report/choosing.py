@@ -4,8 +4,8 @@ from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import metric_name, number
+from lakehouse.models.spec import FIXED_PARAMS
 from lakehouse.training.report.gather import Gathered
-from lakehouse.training.spec import FIXED_PARAMS
 
 _TRIALS_SHOWN = 10
 

@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Lake, qualified, quote
+from lakehouse.models.artefact import EVALUATION, load_evaluation, load_model
+from lakehouse.models.model import Model
+from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import GateResult, Transition, Version
 from lakehouse.registry.gates import read_gates
 from lakehouse.registry.versions import find_transitions, find_versions, pick
-from lakehouse.training.artefact import EVALUATION, load_evaluation, load_model
-from lakehouse.training.dataset import TrainingSet, pinned_set
-from lakehouse.training.model import Model
-from lakehouse.training.rows import Rows, load_rows
-from lakehouse.training.spec import ModelSpec
-from lakehouse.training.trials import Trial, read_trials
+from lakehouse.training.choosing.trials import Trial, read_trials
+from lakehouse.training.sets.dataset import TrainingSet, pinned_set
+from lakehouse.training.sets.rows import Rows, load_rows
 
 PERIODS = ("train", "validation", "test")
 

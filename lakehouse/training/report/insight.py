@@ -20,8 +20,8 @@ from lakehouse.evaluation.explain import (
     shap_summary,
 )
 from lakehouse.evaluation.surrogate import Agreement, agreement, local_surrogate
+from lakehouse.models.schema import Matrix
 from lakehouse.training.report.gather import Gathered
-from lakehouse.training.schema import Matrix
 
 _CHECKED = 20
 _SHOWN = 5

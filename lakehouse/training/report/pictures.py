@@ -12,7 +12,7 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
-from lakehouse.training.assess import UNSEEN_CLASS, with_unseen
+from lakehouse.training.judging.assessment import UNSEEN_CLASS, with_unseen
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
 

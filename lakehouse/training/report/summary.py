@@ -4,10 +4,10 @@ from lakehouse.evaluation.report.page import SIGNS
 from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
+from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
 from lakehouse.training.report.gather import Gathered, gather
 from lakehouse.training.report.verdicts import badges
-from lakehouse.training.spec import ModelSpec
 
 _SHOWN = 4
 

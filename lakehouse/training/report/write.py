@@ -7,12 +7,12 @@ from pathlib import Path
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import render
 from lakehouse.lake import Lake
+from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
 from lakehouse.training.report.gather import Gathered, gather
 from lakehouse.training.report.insight import Insight
 from lakehouse.training.report.pictures import draw
 from lakehouse.training.report.sections import page
-from lakehouse.training.spec import ModelSpec
 
 REPORT = "report.html"
 

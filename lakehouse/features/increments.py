@@ -1,0 +1,374 @@
+"""Bringing a feature table up to date: what is newer, in bounded batches, each one commit.
+
+A spine row is worked in once, when all inputs are complete up to its load's seal; then its features
+are final, and rows that become known later change none of them. So a full refresh gives the same
+table as the sum of its increments.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from lakehouse.errors import Transient
+from lakehouse.features import declared, versions
+from lakehouse.features.compile import Plan
+from lakehouse.features.computation import RESULT, as_of, compute
+from lakehouse.features.expressions import FeatureError
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.names import CATALOG
+from lakehouse.lake.progress import NOTHING, Progress, all_progress, read_progress, write_progress
+
+BYTES_PER_ROW = 1800
+"""Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
+badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
+_FILES = "ops.files"
+
+
+class RefreshedMeanwhile(FeatureError, Transient):
+    """Another process brought the same table up to date; trying again goes on from there."""
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """What a refresh did. `rows_added` counts rows computed, `waiting` spine rows not yet final."""
+
+    table: str
+    version: str
+    rows_added: int
+    rows_total: int
+    waiting: int
+    seal: datetime | None
+    snapshot: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Load:
+    id: int
+    rows: int
+    seal: datetime
+
+
+def refresh(
+    spec: FeatureSetSpec,
+    lake: Lake,
+    *,
+    spine: str | None = None,
+    run_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    batch: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> RefreshReport:
+    """Work in the spine rows that are final by now and not in the table yet.
+
+    Args:
+        spec: The feature set; each of its spines is refreshed by a call of its own.
+        lake: Where the inputs are and the table goes.
+        spine: The name of the spine; the first one by default.
+        run_id: Kept in the commit.
+        since: With `until` (each may be missing; naive UTC): first compute again the rows that what
+            happened in [since, until) can have touched, and replace them in one commit.
+        until: See `since`.
+        full_refresh: Compute the whole table again, and replace it in one commit.
+        batch: Spine rows that are computed at once; by default what `memory_limit` has room for.
+        progress: Told one line per batch.
+
+    Raises:
+        NoSuchTable, FeatureError: for inputs that are missing or do not fit the declaration.
+    """
+    redo = _Redo(since, until, full_refresh)
+    return _refresh(
+        lambda cursor: versions.load_plan(spec, cursor, spine),
+        *(lake, run_id, redo, batch, progress),
+        current=True,
+    )
+
+
+def keep_up(
+    table: str,
+    lake: Lake,
+    *,
+    run_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    batch: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> RefreshReport:
+    """`refresh` of a version that is declared no more, by the declaration that was kept of it.
+
+    `table` is `features.<set>__<version>`; the set's view goes on showing the current version.
+
+    Raises:
+        NoSuchTable, FeatureError: when it cannot be computed as before, and why.
+    """
+    redo = _Redo(since, until, full_refresh)
+    return _refresh(
+        lambda cursor: declared.declared_plan(cursor, table),
+        *(lake, run_id, redo, batch, progress),
+        current=False,
+    )
+
+
+def _refresh(
+    load_plan: Callable[[duckdb.DuckDBPyConnection], Plan],
+    lake: Lake,
+    run_id: str,
+    redo: "_Redo",
+    batch: int | None,
+    progress: Callable[[str], None] | None,
+    *,
+    current: bool,
+) -> RefreshReport:
+    started = time.monotonic()
+    with lake.cursor() as cursor:
+        cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
+        plan = load_plan(cursor)
+        author = Author(versions.table_name(plan), run_id)
+        size = batch or max(1, lake.settings.memory_bytes // BYTES_PER_ROW)
+        job = _Job(plan, lake, cursor, author, size, progress, current)
+        waiting, seal = job.run(redo)
+        total, snapshot = cursor.execute(
+            f"SELECT (SELECT count(*) FROM {qualified(job.table)}), id "
+            f"FROM {quote(CATALOG)}.current_snapshot()"
+        ).fetchall()[0]
+    return RefreshReport(
+        table=job.table,
+        version=plan.version,
+        rows_added=job.added,
+        rows_total=total,
+        waiting=waiting,
+        seal=seal,
+        snapshot=snapshot,
+        seconds=time.monotonic() - started,
+    )
+
+
+@dataclass(frozen=True)
+class _Redo:
+    """What is computed again, though it was done: the rows of [since, until), or all."""
+
+    since: datetime | None
+    until: datetime | None
+    full: bool
+
+
+@dataclass
+class _Job:
+    """One refresh: reads and computes on `cursor`, commits on writers of its own.
+
+    `current`: the set's view shows this version once it is up to date.
+    """
+
+    plan: Plan
+    lake: Lake
+    cursor: duckdb.DuckDBPyConnection
+    author: Author
+    batch: int
+    progress: Callable[[str], None] | None
+    current: bool
+    added: int = 0
+    snapshot: int = 0
+    computed: bool = False
+    """Whether there are results that no commit has taken yet."""
+
+    @property
+    def table(self) -> str:
+        return versions.table_name(self.plan)
+
+    def run(self, redo: _Redo) -> tuple[int, datetime | None]:
+        """Rows that wait, and the time up to which the table is complete."""
+        self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
+        progress = all_progress(self.cursor)
+        exists = table_exists(self.cursor, self.table)
+        done = progress[self.table] if exists else NOTHING
+        rebuild = redo.full and exists
+        loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
+        limit = _complete_until(progress, self.plan)
+        ready = [load for load in loads if load.seal <= limit]
+        # built from the start nothing was done before, or a seal that was taken back would stay
+        before = NOTHING if rebuild else done
+        goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
+        shown = not self.current or versions.is_current(self.cursor, self.plan)
+        shown = shown and declared.is_declared(self.cursor, self.table)
+        self.cursor.execute("COMMIT")
+        if exists and not rebuild and (redo.since or redo.until):
+            self.replace(done, redo.since, redo.until)
+        if rebuild:
+            self.compute(0, goal.load_id, ready)
+            self.commit(done, goal, f"DELETE FROM {qualified(self.table)}")
+        else:
+            for group in _groups(ready, self.batch):
+                last = group[-1]
+                reached = goal if last is ready[-1] else Progress(last.id, last.seal)
+                self.compute(done.load_id, reached.load_id, group)
+                self.commit(done, reached, final=last is ready[-1])
+                done = reached
+            if done != goal or not exists or not shown:
+                self.commit(done, goal)
+        return sum(load.rows for load in loads[len(ready) :]), goal.seal
+
+    def replace(self, done: Progress, since: datetime | None, until: datetime | None) -> None:
+        """Compute again what rows known in [since, until) can have touched, of the loads done."""
+        start = since or datetime.min
+        end = until + self.plan.spec.longest_window if until else datetime.max
+        time_column = quote(self.plan.spine.time)
+        rows = self._compute(
+            f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
+            [done.load_id, start, end],
+        )
+        self._tell(f"{rows} rows from {start} to {end} again")
+        key = quote(self.plan.spine.key)
+        self.commit(
+            done,
+            done,
+            f"DELETE FROM {qualified(self.table)} "
+            f"WHERE {key} IN (SELECT {key} FROM temp.main.{RESULT}) "
+            "OR (event_time >= ? AND event_time < ?)",
+            [start, end],
+        )
+
+    def compute(self, after: int, up_to: int, loads: Sequence[_Load]) -> None:
+        """Compute the loads in (after, up_to] and reconcile the number of rows with the spine's."""
+        wanted = sum(load.rows for load in loads)
+        slices = math.ceil(wanted / self.batch)
+        where, parameters = "_load_id > ? AND _load_id <= ?", [after, up_to]
+        rows, time_column = 0, quote(self.plan.spine.time)
+        for start, end in self._bounds(where, parameters, slices):
+            part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
+            rows += self._compute(part, [*parameters, start, end])
+            self._tell(f"{rows} of {wanted} rows of loads {after + 1} to {up_to}")
+        if rows != wanted:
+            raise FeatureError(
+                f"{self.table}: {rows} rows were computed for {wanted} rows of "
+                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; "
+                f"rows without {self.plan.spine.time} are there"
+            )
+
+    def commit(
+        self,
+        done: Progress,
+        reached: Progress,
+        delete: str = "",
+        parameters: Sequence[Any] = (),
+        *,
+        final: bool = True,
+    ) -> None:
+        """Write what was computed, and the progress, in one short commit."""
+        columns = ", ".join(map(quote, versions.result_types(self.plan)))
+        key = quote(self.plan.spine.key)
+        with self.lake.writer(self.author, self.cursor) as writer:
+            versions.create_table(writer, self.plan)
+            if read_progress(writer, self.table) != done:
+                raise RefreshedMeanwhile(
+                    f"another refresh of {self.table} finished meanwhile; nothing was written, "
+                    "run this one again"
+                )
+            if delete:
+                writer.execute(delete, parameters)
+            if self.computed:
+                writer.execute(
+                    f"INSERT INTO {qualified(self.table)} ({columns}) "
+                    f"SELECT {columns} FROM temp.main.{RESULT} ORDER BY event_time, {key}"
+                )
+            write_progress(writer, self.table, reached)
+            if final:
+                declared.declare(writer, self.plan)
+            if final and self.current:
+                versions.make_current(writer, self.plan)
+        self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
+        self.computed = False
+
+    def _compute(self, where: str, parameters: Sequence[Any]) -> int:
+        rows = compute(
+            self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
+        )
+        self.added += rows
+        self.computed = True
+        return rows
+
+    def _bounds(
+        self, where: str, parameters: Sequence[Any], slices: int
+    ) -> list[tuple[datetime, datetime]]:
+        """Ranges of time with about the same number of rows."""
+        cuts: list[datetime] = []
+        if slices > 1:
+            shares = ", ".join(f"{i}::DOUBLE / {slices}" for i in range(1, slices))
+            query = (
+                f"SELECT quantile_disc({quote(self.plan.spine.time)}, [{shares}]) "
+                f"FROM {as_of(self.plan.spine.table, self.snapshot)} WHERE {where}"
+            )
+            cuts = sorted(set(self.cursor.execute(query, parameters).fetchall()[0][0] or ()))
+        edges = [datetime.min, *cuts, datetime.max]
+        return list(itertools.pairwise(edges))
+
+    def _tell(self, text: str) -> None:
+        if self.progress:
+            self.progress(f"{self.table}: {text}")
+
+
+def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_Load]:
+    """The spine's loads after `after`: rows, and the seal up to which the source was complete.
+
+    Without a manifest (a spine that no loader made) a load's newest row stands for its seal.
+    """
+    table = plan.spine.table
+    if "_load_id" not in plan.spine_columns:
+        raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
+    time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
+    seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
+    if table_exists(cursor, _FILES):
+        seals = f"SELECT load_id, max(seal) AS seal FROM {qualified(_FILES)} GROUP BY load_id"
+    rows = cursor.execute(
+        f"""SELECT _load_id, n, coalesce(seal, newest)
+            FROM (SELECT _load_id, count(*) AS n, max({time_column}) AS newest
+                  FROM {qualified(table)} WHERE _load_id > ? GROUP BY _load_id)
+            LEFT JOIN ({seals}) ON load_id = _load_id ORDER BY _load_id""",
+        [after],
+    ).fetchall()
+    return [_Load(*row) for row in rows]
+
+
+def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
+    """The smallest seal of all inputs; the beginning of time while one never had any."""
+    seals = [progress[table].seal for table in plan.inputs]
+    return min((seal or datetime.min for seal in seals), default=datetime.max)
+
+
+def _goal(
+    of_spine: datetime | None,
+    done: Progress,
+    loads: Sequence[_Load],
+    ready: Sequence[_Load],
+    limit: datetime,
+) -> Progress:
+    """Where this refresh ends. With rows left waiting, their load is where completeness stops."""
+    seal = ready[-1].seal if ready else done.seal
+    if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
+        seal = min(of_spine, limit)
+    if done.seal is not None and (seal is None or seal < done.seal):
+        seal = done.seal
+    return Progress(ready[-1].id if ready else done.load_id, seal)
+
+
+def _groups(loads: Sequence[_Load], batch: int) -> list[list[_Load]]:
+    """Consecutive loads, together as many rows as a batch has, but at least one load each."""
+    groups: list[list[_Load]] = []
+    size = 0
+    for load in loads:
+        if not groups or size + load.rows > batch:
+            groups.append([])
+            size = 0
+        groups[-1].append(load)
+        size += load.rows
+    return groups

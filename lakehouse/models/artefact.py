@@ -1,0 +1,112 @@
+"""A version's files, never pickle: `model.txt` (LightGBM's text), `model.json` (the card), and
+`evaluation.json` (what was found out about it).
+
+A folder appears whole or not at all, and is only used if its bytes are those that were registered.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.models.errors import BadArtefact
+from lakehouse.models.model import Model, ModelCard
+from lakehouse.registry import Version
+
+TREES = "model.txt"
+CARD = "model.json"
+EVALUATION = "evaluation.json"
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def card_bytes(card: ModelCard) -> bytes:
+    """The card as JSON, the same bytes for the same card."""
+    return (json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
+def write_artefact(models_dir: Path, artefact: str, files: Mapping[str, bytes]) -> None:
+    """Put `files` into the folder `models_dir/artefact`, atomically.
+
+    A folder already there was left by a process that died before it registered the version (no
+    version number is given twice), and is replaced.
+    """
+    folder = models_dir / artefact
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            with open(temporary / name, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Model:
+    """The model in `models_dir/artefact`, whose `files` must have the SHA-256 given.
+
+    Raises:
+        BadArtefact: for a file that is missing or was changed, and for the card of another release.
+    """
+    contents = {
+        name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()
+    }
+    try:
+        card = ModelCard.model_validate_json(contents[CARD])
+    except ValidationError as error:
+        raise BadArtefact(
+            f"artefact {models_dir / artefact / CARD} was written by a release that this one "
+            f"cannot read ({error.error_count()} fields differ); train a new version"
+        ) from error
+    return Model(card, contents[TREES].decode())
+
+
+def why_broken(models_dir: Path, version: Version) -> str:
+    """What is wrong with the files of a version; nothing if all are what was registered."""
+    try:
+        for name, digest in version.files.items():
+            _verified(models_dir / version.artefact / name, digest)
+    except BadArtefact as error:
+        return str(error)
+    return ""
+
+
+def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
+    """What was found out about a version; its metrics alone if nothing else was kept.
+
+    Raises:
+        BadArtefact: for a file that is missing or was changed.
+    """
+    if EVALUATION not in version.files:
+        return Evaluation(metrics={period: dict(m) for period, m in version.metrics.items()})
+    path = models_dir / version.artefact / EVALUATION
+    return Evaluation.from_json(_verified(path, version.files[EVALUATION]).decode())
+
+
+def _verified(path: Path, digest: str) -> bytes:
+    remedy = (
+        "restore it from a backup, or take the version out of use with "
+        "`lakehouse models rollback` or by training anew"
+    )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadArtefact(f"artefact {path} cannot be read ({error.strerror}); {remedy}") from error
+    if sha256(content) != digest:
+        raise BadArtefact(f"artefact {path} is not what was registered (SHA-256 differs); {remedy}")
+    return content

@@ -1,0 +1,59 @@
+"""When a version expires, and whether it may go on deciding then: `papers` of the declaration.
+
+An expired version warns. By `after_expiry: stop` it may not decide once `grace` has passed as well.
+Time is what the caller calls now, on the clock by which the version was registered.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import RegistryError, Version
+
+
+class Expired(RegistryError):
+    """The version that decides has expired, and the declaration forbids that it goes on."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """`on`: when the version expires; `stops`: when it may decide no more (None: never).
+
+    Both are naive UTC.
+    """
+
+    version: str
+    on: datetime
+    stops: datetime | None
+
+    def warning(self, at: datetime) -> str:
+        """What is to be said of it at that time (naive UTC); nothing before it expires."""
+        if at < self.on:
+            return ""
+        text = f"{self.version} expired on {self.on:%Y-%m-%d}"
+        if self.stops is None:
+            return text
+        verb = "may decide no more since" if self.has_stopped(at) else "may decide no more from"
+        return f"{text} and {verb} {self.stops:%Y-%m-%d}"
+
+    def has_stopped(self, at: datetime) -> bool:
+        """Whether it may decide no more at that time (naive UTC)."""
+        return self.stops is not None and at >= self.stops
+
+
+def expiry(spec: ModelSpec, version: Version) -> Expiry:
+    """By the declaration of now, so that a longer term helps a version that is there."""
+    papers = spec.papers
+    on = version.created_at + timedelta(days=papers.expires_after_days)
+    stops = on + papers.grace if papers.after_expiry == "stop" else None
+    return Expiry(version.version, on, stops)
+
+
+def require_valid(spec: ModelSpec, version: Version, at: datetime) -> None:
+    """Raises `Expired` when `version` may decide no more at that time (naive UTC)."""
+    found = expiry(spec, version)
+    if found.has_stopped(at):
+        raise Expired(
+            f"{spec.name}: {found.warning(at)}; train and promote a new version, or declare a "
+            "longer `papers.expires_after_days`"
+        )

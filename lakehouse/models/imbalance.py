@@ -1,0 +1,87 @@
+"""Rare positives: weighting and undersampling, and how scores get back to the true base rate.
+
+Also the thinning of trials, which is undersampling made good by weights. Rows are picked by their
+place in the order of keys, so that the same training set always gives the same ones.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.models.spec import Imbalance, Task
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Which rows are learnt from (`places`, None: all) and how much each of those counts.
+
+    `odds`: by how much too high the odds come out that a model learns from them.
+    """
+
+    places: npt.NDArray[np.int64] | None = None
+    weight: Floats | None = None
+    odds: float = 1.0
+
+
+def balance(imbalance: Imbalance, label: Floats, seed: int) -> Weighed:
+    """What the declaration makes of these rows (a binary label each)."""
+    positive = label > 0
+    positives = int(positive.sum())
+    negatives = len(label) - positives
+    if imbalance.method == "weights":
+        ratio = imbalance.ratio or negatives / positives
+        return Weighed(weight=np.where(positive, ratio, 1.0), odds=ratio)
+    if imbalance.method == "undersample":
+        assert imbalance.ratio is not None
+        kept = _pick(~positive, round(imbalance.ratio * positives), seed)
+        odds = negatives / max(1, int(kept.sum()))
+        return Weighed(places=np.flatnonzero(positive | kept), odds=odds)
+    return Weighed()
+
+
+def thin(task: Task, label: Floats, share: float, seed: int) -> Weighed:
+    """Keep `share` of the commonest class, each row of it counting the more; odds stay true.
+
+    Of a regression's rows, all are alike.
+    """
+    if share >= 1:
+        return Weighed()
+    if task == "regression":
+        everything = np.ones(len(label), dtype=bool)
+        return Weighed(places=np.flatnonzero(_pick(everything, round(share * len(label)), seed)))
+    values, counts = np.unique(label, return_counts=True)
+    common = label == values[counts.argmax()]
+    kept = _pick(common, max(1, round(share * int(common.sum()))), seed)
+    places = np.flatnonzero(~common | kept)
+    scale = common.sum() / kept.sum()
+    return Weighed(places=places, weight=np.where(common[places], scale, 1.0))
+
+
+def true_odds(score: Floats, odds: float) -> Floats:
+    """Scores whose odds are `odds` times too high, as probabilities at the true base rate.
+
+    p = s / (s + odds (1 - s)): Elkan, "The foundations of cost-sensitive learning", 2001, theorem
+    2; with undersampling at the rate b, odds = 1 / b, it is equation 4 of Dal Pozzolo et al.,
+    "Calibrating probability with undersampling for unbalanced classification", 2015.
+    """
+    return score if odds == 1 else score / (score + odds * (1 - score))
+
+
+def _pick(candidates: npt.NDArray[np.bool_], count: int, seed: int) -> npt.NDArray[np.bool_]:
+    """`count` of the candidates (all if there are fewer), as a mask."""
+    places = np.flatnonzero(candidates)
+    chosen = np.zeros(len(candidates), dtype=bool)
+    chosen[places[np.argsort(scattered(places, seed), kind="stable")[:count]]] = True
+    return chosen
+
+
+def scattered(places: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+    """Numbers without a pattern, the same on any NumPy: SplitMix64 (Steele, Lea & Flood, 2014)."""
+    with np.errstate(over="ignore"):
+        z = (places.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))

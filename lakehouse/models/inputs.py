@@ -1,0 +1,220 @@
+"""Which feature tables a model reads, at which version, and which of their columns are features.
+
+A set is named as its view is without the schema: `terminal_risk`, or `customer_spending__days` for
+its spine `days`. The current version is the one that the view shows. A model version pins what it
+was trained on and goes on reading that physical table.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from lakehouse.features.declared import why_not_kept_up
+from lakehouse.lake import NoSuchTable, qualified, quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.lake.names import CATALOG
+from lakehouse.models.errors import SchemaMismatch, TrainingError
+from lakehouse.models.schema import Feature, FeatureSchema, Kind
+from lakehouse.models.spec import ModelSpec
+
+_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN")
+_TEXT = re.compile(r"VARCHAR|ENUM\(.*\)")
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """One version of a feature set: its physical table `schema.table`, columns with SQL types."""
+
+    name: str
+    version: str
+    table: str
+    columns: tuple[tuple[str, str], ...]
+
+
+def physical_table(name: str, version: str) -> str:
+    """The table that holds one version of a feature set."""
+    return f"features.{name}__{version}"
+
+
+def feature_tables(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[FeatureTable]:
+    """The current version of each of the model's feature sets, in the spec's order.
+
+    Raises:
+        NoSuchTable: when a set was never materialized.
+    """
+    return [_current(cursor, name) for name in spec.feature_sets]
+
+
+def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[FeatureTable]:
+    """The tables that a model version was trained on.
+
+    Raises:
+        SchemaMismatch: when one is gone, lacks a feature, or has it with another kind of type.
+    """
+    tables = []
+    for name, version in schema.feature_sets.items():
+        table = physical_table(name, version)
+        columns = _columns(cursor, table)
+        if not columns:
+            raise SchemaMismatch(
+                f"the model was trained on {table}, which is not in the lake; "
+                "materialize the feature set and train a new version"
+            )
+        tables.append(FeatureTable(name, version, table, columns))
+    _check(schema, tables)
+    return tables
+
+
+def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict[str, str]:
+    """The sets whose table at the schema's version grows no more, by name, and why.
+
+    The current version grows, and so does an older one that can be computed as it was declared.
+    """
+    found: dict[str, str] = {}
+    for name, version in schema.feature_sets.items():
+        if _current_version(cursor, name) != version:
+            reason = why_not_kept_up(cursor, physical_table(name, version))
+            found |= {name: reason} if reason else {}
+    return found
+
+
+def old_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[str]:
+    """The schema's feature tables, `features.<set>__<version>`, that are no current version."""
+    return [
+        physical_table(name, version)
+        for name, version in schema.feature_sets.items()
+        if _current_version(cursor, name) != version
+    ]
+
+
+def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
+    """The model's features in order: set by set, column by column, without any dictionary yet.
+
+    Raises:
+        TrainingError: for a name that two sets share or that `include` or `exclude` gets wrong,
+            and for a type that no model can read.
+    """
+    features = [
+        Feature(name=column, set=table.name, kind=_kind(table, column, sql_type))
+        for table in tables
+        for column, sql_type in _features(table)
+        if _is_chosen(spec, column)
+    ]
+    refuse_taken(spec, {table.name: [name for name, _ in _features(table)] for table in tables})
+    names = [feature.name for feature in features]
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            owners = [feature.set for feature in features if feature.name == name]
+            raise TrainingError(
+                f"{spec.name}: feature {name} is in the sets {' and '.join(owners)}; "
+                "rename it in one of them, or `exclude` it"
+            )
+    available = {column for table in tables for column, _ in _features(table)}
+    unknown = sorted(({*spec.include, *spec.exclude}) - available)
+    if unknown:
+        raise TrainingError(
+            f"{spec.name}: `include` or `exclude` names {', '.join(unknown)}, "
+            f"which no set of {', '.join(spec.feature_sets)} has"
+        )
+    if not features:
+        raise TrainingError(f"{spec.name}: no feature is left; check `include` and `exclude`")
+    return FeatureSchema(
+        features=tuple(features), feature_sets={table.name: table.version for table in tables}
+    )
+
+
+def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
+    """Raise `TrainingError` where a feature, by set, has the name of the spine's key or entity.
+
+    Beside those it would stand in the model's training sets. A set knows its own entity alone.
+    """
+    taken = {name.lower() for name in (spec.spine.key, *spec.spine.entities)}
+    for owner in spec.feature_sets:
+        for name in features.get(owner, ()):
+            if name.lower() in taken and _is_chosen(spec, name):
+                raise TrainingError(
+                    f"{spec.name}: feature {name} of {owner} has the name of the spine's key or "
+                    "of one of its entities; rename it there, or `exclude` it"
+                )
+
+
+def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:
+    """SQL that puts the schema's features beside rows whose spine key is `on` (such as `l.key`).
+
+    Returns the features' select list, in canonical types, and the joins; rows without features in
+    any one of the sets fall out.
+    """
+    aliases = {name: f"f{i}" for i, name in enumerate(schema.feature_sets)}
+    joins = " ".join(
+        f"JOIN {qualified(physical_table(name, version))} {aliases[name]} "
+        f"ON {aliases[name]}.{quote(key)} = {on}"
+        for name, version in schema.feature_sets.items()
+    )
+    return schema.select_list(aliases), joins
+
+
+def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
+    version = _current_version(cursor, name)
+    if version is None:
+        raise NoSuchTable(
+            f"there is no feature set features.{name} in the lake; "
+            f"materialize it, or mend the name in `feature_sets`"
+        )
+    table = physical_table(name, version)
+    return FeatureTable(name, version, table, _columns(cursor, table))
+
+
+def _current_version(cursor: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """The version that the set's view shows."""
+    row = cursor.execute(
+        "SELECT sql FROM duckdb_views() "
+        "WHERE database_name = ? AND schema_name = 'features' AND view_name = ?",
+        [CATALOG, name],
+    ).fetchone()
+    found = re.search(rf"\b{re.escape(name)}__([0-9a-f]{{8}})\b", row[0]) if row else None
+    return found[1] if found else None
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, str], ...]:
+    return tuple(read_columns(cursor, table).items())
+
+
+def _features(table: FeatureTable) -> list[tuple[str, str]]:
+    """A feature table has key and entity, `event_time`, the features, and then `_load_id`."""
+    names = [column for column, _ in table.columns]
+    after = names.index("event_time") + 1
+    return [(name, kind) for name, kind in table.columns[after:] if not name.startswith("_")]
+
+
+def _is_chosen(spec: ModelSpec, column: str) -> bool:
+    return (not spec.include or column in spec.include) and column not in spec.exclude
+
+
+def _kind(table: FeatureTable, column: str, sql_type: str) -> Kind:
+    if _NUMBER.fullmatch(sql_type):
+        return "number"
+    if _TEXT.fullmatch(sql_type):
+        return "category"
+    raise TrainingError(
+        f"feature {column} of {table.table} is a {sql_type}, which no model can read; "
+        "make it a number, a boolean or a text, or `exclude` it"
+    )
+
+
+def _check(schema: FeatureSchema, tables: Sequence[FeatureTable]) -> None:
+    by_set = {table.name: table for table in tables}
+    for feature in schema.features:
+        table = by_set[feature.set]
+        sql_type = dict(table.columns).get(feature.name)
+        if sql_type is None:
+            raise SchemaMismatch(
+                f"the model needs feature {feature.name}, which {table.table} does not have; "
+                "train a new version, or roll back to one that fits"
+            )
+        if _kind(table, feature.name, sql_type) != feature.kind:
+            raise SchemaMismatch(
+                f"the model was trained on {feature.name} as a {feature.kind}, "
+                f"but {table.table} has it as {sql_type}; train a new version"
+            )

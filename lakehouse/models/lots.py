@@ -1,0 +1,50 @@
+"""Lots: a number from 0 to 1 for each row, drawn from its key, to decide between equal scores.
+
+Whoever knows the key draws the same, in a batch or for one request, whatever else is scored.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lakehouse.models.imbalance import scattered
+from lakehouse.models.spec import ModelSpec
+
+Floats = npt.NDArray[np.float64]
+
+
+def lots(spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]) -> Floats:
+    """The lots of rows with these keys, (rows,) in [0, 1).
+
+    Where capacity counts `units`, all rows of a unit and day (counted since 1970) have one lot, and
+    another one on the next day.
+    """
+    if units is None:
+        return _drawn(numbers(keys), spec.seed)
+    who = scattered(numbers(units), spec.seed).astype(np.int64)
+    return _drawn(who ^ np.asarray(days, dtype=np.int64), spec.seed)
+
+
+def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
+    """Whole numbers as they are; of anything else, its text's BLAKE2b in eight bytes."""
+    if pa.types.is_integer(values.type):
+        return np.asarray(values.cast(pa.int64()).fill_null(-1))
+    coded = values.cast(pa.string()).fill_null("").dictionary_encode()
+    digests = [
+        hashlib.blake2b(text.encode(), digest_size=8).digest()
+        for text in coded.dictionary.to_pylist()
+    ]
+    hashes = np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
+    return np.asarray(hashes[coded.indices.to_numpy()])
+
+
+def places_lots(rows: int, seed: int) -> Floats:
+    """Lots of rows that are told apart by their place in the order of keys, (rows,)."""
+    return _drawn(np.arange(rows, dtype=np.int64), seed)
+
+
+def _drawn(numbers: npt.NDArray[np.int64], seed: int) -> Floats:
+    return np.asarray((scattered(numbers, seed) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)

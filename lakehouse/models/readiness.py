@@ -1,0 +1,113 @@
+"""Whether a version could decide now: it is tried on real rows, before anything moves.
+
+The one proof of everybody who moves versions: promotion, rollback by hand and by monitoring, and
+the daily check that a rollback would work. It reads only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.transient import may_pass
+from lakehouse.models.artefact import load_model
+from lakehouse.models.expiry import expiry
+from lakehouse.models.inputs import join_features, pinned_tables, stale_sets
+from lakehouse.models.model import Model
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import Prove, Version
+from lakehouse.registry.versions import lake_time
+
+SAMPLE = 500
+"""So many of the newest rows are scored."""
+LEAST_ROWS = 50
+"""Of fewer rows that all scores are equal may be chance."""
+_REACHES = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
+"""How far back rows are looked for, until there are enough: a busy spine costs a day, no more."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`rows` were scored, the newest at `newest` (naive UTC); `problem` is empty if all is well."""
+
+    version: str
+    rows: int
+    newest: datetime | None
+    problem: str
+
+
+def prover(spec: ModelSpec, lake: Lake, now: datetime | None = None) -> Prove:
+    """`prove_ready` in the form that the registry asks for."""
+    return lambda version: prove_ready(spec, lake, version, now=now).problem
+
+
+def prove_ready(
+    spec: ModelSpec, lake: Lake, version: Version, *, now: datetime | None = None
+) -> Proof:
+    """Load the version as registered, find its features, and score the newest rows that have them.
+
+    A version is ready if it has not expired for good, its features are those that it was trained on
+    and still grow, there are rows to try, and its scores are numbers that vary.
+
+    Raises:
+        Whatever may pass by itself, such as a lost connection: it proves nothing.
+    """
+    at = lake_time(now)
+    valid = expiry(spec, version)
+    if valid.has_stopped(at):
+        return Proof(version.version, 0, None, valid.warning(at))
+    try:
+        return _try(spec, lake, version)
+    except Exception as error:  # whatever is wrong with it, it is not a version to go to
+        if may_pass(error):
+            raise
+        return Proof(version.version, 0, None, str(error) or type(error).__name__)
+
+
+def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    schema = model.card.features
+    time, key = f"s.{quote(spec.spine.time)}", f"s.{quote(spec.spine.key)}"
+    with lake.reader() as cursor:
+        tables = [qualified(one.table) for one in pinned_tables(cursor, schema)]
+        if stale := stale_sets(cursor, schema):
+            causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
+            return Proof(version.version, 0, None, f"its features grow no more ({causes})")
+        newest = ", ".join(f"(SELECT max(event_time) FROM {table})" for table in tables)
+        ends = cursor.execute(f"SELECT {newest}").fetchall()[0]
+        if None in ends:
+            empty = ", ".join(t for t, end in zip(tables, ends, strict=True) if end is None)
+            return Proof(version.version, 0, None, f"its features {empty} have no row")
+        last = min(ends)
+        columns, joins = join_features(schema, spec.spine.key, key)
+        for reach in _REACHES:
+            sample = cursor.execute(
+                f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s "
+                f"{joins} WHERE {time} > ? AND {time} <= ? "
+                f"ORDER BY {time} DESC, {key} LIMIT {SAMPLE}",
+                [last - reach, last],
+            ).to_arrow_table()
+            if len(sample) >= LEAST_ROWS:
+                break
+    if not len(sample):
+        return Proof(
+            *(version.version, 0, last),
+            f"no row of {spec.spine.table} has all of its features",
+        )
+    (batch,) = sample.combine_chunks().to_batches()
+    return Proof(version.version, len(batch), last, _problem(model, batch))
+
+
+def _problem(model: Model, batch: pa.RecordBatch) -> str:
+    """What is wrong with the scores of these rows, if anything."""
+    matrix = model.card.features.matrix(batch)
+    scores = model.predict(matrix)
+    if not np.isfinite(scores).all():
+        wrong = (~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()
+        return f"{wrong} of the {len(scores)} newest rows get no number"
+    # before calibration, which may well make a quiet day's scores one step
+    if len(scores) >= LEAST_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
+        return f"the {len(scores)} newest rows all get the same score"
+    return ""

@@ -1,0 +1,66 @@
+"""What a person declares about a model, as plain data: the fields of `defs.yaml`.
+
+Nothing here reads the lake or trains; unknown fields and metrics are refused when the file is read.
+"""
+
+from lakehouse.models.spec.choosing import (
+    Between,
+    Calibration,
+    Extraction,
+    FeatureSelection,
+    Folds,
+    Imbalance,
+    OneOf,
+    Search,
+    Threshold,
+)
+from lakehouse.models.spec.data import Forward, Group, Settled, Spine, SplitSpec
+from lakehouse.models.spec.judging import (
+    Capacity,
+    Fairness,
+    Gate,
+    Judging,
+    Money,
+    Papers,
+    Reports,
+    Stress,
+)
+from lakehouse.models.spec.lifecycle import Actions, Freshness, Promotion, Retrain, Shadow, Watch
+from lakehouse.models.spec.model import FIXED_PARAMS, METRICS, NO_ORDER, ModelSpec
+from lakehouse.models.spec.part import Task
+
+__all__ = [
+    "FIXED_PARAMS",
+    "METRICS",
+    "NO_ORDER",
+    "Actions",
+    "Between",
+    "Calibration",
+    "Capacity",
+    "Extraction",
+    "Fairness",
+    "FeatureSelection",
+    "Folds",
+    "Forward",
+    "Freshness",
+    "Gate",
+    "Group",
+    "Imbalance",
+    "Judging",
+    "ModelSpec",
+    "Money",
+    "OneOf",
+    "Papers",
+    "Promotion",
+    "Reports",
+    "Retrain",
+    "Search",
+    "Settled",
+    "Shadow",
+    "Spine",
+    "SplitSpec",
+    "Stress",
+    "Task",
+    "Threshold",
+    "Watch",
+]

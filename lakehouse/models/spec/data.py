@@ -1,0 +1,93 @@
+"""The rows of a model: which it learns from and scores, their labels, and how time is split."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lakehouse.durations import Duration
+from lakehouse.models.spec.part import Part, TableName
+
+
+class Spine(Part):
+    """The rows that are trained on and scored: one row per `key`, decided at `time`."""
+
+    table: TableName
+    key: str
+    time: str = "event_time"
+    entities: tuple[str, ...] = ()
+
+
+class Settled(Part):
+    """Labels in a table: one row per `key`, in `column`, visible from `known_at` on.
+
+    `maturity` is how long after its event every label is known, for rows that were themselves known
+    by then. Training holds the table against it.
+    """
+
+    table: TableName
+    column: str
+    key: str = Field(default="", description="Column of the label table; the spine's key if unset")
+    known_at: str = "known_at"
+    maturity: Duration | None = Field(default=None, description="`split.gap` if unset")
+
+
+class Forward(Part):
+    """A label computed from what an entity does within `horizon` after the spine row's time t.
+
+    It is `op` over the rows of `stream` with t <= known_at < t + horizon, so it is known at
+    t + horizon - 1 us: the exact complement of a feature window, on the same time axis. For a
+    binary model the label is whether that is `at_least` so much.
+    """
+
+    stream: TableName
+    entity: str
+    op: Literal["sum", "count"] = "sum"
+    value: str = ""
+    known_at: str = "known_at"
+    horizon: Duration
+    at_least: Decimal | None = Field(default=None, description="Needed by a binary model")
+
+    @model_validator(mode="after")
+    def _has_value(self) -> Self:
+        if (self.op == "sum") != bool(self.value):
+            raise ValueError("`op: sum` needs a `value` column, and `op: count` takes none")
+        return self
+
+
+class SplitSpec(Part):
+    """Periods of whole days, oldest first: train, gap, validation, gap, test, gap, now."""
+
+    test: Duration = timedelta(days=14)
+    validation: Duration = timedelta(days=14)
+    gap: Duration | None = Field(
+        default=None,
+        description="At least, and by default, the label's maturity (a forward label's horizon)",
+    )
+    train: Duration | None = Field(default=None, description="All history if unset")
+    every: int = Field(default=1, ge=1, description="Train on one row in so many, picked by key")
+
+
+class Group(Part):
+    """A column by which rows are told apart when a model is judged; never a feature by itself.
+
+    Without `entity` the table has one row per spine key. With it, the table is a history of that
+    entity (`known_at`), and the row's group is the latest version known before the row's time.
+    """
+
+    table: TableName
+    column: str
+    entity: str = ""
+    age: bool = Field(
+        default=False, description="The column is a year: take its distance to the row's year"
+    )
+    bins: tuple[float, ...] = Field(
+        default=(), description="Lower bounds of bands of a number, ascending, such as [30, 50]"
+    )
+
+    @model_validator(mode="after")
+    def _bins_ascend(self) -> Self:
+        if list(self.bins) != sorted(set(self.bins)):
+            raise ValueError(f"`bins` must ascend, these do not: {list(self.bins)}")
+        return self

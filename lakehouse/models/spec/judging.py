@@ -1,0 +1,136 @@
+"""How a model is judged: capacity, gates, intervals, segments and fairness. No artefact changes."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lakehouse.durations import Duration
+from lakehouse.models.spec.data import Group
+from lakehouse.models.spec.part import Part, TableName
+
+
+class Capacity(Part):
+    """How many alerts a day can be looked at.
+
+    `unit` is an entity column when people look at entities (cards) and not at rows: an entity
+    counts once a day, by its highest score. `known_removed` leaves out entities with a positive
+    that was reported before.
+    """
+
+    alerts: int = Field(ge=1)
+    per: Literal["day"] = "day"
+    unit: str = Field(default="", description="Rows if unset")
+    known_removed: bool = False
+
+
+class Gate(Part):
+    """A bound that a version's metric must keep before it may be promoted.
+
+    With `lower_end` the lower end of the metric's interval is what is compared (the upper one for
+    `at_most`): the bound must be shown to be kept. With `upper_end` it is the other one: only a
+    bound that is shown to be broken fails.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    of: Literal["validation", "test"] = "test"
+    lower_end: bool = False
+    upper_end: bool = False
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
+        if self.lower_end and self.upper_end:
+            raise ValueError("a gate compares one end of an interval: `lower_end` or `upper_end`")
+        if (self.lower_end or self.upper_end) and self.of != "test":
+            raise ValueError("intervals are told of the test period: leave out `of`, or the end")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Unique within a model, and readable: `test_auc_roc_at_least`."""
+        bound = "at_least" if self.at_least is not None else "at_most"
+        return f"{self.of}_{self.metric}_{bound}"
+
+
+class Money(Part):
+    """What is at stake in each row: a DECIMAL or integer `column` of a table with the spine's key.
+
+    `alert_costs`: what looking at one alert costs, in the same `unit`.
+    """
+
+    table: TableName
+    column: str
+    unit: str = "euro"
+    alert_costs: Decimal = Field(ge=0)
+
+
+class Reports(Part):
+    """Tables with the spine's key that show which labels time proved wrong.
+
+    `table` has every positive that was ever reported, however late; `reversals` those that were
+    taken back.
+    """
+
+    table: TableName
+    reversals: TableName | None = None
+
+
+class Stress(Part):
+    """What stress needs to know of features beside their sets, each of which is lost in turn.
+
+    `stale`: sets that may be a day behind, each with the entity that it describes. `amounts`: the
+    feature that is the row's own amount, and behind it patterns of those that are multiples of it.
+    """
+
+    stale: dict[str, str] = Field(default_factory=dict)
+    amounts: tuple[str, ...] = ()
+
+
+class Judging(Part):
+    """Intervals by resampling whole clusters, the segments that are told apart, and what is risky.
+
+    `clusters` are one or two entity columns of the spine (all of them, at most two, if unset).
+    `refits`: how often the same recipe is fitted again with another seed, and as often on a
+    resample of whole clusters, to see how much of a version is chance.
+    """
+
+    repeats: int = Field(default=200, ge=20)
+    clusters: tuple[str, ...] = Field(default=(), max_length=2)
+    segments: dict[str, Group] = Field(default_factory=dict)
+    refits: int = Field(default=0, ge=0)
+    money: Money | None = None
+    reports: Reports | None = None
+    stress: Stress = Stress()
+
+
+class Fairness(Part):
+    """Groups between which the rates of a binary model may differ by `limit` at most.
+
+    Judged by the interval of the equalized-odds difference, on groups with at least
+    `min_positives`. `blocks` makes it a condition of promotion that groups could be compared and
+    that the interval's lower end does not exceed the limit; else it warns.
+    """
+
+    groups: dict[str, Group] = Field(min_length=1)
+    limit: float = Field(default=0.1, gt=0, lt=1)
+    min_positives: int = Field(default=50, ge=1)
+    blocks: bool = False
+
+
+class Papers(Part):
+    """What a model report says that no figure can, and how long a version may decide.
+
+    A version that is `expires_after_days` old warns. By `after_expiry: stop` it may not decide from
+    `grace` later on: an earlier version, or the declared fallback, takes over.
+    """
+
+    intended_use: str = ""
+    limits: str = ""
+    expires_after_days: int = Field(default=365, ge=1)
+    after_expiry: Literal["warn", "stop"] = "warn"
+    grace: Duration = timedelta(days=30)

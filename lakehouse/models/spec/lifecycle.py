@@ -1,0 +1,113 @@
+"""What becomes of a version: promotion, shadow, rollback, watching, retraining."""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lakehouse.durations import Duration
+from lakehouse.models.spec.part import Part
+
+
+class Promotion(Part):
+    """How a version that passes its gates comes to decide, and what decides when none can.
+
+    `better`: at once, if it beats the champion on the same test rows. `shadow`: it scores beside
+    the champion and takes over when it is better on matured labels. `manual`: a person decides.
+    The first version that passes its gates becomes champion, unless by `manual`.
+
+    `fallback: base_rate`: when no version can score, every row gets the share of positives (the
+    mean, the commonest class) among the newest training rows and none is flagged; the log names
+    `fallback` as the version. `none`: rows wait until a version can score.
+    """
+
+    rule: Literal["better", "shadow", "manual"] = "better"
+    metric: str = ""
+    margin: float = Field(
+        default=0.0,
+        description="The interval of the difference must lie above this, by rule `better`; below 0 "
+        "it lets a version take over that is shown to be worse by no more than that",
+    )
+    fallback: Literal["none", "base_rate"] = "none"
+
+
+class Shadow(Part):
+    """How versions are compared on matured labels, paired on the same rows.
+
+    A comparison speaks after `min_positives` (rows, for a regression); all looks together err with
+    probability `alpha` at most. A challenger that has shown nothing after `give_up_after` is
+    archived. `rollback` lets the champion's predecessor take over again when it is better.
+    """
+
+    alpha: float = Field(default=0.025, gt=0, lt=0.5)
+    min_positives: int = Field(default=50, ge=1)
+    give_up_after: Duration = timedelta(days=60)
+    rollback: bool = True
+
+
+class Actions(Part):
+    """What is done with an alert.
+
+    `alert_only`: nothing that would change what is reported. `block`: flagged rows are stopped, and
+    a blocked row is never reported; a random `control` share of them is let through, so that labels
+    stay honest.
+    """
+
+    mode: Literal["alert_only", "block"] = "alert_only"
+    control: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _blocking_keeps_a_control(self) -> Self:
+        if (self.mode == "block") != (self.control > 0):
+            raise ValueError("`mode: block`, and only that, needs a `control` share above 0")
+        return self
+
+
+class Log(Part):
+    """How long the prediction log keeps what a decision was made of; the rest of it stays for ever.
+
+    `features` counts from the decision; `0d` keeps none, only their hash.
+    """
+
+    features: Duration = timedelta(days=90)
+
+
+class Retrain(Part):
+    """When a new version is due: `every` so much later the test period could end, or on request.
+
+    Drift and decay request it; no two requests within `cooldown` are followed.
+    """
+
+    every: Duration = timedelta(days=7)
+    cooldown: Duration = timedelta(days=3)
+    triggers: tuple[Literal["drift", "decay"], ...] = ("decay",)
+
+
+class Watch(Part):
+    """Bounds of what is watched after scoring.
+
+    `psi`, and `missing` (difference of shares) hold for one feature and are widened for their
+    number; `score_psi` for the output; `volume` is the factor by which a day's rows may differ from
+    the same weekday's median; `alerts` the factor of the declared capacity. `features` are watched
+    over the last `window` of scored rows. Unset bounds are proposed from the training set's days.
+    """
+
+    window: Duration = timedelta(days=7)
+    psi: float | None = Field(default=None, gt=0)
+    score_psi: float | None = Field(default=None, gt=0)
+    missing: float | None = Field(default=None, gt=0, le=1)
+    volume: float = Field(default=3.0, gt=1)
+    calibration: float = Field(
+        default=1.25, gt=1, description="Factor by which positives may differ from the expected"
+    )
+    alerts: float = Field(default=5.0, gt=1)
+    performance_drop: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the test metric that may be lost"
+    )
+
+
+class Freshness(Part):
+    """How old a version and its predictions may get."""
+
+    warn: Duration | None = None
+    fail: Duration

@@ -1,0 +1,1 @@
+"""Looking at scores and features before labels are known: drift, volume, capacity."""

@@ -1,0 +1,98 @@
+"""From where on a difference is called drift: declared, or proposed from the model's own history.
+
+A proposal asks how far apart windows of the pinned training set lay from the reference, while the
+model was learning and being judged: that much change it was proved under. Textbook bounds for all
+features alike would ring for ever on a day of the month and sleep over a flag. Pure functions.
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from lakehouse.models.spec import Watch
+from lakehouse.monitoring.look.chance import Chance
+from lakehouse.monitoring.look.distance import Counts, Floats
+
+ALPHA = 0.01
+"""Chance that any feature of a model rings in a window in which nothing changed."""
+
+LEAST_PSI, LEAST_SCORE_PSI = 0.1, 0.1
+LEAST_MISSING, LEAST_UNSEEN = 0.05, 0.01
+"""A smaller difference is never worth a person's time, however significant it is. A PSI of .1 is
+what the credit industry calls a small shift; it is a mean moved by a third of a deviation."""
+
+WITHOUT_HISTORY = 0.25
+"""The PSI that the same industry calls a large shift: the bound while too few days are known, also
+of a difference of shares."""
+
+KINDS = 3
+"""Kinds of figures that share the chance: PSI, missing and unseen values."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that a column may differ in: PSI, and differences of shares."""
+
+    psi: float
+    missing: float
+    unseen: float
+
+
+def propose(law: Chance | None, columns: int, least: float, unknown: float) -> float:
+    """The bound for one of `columns` figures, from its law while nothing changes.
+
+    At `ALPHA`, shared among the columns and `KINDS` (Bonferroni). Never below `least`; without a
+    law, `unknown`.
+    """
+    return unknown if law is None else max(least, law.reach(ALPHA / (KINDS * columns)))
+
+
+def propose_share(law: Chance | None, columns: int, least: float) -> float:
+    """The same for a difference of shares, whose law is of its square."""
+    return math.sqrt(propose(law, columns, least**2, WITHOUT_HISTORY**2))
+
+
+def widened(bound: float, columns: int) -> float:
+    """`bound`, meant for one column, as it has to be when each of `columns` has it."""
+    normal = NormalDist()
+    return bound * normal.inv_cdf(1 - ALPHA / columns) / normal.inv_cdf(1 - ALPHA)
+
+
+def noise(reference: Counts, rows: Floats, columns: int) -> Floats:
+    """The PSI that chance alone reaches with `rows` (...,) rows, at `ALPHA` among the columns.
+
+    (1/n + 1/N) times a quantile of chi-square (Yurdakul 2018), by Wilson and Hilferty's
+    approximation. Large only where a window has few rows.
+    """
+    freedom = max(int((reference > 0).sum()) - 1, 1)
+    spread = 2 / (9 * freedom)
+    z = NormalDist().inv_cdf(1 - ALPHA / columns)
+    quantile = freedom * (1 - spread + z * spread**0.5) ** 3
+    chance: Floats = quantile * (1 / np.maximum(rows, 1) + 1 / max(int(reference.sum()), 1))
+    return chance
+
+
+def feature_bounds(
+    watch: Watch, columns: int, psi: Chance | None, missing: Chance | None, unseen: Chance | None
+) -> Bounds:
+    """The bounds of one feature: what `watch` declares, widened; else proposed from its laws."""
+    return Bounds(
+        psi=widened(watch.psi, columns) if watch.psi else _propose_psi(psi, columns, LEAST_PSI),
+        missing=widened(watch.missing, columns)
+        if watch.missing
+        else propose_share(missing, columns, LEAST_MISSING),
+        unseen=propose_share(unseen, columns, LEAST_UNSEEN),
+    )
+
+
+def output_bounds(watch: Watch, columns: int, psi: Chance | None) -> Bounds:
+    """The bounds of one thing that a model says; it is never missing where all is well."""
+    declared = widened(watch.score_psi, columns) if watch.score_psi else None
+    score_psi = declared or _propose_psi(psi, columns, LEAST_SCORE_PSI)
+    return Bounds(score_psi, LEAST_MISSING, LEAST_UNSEEN)
+
+
+def _propose_psi(law: Chance | None, columns: int, least: float) -> float:
+    return propose(law, columns, least, WITHOUT_HISTORY)

@@ -1,0 +1,69 @@
+"""Capacity: whether as many alerts a day were raised as can be looked at. It needs no labels."""
+
+from datetime import date, timedelta
+
+import duckdb
+
+from lakehouse.lake import qualified, quote
+from lakehouse.models import ModelSpec
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.look.drift import DAY, Days
+from lakehouse.scoring.thresholds import known_units
+
+NAME = "alerts_at_capacity"
+WINDOW = timedelta(days=28)
+LEAST_DAYS = 21
+"""On fewer, a few alerts a day are too many or too few by chance."""
+
+TOLERATED = 0.15
+"""Share of the capacity that alerts a day may be away from it, on average over the window."""
+
+
+def capacity_findings(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, days: Days
+) -> list[Finding]:
+    """On the four weeks that end with the newest of `days`; nothing on less than three.
+
+    Of binary models with a threshold at capacity. A day counts on which the version scored, and
+    what is counted is what the capacity counts: rows or units, without those that are known.
+    """
+    if spec.capacity is None or spec.threshold.rule != "capacity" or not len(days):
+        return []
+    unit = spec.capacity.unit
+    counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
+    removed = ""
+    if unit and spec.capacity.known_removed:
+        cursor.register("known", known_units(cursor, spec))
+        removed = (
+            f"LEFT JOIN known ON known.unit = p.{quote(unit)} "
+            "WHERE date_trunc('day', p.event_time) <= coalesce(known_at, p.event_time)"
+        )
+    found = cursor.execute(
+        f"""SELECT {counted} FILTER (decision), {counted} FROM (
+                FROM {qualified(spec.predictions_table)} WHERE model_version = ?
+                AND event_time >= CAST(? AS TIMESTAMP) AND event_time < CAST(? AS TIMESTAMP)
+            ) p {removed} GROUP BY CAST(p.event_time AS DATE)""",
+        [version, days.until - WINDOW, days.until],
+    ).fetchall()
+    if removed:
+        cursor.unregister("known")
+    if len(found) < LEAST_DAYS:
+        return []
+    mean = sum(alerts for alerts, _ in found) / len(found)
+    most = sum(min(rows, spec.capacity.alerts) for _, rows in found) / len(found)
+    return [_verdict(spec.capacity.alerts, mean, most, len(found), days.until - DAY)]
+
+
+def _verdict(capacity: int, mean: float, most: float, days: int, day: date) -> Finding:
+    away = mean / capacity - 1
+    if abs(away) <= TOLERATED:
+        return Finding(NAME, day, True, mean, float(capacity))
+    cause = (
+        f"{mean:.1f} alerts a day on {days} days, {abs(away):.0%} {'more' if away > 0 else 'fewer'}"
+        f" than the {capacity} that can be looked at"
+    )
+    remedy = "see `registry.thresholds`: scores rise or fall faster than `threshold.trailing` tells"
+    if mean < capacity and most < (1 - TOLERATED) * capacity:
+        cause += f"; there are only {most:.1f} a day to look at"
+        remedy = "declare a `capacity` that the rows can fill"
+    return Finding(NAME, day, False, mean, float(capacity), "warn", cause, remedy)

@@ -1,0 +1,129 @@
+"""How far windows lie from a reference by chance: measured on the days of the training set.
+
+Days differ although nothing changes (a payday, rain, a campaign), and rows of one day share that.
+So it is days that are drawn, never rows. From when on a distance is more than chance is
+`bounds.py`'s.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.monitoring.look.cells import Counts
+
+Floats = npt.NDArray[np.float64]
+Figure = Callable[[Counts], Floats]
+"""A distance of windows (..., slots) from the reference that is a sum of squares: PSI, or the
+square of a difference of shares; NaN where a window has no rows."""
+
+WEEK = 7
+DRAWS = 500
+LEAST_WINDOWS = 3
+"""With fewer days than so many windows have, chance cannot be told."""
+
+FEWEST_DIRECTIONS = 0.5
+"""Fewer, so a heavier tail, are not read off a few hundred draws."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A figure's law while nothing changes: a shifted and scaled chi-square of `directions`.
+
+    `days` are the degrees of freedom with which its mean and deviation were estimated.
+    """
+
+    mean: float
+    deviation: float
+    directions: float
+    days: float
+
+    def reach(self, alpha: float) -> float:
+        """What the figure of one more window exceeds with probability `alpha`.
+
+        Estimates in place of the true moments make the chi-square an F, as in the second-order
+        correction of J. N. K. Rao & A. J. Scott ("On chi-squared tests for multiway contingency
+        tables with cell proportions estimated from survey data", Annals of Statistics 12, 1984),
+        whose clusters are days here.
+        """
+        from scipy.special import fdtri
+
+        f = self.directions
+        ratio = float(fdtri(f, f * self.days, 1 - alpha))
+        return self.mean + self.deviation * math.sqrt(f / 2) * (ratio - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Windows of the training set: `drawn` of its days (draws, slots), and of `successive` days.
+
+    `days` is how many there are, `free` how many differ from their weekday's mean freely.
+    """
+
+    drawn: Counts
+    successive: Counts
+    window: int
+    days: int
+    free: int
+
+    def law(self, figure: Figure) -> Chance:
+        """The law of `figure`: the chi-square with the mean, deviation and skewness of the drawn.
+
+        Three moments, since two make the far tail of a sum of squares too light where one of them
+        is the largest (Imhof, "Computing the distribution of quadratic forms in normal variables",
+        Biometrika 48, 1961, after E. S. Pearson). Days that lean on their neighbours, or a trend,
+        make real windows lie farther off than drawn ones: if their mean is larger, the law is
+        scaled to it.
+        """
+        figures = figure(self.drawn)
+        mean, deviation = float(figures.mean()), float(figures.std())
+        if deviation == 0:
+            return Chance(mean, 0.0, 1.0, self.free)
+        skewness = float((((figures - mean) / deviation) ** 3).mean())
+        most = float(self.drawn.shape[1])
+        directions = float(np.clip(8 / max(skewness, 1e-3) ** 2, FEWEST_DIRECTIONS, most))
+        # the reference is made of such days too, and drawn days vary less than the days they are of
+        scale = self.days / self.free * (1 + self.window / self.days)
+        if len(self.successive):
+            scale = max(scale, float(figure(self.successive).mean()) / mean)
+        return Chance(scale * mean, scale * deviation, directions, self.free)
+
+
+def draw_windows(days: Counts, periods: npt.NDArray[Any], window: int) -> Draws | None:
+    """Windows of so many days from counts of `days` (days, slots), which come in order.
+
+    A new period begins where `periods` (days,) changes; days without rows are left out. Windows of
+    whole weeks take each weekday equally often, as real ones do. None with fewer days than
+    `LEAST_WINDOWS` windows have.
+    """
+    there = days.sum(axis=1) > 0
+    days, periods, weekday = days[there], periods[there], np.flatnonzero(there) % WEEK
+    strata = weekday if window % WEEK == 0 else np.zeros(len(days), dtype=np.int64)
+    free = len(days) - len(np.unique(strata))
+    if len(days) < LEAST_WINDOWS * window or free < 1:
+        return None
+    # whole numbers, so exact in whatever order they are added
+    drawn = (_times_drawn(strata, window) @ days.astype(np.float64)).astype(np.int64)
+    successive = [_running(days[periods == one], window) for one in np.unique(periods)]
+    return Draws(drawn, np.concatenate(successive), window, len(days), free)
+
+
+def _times_drawn(strata: npt.NDArray[np.int64], window: int) -> Floats:
+    """How often each day is in each drawn window, (draws, days): every stratum equally often."""
+    random = np.random.default_rng(0)
+    times = np.zeros((DRAWS, len(strata)))
+    groups = np.unique(strata)
+    for i, one in enumerate(groups):
+        days = np.flatnonzero(strata == one)
+        wanted = window // len(groups) + (i < window % len(groups))
+        times[:, days] = random.multinomial(wanted, np.full(len(days), 1 / len(days)), DRAWS)
+    return times
+
+
+def _running(days: Counts, window: int) -> Counts:
+    """Sums of each `window` successive days, (days - window + 1, slots); none of fewer days."""
+    total = np.concatenate([np.zeros((1, days.shape[1]), np.int64), days.cumsum(axis=0)])
+    return total[window:] - total[:-window] if len(days) >= window else total[:0]

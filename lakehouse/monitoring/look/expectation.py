@@ -1,0 +1,130 @@
+"""Performance as the scores themselves promise it, until labels arrive. A chart, never a trigger.
+
+If a score of .2 means that two in ten are positive, then the sum of scores is the expected number
+of positives, and every metric has an expectation (confidence-based performance estimation, as in
+NannyML's documentation). It assumes calibrated scores and a concept that stands still: it can show
+what another mix of rows does to a metric, and is blind to fraudsters who learn.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.lake import qualified, quote
+from lakehouse.models import ModelSpec
+from lakehouse.monitoring.look.reference import BATCH_ROWS
+
+Floats = npt.NDArray[np.float64]
+
+
+def expected_metrics(
+    score: Floats, flagged: npt.NDArray[np.bool_], alerts: int
+) -> dict[str, float | None]:
+    """Expected metrics of one day's rows (rows,), if each is positive with probability `score`.
+
+    Ratios are taken of expectations. None where there is nothing to expect.
+    """
+    expected = float(score.sum())
+    hits = float(score[flagged].sum())
+    highest = float(np.sort(score)[::-1][:alerts].sum())
+    return {
+        "positives": expected,
+        "precision": _ratio(hits, float(flagged.sum())),
+        "recall": _ratio(hits, expected),
+        "average_precision": expected_average_precision(score),
+        "precision_at_capacity": _ratio(highest, float(min(alerts, len(score)))),
+        "recall_at_capacity": _ratio(highest, expected),
+    }
+
+
+def expected_average_precision(score: Floats) -> float | None:
+    """The average precision to expect of rows that are positive with probability `score` (rows,).
+
+    A positive row i of score p adds the precision at its threshold: itself, and of all rows that
+    reach it those that are positive, in expectation, by their number. Ties share one threshold.
+    """
+    total = float(score.sum())
+    p = np.sort(score)[::-1]
+    reached = len(p) - np.searchsorted(p[::-1], p, side="left")  # rows with at least this score
+    others = p.cumsum()[reached - 1] - p
+    return _ratio(float(np.sum(p * (1 + others) / reached)), total) if len(p) else None
+
+
+def estimate(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
+) -> list[dict[str, Any]]:
+    """Rows of `tables.ESTIMATED` for the days of decision from `first` on; by metric.
+
+    A multiclass model promises an accuracy, a regression nothing: it says no probability.
+    """
+    if spec.task == "regression":
+        return []
+    rows = []
+    for day, score, flagged in _days(cursor, spec, version, first):
+        if spec.task == "multiclass":
+            told: dict[str, float | None] = {"accuracy": float(score.mean())}
+        else:
+            assert spec.capacity is not None
+            told = expected_metrics(score, flagged, spec.capacity.alerts)
+        shared = {"model": spec.name, "version": version, "day": day, "rows": len(score)}
+        rows += [{**shared, "metric": metric, "value": value} for metric, value in told.items()]
+    return rows
+
+
+def first_new_day(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, after_load: int
+) -> date | None:
+    """The oldest day of decision among the version's rows in loads after `after_load`."""
+    row = cursor.execute(
+        f"SELECT min(event_time) FROM {qualified(spec.predictions_table)} "
+        "WHERE model_version = ? AND _load_id > ?",
+        [version, after_load],
+    ).fetchone()
+    oldest: datetime | None = row[0] if row else None
+    return oldest.date() if oldest else None
+
+
+def _days(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
+) -> Iterator[tuple[date, Floats, npt.NDArray[np.bool_]]]:
+    """Day, scores and decisions, day by day; no more than one day is held, and a batch."""
+    score, decision = ("score", "decision") if spec.task == "binary" else ("probability", "true")
+    batches = cursor.execute(
+        f"SELECT CAST(event_time AS DATE), {quote(score)}, {decision} "
+        f"FROM {qualified(spec.predictions_table)} "
+        f"WHERE model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
+        f"AND {quote(score)} IS NOT NULL AND NOT isnan({quote(score)}) "
+        "ORDER BY 1, 2, 3",  # in any other order a sum could differ in its last bits
+        [version, first],
+    ).to_arrow_reader(BATCH_ROWS)
+    held: list[tuple[Floats, npt.NDArray[np.bool_]]] = []
+    current = None
+    for batch in batches:
+        days, scores, flags = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+        days = days.astype("datetime64[D]")
+        cuts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
+        for start, end in pairwise(cuts):
+            day = days[start].item()
+            if held and day != current:
+                yield _joined(current, held)
+                held = []
+            current = day
+            held.append((scores[start:end], flags[start:end].astype(bool)))
+    if held:
+        yield _joined(current, held)
+
+
+def _joined(
+    day: Any, held: list[tuple[Floats, npt.NDArray[np.bool_]]]
+) -> tuple[date, Floats, npt.NDArray[np.bool_]]:
+    scores, flags = zip(*held, strict=True)
+    return day, np.concatenate(scores), np.concatenate(flags)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

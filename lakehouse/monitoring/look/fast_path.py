@@ -1,0 +1,152 @@
+"""Checks that need no labels and no whole day: what a broken version shows with its first scores.
+
+They only find; `rollback` says that an earlier version would likely do better. What the world or a
+source does to the features is `drift.py`'s, and no version can help that.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import numpy as np
+
+from lakehouse.lake import qualified, quote
+from lakehouse.models import ModelSpec, SchemaMismatch
+from lakehouse.models.inputs import pinned_tables
+from lakehouse.models.schema import FeatureSchema
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.look import distance
+from lakehouse.monitoring.look.bounds import noise
+from lakehouse.monitoring.look.drift import bounds_of
+from lakehouse.monitoring.look.reference import BATCH_ROWS, Reference
+
+LEAST_ROWS = 50
+"""With fewer scores, that all are equal or high may be chance."""
+
+JUMP, LEAST_JUMP = 3.0, 0.5
+"""A jump is so many times the bound of drift: a batch may be a Sunday, which a week never is."""
+
+BACK = "roll back to the version before, and look at what went into this one"
+
+
+def check_schema(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, schema: FeatureSchema, day: date
+) -> Finding:
+    """Whether every feature is there and of the kind that the version learnt."""
+    try:
+        pinned_tables(cursor, schema)
+    except SchemaMismatch as error:
+        return Finding(
+            name="features_as_trained",
+            day=day,
+            passed=False,
+            severity="error",
+            cause=f"{spec.name}: {error}",
+            remedy="let a version decide whose features are there, or train a new one",
+            rollback=True,
+        )
+    return Finding("features_as_trained", day, passed=True)
+
+
+def check_scores(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str,
+    references: Sequence[Reference],
+    after_load: int,
+) -> list[Finding]:
+    """What the version said of the loads after `after_load`; nothing, if it said nothing.
+
+    Their `day` is the newest of these rows. Of what a multiclass model says the probability is
+    looked at.
+    """
+    outputs = [one for one in references if one.part == "output"]
+    number = next(one for one in outputs if one.cells.kind == "number")
+    column = quote(number.name)
+    condition = "model_version = ? AND _load_id > ?"
+    row = cursor.execute(
+        f"SELECT count(*), count(*) FILTER ({column} IS NULL OR isnan({column})), "
+        f"count(DISTINCT {column}), min(event_time), max(event_time) "
+        f"FROM {qualified(spec.predictions_table)} WHERE {condition}",
+        [version, after_load],
+    ).fetchone()
+    if row is None or not row[0]:
+        return []
+    rows, invalid, different, oldest, newest = row
+    day: date = newest.date()
+    found = [_valid(number.name, day, rows, invalid), _vary(number, day, rows, different)]
+    found.append(_jump(cursor, spec, version, outputs, after_load, day))
+    if spec.capacity is not None and spec.task == "binary":
+        found.append(_alerts(cursor, spec, version, oldest.date(), day))
+    return found
+
+
+def _valid(name: str, day: date, rows: int, invalid: int) -> Finding:
+    cause = f"{invalid} of {rows} rows have no {name}, or one that is not a number"
+    return _verdict("scores_valid", day, not invalid, float(invalid), 0.0, cause)
+
+
+def _vary(reference: Reference, day: date, rows: int, different: int) -> Finding:
+    constant = rows >= LEAST_ROWS and different <= 1 and (reference.counts > 0).sum() > 1
+    cause = f"all {rows} rows have the same {reference.name}"
+    return _verdict("scores_vary", day, not constant, float(different), 2.0, cause)
+
+
+def _jump(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str,
+    outputs: Sequence[Reference],
+    after_load: int,
+    day: date,
+) -> Finding:
+    """On the output that lies farthest beyond its bound."""
+    names = ", ".join(quote(one.name) for one in outputs)
+    batches = cursor.execute(
+        f"SELECT {names} FROM {qualified(spec.predictions_table)} "
+        "WHERE model_version = ? AND _load_id > ?",
+        [version, after_load],
+    ).to_arrow_reader(BATCH_ROWS)
+    totals = [np.zeros((1, one.cells.slots), dtype=np.int64) for one in outputs]
+    for batch in batches:
+        group = np.zeros(batch.num_rows, dtype=np.int64)
+        for total, one in zip(totals, outputs, strict=True):
+            total += one.cells.count(batch.column(one.name), group, 1)
+    judged = []
+    for (counts,), one in zip(totals, outputs, strict=True):
+        bound = max(LEAST_JUMP, JUMP * bounds_of(spec, one, len(outputs)).psi)
+        by_chance = float(noise(one.counts, counts.sum(), len(outputs)))
+        judged.append((float(distance.psi(one.counts, counts)), max(bound, by_chance), one.name))
+    value, bound, name = max(judged, key=lambda one: one[0] / one[1])
+    cause = f"the {name} of new rows is distributed unlike when the version was judged (PSI)"
+    enough = totals[0].sum() >= LEAST_ROWS
+    return _verdict("score_jump", day, not enough or value <= bound, value, bound, cause)
+
+
+def _alerts(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date, last: date
+) -> Finding:
+    """On the day with the most alerts; a day that is not over counts what it has."""
+    assert spec.capacity is not None
+    unit = spec.capacity.unit
+    counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
+    bound = spec.watch.alerts * spec.capacity.alerts
+    row = cursor.execute(
+        f"SELECT {counted} AS alerts, CAST(event_time AS DATE) AS day "
+        f"FROM {qualified(spec.predictions_table)} "
+        "WHERE decision AND model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
+        "GROUP BY day ORDER BY alerts DESC, day LIMIT 1",
+        [version, first],
+    ).fetchone()
+    alerts, worst = row or (0, last)
+    cause = (
+        f"{alerts} alerts on {worst}, where {spec.capacity.alerts} a day can be looked at and "
+        f"{bound:g} are tolerated"
+    )
+    return _verdict("alert_volume", last, alerts <= bound, float(alerts), bound, cause)
+
+
+def _verdict(name: str, day: date, passed: bool, value: float, bound: float, cause: str) -> Finding:
+    if passed:
+        return Finding(name, day, True, value, bound)
+    return Finding(name, day, False, value, bound, "error", cause, BACK, rollback=True)

@@ -1,0 +1,279 @@
+"""What a model version's features looked like when it learnt, and its output when it was judged.
+
+Counted once per version, on the pinned training set, and kept in `monitoring.reference`: comparing
+never reads the training rows again.
+"""
+
+from dataclasses import astuple, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lakehouse.durations import microseconds
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.lake import fetch_value
+from lakehouse.models import Model, ModelSpec, Split, load_model
+from lakehouse.models.model import ModelCard
+from lakehouse.models.schema import Kind
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.look import distance
+from lakehouse.monitoring.look.cells import Cells, Counts, number_cells, text_cells
+from lakehouse.monitoring.look.chance import Chance, draw_windows
+from lakehouse.registry import Version
+
+BATCH_ROWS = 65_536
+SAMPLE_ROWS = 50_000
+MOST_DAYS = 400
+"""Of longer training sets only the newest days tell how much days differ: memory is bounded."""
+
+_GAP, _TRAIN, _TEST = -1, 0, 2
+
+Part = Literal["feature", "output"]
+OUTPUTS: dict[str, dict[str, Kind]] = {
+    "binary": {"score": "number"},
+    "regression": {"prediction": "number"},
+    "multiclass": {"label": "category", "probability": "number"},
+}
+"""What a model says of a row, by task: columns of the prediction log."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One column as it was. `counts` (slots,) are of the training period for a feature, of the test
+    period for an output.
+
+    The chances tell how far windows lie from it while nothing changes: in PSI, and in the squared
+    differences of the shares of missing and unseen values. None where too few days could tell.
+    """
+
+    part: Part
+    name: str
+    cells: Cells
+    counts: Counts
+    psi: Chance | None
+    missing: Chance | None
+    unseen: Chance | None
+
+
+@dataclass(frozen=True, eq=False)
+class Periods:
+    """The days of a training set from `first` on, and in which period (days,) each lies.
+
+    Row 0 of counts by day holds all earlier ones, which are of the training period.
+    """
+
+    first: date
+    period: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, split: Split) -> "Periods":
+        """The newest `MOST_DAYS` of the split; periods begin and end at midnight."""
+        ends = (
+            (split.train_from, split.train_until),
+            (split.validation_from, split.validation_until),
+            (split.test_from, split.test_until),
+        )
+        last = max(until for _, until in ends).date()
+        first = max(split.train_from.date(), last - timedelta(days=MOST_DAYS))
+        period = np.full((last - first).days, _GAP, dtype=np.int64)
+        for number, (start, until) in enumerate(ends):
+            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+        return cls(first, period)
+
+    def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The row of counts (days + 1, slots) for each time."""
+        days = (times.astype("datetime64[D]") - np.datetime64(self.first)).astype(np.int64)
+        return np.clip(days + 1, 0, len(self.period))
+
+
+def read_reference(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
+) -> list[Reference]:
+    """What is kept for the version and the spec's window, in the order of the features; or none.
+
+    What was kept before chances were, counts as nothing.
+    """
+    if not tables.has_columns(cursor, tables.REFERENCE):
+        return []
+    rows = cursor.execute(
+        "SELECT part, name, kind, edges, categories, counts, psi_chance, missing_chance, "
+        f"unseen_chance FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ? "
+        "AND window_us = ? AND psi_chance IS NOT NULL ORDER BY part, name",
+        [spec.name, version, microseconds(spec.watch.window)],
+    ).fetchall()
+    return [
+        Reference(
+            part=part,
+            name=name,
+            cells=Cells(kind, tuple(edges), tuple(values)),
+            counts=np.array(counts, dtype=np.int64),
+            psi=_chance(psi),
+            missing=_chance(missing),
+            unseen=_chance(unseen),
+        )
+        for part, name, kind, edges, values, counts, psi, missing, unseen in rows
+    ]
+
+
+def compute_reference(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake, version: Version
+) -> list[Reference]:
+    """Count the pinned training set: one pass over a sample for the cells, one over all rows."""
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    periods = Periods.of(Split.from_json(version.split))
+    window = max(1, spec.watch.window // timedelta(days=1))
+    made = [
+        reference_of(part, name, cells, counts, periods, window)
+        for part, name, cells, counts in _count(
+            cursor, spec, model, version.training_set_id, periods
+        )
+    ]
+    return sorted(made, key=lambda one: (one.part, one.name))
+
+
+def write_reference(
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str,
+    made: list[Reference],
+    at: datetime,
+) -> None:
+    """Replace the version's reference in the open transaction; `at` is naive UTC."""
+    tables.create(writer, tables.REFERENCE)
+    writer.execute(
+        f"DELETE FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ?",
+        [spec.name, version],
+    )
+    rows = [
+        {
+            "model": spec.name,
+            "version": version,
+            "part": one.part,
+            "name": one.name,
+            "kind": one.cells.kind,
+            "edges": one.cells.edges,
+            "categories": one.cells.values,
+            "counts": one.counts.tolist(),
+            "window_us": microseconds(spec.watch.window),
+            "psi_chance": _numbers(one.psi),
+            "missing_chance": _numbers(one.missing),
+            "unseen_chance": _numbers(one.unseen),
+            "created_at": at,
+        }
+        for one in made
+    ]
+    tables.insert(writer, tables.REFERENCE, rows)
+
+
+def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
+    """What `OUTPUTS` names, from what the model predicts."""
+    if card.task != "multiclass":
+        return {next(iter(OUTPUTS[card.task])): pa.array(prediction)}
+    best = prediction.argmax(axis=1)
+    return {
+        "label": pa.array(card.classes, pa.string()).take(pa.array(best)),
+        "probability": pa.array(prediction[np.arange(len(best)), best]),
+    }
+
+
+def _feature_cells(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, card: ModelCard, set_id: str
+) -> dict[str, Cells]:
+    """Cells of every feature, from a sample of training rows, picked by key."""
+    table = qualified(spec.training_table)
+    where = "training_set_id = ? AND split = 'train'"
+    rows = fetch_value(cursor, f"SELECT count(*) FROM {table} WHERE {where}", [set_id])
+    numbers = [f.name for f in card.features.features if f.kind == "number"]
+    sample = cursor.execute(
+        f"SELECT {', '.join(map(quote, ['key', *numbers]))} FROM {table} WHERE {where} "
+        "AND hash(key) % ? = 0",
+        [set_id, max(1, rows // SAMPLE_ROWS)],
+    ).to_arrow_table()
+    cells = {name: number_cells(sample.column(name).to_numpy()) for name in numbers}
+    return cells | {name: text_cells(v) for name, v in card.features.categories.items()}
+
+
+def _count(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    model: Model,
+    set_id: str,
+    periods: Periods,
+) -> list[tuple[Part, str, Cells, Counts]]:
+    """Part, name, cells and counts (days + 1, slots) of every column.
+
+    Outputs are counted where the model did not learn; they are kept until the end, twelve bytes a
+    row, since their cells depend on all of them.
+    """
+    card = model.card
+    groups = len(periods.period) + 1
+    cells = _feature_cells(cursor, spec, card, set_id)
+    totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
+    said: dict[str, list[pa.Array]] = {name: [] for name in OUTPUTS[card.task]}
+    said_in = [np.empty(0, dtype=np.int64)]
+    names = ", ".join(map(quote, card.features.names))
+    rows = cursor.execute(
+        f"SELECT split = 'train' AS _learnt, event_time AS _time, {names} "
+        f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?",
+        [set_id],
+    ).to_arrow_reader(BATCH_ROWS)
+    for batch in rows:
+        group = periods.place(batch.column("_time").to_numpy(zero_copy_only=False))
+        for name, one in cells.items():
+            totals[name] += one.count(batch.column(name), group, groups)
+        learnt = batch.column("_learnt").to_numpy(zero_copy_only=False).astype(bool)
+        unlearnt = batch.filter(pa.array(~learnt))
+        said_in.append(group[~learnt])
+        prediction = model.predict(card.features.matrix(unlearnt))
+        for name, values in output_columns(card, prediction).items():
+            said[name].append(values)
+    found: list[tuple[Part, str, Cells, Counts]] = [
+        ("feature", name, one, totals[name]) for name, one in cells.items()
+    ]
+    for name, kind in OUTPUTS[card.task].items():
+        values = pa.concat_arrays(said[name])
+        one = text_cells(card.classes) if kind == "category" else number_cells(values.to_numpy())
+        found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
+    return found
+
+
+def reference_of(
+    part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
+) -> Reference:
+    """One column's reference for windows of so many days, from `counts` (days + 1, slots).
+
+    Validation and test days count as well: no label is looked at, and how far they lay from the
+    training rows is what the model was judged under. A category is unseen only where none was
+    learnt, so training days do not count there.
+    """
+    of = np.concatenate([[_TRAIN], periods.period])
+    then = counts[of == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
+    if not then.sum():  # without a test period, what was said of validation rows
+        then = counts.sum(axis=0)
+    missing, unseen = distance.missing_share(then), distance.unseen_share(then)
+    period = periods.period[:, None]
+    days = np.where(period == _GAP, 0, counts[1:])
+    unlearnt = np.where(period == _TRAIN, 0, days)
+    every = draw_windows(days, periods.period, window)
+    later = draw_windows(unlearnt, periods.period, window)
+    return Reference(
+        part=part,
+        name=name,
+        cells=cells,
+        counts=then,
+        psi=every.law(lambda w: distance.psi(then, w)) if every else None,
+        missing=every.law(lambda w: (distance.missing_share(w) - missing) ** 2) if every else None,
+        unseen=later.law(lambda w: (distance.unseen_share(w) - unseen) ** 2) if later else None,
+    )
+
+
+def _numbers(law: Chance | None) -> list[float]:
+    return [] if law is None else list(astuple(law))
+
+
+def _chance(kept: list[float]) -> Chance | None:
+    return Chance(*kept) if kept else None

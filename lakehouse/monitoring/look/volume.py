@@ -1,0 +1,102 @@
+"""Volume: whether as many rows came as on the same weekday of the weeks before. Whole days only.
+
+Counted on the spine, by the day on which a row became known: what was up for scoring.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.models import ModelSpec
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.look.drift import DAY, Days
+
+WEEKS = 6
+LEAST_WEEKS = 2
+CHANCE = 4.0
+"""A difference of so many standard deviations of a Poisson count may always be chance: three rows
+where nine are usual are no news."""
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """Rows of a day, how many were expected and are usual; None without weeks before."""
+
+    day: date
+    rows: int
+    expected: float | None
+    low: float | None
+    high: float | None
+
+
+def judge_volume(counts: Sequence[int], days: Days, factor: float) -> list[DayVolume]:
+    """The volume of `days`; `counts` also has the `WEEKS` weeks before them, and starts there.
+
+    Expected is the median of the same weekday in those weeks. Leading days without any row are
+    before the beginning, and are no evidence.
+    """
+    begun = next((i for i, rows in enumerate(counts) if rows), len(counts))
+    found = []
+    for i in range(len(days)):
+        place = len(counts) - len(days) + i
+        same = [
+            counts[place - 7 * week] for week in range(1, WEEKS + 1) if place - 7 * week >= begun
+        ]
+        day, rows = days.first + i * DAY, counts[place]
+        if len(same) < LEAST_WEEKS:
+            found.append(DayVolume(day, rows, None, None, None))
+            continue
+        usual = float(median(same))
+        chance = CHANCE * max(usual, 1.0) ** 0.5
+        low, high = min(usual / factor, usual - chance), max(usual * factor, usual + chance)
+        found.append(DayVolume(day, rows, usual, max(low, 0.0), high))
+    return found
+
+
+def count_spine(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, days: Days) -> list[int]:
+    """Rows of the spine that became known on each of `days` and of the `WEEKS` weeks before."""
+    first = days.first - timedelta(weeks=WEEKS)
+    found = dict(
+        cursor.execute(
+            f"SELECT CAST(known_at AS DATE), count(*) FROM {qualified(spec.spine.table)} "
+            "WHERE known_at >= ? AND known_at < ? GROUP BY 1",
+            Days(first, days.until).bounds,
+        ).fetchall()
+    )
+    return [found.get(first + i * DAY, 0) for i in range((days.until - first).days)]
+
+
+def volume_findings(spec: ModelSpec, volumes: Sequence[DayVolume]) -> list[Finding]:
+    """One verdict for each day that has weeks before it."""
+    found = []
+    for one in volumes:
+        if one.low is None or one.high is None:
+            continue
+        few = one.rows < one.low
+        passed = not few and one.rows <= one.high
+        cause = (
+            f"{one.rows} rows of {spec.spine.table} on {one.day:%A, %Y-%m-%d}, where "
+            f"{one.expected:g} are usual and {one.low:.0f} to {one.high:.0f} are allowed"
+        )
+        remedy = (
+            "see whether the source delivered all of its files, and what quarantine holds"
+            if few
+            else "see whether the source delivered rows twice, or what makes for so many"
+        )
+        found.append(
+            Finding(
+                name="volume",
+                day=one.day,
+                passed=passed,
+                value=float(one.rows),
+                bound=one.low if few else one.high,
+                severity="error" if one.rows == 0 and not passed else "warn",
+                cause="" if passed else cause,
+                remedy="" if passed else remedy,
+            )
+        )
+    return found

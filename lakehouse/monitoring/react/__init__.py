@@ -1,0 +1,1 @@
+"""Acting on findings: promotion, rollback, a request for a retrain."""

@@ -1,0 +1,133 @@
+"""Whether somebody could take over today, and whether the champion may still decide; no labels.
+
+A rollback is needed when nobody has time to find out that it does not work. So the version that it
+would go to is tried on the newest rows each day, as it would be then (`training.ready`).
+"""
+
+from datetime import datetime, timedelta
+
+import duckdb
+
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.progress import read_progress
+from lakehouse.models import ModelSpec
+from lakehouse.models.expiry import expiry
+from lakehouse.models.readiness import Proof, prove_ready
+from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
+from lakehouse.registry import Version
+from lakehouse.registry.promotion import champion_in, predecessors_in
+from lakehouse.registry.versions import lake_time
+from lakehouse.scoring.fallback import NoFallback, find_fallback
+
+CHECKS = ("expiry", "rollback_ready")
+"""Names of the findings made here."""
+
+BEHIND = timedelta(days=2)
+"""A version whose newest row is so much older than what was scored could not take over at once."""
+
+
+def readiness(
+    spec: ModelSpec, lake: Lake, *, run_id: str = "", now: datetime | None = None
+) -> tuple[Finding, ...]:
+    """Try the champion's predecessors and the declared fallback, and keep the verdicts.
+
+    The same verdict of the same day is not written again.
+
+    Raises:
+        NoChampion: when nothing decides.
+    """
+    at = lake_time(now)
+    with lake.reader() as reader:
+        champion = champion_in(reader, spec.name)
+        earlier = predecessors_in(reader, spec.name)
+        seal = read_progress(reader, spec.predictions_table).seal
+        problem = _fallback_problem(reader, spec)
+        known = newest_findings(reader, spec.name, champion.version)
+    day = (seal or at).date()
+    found = (
+        _expiry(spec, champion, at, day_of=seal or at),
+        _rollback_ready(spec, lake, champion, earlier, problem, seal or at, now),
+    )
+    new = [one for one in found if one not in known]
+    if new:
+        author = Author(f"monitoring.{spec.name}", run_id, f"who could take over on {day}")
+        with lake.writer(author) as writer:
+            replace_findings(writer, spec.name, champion.version, new, run_id)
+    return found
+
+
+def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
+    found = expiry(spec, champion)
+    warning = found.warning(at)
+    if not warning:
+        return Finding("expiry", day_of.date(), passed=True)
+    return Finding(
+        name="expiry",
+        day=day_of.date(),
+        passed=False,
+        severity="error" if found.has_stopped(at) else "warn",
+        cause=warning,
+        remedy="train and promote a new version, or declare a longer `papers.expires_after_days`",
+    )
+
+
+def _rollback_ready(
+    spec: ModelSpec,
+    lake: Lake,
+    champion: Version,
+    earlier: list[Version],
+    fallback_problem: str,
+    until: datetime,
+    now: datetime | None,
+) -> Finding:
+    """The nearest predecessor has to be ready; of those behind it is told who would decide."""
+    day, causes = until.date(), []
+    ready: Proof | None = None
+    for version in earlier:
+        proof = prove_ready(spec, lake, version, now=now)
+        problem = proof.problem or _behind(proof, until)
+        if not problem:
+            ready = proof
+            break
+        causes.append(f"{version.version} could not take over: {problem}")
+    if not earlier:
+        causes.append(f"{champion.version} has no predecessor to roll back to")
+    if fallback_problem:
+        causes.append(fallback_problem)
+    if not causes and ready is not None:
+        return Finding("rollback_ready", day, passed=True, value=float(ready.rows))
+    then = f"{ready.version} would decide" if ready else _without_versions(spec, fallback_problem)
+    return Finding(
+        name="rollback_ready",
+        day=day,
+        passed=False,
+        value=float(ready.rows) if ready else None,
+        cause=f"{'; '.join(causes)}; after a rollback {then}",
+        remedy="restore its files or features, or have another version that can score"
+        if earlier
+        else "the next version that takes over leaves this one as its predecessor",
+    )
+
+
+def _behind(proof: Proof, until: datetime) -> str:
+    if proof.newest is None or until - proof.newest < BEHIND:
+        return ""
+    return (
+        f"its features end on {proof.newest:%Y-%m-%d}, and rows up to {until:%Y-%m-%d} are scored"
+    )
+
+
+def _without_versions(spec: ModelSpec, fallback_problem: str) -> str:
+    if spec.promotion.fallback == "none" or fallback_problem:
+        return "nothing would: it would be refused"
+    return f"the declared fallback ({spec.promotion.fallback}) would decide, and flag nothing"
+
+
+def _fallback_problem(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    if spec.promotion.fallback == "none":
+        return ""
+    try:
+        find_fallback(cursor, spec)
+    except NoFallback as error:
+        return str(error)
+    return ""

@@ -1,0 +1,256 @@
+"""What is done about findings: roll back, promote, archive, ask for a retrain. Each is recorded.
+
+Monitoring asks and the registry acts, with the findings as evidence. Nothing is done twice for the
+same reason, and a version that was rolled back does not come back by itself.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from lakehouse.lake import Author, Lake
+from lakehouse.models import ModelSpec
+from lakehouse.models.readiness import prover
+from lakehouse.monitoring.findings import Finding
+from lakehouse.monitoring.look.step import WatchReport
+from lakehouse.monitoring.react.actions import Action, Kind, record
+from lakehouse.monitoring.react.blame import blamed_before
+from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.review.step import ReviewReport
+from lakehouse.registry import (
+    RegistryError,
+    Version,
+    archive,
+    list_transitions,
+    list_versions,
+    promote,
+    rollback,
+)
+from lakehouse.registry.promotion import find_champion
+from lakehouse.registry.requests import Request, ask_in
+from lakehouse.registry.versions import lake_time
+
+WHO = "monitoring"
+DRIFT = frozenset({"feature_drift", "missing_values", "unseen_categories", "score_drift"})
+
+
+def react(
+    spec: ModelSpec,
+    lake: Lake,
+    watched: WatchReport,
+    reviewed: ReviewReport,
+    *,
+    run_id: str = "",
+    now: datetime | None = None,
+) -> tuple[Action, ...]:
+    """Do what the newest findings call for, at most one change of who decides.
+
+    In this order: what needs no labels and points at the version (broken scores, another schema);
+    the champion's predecessor doing better on matured labels; performance below a gate; a shadow
+    that has shown itself better. A retrain is asked for on drift or decay, as `retrain.triggers`
+    says. What cannot be done is told, and recorded once.
+    """
+    at = lake_time(now)
+    findings = (*watched.findings, *reviewed.findings)
+    actions = _go_back(spec, lake, watched.version, findings, reviewed.compared, now)
+    if spec.promotion.rule == "shadow" and not any(action.done for action in actions):
+        actions += _settle_shadows(spec, lake, watched.version, reviewed.compared, at, now)
+    request = _request(spec, findings, at)
+    with lake.reader() as reader:
+        if request is None and find_champion(reader, spec.name) is None:
+            request = Request(spec.name, at, "no version can score, the fallback does", {})
+    if not actions and request is None:
+        return ()
+    with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
+        if request is not None and ask_in(writer, request, spec.retrain.cooldown):
+            outcome = "the training follows it as soon as more labels have settled"
+            actions.append(Action("retrain", watched.version, request.reason, True, outcome))
+        record(writer, spec.name, actions, at, run_id)
+    return tuple(actions)
+
+
+def go_back(
+    spec: ModelSpec,
+    lake: Lake,
+    why: str,
+    *,
+    deciding: str | None = None,
+    run_id: str = "",
+    now: datetime | None = None,
+) -> Action:
+    """Roll back a champion that cannot score at all, and keep that; who can score decides again.
+
+    That is the nearest earlier champion which is proved able to, else the declared fallback, which
+    also asks for a retrain. Not done without either: then nothing scores until a version is
+    promoted. `deciding` is the version that could not score: two who find that go back once.
+    """
+    at = lake_time(now)
+
+    def back() -> str:
+        return _roll_back(spec, lake, why, {}, deciding, now)
+
+    with lake.reader() as reader:
+        champion = find_champion(reader, spec.name)
+    name = deciding or (champion.version if champion else "")
+    action = _try("roll back", name, why, back)
+    with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
+        if action.done and find_champion(writer, spec.name) is None:
+            ask_in(writer, Request(spec.name, at, action.outcome, {}), spec.retrain.cooldown)
+        record(writer, spec.name, [action], at, run_id)
+    return action
+
+
+def _go_back(
+    spec: ModelSpec,
+    lake: Lake,
+    champion: str,
+    findings: Sequence[Finding],
+    compared: Sequence[Compared],
+    now: datetime | None,
+) -> list[Action]:
+    """Roll back, if there is a reason to."""
+    reason = _reason_to_go_back(spec, findings, compared)
+    if reason is None:
+        return []
+    why, evidence = reason
+    with lake.reader() as reader:
+        successor = blamed_before(reader, spec.name, champion, findings)
+    if successor is not None:
+        outcome = (
+            f"{successor} was rolled back for the same, so it is the data and not the version: "
+            "mend what the features are made of"
+        )
+        return [Action("roll back", champion, why, False, outcome)]
+
+    def go_back() -> str:
+        return _roll_back(spec, lake, why, evidence, champion, now)
+
+    return [_try("roll back", champion, why, go_back)]
+
+
+def _roll_back(
+    spec: ModelSpec,
+    lake: Lake,
+    why: str,
+    evidence: dict[str, Any],
+    deciding: str | None,
+    now: datetime | None,
+) -> str:
+    """Do it, and say who decides from now on."""
+    fallback = spec.promotion.fallback
+    earlier = rollback(
+        lake,
+        spec.name,
+        who=WHO,
+        why=why,
+        prove=prover(spec, lake, now),
+        fallback="" if fallback == "none" else fallback,
+        evidence=evidence,
+        deciding=deciding,
+        now=now,
+    )
+    if earlier is not None:
+        return f"{earlier.version} decides again"
+    return f"no version can score: the declared fallback ({fallback}) does, and flags nothing"
+
+
+def _reason_to_go_back(
+    spec: ModelSpec, findings: Sequence[Finding], compared: Sequence[Compared]
+) -> tuple[str, dict[str, Any]] | None:
+    """Why the champion should not decide, and the figures; performance is the last resort.
+
+    Whoever is below a gate stays if its predecessor is known to be worse: the world has changed.
+    """
+    broken = [one for one in findings if one.failed and one.rollback]
+    at_once = [one for one in broken if one.name != "matured_performance"]
+    if at_once:
+        why = "; ".join(one.cause for one in at_once)
+        return why, {"findings": [_plain(one) for one in at_once]}
+    before = next((one for one in compared if one.role == "predecessor"), None)
+    if before is not None and before.verdict == "better" and spec.shadow.rollback:
+        why = f"its predecessor {before.version} does better on matured labels"
+        return why, _json(before.evidence)
+    if broken and (before is None or before.verdict != "worse"):
+        return broken[0].cause, _plain(broken[0])
+    return None
+
+
+def _settle_shadows(
+    spec: ModelSpec,
+    lake: Lake,
+    champion: str,
+    compared: Sequence[Compared],
+    at: datetime,
+    now: datetime | None,
+) -> list[Action]:
+    """Promote one shadow that is better; archive those that are worse or have had their time."""
+    looks = {one.version: one for one in compared}
+    moves = list_transitions(lake, spec.name)
+    shadows = [one.version for one in list_versions(lake, spec.name) if one.state == "shadow"]
+    actions: list[Action] = []
+    for version in shadows:
+        found = looks.get(version)
+        verdict, evidence = (found.verdict, _json(found.evidence)) if found else ("", {})
+        since = next(m.decided_at for m in moves if (m.version, m.to_state) == (version, "shadow"))
+        if verdict == "better":
+            why = f"better than {champion} on matured labels"
+            takes_over = partial(promote, deciding=champion, prove=prover(spec, lake, now))
+            actions.append(_move("promote", takes_over, spec, lake, version, why, evidence, now))
+            if actions[-1].done:
+                break  # the others were compared with who decided until now
+        elif verdict == "worse":
+            why = f"worse than {champion} on matured labels"
+            actions.append(_move("archive", archive, spec, lake, version, why, evidence, now))
+        elif at - since >= spec.shadow.give_up_after:
+            days = spec.shadow.give_up_after // timedelta(days=1)
+            why = f"{days} days beside {champion} have shown no difference"
+            actions.append(_move("archive", archive, spec, lake, version, why, evidence, now))
+    return actions
+
+
+def _move(
+    kind: Kind,
+    how: Callable[..., Version],
+    spec: ModelSpec,
+    lake: Lake,
+    version: str,
+    why: str,
+    evidence: dict[str, Any],
+    now: datetime | None,
+) -> Action:
+    def move() -> str:
+        moved = how(lake, spec.name, version, who=WHO, why=why, evidence=evidence, now=now)
+        return f"{version} is {moved.state}"
+
+    return _try(kind, version, why, move)
+
+
+def _try(kind: Kind, version: str, why: str, do: Callable[[], str]) -> Action:
+    """What the registry refuses (meanwhile another decides, no predecessor) is an outcome."""
+    try:
+        return Action(kind, version, why, True, do())
+    except RegistryError as error:
+        return Action(kind, version, why, False, str(error))
+
+
+def _request(spec: ModelSpec, findings: Sequence[Finding], at: datetime) -> Request | None:
+    """For a retrain: of decay before drift."""
+    failed = [one for one in findings if one.failed]
+    decayed = [one for one in failed if one.name == "matured_performance"]
+    drifted = [one for one in failed if one.name in DRIFT]
+    asking = (decayed if "decay" in spec.retrain.triggers else []) + (
+        drifted if "drift" in spec.retrain.triggers else []
+    )
+    return Request(spec.name, at, asking[0].cause, _plain(asking[0])) if asking else None
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return _json(vars(finding))
+
+
+def _json(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Dates as texts: evidence is kept as JSON."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(evidence), default=str))
+    return plain

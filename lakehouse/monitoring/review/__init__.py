@@ -1,0 +1,1 @@
+"""Reviewing versions by labels that have settled: performance, calibration, comparisons."""

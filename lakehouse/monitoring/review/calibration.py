@@ -1,0 +1,144 @@
+"""Calibration on matured labels: whether the champion's probabilities still mean what they say.
+
+One look at all rows that have matured since its test period (or since looking began anew), each
+day: so the interval is one that holds for all looks together. Nothing is done about it here.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+
+from lakehouse.evaluation.calibration_error import calibration_slope, design_effect
+from lakehouse.evaluation.document import Interval
+from lakehouse.evaluation.sequential import boundary
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.findings import Finding, not_judged
+from lakehouse.monitoring.review.matured import Matured
+
+NAME = "calibration"
+REACH = timedelta(days=90)
+"""Looking begins anew after so long: cost is bounded, an old error does not hide a new one, and the
+error allowed is per so long."""
+ALPHA = 0.025
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """One look: `observed` positives where `expected` was the sum of scores of `rows`.
+
+    `ratio` is observed over expected, its interval holding for all looks together; None without
+    anything to expect. `slope` as `calibration_slope` has it.
+    """
+
+    rows: int
+    observed: int
+    expected: float
+    ratio: Interval | None
+    slope: float | None
+
+
+def looked_at_from(tested_until: date, until: date) -> date:
+    """The first day of the rows that a look at all before `until` takes."""
+    return tested_until + max(until - tested_until - DAY, timedelta()) // REACH * REACH
+
+
+def calibration_of(spec: ModelSpec, rows: Matured) -> Calibrated | None:
+    """How far scores and outcomes of these rows are apart; None unless the model is binary."""
+    said = rows.said
+    if not isinstance(said, Binary):
+        return None
+    observed, expected = int(said.truth.sum()), float(said.score.sum())
+    effect = design_effect(said.truth, said.score, rows.resampling(spec)) if said.rows else None
+    ratio = None if effect is None else always_valid(observed, expected, effect)
+    slope = calibration_slope(said.truth, said.score) if said.rows else None
+    return Calibrated(said.rows, observed, expected, ratio, slope)
+
+
+def always_valid(observed: int, expected: float, effect: float, alpha: float = ALPHA) -> Interval:
+    """Observed over expected, with an interval that holds at however many looks.
+
+    Those ratios are in it at which the observed count lies within `boundary` standard errors of
+    what they make of the expected one, its variance being `effect` times itself: the score interval
+    of a Poisson mean (Wilson's for counts), a quadratic equation. Unlike a standard error at the
+    observed count it has an upper end without any positive as well.
+    """
+    reach = boundary(max(1, round(expected)), alpha=alpha) ** 2 * effect
+    middle, half = observed + reach / 2, math.sqrt(reach * observed + reach**2 / 4)
+    low, high = max(0.0, middle - half) / expected, (middle + half) / expected
+    return Interval(value=observed / expected, low=low, high=high, level=1 - 2 * alpha)
+
+
+def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Finding:
+    """Whether observed over expected is shown to lie beyond `watch.calibration`, to either side.
+
+    Not judged as long as too little has matured.
+    """
+    factor = spec.watch.calibration
+    enough = spec.shadow.min_positives
+    if found.ratio is None or max(found.observed, found.expected) < enough:
+        return not_judged(
+            NAME,
+            day,
+            f"{found.observed} positives have matured where {found.expected:.1f} were expected; it "
+            f"takes {enough} (`shadow.min_positives`)",
+        )
+    ratio = found.ratio
+    too_low, too_high = ratio.high < 1 / factor, ratio.low > factor
+    bound = 1 / factor if ratio.value < 1 else factor
+    if not (too_low or too_high):
+        return Finding(NAME, day, True, ratio.value, bound)
+    slope = "" if found.slope is None else f"; the slope is {found.slope:.2f}"
+    return Finding(
+        name=NAME,
+        day=day,
+        passed=False,
+        value=ratio.value,
+        bound=bound,
+        cause=f"{found.observed} positives have matured where {found.expected:.1f} were expected: "
+        f"{ratio.value:.2f} times as many, with an interval of {ratio.low:.2f} to {ratio.high:.2f} "
+        f"({ratio.level:.0%} for all looks together){slope}",
+        remedy="do not read scores as probabilities, and train anew: the prior's shift and the "
+        "calibration are then fitted to newer rows. Thresholds at capacity are not concerned",
+    )
+
+
+def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> dict[str, Any] | None:
+    """The newest row of `tables.CALIBRATION` on a version; None if no label of its has matured."""
+    if not table_exists(cursor, tables.CALIBRATION):
+        return None
+    rows = cursor.execute(
+        f"FROM {qualified(tables.CALIBRATION)} WHERE model = ? AND version = ? "
+        "ORDER BY day DESC LIMIT 1",
+        [model, version],
+    ).to_arrow_table()
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found[0] if found else None
+
+
+def calibration_row(
+    spec: ModelSpec, version: str, day: date, found: Calibrated, finding: Finding
+) -> dict[str, Any]:
+    """A look as a row to keep; `day` is the last that had matured."""
+    ratio = found.ratio
+    return {
+        "model": spec.name,
+        "version": version,
+        "day": day,
+        "rows": found.rows,
+        "observed": found.observed,
+        "expected": found.expected,
+        "ratio": ratio.value if ratio else None,
+        "low": ratio.low if ratio else None,
+        "high": ratio.high if ratio else None,
+        "slope": found.slope,
+        "bound": spec.watch.calibration,
+        "passed": finding.passed,
+    }

@@ -1,0 +1,212 @@
+"""The champion against each version that scores beside it, on the same matured rows, look by look.
+
+Both said what they said before any label was known, so nothing could leak; and it is the rows that
+the champion decided about. With `actions.mode: block` only the control stream has honest labels.
+
+Looks belong to a stretch. One that has ended, because it lasted `REACH`, because one of the two was
+rolled back or because another version decided meanwhile, is history: the next begins without rows,
+looks or verdict, so that what was shown under an old world does not decide in a new one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+
+from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.document import Interval, Verdict
+from lakehouse.evaluation.sequential import Finding as Decided
+from lakehouse.evaluation.sequential import Look, decide
+from lakehouse.lake import qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.models import ModelSpec, Split
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.review.matured import matured_rows, paired
+from lakehouse.registry import Version
+from lakehouse.registry.versions import find_transitions
+
+REACH = timedelta(days=90)
+"""How long a stretch is: cost is bounded, and the error allowed is per so long."""
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What all looks together say of a version beside the champion; the last look is evidence."""
+
+    version: str
+    role: str
+    verdict: Verdict
+    evidence: Mapping[str, Any]
+
+
+def look(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    other: Version,
+    until: date,
+) -> dict[str, Any] | None:
+    """One more look at all rows that both scored and that matured before the day `until`.
+
+    As a row to keep, with what all looks together say of `other`. None when they share no row that
+    can tell the primary metric, or all repeats of the bootstrap say the same.
+    """
+    since = stretch(cursor, spec, champion, other, until)
+    ours, theirs = paired(
+        matured_rows(cursor, spec, other.version, since, until, beside=True),
+        matured_rows(cursor, spec, champion.version, since, until),
+    )
+    metric = spec.primary_metric
+    mine, champions = ours.judged_by(metric), theirs.judged_by(metric)
+    if not mine.rows or not mine.metrics(only=[metric]):
+        return None
+    (found,) = compare(
+        mine,
+        champions,
+        ours.resampling(spec),
+        against="champion",
+        version=champion.version,
+        metrics=[metric],
+        minimum_positives=spec.shadow.min_positives,
+    )
+    if found.ours is None or found.theirs is None or not found.standard_error:
+        return None
+    difference = found.ours - found.theirs
+    here = Look(found.positives, difference, found.standard_error)
+    decided = judge(spec, [*_earlier(cursor, spec, champion, other, since, until), here])
+    reach = decided.difference or Interval(value=difference, low=difference, high=difference)
+    return {
+        "model": spec.name,
+        "champion": champion.version,
+        "version": other.version,
+        "role": _role(other),
+        "since": since,
+        "day": until,
+        "metric": metric,
+        "rows": found.rows,
+        "positives": found.positives,
+        "ours": found.ours,
+        "champions": found.theirs,
+        "difference": difference,
+        "standard_error": found.standard_error,
+        "low": reach.low,
+        "high": reach.high,
+        "verdict": decided.verdict,
+    }
+
+
+def judge(spec: ModelSpec, looks: Sequence[Look]) -> Decided:
+    """What all looks say together, with an error of `shadow.alpha` at most, however many."""
+    return decide(
+        looks,
+        lower_is_better=spec.primary_metric in LOWER_IS_BETTER,
+        alpha=spec.shadow.alpha,
+        minimum_positives=spec.shadow.min_positives,
+    )
+
+
+def last_looks(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    others: Sequence[Version],
+    until: date,
+) -> tuple[Compared, ...]:
+    """What the looks of the stretch in which the day `until` lies say of each of `others` so far.
+
+    Nothing of one that was not looked at in it.
+    """
+    if not tables.has_columns(cursor, tables.COMPARISONS):
+        return ()
+    names = list(tables.COLUMNS[tables.COMPARISONS])
+    compared = []
+    for other in others:
+        since = stretch(cursor, spec, champion, other, until)
+        row = cursor.execute(
+            f"SELECT {', '.join(map(quote, names))} {_LOOKS} ORDER BY day DESC LIMIT 1",
+            _pair(spec, champion, other, since),
+        ).fetchone()
+        if row is not None:
+            found = dict(zip(names, row, strict=True))
+            compared.append(Compared(other.version, _role(other), found["verdict"], found))
+    return tuple(compared)
+
+
+def stretch(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    other: Version,
+    until: date,
+) -> date:
+    """The first day of the stretch of these two in which the rows before `until` lie.
+
+    The first one begins when both have been tested and none is left of what parted them; each
+    further one `REACH` after the one before.
+    """
+    first = max(
+        _rolled_back(cursor, spec, champion, other),
+        _decided_by_another(cursor, spec, champion, until),
+        *(Split.from_json(version.split).test_until.date() for version in (champion, other)),
+    )
+    return first + max(until - first - DAY, timedelta()) // REACH * REACH
+
+
+_LOOKS = (
+    f"FROM {qualified(tables.COMPARISONS)} "
+    "WHERE model = ? AND champion = ? AND version = ? AND metric = ? AND since = ?"
+)
+
+
+def _earlier(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    other: Version,
+    since: date,
+    before: date,
+) -> list[Look]:
+    """The looks of the stretch since that day, before another day, the oldest first."""
+    if not tables.has_columns(cursor, tables.COMPARISONS):
+        return []
+    rows = cursor.execute(
+        f"SELECT positives, difference, standard_error {_LOOKS} AND day < ? ORDER BY day",
+        [*_pair(spec, champion, other, since), before],
+    ).fetchall()
+    return [Look(*row) for row in rows]
+
+
+def _pair(spec: ModelSpec, champion: Version, other: Version, since: date) -> list[object]:
+    return [spec.name, champion.version, other.version, spec.primary_metric, since]
+
+
+def _rolled_back(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, other: Version
+) -> date:
+    """When one of the two last was."""
+    moves = find_transitions(cursor, spec.name)
+    pair = {champion.version, other.version}
+    back = (m for m in moves if m.to_state == "rolled_back" and m.version in pair)
+    return next((move.decided_at.date() for move in back), date.min)
+
+
+def _decided_by_another(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, until: date
+) -> date:
+    """The last day before `until` up to which looks at another champion had seen the rows."""
+    if not table_exists(cursor, tables.COMPARISONS):
+        return date.min
+    query = (
+        f"SELECT max(day) FROM {qualified(tables.COMPARISONS)} "
+        "WHERE model = ? AND champion <> ? AND day < ?"
+    )
+    found: date | None = fetch_value(cursor, query, [spec.name, champion.version, until])
+    return found or date.min
+
+
+def _role(other: Version) -> str:
+    return "shadow" if other.state == "shadow" else "predecessor"

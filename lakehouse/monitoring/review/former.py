@@ -1,0 +1,63 @@
+"""Versions that decided and were replaced: their rows are looked at, and mature, like any others.
+
+A champion that is replaced as soon as rows land never decides about rows that mature in its time.
+Without this, a model that is often trained would never be watched. Nothing is done about what they
+show: they decide no more.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+import duckdb
+
+from lakehouse.lake import qualified
+from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.models import ModelSpec, Split
+from lakehouse.monitoring.progress import former_champions
+from lakehouse.monitoring.review.matured import matured_rows
+from lakehouse.monitoring.review.performance import WEEK, performance_rows
+from lakehouse.registry import Version
+
+
+@dataclass(frozen=True)
+class FormerReview:
+    """Rows of `tables.PERFORMANCE`, and how far each former champion is judged, by name."""
+
+    performance: list[dict[str, Any]]
+    progress: dict[str, Progress]
+
+    def write_progress(self, writer: duckdb.DuckDBPyConnection) -> None:
+        """Record how far they are judged, in the open transaction."""
+        for name, progress in self.progress.items():
+            write_progress(writer, name, progress)
+
+
+def review_former(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, until: date | None
+) -> FormerReview:
+    """What matured before the day `until` of the rows that former champions decided about."""
+    done = FormerReview([], {})
+    if until is None:
+        return done
+    for version, last_load in former_champions(cursor, spec, champion, "/matured"):
+        name = f"monitoring.{spec.name}@{version.version}/matured"
+        before = read_progress(cursor, name)
+        tested = Split.from_json(version.split).test_until.date()
+        first = max(tested, before.seal.date()) if before.seal else tested
+        if until <= first:
+            continue
+        week = max(tested, first - WEEK)  # a week that ends now has days that were told before
+        rows = matured_rows(cursor, spec, version.version, week, until)
+        done.performance.extend(
+            performance_rows(spec, version.version, "champion", rows, first, until)
+        )
+        row = cursor.execute(
+            f"SELECT max(event_time) FROM {qualified(spec.predictions_table)} "
+            "WHERE model_version = ?",
+            [version.version],
+        ).fetchone()
+        newest = row[0].date() if row and row[0] else date.min
+        midnight = datetime.combine(until, time())
+        done.progress[name] = Progress(last_load if newest < until else before.load_id, midnight)
+    return done

@@ -1,0 +1,204 @@
+"""Scored rows whose labels have settled: what all judgement of models at work is made of.
+
+A day has matured when every label of it is known, by the seal of what brings labels. Only reading;
+what is made of the rows is in the modules beside this.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.weighted import Binary, Multiclass, Predictions, Regression
+from lakehouse.lake import qualified, quote
+from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec
+from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
+from lakehouse.models.spec import Forward
+from lakehouse.scoring.log import shadow_table
+
+_SAID = {
+    "binary": ("score", "decision"),
+    "regression": ("prediction",),
+    "multiclass": ("label", "probability"),
+}
+_OF_DECISIONS = frozenset({"accuracy", "precision", "recall", "f1"})
+TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Matured:
+    """Rows in the order of their keys, one version's: what was said, and what came.
+
+    `day` (rows,) counts days since 1970. `flagged` is what was decided (binary only). `entities`
+    are by column of the spine. `classes` are the positions in `said` (multiclass only).
+    """
+
+    key: npt.NDArray[Any]
+    day: npt.NDArray[np.int64]
+    entities: dict[str, npt.NDArray[Any]]
+    said: Predictions
+    flagged: npt.NDArray[np.bool_] | None = None
+    classes: tuple[str, ...] = ()
+
+    def take(self, chosen: npt.NDArray[Any]) -> "Matured":
+        """The rows where this mask is true, or at these places."""
+        said = self.said.take(chosen)
+        if isinstance(said, Binary) and isinstance(self.said, Binary):
+            # all rows of whole days stay, so the alerts are still those of all rows
+            said = replace(said, day=self.day[chosen], alerts=self.said.alerts)
+        return replace(
+            self,
+            key=self.key[chosen],
+            day=self.day[chosen],
+            entities={name: values[chosen] for name, values in self.entities.items()},
+            said=said,
+            flagged=None if self.flagged is None else self.flagged[chosen],
+        )
+
+    def judged_by(self, metric: str) -> Predictions:
+        """What `metric` is told from: of decisions, those made then, whatever the threshold was."""
+        if self.flagged is not None and metric in _OF_DECISIONS:
+            return Binary(self.said.truth, self.flagged.astype(np.float64), threshold=0.5)
+        return self.said
+
+    def resampling(self, spec: ModelSpec) -> Resampling:
+        """How intervals of these rows are made, as `judging` declares."""
+        names = (spec.judging.clusters or spec.spine.entities)[:2]
+        clusters = [self.entities[name] for name in names]
+        return Resampling.of(self.said.rows, *clusters, repeats=spec.judging.repeats)
+
+
+def matured_until(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> date | None:
+    """The day before which every label is known; None if none is."""
+    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
+    if not table_exists(cursor, label):
+        return None
+    known = complete_until(cursor, label, spec.label.known_at)
+    return (known + TICK - spec.gap).date() if known is not None else None
+
+
+def matured_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str,
+    first: date,
+    until: date,
+    *,
+    beside: bool = False,
+) -> Matured:
+    """Rows that `version` scored with times in the days from `first` to before `until`.
+
+    `beside`: what it said as one that did not decide. A row that could be blocked is left out, for
+    a blocked one is never reported: of a model that blocks only the control stream is left, which
+    is a random share of all rows, flagged or not, so that no metric is bent.
+    """
+    table = shadow_table(spec) if beside else spec.predictions_table
+    said = {name: quote(name) for name in (*_SAID[spec.task], *spec.spine.entities)}
+    if "label" in said:
+        said["said_label"] = said.pop("label")
+    naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
+    if first >= until or not table_exists(cursor, table):
+        names = ("key", "day", "label", *said, *naive)
+        return _matured(spec, {name: np.ma.array([]) for name in names})
+    days = [datetime.combine(day, datetime.min.time()) for day in (first, until)]
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    if isinstance(spec.label, Forward):  # its labels are made for a relation of that name
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE spine AS FROM {qualified(spec.spine.table)} "
+            f"WHERE {time} >= ? AND {time} < ?",
+            days,
+        )
+    honest = "AND p.control IS NOT FALSE" if _has_control(cursor, table) else ""
+    columns = "".join(f", p.{column} AS {quote(name)}" for name, column in said.items())
+    forecasts = "".join(f", l.{name}" for name in naive)
+    found = cursor.execute(
+        f"""SELECT p.{key} AS key, l.label{columns}{forecasts},
+                   date_diff('day', DATE '1970-01-01', CAST(p.event_time AS DATE)) AS day
+            FROM {qualified(table)} p JOIN ({label_query(spec)}) l ON l.key = p.{key}
+            WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {honest}
+            ORDER BY p.{key}""",
+        [version, *days],
+    ).fetchnumpy()
+    return _matured(spec, {name: np.ma.asarray(values) for name, values in found.items()})
+
+
+def paired(one: Matured, other: Matured) -> tuple[Matured, Matured]:
+    """The rows that both have, in the same order."""
+    _, mine, theirs = np.intersect1d(one.key, other.key, return_indices=True)
+    one, other = one.take(mine), other.take(theirs)
+    if not one.classes and not other.classes:
+        return one, other
+    classes = tuple(sorted({*one.classes, *other.classes}))
+    return _spread(one, classes), _spread(other, classes)
+
+
+def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
+    described = cursor.execute(f"SELECT * FROM {qualified(table)} LIMIT 0").description or ()
+    return "control" in [column[0] for column in described]
+
+
+def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
+    day = found["day"].astype(np.int64).filled()
+    said: Predictions
+    flagged = None
+    classes: tuple[str, ...] = ()
+    if spec.task == "binary":
+        truth = _numbers(found["label"]) > 0
+        flagged = found["decision"].astype(bool).filled(False)
+        # what is no number flags nothing, so it ranks last
+        score = np.nan_to_num(_numbers(found["score"]), nan=0.0)
+        said = Binary(truth, score, None, day, _alerts(spec))
+    elif spec.task == "regression":
+        naive = {name: _numbers(found[name]) for name in NAIVE_FORECASTS if name in found}
+        said = Regression(_numbers(found["label"]), _numbers(found["prediction"]), naive)
+    else:
+        said, classes = _classes(found)
+    entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
+    return Matured(np.asarray(found["key"]), day, entities, said, flagged, classes)
+
+
+def _numbers(values: Any) -> npt.NDArray[np.float64]:
+    """As floats, NaN where there is none."""
+    return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
+
+
+def _alerts(spec: ModelSpec) -> int | None:
+    """How many of the rows can be looked at in a day; None where capacity counts other things."""
+    if spec.capacity is None or spec.capacity.unit:
+        return None
+    share = spec.actions.control if spec.actions.mode == "block" else 1.0
+    return max(1, round(spec.capacity.alerts * share))
+
+
+def _classes(found: dict[str, Any]) -> tuple[Multiclass, tuple[str, ...]]:
+    """The log has the class said and its probability: the others share the rest."""
+    truth = np.asarray(found["label"], dtype=str)
+    guess = np.asarray(found["said_label"], dtype=str)
+    classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
+    sure = np.nan_to_num(_numbers(found["probability"]), nan=0.0)
+    count = max(len(classes), 1)
+    rest = (1 - sure) / max(count - 1, 1)
+    probability = np.repeat(np.minimum(rest, sure - 1e-9)[:, None], count, axis=1)
+    probability[np.arange(len(truth)), codes[len(truth) :]] = sure
+    said = Multiclass(codes[: len(truth)], probability, 0)
+    return _with_majority(said), tuple(classes.tolist())
+
+
+def _with_majority(said: Multiclass) -> Multiclass:
+    """The trivial model says what these rows mostly are: no other could be harder to beat."""
+    return replace(said, majority=int(np.bincount(said.truth, minlength=1).argmax()))
+
+
+def _spread(rows: Matured, classes: tuple[str, ...]) -> Matured:
+    """The same rows, with the positions of `classes`: of another version's as well."""
+    assert isinstance(rows.said, Multiclass)
+    place = np.array([classes.index(name) for name in rows.classes], dtype=np.int64)
+    probability = np.full((rows.said.rows, len(classes)), -1.0)
+    probability[:, place] = rows.said.probability[:, : len(place)]
+    said = Multiclass(place[rows.said.truth], probability, 0)
+    return replace(rows, said=_with_majority(said), classes=classes)

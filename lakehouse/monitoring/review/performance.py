@@ -1,0 +1,211 @@
+"""Performance on matured labels: each day's and week's metrics, and whether the champion decays.
+
+The only performance that is measured. It is late by the label's maturity, which is why drift and
+estimates are watched beside it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import NormalDist
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation import metrics, scan
+from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.document import Evaluation, Interval
+from lakehouse.evaluation.intervals import metric_intervals, scale_of
+from lakehouse.evaluation.scales import LOGIT, Scale
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.lake import qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.models import ModelSpec
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.findings import Finding, not_judged
+from lakehouse.monitoring.review.matured import Matured
+
+EPOCH = date(1970, 1, 1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+JUDGED = timedelta(days=28)
+"""The matured days on which the champion is held against what it promised."""
+ALPHA = 0.01
+"""Chance that a champion that keeps its promise is called worse in a year of daily looks, if errors
+were known. They are estimated, and a tenth too small: simulated, it is at most one year in twenty
+(`docs/statistics.md`)."""
+WINDOWS = timedelta(days=365) / JUDGED
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The champion's metric on its last matured days, and what it was on its test period.
+
+    Intervals are of one look. Where one is None, `missing` says why.
+    """
+
+    metric: str
+    now: Interval | None
+    then: Interval | None
+    positives: int
+    missing: str = ""
+
+
+def performance_rows(
+    spec: ModelSpec, version: str, role: str, rows: Matured, first: date, until: date
+) -> list[dict[str, Any]]:
+    """One row per period and metric: of each day, and of each whole week that ended since `first`.
+
+    Weeks begin on Mondays.
+    """
+    found = []
+    for period, start, end in _periods(first, until):
+        days = (rows.day >= (start - EPOCH).days) & (rows.day < (end - EPOCH).days)
+        if not days.any():
+            continue
+        part = rows.take(days)
+        for name, value in period_metrics(spec, part).items():
+            found.append(
+                {
+                    "model": spec.name,
+                    "version": version,
+                    "role": role,
+                    "period": period,
+                    "start": start,
+                    "rows": part.said.rows,
+                    "positives": part.said.positives,
+                    "metric": name,
+                    "value": value,
+                }
+            )
+    return found
+
+
+def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
+    """The metrics of these rows; None for what they cannot tell. Decisions are those made then."""
+    found = rows.said.metrics()
+    if isinstance(rows.said, Binary) and rows.flagged is not None:
+        found |= metrics.decisions(rows.said.truth, rows.flagged)
+        found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.flagged)
+        error = expected_calibration_error(calibration_bins(rows.said.truth, rows.said.score))
+        found["calibration_error"] = float("nan") if error is None else error
+    return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
+
+
+def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
+    """The champion's primary metric on `rows` against its test's."""
+    metric, positives = spec.primary_metric, rows.said.positives
+    then = _promised(evaluation, metric)
+    if then is None:
+        return Decay(metric, None, None, positives, f"its test has no {metric}")
+    if positives < spec.shadow.min_positives:
+        wanted = spec.shadow.min_positives
+        missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
+        return Decay(metric, None, then, positives, missing)
+    said, resampling = rows.judged_by(metric), rows.resampling(spec)
+    now = metric_intervals(said, resampling, only=[metric]).get(metric)
+    missing = "" if now else f"{metric} cannot be computed from the {rows.said.rows:,} matured rows"
+    return Decay(metric, now, then, positives, missing)
+
+
+def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
+    """Whether the champion does significantly worse than its test promised, and than it may.
+
+    Its metric has to lie below the promise by more than chance, in all looks of a year together and
+    with the promise's own error (`scan.py`), and so far that more than `performance_drop` is lost.
+    Below a gate by more than chance, the version should not decide: then, and only then, an earlier
+    one should. A share of 0 has no place on its scale: at best it is Clopper & Pearson's end at the
+    same chance, and that has to lie below the promise's interval.
+    """
+    name = "matured_performance"
+    if decay.now is None or decay.then is None:
+        return not_judged(name, day, decay.missing)
+    now, then, scale = decay.now, decay.then, scale_of(decay.metric)
+    lower = decay.metric in LOWER_IS_BETTER
+    sign = -1 if lower else 1
+    error, promised = _error(now, scale), _error(then, scale)
+    bound = then.value * (1 - sign * spec.watch.performance_drop)
+    gates = [
+        gate.at_most if lower else gate.at_least
+        for gate in spec.gates
+        if gate.metric == decay.metric and gate.of == "test"
+    ]
+    gate = next((value for value in gates if value is not None), None)
+    best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS))
+    nothing = scale is LOGIT and now.value == 0
+    if nothing:
+        best = max(now.high, _none_of(decay.positives))
+    below = gate is not None and sign * best < sign * gate
+    lost = sign * scale.distance(then.value, now.value)
+    chance = scan.reach(error, promised, ALPHA, WINDOWS)
+    by_chance = best >= then.low if nothing else lost <= chance
+    decayed = not by_chance and sign * now.value < sign * bound
+    if not (below or decayed):
+        return Finding(name, day, True, now.value, bound)
+    return Finding(
+        name=name,
+        day=day,
+        passed=False,
+        value=now.value,
+        bound=gate if below else bound,
+        severity="error" if below else "warn",
+        cause=f"{decay.metric} is {now.value:.4g} (at best {best:.4g}) on "
+        f"{decay.positives:,} matured positives; on its test it was {then.value:.4g}",
+        remedy="a retrain is asked for; `lakehouse models compare` shows whether an earlier "
+        "version does better",
+        rollback=below,
+    )
+
+
+def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
+    """The metric on test; without an interval it counts as exact."""
+    value = evaluation.metrics.get("test", {}).get(metric)
+    if value is None:
+        return None
+    return evaluation.intervals.get(metric) or Interval(value=value, low=value, high=value)
+
+
+def _error(found: Interval, scale: Scale) -> float:
+    """The standard error on the scale: half of the interval's length there, by its quantile."""
+    low, high = scale.deviations(np.array([found.low, found.high]), found.value)
+    return float(high - low) / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
+
+
+def _none_of(trials: int) -> float:
+    """The highest share of which none in so many trials is chance, in all looks of a year."""
+    tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS))
+    return 1.0 - float(tail ** (1 / max(trials, 1)))
+
+
+def performance_history(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, metric: str, period: str = "day"
+) -> list[tuple[date, float]]:
+    """What the deciding versions came to, oldest first, in each period in which it can be told."""
+    if not table_exists(cursor, tables.PERFORMANCE):
+        return []
+    rows = cursor.execute(
+        f"SELECT start, value FROM {qualified(tables.PERFORMANCE)} WHERE model = ? AND metric = ? "
+        "AND period = ? AND role = 'champion' AND value IS NOT NULL ORDER BY start",
+        [spec.name, metric, period],
+    ).fetchall()
+    return [(day, value) for day, value in rows]
+
+
+def _alerts_per_day(spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool_]) -> float:
+    """In the unit of the capacity; of a control stream, what it would be of all rows."""
+    day = rows.day[flagged]
+    unit = spec.capacity.unit if spec.capacity else ""
+    alerts = len(set(zip(day, rows.entities[unit][flagged], strict=True))) if unit else len(day)
+    share = spec.actions.control if spec.actions.mode == "block" else 1.0
+    return alerts / share / len(np.unique(rows.day))
+
+
+def _periods(first: date, until: date) -> Iterator[tuple[str, date, date]]:
+    day = first
+    while day < until:
+        yield "day", day, day + DAY
+        if day.weekday() == 6:
+            yield "week", day + DAY - WEEK, day + DAY
+        day += DAY

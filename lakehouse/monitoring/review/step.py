@@ -1,0 +1,267 @@
+"""What matured labels say of the versions at work, in one commit; doing it again changes nothing.
+
+The counterpart of `watch.py`, which needs no labels. What is done about it is `react.py`'s.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.evaluation.document import FairnessResult
+from lakehouse.evaluation.fairness import fairness
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.lake import Author, Lake, qualified, quote
+from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.models import ModelSpec, Split
+from lakehouse.models.artefact import load_evaluation
+from lakehouse.models.groups import group_values
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.findings import (
+    Finding,
+    newest_findings,
+    not_judged,
+    replace_findings,
+)
+from lakehouse.monitoring.review.calibration import (
+    calibration_finding,
+    calibration_of,
+    calibration_row,
+    looked_at_from,
+)
+from lakehouse.monitoring.review.comparisons import Compared, last_looks, look
+from lakehouse.monitoring.review.former import review_former
+from lakehouse.monitoring.review.matured import Matured, matured_rows, matured_until
+from lakehouse.monitoring.review.performance import (
+    DAY,
+    EPOCH,
+    JUDGED,
+    WEEK,
+    decay_finding,
+    decay_of,
+    performance_rows,
+)
+from lakehouse.registry import Version, scoring_versions
+
+CHECKS = ("calibration", "fairness", "matured_performance")
+"""Names of the findings made here; `fairness` where groups are declared, `calibration` of binary
+models."""
+
+
+@dataclass(frozen=True)
+class ReviewReport:
+    """`until`: labels of earlier days have all settled; `findings` are the newest of each name."""
+
+    model: str
+    champion: str
+    until: date | None
+    new_days: int
+    compared: tuple[Compared, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Reviewed:
+    """Everything that one review writes."""
+
+    performance: list[dict[str, Any]]
+    looks: list[dict[str, Any]]
+    calibration: list[dict[str, Any]]
+    fairness: list[dict[str, Any]]
+    findings: list[Finding]
+
+
+def review(
+    spec: ModelSpec, lake: Lake, *, full_refresh: bool = False, run_id: str = ""
+) -> ReviewReport:
+    """Judge the champion, and those who score beside it, on the days that have matured since.
+
+    A version is judged from the end of its test period on, also when it was replaced since.
+    `full_refresh` judges all days of the champion again.
+
+    Raises:
+        NoChampion: when nothing has been promoted.
+        BadArtefact: when the champion's evaluation is gone.
+    """
+    with lake.reader() as reader:
+        champion, *others = scoring_versions(reader, spec.name)
+        name = f"monitoring.{spec.name}@{champion.version}/matured"
+        before = NOTHING if full_refresh else read_progress(reader, name)
+        until = matured_until(reader, spec)
+        start = _tested_until(champion)
+        first = max(start, before.seal.date()) if before.seal else start
+        former = review_former(reader, spec, champion, until)
+        due = until is not None and until > first
+        if until is None or not (due or former.progress):
+            return _report(reader, spec, champion, others, until, 0)
+        found = _Reviewed([], [], [], [], [])
+        if due:
+            found = _review(reader, spec, lake, champion, others, first, until)
+    author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")
+    with lake.writer(author) as writer:
+        replaced = ("version", "role", "period", "start")
+        _replace(writer, tables.PERFORMANCE, found.performance + former.performance, replaced)
+        former.write_progress(writer)
+        _replace(writer, tables.COMPARISONS, found.looks, ("champion", "version", "day"))
+        _replace(writer, tables.CALIBRATION, found.calibration, ("version", "day"))
+        _replace(writer, tables.FAIRNESS, found.fairness, ("version", "day"))
+        replace_findings(writer, spec.name, champion.version, found.findings, run_id)
+        if due:
+            midnight = datetime.combine(until, datetime.min.time())
+            write_progress(writer, name, Progress(before.load_id, midnight))
+    days = (until - first).days if due else 0
+    with lake.reader() as reader:
+        return _report(reader, spec, champion, others, until, days)
+
+
+def _tested_until(version: Version) -> date:
+    return Split.from_json(version.split).test_until.date()
+
+
+def _review(
+    reader: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    lake: Lake,
+    champion: Version,
+    others: list[Version],
+    first: date,
+    until: date,
+) -> _Reviewed:
+    last, judged_from = until - DAY, until - JUDGED
+    week = first - WEEK  # a week that ends now has days that were told before
+    tested = _tested_until(champion)
+    looked_at = looked_at_from(tested, until)
+    earliest = min(week, judged_from, looked_at)
+    served = matured_rows(reader, spec, champion.version, max(tested, earliest), until)
+    performance = performance_rows(spec, champion.version, "champion", served, first, until)
+    looks = []
+    for other in others:
+        own = _tested_until(other)
+        beside = matured_rows(reader, spec, other.version, max(own, week), until, beside=True)
+        role = "shadow" if other.state == "shadow" else "predecessor"
+        performance += performance_rows(spec, other.version, role, beside, max(own, first), until)
+        found = look(reader, spec, champion, other, until)
+        looks += [found] if found else []
+    judged = served.take(served.day >= (judged_from - EPOCH).days)
+    decay = decay_of(spec, load_evaluation(lake.settings.models_dir, champion), judged)
+    groups = _fairness(reader, spec, judged)
+    findings = [decay_finding(spec, decay, last)]
+    calibrated = calibration_of(spec, served.take(served.day >= (looked_at - EPOCH).days))
+    calibration = []
+    if calibrated is not None:
+        findings.append(calibration_finding(spec, calibrated, last))
+        row = calibration_row(spec, champion.version, last, calibrated, findings[-1])
+        calibration.append(row)
+    if spec.fairness is not None:
+        findings.append(_fairness_finding(spec.fairness.limit, groups, last))
+    about = {"model": spec.name, "version": champion.version, "day": last}
+    about |= {"rows": judged.said.rows, "positives": judged.said.positives}
+    fairness_rows = [about | _fairness_row(one) for one in groups]
+    return _Reviewed(performance, looks, calibration, fairness_rows, findings)
+
+
+def _fairness(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: Matured
+) -> list[FairnessResult]:
+    """Each declared grouping on the matured rows, by the decisions that were made."""
+    if spec.fairness is None or rows.flagged is None or not rows.said.rows:
+        return []
+    assert isinstance(rows.said, Binary)
+    key = spec.spine.key
+    cursor.register("judged_keys", pa.table({"key": rows.key}))
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE judged AS SELECT s.* FROM {qualified(spec.spine.table)} s "
+        f"SEMI JOIN judged_keys k ON k.key = s.{quote(key)}"
+    )
+    cursor.unregister("judged_keys")
+    values = group_values(
+        cursor, spec.fairness.groups, "judged", key=key, spine_key=key, time=spec.spine.time
+    )
+    resampling = rows.resampling(spec)
+    return [
+        fairness(
+            name,
+            group,
+            rows.said.truth,
+            rows.flagged,
+            resampling,
+            limit=spec.fairness.limit,
+            minimum_positives=spec.fairness.min_positives,
+        )
+        for name, group in values.items()
+    ]
+
+
+def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> Finding:
+    """On the grouping whose lower end is highest: it fails if that exceeds the limit."""
+    differences = [(g.equalized_odds_difference, g.column) for g in groups]
+    told = [(found, column) for found, column in differences if found is not None]
+    if not told:
+        return not_judged("fairness", day, "fewer than two groups of each have positives enough")
+    worst, column = max(told, key=lambda one: one[0].low)
+    if worst.low <= limit:
+        return Finding("fairness", day, True, worst.low, limit)
+    return Finding(
+        name="fairness",
+        day=day,
+        passed=False,
+        value=worst.low,
+        bound=limit,
+        cause=f"rates by {column} differ by {worst.value:.2f} ({worst.level:.0%} interval "
+        f"{worst.low:.2f} to {worst.high:.2f}), significantly more than {limit:g}",
+        remedy=f"see monitoring.fairness and the report's groups by {column}: look for what the "
+        "model cannot see of one group, or judge groups by thresholds of their own",
+    )
+
+
+def _fairness_row(found: FairnessResult) -> dict[str, Any]:
+    difference = found.equalized_odds_difference
+    return {
+        "grouped_by": found.column,
+        "difference": difference.value if difference else None,
+        "low": difference.low if difference else None,
+        "high": difference.high if difference else None,
+        "bound": found.limit,
+        "verdict": found.verdict,
+    }
+
+
+def _replace(
+    writer: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: list[dict[str, Any]],
+    key: tuple[str, ...],
+) -> None:
+    """Add `rows` in place of those of the same model and `key`."""
+    if not rows:
+        return
+    tables.create(writer, table)
+    names = ("model", *key)
+    writer.register("replaced", pa.table({name: [row[name] for row in rows] for name in names}))
+    listed = ", ".join(map(quote, names))
+    writer.execute(
+        f"DELETE FROM {qualified(table)} WHERE ({listed}) IN (SELECT ({listed}) FROM replaced)"
+    )
+    writer.unregister("replaced")
+    tables.insert(writer, table, rows)
+
+
+def _report(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    others: list[Version],
+    until: date | None,
+    days: int,
+) -> ReviewReport:
+    kept = newest_findings(cursor, spec.name, champion.version)
+    return ReviewReport(
+        model=spec.name,
+        champion=champion.version,
+        until=until,
+        new_days=days,
+        compared=last_looks(cursor, spec, champion, others, until) if until else (),
+        findings=tuple(one for one in kept if one.name in CHECKS),
+    )

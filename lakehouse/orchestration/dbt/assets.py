@@ -1,0 +1,172 @@
+"""The dbt models as assets, in two steps: what features read, and what people read.
+
+Two steps, so that a broken report never stops scoring. A step whose inputs have not moved since its
+last success is not run; it says so, and repeats the results of its checks.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.written import rows_written
+from lakehouse.orchestration.dbt.lineage import LineageCache
+from lakehouse.orchestration.dbt.names import (
+    DagsterDbtTranslator,
+    DbtCoreCliEventMessage,
+    get_subset_selection_for_context,
+)
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.runner import run_dbt
+from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.policies import (
+    DEFAULT_FRESHNESS,
+    REFRESHED_BY_ITSELF,
+    checked_with,
+)
+from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.table_metadata import table_metadata
+
+STEPS = {"core": ("staging", "core"), "reporting": ("reporting",)}
+"""The schemas that a step builds."""
+
+
+class Translator(DagsterDbtTranslator):
+    """Keys and groups by layer: a model is `layer/name`, whatever its folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`schema/table` of the lake."""
+        table = dbt_resource_props.get("identifier") or dbt_resource_props["name"]
+        return dg.AssetKey([dbt_resource_props["schema"], table])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The layer."""
+        return str(dbt_resource_props["schema"])
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        """dbt's own spec; models follow their inputs and have to be as fresh as anything else."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(
+            automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
+        )
+
+
+def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
+    """One multi-asset a step; only steps that have models."""
+    built = {node["schema"] for node in files.models.values()}
+    return [_step(files, name, layers) for name, layers in STEPS.items() if built & {*layers}]
+
+
+def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.AssetsDefinition:
+    specs, check_specs = _specs(files.manifest, layers)
+
+    @dg.multi_asset(
+        name=f"dbt_{step}",
+        specs=specs,
+        check_specs=check_specs,
+        can_subset=True,
+        allow_arbitrary_check_specs=True,  # not one for each model
+    )
+    @retrying
+    def build(
+        context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
+    ) -> Iterator[Any]:
+        whole = not context.is_subset
+        state = input_state(step, files, lake.lake)
+        last = load_build(lake.lake, step) if whole and refresh.only_new else None
+        if last is not None and last.state == state:
+            context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
+            for table in last.models:
+                metadata = _model_metadata(table, files, files.target, lake.lake)
+                metadata[ROWS_WRITTEN] = 0
+                yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
+            yield from last.results()
+            return
+        target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
+        before = lake.lake.snapshot()
+        models: list[str] = []
+        checks: list[dg.AssetCheckResult] = []
+        # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:
+        # dbt and the metadata of its models would be in each other's way, so somebody stays
+        with lake.lake.reader():
+            for event in _events(context, files, target, layers, refresh):
+                if isinstance(event, dg.Output):
+                    table = ".".join(context.asset_key_for_output(event.output_name).path)
+                    models.append(table)
+                    extra = _model_metadata(table, files, target, lake.lake)
+                    written = rows_written(lake.lake, table, before)
+                    if written is not None:
+                        extra[ROWS_WRITTEN] = written
+                    event = event.with_metadata({**event.metadata, **extra})
+                elif isinstance(event, dg.AssetCheckResult):
+                    checks.append(event)
+                yield event
+        if whole:
+            author = Author(f"dbt/{step}", context.run.run_id)
+            save_build(lake.lake, step, state, models, checks, author)
+
+    return build
+
+
+def _specs(
+    manifest: Mapping[str, Any], layers: Collection[str]
+) -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
+    """The models of these schemas, and their data tests, each a check of one of them."""
+    translator, specs, checks = Translator(), [], []
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and node["schema"] in layers:
+            spec = translator.get_asset_spec(manifest, unique_id, None)
+            specs.append(spec)
+            for child in manifest["child_map"][unique_id]:
+                if child.startswith("test."):
+                    checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
+    return specs, [
+        check._replace(automation_condition=checked_with(check.asset_key))
+        for check in checks
+        if check
+    ]
+
+
+def _events(
+    context: dg.AssetExecutionContext,
+    files: DbtProjectFiles,
+    target: Path,
+    layers: Collection[str],
+    refresh: Refresh,
+) -> Iterator[Any]:
+    translator = Translator()
+    everything = " ".join(f"config.schema:{layer}" for layer in layers)
+    selected, indirect = get_subset_selection_for_context(
+        context, files.manifest, everything, None, None, translator, None
+    )
+    arguments = [
+        "build",
+        *selected,
+        # unit tests need no data: they belong to the project's tests
+        *("--exclude-resource-type", "unit_test"),
+        # a test that needs a model of a later step as well belongs to that step
+        *("--indirect-selection", indirect or "buildable"),
+    ]
+    if refresh.full_refresh:
+        arguments.append("--full-refresh")
+    variables = {**refresh.days, "run_id": context.run.run_id}
+    for result in run_dbt(files, arguments, variables, target):
+        message = DbtCoreCliEventMessage(raw_event=result, event_history_metadata={})
+        yield from message.to_default_asset_events(files.manifest, translator, context, target)
+
+
+def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:
+    """Rows, columns with their descriptions, and where each column comes from."""
+    node = files.models[table]
+    return table_metadata(
+        lake,
+        table,
+        descriptions={name: column["description"] for name, column in node["columns"].items()},
+        lineage=LineageCache(files).of(node["unique_id"], target, lake),
+    )

@@ -1,0 +1,101 @@
+"""dbt inside this process: its results as they come, and an error that says what failed.
+
+Which models, and what becomes of the results, is `dbt_assets.py`'s.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from lakehouse.errors import LakehouseError, Transient
+from lakehouse.lake.transient import may_pass, sounds_transient
+from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
+
+HEAR_SECONDS = 0.5
+_RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
+
+
+class DbtFailed(LakehouseError):
+    """A model could not be built, or a test found what must not be."""
+
+
+class DbtCutOff(DbtFailed, Transient):
+    """Nothing of dbt's failed but what may pass: a lost connection, a store that is busy."""
+
+
+def run_dbt(
+    files: DbtProjectFiles, arguments: Sequence[str], variables: Mapping[str, object], target: Path
+) -> Iterator[dict[str, Any]]:
+    """Run a dbt command on the project; each node's result, in dbt's own words, when it is there.
+
+    What dbt compiles, and its log, go to `target`; what it prints goes to standard output. dbt runs
+    in a thread of its own, which holds the write lock until the last result is given. A caller that
+    stops before that, or is interrupted, stops dbt.
+
+    Raises:
+        DbtFailed: at the end, when anything failed.
+        LakeBusy: when another process keeps the lake's write lock.
+    """
+    runner = import_dbt()
+    from dbt.cli.main import dbtRunnerResult
+    from dbt_common.events.base_types import EventMsg
+    from dbt_common.events.functions import msg_to_dict
+
+    from lakehouse.lake.dbt_plugin import WritingSession
+
+    events: SimpleQueue[EventMsg | None] = SimpleQueue()
+    session = WritingSession(files.settings.of_a_step())
+    command = [
+        *("--no-use-colors", "--no-write-json"),
+        *arguments,
+        *files.arguments(**variables),
+        *files.places(target),
+    ]
+
+    def work() -> dbtRunnerResult:
+        with session.holding():
+            return runner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
+
+    errors: list[str] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="dbt") as thread:
+        running = thread.submit(work)
+        running.add_done_callback(lambda _: events.put(None))
+        try:
+            while (event := _next(events)) is not None:
+                if event.info.name in _RESULTS:
+                    yield msg_to_dict(event)
+                elif event.info.level == "error":
+                    errors.append(msg_to_dict(event)["info"]["msg"].strip())
+        except BaseException:
+            session.stop()
+            raise
+    result = running.result()
+    if not result.success:
+        what = [error for error in errors if error] or [str(result.exception)]
+        kind = DbtCutOff if _was_cut_off(result) else DbtFailed
+        raise kind("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+
+
+def _was_cut_off(result: Any) -> bool:
+    """Whether every node that failed, or dbt itself, did so by what may pass by itself.
+
+    A test that found bad rows has failed; a word in its name says nothing.
+    """
+    if result.exception is not None:
+        return may_pass(result.exception) or sounds_transient(str(result.exception))
+    nodes = getattr(result.result, "results", None) or []
+    statuses = [(str(node.status), str(node.message)) for node in nodes]
+    failed = [(status, text) for status, text in statuses if status in ("error", "fail")]
+    return bool(failed) and all(
+        status == "error" and sounds_transient(text) for status, text in failed
+    )
+
+
+def _next(events: SimpleQueue[Any]) -> Any:
+    """The next event; an interrupt, which reaches a thread only between its own lines, is heard."""
+    while True:
+        with suppress(Empty):
+            return events.get(timeout=HEAR_SECONDS)

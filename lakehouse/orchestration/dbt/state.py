@@ -1,0 +1,112 @@
+"""When dbt has nothing to do: the state of a step's inputs at its last success.
+
+Kept in the lake itself, so that a lake that is deleted or put back takes it along.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.lake import Author, Lake, qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.sources.contracts import CONTRACTS
+
+TABLE = "ops.dbt_builds"
+_INPUTS = {
+    "core": "SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {} "
+    "GROUP BY ALL ORDER BY ALL",
+    # reports write progress too, but read what core has come to
+    "reporting": "SELECT name, load_id, seal FROM {} WHERE name LIKE 'core.%' ORDER BY ALL",
+}
+_INPUT_TABLES = {"core": "ops.files", "reporting": "ops.progress"}
+
+
+@dataclass(frozen=True)
+class Build:
+    """A step's last success: the state it saw, its models as built, the results of its checks."""
+
+    state: str
+    built_at: datetime
+    models: list[str]
+    checks: list[dict[str, Any]]
+
+    def results(self) -> Iterator[dg.AssetCheckResult]:
+        """The results again, marked as those of the earlier build."""
+        for check in self.checks:
+            yield dg.AssetCheckResult(
+                asset_key=dg.AssetKey(check["asset"]),
+                check_name=check["name"],
+                passed=check["passed"],
+                severity=dg.AssetCheckSeverity(check["severity"]),
+                metadata={"checked_at": dg.MetadataValue.text(f"{self.built_at:%Y-%m-%d %H:%M}")},
+                description="No input has moved since this check last ran.",
+            )
+
+
+def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
+    """A hash of everything that the models of `step` depend on: project, settings and inputs."""
+    table = _INPUT_TABLES[step]
+    with lake.reader() as cursor:
+        inputs = (
+            cursor.execute(_INPUTS[step].format(qualified(table))).fetchall()
+            if table_exists(cursor, table)
+            else []
+        )
+        # a raw table that was built again under another contract has no new load
+        terms = (
+            cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
+            if step == "core" and table_exists(cursor, CONTRACTS)
+            else []
+        )
+    return hashlib.sha256(f"{files.fingerprint}{inputs}{terms}".encode()).hexdigest()[:16]
+
+
+def load_build(lake: Lake, step: str) -> Build | None:
+    """The last success of `step`; None if there was none."""
+    with lake.reader() as cursor:
+        if not table_exists(cursor, TABLE):
+            return None
+        row = cursor.execute(
+            f"SELECT state, built_at, models, checks FROM {qualified(TABLE)} WHERE step = ?", [step]
+        ).fetchone()
+    return Build(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+
+def save_build(
+    lake: Lake,
+    step: str,
+    state: str,
+    models: list[str],
+    checks: list[dg.AssetCheckResult],
+    author: Author,
+) -> None:
+    """Remember a success of `step`, in place of the one before.
+
+    `models` are its tables (`schema.name`) in the order in which they were built: Dagster takes
+    them in no other.
+    """
+    results = [
+        {
+            "asset": list(check.asset_key.path) if check.asset_key else [],
+            "name": check.check_name,
+            "passed": check.passed,
+            "severity": check.severity.value,
+        }
+        for check in checks
+    ]
+    with lake.writer(author) as cursor:
+        cursor.execute(
+            f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+            "(step VARCHAR, state VARCHAR, built_at TIMESTAMP, models VARCHAR[], checks VARCHAR)"
+        )
+        cursor.execute(f"DELETE FROM {qualified(TABLE)} WHERE step = ?", [step])
+        cursor.execute(
+            f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, current_localtimestamp(), ?, ?)",
+            [step, state, models, json.dumps(results)],
+        )

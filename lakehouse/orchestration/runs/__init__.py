@@ -1,0 +1,1 @@
+"""Runs: how they start, take turns, stop, and what is kept of them."""

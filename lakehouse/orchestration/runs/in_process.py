@@ -1,0 +1,310 @@
+"""Running the graph from a script or the command line, with an event for each thing that ends.
+
+The run is an ordinary Dagster run: it shows in the UI beside those started there.
+"""
+
+import re
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+
+from lakehouse.errors import LakehouseError
+from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.runs.instance import open_instance
+from lakehouse.orchestration.runs.launcher import end_killed_runs, live_runs
+from lakehouse.orchestration.runs.one_run import STARTED_BY, WAITING
+from lakehouse.orchestration.runs.outcomes import Outcome, outcome
+from lakehouse.redacted_output import RedactedStream
+from lakehouse.redaction import redact
+from lakehouse.settings import Settings
+
+JOB = "refresh"
+CODE_LOCATION = "lakehouse"
+"""As `workspace.yaml` calls it."""
+_ROWS = "dagster/row_count"
+_NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
+"""What assets report when they did anything: a number above zero, or true."""
+_WRAPPERS = frozenset(
+    {
+        "DagsterExecutionStepExecutionError",
+        "DagsterResourceFunctionError",
+        "DagsterUserCodeExecutionError",
+        "RetryRequestedFromPolicy",
+        "RetryRequested",
+    }
+)
+"""Errors that only say where another one came through."""
+
+
+@dataclass(frozen=True)
+class AssetDone:
+    """An asset that has been brought up to date.
+
+    `rows` are all that its table has, `written` those that this run wrote; `changed` is whether
+    the run did anything to it, where it can tell.
+    """
+
+    asset: str
+    rows: int | None
+    seconds: float
+    written: int | None = None
+    changed: bool | None = None
+
+
+@dataclass(frozen=True)
+class CheckDone:
+    """A check that has been evaluated."""
+
+    asset: str
+    check: str
+    passed: bool
+    blocking: bool
+    severity: str
+    description: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether it passed, warned or failed."""
+        return outcome(passed=self.passed, severity=self.severity)
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step that failed or, with no error, was skipped because of one."""
+
+    step: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The run waits for another one, which is named with who started it."""
+
+    other: str
+
+
+Event = AssetDone | CheckDone | StepFailed | Waiting
+
+
+@dataclass
+class RunSummary:
+    """What a run did. `failed` is true when any step failed or a check of severity ERROR did.
+
+    `left` are the assets that should have been brought up to date and were not, sorted.
+    """
+
+    run_id: str
+    success: bool = False
+    left: list[str] = field(default_factory=list)
+    assets: list[AssetDone] = field(default_factory=list)
+    checks: list[CheckDone] = field(default_factory=list)
+    problems: list[StepFailed] = field(default_factory=list)
+
+    @property
+    def failed_checks(self) -> list[CheckDone]:
+        """Checks that did not pass and are more than a warning."""
+        return [check for check in self.checks if check.outcome == "failed"]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the exit status of a command should say so."""
+        return not self.success or bool(self.failed_checks)
+
+
+def run_assets(
+    definitions: dg.Definitions,
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    refresh: Refresh | None = None,
+    started_by: str = "lakehouse run",
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> RunSummary:
+    """Bring the selected assets (all, if none are) up to date in this process.
+
+    `select` takes Dagster's asset selection, such as `raw/customers` or `key:"raw/*"+`.
+
+    Raises:
+        LakehouseError: when the selection is wrong or selects nothing.
+    """
+    selected = _selected(definitions, select) if select else None
+    job = definitions.resolve_job_def(JOB)
+    summary = RunSummary(run_id=str(uuid.uuid4()))
+    log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # dbt and other tools talk to standard output; that belongs into a file, not between our lines
+    with (
+        open_instance(settings) as instance,
+        log.open("w") as output,
+        redirect_stdout(RedactedStream(output)),
+    ):
+        end_killed_runs(instance)
+        instance.add_event_listener(summary.run_id, _Listener(summary, on_event))
+        with _alive(instance, summary.run_id):
+            run = instance.create_run_for_job(
+                job_def=job.get_subset(asset_selection=selected) if selected else job,
+                run_id=summary.run_id,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
+                },
+                # who types a command sees that it was killed, and does not expect it to come back
+                tags={**job.run_tags, STARTED_BY: started_by, MAX_RETRIES_TAG: "0"},
+                asset_selection=selected,
+                remote_job_origin=_origin(),
+            )
+            # as `job.execute_in_process`, which would run one step after the other
+            for _ in execute_run_iterator(InMemoryJob(job), run, instance):
+                pass
+        ended = instance.get_run_by_id(summary.run_id)
+        summary.success = ended is not None and ended.is_success
+    planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
+    done = {asset.asset for asset in summary.assets}
+    summary.left = sorted({"/".join(key.path) for key in planned} - done)
+    return summary
+
+
+@contextmanager
+def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """From before the run is in the history until its end is."""
+    locks = live_runs(instance)
+    if locks is None:
+        yield
+        return
+    locks.enter(run_id)
+    try:
+        yield
+    finally:
+        locks.leave(run_id)
+
+
+def _origin() -> RemoteJobOrigin:
+    """Where the UI finds the job; a run without is missing from its timeline and the job's page."""
+    location = RegisteredCodeLocationOrigin(CODE_LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), JOB)
+
+
+def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
+    graph = definitions.resolve_asset_graph()
+    keys: set[dg.AssetKey] = set()
+    for text in select:
+        try:
+            selection = dg.AssetSelection.from_string(_as_selection(text))
+            # a step that makes several assets runs as a whole
+            found = selection.required_multi_asset_neighbors().resolve(graph)
+        except (dg.DagsterError, ValueError) as error:
+            raise LakehouseError(f"cannot read the selection {text!r}: {error}") from error
+        if not found:
+            raise LakehouseError(
+                f"the selection {text!r} matches no asset; `lakehouse status` lists them"
+            )
+        keys |= found
+    return frozenset(keys & graph.materializable_asset_keys)
+
+
+def _as_selection(text: str) -> str:
+    """A bare `layer/name`, with `+` around it or not, is a key; the rest is Dagster's syntax."""
+    core = text.strip("+")
+    if ":" in text or " " in text or core == "*":
+        return text
+    return text.replace(core, f'key:"{core}"')
+
+
+class _Listener:
+    """Turns Dagster's events into ours."""
+
+    def __init__(self, summary: RunSummary, on_event: Callable[[Event], None]) -> None:
+        self._summary = summary
+        self._on_event = on_event
+        self._started: dict[str, float] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        with self._one_at_a_time:  # steps tell it from threads of their own
+            self._tell(entry)
+
+    def _tell(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        step = event.step_key or ""
+        kind = event.event_type
+        if kind == dg.DagsterEventType.STEP_START:
+            self._started[step] = entry.timestamp
+        elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            self._materialized(event, entry.timestamp - self._started.get(step, entry.timestamp))
+            self._started[step] = entry.timestamp
+        elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._checked(event)
+        elif kind == dg.DagsterEventType.STEP_FAILURE:
+            self._failed(step, root_cause(event.step_failure_data.error))
+        elif kind == dg.DagsterEventType.STEP_SKIPPED:
+            self._failed(step, None)
+        elif kind == dg.DagsterEventType.ENGINE_EVENT and (event.message or "").startswith(WAITING):
+            self._on_event(Waiting(str(event.message).removeprefix(WAITING)))
+        elif kind == dg.DagsterEventType.RUN_FAILURE and not self._summary.problems:
+            self._failed("the run", root_cause(event.job_failure_data.error))  # before any step
+
+    def _materialized(self, event: dg.DagsterEvent, seconds: float) -> None:
+        materialization = event.step_materialization_data.materialization
+        told = {name: entry.value for name, entry in materialization.metadata.items()}
+        news = [bool(told[name]) for name in _NEWS if told.get(name) is not None]
+        done = AssetDone(
+            asset="/".join(materialization.asset_key.path),
+            rows=_number(told.get(_ROWS)),
+            seconds=seconds,
+            written=_number(told.get(ROWS_WRITTEN)),
+            changed=any(news) if news else None,
+        )
+        self._summary.assets.append(done)
+        self._on_event(done)
+
+    def _checked(self, event: dg.DagsterEvent) -> None:
+        evaluation = event.asset_check_evaluation_data
+        done = CheckDone(
+            asset="/".join(evaluation.asset_key.path),
+            check=evaluation.check_name,
+            passed=evaluation.passed,
+            blocking=bool(evaluation.blocking),
+            severity=evaluation.severity.value,
+            description=redact(evaluation.description or ""),
+        )
+        self._summary.checks.append(done)
+        self._on_event(done)
+
+    def _failed(self, step: str, error: str | None) -> None:
+        failed = StepFailed(step, error)
+        self._summary.problems.append(failed)
+        self._on_event(failed)
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def root_cause(error: Any) -> str:
+    """The message of our own error: what went wrong and what to do, not where Dagster noticed."""
+    while error is not None and error.cause is not None and error.cls_name in _WRAPPERS:
+        error = error.cause
+    if error is None:
+        return "failed without an error"
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return "was stopped before it was done; run it again"
+    return redact(re.sub(rf"^[\w.]*{error.cls_name}: ", "", str(error.message).strip()))

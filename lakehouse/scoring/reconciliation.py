@@ -1,0 +1,156 @@
+"""Whether the prediction log is what it should be, and whether every row that landed is in it.
+
+Both look at the whole log and the whole spine, keys alone: the newest load may be sound where
+others are not.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from lakehouse.lake import Lake, NoSuchTable, qualified, quote
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.progress import read_progress
+from lakehouse.models import ModelSpec, load_model
+from lakehouse.models.inputs import feature_tables, join_features, schema_of
+from lakehouse.registry.promotion import find_champion
+from lakehouse.scoring import fallback
+from lakehouse.scoring.inputs import OUTPUT
+from lakehouse.scoring.tables import decisions_table, log_table
+
+
+def find_broken(spec: ModelSpec, lake: Lake) -> str:
+    """What is wrong with the log, in words; empty if nothing is.
+
+    There must be rows, each key must be there once, what was predicted must not be NULL, and the
+    log must have as many rows as were ever decided: none may go, and none come otherwise.
+    """
+    table, key = qualified(spec.predictions_table), quote(spec.spine.key)
+    output = OUTPUT[spec.task]
+    with lake.reader() as cursor:
+        if not table_exists(cursor, spec.predictions_table):
+            return f"{spec.predictions_table} is not in the lake"
+        ((rows, keys, empty),) = cursor.execute(
+            f"SELECT count(*), count(DISTINCT {key}), "
+            f"count(*) FILTER ({output} IS NULL OR isnan({output})) FROM {table}"
+        ).fetchall()
+        logged = decided = 0
+        if table_exists(cursor, decisions_table(spec)):
+            ((logged, decided),) = cursor.execute(
+                f"SELECT (SELECT count(*) FROM {qualified(log_table(spec.predictions_table))}), "
+                f"(SELECT sum(rows) FROM {qualified(decisions_table(spec))} WHERE decides)"
+            ).fetchall()
+    if not rows:
+        return f"{spec.predictions_table} has no row, so nothing was looked at"
+    changed = f"its log has {logged:,} rows, where {decided or 0:,} were decided"
+    problems = {
+        f"{rows - keys} rows repeat a {spec.spine.key}": rows - keys,
+        f"{empty} have no {output}": empty,
+        changed: logged != decided,
+    }
+    return "; ".join(text for text, count in problems.items() if count)
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Every row of the spine, by what became of it; all but `landed` add up to it.
+
+    `passed_over` rows were there when who decided was trained, and are older than its test period:
+    it may have learnt from them. `lost` ones nobody scored, though nothing was in the way.
+    """
+
+    landed: int
+    scored: int
+    waiting: int
+    without_features: int
+    passed_over: int
+    lost: int
+
+    @property
+    def words(self) -> str:
+        """The sum, for people."""
+        parts = {
+            "scored": self.scored,
+            "waiting for features": self.waiting,
+            "without features": self.without_features,
+            "older than the test period of the first champion that could have scored them": (
+                self.passed_over
+            ),
+            "scored by nobody": self.lost,
+        }
+        told = ", ".join(f"{count:,} {text}" for text, count in parts.items() if count)
+        return f"{self.landed:,} rows landed: {told or 'none'}"
+
+
+def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
+    """Count what became of each row of the spine. Its cost is that of joining the keys of both.
+
+    Raises:
+        NoSuchTable: when the spine is not in the lake.
+        BadArtefact: when the champion cannot be loaded.
+    """
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    log, decisions = spec.predictions_table, decisions_table(spec)
+    with lake.reader() as cursor:
+        if not table_exists(cursor, spec.spine.table):
+            raise NoSuchTable(f"{spec.spine.table} is not in the lake; materialize it first")
+        done = read_progress(cursor, log).load_id
+        logged = table_exists(cursor, log)
+        scored = f"ANTI JOIN {qualified(log)} l USING ({key})" if logged else ""
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE unscored AS SELECT s.{key} AS key, "
+            f"s._load_id AS load_id, s.{time} AS event_time "
+            f"FROM {qualified(spec.spine.table)} s {scored}"
+        )
+        passed = "false"
+        if table_exists(cursor, decisions):
+            passed = (
+                f"EXISTS (FROM {qualified(decisions)} d WHERE d.decides "
+                "AND d.after_load < d.trained_until_load AND load_id > d.after_load "
+                "AND load_id <= d.until_load AND load_id <= d.trained_until_load "
+                "AND event_time < d.starts_at)"
+            )
+        cursor.execute(
+            "CREATE OR REPLACE TEMP TABLE unexplained AS SELECT key, load_id FROM unscored "
+            f"WHERE load_id <= ? AND NOT ({passed})",
+            [done],
+        )
+        ((landed, unscored, waiting, rest),) = cursor.execute(
+            f"SELECT (SELECT count(*) FROM {qualified(spec.spine.table)}), "
+            "(SELECT count(*) FROM unscored), (SELECT count(*) FROM unscored WHERE load_id > ?), "
+            "(SELECT count(*) FROM unexplained)",
+            [done],
+        ).fetchall()
+        lost = _lost(cursor, spec, lake) if rest else 0
+    return Reconciliation(
+        landed=landed,
+        scored=landed - unscored,
+        waiting=waiting,
+        without_features=rest - lost,
+        passed_over=unscored - waiting - rest,
+        lost=lost,
+    )
+
+
+def _lost(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake) -> int:
+    """Those of `unexplained` that could have been scored: by features, or by the fallback.
+
+    Rows without features have no row in one of the champion's tables; where there is none, in one
+    of those that are declared.
+    """
+    version = find_champion(cursor, spec.name)
+    if version is None:
+        schema = schema_of(spec, feature_tables(cursor, spec))
+    else:
+        model = load_model(lake.settings.models_dir, version.artefact, version.files)
+        schema = model.card.features
+    _, joins = join_features(schema, spec.spine.key, "u.key")
+    able = f"u.key IN (SELECT u.key FROM unexplained u {joins})"
+    values = []
+    if table_exists(cursor, decisions_table(spec)):
+        able += (
+            f" OR EXISTS (FROM {qualified(decisions_table(spec))} d WHERE d.version = ? "
+            "AND u.load_id > d.after_load AND u.load_id <= d.until_load)"
+        )
+        values = [fallback.NAME]
+    return int(fetch_value(cursor, f"SELECT count(*) FROM unexplained u WHERE {able}", values))

@@ -1,0 +1,214 @@
+"""Batch scoring: every new spine row is decided about, once, as its features become final.
+
+Who was champion when a row landed decides about it; versions beside it predict the same rows in the
+same commit and decide nothing. Nothing is trained or promoted here. Which rows are new follows from
+load ids, as everywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.lake import Author, Lake, LakeError, qualified
+from lakehouse.lake.lake import fetch_value
+from lakehouse.lake.names import CATALOG
+from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.models import ModelSpec
+from lakehouse.models.inputs import stale_sets
+from lakehouse.registry.thresholds import write_thresholds
+from lakehouse.registry.versions import lake_time
+from lakehouse.scoring import fallback
+from lakehouse.scoring.log import Stamp
+from lakehouse.scoring.pending import Predicted, Range, predict, want
+from lakehouse.scoring.reasons import explain
+from lakehouse.scoring.scorers import Scorer, Scorers, ShadowReport, find_scorers
+from lakehouse.scoring.tables import is_older
+from lakehouse.scoring.thresholds import choose_thresholds
+from lakehouse.scoring.writing import write_predictions
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What one call of `score` did.
+
+    `rows` were decided, `version` is who decides from now on, and `owed` tells of each version that
+    decided because it was champion when rows landed, and of each that should have and could not.
+    `passed_over` rows of the same loads are older than the test period of who decided, which may
+    have learnt from them; `without_features` ones have none and never will, so neither is scored;
+    `waiting` ones wait for features. `load_id` is the last load worked in. `stale_sets` are feature
+    sets whose current version is another one than the champion reads, so that rows would wait for
+    ever: let a version be promoted that reads it. `shadows` tells of each version beside the
+    champion; `unexplained` why alerts have no reasons; `clipped` how many values of a feature were
+    beyond what a model can read.
+    """
+
+    model: str
+    version: str
+    rows: int
+    without_features: int
+    waiting: int
+    load_id: int
+    stale_sets: tuple[str, ...]
+    shadows: tuple[ShadowReport, ...] = ()
+    owed: tuple[ShadowReport, ...] = ()
+    passed_over: int = 0
+    unexplained: str = ""
+    clipped: Mapping[str, int] = field(default_factory=dict)
+
+
+class ScoredMeanwhile(LakeError):
+    """Another process scored the same rows while this one was at it."""
+
+
+def score(
+    spec: ModelSpec,
+    lake: Lake,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    run_id: str = "",
+    now: datetime | None = None,
+) -> ScoreReport:
+    """Score what is new, each row by who was champion when it landed.
+
+    Without a champion the declared fallback scores, if there was one; it can redo nothing.
+
+    Of rows that were there when a version was trained, it scores those from the start of its test
+    period on: earlier ones are what it learnt from, so a score of theirs would say nothing. A
+    version that should decide and cannot, or that was rolled back, is replaced by the champion. A
+    load is scored when the features of all its rows are final. Doing it again changes nothing.
+
+    Shadows and the champion's predecessor score the same rows, from the end of their own test
+    periods on, those included that were scored before they began. One that cannot (its features are
+    stale, its artefact is broken) is left out and told in the report, and catches up later.
+
+    With `since` or `until` (spine times, naive UTC, the end excluded) or `full_refresh`, rows of
+    that range are predicted anew as well, by the champion, and supersede in the same commit what
+    was said before; those before the champion's test period keep it. Thresholds stay as they were.
+
+    Raises:
+        NoChampion: when nothing has been promoted.
+        Expired: when the champion may decide no more.
+        BadArtefact, SchemaMismatch: when the champion cannot be used; the log stays as it was.
+    """
+    with lake.reader() as reader:
+        if fallback.decides(reader, spec):
+            return _by_fallback(spec, lake, run_id, now)
+    redo = Range(since, until) if full_refresh or since or until else None
+    unable: list[ShadowReport] = []
+    while True:
+        try:
+            return _score(spec, lake, redo, run_id, now, unable)
+        except _CannotDecide as error:  # each time another version, so this ends
+            unable.append(error.report)
+
+
+class _CannotDecide(Exception):
+    """An earlier champion failed on rows that it owes."""
+
+    def __init__(self, report: ShadowReport) -> None:
+        super().__init__(report.skipped)
+        self.report = report
+
+
+def _score(
+    spec: ModelSpec,
+    lake: Lake,
+    redo: Range | None,
+    run_id: str,
+    now: datetime | None,
+    unable: Sequence[ShadowReport],
+) -> ScoreReport:
+    with lake.reader() as reader, lake.cursor() as stage:
+        scorers = find_scorers(reader, spec, lake, lake_time(now), unable)
+        champion = scorers.champion
+        wanted = want(reader, spec, scorers, redo)
+        counts: dict[int, int] = {}
+        predicted = Predicted()
+        if any(wanted.values()):
+            predicted = predict(reader, stage, spec, scorers)
+            _require_able(scorers, predicted.failed)
+            scorers = scorers.without(predicted.failed)
+            counts = _count(stage)
+        deciding = [champion, *scorers.deciding]
+        judged = any(counts.values()) and spec.task == "binary"
+        thresholds = choose_thresholds(reader, stage, spec, scorers.all) if judged else {}
+        rows = sum(counts.get(scorer.place, 0) for scorer in deciding)
+        due = sum(wanted[scorer.place] for scorer in deciding)
+        report = ScoreReport(
+            model=spec.name,
+            version=champion.name,
+            rows=rows,
+            without_features=due - rows,
+            waiting=_waiting(reader, spec, champion.after),
+            load_id=champion.after.load_id,
+            stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
+            shadows=(*_reports(scorers.beside, counts), *scorers.skipped),
+            owed=(
+                *_reports([one for one in scorers.deciding if one.name != champion.name], counts),
+                *scorers.replaced,
+            ),
+            passed_over=_landed(reader, spec, champion)
+            - sum(wanted[scorer.place] for scorer in scorers.deciding),
+            unexplained=explain(reader, stage, spec, deciding) if judged else "",
+            clipped=predicted.clipped,
+        )
+        moved = any(scorer.after != scorer.before for scorer in scorers.all)
+        older = is_older(reader, spec.predictions_table)
+        if redo is None and not rows and not any(counts.values()) and not moved and not older:
+            return report
+        names = dict.fromkeys(scorer.name for scorer in scorers.all)
+        message = f"{sum(counts.values())} predictions by {', '.join(names)}"
+        snapshot = int(fetch_value(reader, f"FROM {CATALOG}.current_snapshot()"))
+        stamp = Stamp(run_id, lake_time(now), snapshot)
+        with lake.writer(Author(spec.predictions_table, run_id, message)) as writer:
+            if any(read_progress(writer, s.progress_name) != s.before for s in scorers.all):
+                raise ScoredMeanwhile(
+                    f"another process wrote {spec.predictions_table} meanwhile; run it again"
+                )
+            write_predictions(reader, stage, writer, spec, scorers, counts, redo, stamp)
+            for name, found in thresholds.items():
+                write_thresholds(writer, spec.name, name, found, run_id)
+            for scorer in scorers.all:
+                write_progress(writer, scorer.progress_name, scorer.after)
+    return report
+
+
+def _by_fallback(spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None) -> ScoreReport:
+    found = fallback.score_by_fallback(spec, lake, run_id=run_id, now=now)
+    return ScoreReport(spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, ())
+
+
+def _require_able(scorers: Scorers, failed: Mapping[str, str]) -> None:
+    for scorer in scorers.deciding:
+        if why := failed.get(scorer.name):
+            raise _CannotDecide(ShadowReport(scorer.name, scorer.version.state, 0, why))
+
+
+def _count(stage: duckdb.DuckDBPyConnection) -> dict[int, int]:
+    """Rows of `scored` by the place of their scorer."""
+    return dict(stage.execute("SELECT place, count(*) FROM scored GROUP BY place").fetchall())
+
+
+def _reports(scorers: Sequence[Scorer], counts: Mapping[int, int]) -> list[ShadowReport]:
+    return [
+        ShadowReport(scorer.name, scorer.version.state, counts.get(scorer.place, 0))
+        for scorer in scorers
+    ]
+
+
+def _landed(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Scorer) -> int:
+    """Spine rows of the loads that are worked in now."""
+    query = (
+        f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE _load_id > ? AND _load_id <= ?"
+    )
+    loads = [champion.before.load_id, champion.after.load_id]
+    return int(fetch_value(cursor, query, loads))
+
+
+def _waiting(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, after: Progress) -> int:
+    query = f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE _load_id > ?"
+    return int(fetch_value(cursor, query, [after.load_id]))

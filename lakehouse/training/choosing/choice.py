@@ -1,0 +1,81 @@
+"""What a training set decides before the model is fitted: features and parameters.
+
+Both by walk-forward folds. A choice is a recorded input: made once, kept in the card, and given
+again when a version is reproduced.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lakehouse.lake import Lake
+from lakehouse.models.model import GroupFigure, ModelCard, Study
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.choosing.selection import select
+from lakehouse.training.choosing.tuning import fold_value, search, study_id
+from lakehouse.training.fitting.boosting import lightgbm_params
+from lakehouse.training.fitting.fold_examples import FoldData, fold_data
+from lakehouse.training.identity import code_hash
+from lakehouse.training.sets.material import Material
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Parameters for LightGBM, and the names of what the trees see (None: everything there is)."""
+
+    params: Mapping[str, Any]
+    kept: tuple[str, ...] | None = None
+    selection: tuple[GroupFigure, ...] = ()
+    study: Study | None = None
+
+    @classmethod
+    def of(cls, card: ModelCard) -> "Choice":
+        """The choice that a version was made with."""
+        return cls(card.params, card.inputs, card.selection, card.study)
+
+
+def choose(
+    spec: ModelSpec,
+    lake: Lake,
+    material: Material,
+    *,
+    run_id: str = "",
+    tell: Tell = lambda text: None,
+) -> Choice:
+    """Select features with the declared parameters, then search parameters with those features.
+
+    Without a fold, or without anything to choose, it is the declaration.
+
+    Raises:
+        TrainingError: when LightGBM refuses the declared parameters.
+    """
+    if not material.folds or (spec.search is None and spec.selection is None):
+        return Choice(spec.params)
+    threads, classes = lake.settings.cores, material.classes
+    share = spec.search.sample if spec.search else 1.0
+    cut = partial(fold_data, spec, material.schema, material.train, share=share)
+    folds = material.folds[-spec.folds.search :]
+    data = [cut(fold) for fold in folds]
+    kept: tuple[str, ...] | None = None
+    selection: tuple[GroupFigure, ...] = ()
+    if spec.selection is not None:
+        params = lightgbm_params(spec, spec.params, len(classes), threads)
+
+        def judge(fold: FoldData, prediction: Any) -> float:
+            return fold_value(spec, fold.scored, prediction, classes, spec.primary_metric)
+
+        selection = select(spec, data, params, judge)
+        stays = {name for group in selection if group.kept for name in group.features}
+        kept = tuple(name for name in data[0].columns.used if name in stays)
+        tell(f"{spec.name}: {len(kept)} of {len(data[0].columns.used)} columns selected")
+        if len(kept) < len(data[0].columns.used):
+            data = [cut(fold, kept) for fold in folds]
+    study = None
+    if spec.search is not None:
+        name = study_id(spec, material.made.hash, code_hash(), data[0].columns.used)
+        study = search(spec, lake, data, classes, threads, name, run_id=run_id, tell=tell)
+    found = study.params if study else {}
+    return Choice({**spec.params, **found}, kept, selection, study)

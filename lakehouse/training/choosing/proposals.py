@@ -1,0 +1,123 @@
+"""Which parameters a search tries next: Optuna's samplers, asked anew for every trial.
+
+A proposal depends on the declaration, the trial's number and the finished trials before it, and on
+nothing else: no sampler lives on from one trial to the next, so a search that was killed goes on
+along the very path that it would have taken.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.spec import Between, OneOf, Search
+from lakehouse.training.choosing.trials import Params, Trial
+
+STARTUP = 6
+"""Trials that TPE draws at random before it looks at what they came to."""
+
+
+def budget(search: Search) -> int:
+    """How many trials there are: a grid may be smaller than declared. The first is no proposal."""
+    if search.method == "grid":
+        return min(search.trials, 1 + len(_grid(search)))
+    return search.trials
+
+
+def propose(
+    search: Search, seed: int, number: int, finished: Sequence[Trial], *, minimize: bool
+) -> dict[str, Any]:
+    """The parameters of trial `number` (1 or more), after those before it have finished.
+
+    `tpe`: Bergstra et al., "Algorithms for hyper-parameter optimization", 2011, as Optuna has it.
+    `grid`: its points in a shuffled order, so that a small budget sees all corners of it.
+
+    Raises:
+        TrainingError: for a grid over numbers without a step.
+    """
+    if search.method == "grid":
+        points = _grid(search)
+        return dict(points[np.random.default_rng(seed).permutation(len(points))[number - 1]])
+    optuna = _optuna()
+    space = {name: _distribution(optuna, among) for name, among in search.space.items()}
+    drawn = seed + number
+    if search.method == "tpe":
+        sampler = optuna.samplers.TPESampler(
+            seed=drawn, n_startup_trials=STARTUP, multivariate=False
+        )
+    else:
+        sampler = optuna.samplers.RandomSampler(seed=drawn)
+    study = optuna.create_study(direction="minimize" if minimize else "maximize", sampler=sampler)
+    study.add_trials(
+        [_frozen(optuna, search, space, trial) for trial in finished if trial.fold_values]
+    )
+    chosen: dict[str, Any] = study.ask(space).params
+    return chosen
+
+
+def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
+    """A finished trial as Optuna knows it, with those of its parameters that are in the space."""
+    params = {
+        name: value
+        for name, value in trial.params.items()
+        if name in space and _inside(search.space[name], value)
+    }
+    means = np.cumsum(trial.fold_values) / np.arange(1, len(trial.fold_values) + 1)
+    pruned = trial.state == "pruned"
+    return optuna.trial.create_trial(
+        state=optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE,
+        params=params,
+        distributions={name: space[name] for name in params},
+        value=None if pruned else trial.value,
+        intermediate_values=dict(enumerate(means.tolist())),
+    )
+
+
+def _inside(among: Between | OneOf, value: Any) -> bool:
+    """Whether a value could have been drawn: the declared ones of the first trial need not be."""
+    if isinstance(among, OneOf):
+        return value in among.choices
+    if not isinstance(value, int | float) or not among.low <= value <= among.high:
+        return False
+    step = among.step or (1 if _whole(among) else None)
+    return step is None or abs((value - among.low) / step % 1) < 1e-9
+
+
+def _distribution(optuna: Any, among: Between | OneOf) -> Any:
+    if isinstance(among, OneOf):
+        return optuna.distributions.CategoricalDistribution(among.choices)
+    low, high, step = among.low, among.high, among.step
+    if _whole(among):
+        return optuna.distributions.IntDistribution(low, high, among.log, step or 1)
+    return optuna.distributions.FloatDistribution(low, high, among.log, step)
+
+
+def _grid(search: Search) -> list[Params]:
+    axes = [[(name, value) for value in _values(name, a)] for name, a in search.space.items()]
+    return [dict(point) for point in product(*axes)]
+
+
+def _values(name: str, among: Between | OneOf) -> list[Any]:
+    if isinstance(among, OneOf):
+        return list(among.choices)
+    step = among.step or (1 if _whole(among) else None)
+    if step is None:
+        raise TrainingError(
+            f"search: a grid over {name} from {among.low} to {among.high} needs a `step`, or "
+            "`choices`"
+        )
+    count = int((among.high - among.low) / step + 1e-9) + 1
+    return [among.low + i * step for i in range(count)]
+
+
+def _whole(among: Between) -> bool:
+    return all(isinstance(bound, int) for bound in (among.low, among.high, among.step or 1))
+
+
+def _optuna() -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would announce every study
+    return optuna

@@ -1,0 +1,161 @@
+"""Which features earn their place: judged within the folds, by groups, with the figures kept.
+
+Only fold rows of the training period take part, so that validation and test know nothing of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.models.model import GroupFigure
+from lakehouse.models.spec import FeatureSelection, ModelSpec
+from lakehouse.training.fitting.boosting import Boosted, Examples
+from lakehouse.training.fitting.fold_examples import FoldData
+
+Params = Mapping[str, Any]
+Judge = Callable[[FoldData, npt.NDArray[np.float64]], float]
+Groups = dict[str, tuple[str, ...]]
+
+
+def select(
+    spec: ModelSpec, folds: Sequence[FoldData], params: Params, judge: Judge
+) -> tuple[GroupFigure, ...]:
+    """A figure and a verdict for every group; `judge` gives the primary metric of a prediction.
+
+    If nothing earns its place, everything stays, and the reasons say so.
+    """
+    assert spec.selection is not None
+    groups = group_columns(spec.selection, folds[0].columns.used)
+    if spec.selection.method == "permutation":
+        figures = _permutation(spec, spec.selection, folds, params, judge, groups)
+    else:
+        figures = _null_importance(spec, spec.selection, folds, params, groups)
+    if any(figure.kept for figure in figures):
+        return figures
+    why = "kept, because no group at all earned its place"
+    return tuple(f.model_copy(update={"kept": True, "reason": why}) for f in figures)
+
+
+def group_columns(selection: FeatureSelection, columns: Sequence[str]) -> Groups:
+    """The declared groups, a column in the first with a pattern for it; others by themselves."""
+    groups: Groups = {}
+    for column in columns:
+        names = (
+            name
+            for name, patterns in selection.groups.items()
+            if any(fnmatchcase(column, pattern) for pattern in patterns)
+        )
+        name = next(names, column)
+        groups[name] = (*groups.get(name, ()), column)
+    return groups
+
+
+def _permutation(
+    spec: ModelSpec,
+    selection: FeatureSelection,
+    folds: Sequence[FoldData],
+    params: Params,
+    judge: Judge,
+    groups: Groups,
+) -> tuple[GroupFigure, ...]:
+    """Breiman, "Random forests", 2001: what it costs to shuffle a group among the scored rows.
+
+    The rows of a group move together. It must cost more than twice the standard error over folds
+    and shuffles, which one useless group in forty does by chance.
+    """
+    sign = -1.0 if spec.primary_metric in LOWER_IS_BETTER else 1.0
+    costs: dict[str, list[float]] = {name: [] for name in groups}
+    for number, fold in enumerate(folds):
+        boosted = fold.fit(params, spec.rounds, stop=True)
+        whole = judge(fold, fold.predict(boosted))
+        for name, members in groups.items():
+            places = [fold.columns.used.index(member) for member in members]
+            for shuffled in _shuffles(spec, selection, fold, places, number):
+                value = judge(fold, fold.predict(boosted, shuffled))
+                costs[name].append(sign * (whole - value))
+    return tuple(
+        _verdict(
+            name,
+            members,
+            float(np.mean(costs[name])),
+            2 * float(np.std(costs[name], ddof=1)) / len(costs[name]) ** 0.5,
+            f"shuffling it costs this much {spec.primary_metric}, twice the standard error is",
+        )
+        for name, members in groups.items()
+    )
+
+
+def _shuffles(
+    spec: ModelSpec,
+    selection: FeatureSelection,
+    fold: FoldData,
+    places: Sequence[int],
+    number: int,
+) -> Iterator[npt.NDArray[np.float32]]:
+    for repeat in range(selection.repeats):
+        random = np.random.default_rng([spec.seed, number, repeat])
+        shuffled = fold.seen.copy()
+        shuffled[:, places] = fold.seen[random.permutation(len(fold.seen))][:, places]
+        yield shuffled
+
+
+def _null_importance(
+    spec: ModelSpec,
+    selection: FeatureSelection,
+    folds: Sequence[FoldData],
+    params: Params,
+    groups: Groups,
+) -> tuple[GroupFigure, ...]:
+    """Altmann et al., "Permutation importance", 2010: gain against gain under shuffled labels.
+
+    As many rounds as the true labels wanted; weights move with their labels.
+    """
+    real: dict[str, list[float]] = {name: [] for name in groups}
+    null: dict[str, list[float]] = {name: [] for name in groups}
+    for number, fold in enumerate(folds):
+        boosted = fold.fit(params, spec.rounds, stop=True)
+        _add_gains(real, groups, fold, boosted)
+        for repeat in range(selection.repeats):
+            random = np.random.default_rng([spec.seed, number, repeat])
+            order = random.permutation(len(fold.learnt.label))
+            weight = fold.learnt.weight
+            learnt = Examples(
+                fold.learnt.matrix,
+                fold.learnt.label[order],
+                None if weight is None else weight[order],
+            )
+            shuffled = FoldData(spec, fold.columns, learnt, fold.odds, fold.scored)
+            _add_gains(null, groups, shuffled, shuffled.fit(params, boosted.rounds, stop=False))
+    return tuple(
+        _verdict(
+            name,
+            members,
+            float(np.mean(real[name])),
+            float(np.quantile(null[name], selection.quantile)),
+            f"its gain per round, quantile {selection.quantile:g} under shuffled labels is",
+        )
+        for name, members in groups.items()
+    )
+
+
+def _add_gains(
+    gains: dict[str, list[float]], groups: Groups, fold: FoldData, boosted: Boosted
+) -> None:
+    found = boosted.booster.feature_importance(importance_type="gain", iteration=boosted.rounds)
+    by_name = dict(zip(fold.columns.used, found.tolist(), strict=True))
+    for name, members in groups.items():
+        gains[name].append(sum(by_name[member] for member in members) / boosted.rounds)
+
+
+def _verdict(
+    name: str, members: tuple[str, ...], figure: float, bound: float, what: str
+) -> GroupFigure:
+    kept = figure > bound
+    reason = f"{'kept' if kept else 'left out'}: {what} {bound:.4g}, it has {figure:.4g}"
+    return GroupFigure(
+        group=name, features=members, kept=kept, figure=figure, bound=bound, reason=reason
+    )

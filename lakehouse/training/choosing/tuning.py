@@ -1,0 +1,167 @@
+"""The search for LightGBM parameters on walk-forward folds, resumable, its trials in the lake.
+
+What is tried next is `propose.py`'s; here it is tried, judged, given up or chosen.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from statistics import fmean, median
+from typing import Any, Literal
+
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.lake import Lake
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.model import Study
+from lakehouse.models.spec import ModelSpec
+from lakehouse.models.threshold import decided
+from lakehouse.training.choosing.proposals import budget, propose
+from lakehouse.training.choosing.trials import Trial, read_trials, write_trial
+from lakehouse.training.fitting.boosting import library_versions, lightgbm_params
+from lakehouse.training.fitting.cross_fitting import threshold_on
+from lakehouse.training.fitting.fold_examples import FoldData
+from lakehouse.training.judging.assessment import assess, baseline
+from lakehouse.training.sets.rows import Rows
+
+Tell = Callable[[str], None]
+
+BEFORE_PRUNING = 4
+"""Complete trials that there must be before one may be given up."""
+
+_NO_INFLUENCE = {"calibration", "threshold", "warm_start"}
+
+
+def search(
+    spec: ModelSpec,
+    lake: Lake,
+    folds: Sequence[FoldData],
+    classes: tuple[str, ...],
+    threads: int,
+    study: str,
+    *,
+    run_id: str = "",
+    tell: Tell = lambda text: None,
+) -> Study:
+    """Run the trials that the study lacks, and choose the best by its mean over the folds.
+
+    The first trial is the declaration, so that no search can do worse than it on the folds. Folds
+    stop early on the rows that they score, which flatters all trials alike.
+
+    Raises:
+        TrainingError: when LightGBM refuses the declared parameters.
+    """
+    assert spec.search is not None
+    metric = spec.search.metric or spec.primary_metric
+    minimize = metric in LOWER_IS_BETTER
+    count = budget(spec.search)
+    finished = [t for t in read_trials(lake, spec.name, study) if t.number < count]
+    if finished:
+        tell(f"{spec.name}: {len(finished)} of {count} trials were finished before")
+    for number in range(len(finished), count):
+        if number:
+            params = propose(spec.search, spec.seed, number, finished, minimize=minimize)
+        else:
+            params = {n: v for n, v in spec.params.items() if n in spec.search.space}
+        trial = _try(spec, folds, classes, threads, number, params, finished, metric)
+        write_trial(lake, spec.name, study, trial, run_id)
+        finished.append(trial)
+        tell(f"{spec.name}: {_told(trial, count, metric)}")
+    complete = [t for t in finished if t.state == "complete" and t.value is not None]
+    values = {trial.number: trial.value for trial in complete if trial.value is not None}
+    best = min(complete, key=lambda t: (values[t.number] * (1 if minimize else -1), t.number))
+    return Study(
+        id=study,
+        trials=len(finished),
+        folds=len(folds),
+        metric=metric,
+        chosen=best.number,
+        value=values[best.number],
+        declared_value=values[0],
+        params=dict(best.params),
+    )
+
+
+def study_id(spec: ModelSpec, training_set_hash: str, code_hash: str, inputs: Sequence[str]) -> str:
+    """Names what trials depend on: a study of the same name may go on, also with more trials.
+
+    Not the number of trials, nor what only matters after the search.
+    """
+    recipe = {name: value for name, value in spec.recipe().items() if name not in _NO_INFLUENCE}
+    recipe["search"] = spec.search and spec.search.model_dump(mode="json", exclude={"trials"})
+    content = [recipe, training_set_hash, code_hash, library_versions(), list(inputs)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metric: str) -> float:
+    """`metric` of a prediction for a fold's scored rows.
+
+    Raises:
+        TrainingError: when these rows cannot tell it.
+    """
+    cut = threshold_on(spec, rows, prediction)
+    threshold = None
+    if cut is not None:
+        threshold = cut.threshold
+        prediction = decided(prediction, threshold, cut.ties, spec.seed)
+    constant = baseline(spec, rows)
+    value = assess(spec, rows, prediction, threshold, constant, classes)[metric]
+    if value is None:
+        raise TrainingError(
+            f"{spec.name}: {metric} cannot be told from the {len(rows)} rows of a fold; choose "
+            "longer `folds`, or another metric"
+        )
+    return value
+
+
+def _try(
+    spec: ModelSpec,
+    folds: Sequence[FoldData],
+    classes: tuple[str, ...],
+    threads: int,
+    number: int,
+    params: dict[str, Any],
+    finished: Sequence[Trial],
+    metric: str,
+) -> Trial:
+    assert spec.search is not None
+    started = time.monotonic()
+    given = lightgbm_params(spec, {**spec.params, **params}, len(classes), threads)
+    values: list[float] = []
+    state: Literal["complete", "pruned"] = "complete"
+    for fold in folds:
+        try:
+            boosted = fold.fit(given, spec.rounds, stop=True)
+        except TrainingError:
+            if not number:
+                raise
+            return Trial(number, "failed", params, (), None, time.monotonic() - started)
+        values.append(fold_value(spec, fold.scored, fold.predict(boosted), classes, metric))
+        unfinished = spec.search.prune and len(values) < len(folds)
+        if unfinished and _behind(values, finished, metric in LOWER_IS_BETTER):
+            state = "pruned"
+            break
+    seconds = time.monotonic() - started
+    return Trial(number, state, params, tuple(values), fmean(values), seconds)
+
+
+def _behind(values: Sequence[float], finished: Sequence[Trial], minimize: bool) -> bool:
+    """The median rule of Golovin et al., "Google Vizier", 2017: the mean so far is worse than the
+    median of what complete trials had by the same fold."""
+    others = [fmean(t.fold_values[: len(values)]) for t in finished if t.state == "complete"]
+    if len(others) < BEFORE_PRUNING:
+        return False
+    mine, theirs = fmean(values), median(others)
+    return mine > theirs if minimize else mine < theirs
+
+
+def _told(trial: Trial, count: int, metric: str) -> str:
+    found = "refused by LightGBM" if trial.value is None else f"{metric} {trial.value:.4f}"
+    given_up = f", given up after {len(trial.fold_values)} folds" * (trial.state == "pruned")
+    params = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in trial.params.items()
+    )
+    return (
+        f"trial {trial.number + 1} of {count}: {found}{given_up}, {trial.seconds:.1f} s ({params})"
+    )

@@ -1,0 +1,232 @@
+"""Making a model: from a pinned training set and a choice to trees and card, the same bytes always.
+
+Nothing is written, judged or registered here, and no test row is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.explain import gain_importance
+from lakehouse.lake.lake import code_version
+from lakehouse.models import artefact, calibration
+from lakehouse.models.calibration import Calibrator
+from lakehouse.models.columns import Columns, fit_columns
+from lakehouse.models.imbalance import true_odds
+from lakehouse.models.library import import_lightgbm
+from lakehouse.models.model import Model, ModelCard
+from lakehouse.models.prior import prior_shift, shifted
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.choosing.choice import Choice
+from lakehouse.training.fitting.boosting import (
+    Boosted,
+    Examples,
+    boost,
+    dataset,
+    library_versions,
+    lightgbm_params,
+    stopping,
+)
+from lakehouse.training.fitting.collapse import refuse_collapse
+from lakehouse.training.fitting.cross_fitting import OutOfFold, out_of_fold, threshold_on
+from lakehouse.training.fitting.fold_examples import examples, weigh
+from lakehouse.training.fitting.warm_start import Start
+from lakehouse.training.identity import code_hash
+from lakehouse.training.sets.material import Material
+from lakehouse.training.sets.rows import Rows
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model in memory, and the rows it was made of, with the features of its card."""
+
+    model: Model
+    rows: Mapping[str, Rows]
+    out_of_fold: OutOfFold | None
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What `reproduce` compares byte for byte."""
+        return {
+            artefact.TREES: self.model.trees.encode(),
+            artefact.CARD: artefact.card_bytes(self.model.card),
+        }
+
+
+def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, threads: int) -> Made:
+    """Fit trees; fit calibration and threshold to rows they did not learn from; write a card.
+
+    Trees stop growing by the validation rows. Out-of-fold scores come from as many rounds, which
+    stop on nothing. Calibration is fitted to both; the prior's shift and the threshold are taken
+    from validation rows (without any, from out-of-fold ones, else training rows, as a note says).
+
+    Raises:
+        Collapsed: when the trees learnt next to nothing.
+        TrainingError: when LightGBM refuses a parameter.
+    """
+    columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
+    material = material.only(columns.schema)
+    parts = tuple(state.part for state in columns.extraction)
+    cut = spec.model_copy(update={"extraction": parts})
+    params = lightgbm_params(spec, choice.params, len(material.classes), threads)
+    weighed = weigh(spec, material.train.label)
+    learnt = examples(columns, material.train, weighed)
+    validation = material.validation.of_classes(material.classes)
+    boosted = _fit(spec, columns, params, learnt, weighed.odds, validation, start)
+    trees = boosted.trees()
+    boosted = Boosted(import_lightgbm().Booster(model_str=trees), boosted.rounds)
+
+    def score(rows: Rows) -> Scores:
+        return true_odds(boosted.predict(columns.matrix(rows.matrix)), weighed.odds)
+
+    period = "validation" if len(validation) else "train"
+    judged = validation if len(validation) else material.train
+    judged_score = score(judged)
+    found = None
+    if material.folds and (spec.task == "binary" or spec.calibration != "none"):
+        few = 0 if spec.calibration != "none" else -spec.folds.search
+        found = out_of_fold(
+            cut,
+            columns.schema,
+            material.train,
+            material.folds[few:],
+            columns.used,
+            params,
+            boosted.rounds,
+        )
+    if found is not None and period == "train":
+        period, judged, judged_score = "out-of-fold", found.rows, found.uncalibrated
+    refuse_collapse(spec, judged, judged_score, material.train.label, period)
+    calibrator, shift = _calibrate(spec, found, validation, judged, judged_score)
+
+    def final(uncalibrated: Scores) -> Scores:
+        return np.asarray(shifted(calibration.apply(calibrator, uncalibrated), shift), np.float64)
+
+    if found is not None:
+        found = replace(found, prediction=final(found.uncalibrated))
+    chosen = threshold_on(spec, judged, final(judged_score))
+    card = ModelCard(
+        model=spec.name,
+        task=spec.task,
+        features=columns.schema,
+        extraction=columns.extraction,
+        inputs=columns.used,
+        classes=material.classes,
+        odds=weighed.odds,
+        calibration=calibrator,
+        shift=shift,
+        threshold=chosen.threshold if chosen else None,
+        ties=chosen.ties if chosen else 1.0,
+        baseline=_baseline(spec, material.train),
+        rounds=boosted.rounds,
+        params=params,
+        recipe=spec.recipe(),
+        selection=choice.selection,
+        study=choice.study,
+        parent=start.parent,
+        notes=_notes(spec, material, start, calibrator, period, judged),
+        training_set_hash=material.made.hash,
+        split=material.made.split.as_json(),
+        importance=gain_importance(boosted.booster, columns.used),
+        code_version=code_version(),
+        code_hash=code_hash(),
+        libraries=library_versions(),
+        trees_sha256=artefact.sha256(trees.encode()),
+    )
+    rows = {"train": material.train, "validation": material.validation}
+    return Made(Model(card, trees), rows, found)
+
+
+def _fit(
+    spec: ModelSpec,
+    columns: Columns,
+    params: Mapping[str, Any],
+    learnt: Examples,
+    odds: float,
+    validation: Rows,
+    start: Start,
+) -> Boosted:
+    data = dataset(learnt, columns.categorical, params)
+    stop = None
+    if spec.early_stopping and len(validation):
+        stop = stopping(data, columns.matrix(validation.matrix), validation.label, odds)
+    return boost(spec, params, data, spec.rounds, stop, start.booster)
+
+
+def _calibrate(
+    spec: ModelSpec, found: OutOfFold | None, validation: Rows, newest: Rows, score: Scores
+) -> tuple[Calibrator | None, float]:
+    """A calibrator, and the prior's shift since; None and 0 if there are no rows for it.
+
+    Fitted to what the folds' models predict for their rows, and the model itself for the validation
+    rows: the former are many, the latter are newer and of the very model that is calibrated. That
+    these rows stopped its trees chose one number, the rounds. The shift is estimated on `newest`.
+    """
+    scores = [found.uncalibrated] if found else []
+    labels = [found.rows.label] if found else []
+    if len(validation):
+        scores.append(score)
+        labels.append(validation.label)
+    if not scores or spec.calibration == "none":
+        return None, 0.0
+    calibrator = calibration.fit_calibration(
+        spec.calibration, np.concatenate(scores), np.concatenate(labels)
+    )
+    if spec.task != "binary":
+        return calibrator, 0.0
+    clusters = tuple(newest.entities[name] for name in spec.spine.entities[:2])
+    calibrated = calibration.apply(calibrator, score)
+    return calibrator, prior_shift(calibrated, newest.label > 0, clusters)
+
+
+def _baseline(spec: ModelSpec, train: Rows) -> float:
+    """What the trivial model knows: the label's mean, or the position of the commonest class."""
+    if spec.task == "multiclass":
+        return float(np.bincount(train.label.astype(int)).argmax())
+    return float(train.label.mean())
+
+
+def _notes(
+    spec: ModelSpec,
+    material: Material,
+    start: Start,
+    calibrator: Calibrator | None,
+    period: str,
+    judged: Rows,
+) -> tuple[str, ...]:
+    """What was declared and could not be done, each with its reason."""
+    notes = []
+    missed = spec.folds.count - len(material.folds)
+    used = spec.task == "binary" or spec.calibration != "none" or spec.search or spec.selection
+    if missed and material.folds and used:
+        notes.append(f"{len(material.folds)} of {spec.folds.count} folds: history is too short")
+    elif missed and not material.folds:
+        without = {
+            "no search": spec.search is not None,
+            "no selection": spec.selection is not None,
+            f"calibration is of {period} rows alone": calibrator is not None,
+            f"the threshold is taken from {period} rows": spec.task == "binary",
+        }
+        said = ", ".join(text for text, applies in without.items() if applies)
+        if said:
+            notes.append(f"the training period is too short for a walk-forward fold: {said}")
+    if spec.calibration != "none" and calibrator is None:
+        notes.append("no calibration: too few rows of a class for it, or none that rank")
+    if spec.capacity is not None and spec.threshold.rule == "capacity":
+        unit, alerts = spec.capacity.unit, spec.capacity.alerts
+        units = judged.entities[unit] if unit else np.arange(len(judged))
+        seen = len(np.unique(np.column_stack([judged.day, units]), axis=0))
+        a_day = seen / max(1, len(np.unique(judged.day)))
+        if a_day < alerts:
+            what = unit or "rows"
+            notes.append(
+                f"capacity cannot be spent: {a_day:.1f} {what} a day ({period}) for {alerts} alerts"
+            )
+    if start.why_not:
+        notes.append(f"no warm start: {start.why_not}")
+    return tuple(notes)

@@ -1,0 +1,115 @@
+"""A guard against collapse: a run that learnt next to nothing never becomes a version.
+
+Gates say how good a model must be to decide; this says that training itself went wrong, so that
+nobody looks for the fault in the data of a version that should not exist.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.metrics import auc_roc
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.sets.rows import Rows
+
+Floats = npt.NDArray[np.float64]
+
+NEAR_CHANCE = 0.65
+"""AUC. A diverged booster does not stop at .5, for it still finds the crudest frauds: on one week
+of the handbook's data a learning rate of 0.3 leaves .47 to .58 with depth 3 and .62 with depth 6,
+where sound ones have .88. A problem so hard that honest models stay below is not worth alerts."""
+
+LEAST_GAIN = 0.005
+"""Share of the trivial prediction's loss that a forecast or a classifier must save."""
+
+_ERRORS = 2.0
+_FEWEST_POSITIVES, _FEWEST_ROWS, _FEWEST_DAYS = 10, 200, 5
+
+
+class Collapsed(TrainingError):
+    """Training ran and learnt next to nothing."""
+
+
+def refuse_collapse(
+    spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
+) -> None:
+    """Raise `Collapsed` if the prediction is significantly worse than it must be.
+
+    Significantly: two standard errors do not lift it over the bound, so few rows never condemn.
+    For a binary model the bound is an AUC (which no base rate moves; average precision at a rate of
+    a half is high for any model), its error the one of pure chance (Mann & Whitney, 1947). For the
+    others it is the loss saved against what knows only the training labels `learnt`: their median
+    and mean (a regression must fail against both), or the shares of the classes; its error is taken
+    between days, since rows of one day resemble each other.
+    """
+    if spec.task == "binary":
+        _judge_auc(spec, rows.label > 0, prediction, period)
+    elif len(rows) >= _FEWEST_ROWS and len(np.unique(rows.day)) >= _FEWEST_DAYS:
+        _judge_losses(spec, rows, prediction, learnt, period)
+
+
+def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, period: str) -> None:
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if min(positives, negatives) < _FEWEST_POSITIVES:
+        return
+    auc = auc_roc(truth, score)
+    error = ((len(truth) + 1) / (12 * positives * negatives)) ** 0.5
+    if auc + _ERRORS * error < NEAR_CHANCE:
+        raise _collapsed(
+            spec,
+            f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing has 0.5 "
+            f"and anything significantly below {NEAR_CHANCE} counts as guessing",
+        )
+
+
+def _judge_losses(
+    spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
+) -> None:
+    found = []
+    for name, ours, trivial in _losses(spec, rows.label, prediction, learnt):
+        saved, error = _saved(rows.day, ours, trivial)
+        if saved + _ERRORS * error >= LEAST_GAIN:
+            return
+        found.append(
+            f"{name} {ours.mean():.4g} on {period} rows, where a constant has {trivial.mean():.4g}"
+        )
+    raise _collapsed(spec, "; ".join(found))
+
+
+def _losses(
+    spec: ModelSpec, label: Floats, prediction: Floats, learnt: Floats
+) -> list[tuple[str, Floats, Floats]]:
+    """Name, our loss and the trivial loss of every row."""
+    if spec.task == "regression":
+        off = prediction - label
+        return [
+            ("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
+            ("mean squared error", np.square(off), np.square(learnt.mean() - label)),
+        ]
+    position = label.astype(np.int64)
+    shares = np.bincount(learnt.astype(np.int64), minlength=prediction.shape[1]) / len(learnt)
+    least = np.finfo(np.float64).eps
+    ours = -np.log(np.maximum(prediction[np.arange(len(label)), position], least))
+    return [("log_loss", ours, -np.log(np.maximum(shares[position], least)))]
+
+
+def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
+    """The share of the trivial loss that is saved, and its standard error between days."""
+    _, place = np.unique(day, return_inverse=True)
+    total = np.bincount(place, weights=trivial)
+    if not total.sum():
+        return 0.0, 0.0
+    difference = total - np.bincount(place, weights=ours)
+    saved = difference.sum() / total.sum()
+    days = len(total)
+    spread = np.square(difference - saved * total).sum() * days / (days - 1)
+    return float(saved), float(np.sqrt(spread) / total.sum())
+
+
+def _collapsed(spec: ModelSpec, found: str) -> Collapsed:
+    return Collapsed(
+        f"{spec.name} learnt next to nothing: {found}. Likely causes: `learning_rate` "
+        f"{spec.params.get('learning_rate', 0.1)} is too high (try a third of it), "
+        "`min_data_in_leaf` is too low for rare positives or too high for few rows, labels or "
+        "features went missing. No version was made; the champion stays"
+    )

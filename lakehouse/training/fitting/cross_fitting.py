@@ -1,0 +1,60 @@
+"""What the chosen configuration says of fold rows that it did not learn from.
+
+Calibration is fitted on this: no row of it taught, stopped or tests the model.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.models.schema import FeatureSchema
+from lakehouse.models.spec import ModelSpec
+from lakehouse.models.threshold import Cut, first_threshold
+from lakehouse.training.fitting.fold_examples import fold_data
+from lakehouse.training.sets.folds import Fold
+from lakehouse.training.sets.rows import Rows
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The scored rows of all folds, the oldest fold first, within a fold by key.
+
+    `fold` counts from 0. `uncalibrated` is at the true base rate, `prediction` is the final output,
+    calibrated by what was fitted to these very rows.
+    """
+
+    rows: Rows
+    fold: npt.NDArray[np.int64]
+    uncalibrated: npt.NDArray[np.float64]
+    prediction: npt.NDArray[np.float64]
+
+
+def out_of_fold(
+    spec: ModelSpec,
+    schema: FeatureSchema,
+    rows: Rows,
+    folds: Sequence[Fold],
+    kept: Collection[str] | None,
+    params: Mapping[str, Any],
+    rounds: int,
+) -> OutOfFold:
+    """Learn every fold anew with so many rounds, stopping on nothing, and score its rows."""
+    predictions = []
+    for fold in folds:
+        data = fold_data(spec, schema, rows, fold, kept)
+        predictions.append(data.predict(data.fit(params, rounds, stop=False)))
+    places = [np.flatnonzero(fold.scored(rows)) for fold in folds]
+    number = np.repeat(np.arange(len(folds)), [len(part) for part in places])
+    score = np.concatenate(predictions)
+    return OutOfFold(rows.take(np.concatenate(places)), number, score, score)
+
+
+def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:
+    """The first threshold by these rows and their final scores; None if not binary."""
+    if spec.task != "binary" or spec.capacity is None:
+        return None
+    unit = rows.entities[spec.capacity.unit] if spec.capacity.unit else None
+    return first_threshold(spec, score, rows.day, unit, rows.label)

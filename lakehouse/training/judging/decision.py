@@ -1,0 +1,154 @@
+"""What becomes of a version that was evaluated: gates first, then the champion on the same rows.
+
+Only the decision; `registry.promotion` makes it happen. How a shadow fares on matured labels is
+`monitoring`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.document import Comparison, Evaluation
+from lakehouse.lake import Lake
+from lakehouse.models.artefact import load_model
+from lakehouse.models.errors import BadArtefact, SchemaMismatch
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import GateResult, Version
+from lakehouse.registry.promotion import find_champion
+from lakehouse.training.judging.proof import against_rival
+from lakehouse.training.judging.rivals import registered, test_rows
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a version should be from now on, the reason in words, and the figures behind it.
+
+    `champion` is the version that decided at the time, if any.
+    """
+
+    state: Literal["champion", "shadow", "candidate"]
+    why: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    champion: str | None = None
+
+
+def decide(
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    evaluation: Evaluation,
+    gates: Sequence[GateResult],
+) -> Decision:
+    """The declared rule. Without a champion, a version that passes its gates decides at once.
+
+    By `better` the interval of the difference on the same test rows must lie above the margin. A
+    comparison that is impossible (the champion's artefact or features are gone) promotes nobody,
+    nor do test rows of which the metric cannot be told.
+    """
+    untold = untold_test(spec, evaluation)
+    if untold:
+        return Decision("candidate", f"not promoted: {untold}")
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
+    if spec.promotion.rule == "manual":
+        return Decision("candidate", "gates passed; promotion is by hand")
+    with lake.reader() as cursor:
+        champion = find_champion(cursor, spec.name)
+    if champion is None:
+        return Decision("champion", "gates passed and there was no champion")
+    try:
+        compared = _comparison(spec, lake, version, evaluation, champion)
+    except (BadArtefact, SchemaMismatch) as error:
+        return _without_comparison(spec, version, champion, str(error))
+    better, why, evidence = judge_comparison(spec, compared)
+    if spec.promotion.rule == "shadow":
+        why = f"gates passed; it has to prove itself; {why}"
+        return Decision("shadow", why, evidence, champion.version)
+    return Decision("champion" if better else "candidate", why, evidence, champion.version)
+
+
+def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
+    """Why the test period says nothing of the version; empty if it does say something."""
+    test = evaluation.metrics.get("test", {})
+    if spec.task == "binary" and test.get("auc_roc") is None:
+        return "the test period has positives or negatives only; wait for more labels"
+    if test.get(spec.primary_metric) is None:
+        return f"{spec.primary_metric} cannot be told on the test rows; wait for more labels"
+    return ""
+
+
+def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, dict[str, Any]]:
+    """Whether the interval of the gain over the champion lies above the margin; words; figures.
+
+    Too few positives (rows, for a regression) for `shadow.min_positives` show nothing.
+    """
+    metric, margin = compared.metric, spec.promotion.margin
+    difference = compared.difference
+    evidence: dict[str, Any] = {
+        "metric": metric,
+        "candidate": compared.ours,
+        "champion": compared.version,
+        "champion_value": compared.theirs,
+        "low": difference.low if difference else None,
+        "high": difference.high if difference else None,
+        "margin": margin,
+        "rows": compared.rows,
+        "positives": compared.positives,
+    }
+    if compared.ours is None or compared.theirs is None or difference is None:
+        return False, f"{metric} cannot be told on the test rows", evidence
+    few = compared.verdict == "insufficient"
+    gain = -difference.high if metric in LOWER_IS_BETTER else difference.low
+    better = not few and gain > margin
+    verb = "beats" if better else "does not significantly beat"
+    why = (
+        f"{metric} {compared.ours:.4f} {verb} {compared.theirs:.4f} of champion {compared.version} "
+        f"on the same {compared.rows:,} test rows: the difference is {difference.value:+.4f} "
+        f"({difference.low:+.4f} to {difference.high:+.4f})"
+    )
+    if few:
+        why += f", of {compared.positives} positives, where {spec.shadow.min_positives} are needed"
+    elif margin:
+        why += f", and has to exceed {margin:g}"
+    return better, why, evidence
+
+
+def _without_comparison(
+    spec: ModelSpec, version: Version, champion: Version, error: str
+) -> Decision:
+    """By `shadow` matured labels compare, if the champion scores again; else a person decides."""
+    cause = f"champion {champion.version} cannot score the test rows ({error})"
+    if spec.promotion.rule == "shadow":
+        why = f"gates passed; it has to prove itself; {cause}"
+        return Decision("shadow", why, champion=champion.version)
+    return Decision(
+        "candidate",
+        f"gates passed, but not promoted: {cause}, so nothing shows that {version.version} is "
+        f"better; compare the reports, then `lakehouse models promote {spec.name} "
+        f"{version.version}`",
+        champion=champion.version,
+    )
+
+
+def _comparison(
+    spec: ModelSpec, lake: Lake, version: Version, evaluation: Evaluation, champion: Version
+) -> Comparison:
+    """By the primary metric: as evaluated, unless another version decides by now.
+
+    Raises:
+        BadArtefact, SchemaMismatch: when one of the two cannot score the rows.
+    """
+    for known in evaluation.comparisons:
+        if (known.version, known.metric) == (champion.version, spec.primary_metric):
+            return known
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    classes, set_id = model.card.classes, version.training_set_id
+    with lake.reader() as cursor:
+        rival = registered(cursor, spec, lake, set_id, champion, "champion", classes)
+        rows, found = test_rows(cursor, spec, set_id, model, classes)
+    if not found.all():
+        raise SchemaMismatch(f"{(~found).sum()} test rows of {version.version} lost their features")
+    said = model.decided(model.predict(rows.matrix))
+    return against_rival(spec, model, rows, said, rival)

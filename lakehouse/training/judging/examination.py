@@ -1,0 +1,289 @@
+"""What a reviewer of model risk asks of a new version: rows, refits, money and labels come here.
+
+The figures are `evaluation`'s. Nothing here changes an artefact or decides about a version.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.capacity_curve import capacity_curve
+from lakehouse.evaluation.compare import known_or_none
+from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
+from lakehouse.evaluation.proxies import proxies
+from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.review_document import (
+    CapacityCurve,
+    LabelRisk,
+    LabelScenario,
+    Proxy,
+    Refit,
+    Review,
+    Stability,
+    StressResult,
+)
+from lakehouse.evaluation.stability import alerts_kept, rank_agreement
+from lakehouse.evaluation.stress import ADVERSARIAL, Matrix, amounts, lost, stale
+from lakehouse.lake import Lake
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.model import Model
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.fitting.refits import refit
+from lakehouse.training.judging.assessment import Prediction, predictions, unit_days
+from lakehouse.training.judging.rivals import Rival
+from lakehouse.training.sets import outcomes
+from lakehouse.training.sets.dataset import TrainingSet
+from lakehouse.training.sets.rows import Rows
+
+EXAMINED_ROWS = 30_000
+"""Of more test rows only the last whole days are stressed, refitted for, searched for proxies."""
+
+_PROXY_ROWS = 10_000
+
+ASSUMED_SHARE = 0.05
+"""Of positives, where nothing is known of late or reversed ones: only to see what it would do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A version and the rows it is judged on; `recent` masks the test rows that are looked at."""
+
+    model: Model
+    train: Rows
+    test: Rows
+    prediction: Prediction
+    recent: npt.NDArray[np.bool_]
+    made: TrainingSet
+    groups: Mapping[str, Any]
+
+
+def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | None) -> Review:
+    """Sensitivity, stability, stress, labels and proxies; `previous` predicts the same test rows.
+
+    Raises:
+        TrainingError: for declared tables and columns that are not there or cannot be used.
+    """
+    result = Review(
+        stability=_stability(spec, subject, previous),
+        stress=_stress(spec, subject),
+        stress_metric=_metric(spec),
+    )
+    if spec.task != "binary":
+        return result
+    return result.model_copy(
+        update={
+            "capacity": _capacity(spec, lake, subject),
+            "labels": _labels(spec, lake, subject),
+            "proxies": _proxies(spec, subject),
+        }
+    )
+
+
+def _metric(spec: ModelSpec) -> str:
+    """The primary metric, unless it counts units of a day, whose rows are others."""
+    by_unit = bool(spec.capacity and spec.capacity.unit)
+    at_capacity = spec.primary_metric.endswith("_at_capacity")
+    return "average_precision" if by_unit and at_capacity else spec.primary_metric
+
+
+def _value(spec: ModelSpec, subject: Subject, rows: Rows, prediction: Prediction) -> float | None:
+    card, name = subject.model.card, _metric(spec)
+    said = predictions(spec, rows, prediction, card.threshold, card.baseline)
+    return known_or_none(said.metrics(only=[name])[name])
+
+
+def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Stability:
+    rows, ours = subject.test.take(subject.recent), subject.prediction[subject.recent]
+    found = []
+    if previous is not None:
+        theirs = previous.prediction[subject.recent]
+        found.append(
+            Refit(
+                kind="previous version",
+                name=previous.version,
+                value=_value(spec, subject, rows, theirs),
+                **_agreement(spec, rows, ours, theirs),
+            )
+        )
+    for number in range(1, spec.judging.refits + 1):
+        for kind in ("seed", "sample"):
+            theirs = refit(spec, subject.model, subject.train, rows, number, kind == "sample")
+            found.append(
+                Refit(
+                    kind="sample" if kind == "sample" else "seed",
+                    name=str(number),
+                    value=_value(spec, subject, rows, subject.model.decided(theirs)),
+                    **_agreement(spec, rows, ours, theirs),
+                )
+            )
+    return Stability(
+        metric=_metric(spec), value=_value(spec, subject, rows, ours), refits=tuple(found)
+    )
+
+
+def _agreement(
+    spec: ModelSpec, rows: Rows, ours: Prediction, theirs: Prediction
+) -> dict[str, float | None]:
+    """Rank correlation, and the share of alerts or classes that both give."""
+    if spec.task == "multiclass":
+        same = ours.argmax(axis=1) == theirs.argmax(axis=1)
+        return {"agree": float(same.mean()) if len(same) else None}
+    rank = rank_agreement(ours, theirs)
+    if spec.capacity is None:
+        return {"rank": rank}
+    one, other = unit_days(spec, rows, ours), unit_days(spec, rows, theirs)
+    if one is None or other is None:
+        kept = alerts_kept(rows.day, ours, theirs, spec.capacity.alerts)
+    else:  # the same units of the same days in the same order, whatever their scores
+        kept = alerts_kept(one.day, one.score, other.score, spec.capacity.alerts)
+    return {"rank": rank, "agree": kept}
+
+
+def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
+    rows, schema = subject.test.take(subject.recent), subject.model.card.features
+    if not len(rows):
+        return ()
+    matrix, names, declared = rows.matrix, schema.names, spec.judging.stress
+    columns = {
+        name: [place for place, each in enumerate(schema.features) if each.set == name]
+        for name in schema.feature_sets
+    }
+    proportional = _proportional(spec, names)
+
+    def result(name: str, kind: Any, changed: Matrix, share: float) -> StressResult:
+        said = subject.prediction[subject.recent]
+        if kind != "none":
+            said = subject.model.decided(subject.model.predict(changed))
+        return StressResult(
+            name=name,
+            kind=kind,
+            changed=share,
+            value=_value(spec, subject, rows, said),
+            alerts_per_day=_alerts_per_day(spec, subject.model, rows, said),
+        )
+
+    found = [result("as it was", "none", matrix, 0.0)]
+    for name, places in columns.items():
+        if places:
+            found.append(result(name, "lost", *lost(matrix, places)))
+    for name, entity in declared.stale.items():
+        if columns.get(name):
+            amount = proportional[0] if proportional else None
+            by, day = rows.entities[entity], rows.day
+            changed = stale(matrix, columns[name], by, day, amount, proportional)
+            found.append(result(name, "stale", *changed))
+    if proportional and spec.task == "binary":
+        for name, (only_positives, change) in ADVERSARIAL.items():
+            chosen = rows.label > 0 if only_positives else np.ones(len(rows), dtype=bool)
+            found.append(
+                result(name, "adversarial", *amounts(matrix, proportional, chosen, change))
+            )
+    return tuple(found)
+
+
+def _proportional(spec: ModelSpec, names: list[str]) -> list[int]:
+    """Columns of the declared amounts that this model has, the amount itself first.
+
+    Without the amount itself there are none: it is what the others are multiples of.
+    """
+    patterns = spec.judging.stress.amounts
+    if not patterns or patterns[0] not in names:
+        return []
+    matching = [n for n in names if any(fnmatch(n, each) for each in patterns[1:])]
+    return [names.index(name) for name in dict.fromkeys([patterns[0], *matching])]
+
+
+def _alerts_per_day(
+    spec: ModelSpec, model: Model, rows: Rows, prediction: Prediction
+) -> float | None:
+    """At the version's threshold, in the unit of the capacity."""
+    if model.card.threshold is None or not len(rows):
+        return None
+    units = unit_days(spec, rows, prediction)
+    score = prediction if units is None else units.score
+    return float((score >= model.card.threshold).sum() / len(np.unique(rows.day)))
+
+
+def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | None:
+    assert spec.capacity is not None
+    test, prediction = subject.test, subject.prediction
+    money = None
+    if spec.judging.money is not None:
+        money = outcomes.money(spec, lake, subject.made, len(test))
+    alerts, truth = spec.capacity.alerts, test.label > 0
+    units = unit_days(spec, test, prediction)
+    if units is None:
+        resampling = _resampling(spec, test)
+        return capacity_curve(test.day, truth, prediction, alerts, resampling, money)
+    if money is not None:
+        unit = test.entities[spec.capacity.unit]
+        money = outcomes.by_unit(money, test.day, unit, truth, units.row)
+    resampling = _resampling(spec, test.take(units.row))
+    return capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
+
+
+def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
+    clusters = spec.judging.clusters or spec.spine.entities[:2]
+    keys = [rows.entities[name] for name in clusters]
+    return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
+
+
+def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
+    test, prediction = subject.test, subject.prediction
+    truth, name = test.label > 0, _metric(spec)
+    proved = outcomes.proved_wrong(spec, lake, subject.made)
+    card = subject.model.card
+
+    def metric(labels: npt.NDArray[np.bool_]) -> float:
+        rows = Rows(**{**vars(test), "label": labels.astype(np.float64)})
+        said = predictions(spec, rows, prediction, card.threshold, card.baseline)
+        return said.metrics(only=[name])[name]
+
+    late_share = _share(proved.late, proved.positives, among=False)
+    reversed_share = _share(proved.reversed, proved.positives, among=True)
+    scenarios: list[LabelScenario] = []
+    if truth.any():
+        if proved.late_in_test is not None:
+            scenarios.append(late_scenario(truth, proved.late_in_test, metric))
+        scenarios += hidden_scenarios(truth, prediction, late_share, metric, spec.seed)
+        scenarios.append(reversed_scenario(truth, reversed_share, metric, spec.seed))
+    return LabelRisk(
+        metric=name,
+        value=known_or_none(metric(truth)),
+        positives=proved.positives,
+        late=proved.late,
+        reversed=proved.reversed,
+        late_share=late_share,
+        reversed_share=reversed_share,
+        scenarios=tuple(scenarios),
+    )
+
+
+def _share(found: Mapping[str, int] | None, positives: Mapping[str, int], *, among: bool) -> float:
+    """Of all true positives of the training period; assumed where nothing was found there."""
+    count = (found or {}).get("train", 0)
+    whole = positives.get("train", 0) + (0 if among else count)
+    return min(count / whole, 0.5) if count and whole else ASSUMED_SHARE
+
+
+def _proxies(spec: ModelSpec, subject: Subject) -> tuple[Proxy, ...]:
+    if spec.fairness is None:
+        return ()
+    places = np.flatnonzero(subject.recent)
+    places = places[:: max(1, -(-len(places) // _PROXY_ROWS))]
+    rows, card = subject.test.take(places), subject.model.card
+    found: list[Proxy] = []
+    for name, group in spec.fairness.groups.items():
+        if name not in subject.groups:
+            raise TrainingError(f"{spec.name}: the groups by {name} were not read")
+        cluster = rows.entities.get(group.entity)
+        values = subject.groups[name][places]
+        found += proxies(
+            name, values, card.features.names, rows.matrix, card.importance, cluster,
+            seed=spec.seed,
+        )  # fmt: skip
+    return tuple(found)

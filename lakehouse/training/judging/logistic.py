@@ -1,0 +1,90 @@
+"""The plain challenger: a regression without interactions, to say what the trees are worth.
+
+Made anew for each comparison and thrown away; no version is ever of this kind. A model that does
+not beat it on the same rows has no claim to its complexity.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.metrics import Floats
+from lakehouse.models.schema import Matrix, on_scale
+from lakehouse.models.spec import Task
+
+FIT_ROWS = 100_000
+"""More training rows than this are thinned evenly."""
+
+_MOST_CODES = 20
+_FARTHEST = 8.0
+_LIMITING = threading.Lock()
+"""The limit of threads is the whole process's, and another thread would lift it too early."""
+
+
+def challenger_scores(
+    task: Task,
+    train: Matrix,
+    label: Floats,
+    asked: Matrix,
+    *,
+    categories: Sequence[int],
+    classes: int,
+) -> Floats:
+    """What a linear model of `train` (rows, features) and `label` (rows,) says of `asked`.
+
+    Logistic (binary; multinomial for several classes) or ridge regression of standardized columns,
+    missing values being the training median, with a column for each common code of `categories`
+    (positions of such features). Scores (rows,), probabilities (rows, `classes`), or forecasts.
+
+    Raises:
+        ValueError: when `label` has a single value and the task is not a regression.
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    step = -(-max(len(train), 1) // FIT_ROWS)
+    design = _Design(train[::step], categories)
+    x, y, x_asked = design.columns(train[::step]), label[::step], design.columns(asked)
+    # products this small are slower on several threads, and then differ in their last bits
+    with _LIMITING, threadpool_limits(1, user_api="blas"):
+        if task == "regression":
+            forecast: Floats = Ridge().fit(x, y).predict(x_asked)
+            return forecast
+        fitted = LogisticRegression(max_iter=300).fit(x, y.astype(int))
+        found: Floats = fitted.predict_proba(x_asked)
+    if task == "binary":
+        score: Floats = found[:, 1]
+        return score
+    probability = np.zeros((len(asked), classes))
+    probability[:, fitted.classes_] = found
+    return probability
+
+
+class _Design:
+    """How columns of features become columns of a linear model, as the training rows have it."""
+
+    def __init__(self, train: Matrix, categories: Sequence[int]) -> None:
+        self.numbers = [i for i in range(train.shape[1]) if i not in set(categories)]
+        self.codes = {i: _common(train[:, i]) for i in categories}
+        values = train[:, self.numbers].astype(np.float64)
+        known = [column[on_scale(column)] for column in values.T]
+        self.median = np.array([np.median(column) if len(column) else 0.0 for column in known])
+        values = np.where(on_scale(values), values, self.median)
+        self.mean, self.scale = values.mean(axis=0), values.std(axis=0)
+        self.scale[self.scale <= 1e-9 * np.abs(self.mean)] = np.inf  # a constant says nothing
+
+    def columns(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        values = matrix[:, self.numbers].astype(np.float64)
+        values = np.where(on_scale(values), values, self.median)
+        # a single row far outside would tilt everything, and the trees do not feel it either
+        standard = np.clip((values - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
+        codes = [matrix[:, i] == code for i, common in self.codes.items() for code in common]
+        return np.column_stack([standard, *codes])
+
+
+def _common(column: npt.NDArray[np.float32]) -> list[float]:
+    codes, counts = np.unique(column[on_scale(column)], return_counts=True)
+    kept: list[float] = codes[np.argsort(-counts, kind="stable")][:_MOST_CODES].tolist()
+    return kept

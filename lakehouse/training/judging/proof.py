@@ -1,0 +1,344 @@
+"""What a new version is worth: everything that is found out about it before it is registered.
+
+The figures are `evaluation`'s; here the rows, groups and rivals are brought to them. Nothing here
+changes the artefact, and what gates make of an evaluation is `assess.py`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lakehouse.evaluation.calibration_error import (
+    calibration,
+    calibration_slope,
+    observed_over_expected,
+)
+from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.document import (
+    Against,
+    Calibration,
+    Comparison,
+    Evaluation,
+    FairnessResult,
+    Interval,
+    Probe,
+)
+from lakehouse.evaluation.fairness import fairness
+from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.metrics import Bools
+from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
+from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.review_document import RowCount
+from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.weighted import Binary, Predictions
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.models.errors import BadArtefact, SchemaMismatch
+from lakehouse.models.groups import group_values
+from lakehouse.models.model import Model
+from lakehouse.models.spec import METRICS, NO_ORDER, Group, ModelSpec
+from lakehouse.models.threshold import UnitDays
+from lakehouse.registry import Version
+from lakehouse.training.fitting.boosting import Examples, boost, dataset
+from lakehouse.training.fitting.fold_examples import weigh
+from lakehouse.training.judging.assessment import Prediction, assess, predictions, unit_days
+from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine
+from lakehouse.training.judging.rivals import Rival, plain, registered, trivial
+from lakehouse.training.judging.row_notes import data_notes
+from lakehouse.training.sets.dataset import TrainingSet
+from lakehouse.training.sets.rows import Rows
+
+TRAIN_ROWS = 100_000
+"""Of more training rows than this only the last days are predicted, to see the overfitting gap."""
+
+AT_CAPACITY = ("precision_at_capacity", "recall_at_capacity")
+
+_PROBE_ROWS = 20_000
+_PROBE_ROUNDS = 30
+_SEGMENTS: dict[str, tuple[str, ...]] = {
+    "binary": ("average_precision", "auc_roc", "recall"),
+    "regression": ("mae",),
+    "multiclass": ("macro_f1", "accuracy"),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """Rows, and a final prediction of them."""
+
+    rows: Rows
+    prediction: Prediction
+
+
+def prove(
+    spec: ModelSpec,
+    lake: Lake,
+    made: TrainingSet,
+    model: Model,
+    rows: Mapping[str, Rows],
+    out_of_fold: Said | None,
+    versions: Sequence[Version],
+) -> Evaluation:
+    """Evaluate `model` on the periods of its pinned training set.
+
+    `rows` are by period ("train", "validation", "test"), their columns being those of
+    `model.card.features`; `out_of_fold` is what the chosen configuration said within the folds, and
+    `versions` all registered ones, the newest first. Only the test says anything about the future:
+    intervals, segments, comparisons and fairness are of it.
+    """
+    card, test = model.card, rows["test"]
+    said = {
+        "train": _said(model, _last_days(rows["train"], TRAIN_ROWS)),
+        "validation": _said(model, rows["validation"]),
+        "out_of_fold": out_of_fold,
+        "test": _said(model, test),
+    }
+    metrics = {
+        period: assess(
+            spec, each.rows, each.prediction, card.threshold, card.baseline, card.classes
+        )
+        for period, each in said.items()
+        if each is not None and len(each.rows)
+    }
+    final = said["test"]
+    assert final is not None
+    ours = predictions(spec, test, final.prediction, card.threshold, card.baseline)
+    resampling = _resampling(spec, test)
+    declared = {**spec.judging.segments, **(spec.fairness.groups if spec.fairness else {})}
+    groups = _groups(spec, lake, made, declared)
+    intervals = _intervals(spec, test, final.prediction, ours, resampling)
+    weeks = [
+        week
+        for each in (out_of_fold, final)
+        if each is not None
+        for week in by_week(_predictions(spec, model, each), each.rows.day)
+    ]
+    compared = [name for name in METRICS[spec.task] if name not in NO_ORDER]
+    rivals = _rivals(spec, lake, made, model, rows, final.prediction, versions)
+    recent = np.isin(test.day, np.unique(_last_days(test, EXAMINED_ROWS).day))
+    return Evaluation(
+        metrics=metrics,
+        intervals={name: found for name, found in intervals.items() if found is not None},
+        clustered_by=_clusters(spec),
+        repeats=spec.judging.repeats,
+        segments=segment_metrics(
+            ours,
+            {name: groups[name] for name in spec.judging.segments},
+            resampling,
+            only=_SEGMENTS[spec.task],
+        ),
+        comparisons=tuple(
+            against_rival(spec, model, test, final.prediction, rival) for rival in rivals
+        ),
+        fairness=_fairness(spec, ours, groups, resampling),
+        probes=(_shuffled(spec, model, rows["train"], test), _lone(spec, model, test)),
+        overfitting_gap=overfitting_gap(metrics["train"], metrics["test"], compared),
+        calibration=_calibration(ours, model.uncalibrated(test.matrix), resampling)
+        if isinstance(ours, Binary)
+        else None,
+        by_week=tuple(weeks),
+        notes=data_notes(card.features.names, rows, card.classes),
+        rows=_row_counts(spec, made, rows["train"]),
+        review=examine(
+            spec,
+            lake,
+            Subject(model, rows["train"], test, final.prediction, recent, made, groups),
+            next(
+                (r for r in rivals if r.against in ("last", "champion") and r.shared is None), None
+            ),
+        ),
+    )
+
+
+def _calibration(ours: Binary, before: Prediction, resampling: Resampling) -> Calibration:
+    found = calibration(ours.truth, before, ours.score)
+    total = observed_over_expected(ours.truth, ours.score, resampling)
+    slope = calibration_slope(ours.truth, ours.score)
+    return found.model_copy(update={"observed_over_expected": total, "slope": slope})
+
+
+def _row_counts(spec: ModelSpec, made: TrainingSet, train: Rows) -> tuple[RowCount, ...]:
+    """Where rows went; of the training period not all that are pinned are fitted to."""
+    places = weigh(spec, train.label).places
+    left_out = 0 if places is None else len(train) - len(places)
+    return tuple(
+        RowCount(
+            **each.model_dump() | {"undersampled": left_out, "used": each.used - left_out}
+            if each.period == "train"
+            else each.model_dump()
+        )
+        for each in made.counts
+    )
+
+
+def _said(model: Model, rows: Rows) -> Said:
+    return Said(rows, model.decided(model.predict(rows.matrix)))
+
+
+def _predictions(spec: ModelSpec, model: Model, said: Said) -> Predictions:
+    card = model.card
+    return predictions(spec, said.rows, said.prediction, card.threshold, card.baseline)
+
+
+def _thin(rows: Rows, most: int) -> Rows:
+    step = -(-len(rows) // most)
+    return rows if step <= 1 else rows.take(np.arange(0, len(rows), step))
+
+
+def _last_days(rows: Rows, most: int) -> Rows:
+    """Whole days, for capacity is per day."""
+    if len(rows) <= most:
+        return rows
+    first = np.sort(rows.day)[-most]
+    return rows.take(rows.day > min(first, rows.day.max() - 1))
+
+
+def _clusters(spec: ModelSpec) -> tuple[str, ...]:
+    return spec.judging.clusters or spec.spine.entities[:2]
+
+
+def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
+    keys = [rows.entities[name] for name in _clusters(spec)]
+    return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
+
+
+def _intervals(
+    spec: ModelSpec, test: Rows, prediction: Prediction, ours: Predictions, resampling: Resampling
+) -> dict[str, Interval | None]:
+    """By metric; those at capacity from resampled units, where units are counted."""
+    found = metric_intervals(ours, resampling)
+    if isinstance(ours, Binary):
+        found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
+    units = unit_days(spec, test, prediction)
+    if units is not None:
+        resampled = _resampling(spec, test.take(units.row))
+        found |= metric_intervals(_looked_at(spec, units), resampled, AT_CAPACITY)
+    return found
+
+
+def _looked_at(spec: ModelSpec, units: UnitDays) -> Binary:
+    assert spec.capacity is not None
+    return Binary(units.truth, units.score, day=units.day, alerts=spec.capacity.alerts)
+
+
+def _groups(
+    spec: ModelSpec, lake: Lake, made: TrainingSet, declared: Mapping[str, Group]
+) -> dict[str, Any]:
+    """The groups of the test rows, by key."""
+    if not declared:
+        return {}
+    columns = ", ".join(map(quote, ["key", *spec.spine.entities, "event_time"]))
+    with lake.reader() as cursor:
+        cursor.execute(
+            f"CREATE TEMP TABLE judged AS SELECT {columns} FROM {qualified(spec.training_table)} "
+            "WHERE training_set_id = ? AND split = 'test'",
+            [made.id],
+        )
+        return group_values(cursor, declared, "judged", key="key", spine_key=spec.spine.key)
+
+
+def _rivals(
+    spec: ModelSpec,
+    lake: Lake,
+    made: TrainingSet,
+    model: Model,
+    rows: Mapping[str, Rows],
+    prediction: Prediction,
+    versions: Sequence[Version],
+) -> list[Rival]:
+    """Others' predictions; registered versions that cannot score the rows are left out."""
+    card, test = model.card, rows["test"]
+    flagged = 0 if card.threshold is None else (prediction >= card.threshold).sum()
+    rivals = [
+        trivial(spec, rows["train"], test, len(card.classes)),
+        plain(spec, card.features, rows["train"], test, len(card.classes), int(flagged)),
+    ]
+    before: dict[str, tuple[Version, Against]] = {}
+    for version in [*versions[:1], *(v for v in versions if v.state == "champion")]:
+        before[version.version] = version, "champion" if version.state == "champion" else "last"
+    with lake.reader() as cursor:
+        for version, against in before.values():
+            try:
+                rival = registered(cursor, spec, lake, made.id, version, against, card.classes)
+            except (BadArtefact, SchemaMismatch):
+                continue  # what it cannot score says nothing; `promote.py` says so in its reason
+            rivals.append(rival)
+    return rivals
+
+
+def against_rival(
+    spec: ModelSpec, model: Model, test: Rows, prediction: Prediction, rival: Rival
+) -> Comparison:
+    """Our prediction of the test rows against a rival's, on those that both predict, in pairs."""
+    card = model.card
+    if rival.shared is not None:
+        test, prediction = test.take(rival.shared), prediction[rival.shared]
+    ours, resampling = _compared(spec, test, prediction, card.threshold, card.baseline)
+    (compared,) = compare(
+        ours,
+        _compared(spec, test, rival.prediction, rival.threshold, card.baseline)[0],
+        resampling,
+        against=rival.against,
+        version=rival.version,
+        metrics=[spec.primary_metric],
+        minimum_positives=spec.shadow.min_positives,
+    )
+    return compared
+
+
+def _compared(
+    spec: ModelSpec, test: Rows, prediction: Prediction, threshold: float | None, constant: float
+) -> tuple[Predictions, Resampling]:
+    """What the primary metric is told from: rows, or the units of each day."""
+    units = unit_days(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
+    if units is not None:
+        return _looked_at(spec, units), _resampling(spec, test.take(units.row))
+    said = predictions(spec, test, prediction, threshold, constant)
+    return said, _resampling(spec, test)
+
+
+def _fairness(
+    spec: ModelSpec, ours: Predictions, groups: Mapping[str, Any], resampling: Resampling
+) -> tuple[FairnessResult, ...]:
+    if spec.fairness is None or not isinstance(ours, Binary):
+        return ()
+    return tuple(
+        fairness(
+            name,
+            groups[name],
+            ours.truth,
+            _flagged(ours),
+            resampling,
+            limit=spec.fairness.limit,
+            minimum_positives=spec.fairness.min_positives,
+        )
+        for name in spec.fairness.groups
+    )
+
+
+def _flagged(ours: Binary) -> Bools:
+    assert ours.threshold is not None
+    return ours.score >= ours.threshold
+
+
+def _lone(spec: ModelSpec, model: Model, test: Rows) -> Probe:
+    # a class may well be defined by one of the features, so for classes no strength is suspicious
+    bound = {"bound": 1.0} if spec.task == "multiclass" else {}
+    names = model.card.features.names
+    return lone_feature_probe(names, test.matrix, test.label, spec.task, **bound)
+
+
+def _shuffled(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
+    """Train on shuffled labels of some rows; judge on test rows with labels shuffled likewise."""
+    random = np.random.default_rng(spec.seed)
+    learnt, judged = _thin(train, _PROBE_ROWS), _thin(test, _PROBE_ROWS)
+    card, columns = model.card, model.columns
+    examples = Examples(columns.matrix(learnt.matrix), random.permutation(learnt.label))
+    data = dataset(examples, columns.categorical, card.params)
+    boosted = boost(spec, card.params, data, min(card.rounds, _PROBE_ROUNDS))
+    shuffled = Rows(**{**vars(judged), "label": random.permutation(judged.label)})
+    prediction = boosted.predict(columns.matrix(judged.matrix))
+    metric = "auc_roc" if spec.task == "binary" else METRICS[spec.task][0]
+    said = predictions(spec, shuffled, prediction, None, card.baseline)
+    return shuffled_label_probe(said, metric, seed=spec.seed)

@@ -1,0 +1,162 @@
+"""What others say of the test rows of a training set, for comparisons on the same rows.
+
+Registered versions read the features that they were trained on; the trivial model and the plain
+one are made from the training rows. What differs between them is `evaluation`'s to judge.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.document import Against
+from lakehouse.evaluation.metrics import errors
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.models.artefact import load_model
+from lakehouse.models.errors import SchemaMismatch
+from lakehouse.models.inputs import join_features, pinned_tables
+from lakehouse.models.labels import label_columns
+from lakehouse.models.model import Model
+from lakehouse.models.schema import FeatureSchema
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import Version
+from lakehouse.training.judging.assessment import Prediction
+from lakehouse.training.judging.logistic import challenger_scores
+from lakehouse.training.sets.dataset import BATCH_ROWS
+from lakehouse.training.sets.rows import Rows, collect
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Somebody else's prediction of the test rows, by key, in the shape of ours.
+
+    `threshold` is None for whom nobody gave one. `shared`, (test rows,), is true for the rows that
+    the prediction is of; None means all of them.
+    """
+
+    against: Against
+    version: str
+    prediction: Prediction
+    threshold: float | None = None
+    shared: npt.NDArray[np.bool_] | None = None
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Prediction:
+        """The prediction of the test rows where `rows` is true, which are all among `shared`."""
+        return self.prediction[rows if self.shared is None else rows[self.shared]]
+
+
+def registered(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    lake: Lake,
+    set_id: str,
+    version: Version,
+    against: Against,
+    classes: tuple[str, ...],
+) -> Rival:
+    """What `version` says of the test rows of training set `set_id`; `classes` are ours.
+
+    Raises:
+        BadArtefact, SchemaMismatch: when it can score none of them, because its artefact is broken
+            or the features it reads are gone.
+    """
+    model = load_model(lake.settings.models_dir, version.artefact, version.files)
+    rows, shared = test_rows(cursor, spec, set_id, model, classes)
+    prediction = model.predict(rows.matrix)
+    if spec.task == "multiclass":
+        prediction = in_our_classes(prediction, model.card.classes, classes)
+    else:
+        prediction = model.decided(prediction)
+    return Rival(
+        *(against, version.version, prediction, model.card.threshold),
+        shared=None if shared.all() else shared,
+    )
+
+
+def trivial(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
+    """The best that can be said without a model.
+
+    The share of positives or of each class, or the best by MAE of the naive forecasts (the mean if
+    there are none).
+    """
+    if spec.task == "binary":
+        return Rival("baseline", "base rate", np.full(len(test), train.label.mean()), np.inf)
+    if spec.task == "multiclass":
+        shares = np.bincount(train.label.astype(int), minlength=classes) / len(train)
+        return Rival("baseline", "class shares", np.tile(shares, (len(test), 1)))
+    naive = dict(test.naive) or {"naive_constant": np.full(len(test), train.label.mean())}
+    best = min(naive, key=lambda name: errors(test.label, naive[name])["mae"])
+    return Rival("baseline", best, naive[best])
+
+
+def plain(
+    spec: ModelSpec, schema: FeatureSchema, train: Rows, test: Rows, classes: int, flagged: int
+) -> Rival:
+    """A linear model of the same features; it flags `flagged` rows, as many as ours."""
+    prediction = challenger_scores(
+        spec.task,
+        train.matrix,
+        train.label,
+        test.matrix,
+        categories=schema.categorical_columns,
+        classes=classes,
+    ).astype(np.float64)
+    threshold = None
+    if spec.task == "binary":
+        threshold = float(np.sort(prediction)[-flagged]) if flagged else np.inf
+    name = "ridge" if spec.task == "regression" else "logistic"
+    return Rival("logistic_regression", name, prediction, threshold)
+
+
+def test_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    set_id: str,
+    model: Model,
+    classes: tuple[str, ...],
+) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """The test rows of a training set with the features of `model`, which may be another one's.
+
+    Its features may be of older versions: whether those still grow is of no matter here. Returns
+    the rows that have them, and for each test row by key whether it is one of those.
+
+    Raises:
+        SchemaMismatch: when no row has them.
+    """
+    schema = model.card.features
+    pinned_tables(cursor, schema)
+    columns, joins = join_features(schema, spec.spine.key, "l.key")
+    table, where = qualified(spec.training_table), "l.training_set_id = ? AND l.split = 'test'"
+    found = cursor.execute(
+        f"SELECT l.key IN (SELECT l.key FROM {table} l {joins} WHERE {where}) "
+        f"FROM {table} l WHERE {where} ORDER BY l.key",
+        [set_id, set_id],
+    ).fetchnumpy()
+    (shared,) = (np.asarray(values, dtype=np.bool_) for values in found.values())
+    if not shared.any():
+        raise SchemaMismatch(
+            f"none of {len(shared)} test rows has features in the versions it was trained on"
+        )
+    entities = spec.spine.entities
+    names = ("event_time", *entities, *label_columns(spec))
+    others = ", ".join(f"l.{quote(name)}" for name in names)
+    reader = cursor.execute(
+        f"SELECT {others}, {columns} FROM {table} l {joins} WHERE {where} ORDER BY l.key", [set_id]
+    ).to_arrow_reader(BATCH_ROWS)
+    return collect(reader, int(shared.sum()), schema, classes, entities), shared
+
+
+def in_our_classes(
+    probability: Prediction, theirs: tuple[str, ...], ours: tuple[str, ...]
+) -> Prediction:
+    """Probability (rows, classes) by our classes; one that they do not know has none.
+
+    Classes that only they know share one more column, where `Rows.label` has such rows as well: a
+    rival that knows a class which we never saw is right about it.
+    """
+    others = [name for name in theirs if name not in ours]
+    result = np.zeros((len(probability), len(ours) + bool(others)))
+    for place, name in enumerate(theirs):
+        result[:, ours.index(name) if name in ours else len(ours)] += probability[:, place]
+    return result

@@ -1,0 +1,27 @@
+"""What of a training set's rows a reader of the evaluation must know, in sentences."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lakehouse.models.schema import clipped_text, off_scale
+from lakehouse.training.sets.rows import Rows
+
+
+def data_notes(
+    names: list[str], rows: Mapping[str, Rows], classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Values that were clipped and classes that could not be learnt, of `rows` by period.
+
+    `names` are the columns of the rows' matrices, `classes` those of the training period.
+    """
+    clipped = clipped_text(off_scale(names, *(period.matrix for period in rows.values())))
+    notes = [clipped] if clipped else []
+    for period, found in rows.items():
+        unseen = int(np.sum(found.label >= len(classes))) if classes else 0
+        if unseen:
+            notes.append(
+                f"{unseen:,} of {len(found):,} {period} rows have a class that the training "
+                "period does not have: no model predicts it, so they count as errors"
+            )
+    return tuple(notes)

@@ -1,0 +1,120 @@
+"""Making a registered version again, from its pinned training set and what its card records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lakehouse.lake import Lake
+from lakehouse.lake.lake import code_version
+from lakehouse.models import artefact
+from lakehouse.models.columns import Columns
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.model import ModelCard
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import Version, list_versions
+from lakehouse.training.choosing.choice import Choice
+from lakehouse.training.fitting.assembly import make
+from lakehouse.training.fitting.boosting import library_versions
+from lakehouse.training.fitting.warm_start import Start, start_from
+from lakehouse.training.identity import code_hash
+from lakehouse.training.sets.dataset import TrainingSet, pinned_set, read_rows
+from lakehouse.training.sets.material import load_material
+from lakehouse.training.sets.row_hash import content_hash
+
+
+class NotReproducible(TrainingError):
+    """What a version was made of is not all there any more; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of making a version again: `files` by name, as registered and as made now."""
+
+    same: bool
+    files: Mapping[str, tuple[str, str]]
+    why: str
+
+
+def reproduce(
+    spec: ModelSpec, lake: Lake, version: Version, *, force: bool = False
+) -> Reproduction:
+    """Train again from pinned rows with the recorded recipe, choice and parent; compare the bytes.
+
+    Nothing is searched or selected anew, and nothing is written. `force` tries in spite of another
+    code or other libraries than those recorded.
+
+    Raises:
+        NotReproducible: when code or libraries differ (unless forced), or rows or the parent are
+            not what they were.
+        BadArtefact, TrainingError: when the artefact or the training set is gone.
+    """
+    model = artefact.load_model(lake.settings.models_dir, version.artefact, version.files)
+    card = model.card
+    differs = _differences(card)
+    if differs and not force:
+        raise NotReproducible(
+            f"{version.model} {version.version} cannot be made again here: {'; '.join(differs)}. "
+            "Install what it was made with, or force it to see how far it gets"
+        )
+    recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
+    pinned = _pinned(recorded, lake, version)
+    material = load_material(recorded, lake, pinned)
+    threads = int(card.params["num_threads"])
+    start = _start(recorded, lake, card, model.columns, material.classes)
+    made = make(recorded, material, Choice.of(card), start, threads)
+    files = {
+        name: (version.files[name], artefact.sha256(content))
+        for name, content in made.files.items()
+    }
+    changed = [name for name, (before, now) in files.items() if before != now]
+    why = "the same bytes" if not changed else f"{' and '.join(changed)} came out different"
+    return Reproduction(not changed, files, "; ".join([why, *differs]))
+
+
+def _differences(card: ModelCard) -> list[str]:
+    """How what would make it now differs from what made it, in words."""
+    now = library_versions()
+    differs = [
+        f"{name} was {recorded}, here it is {now.get(name, 'missing')}"
+        for name, recorded in card.libraries.items()
+        if now.get(name) != recorded
+    ]
+    if card.code_version != code_version():
+        differs.append(f"the code was version {card.code_version}, here it is {code_version()}")
+    if card.code_hash != code_hash():
+        differs.append(
+            f"the training code was {card.code_hash[:12]}, here it is {code_hash()[:12]}"
+        )
+    return differs
+
+
+def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
+    """The version's training set, if its rows are still those that it was hashed from."""
+    with lake.reader() as cursor:
+        pinned = pinned_set(cursor, spec.name, version.training_set_id)
+        batches = read_rows(cursor, spec, pinned)
+        digest, rows = content_hash(batches, batches.schema)
+    if digest != version.training_set_hash:
+        raise NotReproducible(
+            f"{version.model} {version.version} cannot be made again: its training set "
+            f"{pinned.id} had {pinned.rows} rows, now there are {rows}, and their hash differs; "
+            "an erasure takes rows away for good (its receipt names the version)"
+        )
+    return pinned
+
+
+def _start(
+    spec: ModelSpec, lake: Lake, card: ModelCard, columns: Columns, classes: tuple[str, ...]
+) -> Start:
+    """The recorded start. Raises `NotReproducible` if the parent is not what it was."""
+    if card.parent is None:
+        said = "no warm start: "
+        why = next((note.removeprefix(said) for note in card.notes if note.startswith(said)), "")
+        return Start(why_not=why)
+    versions = {version.version: version for version in list_versions(lake, spec.name)}
+    start = start_from(spec, lake, versions.get(card.parent.version), columns, classes)
+    if start.parent != card.parent:
+        raise NotReproducible(
+            f"{spec.name}: it went on from the trees of {card.parent.version}, which are not there "
+            f"as they were: {start.why_not or 'their hash differs'}"
+        )
+    return start

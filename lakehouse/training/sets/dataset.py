@@ -1,0 +1,377 @@
+"""Training sets: a spine with features and settled labels, as of one lake snapshot, pinned.
+
+A set's rows are kept in `training.<model>` under an id made from their hash, so that a version can
+be trained again when the snapshot has expired. Fitting and evaluating are elsewhere.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.evaluation.review_document import RowCount
+from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake.names import CATALOG
+from lakehouse.models.errors import NotEnoughData, TrainingError
+from lakehouse.models.inputs import feature_tables, join_features, schema_of
+from lakehouse.models.labels import complete_until, label_columns, label_query
+from lakehouse.models.schema import FeatureSchema
+from lakehouse.models.spec import Forward, ModelSpec, Settled
+from lakehouse.models.split import Split, plan_split
+from lakehouse.registry import tables as registry_tables
+from lakehouse.training.sets.label_checks import check_days, check_labels, refuse_unreadable
+from lakehouse.training.sets.row_hash import content_hash
+
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A pinned training set. `id` is the start of `hash`; `rows` counts all three periods.
+
+    `counts` says where the spine's rows of each period went; only who made the set knows.
+    """
+
+    model: str
+    id: str
+    hash: str
+    rows: int
+    without_features: int
+    snapshot: int
+    split: Split
+    schema: FeatureSchema
+    counts: tuple[RowCount, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training set of now would be made of, before any row is read."""
+
+    schema: FeatureSchema
+    split: Split
+    snapshot: int
+
+
+def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None = None) -> Plan:
+    """Look at the inputs within the cursor's transaction; `split` replaces the planned periods.
+
+    Raises:
+        NoSuchTable, NotEnoughData, TrainingError: for missing, short and unusable inputs.
+    """
+    label = spec.label.table if isinstance(spec.label, Settled) else spec.label.stream
+    for table in (spec.spine.table, label):
+        if not table_exists(cursor, table):
+            raise NoSuchTable(
+                f"{spec.name} reads {table}, which is not in the lake; materialize it first"
+            )
+    _refuse_inexact(cursor, spec)
+    refuse_unreadable(cursor, spec)
+    schema = schema_of(spec, feature_tables(cursor, spec))
+    if split is None:
+        first = fetch_value(
+            cursor, f"SELECT min({quote(spec.spine.time)}) FROM {qualified(spec.spine.table)}"
+        )
+        cutoff = complete_until(cursor, label, spec.label.known_at)
+        if first is None or cutoff is None:
+            empty = spec.spine.table if first is None else label
+            raise NotEnoughData(f"{spec.name}: {empty} has no rows yet; load data and try again")
+        split = plan_split(spec, cutoff, first)
+    snapshot = int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
+    return Plan(schema, split, snapshot)
+
+
+def _refuse_inexact(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Sums of floating-point numbers depend on threads: the same rows would be another set."""
+    label = spec.label
+    if not isinstance(label, Forward) or label.op != "sum":
+        return
+    kind = read_columns(cursor, label.stream).get(label.value or "")
+    if kind in ("DOUBLE", "FLOAT"):
+        raise TrainingError(
+            f"{spec.name}: the label sums {label.stream}.{label.value}, which is {kind}; such sums "
+            "depend on the number of threads. Make the column DECIMAL or an integer of minor units"
+        )
+
+
+def training_set(
+    spec: ModelSpec,
+    lake: Lake,
+    *,
+    split: Split | None = None,
+    run_id: str = "",
+    now: datetime | None = None,
+) -> TrainingSet:
+    """Make and pin the training set that the lake holds now; the same rows are never kept twice.
+
+    Raises:
+        NotEnoughData: without rows, or with a period that has none.
+        TrainingError: when a key is not unique in the spine, the labels or a feature set.
+    """
+    with lake.reader() as reader:
+        made = plan(reader, spec, split)
+        without_features = _compute(reader, spec, made)
+        ordered = _ordered(reader, "computed", spec, made.schema)
+        digest, rows = content_hash(ordered, ordered.schema)
+        result = TrainingSet(
+            model=spec.name,
+            id=digest[:16],
+            hash=digest,
+            rows=rows,
+            without_features=without_features,
+            snapshot=made.snapshot,
+            split=made.split,
+            schema=made.schema,
+            counts=_count_rows(reader, spec, made.split),
+        )
+        author = Author(spec.training_table, run_id, f"pin training set {result.id}")
+        if not _is_pinned(reader, result):
+            with lake.writer(author) as writer:
+                if not _is_pinned(writer, result):
+                    _pin(reader, writer, spec, result, now or datetime.now(UTC))
+        return result
+
+
+def read_rows(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, period: str = ""
+) -> pa.RecordBatchReader:
+    """The rows of a pinned training set (or of one of its periods), ordered by key, in batches."""
+    conditions = {"training_set_id": made.id} | ({"split": period} if period else {})
+    return _ordered(cursor, qualified(spec.training_table), spec, made.schema, conditions)
+
+
+def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
+    """The training set of that id, as it was pinned. Raises `TrainingError` if there is none."""
+    row = None
+    if table_exists(cursor, registry_tables.TRAINING_SETS):
+        row = cursor.execute(
+            "SELECT hash, rows, without_features, snapshot, split, feature_schema "
+            f"FROM {qualified(registry_tables.TRAINING_SETS)} "
+            "WHERE model = ? AND training_set_id = ?",
+            [model, set_id],
+        ).fetchone()
+    if row is None:
+        raise TrainingError(
+            f"{model} has no training set {set_id}; those it has are in "
+            f"{registry_tables.TRAINING_SETS}"
+        )
+    digest, rows, without_features, snapshot, split, schema = row
+    return TrainingSet(
+        model=model,
+        id=set_id,
+        hash=digest,
+        rows=rows,
+        without_features=without_features,
+        snapshot=snapshot,
+        split=Split.from_json(json.loads(split)),
+        schema=FeatureSchema.model_validate_json(schema),
+    )
+
+
+def row_columns(spec: ModelSpec) -> list[str]:
+    """The columns of a training set before its features."""
+    return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
+
+
+def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:
+    """Fill the temporary table `computed`; returns how many labelled rows had no features."""
+    split = made.split
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    period = f"""CASE
+        WHEN s.{time} >= $train_from AND s.{time} < $train_until THEN 'train'
+        WHEN s.{time} >= $validation_from AND s.{time} < $validation_until THEN 'validation'
+        WHEN s.{time} >= $test_from AND s.{time} < $test_until THEN 'test' END"""
+    acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
+    used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
+    columns = ", ".join(f"s.{quote(name)}" for name in used)
+    columns += f", {_arrived(cursor, spec)} AS _arrived"
+    cursor.execute(
+        f"""CREATE TEMP TABLE spine AS
+            SELECT {columns}, {period} AS period FROM {qualified(spec.spine.table)} s
+            WHERE period IS NOT NULL AND (period <> 'train' OR $every = 1
+                OR md5_number_lower(CAST(s.{key} AS VARCHAR)) % $every = 0)""",
+        {
+            **{name: value for name, value in vars(split).items() if name != "cutoff"},
+            "every": spec.split.every,
+        },
+    )
+    columns = ", ".join(f"l.{quote(name)}" for name in label_columns(spec))
+    entities = "".join(f"s.{quote(name)}, " for name in spec.spine.entities)
+    cursor.execute(
+        f"""CREATE TEMP TABLE labelled AS
+            WITH labels AS ({label_query(spec)})
+            SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns},
+                s._arrived, l.label_known_at < CASE s.period
+                WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
+                ELSE $cutoff + to_microseconds(1) END AS _in_time
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked(cursor, spec)}""",
+        {
+            "validation_from": split.validation_from,
+            "test_from": split.test_from,
+            "cutoff": split.cutoff,
+        },
+    )
+    check_labels(cursor, spec)
+    cursor.execute("DELETE FROM labelled WHERE _in_time IS NOT TRUE")
+    check_days(cursor, spec)
+    features, joins = join_features(made.schema, spec.spine.key, "l.key")
+    cursor.execute(
+        "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
+        f"{features} FROM labelled l {joins}"
+    )
+    return _judge(cursor, spec, split)
+
+
+def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for when a spine row was known itself: late ones have labels that settle later."""
+    has_one = "known_at" in read_columns(cursor, spec.spine.table)
+    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
+
+
+def _count_rows(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
+) -> tuple[RowCount, ...]:
+    """Where the spine's rows of each period went, from the temporary tables; drops `spine`."""
+    key, time = quote(spec.spine.key), quote(spec.spine.time)
+    blocked = _blocked(cursor, spec)
+    found = cursor.execute(
+        f"""SELECT s.period, count(*), count(l.key), count(c.key),
+            count(*) FILTER (l.key IS NULL AND {blocked})
+        FROM spine s LEFT JOIN labelled l ON l.key = s.{key}
+        LEFT JOIN computed c ON c.key = s.{key} GROUP BY 1"""
+    ).fetchall()
+    counts = []
+    bounds = vars(split)
+    for period, chosen, labelled, used, stopped in found:
+        landed = fetch_value(
+            cursor,
+            f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE {time} >= ? AND {time} < ?",
+            [bounds[f"{period}_from"], bounds[f"{period}_until"]],
+        )
+        counts.append(
+            RowCount(
+                period=period,
+                landed=landed,
+                sampled_out=landed - chosen,
+                blocked=stopped,
+                unlabelled=chosen - labelled - stopped,
+                without_features=labelled - used,
+                used=used,
+            )
+        )
+    cursor.execute("DROP TABLE spine")
+    order = list(wanted_periods(split))
+    return tuple(sorted(counts, key=lambda one: order.index(one.period)))
+
+
+def wanted_periods(split: Split) -> dict[str, tuple[datetime, datetime]]:
+    """The three periods with their bounds, oldest first."""
+    bounds = vars(split)
+    names = ("train", "validation", "test")
+    return {name: (bounds[f"{name}_from"], bounds[f"{name}_until"]) for name in names}
+
+
+def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for a spine row s being one that the model itself blocked: nobody will ever report it.
+
+    What is left of such rows without these is the control stream, picked at random, so that what is
+    learnt of such rows stays true however few they are. A redo that would not block any more does
+    not undo what happened, so superseded decisions count.
+    """
+    tables = (spec.predictions_log, spec.predictions_table)  # an older release had only the second
+    logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
+    if not logged:
+        return "false"
+    key = quote(spec.spine.key)
+    return f"EXISTS (FROM {qualified(logged[0])} p WHERE p.{key} = s.{key} AND p.blocked)"
+
+
+def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
+    """Refuse a set that nothing could be learnt from, and keys that joins multiplied."""
+    counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
+    for period, (start, end) in wanted_periods(split).items():
+        if start < end and not counts.get(period):
+            raise NotEnoughData(
+                f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "
+                f"and {end:%Y-%m-%d} ({period}); load more data, or change `split`"
+            )
+    rows, keys = cursor.execute("SELECT count(*), count(DISTINCT key) FROM computed").fetchall()[0]
+    if rows != keys:
+        raise TrainingError(
+            f"{spec.name}: {rows - keys} rows repeat a {spec.spine.key}; it must be unique in "
+            f"the spine, the labels and every feature set ({', '.join(spec.upstream_tables)})"
+        )
+    return int(fetch_value(cursor, "SELECT count(*) FROM labelled")) - int(rows)
+
+
+def _ordered(
+    cursor: duckdb.DuckDBPyConnection,
+    relation: str,
+    spec: ModelSpec,
+    schema: FeatureSchema,
+    conditions: Mapping[str, str] | None = None,
+) -> pa.RecordBatchReader:
+    names = ", ".join(map(quote, [*row_columns(spec), *schema.names]))
+    conditions = conditions or {}
+    where = " AND ".join(["true", *(f"{quote(name)} = ?" for name in conditions)])
+    query = f"SELECT {names} FROM {relation} WHERE {where} ORDER BY key"
+    return cursor.execute(query, list(conditions.values())).to_arrow_reader(BATCH_ROWS)
+
+
+def _is_pinned(cursor: duckdb.DuckDBPyConnection, made: TrainingSet) -> bool:
+    if not table_exists(cursor, registry_tables.TRAINING_SETS):
+        return False
+    query = (
+        f"SELECT count(*) FROM {qualified(registry_tables.TRAINING_SETS)} "
+        "WHERE model = ? AND training_set_id = ?"
+    )
+    return bool(fetch_value(cursor, query, [made.model, made.id]))
+
+
+def _pin(
+    reader: duckdb.DuckDBPyConnection,
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    now: datetime,
+) -> None:
+    registry_tables.create(writer)
+    table = qualified(spec.training_table)
+    names = [*row_columns(spec), *made.schema.names]
+    described = reader.execute("SELECT column_name, column_type FROM (DESCRIBE computed)")
+    types = dict(described.fetchall())
+    if not table_exists(writer, spec.training_table):
+        writer.execute(f"CREATE TABLE {table} (training_set_id VARCHAR)")
+        writer.execute(f"ALTER TABLE {table} SET PARTITIONED BY (training_set_id)")
+    for name in names:
+        writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quote(name)} {types[name]}")
+    listed = ", ".join(map(quote, names))
+    # nothing else may run on `reader` until the stream is drained: it would end it in silence
+    stream = reader.execute(f"SELECT {listed} FROM computed").to_arrow_reader(BATCH_ROWS)
+    writer.register("incoming", stream)
+    written = fetch_value(
+        writer,
+        f"INSERT INTO {table} (training_set_id, {listed}) SELECT ?, {listed} FROM incoming",
+        [made.id],
+    )
+    if written != made.rows:
+        raise LakeError(f"{spec.training_table}: {written} of {made.rows} rows were written")
+    registry_tables.insert(
+        writer,
+        registry_tables.TRAINING_SETS,
+        {
+            "model": made.model,
+            "training_set_id": made.id,
+            "hash": made.hash,
+            "rows": made.rows,
+            "without_features": made.without_features,
+            "snapshot": made.snapshot,
+            "split": json.dumps(made.split.as_json()),
+            "feature_schema": made.schema.model_dump_json(exclude={"categories"}),
+            "created_at": now.astimezone(UTC).replace(tzinfo=None),
+        },
+    )

@@ -1,0 +1,107 @@
+"""What labels must be before anything is learnt from them; each error names a key or a column.
+
+`check_labels` and `check_days` read the temporary tables of `dataset.py`: `spine(<key>, <time>,
+period, ...)` and `labelled(split, key, event_time, label, label_known_at, _arrived, _in_time)`,
+where `_arrived` is when the row itself was known, and `_in_time` whether the label was known by the
+end of its period's gap.
+"""
+
+import duckdb
+
+from lakehouse.durations import format_duration, microseconds
+from lakehouse.lake import quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.labels import label_name
+from lakehouse.models.schema import LARGEST
+from lakehouse.models.spec import ModelSpec, Settled
+
+EXPECTED_LABELS = 10
+"""Days without a label are blamed on the labels where so many could have been expected: with chance
+exp(-10) there would be none."""
+
+
+def refuse_unreadable(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Refuse a label column that is no number where the task needs one. Raises `TrainingError`."""
+    if not isinstance(spec.label, Settled) or spec.task == "multiclass":
+        return
+    kind = read_columns(cursor, spec.label.table).get(spec.label.column)
+    if kind is None:
+        raise TrainingError(
+            f"{spec.name}: {spec.label.table} has no column {spec.label.column}; "
+            "correct `label.column`"
+        )
+    if kind == "VARCHAR" or kind.startswith(("ENUM", "TIMESTAMP", "DATE")):
+        raise TrainingError(
+            f"{spec.name}: label {label_name(spec)} is a {kind}, and a {spec.task} model needs "
+            "a number or a BOOLEAN; cast it in a dbt model"
+        )
+
+
+def check_labels(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Values that the task allows, each known in time.
+
+    A binary label is 0 or 1, and a number is one that LightGBM's 32-bit floats can hold. A label is
+    known within the maturity of its event; that of a row which arrives later, when the row does.
+
+    Raises:
+        TrainingError: naming the column, a key and its value or time.
+    """
+    wrong = {
+        "binary": "label NOT IN (0, 1)",
+        "regression": f"NOT abs(label) <= {LARGEST!r} OR isnan(label)",
+        "multiclass": "false",
+    }[spec.task]
+    remedy = {
+        "binary": "a binary model's label is 0 or 1; compare it with a bound in a dbt model",
+        "regression": "that is no number to learn from; make it NULL in a dbt model",
+        "multiclass": "",
+    }[spec.task]
+    found = cursor.execute(
+        f"SELECT key, label FROM labelled WHERE {wrong} ORDER BY key LIMIT 1"
+    ).fetchone()
+    if found is not None:
+        raise TrainingError(
+            f"{spec.name}: label {label_name(spec)} of {spec.spine.key} {found[0]} is "
+            f"{found[1]:g}; {remedy}"
+        )
+    late = cursor.execute(
+        "SELECT key, event_time, label_known_at, count(*) OVER () FROM labelled "
+        "WHERE label_known_at > greatest(event_time + to_microseconds(?), _arrived) "
+        "ORDER BY key LIMIT 1",
+        [microseconds(spec.maturity)],
+    ).fetchone()
+    if late is not None:
+        key, event, known, count = late
+        raise TrainingError(
+            f"{spec.name}: the label of {spec.spine.key} {key} of {event} was known at {known}, "
+            f"more than the maturity of {format_duration(spec.maturity)} after it ({count:,} rows "
+            "in all). Declare the true `label.maturity` (or `split.gap`), or let the label table "
+            "settle at it"
+        )
+
+
+def check_days(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Refuse a period whose last days have rows, but not a label: it would be cut in silence.
+
+    Raises:
+        TrainingError: naming the period, the days and how many rows are without a label.
+    """
+    time = quote(spec.spine.time)
+    rows = cursor.execute(
+        f"""WITH labels AS (
+                SELECT split AS period, count(*) AS labels, max(CAST(event_time AS DATE)) AS last
+                FROM labelled GROUP BY split
+            )
+            SELECT period, last, max(CAST({time} AS DATE)), any_value(labels), count(*),
+                count(*) FILTER (CAST({time} AS DATE) > last)
+            FROM spine JOIN labels USING (period) GROUP BY period, last ORDER BY period"""
+    ).fetchall()
+    for period, last, end, labels, count, without in rows:
+        expected = without * labels / (count - without) if count > without else 0
+        if expected >= EXPECTED_LABELS:
+            raise TrainingError(
+                f"{spec.name}: the {period} period has {without:,} rows after {last}, up to {end}, "
+                f"and not one of them has a label, where about {expected:,.0f} could be expected; "
+                f"see why {label_name(spec)} stops, or wait for it"
+            )

@@ -1,0 +1,58 @@
+"""A pinned training set in memory, as far as a model is made of it: never its test rows."""
+
+from dataclasses import dataclass, replace
+
+from lakehouse.lake import Lake
+from lakehouse.models.errors import NotEnoughData
+from lakehouse.models.schema import FeatureSchema
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.sets.dataset import TrainingSet
+from lakehouse.training.sets.folds import Fold, telling, walk_forward
+from lakehouse.training.sets.rows import Rows, find_categories, find_classes, load_rows
+
+
+@dataclass(frozen=True)
+class Material:
+    """`folds` are the usable ones inside the training period; rows are those of `schema`."""
+
+    made: TrainingSet
+    schema: FeatureSchema
+    classes: tuple[str, ...]
+    train: Rows
+    validation: Rows
+    folds: tuple[Fold, ...]
+
+    def only(self, schema: FeatureSchema) -> "Material":
+        """The same with some of the features."""
+        if schema.names == self.schema.names:
+            return self
+        places = [self.schema.names.index(name) for name in schema.names]
+        return replace(
+            self,
+            schema=schema,
+            train=replace(self.train, matrix=self.train.matrix[:, places]),
+            validation=replace(self.validation, matrix=self.validation.matrix[:, places]),
+        )
+
+
+def load_material(spec: ModelSpec, lake: Lake, made: TrainingSet) -> Material:
+    """Read the training and validation rows of a pinned set.
+
+    Raises:
+        NotEnoughData: when the training rows hold a single label value.
+        TrainingError: when a text has too many values to be a category.
+    """
+    with lake.reader() as cursor:
+        schema = find_categories(cursor, spec, made)
+        classes = find_classes(cursor, spec, made)
+        train, validation = (
+            load_rows(cursor, spec, made, schema, classes, period)
+            for period in ("train", "validation")
+        )
+    if len(train) == 0 or (train.label == train.label[0]).all():
+        raise NotEnoughData(
+            f"{spec.name}: all {len(train)} training rows have the same label, so there is "
+            "nothing to learn; train on a longer period, or look at the labels"
+        )
+    folds = telling(spec, walk_forward(spec, made.split), train)
+    return Material(made, schema, classes, train, validation, folds)

@@ -1,0 +1,161 @@
+"""What became of pinned rows, from declared tables: amounts, late reports, reversals.
+
+Judged by, never learnt from.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.capacity_curve import Money
+from lakehouse.evaluation.metrics import Bools, Ints
+from lakehouse.lake import Lake, qualified, quote
+from lakehouse.lake.columns import read_columns
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.sets.dataset import TrainingSet
+
+_DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
+_INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
+
+
+@dataclass(frozen=True, eq=False)
+class ProvedWrong:
+    """Counts by period, and a mask of the test rows (by key) that were reported too late.
+
+    None where no table is declared to tell.
+    """
+
+    positives: Mapping[str, int]
+    late: dict[str, int] | None
+    reversed: dict[str, int] | None
+    late_in_test: Bools | None
+
+
+def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
+    """Look at the declared tables before anything is trained.
+
+    Raises:
+        TrainingError: for one that is not there or cannot be used.
+    """
+    with lake.reader() as cursor:
+        if spec.judging.money is not None:
+            _alert_costs(spec, _scale(cursor, spec))
+        if spec.judging.reports is not None:
+            for table in (spec.judging.reports.table, spec.judging.reports.reversals):
+                if table is not None:
+                    _require(cursor, spec, table)
+
+
+def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
+    """The amounts of the `rows` test rows by key, exactly; one without an amount counts 0.
+
+    Raises:
+        TrainingError: for a column that is not there or no exact number, a table with several
+            rows for a key, or a cost with more digits than the column.
+    """
+    declared = spec.judging.money
+    assert declared is not None
+    with lake.reader() as cursor:
+        scale = _scale(cursor, spec)
+        column, key = f"m.{quote(declared.column)}", quote(spec.spine.key)
+        found = cursor.execute(
+            f"SELECT coalesce(CAST({column} * {10**scale} AS BIGINT), 0) AS amount "
+            f"FROM {qualified(spec.training_table)} t "
+            f"LEFT JOIN {qualified(declared.table)} m ON m.{key} = t.key "
+            "WHERE t.training_set_id = ? AND t.split = 'test' ORDER BY t.key",
+            [made.id],
+        ).fetchnumpy()["amount"]
+    if len(found) != rows:
+        raise TrainingError(
+            f"{spec.name}: {declared.table} has several rows for a {spec.spine.key}"
+        )
+    costs = _alert_costs(spec, scale)
+    return Money(np.asarray(found, dtype=np.int64), costs, declared.unit, scale)
+
+
+def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
+    """Digits behind the point of the declared amounts."""
+    declared = spec.judging.money
+    assert declared is not None
+    kind = read_columns(cursor, declared.table).get(declared.column)
+    if kind is None or spec.spine.key not in read_columns(cursor, declared.table):
+        raise TrainingError(
+            f"{spec.name}: `judging.money` reads {declared.table}.{declared.column} by "
+            f"{spec.spine.key}, which is not in the lake"
+        )
+    decimal = _DECIMAL.fullmatch(kind)
+    if not decimal and not _INTEGER.fullmatch(kind):
+        raise TrainingError(
+            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money is DECIMAL, or an "
+            "integer of minor units"
+        )
+    return int(decimal[1]) if decimal else 0
+
+
+def _alert_costs(spec: ModelSpec, scale: int) -> int:
+    """In minor units."""
+    assert spec.judging.money is not None
+    costs = spec.judging.money.alert_costs.scaleb(scale)
+    if costs != costs.to_integral_value():
+        raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} digits")
+    return int(costs)
+
+
+def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Money:
+    """What is at stake in each unit's day: the positives' amounts; `kept` are its best rows."""
+    places = np.unique(np.stack([day, unit]), axis=1, return_inverse=True)[1].reshape(-1)
+    whole = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(whole, places[truth], money.amount[truth])
+    return Money(whole[places[kept]], money.alert_costs, money.unit, money.scale)
+
+
+def proved_wrong(spec: ModelSpec, lake: Lake, made: TrainingSet) -> ProvedWrong:
+    """Positives, late reports and reversals of the pinned rows, as the lake knows them now."""
+    declared = spec.judging.reports
+    with lake.reader() as cursor:
+        rows = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ? AND label > 0"
+        query = f"SELECT split, count(*) {rows} GROUP BY 1"
+        positives = dict(cursor.execute(query, [made.id]).fetchall())
+        if declared is None:
+            return ProvedWrong(positives, None, None, None)
+        late, late_in_test = _late(cursor, spec, made, declared.table)
+        taken_back = None
+        if declared.reversals is not None:
+            _require(cursor, spec, declared.reversals)
+            key, table = quote(spec.spine.key), qualified(declared.reversals)
+            query = (
+                f"SELECT split, count(*) {rows} AND t.key IN (SELECT {key} FROM {table}) GROUP BY 1"
+            )
+            taken_back = dict(cursor.execute(query, [made.id]).fetchall())
+    return ProvedWrong(positives, late, taken_back, late_in_test)
+
+
+def _late(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, table: str
+) -> tuple[dict[str, int], npt.NDArray[np.bool_]]:
+    """Rows with a label of no that somebody reported after all: counts, and those of the test."""
+    _require(cursor, spec, table)
+    key = quote(spec.spine.key)
+    late = f"NOT t.label > 0 AND t.key IN (SELECT {key} FROM {qualified(table)})"
+    source = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ?"
+    counts = dict(
+        cursor.execute(
+            f"SELECT split, count(*) FILTER ({late}) {source} GROUP BY 1", [made.id]
+        ).fetchall()
+    )
+    query = f"SELECT {late} AS late {source} AND t.split = 'test' ORDER BY t.key"
+    mask = cursor.execute(query, [made.id]).fetchnumpy()["late"]
+    return counts, np.asarray(mask, dtype=bool)
+
+
+def _require(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, table: str) -> None:
+    if spec.spine.key not in read_columns(cursor, table):
+        raise TrainingError(
+            f"{spec.name}: `judging.reports` reads {table}, which is not in the lake or has no "
+            f"column {spec.spine.key}"
+        )

@@ -1,0 +1,171 @@
+"""Rows of training sets in memory: matrices, labels and dictionaries for fitting and judging."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.lake import qualified, quote
+from lakehouse.models.errors import TrainingError
+from lakehouse.models.labels import NAIVE_FORECASTS
+from lakehouse.models.lots import numbers
+from lakehouse.models.schema import FeatureSchema, Matrix
+from lakehouse.models.spec import ModelSpec
+from lakehouse.training.sets.dataset import TrainingSet, read_rows
+
+MOST_CATEGORIES = 255
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One period of a training set, ordered by key.
+
+    `label` holds numbers, or positions in the classes, the first position after them standing for
+    any class that the training period does not have; `day` counts days since 1970, and `known` is
+    when the label was known, in microseconds since then. `entities` are numbers as well: a text is
+    one that stands for it everywhere.
+    """
+
+    matrix: Matrix
+    label: npt.NDArray[np.float64]
+    day: npt.NDArray[np.int64]
+    naive: Mapping[str, npt.NDArray[np.float64]]
+    known: npt.NDArray[np.int64]
+    entities: Mapping[str, npt.NDArray[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def of_classes(self, classes: tuple[str, ...]) -> "Rows":
+        """Without rows of a class that the training period does not have: no model predicts it."""
+        known = self.label < len(classes)
+        return self if not classes or known.all() else self.take(known)
+
+    def take(self, places: npt.NDArray[Any]) -> "Rows":
+        """The rows at these positions, or where this mask is true; copied."""
+        return Rows(
+            self.matrix[places],
+            self.label[places],
+            self.day[places],
+            {name: values[places] for name, values in self.naive.items()},
+            self.known[places],
+            {name: values[places] for name, values in self.entities.items()},
+        )
+
+
+def find_categories(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> FeatureSchema:
+    """The set's schema with a dictionary of the texts that the training period has, sorted.
+
+    Raises:
+        TrainingError: when a text has too many values to be a category.
+    """
+    categories = {}
+    for feature in made.schema.features:
+        if feature.kind == "category":
+            values = _distinct(cursor, spec, made, feature.name, "AND split = 'train'")
+            if len(values) > MOST_CATEGORIES:
+                raise TrainingError(
+                    f"{spec.name}: feature {feature.name} has {len(values)} different texts; "
+                    f"a category may have {MOST_CATEGORIES}, so group them or `exclude` it"
+                )
+            categories[feature.name] = tuple(values)
+    return made.schema.with_categories(categories)
+
+
+def find_classes(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+) -> tuple[str, ...]:
+    """The classes of a multiclass label in the training period, sorted; none for other tasks.
+
+    A class that only later periods have cannot be learnt: its rows count as errors there.
+    """
+    if spec.task != "multiclass":
+        return ()
+    return tuple(_distinct(cursor, spec, made, "label", "AND split = 'train'"))
+
+
+def load_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    schema: FeatureSchema,
+    classes: tuple[str, ...],
+    period: str,
+) -> Rows:
+    """One period of the pinned set, read in batches: memory is four bytes a row and feature."""
+    query = (
+        f"SELECT count(*) FROM {qualified(spec.training_table)} "
+        "WHERE training_set_id = ? AND split = ?"
+    )
+    count = int(cursor.execute(query, [made.id, period]).fetchall()[0][0])
+    reader = read_rows(cursor, spec, made, period)
+    return collect(reader, count, schema, classes, spec.spine.entities)
+
+
+def collect(
+    reader: pa.RecordBatchReader,
+    count: int,
+    schema: FeatureSchema,
+    classes: tuple[str, ...],
+    entities: Sequence[str] = (),
+) -> Rows:
+    """`count` rows from a stream that has features, `event_time`, labels and naive forecasts.
+
+    Raises:
+        SchemaMismatch: when a feature is missing, or of another kind.
+    """
+    rows = Rows(
+        matrix=np.empty((count, len(schema.features)), dtype=np.float32),
+        label=np.empty(count),
+        day=np.empty(count, dtype=np.int64),
+        naive={name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names},
+        known=np.empty(count, dtype=np.int64),
+        entities={name: np.empty(count, dtype=np.int64) for name in entities},
+    )
+    start = 0
+    for batch in reader:
+        end = start + batch.num_rows
+        schema.matrix(batch, out=rows.matrix[start:end])
+        rows.label[start:end] = _labels(batch.column("label"), classes)
+        rows.day[start:end] = _times(batch.column("event_time"), "D")
+        rows.known[start:end] = _times(batch.column("label_known_at"), "us")
+        for name, forecast in rows.naive.items():
+            forecast[start:end] = batch.column(name).to_numpy()
+        for name, coded in rows.entities.items():
+            coded[start:end] = numbers(batch.column(name))
+        start = end
+    return rows
+
+
+def _times(values: pa.Array, unit: Literal["D", "us"]) -> npt.NDArray[np.int64]:
+    times = values.to_numpy(zero_copy_only=False).astype(f"datetime64[{unit}]")
+    return np.asarray(times.astype(np.int64))
+
+
+def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:
+    if not classes:
+        return values.to_numpy()
+    positions = pc.index_in(values, pa.array(classes, pa.string()))
+    return positions.fill_null(len(classes)).to_numpy()
+
+
+def _distinct(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    made: TrainingSet,
+    column: str,
+    condition: str = "",
+) -> list[str]:
+    rows = cursor.execute(
+        f"SELECT DISTINCT {quote(column)} FROM {qualified(spec.training_table)} "
+        f"WHERE training_set_id = ? {condition} AND {quote(column)} IS NOT NULL",
+        [made.id],
+    ).fetchall()
+    return sorted(value for (value,) in rows)

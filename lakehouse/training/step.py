@@ -1,0 +1,268 @@
+"""Training as one step: is a new version due, make it, judge it, let it decide or not.
+
+Everything costly happens before the last commit, which adds the version, its verdicts and its
+promotion at once: a process that dies earlier leaves at most finished trials, which the next search
+takes up, and files that nobody refers to.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.lake import Author, Lake
+from lakehouse.models import artefact
+from lakehouse.models.columns import fit_columns
+from lakehouse.models.readiness import prove_ready
+from lakehouse.models.spec import ModelSpec
+from lakehouse.models.split import Split
+from lakehouse.models.upkeep import keep_features
+from lakehouse.registry import GateResult, Version
+from lakehouse.registry.gates import read_gates, write_gates
+from lakehouse.registry.promotion import find_champion, move_in, promote_in
+from lakehouse.registry.requests import answer_in, open_request
+from lakehouse.registry.versions import find_versions, lake_time, register
+from lakehouse.training.choosing.choice import choose
+from lakehouse.training.fitting.assembly import Made, make
+from lakehouse.training.fitting.warm_start import Start, start_from
+from lakehouse.training.identity import config_hash, due, same
+from lakehouse.training.judging.assessment import judge
+from lakehouse.training.judging.decision import Decision, decide
+from lakehouse.training.judging.proof import Said, prove
+from lakehouse.training.sets.dataset import TrainingSet, pinned_set, plan, training_set
+from lakehouse.training.sets.material import load_material
+from lakehouse.training.sets.outcomes import refuse_unusable
+from lakehouse.training.sets.rows import load_rows
+
+WHO = "training"
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a call of `train` came to.
+
+    `version` is the newest one; `trained` says whether this call made it, `why` for which reason
+    it did or did not. `champion` is the name of the version that decides from now on, if any, and
+    `decision` what was said about promoting, empty when that was not up. `notes` of a version that
+    was just made say what was declared and could not be done, and what of the rows is remarkable.
+    """
+
+    version: Version
+    trained: bool
+    why: str
+    gates: tuple[GateResult, ...]
+    champion: str | None
+    decision: str
+    notes: tuple[str, ...] = ()
+
+
+def train(
+    spec: ModelSpec,
+    lake: Lake,
+    *,
+    split: Split | None = None,
+    force: bool = False,
+    run_id: str = "",
+    now: datetime | None = None,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> TrainReport:
+    """Bring the model up to date: train, evaluate and perhaps promote a new version if one is due.
+
+    `split` replaces the planned periods, `force` trains though nothing is due. The same training
+    set, configuration and code never make a second version. `on_progress` is told of every trial.
+
+    Raises:
+        NotEnoughData: when the settled history is too short.
+        Collapsed: when next to nothing was learnt; the champion stays.
+        TrainingError, NoSuchTable: when an input is not what the spec says.
+    """
+    at = lake_time(now)
+    with lake.reader() as reader:
+        planned = plan(reader, spec, split)
+        versions = find_versions(reader, spec.name)
+        newest = versions[0] if versions else None
+        asked = open_request(reader, spec.name, newest.created_at if newest else None)
+    why = due(spec, planned, newest, exact=split is not None, asked=asked)
+    if not why and newest and artefact.why_broken(lake.settings.models_dir, newest):
+        why = f"the files of {newest.version} are gone or were changed"
+    if force and newest:
+        why = "forced"
+    if not why:
+        assert newest is not None
+        return _review(spec, lake, newest, "up to date", run_id, now)
+    pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
+    for version in versions:
+        if same(spec, pinned, version) and not artefact.why_broken(
+            lake.settings.models_dir, version
+        ):
+            return _review(spec, lake, version, f"the same as {version.version}", run_id, now)
+    refuse_unusable(spec, lake)
+    made = _make(spec, lake, pinned, run_id, on_progress)
+    keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
+    evaluation = _prove(spec, lake, pinned, made, versions)
+    number = newest.number + 1 if newest else 1
+    version = _write(spec, lake, pinned, made, evaluation, number, run_id, at)
+    gates = judge(spec, evaluation)
+    decision = _decide(spec, lake, version, evaluation, gates, now)
+    author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
+    with lake.writer(author) as writer:
+        pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
+        register(writer, version, WHO, why)
+        if asked is not None:
+            answer_in(writer, asked)
+        decision = _settle(writer, spec, version, gates, decision, at)
+    report = _report(spec, lake, version, why, True, gates, decision.why)
+    return TrainReport(**{**vars(report), "notes": made.model.card.notes + evaluation.notes})
+
+
+def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
+    """What goes on deciding when training could not be done because of `why`; None if nothing."""
+    with lake.reader() as cursor:
+        champion = find_champion(cursor, spec.name)
+        if champion is None:
+            return None
+        gates = tuple(read_gates(cursor, spec.name, champion.version))
+    return TrainReport(champion, False, why, gates, champion.version, "")
+
+
+def _make(
+    spec: ModelSpec,
+    lake: Lake,
+    pinned: TrainingSet,
+    run_id: str,
+    on_progress: Callable[[str], None],
+) -> Made:
+    """Choose and fit on the pinned set; nothing is written but trials."""
+    material = load_material(spec, lake, pinned)
+    choice = choose(spec, lake, material, run_id=run_id, tell=on_progress)
+    start = Start()
+    if spec.warm_start:
+        columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
+        with lake.reader() as cursor:
+            champion = find_champion(cursor, spec.name)
+        start = start_from(spec, lake, champion, columns, material.classes)
+    return make(spec, material, choice, start, lake.settings.cores)
+
+
+def _prove(
+    spec: ModelSpec, lake: Lake, pinned: TrainingSet, made: Made, versions: Sequence[Version]
+) -> Evaluation:
+    card = made.model.card
+    with lake.reader() as cursor:
+        test = load_rows(cursor, spec, pinned, card.features, card.classes, "test")
+    found = made.out_of_fold
+    said = Said(found.rows, made.model.decided(found.prediction)) if found else None
+    return prove(spec, lake, pinned, made.model, {**made.rows, "test": test}, said, versions)
+
+
+def _write(
+    spec: ModelSpec,
+    lake: Lake,
+    pinned: TrainingSet,
+    made: Made,
+    evaluation: Evaluation,
+    number: int,
+    run_id: str,
+    at: datetime,
+) -> Version:
+    """Write the artefact, named by its card; returns the version, which is not registered yet."""
+    card = made.model.card
+    files = made.files | {artefact.EVALUATION: evaluation.to_json().encode()}
+    digests = {name: artefact.sha256(content) for name, content in files.items()}
+    name = f"v{number:04d}-{digests[artefact.CARD][:8]}"
+    folder = f"{spec.name}/{name}"
+    artefact.write_artefact(lake.settings.models_dir, folder, files)
+    return Version(
+        model=spec.name,
+        version=name,
+        number=number,
+        state="candidate",
+        created_at=at,
+        run_id=run_id,
+        snapshot=pinned.snapshot,
+        training_set_id=pinned.id,
+        training_set_hash=pinned.hash,
+        split=card.split,
+        code_version=card.code_version,
+        code_hash=card.code_hash,
+        config_hash=config_hash(spec),
+        feature_schema_hash=pinned.schema.hash,
+        params=card.params,
+        metrics=evaluation.metrics,
+        artefact=folder,
+        files=digests,
+    )
+
+
+def _review(
+    spec: ModelSpec, lake: Lake, version: Version, why: str, run_id: str, now: datetime | None
+) -> TrainReport:
+    """Judge a version that is there by the gates of today; writes only if a verdict changed."""
+    evaluation = artefact.load_evaluation(lake.settings.models_dir, version)
+    gates = judge(spec, evaluation)
+    with lake.reader() as cursor:
+        recorded = read_gates(cursor, spec.name, version.version)
+    decision = Decision("candidate", "")
+    if sorted(recorded, key=str) != sorted(gates, key=str):
+        if version.state == "candidate":
+            decision = _decide(spec, lake, version, evaluation, gates, now)
+        author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
+        with lake.writer(author) as writer:
+            decision = _settle(writer, spec, version, gates, decision, lake_time(now))
+    return _report(spec, lake, version, why, False, gates, decision.why)
+
+
+def _decide(
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    evaluation: Evaluation,
+    gates: tuple[GateResult, ...],
+    now: datetime | None,
+) -> Decision:
+    """The declared rule's decision, unless it is for a version that cannot score real rows."""
+    decision = decide(spec, lake, version, evaluation, gates)
+    if decision.state == "champion":
+        problem = prove_ready(spec, lake, version, now=now).problem
+        if problem:
+            return Decision("candidate", f"not promoted: it cannot score: {problem}")
+    return decision
+
+
+def _settle(
+    writer: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: Version,
+    gates: tuple[GateResult, ...],
+    decision: Decision,
+    at: datetime,
+) -> Decision:
+    """Write the verdicts, and do what was decided unless another version decides by now."""
+    write_gates(writer, spec.name, version.version, gates, at)
+    about = (writer, spec.name, version.version)
+    champion = find_champion(writer, spec.name)
+    if decision.state == "champion" and (champion and champion.version) != decision.champion:
+        meanwhile = f"not promoted: meanwhile {champion.version if champion else 'none'} decides"
+        return Decision("candidate", f"{meanwhile}; {decision.why}", decision.evidence)
+    if decision.state == "champion":
+        promote_in(*about, WHO, decision.why, decision.evidence, at)
+    elif decision.state == "shadow":
+        move_in(*about, "shadow", WHO, decision.why, decision.evidence, at)
+    return decision
+
+
+def _report(
+    spec: ModelSpec,
+    lake: Lake,
+    version: Version,
+    why: str,
+    trained: bool,
+    gates: tuple[GateResult, ...],
+    decision: str,
+) -> TrainReport:
+    with lake.reader() as cursor:
+        champion = find_champion(cursor, spec.name)
+    name = champion.version if champion else None
+    return TrainReport(version, trained, why, gates, name, decision)

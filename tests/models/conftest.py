@@ -1,0 +1,3 @@
+"""The payment lake of the training tests serves here as well."""
+
+from tests.training.conftest import World, detector, forecast, scenario, settings, world

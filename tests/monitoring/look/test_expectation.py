@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.metrics import at_capacity, average_precision, decisions
+from lakehouse.monitoring.look.expectation import expected_average_precision, expected_metrics
+
+RANDOM = np.random.default_rng(3)
+SCORES = {
+    "distinct": RANDOM.beta(0.3, 3, 600),
+    "tied": np.round(RANDOM.beta(0.5, 3, 600), 1),
+}
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_what_is_expected_is_the_mean_over_labels_drawn_from_the_scores(kind):
+    score = SCORES[kind]
+    flagged = score >= 0.4
+    day = np.zeros(len(score), dtype=np.int64)
+    drawn = []
+    for _ in range(1500):
+        truth = RANDOM.random(len(score)) < score
+        at = decisions(truth, flagged)
+        drawn.append(
+            {
+                "positives": truth.sum(),
+                "precision": at["precision"],
+                "recall": at["recall"],
+                "average_precision": average_precision(truth, score),
+                **at_capacity(day, truth, score, 20),
+            }
+        )
+    expected = expected_metrics(score, flagged, alerts=20)
+    for metric in drawn[0]:
+        mean = np.mean([one[metric] for one in drawn])
+        assert expected[metric] == pytest.approx(mean, rel=0.01), metric
+
+
+def test_certain_scores_promise_perfection():
+    score = np.array([0.0, 1.0, 1.0, 0.0])
+    assert expected_average_precision(score) == 1.0
+
+
+def test_what_cannot_be_expected_is_none():
+    found = expected_metrics(np.zeros(5), np.zeros(5, dtype=bool), alerts=2)
+    assert found["precision"] is None
+    assert found["recall"] is None
+    assert found["average_precision"] is None
+    assert expected_average_precision(np.empty(0)) is None

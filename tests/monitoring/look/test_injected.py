@@ -1,0 +1,147 @@
+"""Bad versions, bad data and good versions, let into a lake, and what then happens by itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from lakehouse.lake import Author
+from lakehouse.monitoring import WatchReport, watch
+from lakehouse.monitoring.react.step import react
+from lakehouse.monitoring.review.step import review
+from lakehouse.registry import champion, list_transitions, list_versions, promote
+from lakehouse.registry.versions import register
+from lakehouse.scoring import score
+from tests.monitoring.matured_lake import Bench, at, spec_of
+from tests.training.conftest import World
+
+
+def change(lake, *statements):
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+def look(spec, lake):
+    return react(spec, lake, watch(spec, lake), review(spec, lake))
+
+
+@pytest.fixture
+def successor(scored, detector):
+    """The champion's successor decides, with the same files, and has scored one more day."""
+    spec, lake = detector(), scored
+    first = champion(lake, "detector")
+    watch(spec, lake)
+    review(spec, lake)
+    other = replace(first, version="v0002-injected", number=2, state="candidate")
+    with lake.writer(Author("test")) as writer:
+        register(writer, other, "test", "injected")
+    promote(lake, "detector", other.version, who="test", why="injected")
+    return spec, lake, first, other
+
+
+def bring_a_day(lake, spec, world):
+    world.days(60, 61)
+    score(spec, lake)
+
+
+@pytest.fixture
+def world(scored):
+    return World(scored)
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [
+        ("score = 'NaN', decision = false", "not a number"),
+        ("score = 0.25", "the same score"),
+        ("score = 1 - score", "unlike when the version was judged"),
+        ("decision = true", "alerts on"),
+    ],
+    ids=["NaN", "constant", "inverted", "flood"],
+)
+def test_a_version_with_broken_scores_gives_way_without_labels_and_only_once(
+    successor, world, values, cause
+):
+    spec, lake, first, other = successor
+    bring_a_day(lake, spec, world)
+    change(lake, f"UPDATE predictions.detector__log SET {values} WHERE _load_id = 61")
+    (action,) = look(spec, lake)
+    assert (action.action, action.version, action.done) == ("roll back", other.version, True)
+    assert cause in action.why
+    assert champion(lake, "detector").version == first.version
+    moves, snapshot = list_transitions(lake, "detector"), None
+    for _ in range(2):
+        assert look(spec, lake) == ()
+        snapshot = snapshot or lake.snapshot()
+    assert lake.snapshot() == snapshot
+    assert list_transitions(lake, "detector") == moves
+
+
+def test_a_sound_successor_stays(successor, world):
+    spec, lake, _, other = successor
+    bring_a_day(lake, spec, world)
+    assert look(spec, lake) == ()
+    assert champion(lake, "detector").version == other.version
+
+
+def days_pass(bench, first, last):
+    """Look daily; all actions with the day of the look."""
+    done = []
+    for day in range(first, last):
+        bench.days(day, day + 1)
+        reviewed = review(bench.spec, bench.lake)
+        watched = WatchReport("detector", reviewed.champion, (), 0, ())
+        for action in react(bench.spec, bench.lake, watched, reviewed, now=at(day)):
+            done.append((day, action.action, action.version, action.done))
+    return done
+
+
+def states(bench):
+    return {found.version: found.state for found in list_versions(bench.lake, "detector")}
+
+
+@pytest.mark.slow
+def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(lake):
+    bench = Bench(lake, spec_of())
+    bench.days(0, 9)
+    before = bench.version(1, state="champion")
+    upside_down = bench.version(2, state="champion")
+    bench.say(before, range(30), 1.5, beside=True)
+    bench.say(upside_down, range(30), -1.5)
+    done = days_pass(bench, 9, 12)
+    assert [one[1:] for one in done] == [
+        ("roll back", upside_down.version, True),
+        ("retrain", upside_down.version, True),
+    ]
+    (day,) = {one[0] for one in done}
+    assert bench.truth(range(day - 7))["is_fraud"].sum() < 50, "not before there is evidence"
+    assert bench.truth(range(day - 6))["is_fraud"].sum() >= 50, "fifty positives have matured"
+    assert states(bench) == {before.version: "champion", upside_down.version: "rolled_back"}
+
+
+@pytest.mark.parametrize(
+    ("skill", "action", "becomes"),
+    [(2.5, "promote", "champion"), (0.0, "archive", "archived")],
+    ids=["better", "worse"],
+)
+def test_a_shadow_is_settled_by_matured_labels(lake, monkeypatch, skill, action, becomes):
+    # versions of the bench have no files
+    monkeypatch.setattr("lakehouse.monitoring.react.step.prover", lambda *_: lambda version: "")
+    bench = Bench(lake, spec_of())
+    bench.days(0, 20)
+    decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
+    bench.say(decides, range(40), 1.0)
+    bench.say(shadow, range(40), skill, beside=True)
+    done = days_pass(bench, 20, 23)
+    assert [one[1:] for one in done] == [(action, shadow.version, True)]
+    assert states(bench)[shadow.version] == becomes
+
+
+def test_a_shadow_without_difference_is_archived_when_its_time_is_over(lake):
+    bench = Bench(lake, spec_of(shadow={"give_up_after": "15d"}))
+    bench.days(0, 13)
+    decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
+    bench.say(decides, range(40), 1.0)
+    bench.say(shadow, range(40), 1.0, beside=True)
+    assert days_pass(bench, 13, 17) == [(15, "archive", shadow.version, True)]
+    assert states(bench)[decides.version] == "champion"

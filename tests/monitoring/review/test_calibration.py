@@ -1,0 +1,101 @@
+"""Calibration on matured labels: found when it is off, not judged on too little, kept by day."""
+
+import numpy as np
+import pytest
+
+from lakehouse.monitoring import tables
+from lakehouse.monitoring.plots import calibration_plot
+from lakehouse.monitoring.review.calibration import REACH, always_valid, last_look, looked_at_from
+from lakehouse.monitoring.review.step import review
+from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
+
+
+def champion(lake, days, factor=1.0, matured=None):
+    """One that says `factor` times the true probability, a fifth; `days` have been scored."""
+    bench = Bench(lake, spec_of())
+    bench.days(0, (matured or days) + 7)
+    version = bench.version(1, state="champion")
+    random = np.random.default_rng(5)
+    said = np.clip(factor * random.normal(0.2, 0.01, days * bench.per_day), 0.01, 0.99)
+    bench.say(version, range(days), said)
+    return bench
+
+
+def found_by(bench, lake):
+    return {one.name: one for one in review(bench.spec, lake).findings}["calibration"]
+
+
+def kept(lake):
+    with lake.reader() as cursor:
+        query = f"SELECT * FROM {tables.CALIBRATION} ORDER BY day"
+        return cursor.execute(query).to_arrow_table().to_pylist()
+
+
+def test_probabilities_that_hold_pass_and_the_figures_are_kept(lake):
+    bench = champion(lake, 30)
+    found = found_by(bench, lake)
+    assert (found.passed, found.cause) == (True, "")
+    truth = bench.truth(range(30))["is_fraud"]
+    (row,) = kept(lake)
+    assert (row["day"], row["rows"], row["observed"]) == (on(29), 1800, truth.sum())
+    assert row["ratio"] == found.value == pytest.approx(truth.sum() / row["expected"])
+    assert row["low"] < 1 < row["high"]
+    assert row["passed"]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_probabilities_that_are_half_or_double_are_found_and_nothing_is_rolled_back(lake, factor):
+    found = found_by(champion(lake, 40, factor), lake)
+    assert (found.passed, found.rollback, found.severity) == (False, False, "warn")
+    assert found.value == pytest.approx(1 / factor, rel=0.1)
+    assert found.bound == (1.25 if factor < 1 else 0.8)
+    assert "were expected" in found.cause
+
+
+def test_what_is_too_little_to_judge_is_not_passed_and_says_so(lake):
+    found = found_by(champion(lake, 3), lake)
+    assert not found.passed
+    assert found.cause.startswith("not judged: ")
+    assert "it takes 50" in found.cause
+    assert not kept(lake)[0]["passed"]
+
+
+def test_every_look_takes_all_rows_since_the_test_until_looking_begins_anew():
+    tested = on(0)
+    assert looked_at_from(tested, on(1)) == tested
+    assert looked_at_from(tested, tested + REACH) == tested
+    assert looked_at_from(tested, tested + REACH + DAY) == tested + REACH
+
+
+def test_looking_day_by_day_keeps_a_row_for_each_look_and_the_last_is_the_same(lake):
+    bench = champion(lake, 30, matured=20)
+    review(bench.spec, lake)
+    for day in range(27, 37):
+        bench.days(day, day + 1)
+        last = found_by(bench, lake)
+    rows = kept(lake)
+    with lake.reader() as cursor:
+        assert last_look(cursor, rows[-1]["model"], rows[-1]["version"]) == rows[-1]
+        assert last_look(cursor, rows[-1]["model"], "v9999") is None
+    assert [row["day"] for row in rows] == [on(day) for day in range(19, 30)]
+    assert [row["rows"] for row in rows] == [60 * day for day in range(20, 31)]
+    review(bench.spec, lake, full_refresh=True)
+    assert kept(lake) == rows
+    assert found_by(bench, lake) == last
+
+
+@pytest.mark.parametrize(("observed", "expected"), [(0, 40.0), (60, 40.0), (500, 510.0)])
+def test_the_interval_has_its_value_and_widens_with_the_clusters(observed, expected):
+    single, lumped = (always_valid(observed, expected, effect) for effect in (1.0, 4.0))
+    assert lumped.low <= single.low <= single.value <= single.high < lumped.high
+    assert single.value == observed / expected
+
+
+def test_the_looks_are_drawn_with_their_interval_and_what_is_allowed():
+    days = [on(day) for day in range(20, 24)]
+    ratio = np.array([1.1, 1.05, 1.0, 1.02])
+    picture = calibration_plot(days, ratio, 0.7 * ratio, 1.4 * ratio, 1.25)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture.alt == (
+        "Observed over expected positives at 4 looks, 1.02 (0.71 to 1.43) at the last."
+    )

@@ -1,0 +1,221 @@
+"""Each day's and week's metrics on matured rows, judged by a few lines of plain Python."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.document import Evaluation, Interval
+from lakehouse.evaluation.weighted import Binary
+from lakehouse.monitoring.review.matured import Matured, matured_rows
+from lakehouse.monitoring.review.performance import Decay, decay_finding, decay_of, performance_rows
+from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, on, spec_of
+
+DAY = timedelta(days=1)
+
+
+def average_precision(truth, score):
+    """Precision at each distinct score, times the share of positives that it adds."""
+    total, before, value = sum(truth), 0, 0.0
+    for threshold in sorted(set(score), reverse=True):
+        above = [t for t, s in zip(truth, score, strict=True) if s >= threshold]
+        value += sum(above) / len(above) * (sum(above) - before) / total
+        before = sum(above)
+    return value
+
+
+def auc(truth, score):
+    pairs = [
+        (p > n) + (p == n) / 2
+        for t, p in zip(truth, score, strict=True)
+        for o, n in zip(truth, score, strict=True)
+        if t and not o
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def macro_f1(truth, said):
+    values = []
+    for name in {*truth, *said}:
+        right = sum(t == s == name for t, s in zip(truth, said, strict=True))
+        values.append(2 * right / (truth.count(name) + said.count(name)))
+    return sum(values) / len(values)
+
+
+def matured(lake, spec, said, first, until, per_day=60):
+    bench = Bench(lake, spec, per_day=per_day)
+    bench.days(0, 30)
+    version = bench.version(1, state="champion")
+    rows = bench.say(version, range(30), said)
+    with lake.reader() as cursor:
+        found = matured_rows(cursor, spec, version.version, on(0), on(until))
+    told = performance_rows(spec, version.version, "champion", found, on(first), on(until))
+    return rows, {(one["period"], one["start"], one["metric"]): one for one in told}
+
+
+def of(rows, name, first, last, per_day=60):
+    return rows[name][first * per_day : last * per_day].tolist()
+
+
+def test_days_and_the_whole_weeks_that_ended_are_told_and_are_those_of_plain_python(lake):
+    spec = spec_of()
+    rows, told = matured(lake, spec, 1.0, first=3, until=16)
+    starts = {(period, start) for period, start, _ in told}
+    assert starts == {("day", on(day)) for day in range(3, 16)} | {
+        ("week", on(0)),
+        ("week", on(7)),
+    }, "days 14 and 15 are of a week that has not matured"
+    for period, first, last in [("day", d, d + 1) for d in (3, 12)] + [("week", 7, 14)]:
+        truth, score = of(rows, "is_fraud", first, last), of(rows, "score", first, last)
+        flagged = of(rows, "decision", first, last)
+        expected = {
+            "average_precision": average_precision(truth, score),
+            "auc_roc": auc(truth, score),
+            "precision": sum(np.array(truth) & flagged) / max(sum(flagged), 1),
+            "recall": sum(np.array(truth) & flagged) / sum(truth),
+            "alerts_per_day": sum(flagged) / (last - first),
+        }
+        for metric, value in expected.items():
+            row = told[period, on(first), metric]
+            assert row["value"] == pytest.approx(value), (metric, first)
+            assert (row["rows"], row["positives"]) == (len(truth), sum(truth))
+    hits = 0
+    for day in range(7, 14):
+        truth, score = of(rows, "is_fraud", day, day + 1), of(rows, "score", day, day + 1)
+        hits += sum(t for _, t in sorted(zip(score, truth, strict=True), reverse=True)[:5])
+    assert told["week", on(7), "precision_at_capacity"]["value"] == pytest.approx(hits / 35)
+
+
+def test_where_cards_are_looked_at_alerts_are_counted_in_cards(lake):
+    spec = spec_of(capacity={"alerts": 5, "unit": "customer_id"})
+    rows, told = matured(lake, spec, 1.0, first=0, until=7)
+    days = [
+        set(np.array(of(rows, "customer_id", d, d + 1))[of(rows, "decision", d, d + 1)])
+        for d in range(7)
+    ]
+    assert told["week", on(0), "alerts_per_day"]["value"] == pytest.approx(sum(map(len, days)) / 7)
+    assert ("week", on(0), "precision_at_capacity") not in told
+
+
+def test_forecasts_and_classes_are_told_too(lake):
+    rows, told = matured(lake, spec_of(**MULTICLASS), 0.5, first=0, until=7)
+    truth, said = of(rows, "kind", 0, 7), of(rows, "label", 0, 7)
+    assert told["week", on(0), "macro_f1"]["value"] == pytest.approx(macro_f1(truth, said))
+    rows, told = matured_forecasts(lake)
+    week, who, times = np.timedelta64(7, "D"), rows["customer_id"], rows["event_time"]
+    errors = []
+    for i in range(60):
+        ahead = (who == who[i]) & (times >= times[i]) & (times < times[i] + week)
+        errors.append(abs(rows["amount_eur"][ahead].sum() - rows["prediction"][i]))
+    assert told["day", on(0), "mae"]["value"] == pytest.approx(np.mean(errors))
+
+
+def matured_forecasts(lake):
+    spec = spec_of(**REGRESSION)
+    bench = Bench(lake, spec)
+    version = bench.version(1, state="champion")
+    rows = bench.say(version, range(30), 1.0)
+    with lake.reader() as cursor:
+        found = matured_rows(cursor, spec, version.version, on(0), on(7))
+    told = performance_rows(spec, version.version, "champion", found, on(0), on(7))
+    return rows, {(one["period"], one["start"], one["metric"]): one for one in told}
+
+
+def around(value, error=0.02):
+    """An interval of one look, 2 `error` to either side."""
+    return Interval(value=value, low=value - 2 * error, high=value + 2 * error)
+
+
+@pytest.mark.parametrize(
+    ("metric", "now", "then", "passed", "rollback"),
+    [
+        ("average_precision", 0.55, 0.60, True, False),
+        ("average_precision", 0.44, 0.60, True, False),
+        ("average_precision", 0.35, 0.60, False, False),
+        ("average_precision", 0.20, 0.60, False, True),
+        ("log_loss", 0.35, 0.30, True, False),
+        ("log_loss", 0.45, 0.30, False, False),
+        ("log_loss", 0.65, 0.30, False, True),
+    ],
+    ids=["kept", "lost a quarter", "lost two fifths", "below", "kept", "lost half", "above"],
+)
+def test_more_than_chance_and_more_than_may_be_lost(metric, now, then, passed, rollback):
+    """.44 of .60 is more than chance, and less than the three tenths that may be lost."""
+    lower = metric == "log_loss"
+    gate = {"metric": metric, "at_most": 0.5} if lower else {"metric": metric, "at_least": 0.3}
+    spec = spec_of(
+        promotion={"rule": "shadow", "metric": metric},
+        gates=[gate],
+        watch={"performance_drop": 0.3},
+    )
+    found = decay_finding(spec, Decay(metric, around(now), around(then), 80), on(5))
+    assert (found.passed, found.rollback) == (passed, rollback)
+    assert found.passed or (metric in found.cause and found.remedy)
+    assert found.severity == ("error" if rollback else "warn")
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [(around(0.35, 0.08), around(0.6)), (around(0.35), around(0.6, 0.12))],
+    ids=["today", "then"],
+)
+def test_it_takes_more_than_the_errors_of_today_and_of_the_promise(now, then):
+    assert decay_finding(spec_of(), Decay("average_precision", now, then, 80), on(5)).passed
+
+
+def test_a_loss_that_one_look_would_call_significant_is_not_one_of_a_year_of_looks():
+    found = Decay("average_precision", around(0.45, 0.05), around(0.6, 0.01), 80)
+    assert found.now.high < found.then.low
+    assert decay_finding(spec_of(watch={"performance_drop": 0.1}), found, on(5)).passed
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "passed"),
+    [
+        ((1.0, 0.93, 1.0), (0.8, 0.7, 0.9), True),
+        ((1.0, 0.93, 1.0), (1.0, 0.93, 1.0), True),
+        ((0.9, 0.8, 0.95), (1.0, 0.93, 1.0), True),
+        ((0.0, 0.0, 0.06), (0.8, 0.7, 0.88), False),
+        ((0.02, 0.003, 0.11), (0.8, 0.7, 0.88), False),
+        ((0.0, 0.0, 0.06), (0.05, 0.02, 0.12), True),
+    ],
+    ids=["perfect", "both perfect", "was perfect", "found none", "found one", "found few before"],
+)
+def test_shares_at_the_end_of_their_scale_are_judged_as_well(now, then, passed):
+    """0 of 60 found, where four of five were promised, is no chance; where one in 20 was, it is."""
+    first, second = (Interval(value=value, low=low, high=high) for value, low, high in (now, then))
+    found = decay_finding(spec_of(), Decay("recall_at_capacity", first, second, 60), on(5))
+    assert found.passed is passed
+
+
+def test_too_few_positives_judge_nothing_and_say_so(lake):
+    bench = Bench(lake, spec_of())
+    bench.days(0, 20)
+    version = bench.version(1, state="champion")
+    bench.say(version, range(13), 0.0)
+    promised = Evaluation(metrics={"test": {"average_precision": 0.6}})
+    with lake.reader() as cursor:
+        few, many = (
+            decay_of(
+                bench.spec,
+                promised,
+                matured_rows(cursor, bench.spec, version.version, on(0), on(until)),
+            )
+            for until in (3, 13)
+        )
+    assert few.now is None
+    found = decay_finding(bench.spec, few, on(2))
+    assert (found.passed, found.value) == (None, None)
+    assert found.cause == (
+        f"not judged: {few.positives} positives have matured in 28 days, 50 are needed"
+    )
+    assert many.now.low < many.now.value < many.now.high < 0.6
+    assert not decay_finding(bench.spec, many, on(12)).passed
+
+
+def test_a_test_that_promised_nothing_is_said_too():
+    none = np.empty(0)
+    said = Binary(none.astype(bool), none)
+    empty = Matured(none, none.astype(np.int64), {}, said)
+    found = decay_finding(spec_of(), decay_of(spec_of(), Evaluation(metrics={}), empty), on(2))
+    assert (found.passed, found.cause) == (None, "not judged: its test has no average_precision")

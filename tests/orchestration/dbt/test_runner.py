@@ -1,0 +1,157 @@
+"""dbt inside this process leaves nothing behind: no lock, no open lake, no half result."""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from lakehouse.lake import Author, Lake
+from lakehouse.lake.lock import LakeBusy, lock_path
+from lakehouse.lake.transient import may_pass
+from lakehouse.orchestration.dbt.project import DbtProjectError, DbtProjectFiles
+from lakehouse.orchestration.dbt.runner import DbtFailed, run_dbt
+from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
+
+MODELS = {
+    "a": "select {{ var('n', 1) }} as n",
+    "bad": "select error('no such luck') as n",
+    "away": "select error('server closed the connection unexpectedly') as n",
+    "slow": "-- {{ ref('a') }}\nselect count(*) as n from range(1000000000000) where range % 7 = 3",
+    "z": "-- {{ ref('a') }}\nselect 1 as n",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models that work, one that fails, one that takes an hour."""
+    folder = tmp_path_factory.mktemp("dbt")
+    models = folder / "models"
+    models.mkdir()
+    for name, sql in MODELS.items():
+        (models / f"{name}.sql").write_text(sql)
+    tests = folder / "tests"
+    tests.mkdir()
+    (tests / "timeout_is_one.sql").write_text("select 'timed out' as why")
+    shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
+    (folder / "dbt_project.yml").write_text(
+        json.dumps({"name": "small", "profile": "lakehouse", "models": {"+materialized": "table"}})
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def new_files(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], DbtProjectFiles]:
+    """The project on a lake of its own; parsed once."""
+    first = DbtProjectFiles(
+        load_settings({}, data_dir=tmp_path_factory.mktemp("data"), dbt_dir=project)
+    )
+
+    def make() -> DbtProjectFiles:
+        settings = load_settings(
+            {}, data_dir=tmp_path_factory.mktemp("data"), dbt_dir=project, lock_timeout=1
+        )
+        shutil.copytree(first.manifest_path().parent, DbtProjectFiles(settings).target)
+        return DbtProjectFiles(settings)
+
+    return make
+
+
+def build(files: DbtProjectFiles, *models: str, **variables: object) -> Any:
+    return run_dbt(files, ["build", "--select", *models], variables, files.target / "runs" / "x")
+
+
+def values(settings: Settings, table: str) -> list[tuple[Any, ...]]:
+    """The table's rows, seen by somebody who writes right after: nothing is locked any more."""
+    with Lake(settings) as lake:
+        with lake.writer(Author("test")) as cursor:
+            cursor.execute("CREATE OR REPLACE TABLE ops.next AS SELECT 1")
+            return cursor.execute(f"FROM {table}").fetchall()
+
+
+def test_each_result_comes_in_dbts_words_and_the_lake_is_free_afterwards(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    one, other = new_files(), new_files()
+    results = list(build(one, "a"))
+    assert [r["data"]["node_info"]["unique_id"] for r in results] == ["model.small.a"]
+    assert values(one.settings, "core.a") == [(1,)]
+    list(build(other, "a"))
+    list(build(one, "a", n=2))
+    assert values(one.settings, "core.a") == [(2,)]
+    assert values(other.settings, "core.a") == [(1,)]
+
+
+def test_what_failed_is_named_with_its_reason_and_the_rest_is_built(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    files = new_files()
+    with pytest.raises(DbtFailed, match=r"no such luck[\s\S]*dbt\.log"):
+        list(build(files, "a", "bad"))
+    assert values(files.settings, "core.a") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("models", "passes"),
+    [
+        (["away"], True),
+        (["away", "a"], True),
+        (["away", "bad"], False),
+        (["timeout_is_one"], False),
+    ],
+)
+def test_only_a_build_that_failed_by_what_may_pass_may_be_tried_again(
+    new_files: Callable[[], DbtProjectFiles], models: list[str], passes: bool
+) -> None:
+    files = new_files()
+    with pytest.raises(DbtFailed) as raised:
+        list(build(files, *models))
+    assert may_pass(raised.value) is passes, str(raised.value)
+
+
+def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    files = new_files()
+    results = build(files, "a", "slow", "z")
+    next(results)
+    time.sleep(0.5)  # into the long query
+    started = time.monotonic()
+    results.close()
+    assert time.monotonic() - started < 20
+    assert values(files.settings, "core.a") == [(1,)]
+    with Lake(files.settings) as lake:
+        assert not lake.exists("core.slow")
+        assert not lake.exists("core.z")
+
+
+def test_another_writer_is_waited_for_and_then_named(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    files = new_files()
+    lock_path(files.settings).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock_path(files.settings)), pytest.raises(LakeBusy, match="dbt"):
+        list(build(files, "a"))
+
+
+def test_a_project_that_does_not_parse_says_where(project: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "dbt"
+    shutil.copytree(project, broken)
+    (broken / "models" / "b.sql").write_text("select * from {{ ref('nowhere') }}")
+    settings = load_settings({}, data_dir=tmp_path / "data", dbt_dir=broken)
+    with pytest.raises(DbtProjectError, match=r"models/b\.sql[\s\S]*nowhere"):
+        DbtProjectFiles(settings).manifest_path()
+
+
+def test_dbt_adds_no_handler_to_the_log_of_everything(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    list(build(new_files(), "a"))
+    assert logging.StreamHandler not in map(type, logging.getLogger().handlers)

@@ -1,0 +1,72 @@
+"""A run from the command line tells what was done, what failed, and what was left."""
+
+import os
+import signal
+import time
+
+import dagster as dg
+import pytest
+
+from lakehouse.errors import LakehouseError
+from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.runs.in_process import AssetDone, Event, StepFailed, run_assets
+from lakehouse.orchestration.runs.step_threads import step_threads
+from lakehouse.settings import Settings
+
+
+@dg.asset(key=["raw", "sound"])
+def sound() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"dagster/row_count": 3, "rows_written": 0})
+
+
+@dg.asset(key=["raw", "broken"])
+def broken() -> None:
+    raise LakehouseError("the disk is full; make room")
+
+
+@dg.asset(key=["core", "behind"], deps=[sound, broken])
+def behind() -> None: ...
+
+
+@dg.asset(key=["core", "long"])
+def long() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(600):
+        time.sleep(0.1)
+
+
+DEFINITIONS = dg.Definitions(
+    assets=[sound, broken, behind, long],
+    jobs=[dg.define_asset_job("refresh")],
+    resources={"refresh": Refresh()},
+    executor=step_threads(2),
+)
+
+
+def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home: Settings) -> None:
+    events: list[Event] = []
+    summary = run_assets(
+        DEFINITIONS, home, select=["raw/sound", "raw/broken+"], on_event=events.append
+    )
+    done = [(e.asset, e.rows, e.written, e.changed) for e in events if isinstance(e, AssetDone)]
+    failed = [(e.step, e.error) for e in events if isinstance(e, StepFailed)]
+    assert done == [("raw/sound", 3, 0, False)]
+    assert failed == [("raw__broken", "the disk is full; make room")]
+    assert summary.failed
+    assert summary.left == ["core/behind", "raw/broken"]
+
+
+def test_only_what_was_selected_can_be_left(home: Settings) -> None:
+    summary = run_assets(DEFINITIONS, home, select=["raw/sound"])
+    assert not summary.failed
+    assert summary.left == []
+    with pytest.raises(LakehouseError, match="matches no asset"):
+        run_assets(DEFINITIONS, home, select=["raw/nothing"])
+
+
+def test_a_run_that_is_stopped_says_so(home: Settings) -> None:
+    summary = run_assets(DEFINITIONS, home, select=["core/long"])
+    assert [(problem.step, problem.error) for problem in summary.problems] == [
+        ("core__long", "was stopped before it was done; run it again")
+    ]
+    assert summary.left == ["core/long"]

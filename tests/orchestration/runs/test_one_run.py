@@ -1,0 +1,242 @@
+"""Two runs never work on one data folder at a time, and a run that was killed is noticed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+
+from lakehouse.orchestration.runs.in_process import run_assets
+from lakehouse.orchestration.runs.instance import open_instance
+from lakehouse.orchestration.runs.launcher import KILLED, LockedRunLauncher, end_killed_runs
+from lakehouse.orchestration.runs.locks import LiveRuns, Turn, this_process
+from lakehouse.orchestration.runs.status import read_status
+from lakehouse.settings import Settings
+from tests.orchestration.slow_run import definitions
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def start(home: Settings) -> Iterator[Callable[[float], subprocess.Popen[str]]]:
+    """Starts a run of so many seconds in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(seconds: float) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.orchestration.slow_run", str(seconds)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def trace(home: Settings) -> list[tuple[float, str, int]]:
+    file = home.data_dir / "trace"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(float(at), what, int(who)) for at, what, who in map(str.split, lines)]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def statuses(home: Settings) -> list[str]:
+    """Of all runs, the oldest first."""
+    with open_instance(home) as instance:
+        return [run.status.value for run in instance.get_runs()][::-1]
+
+
+def test_two_runs_take_turns_and_the_one_that_waits_names_the_other(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    first = start(600)
+    wait_for(lambda: trace(home))
+    second = start(0)
+    assert second.stdout is not None
+    waiting = second.stdout.readline()
+    (home.data_dir / "enough").touch()
+    (said, _), (ended, _) = first.communicate(), second.communicate()
+    run_id = said.split()[0]
+    assert f"waiting for run {run_id[:8]} of refresh (started by lakehouse run at" in waiting
+    assert f"process {first.pid}" in waiting
+    assert said.split()[1] == ended.split()[1] == "True"
+    order = [(what, who) for _, what, who in trace(home)]
+    assert order == [
+        (what, process.pid) for process in (first, second) for what in ("begin", "end")
+    ]
+
+
+def test_a_killed_run_is_failed_by_the_next_one_which_does_not_wait_for_it(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    killed = start(600)
+    wait_for(lambda: trace(home))
+    assert statuses(home) == ["STARTED"]
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert statuses(home) == ["STARTED"], "nobody can have noticed yet"
+    assert run_assets(definitions(home, 0), home).success
+    assert statuses(home) == ["FAILURE", "SUCCESS"]
+    with open_instance(home) as instance:
+        (dead, _) = instance.get_runs()[::-1]
+        entries = instance.all_logs(dead.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        assert [KILLED in entry.message for entry in entries] == [True]
+        assert dead.tags["dagster/max_retries"] == "0", "who killed a command does not want it back"
+        launcher = instance.run_launcher
+        assert isinstance(launcher, LockedRunLauncher)
+        assert launcher.live_runs.known() == [], "files of dead runs stay"
+
+
+def test_status_tells_of_a_killed_run_what_was_left_and_why(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    killed = start(600)
+    wait_for(lambda: trace(home))
+    killed.kill()
+    killed.wait()
+    found = read_status(definitions(home, 0), home, None, datetime.now(UTC))
+    assert [(one.asset, one.failed_before) for one in found.assets] == [("raw/slow", "the run")]
+    (step,) = found.failed_steps
+    assert (step.step, KILLED in step.error) == ("the run", True)
+
+
+def test_a_run_under_way_and_a_queued_one_are_left_alone(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    start(600)
+    wait_for(lambda: trace(home))
+    with open_instance(home) as instance:
+        (running,) = instance.get_runs()
+        job = definitions(home, 0).resolve_job_def("refresh")
+        for status in (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING):
+            instance.create_run_for_job(
+                job, status=status, remote_job_origin=running.remote_job_origin
+            )
+        assert end_killed_runs(instance) == []
+        assert end_killed_runs(instance) == [], "a look must not free the lock"
+    assert statuses(home) == ["STARTED", "QUEUED", "STARTING"]
+
+
+def test_the_daemon_is_told_that_a_run_lives_or_is_gone(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    process = start(600)
+    wait_for(lambda: trace(home))
+    with open_instance(home) as instance:
+        (run,) = instance.get_runs()
+        assert instance.run_monitoring_enabled
+        assert instance.run_launcher.supports_check_run_worker_health
+        health = instance.run_launcher.check_run_worker_health
+        assert health(run).status == WorkerStatus.RUNNING
+        process.kill()
+        process.wait()
+        assert health(run).status == WorkerStatus.NOT_FOUND
+        assert health(run).msg == KILLED
+
+
+def test_a_run_that_has_just_started_and_locked_nothing_yet_is_not_taken_for_killed(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_instance(home) as instance:
+        job = definitions(home, 0).resolve_job_def("refresh")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
+        instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name), run.run_id
+        )
+        (run,) = instance.get_runs()
+        health = instance.run_launcher.check_run_worker_health
+        assert run.status == dg.DagsterRunStatus.STARTED
+        assert health(run).status == WorkerStatus.RUNNING
+        later = time.time() + 60
+        monkeypatch.setattr("lakehouse.orchestration.runs.launcher.time.time", lambda: later)
+        assert health(run).status == WorkerStatus.NOT_FOUND
+
+
+def test_a_run_of_the_command_is_of_the_location_in_which_the_ui_looks_for_it(
+    home: Settings,
+) -> None:
+    summary = run_assets(definitions(home, 0), home)
+    label = {REPOSITORY_LABEL_TAG: "__repository__@lakehouse"}  # what the job's page asks for
+    with open_instance(home) as instance:
+        (run,) = instance.get_runs(dg.RunsFilter(job_name="refresh", tags=label))
+        assert run.run_id == summary.run_id
+        assert run.remote_job_origin is not None
+        assert run.remote_job_origin.location_name == "lakehouse"
+
+
+def test_a_run_that_ends_with_an_error_is_not_tried_again_as_a_killed_one_is(
+    home: Settings,
+) -> None:
+    job = definitions(home, 0).resolve_job_def("refresh")
+    days = {"since": "2026-05-03", "until": "2026-05-01"}
+    config = {"resources": {"refresh": {"config": days}}}
+    with open_instance(home) as instance:
+        failed = instance.create_run_for_job(job, run_config=config)
+        for _ in execute_run_iterator(InMemoryJob(job), failed, instance):
+            pass
+        killed = instance.create_run_for_job(job)
+        instance.report_run_failed(killed)
+        again = {run.run_id: run.tags["dagster/will_retry"] for run in instance.get_runs()}
+    assert again == {failed.run_id: "false", killed.run_id: "true"}
+
+
+def test_a_waiting_run_can_be_stopped(
+    home: Settings, start: Callable[[float], subprocess.Popen[str]]
+) -> None:
+    start(600)
+    wait_for(lambda: trace(home))
+    second = start(0)
+    assert second.stdout is not None
+    assert second.stdout.readline().startswith("waiting for run")
+    second.send_signal(signal.SIGINT)
+    second.wait(PATIENCE)
+    assert statuses(home)[1] == "FAILURE"
+    assert len(trace(home)) == 1
+
+
+def test_a_note_of_who_holds_the_turn_that_cannot_be_read_stops_nobody(home: Settings) -> None:
+    me = this_process("1", "refresh", "a test")
+    turn = Turn(home.data_dir, me)
+    assert turn.take()
+    (home.data_dir / "run.holder").write_text("{")
+    other = Turn(home.data_dir, me)
+    assert not other.take()
+    assert other.holder() == "another run"
+    turn.give_back()
+    assert other.take()
+    other.give_back()
+
+
+def test_the_lock_of_a_run_falls_with_its_process_alone(home: Settings) -> None:
+    live = LiveRuns(home.data_dir / "live")
+    assert live.is_alive("1") is None
+    live.enter("1")
+    live.enter("1")
+    script = (
+        "import sys, pathlib; from lakehouse.orchestration.runs.locks import LiveRuns; "
+        "print(LiveRuns(pathlib.Path(sys.argv[1])).is_alive('1'))"
+    )
+    look = [sys.executable, "-c", script, str(home.data_dir / "live")]
+    for _ in range(2):
+        assert subprocess.check_output(look, text=True, env=os.environ).strip() == "True"
+    live.forget("1")
+    assert live.known() == ["1"]
+    live.leave("1")
+    assert live.is_alive("1") is None

@@ -1,0 +1,217 @@
+import json
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from lakehouse.lake import Author, qualified
+from lakehouse.lake.lake import table_exists
+from lakehouse.models.errors import TrainingError
+from lakehouse.registry import tables
+from lakehouse.training.choosing import choice as choose_module
+from lakehouse.training.choosing import tuning as search_module
+from lakehouse.training.choosing.choice import choose
+from lakehouse.training.choosing.trials import Trial, read_trials
+from lakehouse.training.fitting.boosting import lightgbm_params
+from lakehouse.training.fitting.fold_examples import fold_data
+from lakehouse.training.identity import code_hash
+from lakehouse.training.sets.dataset import training_set
+from lakehouse.training.sets.material import load_material
+
+FOLDS = {"count": 2, "length": "3d"}
+SPACE = {
+    "learning_rate": {"low": 0.02, "high": 0.5, "log": True},
+    "num_leaves": {"low": 3, "high": 31},
+}
+
+
+@pytest.fixture
+def searched(detector):
+    def make(**search):
+        return detector(folds=FOLDS, search={"trials": 5, "space": SPACE} | search)
+
+    return make
+
+
+@pytest.fixture
+def material(world, lake):
+    return lambda spec: load_material(spec, lake, training_set(spec, lake))
+
+
+def trials_of(lake, study):
+    """What is the same whenever a trial is run: all but how long it took."""
+    return [
+        (t.number, t.state, t.params, t.fold_values, t.value)
+        for t in read_trials(lake, "detector", study.id)
+    ]
+
+
+def test_a_search_that_is_killed_goes_on_along_the_same_path(lake, searched, material, monkeypatch):
+    spec = searched(trials=9)
+    made = material(spec)
+    whole = choose(spec, lake, made)
+    expected = trials_of(lake, whole.study)
+    assert [number for number, *_ in expected] == list(range(9))
+    with lake.writer(Author("test")) as writer:
+        writer.execute(f"DELETE FROM {qualified(tables.TRIALS)}")
+
+    class Killed(BaseException):
+        pass
+
+    write = search_module.write_trial
+
+    def die_after(number):
+        def write_or_die(*arguments, **more):
+            write(*arguments, **more)
+            if arguments[3].number == number:
+                raise Killed
+
+        return write_or_die
+
+    for number in (2, 7):
+        with monkeypatch.context() as patch:
+            patch.setattr(search_module, "write_trial", die_after(number))
+            with pytest.raises(Killed):
+                choose(spec, lake, made)
+        assert trials_of(lake, whole.study) == expected[: number + 1]
+    told = []
+    assert choose(spec, lake, made, tell=told.append) == whole
+    assert trials_of(lake, whole.study) == expected
+    assert told[0] == "detector: 8 of 9 trials were finished before"
+    assert len(told) == 2
+
+
+def test_the_declaration_is_tried_first_and_never_beaten_by_a_worse_choice(
+    lake, searched, material
+):
+    spec = searched()
+    before = lake.snapshot()
+    choice = choose(spec, lake, material(spec))
+    trials = read_trials(lake, "detector", choice.study.id)
+    assert dict(trials[0].params) == {"learning_rate": 0.2, "num_leaves": 7}
+    complete = [trial for trial in trials if trial.state == "complete"]
+    assert choice.study.value == max(trial.value for trial in complete)
+    assert choice.study.declared_value == trials[0].value
+    best = trials[choice.study.chosen]
+    assert choice.params == {**spec.params, **best.params}
+    assert all(trial.value == pytest.approx(fmean(trial.fold_values)) for trial in trials)
+    assert lake.snapshot() - before == 1 + len(trials)  # the training set, and one a trial
+
+
+def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(lake, searched, material):
+    few, many = searched(trials=2), searched(trials=3)
+    made = material(few)
+    first = choose(few, lake, made).study
+    told = []
+    second = choose(many, lake, made, tell=told.append).study
+    assert second.id == first.id
+    assert told[0] == "detector: 2 of 3 trials were finished before"
+    assert choose(few, lake, made).study == first
+    other = few.model_copy(update={"rounds": 7})
+    assert choose(other, lake, made).study.id != first.id
+    study = search_module.study_id
+    inputs = ("amount_eur", "channel", "risk", "risky")
+    assert study(few, made.made.hash, code_hash(), inputs) == first.id
+    assert study(few, "another set", code_hash(), inputs) != first.id
+    assert study(few, made.made.hash, "other code", inputs) != first.id
+    assert study(few, made.made.hash, code_hash(), inputs[1:]) != first.id
+
+
+def test_a_trial_does_not_depend_on_those_that_were_run_before_it(lake, searched, material):
+    spec = searched()
+    made = material(spec)
+    (fold, _) = made.folds
+
+    def predict(data, **params):
+        given = lightgbm_params(spec, {**spec.params, **params}, 0, 1)
+        return data.predict(data.fit(given, 10, stop=True))
+
+    def fresh():
+        return fold_data(spec, made.schema, made.train, fold)
+
+    wanted = [{"min_data_in_leaf": 2}, {"max_bin": 15}, {"min_data_in_leaf": 40, "max_bin": 63}]
+    used = fresh()
+    for params in wanted:
+        np.testing.assert_array_equal(predict(used, **params), predict(fresh(), **params))
+
+
+def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
+    lake, detector, material
+):
+    space = {"num_leaves": {"choices": [1, 15]}}
+    spec = detector(folds=FOLDS, search={"trials": 3, "method": "grid", "space": space})
+    choice = choose(spec, lake, material(spec))
+    states = {
+        trial.params["num_leaves"]: trial.state
+        for trial in read_trials(lake, "detector", choice.study.id)
+    }
+    assert states == {7: "complete", 1: "failed", 15: "complete"}
+    broken = detector(folds=FOLDS, params={"num_leaves": 1}, search=spec.search.model_dump())
+    with pytest.raises(TrainingError, match=r"LightGBM refused to train.*num_leaves"):
+        choose(broken, lake, material(broken))
+
+
+def test_a_trial_is_given_up_when_its_mean_so_far_is_worse_than_the_median_of_complete_ones():
+    def complete(*values):
+        return Trial(0, "complete", {}, values, fmean(values), 0.0)
+
+    finished = [complete(0.1, 0.9), complete(0.3, 0.1), complete(0.5, 0.1), complete(0.7, 0.1)]
+    behind = search_module._behind
+    assert behind([0.39], finished, False)
+    assert not behind([0.41], finished, False)
+    assert behind([0.41], finished, True)
+    assert not behind([0.0], finished[:3], False), "three are too few to say"
+    assert not behind([0.0], [*finished[:3], Trial(3, "pruned", {}, (0.9,), 0.9, 0.0)], False)
+    assert behind([0.41, 0.1], [complete(0.4, 0.4)] * 4, False)
+
+
+def test_pruned_trials_are_recorded_with_the_folds_they_saw_and_never_chosen(
+    lake, searched, material, monkeypatch
+):
+    monkeypatch.setattr(search_module, "BEFORE_PRUNING", 1)
+    spec = searched(trials=8)
+    made = material(spec)
+    study = choose(spec, lake, made).study
+    trials = read_trials(lake, "detector", study.id)
+    pruned = [trial for trial in trials if trial.state == "pruned"]
+    assert pruned
+    assert all(len(trial.fold_values) == 1 for trial in pruned)
+    assert trials[study.chosen].state == "complete"
+
+
+def test_a_sample_learns_from_fewer_rows_and_is_judged_on_all(lake, searched, material):
+    spec = searched()
+    made = material(spec)
+    fold = made.folds[-1]
+    whole = fold_data(spec, made.schema, made.train, fold)
+    some = fold_data(spec, made.schema, made.train, fold, share=0.25)
+    assert len(some.scored) == len(whole.scored)
+    assert (some.learnt.label > 0).sum() == (whole.learnt.label > 0).sum()
+    negatives = (whole.learnt.label == 0).sum()
+    assert (some.learnt.label == 0).sum() == round(0.25 * negatives)
+    assert some.learnt.weight.sum() == pytest.approx(len(whole.learnt.label))
+
+
+def test_too_short_a_history_is_not_searched(lake, detector, material):
+    spec = detector(search={"trials": 3, "space": SPACE})
+    made = material(spec)
+    assert made.folds == ()
+    assert choose(spec, lake, made) == choose_module.Choice(spec.params)
+    assert read_rows(lake) == []
+
+
+def read_rows(lake):
+    with lake.reader() as cursor:
+        if not table_exists(cursor, tables.TRIALS):
+            return []
+        return cursor.execute(f"SELECT params FROM {qualified(tables.TRIALS)}").fetchall()
+
+
+@pytest.mark.parametrize("task", ["forecast", "scenario"])
+def test_forecasts_and_classes_are_searched_too(request, lake, material, task):
+    spec = request.getfixturevalue(task)(folds=FOLDS, search={"trials": 2, "space": SPACE})
+    study = choose(spec, lake, material(spec)).study
+    values = {trial.number: trial.value for trial in read_trials(lake, spec.name, study.id)}
+    pick = min if task == "forecast" else max
+    assert study.value == pick(values.values())
+    assert {json.loads(params).keys() >= {"num_leaves"} for (params,) in read_rows(lake)} == {True}

@@ -1,0 +1,120 @@
+"""The judge is simulation: how often the guard speaks of models that are sound, or not."""
+
+import numpy as np
+import pytest
+
+from lakehouse.evaluation.metrics import auc_roc
+from lakehouse.training.fitting.collapse import Collapsed, refuse_collapse
+from lakehouse.training.sets.rows import Rows
+
+
+def rows_of(label, days=14):
+    n = len(label)
+    return Rows(
+        matrix=np.zeros((n, 1), dtype=np.float32),
+        label=np.asarray(label, dtype=float),
+        day=np.arange(n) % days,
+        naive={},
+        known=np.zeros(n, dtype=np.int64),
+        entities={},
+    )
+
+
+def collapsed(spec, label, prediction, learnt=None):
+    label = np.asarray(label, dtype=float)
+    try:
+        refuse_collapse(
+            spec, rows_of(label), prediction, label if learnt is None else learnt, "validation"
+        )
+    except Collapsed:
+        return True
+    return False
+
+
+def scores(random, label, shift):
+    """Normal scores; a shift of 0.286 gives an AUC of .58, of 0.74 one of .70."""
+    return random.normal(size=len(label)) + shift * label
+
+
+def share(spec, positives, shift, repeats=60):
+    label = np.zeros(positives * 50)
+    label[:positives] = 1
+    verdicts = [
+        collapsed(spec, label, scores(np.random.default_rng(i), label, shift))
+        for i in range(repeats)
+    ]
+    return np.mean(verdicts)
+
+
+@pytest.mark.parametrize(
+    ("positives", "shift", "least", "most"),
+    [
+        (400, 0.286, 0.9, 1.0),  # the handbook's collapse, seen on a fortnight
+        (400, 0.0, 1.0, 1.0),
+        (100, 0.0, 0.9, 1.0),
+        (400, 0.74, 0.0, 0.0),
+        (30, 0.74, 0.0, 0.02),  # a weak but sound model on few positives
+        (400, 0.54, 0.0, 0.1),  # AUC .65: at the bound, so hardly ever
+        (5, -1.0, 0.0, 0.0),  # five positives condemn nothing
+    ],
+)
+def test_a_binary_model_collapsed_when_its_auc_is_significantly_near_chance(
+    detector, positives, shift, least, most
+):
+    assert least <= share(detector(), positives, shift) <= most
+
+
+def test_the_shift_in_these_tests_is_the_auc_that_they_say():
+    label = np.zeros(100_000)
+    label[:5000] = 1
+    score = scores(np.random.default_rng(0), label, 0.286)
+    assert auc_roc(label > 0, score) == pytest.approx(0.58, abs=0.01)
+
+
+def test_the_message_names_metric_value_baseline_and_causes(detector):
+    label = np.zeros(5000)
+    label[:500] = 1
+    with pytest.raises(
+        Collapsed,
+        match=r"detector learnt next to nothing: auc_roc 0\.500 on validation rows \(500 positives"
+        r"\), where guessing has 0\.5.*`learning_rate` 0\.2 is too high.*champion stays",
+    ):
+        refuse_collapse(detector(), rows_of(label), np.full(5000, 0.3), label, "validation")
+
+
+def test_a_forecast_collapsed_when_it_saves_significantly_nothing_over_a_constant(forecast):
+    random = np.random.default_rng(1)
+    label = random.gamma(2, 50, 4000)
+    assert collapsed(forecast(), label, np.full(4000, np.median(label)))
+    assert collapsed(forecast(), label, random.permutation(label))
+    assert not collapsed(forecast(), label, label + random.normal(0, 60, 4000))
+    mean = np.full(4000, label.mean())
+    slightly = mean + 0.3 * (label - mean)
+    assert not collapsed(forecast(), label, slightly)
+
+
+def test_a_forecast_that_one_bad_day_may_have_spoilt_is_not_condemned(forecast):
+    random = np.random.default_rng(4)
+    label = random.gamma(2, 50, 4000)
+    today = np.arange(4000) % 14 == 3  # as `rows_of` has it
+    prediction = np.where(today, label + 1500, label + random.normal(0, 40, 4000))
+    assert np.abs(prediction - label).mean() > np.abs(np.median(label) - label).mean()
+    assert not collapsed(forecast(), label, prediction)
+
+
+def test_a_forecast_of_the_mean_need_not_beat_the_median(forecast):
+    random = np.random.default_rng(2)
+    rate = random.choice([0.05, 0.15], 6000)
+    label = (random.random(6000) < rate) * 1000.0  # mostly nothing: the median is 0
+    assert not collapsed(forecast(), label, rate * 1000)
+
+
+def test_classes_collapsed_when_they_are_no_likelier_than_their_shares(scenario):
+    random = np.random.default_rng(3)
+    label = random.choice(3, 3000, p=[0.6, 0.3, 0.1]).astype(float)
+    shares = np.tile(np.bincount(label.astype(int)) / 3000, (3000, 1))
+    assert collapsed(scenario(), label, shares)
+    knowing = shares.copy()
+    knowing[np.arange(3000), label.astype(int)] += 0.3
+    assert not collapsed(scenario(), label, knowing / knowing.sum(axis=1, keepdims=True))
+    assert not collapsed(scenario(), label[:100], shares[:100]), "a hundred rows tell nothing"
