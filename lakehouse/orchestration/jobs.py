@@ -30,13 +30,14 @@ def _one_day(start: datetime, end: datetime) -> dict[str, Any]:
 @dg.op(description="Run the assets for the chosen days; their events are in that run's log.")
 def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     """Redo the days of `refresh` in a run of their own, which waits for its turn as any other."""
-    from lakehouse.definitions import defs
+    from lakehouse.orchestration.build import build_definitions  # which builds this job, too
 
     if locks := live_runs(context.instance):
         locks.enter(context.run_id)  # no `OneRun` does: this run itself takes no turn
+    settings = load_settings()
     summary = run_assets(
-        defs(),
-        load_settings(),
+        build_definitions(settings),
+        settings,
         select=[f"group:{name}" for name in REDONE],
         refresh=refresh,
         started_by=f"reprocess_days {context.run_id[:8]}",
