@@ -1,1 +1,1 @@
-"""The parts of the documentation that are made from the code; `python -m tests.docs` writes them."""
+"""Parts of the documentation that are made from the code; `python -m tests.docs` writes them."""

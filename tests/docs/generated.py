@@ -24,8 +24,8 @@ def generated_pages() -> dict[Path, str]:
     for (page, name), make in PARTS.items():
         path = ROOT / page
         text = pages.get(path) or path.read_text()
-        place = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not place.search(text):
+        found = re.search(rf"<!-- {name}: .*? -->\n(.*?)<!-- end -->", text, re.DOTALL)
+        if not found:
             raise LookupError(f"{page} has no place for {name}: <!-- {name}: ... --> <!-- end -->")
-        pages[path] = place.sub(lambda found: f"{found[1]}{make()}\n{found[2]}", text, count=1)
+        pages[path] = f"{text[: found.start(1)]}{make()}\n{text[found.end(1) :]}"
     return pages
