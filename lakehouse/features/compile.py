@@ -7,14 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
 import duckdb
 
 from lakehouse.durations import format_duration, microseconds
 from lakehouse.features.expressions import (
-    NUMBERS,
     FeatureError,
     Kind,
     Name,
@@ -22,7 +20,8 @@ from lakehouse.features.expressions import (
     compile_expression,
     names_in,
 )
-from lakehouse.features.spec import FeatureSetSpec, Op, Spine
+from lakehouse.features.ops import Aggregate, find_operation
+from lakehouse.features.spec import FeatureSetSpec, Spine
 from lakehouse.lake import NoSuchTable, quote
 from lakehouse.lake.names import CATALOG
 
@@ -40,27 +39,6 @@ _KINDS = {
     "VARCHAR": Kind.TEXT,
     "TIMESTAMP": Kind.TIMESTAMP,
 }
-_ZERO_WHEN_EMPTY = frozenset({"count", "sum", "sumsq", "distinct"})
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """One aggregate over one window of `micros` microseconds."""
-
-    name: str
-    table: str
-    op: Op
-    value: str | None
-    where: Term | None
-    q: Decimal | None
-    micros: int
-    kind: Kind
-    value_kind: Kind | None
-
-    @property
-    def empty(self) -> int | None:
-        """Its value over no rows."""
-        return 0 if self.op in _ZERO_WHEN_EMPTY else None
 
 
 @dataclass(frozen=True)
@@ -112,7 +90,7 @@ class Plan:
             "entity": self.entity,
             "spine": [self.spine.key, self.spine.time],
             "aggregates": [
-                [a.name, a.table, a.op, a.value, a.where and a.where.sql, str(a.q), a.micros]
+                [a.name, a.table, a.op.name, a.value, a.where and a.where.sql, str(a.q), a.micros]
                 for a in self.aggregates
             ],
             "attributes": [[a.name, a.table, a.column, a.time, a.assumed] for a in self.attributes],
@@ -250,23 +228,10 @@ class _Compiler:
             return
         table = self.spec.streams[declared.of]
         self.stream(table, "known_at")
-        kind, value_kind = Kind.INTEGER, None
+        op = find_operation(declared.op)
         try:
-            if declared.value is not None:
-                value_kind = self.column(table, declared.value)
-                if declared.op in ("sum", "sumsq") and value_kind != Kind.INTEGER:
-                    raise FeatureError(
-                        f"op {declared.op} is exact over integers only, and {declared.value} is "
-                        f"{value_kind}; use minor units (amount_cents), or count with `where`"
-                    )
-                if declared.op == "quantile" and value_kind not in NUMBERS:
-                    raise FeatureError(
-                        f"op quantile needs numbers; {declared.value} is {value_kind}"
-                    )
-                if declared.op == "sumsq":
-                    kind = Kind.WIDE
-                elif declared.op in ("min", "max", "quantile", "last"):
-                    kind = value_kind
+            value_kind = self.column(table, declared.value) if declared.value else None
+            kind = op.result_kind(declared.value or "", value_kind)
             where = self.condition(table, declared.where)
         except FeatureError as error:
             raise FeatureError(f"aggregate {name}: {error}") from None
@@ -274,10 +239,10 @@ class _Compiler:
         inputs = tuple((table, str(column)) for column in sorted(map(str, columns)))
         for reference, window in names.items():
             made = Aggregate(
-                reference, table, declared.op, declared.value, where, declared.q,
+                reference, table, op, declared.value, where, declared.q,
                 microseconds(window), kind, value_kind,
             )  # fmt: skip
-            sql = quote(reference) if made.empty is None else f"coalesce({quote(reference)}, 0)"
+            sql = quote(reference) if op.empty is None else f"coalesce({quote(reference)}, 0)"
             self.scope[reference] = Name(kind, sql)
             self.inputs[reference] = inputs or ((table, "known_at"),)
             yield made

@@ -12,6 +12,8 @@ import duckdb
 from lakehouse.features import windows
 from lakehouse.features.compile import Plan, read_column
 from lakehouse.features.expressions import FeatureError
+from lakehouse.features.ops import RunningOperation
+from lakehouse.features.overflow import describe_overflow
 from lakehouse.lake import qualified, quote
 
 RESULT = "_features"
@@ -46,7 +48,7 @@ def compute(
         The number of rows appended.
 
     Raises:
-        FeatureError: when a key comes twice, or a time is missing.
+        FeatureError: when a key comes twice, a time is missing, or a total does not fit its type.
     """
     # guards a caller in a transaction: ASOF joins with a table taken for empty would be loops
     cursor.execute("SET asof_loop_join_threshold = 0")
@@ -59,7 +61,8 @@ def compute(
     columns = _spine_columns(plan, names, own=query is None)
     count, first, last = _make_spine(plan, cursor, relation, parameters, columns)
     rows, made = "_spine", ["_spine"]
-    for stream in windows.streams(plan) if count else ():
+    streams = windows.streams(plan) if count else []
+    for stream in streams:
         native = query is None and stream.table == plan.spine.table
         mine = f"({where}) AND known_at = {quote(plan.spine.time)}"
         own = f"CASE WHEN {mine} THEN {quote(plan.spine.key)} END AS id, {columns}"
@@ -71,7 +74,13 @@ def compute(
     for table in dict.fromkeys(a.table for a in plan.attributes):
         parts = [a for a in plan.attributes if a.table == table]
         rows = windows.attributes(plan, parts, as_of(table, snapshot), rows)
-    added = _append_result(plan, cursor, rows if count else "")
+    try:
+        added = _append_result(plan, cursor, rows if count else "")
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        reason = describe_overflow(cursor, streams)
+        if not reason:
+            raise
+        raise FeatureError(f"feature set {plan.spec.name}: {reason}") from error
     if added != count:
         raise FeatureError(
             f"feature set {plan.spec.name}: {added} rows came out of {count} of the spine; "
@@ -146,11 +155,14 @@ def _add_aggregates(
     (stream_rows,) = cursor.execute(f"SELECT count(*) FROM {stream.rows}").fetchall()[0]
     cheap = PAIRS_PER_ROW * (spine_rows + stream_rows)
     rest, paired = list(stream.aggregates), {}
-    for condition in dict.fromkeys(["true", *map(stream.seen, rest)]):
+    seen = {a.name: stream.columns(a).seen for a in rest}
+    for condition in dict.fromkeys(["true", *seen.values()]):
         if way == "range" or (way is None and _pairs(cursor, stream, condition) <= cheap):
-            paired[condition] = [a for a in rest if condition in ("true", stream.seen(a))]
+            paired[condition] = [a for a in rest if condition in ("true", seen[a.name])]
             rest = [a for a in rest if a not in paired[condition]]
-    totals = [a for a in rest if a.op in windows.RUNNING and (way == "running" or not native)]
+    totals = [
+        a for a in rest if isinstance(a.op, RunningOperation) and (way == "running" or not native)
+    ]
     if way == "frames":
         totals = []
     in_frames = [a for a in rest if a not in totals]

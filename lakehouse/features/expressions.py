@@ -178,6 +178,8 @@ def _std(squares: int, total: int, n: int) -> float | None:
     moment = n * squares - total * total
     if n < 2 or moment < 0:
         return None
+    if n * squares >= 2**127 or moment >= _MASK * 2**63:
+        raise FeatureError("std() of such great numbers does not fit in 128 bits")
     exact = float(moment // _MASK) * float(_MASK) + float(moment % _MASK)
     return math.sqrt(exact / (float(n) * float(n - 1)))
 

@@ -4,12 +4,13 @@ The same plan, so the same values to the bit. Where the rows come from is the ca
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import Any
 
-from lakehouse.features.compile import Aggregate, Attribute, Plan
+from lakehouse.features.compile import Attribute, Plan
+from lakehouse.features.expressions import FeatureError
+from lakehouse.features.ops import Aggregate
 
 Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1)
@@ -24,7 +25,17 @@ def online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[
         request: The spine row: the entity, the time and the `row.` columns.
         rows: By table, rows of its streams and dimensions; those of other entities and those that
             cannot count are ignored, so more may be given than is needed.
+
+    Raises:
+        FeatureError: when a total, or a deviation made of it, does not fit its type.
     """
+    try:
+        return _compute(plan, request, rows)
+    except FeatureError as error:
+        raise FeatureError(f"feature set {plan.spec.name}: {error}") from None
+
+
+def _compute(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     t, entity = _microseconds(request[plan.spine.time]), request[plan.entity]
     values: dict[str, Any] = {"t": _plain(request[plan.spine.time])}
     values |= {f"row.{column}": _plain(request[column]) for column in plan.row_columns}
@@ -48,38 +59,12 @@ def online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[
 
 def _aggregate(a: Aggregate, t: int, window: Sequence[tuple[int, Row]]) -> Any:
     where = a.where
-    matching = [(k, row) for k, row in window if where is None or where.run(row) is True]
-    if a.op == "count_since":
-        last = max((k for k, _ in matching), default=None)
-        return None if last is None else sum(k > last for k, _ in window)
-    if a.value is not None:
-        matching = [(k, row) for k, row in matching if row[a.value] is not None]
-        return _of_values(a, [(k, row[a.value]) for k, row in matching])
-    times = [k for k, _ in matching]
-    match a.op:
-        case "count":
-            return len(times)
-        case "since_last":
-            return t - max(times) if times else None
-        case _:
-            return t - min(times) if times else None
-
-
-def _of_values(a: Aggregate, known: Sequence[tuple[int, Any]]) -> Any:
-    values = [value for _, value in known]
-    if not values:
-        return a.empty
-    if a.q is not None:
-        return sorted(values)[math.ceil(len(values) * Fraction(a.q)) - 1]
-    functions: dict[str, Callable[[], Any]] = {
-        "sum": lambda: sum(values),
-        "sumsq": lambda: sum(value * value for value in values),
-        "min": lambda: min(values),
-        "max": lambda: max(values),
-        "distinct": lambda: len(set(values)),
-        "last": lambda: max(known)[1],
-    }
-    return functions[a.op]()
+    matching = [(k, row, where is None or where.run(row) is True) for k, row in window]
+    if a.op.marks:
+        rows = [(k, matches) for k, _, matches in matching]
+    else:
+        rows = [(k, row[a.value] if a.value else True) for k, row, matches in matching if matches]
+    return a.op.compute([(k, value) for k, value in rows if value is not None], a, t)
 
 
 def _attribute(a: Attribute, t: int, versions: Sequence[tuple[int, Row]]) -> Any:

@@ -7,40 +7,27 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from lakehouse.durations import Duration, format_duration
 from lakehouse.features.expressions import names_in
+from lakehouse.features.ops import FIELDS, OPERATIONS, find_operation
 from lakehouse.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-Op = Literal[
-    "count",
-    "sum",
-    "sumsq",
-    "min",
-    "max",
-    "distinct",
-    "quantile",
-    "last",
-    "since_last",
-    "since_first",
-    "count_since",
+Op = Annotated[
+    str,
+    AfterValidator(lambda name: find_operation(name).name),
+    Field(json_schema_extra={"enum": list(OPERATIONS)}),
 ]
-VALUED: frozenset[Op] = frozenset({"sum", "sumsq", "min", "max", "distinct", "quantile", "last"})
-"""Ops that look at a column; the others look at rows."""
-
-_INEXACT = "floating-point sums depend on threads and differ between batch and online"
-REFUSED = {
-    "avg": f"{_INEXACT}; declare a `sum` and a `count` and write the feature `total / n`",
-    "mean": f"{_INEXACT}; declare a `sum` and a `count` and write the feature `total / n`",
-    "stddev": f"{_INEXACT}; declare `sumsq`, `sum` and `count` and write `std(squares, total, n)`",
-    "std": f"{_INEXACT}; declare `sumsq`, `sum` and `count` and write `std(squares, total, n)`",
-    "var": f"{_INEXACT}; declare `sumsq`, `sum` and `count` and write `std(squares, total, n)`",
-    "median": "the mean of two middle values is in neither; write `op: quantile` with `q: 0.5`",
-    "first": "only the last value is kept; write `op: last`, or `op: since_first` for a time",
-}
 
 _TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
 """Names that expressions or the compiled SQL use themselves."""
@@ -63,14 +50,7 @@ class Aggregate(_Part):
     """A window over a stream: rows of the entity with `0 < t - known_at < window`.
 
     `where` is an expression over the stream's columns; NULL counts as false. Rows whose `value` is
-    NULL are left out by every op that takes one. What each `op` gives:
-
-    - `count`: rows; `sum`, `sumsq`: exact, of an integer column, 0 without rows
-    - `min`, `max`, `distinct`; `quantile`: the smallest value with at least the share `q` of the
-      values at or below it
-    - `last`: the value with the latest known_at; of several at that time the greatest
-    - `since_last`, `since_first`: microseconds from the last and first row in the window to t
-    - `count_since`: rows known later than the last one that matches `where`; NULL if none does
+    NULL are left out by every op that takes one. What each `op` takes and gives: `features/ops`.
     """
 
     of: Identifier
@@ -79,13 +59,6 @@ class Aggregate(_Part):
     where: str | None = None
     q: Decimal | None = Field(default=None, gt=0, lt=1)
     window: Duration | tuple[Duration, ...]
-
-    @field_validator("op", mode="before")
-    @classmethod
-    def _exact(cls, op: Any) -> Any:
-        if op in REFUSED:
-            raise ValueError(f"op {op} is refused: {REFUSED[op]}")
-        return op
 
     @model_validator(mode="before")
     @classmethod
@@ -101,13 +74,7 @@ class Aggregate(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.op in VALUED) != (self.value is not None):
-            need = "needs a `value` column" if self.op in VALUED else "takes no `value`"
-            raise ValueError(f"op {self.op} {need}")
-        if (self.op == "quantile") != (self.q is not None):
-            raise ValueError("`q` belongs to op quantile, which needs it: `q: 0.5` is the median")
-        if self.op == "count_since" and self.where is None:
-            raise ValueError("op count_since needs `where`: the rows since which are counted")
+        find_operation(self.op).check([f for f in FIELDS if getattr(self, f) is not None])
         if min(self.windows) <= timedelta() or len(set(self.windows)) < len(self.windows):
             raise ValueError("windows must be longer than nothing, and each given once")
         return self

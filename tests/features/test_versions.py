@@ -19,7 +19,7 @@ SHIPPED = {
     ("terminal_risk", "transactions"): "a2c81ce3",
     ("transaction_context", "transactions"): "181549ac",
 }
-"""Change one only together with the set or the columns that it reads: its models are trained anew."""
+"""Change one only together with its set or the columns that it reads."""
 
 
 def shipped(name: str) -> FeatureSetSpec:

@@ -1,0 +1,19 @@
+"""Window operations: a class for each, which is the one place that knows it.
+
+To add one, write its class here and list it in `registry.py`.
+"""
+
+from lakehouse.features.ops.operation import FIELDS, Aggregate, Operation
+from lakehouse.features.ops.registry import OPERATIONS, find_operation
+from lakehouse.features.ops.running import RunningOperation
+from lakehouse.features.ops.totals import Total
+
+__all__ = [
+    "FIELDS",
+    "OPERATIONS",
+    "Aggregate",
+    "Operation",
+    "RunningOperation",
+    "Total",
+    "find_operation",
+]

@@ -1,0 +1,42 @@
+"""The least and the greatest value: `min` and `max`."""
+
+from typing import Any
+
+from lakehouse.features.ops.operation import Aggregate, Operation, Rows
+from lakehouse.features.ops.sql import Columns
+
+
+class Minimum(Operation[Any]):
+    """The least value."""
+
+    name = "min"
+    summary = "the least value"
+    needs = ("value",)
+    kind = None
+
+    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
+        return f"min({columns.value}){modifier}"
+
+    def prepare(self, rows: Rows) -> Any:
+        return min(value for _, value in rows)
+
+    def merge(self, one: Any, other: Any) -> Any:
+        return min(one, other)
+
+
+class Maximum(Operation[Any]):
+    """The greatest value."""
+
+    name = "max"
+    summary = "the greatest value"
+    needs = ("value",)
+    kind = None
+
+    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
+        return f"max({columns.value}){modifier}"
+
+    def prepare(self, rows: Rows) -> Any:
+        return max(value for _, value in rows)
+
+    def merge(self, one: Any, other: Any) -> Any:
+        return max(one, other)

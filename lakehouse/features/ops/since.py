@@ -1,0 +1,52 @@
+"""How long ago rows became known: `since_last` and `since_first`."""
+
+from lakehouse.features.ops.operation import Aggregate, Rows
+from lakehouse.features.ops.running import RunningOperation
+from lakehouse.features.ops.sql import Columns, Lookups
+
+
+class SinceLast(RunningOperation[int]):
+    """The time from the last row to t."""
+
+    name = "since_last"
+    summary = "microseconds from the last row to t"
+
+    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
+        return f"p.t - max(_k){modifier}"
+
+    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
+        r = lookups.keep("max(_k)", columns.condition)
+        return f"CASE WHEN p.t - a.{r} < {a.micros} THEN p.t - a.{r} END"
+
+    def prepare(self, rows: Rows) -> int:
+        return max(k for k, _ in rows)
+
+    def merge(self, one: int, other: int) -> int:
+        return max(one, other)
+
+    def finalize(self, part: int, a: Aggregate, t: int) -> int:
+        return t - part
+
+
+class SinceFirst(RunningOperation[int]):
+    """The time from the first row of the window to t."""
+
+    name = "since_first"
+    summary = "microseconds from the first row in the window to t"
+
+    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
+        return f"p.t - min(_k){modifier}"
+
+    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
+        table = lookups.values(columns)
+        row = lookups.join(f"f{table}_{a.micros}", f"> p.t - {a.micros}", table)
+        return f"CASE WHEN {row}._k < p.t THEN p.t - {row}._k END"
+
+    def prepare(self, rows: Rows) -> int:
+        return min(k for k, _ in rows)
+
+    def merge(self, one: int, other: int) -> int:
+        return min(one, other)
+
+    def finalize(self, part: int, a: Aggregate, t: int) -> int:
+        return t - part

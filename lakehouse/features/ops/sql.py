@@ -1,0 +1,65 @@
+"""What the SQL of operations is written with: columns, and values that several of them share.
+
+Names are those of `windows.py`: `_k` is known_at in microseconds, `p` the rows that ask.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a stream that one aggregate looks at."""
+
+    value: str
+    """`_v<i>`; `_k` without a value."""
+    condition: str
+    """`_c<i>`; empty without a condition."""
+    seen: str
+    """The condition of the only rows that count; `true` if all of them do."""
+
+
+class Frames:
+    """Values at each row before its frame is known: fields of the struct `_r`."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+
+    def over(self, columns: Columns) -> str:
+        """The FILTER and OVER that the name of a frame follows."""
+        return f" FILTER (WHERE {columns.seen} AND _counts) OVER "
+
+    def keep(self, sql: str) -> str:
+        """The field that holds `sql`."""
+        return self.fields.setdefault(sql, f"r{len(self.fields)}")
+
+
+class Lookups:
+    """Values along the stream `rows`, and the ASOF joins that take them at times of asking rows.
+
+    `a` is the latest row of the table `state` before t.
+    """
+
+    def __init__(self, rows: str) -> None:
+        self.rows = rows
+        self.state: dict[str, str] = {}
+        self.tables: dict[str, str] = {}
+        self.joins = ["ASOF LEFT JOIN state a ON a.e = p.e AND a._k < p.t"]
+
+    def keep(self, sql: str, condition: str = "") -> str:
+        """The column of `state` that holds the running value of an aggregate function."""
+        counts = f" FILTER (WHERE {condition})" if condition else ""
+        return self.state.setdefault(f"{sql}{counts} OVER w", f"r{len(self.state)}")
+
+    def values(self, columns: Columns) -> str:
+        """A table (e, _k, v) of the values, one per entity and time: the greatest."""
+        v, c = columns.value, columns.condition
+        where = f"{v} IS NOT NULL" + (f" AND {c}" if c else "")
+        sql = f"SELECT e, _k, max({v}) AS v FROM {self.rows} WHERE {where} GROUP BY e, _k"
+        return self.tables.setdefault(sql, f"d{len(self.tables)}")
+
+    def join(self, alias: str, condition: str, table: str = "state") -> str:
+        """`alias`, joined once: the nearest row of `table` that meets a condition on `_k`."""
+        text = f"ASOF LEFT JOIN {table} {alias} ON {alias}.e = p.e AND {alias}._k {condition}"
+        if text not in self.joins:
+            self.joins.append(text)
+        return alias

@@ -1,0 +1,154 @@
+"""A total fits its type exactly, or is an error that names the set, the column and the row."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from lakehouse.features import FeatureError, FeatureSetSpec, compute, load_plan, online, refresh
+from lakehouse.features.computation import Way
+from lakehouse.lake import Lake
+from lakehouse.lake.progress import Progress
+from tests.features.test_increments import LABELS, TRANSACTIONS, days, move_on, seal, spec, write
+from tests.features.worlds import COLUMNS, START, Row, fill, memory_lake
+
+LEAST, GREATEST = -(2**63), 2**63 - 1
+WAYS: tuple[Way | None, ...] = ("frames", "running", "range", None)
+
+
+def payments(values: Sequence[int | None], apart: timedelta = timedelta(seconds=1)) -> list[Row]:
+    """Payments of customer 7, one after the other."""
+    return [
+        dict.fromkeys(COLUMNS)
+        | {
+            "transaction_id": number,
+            "customer_id": 7,
+            "event_time": START + apart * number,
+            "known_at": START + apart * number,
+            "amount_cents": value,
+        }
+        for number, value in enumerate(values)
+    ]
+
+
+def totals(feature: str, table: str = TRANSACTIONS, **more: Any) -> FeatureSetSpec:
+    part = {"of": "payments", "value": "amount_cents", "window": "1m", **more}
+    return FeatureSetSpec.model_validate(
+        {
+            "name": "spending",
+            "description": "Spending",
+            "entity": "customer_id",
+            "spines": [{"name": "payments", "table": TRANSACTIONS, "key": "transaction_id"}],
+            "streams": {"payments": table},
+            "aggregates": {
+                "n": {"of": "payments", "op": "count", "window": "1m"},
+                "spend": {"op": "sum", **part},
+                "squares": {"op": "sumsq", **part},
+            },
+            "features": {"f": feature},
+        }
+    )
+
+
+def lake_of(rows: list[Row]) -> duckdb.DuckDBPyConnection:
+    cursor = memory_lake()
+    fill(cursor, TRANSACTIONS, COLUMNS, rows)
+    fill(cursor, LABELS, COLUMNS, rows)
+    return cursor
+
+
+def batch(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, way: Way | None) -> list[Any]:
+    cursor.execute("DROP TABLE IF EXISTS temp.main._features")
+    compute(load_plan(spec, cursor), cursor, way=way)
+    rows = cursor.execute("SELECT f FROM temp.main._features ORDER BY transaction_id").fetchall()
+    return [value for (value,) in rows]
+
+
+def served(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, rows: list[Row]) -> list[Any]:
+    plan = load_plan(spec, cursor)
+    return [online(plan, row, {TRANSACTIONS: rows, LABELS: rows})["f"] for row in rows]
+
+
+@pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_sum_is_exact_up_to_the_ends_of_its_type(table: str, way: Way | None) -> None:
+    rows = payments([GREATEST, -1, None, 1, -GREATEST, -GREATEST, -1, 0])
+    cursor, spec = lake_of(rows), totals("spend", table)
+    expected = [
+        0, GREATEST, GREATEST - 1, GREATEST - 1, GREATEST, 0, -GREATEST, LEAST,
+    ]  # fmt: skip
+    assert batch(cursor, spec, way) == served(cursor, spec, rows) == expected
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_the_sum_of_the_window_counts_not_that_of_all_history(way: Way | None) -> None:
+    rows = payments([GREATEST] * 5, apart=timedelta(seconds=40))
+    cursor, spec = lake_of(rows), totals("spend", LABELS)
+    assert batch(cursor, spec, way) == served(cursor, spec, rows) == [0, *[GREATEST] * 4]
+
+
+@pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("feature", "values", "extreme", "used"),
+    [
+        ("spend", [5, GREATEST, GREATEST, 5], GREATEST, "spend"),
+        ("spend", [-5, LEAST, 5], LEAST, "spend"),
+        ("std(squares, n, n)", [5, LEAST, LEAST, 5], LEAST, "squares"),
+        ("std(squares, spend, n)", [2**60, -(2**60), 5], 2**60, "spend, squares"),
+    ],
+)
+def test_a_total_that_does_not_fit_is_explained(
+    table: str, way: Way | None, feature: str, values: list[int], extreme: int, used: str
+) -> None:
+    rows = payments(values)
+    cursor, spec = lake_of(rows), totals(feature, table)
+    known_at = next(row["known_at"] for row in rows if row["amount_cents"] == extreme)
+    with pytest.raises(FeatureError) as error:
+        batch(cursor, spec, way)
+    assert str(error.value) == (
+        f"feature set spending: a total of amount_cents ({used}), or a deviation made of it, does "
+        f"not fit its type; the value farthest from zero is {extreme}, in the row of {table} of "
+        f"entity 7 known at {known_at}; leave out a value that stands for a missing one with "
+        "`where`"
+    )
+    with pytest.raises(FeatureError, match=r"feature set spending: .* not fit in (64|128) bits"):
+        served(cursor, spec, rows)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_value_that_stands_for_a_missing_one_is_left_out_with_where(way: Way | None) -> None:
+    rows = payments([3, GREATEST, GREATEST, 4, LEAST, LEAST, 0])
+    cursor = lake_of(rows)
+    spec = totals("std(squares, spend, n)", where="amount_cents < 100 and amount_cents > -100")
+    deviations = batch(cursor, spec, way)
+    assert deviations == served(cursor, spec, rows)
+    assert deviations[-1] is not None
+    spec = totals("spend", where="amount_cents < 100 and amount_cents > -100")
+    assert batch(cursor, spec, way) == [0, 3, 3, 3, 7, 7, 7]
+
+
+def test_a_refresh_that_meets_such_a_total_writes_nothing_until_it_is_left_out(
+    lake: Lake,
+) -> None:
+    loads = days(1)
+    move_on(lake, loads, 1)
+    before = refresh(spec(), lake)
+    monster = {"terminal_id": 3, "amount_cents": GREATEST, "is_fraud": False}
+    loads[1] = [{**loads[1][0], **monster, "transaction_id": key} for key in range(3)]
+    for number, row in enumerate(loads[1]):
+        row["known_at"] = row["event_time"] = row["known_at"] + timedelta(minutes=number)
+    move_on(lake, loads, 2)
+    snapshot = lake.snapshot()
+    for _ in range(2):
+        with pytest.raises(
+            FeatureError, match=r"feature set risk: a total of amount_cents \(spend"
+        ):
+            refresh(spec(), lake)
+    assert (lake.snapshot(), lake.rows(before.table)) == (snapshot, before.rows_total)
+    write(lake, LABELS, [], Progress(2, seal(2)))
+    aggregates = spec().model_dump()["aggregates"]
+    aggregates["spend"]["where"] = "amount_cents < 1000000"
+    assert refresh(spec(aggregates=aggregates), lake).rows_total == sum(map(len, loads[:2]))
