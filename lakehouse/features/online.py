@@ -58,13 +58,15 @@ def _compute(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dic
 
 
 def _aggregate(a: Aggregate, t: int, window: Sequence[tuple[int, Row]]) -> Any:
-    where = a.where
-    matching = [(k, row, where is None or where.run(row) is True) for k, row in window]
+    where, value = a.where, a.value
     if a.op.marks:
-        rows = [(k, matches) for k, _, matches in matching]
-    else:
-        rows = [(k, row[a.value] if a.value else True) for k, row, matches in matching if matches]
-    return a.op.compute([(k, value) for k, value in rows if value is not None], a, t)
+        rows = [(k, where is None or where.run(row) is True) for k, row in window]
+        return a.op.compute(rows, a, t)
+    if where is not None:
+        window = [(k, row) for k, row in window if where.run(row) is True]
+    if value is None:
+        return a.op.compute([(k, None) for k, _ in window], a, t)
+    return a.op.compute([(k, row[value]) for k, row in window if row[value] is not None], a, t)
 
 
 def _attribute(a: Attribute, t: int, versions: Sequence[tuple[int, Row]]) -> Any:

@@ -12,7 +12,7 @@ from lakehouse.features.windows import Stream
 def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Stream]) -> str:
     """A sentence with the value farthest from zero that totals of `streams` add up, and its row.
 
-    Reads the temporary tables of `streams`; empty if none of them totals a column.
+    Reads the temporary tables of `streams`, of which one at least adds up a column.
     """
     found = []
     for stream in streams:
@@ -25,8 +25,6 @@ def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Strea
                         ORDER BY abs(CAST({columns.value} AS HUGEINT)) DESC, e, _k LIMIT 1"""
                 ).fetchone()
                 found += [(a, *row)] if row else []
-    if not found:
-        return ""
     extreme, value, entity, known_at = max(found, key=lambda row: abs(row[1]))
     names = [a.name for a, *_ in found if (a.table, a.value) == (extreme.table, extreme.value)]
     return (

@@ -152,3 +152,16 @@ def test_a_refresh_that_meets_such_a_total_writes_nothing_until_it_is_left_out(
     aggregates = spec().model_dump()["aggregates"]
     aggregates["spend"]["where"] = "amount_cents < 1000000"
     assert refresh(spec(aggregates=aggregates), lake).rows_total == sum(map(len, loads[:2]))
+
+
+def test_another_value_that_cannot_be_converted_is_not_taken_for_a_total() -> None:
+    cursor = lake_of(payments([1, 2]))
+    cursor.execute(
+        "CREATE VIEW lake.core.dim_customers AS SELECT 7::BIGINT AS customer_id, "
+        f"TIMESTAMP '{START}' AS valid_from, CAST(text AS INTEGER) AS segment "
+        "FROM (VALUES ('basic')) AS t(text)"
+    )
+    attributes = {"segment": {"of": "core.dim_customers", "column": "segment"}}
+    declared = totals("spend / segment").model_dump() | {"attributes": attributes}
+    with pytest.raises(duckdb.ConversionException, match="basic"):
+        batch(cursor, FeatureSetSpec.model_validate(declared), None)

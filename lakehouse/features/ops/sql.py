@@ -19,7 +19,7 @@ class Columns:
 
 
 class Frames:
-    """Values at each row before its frame is known: fields of the struct `_r`."""
+    """Values of each row that its frames are made from: fields of the struct `_r`."""
 
     def __init__(self) -> None:
         self.fields: dict[str, str] = {}

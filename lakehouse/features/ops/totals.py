@@ -11,14 +11,12 @@ from lakehouse.features.ops.sql import Columns, Frames, Lookups
 _MINOR_UNITS = (
     "is exact over integers only: give it minor units (amount_cents), or count with `where`"
 )
-
-
 LEAVE_OUT = "leave out a value that stands for a missing one with `where`"
 """The remedy for a total that does not fit."""
 
 
 class Total(RunningOperation[int]):
-    """An exact total, so that a window's is the running total at t less that where it begins."""
+    """An exact total: that of a window is the running total at t less that where it begins."""
 
     empty = 0
     bits: ClassVar[int] = 64
