@@ -4,14 +4,15 @@ Rejected rows, wholly refused files, and loaded files with too few rows stay und
 decision about them is recorded (`decisions.py`), however many runs come and go in between.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import duckdb
 
-from lakehouse.lake import literal, qualified
+from lakehouse.lake import Lake, literal, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.sources import manifest
+from lakehouse.sources.declared import declared_sources, find_source
 from lakehouse.sources.spec import SourceSpec
 
 DECISIONS = "ops.decisions"
@@ -66,6 +67,52 @@ def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[
         return []
     rows, files = _rows(cursor, spec), _files(cursor, spec)
     return [*rows, *files, *_short(cursor, spec), *_drifted(cursor, spec)]
+
+
+def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
+    """What waits for a decision, of one source or of all that are declared.
+
+    Raises:
+        UnknownSource: when `source` is not declared.
+    """
+    specs = [find_source(source)] if source else declared_sources().values()
+    with lake.reader() as cursor:
+        return [found for spec in specs for found in find_undecided(cursor, spec)]
+
+
+def as_row(found: Undecided) -> dict[str, Any]:
+    """One undecided thing, ready for JSON."""
+    return {**asdict(found), "share": found.share, "blocks": found.is_flood}
+
+
+@dataclass(frozen=True)
+class UndecidedRow:
+    """One rejected row: its landed file and place in it, the reason, and the original text."""
+
+    file: str
+    row: int
+    reason: str
+    text: str | None
+
+
+def read_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: SourceSpec,
+    *,
+    file: str = "",
+    reason: str = "",
+    limit: int,
+) -> list[UndecidedRow]:
+    """The first `limit` undecided rows of the source, of one file or reason if given."""
+    if not table_exists(cursor, manifest.QUARANTINE):
+        return []
+    query = (
+        f"{undecided_rows(cursor, f'q._file, q._row, {WHY}, q.text')} "
+        f"AND (? = '' OR q._file = ?) AND (? = '' OR {WHY} = ?) "
+        "ORDER BY q._load_id, q._row LIMIT ?"
+    )
+    found = cursor.execute(query, [spec.name, file, file, reason, reason, limit]).fetchall()
+    return [UndecidedRow(*row) for row in found]
 
 
 def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:

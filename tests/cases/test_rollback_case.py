@@ -8,7 +8,6 @@ import yaml
 from click.testing import CliRunner
 
 from lakehouse.cli import main
-from lakehouse.commands import models as commands
 from lakehouse.lake import Author, Lake
 from lakehouse.models import ModelSpec
 from lakehouse.models.readiness import prover
@@ -18,7 +17,7 @@ from lakehouse.monitoring.review.step import ReviewReport
 from lakehouse.registry import champion, list_versions, promote
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training import train
+from lakehouse.training import declared, train
 from tests.training.conftest import World, spec_values
 
 CASE = Path(__file__).parent / "16-rollback-to-missing-version" / "model.yaml"
@@ -75,7 +74,7 @@ def case(lake: Lake) -> Case:
 
 def test_16_by_hand(case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """`lakehouse models rollback` and what it advises."""
-    monkeypatch.setattr(commands, "find_specs", lambda *_: [case.spec])
+    monkeypatch.setattr(declared, "find_specs", lambda *_: [case.spec])
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

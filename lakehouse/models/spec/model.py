@@ -208,6 +208,11 @@ class ModelSpec(Part):
         return self.promotion.metric or METRICS[self.task][0]
 
     @property
+    def clusters(self) -> tuple[str, ...]:
+        """The one or two entity columns by which rows are resampled."""
+        return self.judging.clusters or self.spine.entities[:2]
+
+    @property
     def training_table(self) -> str:
         """Where its training sets are."""
         return f"training.{self.name}"

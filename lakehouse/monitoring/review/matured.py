@@ -68,8 +68,7 @@ class Matured:
 
     def resampling(self, spec: ModelSpec) -> Resampling:
         """How intervals of these rows are made, as `judging` declares."""
-        names = (spec.judging.clusters or spec.spine.entities)[:2]
-        clusters = [self.entities[name] for name in names]
+        clusters = [self.entities[name] for name in spec.clusters]
         return Resampling.of(self.said.rows, *clusters, repeats=spec.judging.repeats)
 
 

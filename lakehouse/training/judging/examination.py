@@ -227,8 +227,7 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
 
 
 def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
-    clusters = spec.judging.clusters or spec.spine.entities[:2]
-    keys = [rows.entities[name] for name in clusters]
+    keys = [rows.entities[name] for name in spec.clusters]
     return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
 
 

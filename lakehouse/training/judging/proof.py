@@ -120,7 +120,7 @@ def prove(
     return Evaluation(
         metrics=metrics,
         intervals={name: found for name, found in intervals.items() if found is not None},
-        clustered_by=_clusters(spec),
+        clustered_by=spec.clusters,
         repeats=spec.judging.repeats,
         segments=segment_metrics(
             ours,
@@ -194,12 +194,8 @@ def _last_days(rows: Rows, most: int) -> Rows:
     return rows.take(rows.day > min(first, rows.day.max() - 1))
 
 
-def _clusters(spec: ModelSpec) -> tuple[str, ...]:
-    return spec.judging.clusters or spec.spine.entities[:2]
-
-
 def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
-    keys = [rows.entities[name] for name in _clusters(spec)]
+    keys = [rows.entities[name] for name in spec.clusters]
     return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
 
 

@@ -6,12 +6,14 @@ from io import StringIO
 import dagster as dg
 import pytest
 
-from lakehouse.commands.output import Output, Toned
-from lakehouse.commands.status import _age, _ago, champion_rows, print_news, print_troubles
+from lakehouse.cli.champions import print_news
+from lakehouse.cli.output import Output, Toned
+from lakehouse.cli.status import _age, _ago, print_failures
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.monitoring import tables
+from lakehouse.monitoring.champions import champion_rows
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.status import Status, read_status
 from lakehouse.registry.requests import Request, ask_in
@@ -85,7 +87,7 @@ def status(definitions: dg.Definitions, settings: Settings, job: str = "refresh"
 
 def printed(found: Status) -> str:
     text = StringIO()
-    print_troubles(Output(text), found)
+    print_failures(Output(text), found)
     return text.getvalue()
 
 

@@ -1,0 +1,10 @@
+"""`lakehouse benchmark`: yardsticks that others made."""
+
+import click
+
+from lakehouse.cli.groups import LazyGroup
+
+
+@click.group("benchmark", cls=LazyGroup, package=__name__, names=("handbook",))
+def command() -> None:
+    """Measure the pipeline by yardsticks that others published."""

@@ -1,0 +1,51 @@
+"""Lines about the models that decide, for the commands that end with them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lakehouse.cli.output import Output, Toned
+
+HEADLINES = (
+    "average_precision",
+    "auc_roc",
+    "precision_at_capacity",
+    "mae",
+    "better_than_naive",
+    "macro_f1",
+    "accuracy",
+)
+"""The metrics of the test period that a summary has room for, in this order, at most three."""
+
+
+def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None:
+    """A line for each champion with its most telling metrics."""
+    if not champions:
+        return
+    rows = []
+    for champion in champions:
+        metrics = champion["metrics"]
+        shown = [f"{m} {metrics[m]:.3f}" for m in HEADLINES if metrics.get(m) is not None][:3]
+        version = champion["version"] or Toned("none", "warn")
+        rows.append((champion["model"], version, ", ".join(shown)))
+    output.say()
+    output.table(("champion", "version", "on the test period"), rows)
+
+
+def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
+    """Per model: who scores beside the champion, what was asked for, and what was done last."""
+    for model in models:
+        lines = [f"{version} scores beside the champion" for version in model["shadows"]]
+        if model["expired"]:
+            lines.insert(0, model["expired"])
+        if model["fallback"]:
+            lines.insert(0, f"no version decides: the fallback ({model['fallback']}) scores")
+        if asked := model["retrain_asked_for"]:
+            lines.append(
+                f"a retrain was asked for on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"
+            )
+        for action in model["last_actions"]:
+            done = action["outcome"] if action["done"] else f"not done: {action['outcome']}"
+            told = f"{action['action']} {action['version']}: {action['why']}; {done}"
+            lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {told}")
+        for line in lines:
+            output.say(f"{model['model']}: {line}")

@@ -1,0 +1,39 @@
+"""A group of commands that are files, each imported only when it is asked for."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """The commands `names`, in this order: each is `command` in the module of `package` so named.
+
+    A command that is not among them ends with status 2 and names those that are.
+    """
+
+    def __init__(self, *args: Any, package: str, names: Sequence[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.package = package
+        self.names = tuple(names)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names, in the order in which the help shows them."""
+        return list(self.names)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name, imported now; None if there is none."""
+        if name not in self.names:
+            return None
+        command: click.Command = import_module(f"{self.package}.{name}").command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; an unknown name is refused here, because click knows no names to offer."""
+        name = arguments[0]
+        if not (name in self.names or name.startswith("-") or context.resilient_parsing):
+            context.fail(f"No such command {name!r}; the commands are {', '.join(self.names)}.")
+        return super().resolve_command(context, arguments)

@@ -1,0 +1,21 @@
+"""`lakehouse models`: model versions, and the moves that people decide."""
+
+import click
+
+from lakehouse.cli.groups import LazyGroup
+
+
+@click.group(
+    "models",
+    cls=LazyGroup,
+    package=__name__,
+    names=(
+        *("list", "show", "compare", "report", "reproduce"),
+        *("promote", "rollback", "archive"),
+    ),
+)
+def command() -> None:
+    """See, compare, promote and roll back model versions.
+
+    VERSION may be shortened to a beginning that only one version has, such as v0003.
+    """

@@ -1,0 +1,71 @@
+"""`lakehouse models compare`: two versions on the same rows, in pairs, with intervals."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import as_json, examples, pass_settings
+from lakehouse.cli.output import Output
+
+if TYPE_CHECKING:
+    from lakehouse.evaluation.document import Interval
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "compare", epilog=examples("lakehouse models compare fraud_detector v0004 v0003 --json")
+)
+@click.argument("name")
+@click.argument("first")
+@click.argument("second")
+@as_json
+@pass_settings
+def command(settings: "Settings", name: str, first: str, second: str, as_json: bool) -> None:
+    """Compare two versions of the model NAME on the same rows.
+
+    The difference of FIRST less SECOND in each metric, with an interval. On matured predictions if
+    both have logged the same rows, else on test rows.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.models.spec import METRICS
+    from lakehouse.monitoring.matured_pair import matured_pair
+    from lakehouse.registry.abbreviation import find_version
+    from lakehouse.training.declared import find_model
+    from lakehouse.training.tested_pair import tested_pair
+
+    spec = find_model(name)
+    with open_lake(settings) as lake:
+        one, other = find_version(lake, name, first), find_version(lake, name, second)
+        pair = matured_pair(lake, spec, one, other) or tested_pair(lake, spec, one, other)
+    found = pair.compare(
+        METRICS[spec.task],
+        against="champion" if other.state == "champion" else "last",
+        version=other.version,
+        minimum_positives=spec.shadow.min_positives,
+        repeats=spec.judging.repeats,
+        seed=spec.seed,
+    )
+    output = Output()
+    if as_json:
+        comparisons = [one.model_dump(mode="json", exclude={"against"}) for one in found]
+        versions = {"first": one.version, "second": other.version}
+        output.json({"model": name, **versions, "rows": pair.rows, "comparisons": comparisons})
+        return
+    output.say(f"{one.version} against {other.version} on {pair.rows}")
+    output.table(
+        ("metric", one.version, other.version, "difference", "verdict"),
+        [
+            (c.metric, _number(c.ours), _number(c.theirs), _difference(c.difference), c.verdict)
+            for c in found
+        ],
+    )
+
+
+def _difference(found: "Interval | None") -> str:
+    if found is None:
+        return "not known"
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,26 @@
+"""What promote, rollback and archive share."""
+
+from typing import TYPE_CHECKING
+
+from lakehouse.cli.output import say, warn
+
+if TYPE_CHECKING:
+    from lakehouse.lake import Lake
+    from lakehouse.registry import Version
+
+
+def is_already(version: "Version", state: str) -> bool:
+    """Whether the version is in that state; then prints that nothing was changed or recorded."""
+    if version.state != state:
+        return False
+    say(f"{version.model} {version.version} is {state} already; nothing was changed or recorded")
+    return True
+
+
+def mirror_move(lake: "Lake", model: str) -> None:
+    """Copy a move to MLflow, if there is one; a problem is a warning and never undoes the move."""
+    from lakehouse.tracking import mirror
+
+    problem = mirror(lake, model).problem
+    if problem:
+        warn(f"warning: {problem}")

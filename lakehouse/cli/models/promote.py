@@ -1,0 +1,56 @@
+"""`lakehouse models promote`: a version decides, or scores in shadow, from now on."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.models.moves import is_already, mirror_move
+from lakehouse.cli.options import examples, pass_settings, why
+from lakehouse.cli.output import say, warn
+from lakehouse.cli.users import user
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "promote",
+    epilog=examples(
+        "lakehouse models promote fraud_detector v0003 --why 'finds more at the same capacity'",
+        "lakehouse models promote fraud_detector v0003 --shadow --why 'to see a month of scores'",
+    ),
+)
+@click.argument("name")
+@click.argument("version")
+@why
+@click.option(
+    "--shadow", is_flag=True, help="Let it score beside the champion without deciding anything."
+)
+@pass_settings
+def command(settings: "Settings", name: str, version: str, why: str, shadow: bool) -> None:
+    """Let VERSION of the model NAME decide from now on.
+
+    Who and why are recorded. It has to score the newest rows first. A version that was rolled back
+    decides again only after it was a shadow, or if the champion cannot score.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.models.readiness import prover
+    from lakehouse.registry import list_gates, promote, start_shadow
+    from lakehouse.registry.abbreviation import find_version
+    from lakehouse.training.declared import find_model
+    from lakehouse.training.summary import failed_gates
+
+    spec = find_model(name)
+    with open_lake(settings, read_only=False) as lake:
+        chosen = find_version(lake, name, version)
+        if is_already(chosen, "shadow" if shadow else "champion"):
+            return
+        failed = failed_gates(list_gates(lake, name, chosen.version))
+        evidence = {"by_hand": True, "gates_failed": failed}
+        move = start_shadow if shadow else partial(promote, prove=prover(spec, lake))
+        moved = move(lake, name, chosen.version, who=user(), why=why, evidence=evidence)
+        mirror_move(lake, name)
+    say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
+    if failed:
+        warn(f"it failed {', '.join(failed)}")

@@ -1,0 +1,54 @@
+"""`lakehouse models rollback`: an earlier version decides again."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.models.moves import mirror_move
+from lakehouse.cli.options import examples, pass_settings, why
+from lakehouse.cli.output import say
+from lakehouse.cli.users import user
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "rollback",
+    epilog=examples("lakehouse models rollback fraud_detector --why 'alerts tripled overnight'"),
+)
+@click.argument("name")
+@why
+@pass_settings
+def command(settings: "Settings", name: str, why: str) -> None:
+    """Roll back the champion of the model NAME.
+
+    The nearest champion before it that can score decides again. If none can, the declared fallback
+    does (`promotion.fallback`); without one nothing is moved. Who and why are recorded.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.models.readiness import prover
+    from lakehouse.registry import champion, rollback
+    from lakehouse.training.declared import find_model
+
+    spec = find_model(name)
+    fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
+    with open_lake(settings, read_only=False) as lake:
+        taken_back = champion(lake, name).version
+        moved = rollback(
+            lake,
+            name,
+            who=user(),
+            why=why,
+            prove=prover(spec, lake),
+            fallback=fallback,
+            evidence={"by_hand": True},
+            deciding=taken_back,
+        )
+        mirror_move(lake, name)
+    then = (
+        f"{moved.version} decides again"
+        if moved
+        else f"no earlier version can score, so the declared fallback ({fallback}) decides"
+    )
+    say(f"{name} {taken_back} was rolled back; {then}")

@@ -1,0 +1,196 @@
+"""All that a command prints. Data is printed as it is: never as markup, never as terminal codes.
+
+The only module that may use rich or click to print (a lint rule holds it). To a terminal, tables
+fit its width by folding; to a pipe or a file nothing is folded or cut.
+"""
+
+import itertools
+import json
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Tone = Literal["good", "bad", "warn", "soft", "new", "strong"]
+STYLES: dict[Tone, str] = {
+    "good": "green",
+    "bad": "red",
+    "warn": "yellow",
+    "soft": "dim",
+    "new": "cyan",
+    "strong": "bold",
+}
+_UNBOUNDED = 2**31
+"""Columns of what is no terminal."""
+_INDENT = "    "
+_JOINERS = "\u200c\u200d"
+"""Invisible, but letters of honest scripts and pictures need them."""
+
+
+@dataclass(frozen=True)
+class Toned:
+    """A text with what it means, which a terminal shows by colour."""
+
+    text: str
+    tone: Tone
+
+
+Words = str | Toned
+
+
+def visible(text: str) -> str:
+    """`text` on one line, with all that a terminal would obey, or not show, written as escapes.
+
+    ESC and other control characters, line ends, what turns the direction of writing around, and
+    bytes of a file name that are no text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def sentences(text: str) -> str:
+    """As `visible`, but keeps line ends; lines after the first are indented, so none looks new."""
+    return f"\n{_INDENT}".join(visible(line) for line in re.split(r"\r?\n", text.rstrip("\n")))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more, as behind `| head`: what is being done goes on, unheard."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+class Output:
+    """A stream to print on: standard output as it is now, unless another is given."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self._file = file or sys.stdout
+        if hasattr(self._file, "reconfigure"):  # letters that it lacks must not end the command
+            self._file.reconfigure(errors="backslashreplace")
+        self.is_terminal = self._file.isatty()
+        self._console = _Console(
+            file=self._file,
+            width=None if self.is_terminal else _UNBOUNDED,
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+
+    def say(self, *words: Words) -> None:
+        """Print `words`, one after the other, as a sentence; without any an empty line."""
+        line = Text()
+        for word in words:
+            line.append(_sentences(word), style=_style(word))
+        self._console.print(line, soft_wrap=True)
+
+    def table(
+        self,
+        head: Sequence[str],
+        rows: Iterable[Sequence[Words]],
+        *,
+        right: Collection[int] = (),
+        title: str = "",
+        show_head: bool = True,
+    ) -> None:
+        """Print a table; the columns in `right`, by number from 0, are set to the right."""
+        if title:
+            self.say(Toned(visible(title), "strong"))
+        table = Table(box=None, header_style="bold", show_header=show_head)
+        for number, name in enumerate(head):
+            table.add_column(
+                Text(visible(name)),
+                justify="right" if number in right else "left",
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(*(Text(visible(_text(cell)), style=_style(cell)) for cell in row))
+        self._console.print(table)
+
+    def json(self, value: Any) -> None:
+        """Print `value` as indented JSON; times as ISO texts."""
+        self._file.write(json.dumps(value, indent=2, default=_plain) + "\n")
+
+    def csv(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print CSV: exactly what there is to a pipe or a file, `visible` to a terminal."""
+        import csv
+
+        writer = csv.writer(self._file)
+        whole: Iterable[Sequence[Any]] = itertools.chain([head], rows)
+        if self.is_terminal:
+            whole = (
+                [value if value is None else visible(str(value)) for value in r] for r in whole
+            )
+        writer.writerows(whole)
+
+    def waiting(self, text: str) -> AbstractContextManager[Any]:
+        """Show, on a terminal, that something takes its time."""
+        return self._console.status(Text(visible(text)))
+
+    @contextmanager
+    def progress(self, days: int, title: str) -> Iterator[Callable[[], None]]:
+        """A bar that moves on by a day with each call."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        shown = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        with Progress(
+            *shown, TextColumn("days"), TimeElapsedColumn(), console=self._console
+        ) as bar:
+            task = bar.add_task(visible(title), total=days)
+            yield lambda: bar.advance(task)
+
+
+def say(*words: Words) -> None:
+    """Print a sentence to standard output."""
+    Output().say(*words)
+
+
+def warn(text: str) -> None:
+    """Print what did not go as hoped to standard error, and go on."""
+    Output(sys.stderr).say(Toned(text, "warn"))
+
+
+def fail(text: str) -> None:
+    """Print what went wrong to standard error."""
+    Output(sys.stderr).say(Toned(f"error: {text}", "bad"))
+
+
+def _sentences(words: Words) -> str:
+    """As `sentences`; blanks at either end stay, as more words may follow."""
+    text = _text(words)
+    core = text.strip(" ")
+    before, _, after = text.partition(core) if core else (text, "", "")
+    return f"{before}{sentences(core)}{after}"
+
+
+def _text(words: Words) -> str:
+    return words.text if isinstance(words, Toned) else words
+
+
+def _style(words: Words) -> str:
+    return STYLES[words.tone] if isinstance(words, Toned) else ""
+
+
+def _shown(letter: str) -> str:
+    harmless = letter.isprintable() or unicodedata.category(letter) == "Zs" or letter in _JOINERS
+    return letter if harmless else letter.encode("unicode_escape", "backslashreplace").decode()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

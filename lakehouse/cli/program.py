@@ -1,0 +1,68 @@
+"""The `lakehouse` program: its commands, how its own errors are printed, and how it ends."""
+
+import gc
+import sys
+
+import click
+
+from lakehouse.cli.groups import LazyGroup
+from lakehouse.errors import LakehouseError
+from lakehouse.redacted_output import guard_process
+
+COMMANDS = (
+    *("run", "status", "sql", "tables", "dev", "simulate"),
+    *("sources", "quarantine", "models"),
+    *("maintain", "verify", "benchmark"),
+)
+"""Every command, a module or a package of this one each, in the order of the help."""
+
+NOTES = """\b
+Exit status:
+  0  the command did what was asked
+  1  it failed: one sentence on standard error gives the cause and the remedy
+  2  the command line is wrong: an unknown command or option, a missing value
+
+\b
+Completion of commands and options, in a shell's startup file:
+  bash  eval "$(_LAKEHOUSE_COMPLETE=bash_source lakehouse)"
+  zsh   eval "$(_LAKEHOUSE_COMPLETE=zsh_source lakehouse)"
+  fish  _LAKEHOUSE_COMPLETE=fish_source lakehouse | source"""
+
+
+class _Program(LazyGroup):
+    """Prints our own errors as one sentence; any other is a bug and keeps its traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except LakehouseError as error:
+            from lakehouse.cli.output import fail
+
+            fail(str(error))
+            sys.exit(1)
+
+
+@click.group(
+    cls=_Program,
+    package="lakehouse.cli",
+    names=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=NOTES,
+)
+@click.version_option(package_name="lakehouse")
+def main() -> None:
+    """A lakehouse for machine learning: sources, tables, features and models in one graph.
+
+    Settings are environment variables that begin with LAKEHOUSE_; the README lists them.
+    """
+    guard_process()
+
+
+def start() -> None:
+    """`main` as the installed command."""
+    try:
+        main()
+    finally:
+        # else the interpreter searches all that Dagster and dbt have made for cycles, to free
+        # memory that the end of the process frees anyway: a seventh of a command's time
+        gc.freeze()

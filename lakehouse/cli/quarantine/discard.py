@@ -1,0 +1,43 @@
+"""`lakehouse quarantine discard`: a loss is accepted, as a recorded decision."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import examples, pass_settings, why
+from lakehouse.cli.output import say
+from lakehouse.cli.quarantine.choice import KINDS, of_file, with_reason
+from lakehouse.cli.users import user
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "discard",
+    epilog=examples(
+        "lakehouse quarantine discard chargebacks --file 20260502T235959999999Z.csv --why duplicate"
+    ),
+)
+@click.argument("source")
+@of_file
+@with_reason
+@why
+@pass_settings
+def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
+    """Accept the loss of what is undecided of SOURCE.
+
+    Nothing is deleted from the record.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.sources.decisions import Choice, discard
+    from lakehouse.sources.declared import find_source
+
+    spec = find_source(source)
+    with open_lake(settings, read_only=False) as lake:
+        made = discard(spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC))
+    for one in made:
+        what = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
+        say(f"{what}: {KINDS[one.kind]}, accepted")
+    say(f"The checks know with the next `lakehouse run --select raw/{source}+`.")

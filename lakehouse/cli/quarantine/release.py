@@ -1,0 +1,56 @@
+"""`lakehouse quarantine release`: rows and files are tried again, as a recorded decision."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import examples, pass_settings, why
+from lakehouse.cli.output import say
+from lakehouse.cli.quarantine.choice import of_file, with_reason
+from lakehouse.cli.users import user
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "release",
+    epilog=examples(
+        "lakehouse quarantine release chargebacks --why 'the contract lacked a currency'"
+    ),
+)
+@click.argument("source")
+@of_file
+@with_reason
+@why
+@pass_settings
+def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
+    """Try again what is undecided of SOURCE.
+
+    It is checked against the contract of today. Rows come into a new landing file of the source,
+    and refused files are read again: the next load takes both.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.sources.decisions import Choice, release
+    from lakehouse.sources.declared import find_source
+    from lakehouse.sources.undecided import undecided_of
+
+    spec = find_source(source)
+    with open_lake(settings, read_only=False) as lake:
+        made = release(
+            spec,
+            lake,
+            settings,
+            Choice(file, reason),
+            who=user(),
+            why=why,
+            now=datetime.now(UTC),
+        )
+        left = [one for one in undecided_of(lake, source) if not file or one.file == file]
+    for one in made:
+        what = f"{one.rows:,} rows of {one.file} are in {one.released_into}"
+        say(what if one.kind == "rows" else f"{one.file} will be read again")
+    if left:
+        say(f"{len(left):,} files keep something undecided: lakehouse quarantine list")
+    say(f"Load with `lakehouse run --select raw/{source}+`.")

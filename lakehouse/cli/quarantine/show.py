@@ -1,0 +1,48 @@
+"""`lakehouse quarantine show`: undecided rows with their original text."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import as_json, examples, pass_settings
+from lakehouse.cli.output import Output, say
+from lakehouse.cli.quarantine.choice import of_file, with_reason
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+
+@click.command("show", epilog=examples("lakehouse quarantine show chargebacks --limit 5"))
+@click.argument("source")
+@of_file
+@with_reason
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many rows."
+)
+@as_json
+@pass_settings
+def command(
+    settings: "Settings", source: str, file: str, reason: str, limit: int, as_json: bool
+) -> None:
+    """Print the undecided rows of SOURCE.
+
+    With the reason and the original text; tokens stand for personal data.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.sources.declared import find_source
+    from lakehouse.sources.undecided import read_rows
+
+    spec = find_source(source)
+    with open_lake(settings) as lake, lake.reader() as cursor:
+        rows = read_rows(cursor, spec, file=file, reason=reason, limit=limit)
+    if as_json:
+        Output().json([asdict(row) for row in rows])
+        return
+    if not rows:
+        say("no such rows are undecided; `lakehouse quarantine list` has those that are")
+        return
+    Output().table(
+        ("file", "row", "reason", "text"),
+        [(row.file, str(row.row), row.reason, row.text or "") for row in rows],
+    )

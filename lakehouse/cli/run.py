@@ -1,0 +1,164 @@
+"""`lakehouse run`: the whole graph with a line for each asset, and a summary at the end."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakehouse.cli.options import DAY, examples, pass_settings
+from lakehouse.cli.output import Output, Toned
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from lakehouse.orchestration.runs.in_process import AssetDone
+    from lakehouse.settings import Settings
+
+
+@click.command(
+    "run",
+    epilog=examples(
+        "lakehouse run",
+        "lakehouse run --select features/terminal_risk+",
+        "lakehouse run --since 2026-05-01 --until 2026-05-03",
+    ),
+)
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="ASSETS",
+    help="Only these assets, such as raw/customers, features/terminal_risk+ (with all that follows "
+    "from it) or 'group:core'. May be repeated.",
+)
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Build the tables again from the start; raw ones only if selected, or if their contract "
+    "changed.",
+)
+@click.option("--since", type=DAY, metavar="DATE", help="Redo the days from this one on (UTC).")
+@click.option(
+    "--until", type=DAY, metavar="DATE", help="Redo the days up to and including this one."
+)
+@click.option("--force", is_flag=True, help="Work even where no input is new; train a new version.")
+@click.option("--world", is_flag=True, help="First make the embedded world if there is none.")
+@pass_settings
+def command(
+    settings: "Settings",
+    select: tuple[str, ...],
+    full_refresh: bool,
+    since: "date | None",
+    until: "date | None",
+    force: bool,
+    world: bool,
+) -> None:
+    """Bring assets up to date: all of them, or those selected.
+
+    Prints a line for each asset that is done, for what failed or warned, and a summary. Ends with
+    status 0 only if no step and no check of severity ERROR failed.
+    """
+    if world:
+        from lakehouse.cli.simulate import ensure_world
+
+        ensure_world(settings)
+    refresh = {
+        "full_refresh": full_refresh,
+        "since": f"{since:%Y-%m-%d}" if since else None,
+        "until": f"{until:%Y-%m-%d}" if until else None,
+        "force": force,
+    }
+    sys.exit(run_selection(settings, select, refresh))
+
+
+def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[str, Any]) -> int:
+    """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
+    output = Output(sys.stdout)  # bound now: the run sends stdout to a file
+    started = time.monotonic()
+    with output.waiting("loading the definitions"):
+        from lakehouse.definitions import defs
+        from lakehouse.orchestration.resources import Refresh
+        from lakehouse.orchestration.runs.in_process import (
+            AssetDone,
+            CheckDone,
+            Event,
+            StepFailed,
+            Waiting,
+            run_assets,
+        )
+
+        definitions = defs()
+
+    def show(event: Event) -> None:
+        if isinstance(event, AssetDone):
+            output.say(*asset_line(event))
+        elif isinstance(event, CheckDone) and not event.passed:
+            mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
+            output.say(mark, f"  {event.asset}: check {event.check}: {event.description}")
+        elif isinstance(event, StepFailed) and event.error:
+            output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
+        elif isinstance(event, StepFailed):
+            output.say(Toned("skipped", "warn"), f" {event.step}  something before it failed")
+        elif isinstance(event, Waiting):
+            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c leaves")
+
+    summary = run_assets(
+        definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
+    )
+    output.say()
+    _print_summary(output, settings, summary, time.monotonic() - started)
+    return 1 if summary.failed else 0
+
+
+def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
+    """What a run did to an asset: the rows it wrote, of all that the table has."""
+    mark = Toned("same", "soft") if asset.changed is False else Toned("done", "good")
+    rows = "" if asset.rows is None else f"{asset.rows:,} rows"
+    if asset.written and rows:
+        rows = f"{asset.written:,} of {rows}"
+    return mark, f"    {asset.asset:<36} {rows:>25} {asset.seconds:>7.1f} s"
+
+
+def news(assets: "Sequence[AssetDone]") -> str:
+    """How many assets changed, and how many rows came in from the sources.
+
+    Rows are counted in raw alone, where each one arrives once: a sum over all assets would count
+    the same row in every table that it was carried to.
+    """
+    if assets and not any(asset.changed for asset in assets):
+        return f"nothing was new: {len(assets)} assets are as they were"
+    changed = sum(asset.changed is not False for asset in assets)
+    raw = [asset for asset in assets if asset.asset.startswith("raw/")]
+    loaded = (
+        f": {sum(asset.written or 0 for asset in raw):,} rows came in from sources" if raw else ""
+    )
+    return f"{changed} of {len(assets)} assets changed{loaded}"
+
+
+def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: float) -> None:
+    from lakehouse.cli.champions import print_champions
+    from lakehouse.cli.opening import lake_exists, open_lake
+    from lakehouse.monitoring.champions import champion_rows
+
+    checks = Counter(check.outcome for check in summary.checks)
+    steps = sum(problem.error is not None for problem in summary.problems)
+    output.say(
+        f"{news(summary.assets)}; {steps} steps failed; "
+        f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
+        f"{seconds:.1f} s"
+    )
+    if summary.left:
+        output.say(Toned("left as they were:", "bad"), f" {', '.join(summary.left)}")
+    if lake_exists(settings):
+        with open_lake(settings) as lake:
+            print_champions(output, champion_rows(lake))
+    output.say()
+    if summary.failed:
+        output.say(Toned("Not everything worked.", "bad"), " `lakehouse status` says what stands.")
+    else:
+        output.say(
+            "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
+            "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
+        )

@@ -1,0 +1,123 @@
+"""`lakehouse simulate`: make the embedded world, or let it move on."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import DAY, examples, pass_settings
+from lakehouse.cli.output import Output, say
+from lakehouse.errors import LakehouseError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from lakehouse.settings import Settings
+    from lakehouse.simulator.config import WorldConfig
+    from lakehouse.simulator.world import World
+
+DEFAULT_DAYS = 180
+"""Days of a new world, unless chosen."""
+
+
+@click.command(
+    "simulate",
+    epilog=examples(
+        "lakehouse simulate --days 1",
+        "lakehouse simulate --days 60 --customers 500 --terminals 1000 --seed 1 --end 2026-06-01",
+    ),
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    help=f"Days that the world moves on (1), or that a new one has ({DEFAULT_DAYS}).",
+)
+@click.option("--customers", type=click.IntRange(1), help="Customers of a new world (5,000).")
+@click.option("--terminals", type=click.IntRange(1), help="Terminals of a new world (10,000).")
+@click.option("--seed", type=int, help="Seed of a new world (7): the same seed, the same world.")
+@click.option(
+    "--end",
+    type=DAY,
+    metavar="DATE",
+    help="The day after the last one of a new world (today, UTC).",
+)
+@pass_settings
+def command(
+    settings: "Settings",
+    days: int | None,
+    customers: int | None,
+    terminals: int | None,
+    seed: int | None,
+    end: "date | None",
+) -> None:
+    """Make the embedded world, or move it on by days.
+
+    Files land, and the bank's database changes. The options but --days are for a new world.
+    """
+    from lakehouse.simulator import state
+    from lakehouse.simulator.world import advance_world, load_world
+
+    sizes = {"customers": customers, "terminals": terminals, "seed": seed}
+    chosen = {name: value for name, value in sizes.items() if value is not None}
+    if not state.exists(settings.world_dir):
+        _make(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
+    elif chosen or end:
+        names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
+        raise LakehouseError(
+            f"{names} are for a new world, and there is one in {settings.world_dir}; "
+            "leave them out, or delete the data folder (`make clean`) first"
+        )
+    elif not load_world(settings.world_dir).is_whole:
+        _make(settings, load_world(settings.world_dir).config)
+    else:
+        count, landing = days or 1, _landing(settings)
+        with Output().progress(count, "the world moves on") as step:
+            world = advance_world(settings.world_dir, landing, count, progress=lambda *_: step())
+        _print(world)
+
+
+def ensure_world(settings: "Settings") -> None:
+    """Make the default world if there is none; go on with one that was interrupted."""
+    from lakehouse.simulator import state
+    from lakehouse.simulator.world import load_world
+
+    if not state.exists(settings.world_dir):
+        _make(settings, _config(days=DEFAULT_DAYS, end=None))
+        return
+    world = load_world(settings.world_dir)
+    if not world.is_whole:
+        _make(settings, world.config)
+
+
+def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
+    from lakehouse.simulator.config import WorldConfig
+
+    last = end or datetime.now(UTC).date()
+    return WorldConfig.model_validate({"start": last - timedelta(days=days), "days": days, **sizes})
+
+
+def _make(settings: "Settings", config: "WorldConfig") -> None:
+    from lakehouse.simulator.world import create_world
+
+    landing = _landing(settings)
+    with Output().progress(config.days, "making the embedded world") as step:
+        world = create_world(config, settings.world_dir, landing, progress=lambda *_: step())
+    _print(world)
+
+
+def _landing(settings: "Settings") -> Path:
+    if "://" in settings.landing:
+        raise LakehouseError(
+            f"the embedded world delivers to a folder, and LAKEHOUSE_LANDING is {settings.landing}"
+        )
+    return Path(settings.landing)
+
+
+def _print(world: "World") -> None:
+    say(
+        f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
+        f"{world.counts.transactions:,} transactions."
+    )
+    if world.last_day >= datetime.now(UTC).date():
+        say("That is ahead of the clock: the checks `data_age` will warn.")

@@ -1,0 +1,10 @@
+"""`lakehouse sources`: what was loaded, and wrong files."""
+
+import click
+
+from lakehouse.cli.groups import LazyGroup
+
+
+@click.group("sources", cls=LazyGroup, package=__name__, names=("list", "unload"))
+def command() -> None:
+    """See what was loaded; take a wrong file out again."""

@@ -1,0 +1,69 @@
+"""`lakehouse sources unload`: a wrong file is taken out of raw."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.cli.options import examples, pass_settings, why
+from lakehouse.cli.output import say
+from lakehouse.cli.users import user
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+REDONE = ("staging", "core", "reporting", "features")
+"""The groups that are built again after a file was taken out; predictions stay as they were."""
+
+
+@click.command(
+    "unload",
+    epilog=examples(
+        "lakehouse sources unload chargebacks 20260502T235959999999Z.csv --why 'not ours' --redo"
+    ),
+)
+@click.argument("source")
+@click.argument("file")
+@why
+@click.option(
+    "--redo", is_flag=True, help="Build again what was made of it, from staging to features."
+)
+@pass_settings
+def command(settings: "Settings", source: str, file: str, why: str, redo: bool) -> None:
+    """Take FILE of SOURCE out of raw; who and why are recorded.
+
+    The file stays in the landing zone. No lake loads it again, unless a file with other bytes lands
+    under its name.
+    """
+    from lakehouse.cli.opening import open_lake
+    from lakehouse.cli.run import run_selection
+    from lakehouse.sources import unload
+    from lakehouse.sources.declared import find_source
+    from lakehouse.sources.landing import Landing
+    from lakehouse.sources.releasing import read_notes
+
+    spec = find_source(source)
+    with open_lake(settings, read_only=False) as lake:
+        done = unload(spec, lake, settings, file, who=user(), why=why)
+    released = set(read_notes(Landing(settings, source)).get(file, {}).values())
+    say(
+        f"{file} is out of {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected ones; "
+        f"{source} is complete up to {done.seal or 'no time yet'}. The file stays where it landed"
+    )
+    if done.since and done.until:
+        say(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
+    for other in sorted(released):
+        say(f"{other} has rows of it that were released, and stays loaded: unload it as well")
+    if not redo:
+        say(
+            "What was made of them is still there. Build it again: "
+            f"lakehouse run --full-refresh --select '{redo_selection(source)}'"
+        )
+        return
+    sys.exit(run_selection(settings, [redo_selection(source)], {"full_refresh": True}))
+
+
+def redo_selection(name: str) -> str:
+    """All tables that follow a source, as Dagster selects assets."""
+    groups = " or ".join(f'group:"{group}"' for group in REDONE)
+    return f'key:"raw/{name}"+ and ({groups})'

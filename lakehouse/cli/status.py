@@ -1,0 +1,161 @@
+"""`lakehouse status`: the state of every asset and model, for people and as JSON."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakehouse.cli.champions import print_champions, print_news
+from lakehouse.cli.options import as_json, examples, pass_settings
+from lakehouse.cli.output import Output, Tone, Toned, Words
+
+if TYPE_CHECKING:
+    from lakehouse.orchestration.runs.status import AssetStatus, FailedCheck, Status
+    from lakehouse.settings import Settings
+    from lakehouse.sources.undecided import Undecided
+
+
+@click.command("status", epilog=examples("lakehouse status", "lakehouse status --json"))
+@as_json
+@pass_settings
+def command(settings: "Settings", as_json: bool) -> None:
+    """Print the state of every asset and model.
+
+    Of assets the last materialization, the rows, the age of the data and the checks; of models the
+    champion and the last actions. Then what failed and why, and what is undecided in quarantine.
+    """
+    from lakehouse.cli.opening import lake_exists, open_lake
+    from lakehouse.definitions import defs
+    from lakehouse.monitoring.champions import champion_rows
+    from lakehouse.orchestration.runs.status import read_status
+    from lakehouse.sources.undecided import as_row, undecided_of
+
+    now = datetime.now(UTC)
+    models: list[dict[str, Any]] = []
+    undecided: list[Undecided] = []
+    made = lake_exists(settings)
+    if made:
+        with open_lake(settings) as lake:
+            lake.snapshot()
+            status = read_status(defs(), settings, lake, now)
+            undecided = undecided_of(lake)
+            models = champion_rows(lake, now)
+    else:
+        status = read_status(defs(), settings, None, now)
+    output = Output()
+    if as_json:
+        report = {
+            **status.model_dump(mode="json"),
+            "undecided": [as_row(found) for found in undecided],
+            "models": models,
+        }
+        output.json(report)
+        return
+    output.table(
+        ("asset", "materialized", "rows", "data age", "checks"),
+        [
+            (
+                asset.asset,
+                _ago(asset.materialized_at, now),
+                "" if asset.rows is None else f"{asset.rows:,}",
+                _age(asset.data_age_hours, asset.fresh),
+                _checks(asset),
+            )
+            for asset in status.assets
+        ],
+        right=(2, 3),
+    )
+    print_failures(output, status)
+    print_undecided(output, undecided)
+    print_champions(output, models)
+    print_news(output, models)
+    if not made:
+        output.say()
+        output.say("There is no lake yet; `lakehouse run` makes it.")
+
+
+def print_failures(output: Output, status: "Status") -> None:
+    """Everything that failed or warned: what, why, and what to do about it."""
+
+    def line(name: str, text: str, tone: Tone = "bad") -> None:
+        output.say(Toned(name, tone), f" {text}")
+
+    for asset in status.assets:
+        if asset.error:
+            line(asset.asset, f"failed: {asset.error}")
+        elif asset.failed_before:
+            text = f"kept its last state: {asset.failed_before} failed before it"
+            line(asset.asset, text, "warn")
+        for check in asset.checks_failed:
+            line(asset.asset, _outcome(check, "failed"))
+        for check in asset.checks_warned:
+            line(asset.asset, _outcome(check, "warned"), "warn")
+    printed = {asset.error for asset in status.assets}
+    for step in status.failed_steps:
+        if step.error not in printed:
+            line(step.step, f"of {step.job} failed: {step.error}")
+
+
+def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
+    """A line for each source that has something to decide, whatever its last checks were."""
+    for source, found in groupby(undecided, key=lambda one: one.source):
+        files = list(found)
+        floods = sum(one.is_flood for one in files)
+        kinds = Counter(one.kind for one in files)
+        amounts = {
+            "rejected rows": sum(one.rows for one in files if one.kind == "rows"),
+            "refused files": kinds["file"],
+            "files with too few rows": kinds["volume"],
+            "files with other columns": kinds["columns"],
+        }
+        parts = [f"{amount:,} {what}" for what, amount in amounts.items() if amount]
+        stops = f"; {floods:,} loads stop everything behind it" if floods else ""
+        output.say(
+            Toned(f"raw/{source}", "bad" if floods else "warn"),
+            f" undecided: {', '.join(parts)}{stops}; see lakehouse quarantine list {source}",
+        )
+
+
+def _outcome(check: "FailedCheck", outcome: str) -> str:
+    cause = f": {check.cause}" if check.cause else ""
+    remedy = f"; {check.remedy}" if check.remedy else ""
+    return f"check {check.check} {outcome}{cause}{remedy}"
+
+
+def _ago(moment: datetime | None, now: datetime) -> Words:
+    if moment is None:
+        return Toned("never", "soft")
+    if moment > now:
+        return Toned(f"{_span(moment - now)} ahead", "warn")
+    return f"{_span(now - moment)} ago"
+
+
+def _age(hours: float | None, fresh: bool | None) -> Words:
+    if hours is None:
+        return ""
+    text = _span(timedelta(hours=abs(hours)))
+    if hours < 0:
+        return Toned(f"{text} ahead", "warn")
+    return Toned(f"{text} (late)", "warn") if fresh is False else text
+
+
+def _span(span: timedelta) -> str:
+    hours = span / timedelta(hours=1)
+    if hours < 2:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def _checks(asset: "AssetStatus") -> Words:
+    """Such as `5 passed, failed: volume, warned: quarantine`."""
+    parts = [f"{asset.checks_passed} passed"] if asset.checks_passed else []
+    for word, checks in (("failed", asset.checks_failed), ("warned", asset.checks_warned)):
+        if checks:
+            parts.append(f"{word}: {', '.join(one.check for one in checks)}")
+    text = ", ".join(parts)
+    if asset.checks_failed:
+        return Toned(text, "bad")
+    return Toned(text, "warn") if asset.checks_warned else text

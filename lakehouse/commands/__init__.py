@@ -1,1 +1,0 @@
-"""What the `lakehouse` command does, a file for each command."""

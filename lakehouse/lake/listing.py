@@ -1,0 +1,38 @@
+"""Every table and view of the lake, for people."""
+
+from dataclasses import dataclass
+
+from lakehouse.lake.lake import Lake, fetch_value
+from lakehouse.lake.names import CATALOG, qualified
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table or view by its name `schema.table`; `rows` are None of a view, which would be run."""
+
+    name: str
+    rows: int | None
+    columns: int
+
+
+def list_tables(lake: Lake) -> list[Listed]:
+    """All of them, by name."""
+    with lake.reader() as cursor:
+        found = cursor.execute(
+            "SELECT table_schema || '.' || table_name, count(column_name), any_value(table_type) "
+            "FROM information_schema.tables LEFT JOIN information_schema.columns "
+            "USING (table_catalog, table_schema, table_name) "
+            "WHERE table_catalog = ? GROUP BY 1 ORDER BY 1",
+            [CATALOG],
+        ).fetchall()
+        # the rows are asked of the catalog alone, as it knows deleted rows too
+        return [
+            Listed(
+                name,
+                fetch_value(cursor, f"SELECT count(*) FROM {qualified(name)}")
+                if kind == "BASE TABLE"
+                else None,
+                columns,
+            )
+            for name, columns, kind in found
+        ]

@@ -1,0 +1,42 @@
+"""The present state of each declared model: its champion, its shadows, the last actions."""
+
+from datetime import datetime
+from typing import Any
+
+from lakehouse.lake import Lake
+from lakehouse.models.expiry import expiry
+from lakehouse.monitoring.react.actions import last_actions
+from lakehouse.registry.promotion import find_champion
+from lakehouse.registry.requests import open_request
+from lakehouse.registry.versions import find_versions, lake_time
+from lakehouse.scoring import fallback
+from lakehouse.training.declared import declared_models
+
+
+def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any]]:
+    """Every declared model with its champion: version, since when, metrics of the test period.
+
+    Also whether it has expired by `now`, whether the fallback decides, the versions beside it, the
+    request for a retrain that is open, and the last actions.
+    """
+    rows: list[dict[str, Any]] = []
+    with lake.reader() as cursor:
+        for spec in declared_models().values():
+            versions = find_versions(cursor, spec.name)
+            champion = find_champion(cursor, spec.name)
+            newest = versions[0].created_at if versions else None
+            asked = open_request(cursor, spec.name, newest)
+            rows.append(
+                {
+                    "model": spec.name,
+                    "version": champion.version if champion else None,
+                    "created_at": champion.created_at if champion else None,
+                    "metrics": dict(champion.metrics.get("test", {})) if champion else {},
+                    "expired": expiry(spec, champion).warning(lake_time(now)) if champion else "",
+                    "fallback": spec.promotion.fallback if fallback.decides(cursor, spec) else None,
+                    "shadows": [one.version for one in versions if one.state == "shadow"],
+                    "retrain_asked_for": vars(asked) if asked else None,
+                    "last_actions": last_actions(cursor, spec.name),
+                }
+            )
+    return rows

@@ -1,0 +1,43 @@
+"""Two versions on the rows that both have logged and whose labels have settled."""
+
+from datetime import date, timedelta
+
+from lakehouse.evaluation.pair import Pair
+from lakehouse.lake import Lake
+from lakehouse.models import ModelSpec, Split
+from lakehouse.monitoring.review.matured import matured_rows, matured_until, paired
+from lakehouse.registry import Version
+
+
+def matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair | None:
+    """What both logged about rows whose labels have settled; None if there is no such row.
+
+    Either may have decided or scored beside: of the four ways, the one with most rows in common.
+    """
+    first = max(Split.from_json(v.split).test_until.date() for v in (one, other))
+    with lake.reader() as cursor:
+        until = matured_until(cursor, spec)
+        if until is None:
+            return None
+        logged = {
+            (version.version, beside): matured_rows(
+                cursor, spec, version.version, first, until, beside=beside
+            )
+            for version in (one, other)
+            for beside in (False, True)
+        }
+    pairs = [
+        paired(logged[one.version, a], logged[other.version, b])
+        for a in (False, True)
+        for b in (False, True)
+    ]
+    mine, theirs = max(pairs, key=lambda pair: pair[0].said.rows)
+    if not mine.said.rows:
+        return None
+    last = date(1970, 1, 1) + timedelta(days=int(mine.day.max()))
+    return Pair(
+        f"{mine.said.rows:,} matured predictions up to {last}",
+        mine.said,
+        theirs.said,
+        [mine.entities[name] for name in spec.clusters],
+    )

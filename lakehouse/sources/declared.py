@@ -1,0 +1,19 @@
+"""The sources that `defs.yaml` files declare, by name."""
+
+from lakehouse.sources.errors import UnknownSource
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.specs import find_specs
+
+
+def declared_sources() -> dict[str, SourceSpec]:
+    """Every declared source, in the order of the files."""
+    return {spec.name: spec for spec in find_specs("Source", SourceSpec)}
+
+
+def find_source(name: str) -> SourceSpec:
+    """The source called `name`. Raises `UnknownSource`, naming those that are declared."""
+    specs = declared_sources()
+    if name not in specs:
+        known = ", ".join(sorted(specs)) or "none"
+        raise UnknownSource(f"no source is called {name}; declared are {known}")
+    return specs[name]

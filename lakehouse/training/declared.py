@@ -1,0 +1,19 @@
+"""The models that `defs.yaml` files declare, by name."""
+
+from lakehouse.models.spec import ModelSpec
+from lakehouse.registry import RegistryError
+from lakehouse.specs import find_specs
+
+
+def declared_models() -> dict[str, ModelSpec]:
+    """Every declared model, in the order of the files."""
+    return {spec.name: spec for spec in find_specs("PredictiveModel", ModelSpec)}
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model called `name`. Raises `RegistryError`, naming those that are declared."""
+    specs = declared_models()
+    if name not in specs:
+        known = ", ".join(sorted(specs)) or "none"
+        raise RegistryError(f"no model is called {name}; declared are {known}")
+    return specs[name]

@@ -1,0 +1,94 @@
+"""What is recorded of model versions, as plain data for people and JSON."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from lakehouse.errors import LakehouseError
+from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.remarks import remarks
+from lakehouse.lake import Lake
+from lakehouse.models.artefact import load_evaluation, load_model
+from lakehouse.models.expiry import expiry
+from lakehouse.registry import GateResult, Version, list_gates, list_transitions, list_versions
+from lakehouse.registry.thresholds import find_thresholds
+from lakehouse.training.declared import declared_models
+
+
+def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:
+    """Each version of a model, the newest first: its primary metric with interval, its gates.
+
+    `problem` is what is wrong with the files of a version, empty if nothing is.
+    """
+    declared = declared_models()
+    metric = declared[model].primary_metric if model in declared else ""
+    rows = []
+    for version in list_versions(lake, model):
+        evaluation, problem = _evaluation(lake, version)
+        interval = evaluation.intervals.get(metric) if evaluation else None
+        gates = list_gates(lake, model, version.version)
+        rows.append(
+            {
+                "model": model,
+                "version": version.version,
+                "state": version.state,
+                "created_at": version.created_at,
+                "metric": metric,
+                "value": version.metrics.get("test", {}).get(metric),
+                "low": interval.low if interval else None,
+                "high": interval.high if interval else None,
+                "gates": len(gates),
+                "gates_failed": failed_gates(gates),
+                "problem": problem,
+            }
+        )
+    return rows
+
+
+def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
+    """All that was recorded of a version when it was made and decided about, ready for JSON.
+
+    Where files are broken `card` or `evaluation` is None, and `problem` gives the cause.
+    """
+    evaluation, problem = _evaluation(lake, version)
+    try:
+        model = load_model(lake.settings.models_dir, version.artefact, version.files)
+        card = model.card.model_dump(mode="json", exclude={"features": {"categories"}})
+    except LakehouseError as error:
+        card, problem = None, str(error)
+    with lake.reader() as cursor:
+        thresholds = find_thresholds(cursor, version.model, version.version)
+    return {
+        **vars(version),
+        "gates": [vars(gate) for gate in list_gates(lake, version.model, version.version)],
+        "transitions": [
+            vars(move)
+            for move in list_transitions(lake, version.model)
+            if move.version == version.version
+        ],
+        "threshold": vars(thresholds[-1]) if thresholds else None,
+        "expires": _expires(version),
+        "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
+        "remarks": [vars(one) for one in remarks(evaluation)] if evaluation else [],
+        "card": card,
+        "problem": problem,
+    }
+
+
+def failed_gates(gates: Iterable[GateResult]) -> list[str]:
+    """Names of the gates that were not passed."""
+    return [gate.gate for gate in gates if not gate.passed]
+
+
+def _expires(version: Version) -> datetime | None:
+    """When it expires by the declaration of now; None if the model is declared no more."""
+    spec = declared_models().get(version.model)
+    return expiry(spec, version).on if spec else None
+
+
+def _evaluation(lake: Lake, version: Version) -> tuple[Evaluation | None, str]:
+    """The version's evaluation, or None with what is wrong with its files."""
+    try:
+        return load_evaluation(lake.settings.models_dir, version), ""
+    except LakehouseError as error:
+        return None, str(error)

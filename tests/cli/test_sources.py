@@ -1,0 +1,84 @@
+"""`lakehouse sources`: what it prints, and what it would build again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+
+from lakehouse.cli import main
+from lakehouse.cli.sources.unload import redo_selection
+from lakehouse.definitions import defs
+from lakehouse.lake import Lake
+from lakehouse.orchestration.runs.in_process import _selected
+from lakehouse.settings import Settings, load_settings
+from lakehouse.sources import SourceSpec, load
+from lakehouse.specs import find_specs
+
+FILES = ["20260501T235959999999Z.csv", "20260502T235959999999Z.csv", "20260503T235959999999Z.csv"]
+HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amount,currency\n"
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path))
+    settings = load_settings()
+    spec = next(s for s in find_specs("Source", SourceSpec) if s.name == "chargebacks")
+    folder = Path(settings.landing) / "chargebacks"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(FILES):
+        row = f"{number},{number},2026-05-01T10:00:00Z,2026-05-0{number + 1}T10:00:00Z,x,1,EUR\n"
+        (folder / name).write_text(HEAD + row if number < 2 else "")
+    with Lake(settings) as lake:
+        load(spec, lake, settings)
+    return settings
+
+
+def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
+    command = ["sources", "unload", "chargebacks", FILES[1], "--why", "a test [file]"]
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "1 rows and 0 rejected ones" in done.output
+    assert f"--full-refresh --select '{redo_selection('chargebacks')}'" in done.output
+
+    listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
+    rows = {row.pop("source"): row for row in json.loads(listed.output)}
+    assert rows["chargebacks"] == {
+        "seal": "2026-05-01T23:59:59.999999",
+        **{"loaded": 1, "refused": 1, "unloaded": 1, "rows": 1, "rejected": 0},
+    }
+    assert rows["customers"]["loaded"] == 0
+    table = CliRunner().invoke(main, ["sources", "list"], catch_exceptions=False).output
+    assert "2026-05-01 23:59" in table
+
+
+@pytest.mark.parametrize(
+    "words", [("nothing", "x"), ("chargebacks", "x"), ("chargebacks", FILES[2])]
+)
+def test_what_cannot_be_taken_out_is_told_in_a_sentence(
+    loaded: Settings, words: tuple[str, str]
+) -> None:
+    done = CliRunner().invoke(main, ["sources", "unload", *words, "--why", "w"])
+    assert done.exit_code == 1
+    assert "error: " in done.output
+    assert "Traceback" not in done.output
+
+
+def test_all_that_follows_a_source_is_built_again_and_nothing_else(
+    new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
+    definitions: dg.Definitions = defs()
+    graph = definitions.resolve_asset_graph()
+    found = {"/".join(key.path) for key in _selected(definitions, [redo_selection("chargebacks")])}
+    assert {"staging/stg_chargebacks", "core/fct_labels", "features/terminal_risk"} <= found
+    assert {name.partition("/")[0] for name in found} == {
+        "staging",
+        "core",
+        "reporting",
+        "features",
+    }
+    below = dg.AssetSelection.from_string('key:"raw/chargebacks"+').resolve(graph)
+    assert {"/".join(key.path) for key in below if key.path[0] in ("core", "features")} <= found
