@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test types quick-tests test-all bench lint format lock clean
+.PHONY: help install run dev test types quick-tests test-all reference bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,9 @@ quick-tests: install
 
 test-all: install  ## all tests: those with servers, a browser and long runs too
 	$(PYTEST)
+
+reference: install  ## write docs/reference/commands.md from the commands' own help
+	$(BIN)/python -m tests.cli.reference > docs/reference/commands.md
 
 bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
 	$(BIN)/python -m tests.benchmarks

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
+    metavar="N",
     default=3000,
     show_default=True,
     help="Port on 127.0.0.1.",

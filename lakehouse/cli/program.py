@@ -19,7 +19,7 @@ COMMANDS = (
 NOTES = """\b
 Exit status:
   0  the command did what was asked
-  1  it failed: one sentence on standard error gives the cause and the remedy
+  1  something failed; what is printed gives the cause and the remedy
   2  the command line is wrong: an unknown command or option, a missing value
 
 \b

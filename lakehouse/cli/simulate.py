@@ -31,11 +31,18 @@ DEFAULT_DAYS = 180
 @click.option(
     "--days",
     type=click.IntRange(1),
+    metavar="N",
     help=f"Days that the world moves on (1), or that a new one has ({DEFAULT_DAYS}).",
 )
-@click.option("--customers", type=click.IntRange(1), help="Customers of a new world (5,000).")
-@click.option("--terminals", type=click.IntRange(1), help="Terminals of a new world (10,000).")
-@click.option("--seed", type=int, help="Seed of a new world (7): the same seed, the same world.")
+@click.option(
+    "--customers", type=click.IntRange(1), metavar="N", help="Customers of a new world (5,000)."
+)
+@click.option(
+    "--terminals", type=click.IntRange(1), metavar="N", help="Terminals of a new world (10,000)."
+)
+@click.option(
+    "--seed", type=int, metavar="N", help="Seed of a new world (7): the same seed, the same world."
+)
 @click.option(
     "--end",
     type=DAY,

@@ -27,3 +27,11 @@ def test_a_command_ends_with_its_status_after_all_that_it_had_to_say(
     assert done.returncode == status
     assert said in done.stdout + done.stderr
     assert done.stdout.endswith("the end\n")
+
+
+def test_a_file_that_is_still_open_is_written_whole(tmp_path: Path) -> None:
+    opened = "import sys, lakehouse.cli; file = open(sys.argv.pop(), 'w'); file.write('x'); "
+    script = f"{opened}lakehouse.cli.start()"
+    path = tmp_path / "file"
+    subprocess.run([sys.executable, "-c", script, "--version", path], check=True)
+    assert path.read_text() == "x"

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 @of_file
 @with_reason
 @click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many rows."
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="At most so many rows.",
 )
 @as_json
 @pass_settings
