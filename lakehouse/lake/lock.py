@@ -7,10 +7,11 @@ at a lock of the server (`server_lock.py`).
 """
 
 import os
+import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,12 +21,22 @@ from lakehouse.lake.server_lock import ServerLock
 from lakehouse.settings import Settings
 
 POLL_SECONDS = 0.05
-_held_here: Counter[str] = Counter()
-"""How often this process holds the lock of a catalog; only who holds it changes that."""
 
 
 class LakeBusy(Transient):
     """Another writer held the lock for longer than we were willing to wait."""
+
+
+@dataclass
+class _Turn:
+    """Whose turn it is among the threads of this process; `thread` is the holder's."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    thread: int | None = None
+
+
+_turns: dict[str, _Turn] = {}
+"""By catalog."""
 
 
 def lock_path(settings: Settings) -> Path:
@@ -44,48 +55,43 @@ def write_lock(settings: Settings, holder: str) -> Iterator[None]:
         LakeBusy: after `settings.lock_timeout` seconds of waiting for another process.
         CatalogDown: when the server of the catalog does not answer.
     """
+    turn = _turns.setdefault(settings.catalog, _Turn())
+    if turn.thread == threading.get_ident():
+        yield
+        return
     me = f"{holder} (process {os.getpid()})"
-    with _file_lock(settings, me) if settings.embedded else _server_lock(settings, me):
+    with turn.lock, (_file_lock if settings.embedded else _server_lock)(settings, me):
+        turn.thread = threading.get_ident()
         try:
-            _held_here[settings.catalog] += 1
             yield
         finally:
-            _held_here[settings.catalog] -= 1
+            turn.thread = None
 
 
 @contextmanager
 def _file_lock(settings: Settings, me: str) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, is_singleton=True, thread_local=True)
     note = path.with_suffix(".holder")
-    while True:
-        try:
-            lock.acquire(settings.lock_timeout, poll_interval=POLL_SECONDS)
-            break
-        except Timeout:
-            if not _held_here[settings.catalog]:
-                who = note.read_text() if note.exists() else ""
-                raise _busy(settings, me, str(path), who) from None
     try:
+        held = FileLock(path).acquire(settings.lock_timeout, poll_interval=POLL_SECONDS)
+    except Timeout:
+        who = note.read_text() if note.exists() else ""
+        raise _busy(settings, me, str(path), who) from None
+    with held:
         note.write_text(me)
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
 def _server_lock(settings: Settings, me: str) -> Iterator[None]:
-    lock = ServerLock.of_thread(settings.catalog)
     give_up = time.monotonic() + settings.lock_timeout
-    while not lock.acquire(me):
-        if time.monotonic() > give_up and not _held_here[settings.catalog]:
-            raise _busy(settings, me, "of the catalog's server", lock.holder())
-        time.sleep(POLL_SECONDS)
-    try:
+    with closing(ServerLock(settings.catalog)) as lock:
+        while not lock.acquire(me):
+            if time.monotonic() > give_up:
+                raise _busy(settings, me, "of the catalog's server", lock.holder())
+            time.sleep(POLL_SECONDS)
         yield
-    finally:
-        lock.release()
 
 
 def _busy(settings: Settings, me: str, lock: str, who: str) -> LakeBusy:
