@@ -86,6 +86,7 @@ class Landing:
 
     def __init__(self, settings: Settings, source: str) -> None:
         self.settings = settings
+        self.source = source
         self.root = f"{settings.landing.rstrip('/')}/{source}"
         self.remote = "://" in self.root
 

@@ -2,15 +2,17 @@
 
 import codecs
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lakehouse.durations import Duration
 from lakehouse.sources.casting import exact
+from lakehouse.sources.connectors.registry import AnyConnector
+from lakehouse.sources.part import Part
 from lakehouse.yaml_file import read_attributes
 
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
@@ -20,12 +22,6 @@ _TYPE = re.compile(
     r"VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|DOUBLE|DATE|TIMESTAMP|DECIMAL\(\d+,\d+\)"
 )
 _NAME = r"^[a-z][a-z0-9_]*$"
-
-
-class Part(BaseModel):
-    """Base of everything in a spec: unknown fields are errors, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Freshness(Part):
@@ -212,57 +208,6 @@ class Contract(Part):
         return not column.nullable or column.name in self.key
 
 
-class FilesConnector(Part):
-    """The outside world puts complete files into the landing folder itself."""
-
-    kind: Literal["files"]
-
-
-class DatabaseConnector(Part):
-    """A table of a relational database, read when `updated_at` has moved.
-
-    `url` is `sqlite:<path>` or `postgresql://...`, with placeholders. `seal` is a query, in the
-    database's own SQL, for the time up to which it is complete; without it, the newest
-    `updated_at` stands in. `history_table` holds earlier versions, with the same columns.
-    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`. `overlap`: how
-    far before the last landed seal contents are compared again, for rows that were committed late.
-    """
-
-    kind: Literal["database"]
-    url: str
-    table: str
-    updated_at: str = "updated_at"
-    history_table: str = ""
-    seal: str = ""
-    overlap: Duration = timedelta(minutes=10)
-
-    @field_validator("overlap")
-    @classmethod
-    def _long_enough(cls, overlap: timedelta) -> timedelta:
-        if overlap < timedelta(seconds=1):
-            raise ValueError("an overlap of less than 1s could miss rows of the newest time")
-        return overlap
-
-
-class ApiConnector(Part):
-    """An HTTP API with one resource a day: `{url}/{day}.json`, its pages linked by `next`.
-
-    A page is `{"data": [...], "next": <relative address or null>, "complete_through": <time>}`. A
-    day that is missing (404) or not yet complete is asked for again next time. `start` is the
-    first day; only a `file://` address, whose days can be listed, goes without. Records are landed
-    with the text they came with. A page of more than `page_bytes` (decompressed) is refused.
-    """
-
-    kind: Literal["api"]
-    url: str
-    start: date | None = None
-    timeout: Duration = timedelta(seconds=30)
-    attempts: int = Field(default=5, ge=1)
-    backoff: Duration = timedelta(seconds=1)
-    poll: Duration = timedelta(hours=1)
-    page_bytes: int = Field(default=256 << 20, ge=1)
-
-
 class Volume(Part):
     """What to expect of each file; less is reported, not refused."""
 
@@ -277,9 +222,7 @@ class SourceSpec(Part):
     owners: list[str] = Field(min_length=1)
     tags: dict[str, str] = Field(default_factory=dict)
     freshness: Freshness | None = None
-    connector: Annotated[
-        FilesConnector | DatabaseConnector | ApiConnector, Field(discriminator="kind")
-    ]
+    connector: AnyConnector
     format: Literal["jsonl", "csv", "parquet"] | None = Field(
         default=None, description="Of the landed files; unset: what their names end in"
     )
@@ -307,14 +250,8 @@ class SourceSpec(Part):
         return encoding
 
     @model_validator(mode="after")
-    def _operations_are_declared(self) -> Self:
-        if self.connector.kind == "database":
-            names = {column.name for column in self.contract.read}
-            if "op" not in names:
-                raise ValueError(
-                    "a database source needs a column `op` (VARCHAR) in its contract: it says "
-                    "whether a row is an `upsert` or a `delete`"
-                )
+    def _suits_its_connector(self) -> Self:
+        self.connector.check(self.contract)
         return self
 
     @property

@@ -59,11 +59,9 @@ def begin(lake):
 
 def extract(lake):
     from pathlib import Path
-    from lakehouse.sources.connectors.databases import open_database
-    from lakehouse.sources.spec import DatabaseConnector
+    from lakehouse.sources.connectors.database.opening import open_database
     url = lake.settings.catalog.removeprefix("postgres:")
-    connector = DatabaseConnector(kind="database", url=url, table="t")
-    with open_database(connector, lake.settings) as database:
+    with open_database(url, "t", lake.settings) as database:
         database.ask("select 1")
         wait()
         database.ask("select 1")

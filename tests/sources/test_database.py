@@ -336,9 +336,9 @@ def test_what_an_older_version_landed_with_types_is_not_landed_again(
 def test_of_a_big_landed_file_only_the_end_is_read_again(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakehouse.sources.connectors import database, landed_rows
+    from lakehouse.sources.connectors.database import landed_rows, writing
 
-    monkeypatch.setattr(database, "_BATCH", 2_048)
+    monkeypatch.setattr(writing, "_BATCH", 2_048)
     read: list[int] = []
     tables = landed_rows._tables
 

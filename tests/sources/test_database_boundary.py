@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.sources import SourceSpec, extract, pending
-from lakehouse.sources.connectors.extracting import Extraction
+from lakehouse.sources.extraction import Extraction
 
 from .conftest import House
 from .test_database import TABLES, Bank, make_people

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.sources import SourceSpec, extract
-from lakehouse.sources.connectors.pages import NotAPage, decode_page, split_page
+from lakehouse.sources.connectors.api.pages import NotAPage, decode_page, split_page
 from lakehouse.sources.errors import SourceDown
 
 from .conftest import House, column, make_spec

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import literal, quote
+from lakehouse.sources.connectors.database.columns import Columns
 from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import LandedFile, Landing, seal_name
 
@@ -19,46 +20,19 @@ UPSERT = b', "op": "upsert"}'
 """How a line of JSON ends, instead of with a brace alone, that holds text that is not UTF-8."""
 _BATCH = 1 << 16
 _ROWS_A_FILE = 1 << 36
-_ISO = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?([Zz]|[+-]\d{2}(:?\d{2})?)?)?"
-_END = "TIMESTAMP '9000-01-01'"
-
-
-def time_of(text: str) -> str:
-    """SQL for a text as TIMESTAMP in UTC (without a zone it is UTC already); NULL if it is none.
-
-    Years from 9000 on stand for "never" in many a database and are no time either.
-    """
-    is_iso = f"regexp_full_match({text}, {literal(_ISO)})"
-    time = f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    # two cases: no other form may reach the cast, which would use a zone's name for later rows too
-    return f"CASE WHEN {is_iso} THEN CASE WHEN {time} < {_END} THEN {time} END END"
-
-
-def canonical(text: str) -> str:
-    """SQL for a time's text that is the same however it is spelt; another text stays as it is."""
-    return f"coalesce(CAST({time_of(text)} AS VARCHAR), {text})"
-
-
-def body_of(count: int, updated: int) -> str:
-    """SQL for all that a fetched row says, to be compared: `count` columns, one of them a time."""
-    columns = [canonical(f"c{n}") if n == updated else f"c{n}" for n in range(count)]
-    return f"[{', '.join([*columns, 'hex(_bytes)'])}]"
 
 
 def read_landed(
     work: duckdb.DuckDBPyConnection,
     landing: Landing,
-    columns: Sequence[str],
-    key: int,
-    updated: int,
+    columns: Columns,
     since: datetime | None,
     *,
     all_keys: bool = True,
 ) -> None:
     """Make `known` and `recent` (see above) in `work`; both are empty before the first landing.
 
-    `columns` are the table's, `key` and `updated` numbers in them. `recent` begins at `since`;
-    without `all_keys`, `known` has no more files than it.
+    `recent` begins at `since`; without `all_keys`, `known` has no more files than it.
 
     Raises:
         LandingError: naming the file that cannot be read.
@@ -73,18 +47,18 @@ def read_landed(
     files = [file for file in landing.files() if file.name.endswith((".parquet", ".jsonl"))]
     numbered = list(enumerate(files))
     late = [(number, file) for number, file in numbered if since and file.name >= first]
-    _read_keys(work, landing, late if not all_keys else numbered, columns[key], columns[updated])
+    _read_keys(work, landing, numbered if all_keys else late, columns)
     for number, file in late:
-        _read_rows(work, landing, file, number, columns, key, updated, since)
+        _read_rows(work, landing, file, number, columns, since)
 
 
 def _read_keys(
     work: duckdb.DuckDBPyConnection,
     landing: Landing,
     files: list[tuple[int, LandedFile]],
-    key: str,
-    updated: str,
+    columns: Columns,
 ) -> None:
+    key, updated = columns.key_name, columns.updated_name
     parquet = {file.path: number for number, file in files if file.name.endswith(".parquet")}
     if parquet:
         paths = ", ".join(map(literal, parquet))
@@ -120,20 +94,18 @@ def _read_rows(
     landing: Landing,
     file: LandedFile,
     number: int,
-    columns: Sequence[str],
-    key: int,
-    updated: int,
+    columns: Columns,
     since: datetime | None,
 ) -> None:
-    texts = ", ".join(f"CAST(c{n} AS VARCHAR) AS c{n}" for n in range(len(columns)))
-    for batch in _tables(landing, file, columns, updated, since):
+    texts = ", ".join(f"CAST(c{n} AS VARCHAR) AS c{n}" for n in range(len(columns.names)))
+    for batch in _tables(landing, file, columns.names, columns.updated, since):
         work.register("landed", batch)
         work.execute(
             f"""INSERT INTO recent
-            SELECT {body_of(len(columns), updated)}, c{key}, op,
+            SELECT {columns.body}, c{columns.key}, op,
                 {number} * {_ROWS_A_FILE} + _row
             FROM (SELECT {texts}, _bytes, op, _row FROM landed)
-            WHERE {time_of(f"c{updated}")} >= ?""",
+            WHERE {columns.time} >= ?""",
             [since],
         )
         work.unregister("landed")

@@ -1,0 +1,137 @@
+"""Pages of an API over HTTP: what may pass is tried again, and no answer is bigger than the limit.
+
+requests with urllib3's Retry, not dlt's REST client: both back off and honour Retry-After, but dlt
+costs 0.6 s more of import and 25 packages, and reads configuration of its own.
+"""
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
+
+from lakehouse.sources.connectors.api.pages import NotAPage, Page, decode_page, split_page
+from lakehouse.sources.errors import SourceAway, SourceDown
+
+if TYPE_CHECKING:
+    import requests
+
+RETRIED = (429, 500, 502, 503, 504)
+LONGEST_WAIT = 120
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
+
+
+class Session:
+    """Asks for pages; also at `file://` addresses, so that canned answers come the same way."""
+
+    def __init__(
+        self, attempts: int, backoff: timedelta, timeout: timedelta, page_bytes: int
+    ) -> None:
+        self.attempts = attempts
+        self.timeout = timeout.total_seconds()
+        self.page_bytes = page_bytes
+        self._session = _open(attempts, backoff)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._session.close()
+
+    def page(self, url: str, *, missing_is_fine: bool) -> Page | None:
+        """The page at `url`; None for a 404 where that is fine.
+
+        Raises:
+            SourceDown: when there is no answer, or none that is a page.
+        """
+        import requests
+
+        try:
+            with self._session.get(url, timeout=self.timeout, stream=True) as response:
+                if response.status_code == 404 and missing_is_fine:
+                    return None
+                if response.status_code != 200:
+                    problem = SourceAway if response.status_code in RETRIED else SourceDown
+                    raise problem(
+                        f"{url} answers {response.status_code} {response.reason or ''} after "
+                        f"{self.attempts} attempts; it will be asked again next time"
+                    )
+                content = self._body(response, url)
+                charset = _CHARSET.search(response.headers.get("Content-Type", ""))
+        except requests.RequestException as error:
+            # an address that is none (a ValueError) stays so
+            problem = SourceDown if isinstance(error, ValueError) else SourceAway
+            raise problem(
+                f"{url} cannot be reached ({self.attempts} attempts, time-out "
+                f"{self.timeout:g} s): {error}; it will be asked again next time"
+            ) from error
+        try:
+            return split_page(decode_page(content, charset[1] if charset else None))
+        except NotAPage as error:
+            raise not_a_page(url, error) from error
+
+    def _body(self, response: "requests.Response", url: str) -> bytes:
+        """The body, decompressed; read piece by piece, so that it ends at the limit."""
+        content = bytearray()
+        for piece in response.iter_content(1 << 20):
+            content += piece
+            if len(content) > self.page_bytes:
+                raise SourceDown(
+                    f"{url} answers more than {self.page_bytes:,} bytes in one page: ask for "
+                    "smaller pages, or raise `page_bytes` of the source's connector"
+                )
+        response.raw.close()
+        return bytes(content)
+
+
+def not_a_page(url: str, error: ValueError) -> SourceDown:
+    """What to raise for an answer of another form."""
+    return SourceDown(
+        f"{url} answers no page of the form {{data: [...], next, complete_through}}: {error}; "
+        "nothing of that day was landed. Tell the API's owner"
+    )
+
+
+def local_path(url: str) -> Path:
+    """The path that a `file://` address names."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def _open(attempts: int, backoff: timedelta) -> "requests.Session":
+    """A session that retries lost connections, time-outs, 429 and 5xx, with back-off."""
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    class FileAdapter(requests.adapters.BaseAdapter):
+        def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+            path = local_path(request.url or "")
+            response = requests.Response()
+            response.url = request.url or ""
+            response.status_code = 200 if path.is_file() else 404
+            response.raw = path.open("rb") if path.is_file() else io.BytesIO()
+            return response
+
+        def close(self) -> None:
+            pass
+
+    retry = Retry(
+        total=attempts - 1,
+        backoff_factor=backoff.total_seconds(),
+        backoff_max=LONGEST_WAIT,
+        retry_after_max=LONGEST_WAIT,
+        status_forcelist=RETRIED,
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    session.mount("file://", FileAdapter())
+    return session

@@ -1,0 +1,187 @@
+"""What of a database's table was not landed yet: the table against the landed files.
+
+The keys and times of the whole table are held against what was landed, which finds every row that
+is new, has another time than before, or is gone; the contents of rows since a given time are
+compared as well, which finds changes that kept their time. What was landed is asked of the landed
+files (`landed_rows.py`), never remembered elsewhere; so they must stay.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lakehouse.lake import literal, quote
+from lakehouse.sources.connectors.database.columns import Columns, canonical, time_of
+from lakehouse.sources.connectors.database.database import Database, ask_one, table_name
+
+_IN_LIST = 500
+_MANY = 5_000
+"""So many rows out of order are read with the whole table, not by their keys."""
+
+
+class Comparison:
+    """Makes the table `changes`: rows to land, each with its `time` and its `turn`.
+
+    `turn` is 0 for former versions, 1 for current ones, 2 for deletes: so the last row of a key in
+    a file is what the table held, whatever the times say. `known` and `recent` must be there.
+    Contents are compared since `since`; rows after `seal` wait.
+    """
+
+    def __init__(
+        self, source: Database, columns: Columns, since: datetime | None, seal: datetime | None
+    ) -> None:
+        self.source = source
+        self.work = source.work
+        self.columns = columns
+        self.since = since
+        self.begun = f"time >= {_timestamp(since)}" if since else ""
+        self.seal = seal
+
+    def run(self, table: str, history: str) -> None:
+        """Compare `table` (and `history`, its former versions, if it has a name)."""
+        selected = self.source.selected(table, self.columns.names)
+        self._fetch(table, selected)
+        self._fetch_former(history)
+        self._want()
+        self._fetch_wanted(table, selected)
+        self._add_current()
+        self._add_deleted()
+
+    def _fetch(self, table: str, selected: Sequence[str | None]) -> None:
+        """Make `present` (all keys and times) and `current` (whole rows)."""
+        columns, name = self.columns, table_name(table)
+        self.source.fetch("current", selected, f"FROM {name} {self._window(table)}")
+        if self.since:
+            self.source.fetch("pairs", [columns.key_name, columns.updated_name], f"FROM {name}")
+            pairs = "SELECT c0 AS k, c1 AS u FROM pairs"
+        else:
+            pairs = f"SELECT c{columns.key} AS k, c{columns.updated} AS u FROM current"
+        self.work.execute(f"CREATE TEMP TABLE present AS {pairs}")
+
+    def _fetch_former(self, history: str) -> None:
+        """Begin `changes` with the former versions to land."""
+        if history:
+            former = self.source.selected(history, self.columns.names)
+            self.source.fetch(
+                "former", former, f"FROM {table_name(history)} {self._window(history)}"
+            )
+        else:
+            self.work.execute("CREATE TEMP TABLE former AS FROM current LIMIT 0")
+        self.work.execute(
+            f"""CREATE TEMP TABLE changes AS SELECT *, 0 AS turn, {self.columns.time} AS time FROM (
+                SELECT DISTINCT * FROM former
+            ) WHERE {self._is_closed("time")} {"" if self.since else "OR time IS NULL"}"""
+        )
+        if self.since:
+            self.work.execute(
+                f"""DELETE FROM changes
+                WHERE NOT {self.begun} OR {self.columns.body} IN (SELECT body FROM recent)"""
+            )
+
+    def _want(self) -> None:
+        """Make `wanted`: keys and times of the table that are not the ones landed last.
+
+        Those of a key with a former version to land as well: what the table holds comes after it.
+        Of a key that the table has twice, each time is wanted that was never landed with it.
+        """
+        self.work.execute(
+            """CREATE TEMP TABLE latest AS
+            SELECT k, last.u, last.op, last.place FROM (
+                SELECT k, arg_max(struct_pack(u, op, place), place) AS last FROM known GROUP BY k
+            )"""
+        )
+        self.work.execute(
+            "CREATE TEMP TABLE doubles AS SELECT k FROM present GROUP BY k HAVING count(*) > 1"
+        )
+        # two spellings of a time are one; but comparing texts first saves reading most times
+        self.work.execute(
+            f"""CREATE TEMP TABLE wanted AS
+            WITH others AS (
+                SELECT DISTINCT p.k, p.u, {time_of("p.u")} AS time, {canonical("p.u")} AS canon,
+                    l.op, l.u AS before
+                FROM present AS p LEFT JOIN latest AS l ON p.k IS NOT DISTINCT FROM l.k
+                WHERE l.place IS NULL OR l.op = 'delete' OR p.u IS DISTINCT FROM l.u
+            ), landed AS (
+                SELECT DISTINCT k, {canonical("u")} AS canon, true AS found FROM known
+                SEMI JOIN doubles AS d ON known.k IS NOT DISTINCT FROM d.k WHERE op <> 'delete'
+            )
+            SELECT DISTINCT o.k, o.u FROM others AS o
+            LEFT JOIN landed AS s
+                ON o.k IS NOT DISTINCT FROM s.k AND o.canon IS NOT DISTINCT FROM s.canon
+            LEFT JOIN (SELECT k, true AS found FROM doubles) AS d ON o.k IS NOT DISTINCT FROM d.k
+            WHERE (time IS NULL OR {self._is_closed("time")})
+                AND (op IS NULL OR op = 'delete' OR
+                CASE WHEN d.found THEN s.found IS NULL
+                ELSE {canonical("before")} IS DISTINCT FROM o.canon END)
+            UNION SELECT p.k, p.u FROM present AS p SEMI JOIN changes ON p.k = c{self.columns.key}
+            WHERE {time_of("p.u")} IS NULL OR {self._is_closed(time_of("p.u"))}"""
+        )
+
+    def _fetch_wanted(self, table: str, selected: Sequence[str | None]) -> None:
+        """Complete `current` with wanted rows from before its beginning, by their keys."""
+        work, name = self.work, table_name(table)
+        missing = f"wanted ANTI JOIN current ON {self._is_wanted}"
+        keys = [row[0] for row in work.execute(f"SELECT DISTINCT k FROM {missing}").fetchall()]
+        plain = [text for text in keys if text is not None and "\0" not in text]
+        key = quote(self.columns.key_name)
+        for start in range(0, len(plain) if len(plain) < _MANY else 0, _IN_LIST):
+            listed = ", ".join(map(literal, plain[start : start + _IN_LIST]))
+            self.source.fetch("more", selected, f"FROM {name} WHERE {key} IN ({listed})")
+            work.execute(
+                f"""INSERT INTO current SELECT more.* FROM more
+                SEMI JOIN (FROM {missing}) AS m ON {self._is_wanted}"""
+            )
+        if ask_one(work, f"SELECT count(*) FROM {missing}"):
+            # too many, or keys that a list does not find: NULL, or of several types in SQLite
+            self.source.fetch("current", selected, f"FROM {name}")
+
+    def _add_current(self) -> None:
+        """Add what is wanted, and rows since `since` whose contents alone have changed."""
+        columns = self.columns
+        self.work.execute(
+            f"""INSERT INTO changes SELECT current.*, 1, {columns.time} FROM current
+            SEMI JOIN wanted ON {self._is_wanted}"""
+        )
+        if self.since:
+            self.work.execute(
+                f"""INSERT INTO changes
+                WITH others AS (SELECT *, {columns.time} AS time, {columns.body} AS body FROM (
+                    SELECT current.* FROM current ANTI JOIN wanted ON {self._is_wanted}))
+                SELECT o.* EXCLUDE (time, body), 1, time FROM others AS o
+                LEFT JOIN latest AS l ON o.c{columns.key} IS NOT DISTINCT FROM l.k
+                LEFT JOIN recent AS r ON r.place = l.place
+                LEFT JOIN (SELECT k, true AS found FROM doubles) AS d
+                    ON o.c{columns.key} IS NOT DISTINCT FROM d.k
+                LEFT JOIN (SELECT DISTINCT body, true AS found FROM recent) AS s ON s.body = o.body
+                WHERE {self.begun} AND {self._is_closed("time")} AND
+                    CASE WHEN d.found THEN s.found IS NULL ELSE r.body <> o.body END"""
+            )
+
+    def _add_deleted(self) -> None:
+        """Add a delete for each key that was landed and that the table has no more."""
+        key = self.columns.key
+        nothing = ", ".join(
+            f"k AS c{n}" if n == key else f"NULL AS c{n}" for n in range(len(self.columns.names))
+        )
+        self.work.execute(
+            f"""INSERT INTO changes SELECT {nothing}, NULL, 2, NULL FROM (
+                SELECT k FROM latest WHERE op <> 'delete' UNION SELECT c{key} FROM changes
+            ) AS live ANTI JOIN present USING (k) WHERE k IS NOT NULL"""
+        )
+
+    @property
+    def _is_wanted(self) -> str:
+        return (
+            f"k IS NOT DISTINCT FROM c{self.columns.key} "
+            f"AND u IS NOT DISTINCT FROM c{self.columns.updated}"
+        )
+
+    def _window(self, table: str) -> str:
+        """A WHERE for the rows of a table whose contents are compared."""
+        return self.source.since(table, self.columns.updated_name, self.since) if self.since else ""
+
+    def _is_closed(self, at: str) -> str:
+        return f"{at} <= {_timestamp(self.seal)}" if self.seal else f"{at} IS NOT NULL"
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"TIMESTAMP {literal(moment.isoformat(sep=' '))}"

@@ -1,0 +1,60 @@
+"""Opening a source's database for reading, and what is to blame when it cannot be read."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from lakehouse.lake import literal
+from lakehouse.lake.connection import connect, roll_back, spill_folder, use_object_storage
+from lakehouse.lake.transient import may_pass
+from lakehouse.settings import Settings
+from lakehouse.sources.connectors.database.database import Database
+from lakehouse.sources.connectors.database.postgres import PostgresDatabase
+from lakehouse.sources.connectors.database.sqlite import SqliteDatabase
+from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
+from lakehouse.sources.places import resolve
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def open_database(address: str, table: str, settings: Settings) -> Iterator[Database]:
+    """The database at `address`, as the YAML has it, in one read-only transaction.
+
+    `table` is what is to be read of it, for the messages.
+
+    Raises:
+        SourceDown: when it cannot be reached or read; also from the block that uses it.
+    """
+    url = resolve(address, settings)
+    work = connect()
+    source: Database | None = None
+    try:
+        use_object_storage(work, settings)
+        work.execute("SET TimeZone = 'UTC'")
+        work.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
+        work.execute(f"SET temp_directory = {literal(str(spill_folder(settings)))}")
+        source = _open(work, url)
+        yield source
+    except (duckdb.Error, sqlite3.Error) as error:
+        passes = may_pass(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        problem = SourceAway if passes else SourceDown
+        raise problem(
+            f"cannot read {table} of the database {url}: "
+            f"{error}. See that it is up and that the address is right"
+        ) from error
+    finally:
+        if source:
+            source.close()
+        roll_back(work)
+        work.close()
+
+
+def _open(work: duckdb.DuckDBPyConnection, url: str) -> Database:
+    if url.startswith("sqlite:"):
+        return SqliteDatabase(work, url)
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresDatabase(work, url)
+    raise SpecError(f"{url!r} is neither sqlite:<path> nor postgresql://...")

@@ -1,0 +1,74 @@
+"""PostgreSQL, by DuckDB's scanner: each value becomes text on the server, before any other type."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
+from lakehouse.lake import literal, quote
+from lakehouse.lake.connection import load_extensions
+from lakehouse.sources.connectors.database.database import Database, table_name
+
+# in the transaction only; a server may be set to other forms, some of which lose digits
+_FORMS = {
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+}
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL database, in a read-only transaction."""
+
+    def __init__(self, work: duckdb.DuckDBPyConnection, url: str) -> None:
+        super().__init__(work)
+        load_extensions(work, "postgres_scanner")
+        work.execute(f"ATTACH {literal(url)} AS source (TYPE postgres, READ_ONLY)")
+        work.execute("BEGIN")
+        forms = ", ".join(
+            f"set_config({literal(name)}, {literal(value)}, true) AS {quote(name)}"
+            for name, value in _FORMS.items()
+        )
+        work.execute(f"FROM {_native('SELECT ' + forms)}").fetchall()
+
+    def close(self) -> None:
+        """Nothing: it is attached to `work`, and goes with it."""
+
+    def columns(self, table: str) -> list[str]:
+        """As the server's catalog has them."""
+        return list(self._types(table))
+
+    def ask(self, query: str) -> str | None:
+        """The first value, made text by the server."""
+        query = f"SELECT CAST(value AS text) AS value FROM ({query}\n) AS answer(value)"
+        row = self.work.execute(f"SELECT value FROM {_native(query)}").fetchone()
+        return row[0] if row else None
+
+    def since(self, table: str, column: str, moment: datetime) -> str:
+        """Exactly since `moment` for a column of timestamps."""
+        if self._types(table)[column].startswith("timestamp"):
+            return f"WHERE {quote(column)} >= '{moment}+00'"
+        return super().since(table, column, moment)
+
+    def _types(self, table: str) -> dict[str, str]:
+        query = (
+            "SELECT CAST(attname AS text) AS name, format_type(atttypid, atttypmod) AS type "
+            f"FROM pg_attribute WHERE attrelid = CAST({literal(table_name(table))} AS regclass) "
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        )
+        return dict(self.work.execute(f"SELECT name, type FROM {_native(query)}").fetchall())
+
+    def _insert(self, into: str, columns: Sequence[str | None], rest: str) -> None:
+        texts = [
+            f"CAST({quote(column) if column else 'NULL'} AS text) AS c{index}"
+            for index, column in enumerate(columns)
+        ]
+        query = f"SELECT {', '.join(texts)} {rest}"
+        self.work.execute(f"INSERT INTO {into} BY NAME FROM {_native(query)}")
+
+
+def _native(query: str) -> str:
+    """What PostgreSQL gives for a query that it runs itself, filter and all."""
+    return f"postgres_query('source', {literal(query)})"

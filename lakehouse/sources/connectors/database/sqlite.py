@@ -1,0 +1,116 @@
+"""SQLite, by Python's own module: DuckDB's scanner stops at text in a column of integers."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote as percent
+
+import duckdb
+
+from lakehouse.lake import quote
+from lakehouse.sources.connectors.database.database import Database, table_name
+from lakehouse.sources.errors import SourceDown
+
+_ROWS = 5_000
+
+
+class SqliteDatabase(Database):
+    """An SQLite file, opened for reading only."""
+
+    def __init__(self, work: duckdb.DuckDBPyConnection, url: str) -> None:
+        super().__init__(work)
+        path = url.removeprefix("sqlite:")
+        path = path.removeprefix("//") if path.startswith("///") else path
+        if not Path(path).is_file():
+            raise SourceDown(
+                f"there is no database at {path}: make the embedded world with `lakehouse "
+                "simulate`, or put another address into the source's `url`"
+            )
+        address = f"file:{percent(path)}?mode=ro"
+        self.source = sqlite3.connect(address, uri=True, isolation_level=None)
+        self.source.execute("BEGIN")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.source.close()
+
+    def columns(self, table: str) -> list[str]:
+        """As a query describes them."""
+        found = self.source.execute(f"SELECT * FROM {table_name(table)} LIMIT 0")
+        return [column[0] for column in found.description]
+
+    def ask(self, query: str) -> str | None:
+        """The first value, with every digit that it has."""
+        row = self.source.execute(query).fetchone()
+        return _text(row[0]) if row else None
+
+    def since(self, table: str, column: str, moment: datetime) -> str:
+        """To a second, as far as SQLite reads the column's texts as times."""
+        # of those that an index finds; SQLite tells times of most ISO forms to a millisecond
+        exact = f"julianday({quote(column)}) >= julianday('{moment - timedelta(seconds=1)}')"
+        return f"{super().since(table, column, moment)} AND coalesce({exact}, true)"
+
+    def _insert(self, into: str, columns: Sequence[str | None], rest: str) -> None:
+        names = ", ".join(quote(column) if column else "NULL" for column in columns)
+        query = f"SELECT {names} {rest}"
+        self.source.text_factory = str
+        try:
+            self._stream(into, columns, query)
+        except sqlite3.OperationalError as error:
+            if "Could not decode" not in str(error):
+                raise
+            self.work.execute(f"DELETE FROM {into}")
+            self.source.text_factory = _decode  # slower, and takes all bytes
+            self._stream(into, columns, query)
+
+    def _stream(self, into: str, columns: Sequence[str | None], query: str) -> None:
+        cursor = self.source.execute(query)
+        while rows := cursor.fetchmany(_ROWS):
+            self.work.register("fetched", _arrow(rows, columns))
+            self.work.execute(f"INSERT INTO {into} SELECT * FROM fetched")
+            self.work.unregister("fetched")
+
+
+def _decode(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
+
+
+def _text(value: Any) -> str | None:
+    """Numbers with every digit that they have; bytes as PostgreSQL writes them."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return repr(value)
+
+
+def _arrow(rows: list[tuple[Any, ...]], columns: Sequence[str | None]) -> Any:
+    import pyarrow as pa
+
+    originals: list[bytes | None] = [None] * len(rows)
+    arrays = []
+    for values in zip(*rows, strict=True):
+        kinds = set(map(type, values)) - {type(None)}
+        if kinds == {int}:
+            arrays.append(pa.array(values, pa.int64()).cast(pa.string()))
+            continue
+        texts = values if kinds == {str} else [_text(value) for value in values]
+        try:
+            arrays.append(pa.array(texts, pa.string()))
+        except UnicodeEncodeError:
+            plain = [text and _replaced(text) for text in texts]
+            arrays.append(pa.array(plain, pa.string()))
+            for index, (text, replaced) in enumerate(zip(texts, plain, strict=True)):
+                if text != replaced:
+                    row = dict(zip(columns, map(_text, rows[index]), strict=True))
+                    line = json.dumps(row, ensure_ascii=False)
+                    originals[index] = line.encode(errors="surrogateescape")
+    names = [f"c{index}" for index in range(len(columns))]
+    return pa.table([*arrays, pa.array(originals, pa.binary())], names=[*names, "_bytes"])
+
+
+def _replaced(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")

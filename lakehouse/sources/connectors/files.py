@@ -1,0 +1,29 @@
+"""Files that somebody else puts into the landing folder."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from lakehouse.sources.connectors.connector import Connector, Landed
+from lakehouse.sources.landing import Landing
+
+if TYPE_CHECKING:
+    from lakehouse.sources.spec import Contract
+
+
+class FilesConnector(Connector):
+    """The outside world puts complete files into the landing folder itself."""
+
+    kind: Literal["files"]
+
+    def land(
+        self, contract: "Contract", landing: Landing, last: datetime | None
+    ) -> Iterable[Landed]:
+        """Nothing: the files are there."""
+        return ()
+
+    def news(
+        self, contract: "Contract", landing: Landing, last: datetime | None, now: datetime
+    ) -> str:
+        """Nothing: files that are not loaded yet are news of every source."""
+        return ""

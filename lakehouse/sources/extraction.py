@@ -1,0 +1,59 @@
+"""From the outside world into the landing zone, whatever the kind of source."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from filelock import FileLock, Timeout
+
+from lakehouse.settings import Settings
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.landing import Landing
+from lakehouse.sources.spec import SourceSpec
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Files that were landed, their rows, and the seal (UTC, naive) of the landing zone now."""
+
+    files: tuple[str, ...]
+    rows: int
+    seal: datetime | None
+
+
+def extract(spec: SourceSpec, settings: Settings) -> Extraction:
+    """Land what the source has that landing has not; nothing new lands nothing.
+
+    Raises:
+        SourceDown: when the source does not answer; complete files landed before stay.
+        LandingError: when landing cannot be written, or another process is extracting.
+    """
+    landing = Landing(settings, spec.name)
+    with _alone(spec, settings):
+        landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
+    return Extraction(
+        tuple(one.file for one in landed),
+        sum(one.rows for one in landed),
+        last_seal(spec, landing),
+    )
+
+
+def last_seal(spec: SourceSpec, landing: Landing) -> datetime | None:
+    """The newest seal among the landed files."""
+    seals = (spec.seal_pattern.read(file.name) for file in landing.files())
+    return max((seal for seal in seals if seal), default=None)
+
+
+@contextmanager
+def _alone(spec: SourceSpec, settings: Settings) -> Iterator[None]:
+    lock = settings.data_dir / "locks" / f"extract-{spec.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        held = FileLock(lock).acquire(settings.lock_timeout)
+    except Timeout as error:
+        raise LandingError(
+            f"{spec.name} is being extracted by another process (lock {lock}); let it finish"
+        ) from error
+    with held:
+        yield
