@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 
@@ -131,18 +131,33 @@ def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime |
     return row[0] if row else None
 
 
-def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any]:
-    """Seal, files by what became of them, rows and rejected rows of a source, by name."""
+@dataclass(frozen=True)
+class Counts:
+    """What became of a source: its seal, its files by their newest entry, their rows.
+
+    `rows` are in raw and `rejected` in quarantine, of the `loaded` files.
+    """
+
+    seal: datetime | None
+    loaded: int
+    refused: int
+    unloaded: int
+    rows: int
+    rejected: int
+
+
+def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
+    """What became of the files of `source`; zeros before the first load."""
     entries = read_entries(cursor, source)
     by_status = Counter(entry.status for entry in entries.values())
-    return {
-        "seal": last_seal(entries),
-        "loaded": by_status["loaded"],
-        "refused": by_status["quarantined"],
-        "unloaded": by_status["unloaded"],
-        "rows": sum(entry.rows for entry in entries.values()),
-        "rejected": sum(entry.rejected for entry in entries.values()),
-    }
+    return Counts(
+        last_seal(entries),
+        by_status["loaded"],
+        by_status["quarantined"],
+        by_status["unloaded"],
+        sum(entry.rows for entry in entries.values()),
+        sum(entry.rejected for entry in entries.values()),
+    )
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:

@@ -13,12 +13,18 @@ from lakehouse.definitions import defs
 NEW = dg.AssetKey(["raw", "transactions"])
 
 
-def told_of(asset: dg.AssetKey, graph: AssetGraph, instance: dg.DagsterInstance) -> None:
-    """As after a run that brought the asset up to date, all its checks passed."""
+EMPTY = dg.AssetKey(["raw", "chargebacks"])
+
+
+def told_of(
+    asset: dg.AssetKey, graph: AssetGraph, instance: dg.DagsterInstance, *, passed: bool = True
+) -> None:
+    """As after a run that brought the asset up to date; its checks passed, or warned."""
     instance.report_runless_asset_event(dg.AssetMaterialization(asset))
     for check in graph.get_check_keys_for_assets({asset}):
-        passed = dg.AssetCheckEvaluation(asset, check.name, passed=True)
-        instance.report_runless_asset_event(passed)
+        warning = dg.AssetCheckSeverity.WARN
+        found = dg.AssetCheckEvaluation(asset, check.name, passed=passed, severity=warning)
+        instance.report_runless_asset_event(found)
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +32,19 @@ def asked_for(
     new_data_dir: Callable[[], Path],
 ) -> tuple[AssetGraph, list[dg.RunRequest]]:
     """The graph, and the runs that follow a new load of the transactions."""
+    return requests(new_data_dir)
+
+
+def requests(
+    new_data_dir: Callable[[], Path], *empty: dg.AssetKey
+) -> tuple[AssetGraph, list[dg.RunRequest]]:
+    """The same where the checks of the `empty` sources had nothing to look at."""
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         patch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
         definitions = defs()
         graph = definitions.resolve_asset_graph()
         for asset in graph.toposorted_asset_keys:
-            told_of(asset, graph, instance)
+            told_of(asset, graph, instance, passed=asset not in empty)
         before = dg.evaluate_automation_conditions(definitions, instance)
         assert before.total_requested == 0
         told_of(NEW, graph, instance)
@@ -43,13 +56,26 @@ def asked_for(
 def test_everything_behind_a_source_is_asked_for_at_once(
     asked_for: tuple[AssetGraph, list[dg.RunRequest]],
 ) -> None:
-    graph, requests = asked_for
-    (request,) = requests
-    behind, new = set[dg.AssetKey](), {NEW}
+    graph, (request,) = asked_for
+    assert set(request.asset_selection or []) == behind(graph, NEW)
+
+
+def behind(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
+    """Everything that follows from `asset`."""
+    found, new = set[dg.AssetKey](), {asset}
     while new:
-        behind |= new
-        new = {child for key in new for child in graph.get(key).child_keys} - behind
-    assert set(request.asset_selection or []) == behind - {NEW}
+        found |= new
+        new = {child for key in new for child in graph.get(key).child_keys} - found
+    return found - {asset}
+
+
+def test_a_source_that_delivered_nothing_yet_stops_nothing_of_another(
+    new_data_dir: Callable[[], Path],
+) -> None:
+    """Its blocking check warns, and automation takes any warning of a blocking check for a stop."""
+    graph, (request,) = requests(new_data_dir, EMPTY)
+    assert set(request.asset_selection or []) == behind(graph, NEW)
+    assert graph.get(EMPTY).child_keys == {dg.AssetKey(["staging", "stg_chargebacks"])}
 
 
 def test_no_check_of_what_is_asked_for_is_left_out(

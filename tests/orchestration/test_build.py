@@ -4,16 +4,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dagster import AssetCheckResult, AssetKey
+from dagster import AssetCheckResult
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
-from lakehouse.orchestration.components.source import check_age, check_load
+from lakehouse.orchestration.components.source_checks import check_age, check_load
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
+from lakehouse.sources.manifest import Counts
 from lakehouse.sources.undecided import Undecided
+from tests.sources.conftest import make_spec
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
 
@@ -30,7 +32,8 @@ def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_
 
 
 def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:
-    results = check_load(AssetKey(["raw", "x"]), undecided, LoadReport("x"))
+    counts = Counts(datetime(2026, 1, 1), 1, 0, 0, 1000, 51)
+    results = check_load(make_spec(), counts, undecided, LoadReport("x"))
     return {result.check_name: result for result in results}
 
 
@@ -62,11 +65,11 @@ def test_data_that_are_older_than_allowed_are_late_however_new_the_run(
 ) -> None:
     now = CLOCK.now()
     seal = (now - timedelta(hours=hours)).replace(tzinfo=None)
-    assert check_age("raw/x", seal, now, None).passed is passed  # type: ignore[arg-type]
+    assert check_age(make_spec(), seal, now).passed is passed
 
 
 def test_a_source_that_was_never_loaded_is_late() -> None:
-    assert not check_age("raw/x", None, CLOCK.now(), None).passed  # type: ignore[arg-type]
+    assert not check_age(make_spec(), None, CLOCK.now()).passed
 
 
 @pytest.mark.parametrize(

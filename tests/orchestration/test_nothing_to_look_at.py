@@ -1,6 +1,7 @@
 """Nothing is green where nothing was looked at: an empty table, no finding, no load, no gate."""
 
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -11,8 +12,13 @@ from lakehouse.lake import Author, Lake
 from lakehouse.monitoring import Finding
 from lakehouse.monitoring.findings import not_judged
 from lakehouse.orchestration.components import feature_set, model_monitoring
-from lakehouse.orchestration.components.source import check_load
+from lakehouse.orchestration.components.source_checks import check_load, check_private, checks_of
+from lakehouse.settings import load_settings
+from lakehouse.sources.landing import Landing
 from lakehouse.sources.loading import LoadReport
+from lakehouse.sources.manifest import Counts
+from lakehouse.sources.undecided import Undecided
+from tests.sources.conftest import make_spec
 
 KEY = dg.AssetKey(["x", "y"])
 WARN = dg.AssetCheckSeverity.WARN
@@ -64,12 +70,77 @@ def test_a_finding_that_was_not_judged_is_no_pass_and_a_former_champions_counts(
     assert model_monitoring._result(KEY, "scores", untold, former).passed
 
 
+def source_checks(
+    counts: Counts, *undecided: Undecided, report: LoadReport | None = None, min_rows: int = 1
+) -> dict[str | None, dg.AssetCheckResult]:
+    spec = make_spec(volume={"min_rows": min_rows})
+    found = list(check_load(spec, counts, undecided, report or LoadReport(spec.name)))
+    declared = {check.name for check in checks_of(spec)} - {"data_age"}
+    assert {one.check_name for one in found} == declared
+    return {one.check_name: one for one in found}
+
+
+LATE = datetime(2026, 1, 1)
+NEVER = Counts(None, 0, 0, 0, 0, 0)
+REFUSED = Undecided("payments", "f", "file", None, 0, 0, {"cut": 0}, refusals=1)
+
+
 def test_a_source_that_was_never_loaded_warns() -> None:
-    found = list(check_load(KEY, [], LoadReport("transactions")))
-    assert [one.check_name for one in found] == ["contract", "quarantine", "volume", "columns"]
-    assert {one.severity for one in found} == {WARN}
-    # `contract` blocks, and what has not begun to deliver must not stop what has
-    assert [one.check_name for one in found if one.passed] == ["contract"]
-    assert {one.description for one in found} == {
+    found = source_checks(NEVER)
+    assert [*found] == ["contract", "quarantine", "volume", "columns"]
+    assert {one.severity for one in found.values()} == {WARN}
+    assert not any(one.passed for one in found.values())
+    assert {one.description for one in found.values()} == {
         "nothing was ever loaded, so nothing was looked at"
     }
+
+
+@pytest.mark.parametrize(
+    ("counts", "undecided", "passed"),
+    [
+        pytest.param(NEVER, (REFUSED,), set(), id="every file was refused"),
+        pytest.param(
+            Counts(LATE, 1, 0, 0, 0, 0),
+            (),
+            {"quarantine", "volume"},
+            id="the files have no row",
+        ),
+        pytest.param(Counts(None, 0, 0, 1, 0, 0), (), set(), id="all that was loaded is out again"),
+        pytest.param(
+            Counts(LATE, 1, 0, 0, 5, 0),
+            (),
+            {"contract", "quarantine", "volume", "columns"},
+            id="there are rows",
+        ),
+    ],
+)
+def test_a_check_of_a_source_passes_only_where_it_had_something_to_look_at(
+    counts: Counts, undecided: tuple[Undecided, ...], passed: set[str]
+) -> None:
+    found = source_checks(counts, *undecided)
+    assert {name for name, one in found.items() if one.passed} == passed
+    assert {one.severity for one in found.values() if not one.passed} <= {WARN}
+
+
+def test_rows_that_were_all_rejected_are_a_flood_and_not_nothing() -> None:
+    rows = Undecided("payments", "f", "rows", 1, 20, 20, {"id: x": 20})
+    found = source_checks(Counts(datetime(2026, 1, 1), 1, 0, 0, 0, 20), rows)["contract"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def test_a_source_without_a_least_number_of_rows_has_no_check_of_it() -> None:
+    assert "volume" not in source_checks(NEVER, min_rows=0)
+
+
+def test_landed_files_that_are_not_there_or_that_others_guard_are_not_private(
+    tmp_path: Path,
+) -> None:
+    spec = make_spec()
+    local = load_settings({}, data_dir=tmp_path)
+    remote = local.model_copy(update={"landing": "s3://bucket/landing"})
+    for settings, why in ((local, "there is no file"), (remote, "not looked at")):
+        found = check_private(spec, Landing(settings, spec.name))
+        assert (found.passed, found.severity) == (False, WARN)
+        assert (found.description or "").startswith(why)
+    Landing(local, spec.name).put("a.csv", lambda path: path.write_text("id"))
+    assert check_private(spec, Landing(local, spec.name)).passed

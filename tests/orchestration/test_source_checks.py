@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import pytest
 
-from lakehouse.orchestration.components.source import DEFAULT_AGE, check_age
+from lakehouse.orchestration.components.source_checks import DEFAULT_AGE, check_age
+from tests.sources.conftest import make_spec
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -24,7 +24,7 @@ MOMENT = timedelta(microseconds=1)
 )
 def test_data_of_the_future_are_not_fresh(age: timedelta | None, passed: bool) -> None:
     seal = None if age is None else (NOW - age).replace(tzinfo=None)
-    result = check_age(dg.AssetKey(["raw", "payments"]), seal, NOW, None)
+    result = check_age(make_spec(), seal, NOW)
     assert result.passed == passed
     ahead = age is not None and age < timedelta()
     assert ("ahead of the clock" in (result.description or "")) == ahead

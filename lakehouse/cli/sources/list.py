@@ -1,5 +1,6 @@
 """`lakehouse sources list`: what each source has loaded."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,9 @@ def command(settings: "Settings", as_json: bool) -> None:
     from lakehouse.sources.manifest import count_files
 
     with open_lake(settings) as lake, lake.reader() as cursor:
-        rows = [{"source": name, **count_files(cursor, name)} for name in declared_sources()]
+        rows = [
+            {"source": name, **asdict(count_files(cursor, name))} for name in declared_sources()
+        ]
     if as_json:
         Output().json(rows)
         return

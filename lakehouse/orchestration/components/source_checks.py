@@ -1,0 +1,199 @@
+"""What the checks of a source promise, and what the lake shows of each.
+
+A check that had nothing to look at does not pass; it warns.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from lakehouse.sources import LoadReport, SourceSpec
+from lakehouse.sources.landing import Landing
+from lakehouse.sources.manifest import Counts
+from lakehouse.sources.undecided import A_FEW, FLOOD, Kind, Undecided, in_words
+
+SHOWN = 5
+"""So many undecided files are named in a check; `lakehouse quarantine list` names all."""
+DAY = timedelta(days=1)
+DEFAULT_AGE = timedelta(days=2)
+NOTHING_LOADED = "nothing was ever loaded, so nothing was looked at"
+NO_ROWS = "no loaded file had a row, so nothing was looked at"
+
+PRIVATE = "Nobody but their owner may read the landed files, which hold personal data."
+ON_RAW = {
+    "contract": f"Of each load at most {FLOOD:.0%} of the rows, or {A_FEW}, break the contract "
+    "undecided, whichever run loaded them.",
+    "quarantine": "No row or file that was set aside waits for a decision.",
+    "volume": "Every loaded file has at least as many rows as the source declares, or somebody "
+    "accepted it.",
+    "columns": "Every loaded file has the contract's columns, and lost none, or somebody accepted "
+    "it.",
+    "data_age": "The data themselves are new, not only the last run.",
+}
+"""The checks of a raw table, in order. Only `contract` blocks: automation takes any failure of a
+blocking check for a stop."""
+
+
+def checks_of(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
+    """The checks of a source; none that its spec leaves nothing to look at."""
+    landing, raw = _keys(spec)
+    names = [name for name in ON_RAW if name != "volume" or spec.volume.min_rows]
+    private = [dg.AssetCheckSpec("private", asset=landing, description=PRIVATE)]
+    return [
+        *(private if spec.contract.personal else []),
+        *(
+            dg.AssetCheckSpec(
+                name, asset=raw, blocking=name == "contract", description=ON_RAW[name]
+            )
+            for name in names
+        ),
+    ]
+
+
+def check_private(spec: SourceSpec, files: Landing) -> dg.AssetCheckResult:
+    """Who else may read files with personal data: a warning, as they may be somebody else's files.
+
+    They are not narrowed: a process that delivers them as another user would deliver no more.
+    """
+    landing, _ = _keys(spec)
+    if files.remote:
+        return _unseen(landing, "private", "not looked at: the object store's policies decide")
+    if not files.files():
+        return _unseen(landing, "private", f"there is no file in {files.root}")
+    wide = files.open_to_others()
+    found = f"{len(wide)} landed files and folders: {', '.join(wide[:SHOWN])}"
+    return _verdict(
+        landing,
+        "private",
+        f"others than their owner may read or change {found}" if wide else "",
+        f"nobody but its owner may read {files.root}",
+        {"remedy": f"chmod -R go= {files.root}"} if wide else {},
+    )
+
+
+def check_load(
+    spec: SourceSpec, counts: Counts, undecided: Sequence[Undecided], report: LoadReport
+) -> Iterator[dg.AssetCheckResult]:
+    """What the lake tells of the source: a flood of bad rows blocks, single ones warn only.
+
+    All of it is judged until it is decided, whichever run loaded it; the last `report` adds only
+    what no table holds. What waits automatically for a source without rows is its staging alone.
+    """
+    _, raw = _keys(spec)
+    rows = _of_kind(undecided, "rows")
+    broken, of = sum(found.rows for found in rows), sum(found.of for found in rows)
+    share = broken / max(of, 1)
+    together = (
+        f"{broken:,} of {of:,} rows ({share:.2%}) of {len(rows):,} files are rejected and undecided"
+    )
+    if counts.rows + counts.rejected:
+        floods = [found for found in rows if found.is_flood]
+        yield _verdict(
+            raw,
+            "contract",
+            _described(spec, floods) if floods else "",
+            f"no flood: {together}",
+            {"undecided_share": share},
+            dg.AssetCheckSeverity.ERROR,
+        )
+    else:
+        yield _unseen(raw, "contract", NO_ROWS if counts.loaded else NOTHING_LOADED)
+
+    aside = _of_kind(undecided, "rows", "file")
+    problems = [together] if len(rows) > 1 else []
+    problems += [_described(spec, aside)] if aside else []
+    problems += [f"{file} was altered after it was loaded" for file in report.altered_files]
+    if counts.loaded or problems:
+        yield _verdict(
+            raw,
+            "quarantine",
+            "; ".join(problems),
+            "nothing that was set aside is undecided",
+            {"query": "SELECT * FROM quarantine.rows"},
+        )
+    else:
+        yield _unseen(raw, "quarantine", NOTHING_LOADED)
+
+    if spec.volume.min_rows:
+        short = _of_kind(undecided, "volume")
+        loaded = f"{counts.rows:,} rows from {counts.loaded:,} files"
+        yield (
+            _verdict(raw, "volume", _described(spec, short) if short else "", loaded)
+            if counts.loaded
+            else _unseen(raw, "volume", NOTHING_LOADED)
+        )
+
+    if counts.rows + counts.rejected:
+        drifted = _of_kind(undecided, "columns")
+        fine = "no loaded file lacks a column, or has lost one, undecided"
+        yield _verdict(raw, "columns", _described(spec, drifted) if drifted else "", fine)
+    else:
+        yield _unseen(raw, "columns", NO_ROWS if counts.loaded else NOTHING_LOADED)
+
+
+def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.AssetCheckResult:
+    """Whether the source is complete up to a time that is recent enough; a warning if not.
+
+    Data of the future are not fresh data: a seal or a clock is wrong. A warning as well, because
+    the embedded world may be moved on past today.
+    """
+    _, raw = _keys(spec)
+    if seal is None:
+        return _unseen(raw, "data_age", "nothing was ever loaded")
+    limit = spec.freshness.fail if spec.freshness else DEFAULT_AGE
+    age = now - seal.replace(tzinfo=UTC)
+    complete = f"complete up to {seal:%Y-%m-%d %H:%M} UTC, "
+    ahead = (
+        f"{complete}{-age / DAY:.1f} days ahead of the clock; set the clock right, or take out the "
+        f"file with that seal (`lakehouse sources unload {spec.name} FILE`)"
+    )
+    behind = f"{complete}{age / DAY:.1f} days ago; at most {limit / DAY:.1f} are expected"
+    problem = ahead if age < timedelta() else behind if age > limit else ""
+    return _verdict(raw, "data_age", problem, behind)
+
+
+def _keys(spec: SourceSpec) -> tuple[dg.AssetKey, dg.AssetKey]:
+    return dg.AssetKey(["landing", spec.name]), dg.AssetKey(["raw", spec.name])
+
+
+def _of_kind(undecided: Sequence[Undecided], *kinds: Kind) -> list[Undecided]:
+    return [found for found in undecided if found.kind in kinds]
+
+
+def _verdict(
+    asset: dg.AssetKey,
+    name: str,
+    problem: str,
+    fine: str,
+    metadata: Mapping[str, Any] | None = None,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN,
+) -> dg.AssetCheckResult:
+    """Failed with `problem`, or passed and `fine` when there is none."""
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=not problem,
+        severity=severity,
+        description=problem or fine,
+        metadata=metadata,
+    )
+
+
+def _unseen(asset: dg.AssetKey, name: str, why: str) -> dg.AssetCheckResult:
+    """A warning, which stops no run, that there was nothing to judge."""
+    return _verdict(asset, name, why, "")
+
+
+def _described(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
+    """The worst of what is undecided, and the commands that decide it."""
+    worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
+    clauses = "; ".join(map(in_words, worst[:SHOWN]))
+    if len(worst) > SHOWN:
+        clauses += f"; and {len(worst) - SHOWN:,} files more"
+    return (
+        f"{clauses}. See `lakehouse quarantine list {spec.name}`, and `show` for the rows; then "
+        f"`lakehouse quarantine release {spec.name}` tries again and `lakehouse quarantine discard "
+        f"{spec.name}` accepts the loss (--file, --reason)"
+    )
