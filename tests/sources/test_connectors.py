@@ -1,0 +1,131 @@
+"""A new kind of source is one class: declared, landed, loaded and asked like any other."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import dagster as dg
+import pytest
+from pydantic import ValidationError
+
+from lakehouse.orchestration.resources import Clock, LakeResource
+from lakehouse.orchestration.sensors import build_source_sensor
+from lakehouse.settings import Settings
+from lakehouse.sources import SourceSpec, extract, load, pending
+from lakehouse.sources.connectors.connector import Connector, Landed
+from lakehouse.sources.connectors.registry import CONNECTORS, any_of
+from lakehouse.sources.landing import Landing, seal_name
+from lakehouse.sources.spec import Contract
+
+from .conftest import House, json_lines, make_spec, payment
+
+NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
+
+
+class Notebook(Connector):
+    """A text file with a line of JSON a payment; its own time is the seal."""
+
+    kind: Literal["notebook"]
+    path: Path
+
+    def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
+        if self.written() > (last or datetime.min):
+            text = self.path.read_text()
+            name = landing.put(seal_name(self.written(), ".jsonl"), lambda to: to.write_text(text))
+            yield Landed(name, text.count("\n"))
+
+    def news(
+        self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
+    ) -> str:
+        return f"written at {self.written()}" if self.written() > (last or datetime.min) else ""
+
+    def written(self) -> datetime:
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC).replace(tzinfo=None)
+
+
+class Spec(SourceSpec):
+    """What `SourceSpec` is once the registry has a line more."""
+
+    connector: any_of((*CONNECTORS, Notebook))  # type: ignore[valid-type]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    path = tmp_path / "notebook.txt"
+    path.write_bytes(json_lines(*(payment(n, datetime(2026, 5, 1)) for n in range(3))))
+    return path
+
+
+def spec_of(path: Path) -> SourceSpec:
+    declared = make_spec().model_dump(by_alias=True, exclude_defaults=True)
+    return Spec.model_validate({**declared, "connector": {"kind": "notebook", "path": path}})
+
+
+def sensed(spec: SourceSpec, settings: Settings) -> Any:
+    resources = {"lake": LakeResource(), "clock": Clock(at=NOW.isoformat())}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in settings.environment().items():
+            patch.setenv(name, value)
+        return build_source_sensor([spec]).evaluate_tick(context)
+
+
+def test_a_new_kind_goes_from_its_spec_to_the_lake_and_the_sensor(
+    house: House, notebook: Path
+) -> None:
+    spec = spec_of(notebook)
+    (request,) = sensed(spec, house.settings).run_requests
+    assert {key.path[-1] for key in request.asset_selection} == {"payments"}
+    extraction = extract(spec, house.settings)
+    assert (len(extraction.files), extraction.rows) == (1, 3)
+    assert load(spec, house.lake, house.settings).rows == 3
+    assert house.rows("id") == [(0,), (1,), (2,)]
+    assert extract(spec, house.settings).files == ()
+    assert sensed(spec, house.settings).run_requests == []
+    assert pending(spec, house.lake) == ""
+
+
+def test_a_source_keeps_its_kind_when_it_is_written_and_read(notebook: Path) -> None:
+    spec = spec_of(notebook)
+    assert Spec.model_validate_json(spec.model_dump_json(by_alias=True)) == spec
+    assert isinstance(spec.connector, Notebook)
+
+
+def test_a_kind_that_does_not_land_or_has_no_news_cannot_be_declared() -> None:
+    class Half(Connector):
+        kind: Literal["half"]
+
+        def news(self, *_: Any) -> str:  # type: ignore[override]
+            return ""
+
+    with pytest.raises(TypeError, match="abstract method '?land"):
+        Half(kind="half")  # type: ignore[abstract]
+
+
+def test_the_kinds_of_the_registry_differ_and_an_unknown_one_is_told_all_of_them() -> None:
+    kinds = [get_args(kind.model_fields["kind"].annotation)[0] for kind in CONNECTORS]
+    assert len(kinds) == len({*kinds}) > 0
+    with pytest.raises(ValidationError) as error:
+        make_spec(connector={"kind": "ftp"})
+    assert all(f"'{kind}'" in str(error.value) for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("contract", "told"),
+    [
+        ({}, "needs a column `op`"),
+        ({"key": ["id", "time"], "columns": "op"}, "needs a `key` of one column"),
+    ],
+)
+def test_a_kind_refuses_a_contract_that_it_cannot_keep(contract: dict[str, Any], told: str) -> None:
+    columns = make_spec().model_dump(by_alias=True)["contract"]["columns"]
+    if contract.pop("columns", ""):
+        columns = [*columns, {"name": "op", "type": "VARCHAR", "description": "what it is"}]
+    with pytest.raises(ValidationError, match=told):
+        make_spec(
+            columns, contract=contract, connector={"kind": "database", "url": "x", "table": "t"}
+        )
