@@ -16,6 +16,7 @@ from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import extract
 from lakehouse.sources.landing import Landing
+from lakehouse.sources.landing.prefix import Prefix
 from lakehouse.sources.spec import load_spec
 
 from .conftest import DEFS
@@ -117,7 +118,7 @@ def test_what_spills_to_disk_lies_in_a_private_folder(settings: Settings) -> Non
     with connect(temp_directory=str(folder), memory_limit="30MB", threads=1) as connection:
         connection.execute("CREATE TABLE t AS SELECT range, repeat('x', 50) FROM range(1000000)")
         assert any(folder.iterdir()), "nothing spilt"
-    with Landing(settings, "payments")._scratch("a") as scratch:
+    with Prefix("s3://bucket/payments", settings)._scratch("a") as scratch:
         assert stat.S_IMODE(scratch.parent.stat().st_mode) == 0o700
 
 

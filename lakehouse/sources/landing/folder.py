@@ -1,0 +1,157 @@
+"""Landed files in a folder of this machine, their owner's alone."""
+
+import errno
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakehouse import private
+from lakehouse.sources.landing.files import LandedFile
+
+_KINDS = {
+    stat.S_IFDIR: "a link to a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link",
+}
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What a file system without hard links answers."""
+
+
+class Folder:
+    """The files below `root`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+
+    def files(self) -> Iterator[LandedFile]:
+        """Every file, and each folder that is closed to us as a file with a problem."""
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(self.root, onerror=closed.append):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for name in (*names, *links):
+                if not name.startswith("."):
+                    path = os.path.join(folder, name)
+                    yield _look_at(os.path.relpath(path, self.root), path)
+        for error in closed:
+            if error.filename == str(self.root):
+                if isinstance(error, FileNotFoundError):
+                    continue  # nothing was landed yet
+                raise error
+            name = os.path.relpath(error.filename, self.root)
+            yield replace(_look_at(name, error.filename), problem=f"{error.strerror}: {name}")
+
+    def has_changed(self, file: LandedFile) -> bool:
+        """Whether size, time or kind are others than when it was listed."""
+        return _look_at(file.name, file.path) != file
+
+    def open_to_others(self) -> list[str]:
+        """Folders and files with rights for others than their owner."""
+        found = [self.root, *self.root.rglob("*")] if self.root.exists() else []
+        return [
+            path.relative_to(self.root).as_posix()
+            for path in found
+            if not path.is_symlink() and path.stat().st_mode & private.OTHERS
+        ]
+
+    @contextmanager
+    def local(self, file: LandedFile) -> Iterator[Path]:
+        """The file itself."""
+        yield Path(file.path)
+
+    def put(self, name: str, write: Callable[[Path], object]) -> None:
+        """Let `write` fill a file beside the place, then rename it. Landed files stay as they are.
+
+        In a folder of its own: what DuckDB makes may be read by all until it is narrowed.
+        """
+        path = self.root / name
+        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        if path.exists():
+            raise FileExistsError(f"{path} is landed already, and landed files stay")
+        partial = private.make_private(path.with_name(f".{path.name}.landing")) / path.name
+        try:
+            write(partial)
+            partial.chmod(private.FILE)
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial.parent)
+        _sync(path.parent)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Take out what is there, and put `content` in its place."""
+        (self.root / name).unlink(missing_ok=True)
+        self.put(name, lambda path: path.write_bytes(content))
+
+    def claim(self, name: str, content: bytes) -> bool:
+        """Write a file and link it: of several processes one does."""
+        path = self.root / name
+        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        try:
+            with partial.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if not _link(partial, path):
+                return False
+        finally:
+            with suppress(FileNotFoundError):
+                partial.unlink()
+        _sync(path.parent)
+        return True
+
+    def hidden(self, folder: str) -> Iterator[str]:
+        """Every file below `folder`."""
+        where = self.root / folder
+        return (path.relative_to(where).as_posix() for path in where.rglob("*") if path.is_file())
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        return (self.root / name).read_bytes()
+
+
+def _look_at(name: str, path: str) -> LandedFile:
+    # a name is bytes, which need not be text
+    name = os.fsencode(name).decode(errors="backslashreplace")
+    status, problem = os.lstat(path), None
+    if stat.S_ISLNK(status.st_mode):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            problem = f"a link that leads nowhere ({error.strerror})"
+    if not problem and not stat.S_ISREG(status.st_mode):
+        problem = f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+    return LandedFile(name, path, status.st_size, modified, problem)
+
+
+def _link(partial: Path, path: Path) -> bool:
+    """Give the file at `partial` its name; False if another one has it."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            return False
+        partial.rename(path)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,95 @@
+"""The landed files of one source, wherever they are, and the notes of our own beside them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.settings import Settings
+from lakehouse.sources.errors import LandingError
+from lakehouse.sources.landing.files import LandedFile
+from lakehouse.sources.landing.folder import Folder
+from lakehouse.sources.landing.prefix import Prefix
+
+_ROOM = "Free space or rights there, then run again"
+
+
+class Landing:
+    """The landed files of one source."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self.settings = settings
+        self.source = source
+        self.root = f"{settings.landing.rstrip('/')}/{source}"
+        self.remote = "://" in self.root
+        # names are paths below it, and its errors are the storage's own
+        self._store = Prefix(self.root, settings) if self.remote else Folder(self.root)
+
+    def files(self) -> list[LandedFile]:
+        """Every complete file, by name. A name with a part that starts with a dot is none yet."""
+        with self._failing(f"cannot list the landing zone {self.root}"):
+            return sorted(self._store.files(), key=lambda file: file.name)
+
+    def has_changed(self, file: LandedFile) -> bool:
+        """Whether `file` is another one than when it was listed. An object is never half there."""
+        return self._store.has_changed(file)
+
+    def open_to_others(self) -> list[str]:
+        """Folders and files that others than their owner may read or change, relative to the root.
+
+        Files in the making included. In an object store the store's policies decide; none then.
+        """
+        return self._store.open_to_others()
+
+    def local(self, file: LandedFile) -> AbstractContextManager[Path]:
+        """The file on this machine; one from an object store is there only inside the block."""
+        return self._store.local(file)
+
+    def put(self, name: str, write: Callable[[Path], object]) -> str:
+        """Land what `write` puts into the path it is given: all of it under `name`, or nothing.
+
+        Raises:
+            LandingError: when there is such a file already, or no room for it.
+        """
+        what = f"cannot land {name} in {self.root}"
+        with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
+            self._store.put(name, write)
+        return name
+
+    def put_again(self, name: str, content: bytes) -> None:
+        """Write a note of our own, which is no landed file, in place of one that is there."""
+        what = f"cannot land {name} in {self.root}"
+        with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
+            self._store.replace(name, content)
+
+    def claim_hidden(self, name: str, content: bytes) -> bool:
+        """Write `<folder>/<file>`, all of it or nothing; False if there is one of that name.
+
+        It is on the disk when this returns. Of several processes one wins, on a local file system
+        with hard links; elsewhere two that look at the same moment could both.
+
+        Raises:
+            LandingError: when it cannot be written.
+        """
+        with self._failing(f"cannot write {self.root}/{name}", f"nothing was loaded. {_ROOM}"):
+            return self._store.claim(name, content)
+
+    def hidden(self, folder: str) -> list[str]:
+        """Names of files below a folder of our own, by name; the folder's has a dot."""
+        with self._failing(f"cannot list {self.root}/{folder}"):
+            return sorted(self._store.hidden(folder))
+
+    def read_hidden(self, name: str) -> bytes:
+        """All bytes of `<folder>/<file>` below a folder of our own."""
+        with self._failing(f"cannot read {self.root}/{name}"):
+            return self._store.read(name)
+
+    @contextmanager
+    def _failing(
+        self, what: str, remedy: str = "", error_of_duckdb: type[duckdb.Error] = duckdb.Error
+    ) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, error_of_duckdb) as error:
+            raise LandingError(f"{what}: {error}{remedy and '; '}{remedy}") from error
