@@ -8,7 +8,8 @@ load(spec, lake, settings)     # each file exactly once -> raw.<source>, or quar
 from lakehouse.sources.changes import pending
 from lakehouse.sources.errors import SpecError
 from lakehouse.sources.extraction import Extraction, extract
-from lakehouse.sources.loading import LoadReport, load, pending_files, read_seal
+from lakehouse.sources.load_report import LoadReport
+from lakehouse.sources.loading import load, pending_files, read_seal
 from lakehouse.sources.raw_table import create_tables
 from lakehouse.sources.spec import SourceSpec, load_spec
 from lakehouse.sources.unloading import Unloaded, unload

@@ -15,7 +15,7 @@ from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import take_out
 from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
-from lakehouse.sources.staging import Staged, StagedFile
+from lakehouse.sources.staged import Staged, StagedFile
 
 
 @dataclass(frozen=True)

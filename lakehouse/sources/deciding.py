@@ -12,7 +12,7 @@ from lakehouse.sources.landing import LandedFile
 from lakehouse.sources.ledger import Decision
 from lakehouse.sources.manifest import Entry, last_number, last_seal
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.sources.staging import StagedFile
+from lakehouse.sources.staged import StagedFile
 
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)

@@ -20,17 +20,18 @@ from lakehouse.lake import Author, Lake, literal, qualified, quote
 from lakehouse.lake.lake import fetch_value, table_exists
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
+from lakehouse.sources.agreement import agreed
 from lakehouse.sources.committing import Load, insert_rows
 from lakehouse.sources.contracts import breaking_changes, write_terms
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import LandedFile, Landing
 from lakehouse.sources.ledger import Decision, Ledger
-from lakehouse.sources.loading import agreed
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_raw
 from lakehouse.sources.releasing import mark_released
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.sources.staging import Staged, stage
+from lakehouse.sources.staged import Staged
+from lakehouse.sources.staging import stage
 
 _QUARANTINE = (
     "source VARCHAR, _file VARCHAR, _row BIGINT, _load_id BIGINT, reason VARCHAR, "

@@ -19,7 +19,8 @@ from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import LandedFile, Landing
 from lakehouse.sources.reading import Reading, Unreadable, is_original, read_file
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.sources.staging import Staged, reading_of
+from lakehouse.sources.staged import Staged
+from lakehouse.sources.staging import reading_of
 from lakehouse.sources.undecided import RELEASED
 
 NOTES = ".released"

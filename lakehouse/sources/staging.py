@@ -7,7 +7,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
 from lakehouse.sources.pii import token_key, token_parameters
 from lakehouse.sources.reading import Block, Reading, Shape, Unreadable, file_format, read_file
 from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staged import Staged, StagedFile
 
 BATCH_BYTES = 256 << 20
 """Decoded bytes after which a batch is committed; a bigger file is a batch of its own."""
@@ -30,40 +30,6 @@ _OF_THE_MACHINE = (
     *(duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException),
 )
 """Errors of DuckDB's that no file is to blame for."""
-
-
-@dataclass
-class StagedFile:
-    """What became of one file. `refused` is why none of its rows may be loaded.
-
-    `drift` tells which of its columns were lost although the contract does not discard them, and
-    which of the contract's it lacks.
-    """
-
-    file: LandedFile
-    number: int
-    sha256: str = ""
-    refused: str | None = None
-    rows: int = 0
-    rejected: int = 0
-    drift: str | None = None
-    found: Counter[str] = field(default_factory=Counter)
-    """How many of its rows have each of its columns."""
-
-
-@dataclass
-class Staged:
-    """A batch. `table` has `_no` (in `files`), `_row`, `_reason`, `_column`, `_text` and data.
-
-    `extras` are undeclared columns in it, `discarded` the rows that had one and lost it, `missing`
-    the declared columns that a file lacks, by file.
-    """
-
-    table: str
-    files: list[StagedFile] = field(default_factory=list)
-    extras: list[str] = field(default_factory=list)
-    discarded: Counter[str] = field(default_factory=Counter)
-    missing: dict[str, list[str]] = field(default_factory=dict)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
+from lakehouse.sources.agreement import agreed
 from lakehouse.sources.errors import LoadError
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.ledger import Decision, Ledger
-from lakehouse.sources.loading import agreed
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, take_out
 from lakehouse.sources.spec import SourceSpec

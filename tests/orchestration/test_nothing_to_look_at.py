@@ -15,7 +15,7 @@ from lakehouse.orchestration.components import feature_set, model_monitoring
 from lakehouse.orchestration.components.source_checks import check_load, check_private, checks_of
 from lakehouse.settings import load_settings
 from lakehouse.sources.landing import Landing
-from lakehouse.sources.loading import LoadReport
+from lakehouse.sources.load_report import LoadReport
 from lakehouse.sources.manifest import Counts
 from lakehouse.sources.undecided import Undecided
 from tests.sources.conftest import make_spec

@@ -1,0 +1,92 @@
+"""The lake and the ledger agree: what was decided once is done in that order, and as decided."""
+
+from datetime import datetime
+
+from lakehouse.lake import Lake
+from lakehouse.lake.lock import write_lock
+from lakehouse.sources import manifest
+from lakehouse.sources.deciding import from_manifest
+from lakehouse.sources.errors import LoadError
+from lakehouse.sources.landing import LandedFile, Landing, sha256
+from lakehouse.sources.ledger import Decision, Ledger
+from lakehouse.sources.manifest import Entry
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staged import Staged, StagedFile
+
+
+def agreed(
+    spec: SourceSpec, lake: Lake, ledger: Ledger, seen: dict[str, Entry], first: int
+) -> list[Decision]:
+    """The ledger from `first` on, once it holds all that this lake's manifest does.
+
+    Raises:
+        LoadError: when the two tell different stories.
+    """
+    last = manifest.last_number(seen)
+    decisions = ledger.since(min(first, last))
+    if (decisions[-1].number if decisions else 0) < last:
+        # a lake from before there were ledgers, or a landing zone that lost the newest part of it
+        with write_lock(lake.settings, spec.table), lake.reader() as cursor:
+            after = decisions[-1].number if decisions else 0
+            entries = manifest.all_entries(cursor, spec.name)
+            ledger.append(from_manifest(spec, entries, after))
+        decisions = ledger.since(min(first, last))
+    for decision in decisions:
+        entry = seen.get(decision.file)
+        if decision.number > last or (entry and entry.number > decision.number):
+            continue
+        same = entry is not None and entry.number == decision.number
+        if not same or (entry and entry.status == "loaded" and entry.seal != decision.seal):
+            raise LoadError(
+                f"the ledger of {spec.name} beside its landed files has {decision.file} as "
+                f"number {decision.number}, sealed {decision.seal}, and this lake has not: it "
+                "loaded them in another order, before there was a ledger. Make a new lake from the "
+                "landing zone"
+            )
+    return decisions
+
+
+def put_in_order(
+    staged: Staged,
+    decided: tuple[Decision, ...],
+    landed: dict[str, LandedFile],
+    landing: Landing,
+) -> None:
+    """Let `staged.files` be the first of `decided`: with those in between that nobody reads."""
+    read = {entry.file.name: entry for entry in staged.files}
+    unread = len(read)
+    staged.files = []
+    for decision in decided:
+        file = landed.get(decision.file)
+        if decision.status == "loaded" and file is not None:
+            if decision.file not in read:
+                return  # for a later batch
+            entry = read[decision.file]
+            if entry.sha256 != decision.sha256:
+                entry.refused = (
+                    f"its bytes are not those that were loaded first (the ledger has sha256 "
+                    f"{decision.sha256[:12]}, this is {entry.sha256[:12]}); put the original back, "
+                    "and land what is new under a name of its own"
+                )
+        else:
+            why = decision.reason
+            if decision.status == "loaded":
+                why = "it was loaded once, but is not in the landing zone any more; put it back"
+            # what was set aside then may have been corrected meanwhile, and is another file
+            if file is None or not _is_decided_on(landing, file, decision):
+                file = absent(decision)
+            entry = StagedFile(file, unread, decision.sha256, refused=why)
+            unread += 1
+        staged.files.append(entry)
+
+
+def absent(decision: Decision) -> LandedFile:
+    """What stands for a file that was decided on and is not in the landing zone any more."""
+    return LandedFile(decision.file, "", decision.bytes, datetime.min)
+
+
+def _is_decided_on(landing: Landing, file: LandedFile, decision: Decision) -> bool:
+    if file.bytes != decision.bytes:
+        return False
+    with landing.local(file) as path:
+        return sha256(path) == decision.sha256

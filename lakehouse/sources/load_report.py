@@ -1,0 +1,53 @@
+"""What one call of `load` did."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lakehouse.sources.committing import Commit
+from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.staged import Staged
+
+
+@dataclass
+class LoadReport:
+    """What one call of `load` did. Empty when there was nothing new.
+
+    `rows` were loaded and `rejected` quarantined, from `files`; `reasons` counts rejected rows by
+    "column: reason". `quarantined_files` were refused as a whole, with the reason. `altered_files`
+    have other bytes than when they were loaded: they are not loaded again, and somebody should
+    ask why. `discarded` counts rows that lost an undeclared column, and
+    `missing` has the declared columns that a file lacks, by file; `short_files` have fewer
+    rows than the source's `volume` expects. `seal`: the source is complete up to here (UTC).
+    """
+
+    source: str
+    files: list[str] = field(default_factory=list)
+    rows: int = 0
+    rejected: int = 0
+    load_ids: list[int] = field(default_factory=list)
+    seal: datetime | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    quarantined_files: dict[str, str] = field(default_factory=dict)
+    altered_files: list[str] = field(default_factory=list)
+    short_files: list[str] = field(default_factory=list)
+    new_columns: list[str] = field(default_factory=list)
+    discarded: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, spec: SourceSpec, staged: Staged, done: Commit) -> None:
+        """Count a batch that was committed."""
+        self.quarantined_files |= done.refused  # before the loads: a file may have been both
+        for load in done.loads:
+            self.files.append(load.entry.file.name)
+            self.load_ids.append(load.load_id)
+            self.rows += load.entry.rows
+            self.rejected += load.entry.rejected
+            self.seal = load.seal
+            self.quarantined_files.pop(load.entry.file.name, None)
+            if load.entry.rows < spec.volume.min_rows:
+                self.short_files.append(load.entry.file.name)
+        self.new_columns += done.new_columns
+        self.reasons = dict(Counter(self.reasons) + Counter(done.reasons))
+        self.missing |= staged.missing
+        self.discarded = dict(Counter(self.discarded) + staged.discarded)
