@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lakehouse.lake import literal, quote
-from lakehouse.sources.casting import cast_sql, exact, is_bounded_sql, text_sql
+from lakehouse.sources.column_types import text_sql
 from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
@@ -37,8 +37,8 @@ def check_sql(
 
     It gives `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
     tokens), the contract's stored columns and `extras` (undeclared columns, as text). `types` are
-    DuckDB's types of the table's columns, among them those that `casting.plain` has written anew,
-    as `prepared` calls them. The parameters of `pii.token_parameters` are needed when there are
+    DuckDB's types of the table's columns, among them those that were written in plain form, as
+    `prepared` calls them. The parameters of `pii.token_parameters` are needed when there are
     personal columns.
     """
     origins = dict.fromkeys([column.origin for column in contract.read] + list(extras))
@@ -122,7 +122,7 @@ def _source(origin: str, shape: Shape, types: dict[str, str]) -> _Source:
 def _typed(source: _Source, column: "Column", types: dict[str, str]) -> str:
     plain = prepared(source.value, column.name)
     value = plain if plain in types else source.value
-    return cast_sql(value, types.get(value, "VARCHAR"), column.type)
+    return column.kind.cast_sql(value, types.get(value, "VARCHAR"))
 
 
 def prepared(value: str, column: str) -> str:
@@ -132,7 +132,7 @@ def prepared(value: str, column: str) -> str:
 
 def _fails(number: int, column: "Column") -> str:
     value = f"{_made(number)}.value"
-    return f"{_made(number)} IS NULL OR NOT coalesce({is_bounded_sql(value, column.type)}, true)"
+    return f"{_made(number)} IS NULL OR NOT coalesce({column.kind.is_bounded_sql(value)}, true)"
 
 
 def _made(number: int) -> str:
@@ -167,7 +167,7 @@ def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
 
 def _constant(value: object, column: "Column") -> str:
     """A value of the contract as the column's type; the contract has seen that it is one."""
-    written = exact(str(value), column.type)
+    written = column.kind.exact(str(value))
     assert written is not None
     return f"CAST({literal(written)} AS {column.type})"
 

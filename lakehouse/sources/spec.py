@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lakehouse.durations import Duration
-from lakehouse.sources.casting import exact
+from lakehouse.sources.column_types import ColumnType, column_type
 from lakehouse.sources.connectors.registry import AnyConnector
 from lakehouse.sources.part import Part
 from lakehouse.yaml_file import read_attributes
@@ -18,9 +18,6 @@ from lakehouse.yaml_file import read_attributes
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
 """What raw adds to the declared columns."""
 
-_TYPE = re.compile(
-    r"VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|DOUBLE|DATE|TIMESTAMP|DECIMAL\(\d+,\d+\)"
-)
 _NAME = r"^[a-z][a-z0-9_]*$"
 
 
@@ -90,18 +87,7 @@ class Column(Part):
     @field_validator("type")
     @classmethod
     def _known_type(cls, text: str) -> str:
-        name = text.upper().replace(" ", "")
-        if not _TYPE.fullmatch(name):
-            raise ValueError(
-                f"unknown column type {text!r}; known are VARCHAR, BOOLEAN, SMALLINT, INTEGER, "
-                "BIGINT, DOUBLE, DECIMAL(p, s), DATE and TIMESTAMP (UTC)"
-            )
-        if name.startswith("DECIMAL"):
-            precision, scale = map(int, re.findall(r"\d+", name))
-            if not 1 <= precision <= 38 or scale > precision:
-                raise ValueError(f"{text!r} is no type: DECIMAL(p, s) has 1 <= p <= 38 and s <= p")
-            name = f"DECIMAL({precision},{scale})"
-        return name
+        return column_type(text).name
 
     @model_validator(mode="after")
     def _made_or_read(self) -> Self:
@@ -121,13 +107,18 @@ class Column(Part):
         if bounds and self.type in ("VARCHAR", "BOOLEAN"):
             raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
         for value in (*bounds, *self.values):
-            if exact(str(value), self.type) is None:
+            if self.kind.exact(str(value)) is None:
                 raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
 
     @property
     def origin(self) -> str:
         """The column's name in the source."""
         return self.source or self.name
+
+    @property
+    def kind(self) -> ColumnType:
+        """What the column's type is, and how a value becomes one."""
+        return column_type(self.type, from_float=self.from_float)
 
     @property
     def raw_type(self) -> str:

@@ -14,7 +14,6 @@ import duckdb
 
 from lakehouse.lake import quote
 from lakehouse.lake.connection import connect, spill_folder
-from lakehouse.sources.casting import plain
 from lakehouse.sources.checking import check_sql, prepared
 from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
 from lakehouse.sources.pii import token_key, token_parameters
@@ -215,7 +214,7 @@ class _Stager:
             if column.origin in self.shape.columns:
                 name = f"_c{self.shape.columns.index(column.origin)}"
                 values = chunk[name]
-                written = plain(values, types[name], column.type, from_float=column.from_float)
+                written = column.kind.plain(values, types[name])
                 if written is not values:
                     odd[prepared(name, column.name)] = written
         return odd

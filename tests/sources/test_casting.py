@@ -22,7 +22,7 @@ from hypothesis import given
 
 from lakehouse.lake import Lake
 from lakehouse.settings import load_settings
-from lakehouse.sources.casting import cast_sql, plain
+from lakehouse.sources.column_types import column_type
 from lakehouse.sources.expressions import UNSTABLE
 
 from .conftest import House, column, file_name, json_lines, make_spec, seal_of
@@ -218,9 +218,10 @@ def test_a_value_does_not_depend_on_the_rows_around_it() -> None:
 
 
 def cast(connection: duckdb.DuckDBPyConnection, texts: list[str], type: str) -> list[Any]:
-    values = plain(pa.chunked_array([pa.array(texts, pa.string())]), "VARCHAR", type)
+    kind = column_type(type)
+    values = kind.plain(pa.chunked_array([pa.array(texts, pa.string())]), "VARCHAR")
     connection.register("texts", pa.table({"n": range(len(texts)), "v": values}))
-    query = f"SELECT {cast_sql('v', 'VARCHAR', type)} FROM texts ORDER BY n"
+    query = f"SELECT {kind.cast_sql('v', 'VARCHAR')} FROM texts ORDER BY n"
     return [value for (value,) in connection.execute(query).fetchall()]
 
 

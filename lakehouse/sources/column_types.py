@@ -1,0 +1,153 @@
+"""The types that a contract may declare, and values from outside as one: exactly, or NULL.
+
+A value depends on its own spelling alone. DuckDB's casts round decimals, drop the time of a DATE,
+read `1_000`, and carry a named time zone on to the rows behind it. So a cast sees only spellings
+that it takes exactly, which nearly all have; `plain` has the others written in that form
+(`spellings.py`), or makes them NULL.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+from lakehouse.sources import spellings
+
+_BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+_INTEGERS |= {f"U{name}" for name in _INTEGERS}
+_TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"}
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DOUBLE = r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?"
+_OFFSET = "(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?"
+_MOMENT = rf"{_DATE}([T ]{_CLOCK}{_OFFSET})?"
+_OUR_ERA = "{{0}} BETWEEN {0} '0001-01-01' AND {0} '9999-12-31{1}'"
+_LAST = _OUR_ERA.format("TIMESTAMP", " 23:59:59.999999")
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """A type of a contract.
+
+    `is_plain` is a pattern of spellings that a cast takes exactly, and `write` puts any other into
+    that form, or gives None. `taken_over` are DuckDB's types whose values need no text between.
+    `bounds` is SQL for whether `{0}` is finite and of our era, which Python and most databases can
+    hold; a number lies between the `limits` (exclusive).
+    """
+
+    name: str
+    is_plain: str = ""
+    write: Callable[[str], str | None] = str
+    taken_over: Collection[str] = ()
+    bounds: str = "true"
+    limits: tuple[int, int] | None = None
+
+    def plain(self, values: Any, source: str) -> Any:
+        """The Arrow array `values`, of DuckDB's type `source`, in a form that `cast_sql` takes.
+
+        The same array where nothing is to do. Where a value is not exactly one of this type, NULL.
+        Numbers of binary floats count as the shortest text that gives them, except for a DOUBLE.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.name == "VARCHAR" or source in self.taken_over:
+            return values
+        texts = values if source == "VARCHAR" else values.cast(pa.string())
+        odd = pc.invert(pc.match_substring_regex(texts, f"^{self.is_plain}$"))
+        if not pc.any(odd).as_py():
+            return texts
+        # each spelling once: a column that is odd is so throughout, and often repeats itself
+        spelled = texts.filter(odd).unique()
+        written = pa.array(map(self._written, spelled.to_pylist()), pa.string())
+        places = pc.index_in(texts, spelled)
+        return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
+
+    def exact(self, text: str) -> str | None:
+        """One spelling in a form that a cast takes exactly; None if there is none."""
+        written = text if self.name == "VARCHAR" else self._written(text)
+        if written is None or self.limits is None:
+            return written
+        least, most = self.limits
+        return written if least < Decimal(written) < most else None
+
+    def cast_sql(self, value: str, source: str) -> str:
+        """SQL for the column `value` of DuckDB's type `source`, as `plain` gave it, as one."""
+        if self.name == "VARCHAR":
+            return text_sql(value, source)
+        cast = f"try_cast({value} AS {self.name})"
+        if self.name == "TIMESTAMP" and source == "VARCHAR":
+            after = f"substr({value}, 12)"
+            zoned = f"try_cast({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+            has_offset = f"contains({after}, '+') OR contains({after}, '-')"
+            cast = f"CASE WHEN {has_offset} THEN {zoned} ELSE {cast} END"
+        elif source == "TIMESTAMP WITH TIME ZONE":
+            cast = f"({value} AT TIME ZONE 'UTC')"
+        return (
+            cast
+            if self.bounds == "true"
+            else f"CASE WHEN {self.is_bounded_sql(cast)} THEN {cast} END"
+        )
+
+    def is_bounded_sql(self, value: str) -> str:
+        """SQL for whether `value`, which is of this type, is one that raw may hold."""
+        return self.bounds.format(value)
+
+    def _written(self, text: str) -> str | None:
+        return self.write(text.strip(" \t"))
+
+
+def text_sql(value: str, source: str) -> str:
+    """SQL for the column `value` of DuckDB's type `source` as text."""
+    return value if source == "VARCHAR" else f"CAST({value} AS VARCHAR)"
+
+
+@cache
+def column_type(text: str, *, from_float: bool = False) -> ColumnType:
+    """The type that a contract calls `text`, in whatever case and with or without spaces.
+
+    `from_float`: what binary floats add to a DECIMAL is rounded away.
+
+    Raises:
+        ValueError: for an unknown type.
+    """
+    name = text.upper().replace(" ", "")
+    if name in _TYPES:
+        return _TYPES[name]
+    if match := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", name):
+        precision, scale = map(int, match.groups())
+        if not 1 <= precision <= 38 or scale > precision:
+            raise ValueError(
+                f"{text!r} is not a valid type: DECIMAL(p, s) has 1 <= p <= 38 and s <= p"
+            )
+        most = 10 ** (precision - scale)
+        name = f"DECIMAL({precision},{scale})"
+        return _number(name, (-most, most), scale, from_float=from_float)
+    raise ValueError(
+        f"unknown column type {text!r}; known are {', '.join(_TYPES)}, DECIMAL(p, s); a TIMESTAMP "
+        "is in UTC"
+    )
+
+
+def _number(
+    name: str, limits: tuple[int, int], scale: int = 0, *, from_float: bool = False
+) -> ColumnType:
+    is_plain = "[+-]?[0-9]{1,18}" + (rf"(\.[0-9]{{1,{scale}}})?" if scale else "")
+    write = partial(spellings.number, scale=scale, from_float=from_float)
+    return ColumnType(name, is_plain, write, _INTEGERS, limits=limits)
+
+
+_TYPES = {
+    one.name: one
+    for one in (
+        ColumnType("VARCHAR"),
+        ColumnType("BOOLEAN", "(true|false)", spellings.boolean, {"BOOLEAN"}),
+        *(_number(name, (-(2**bits) - 1, 2**bits)) for name, bits in _BITS.items()),
+        ColumnType("DOUBLE", _DOUBLE, spellings.double, {"DOUBLE", "FLOAT"}, "isfinite({0})"),
+        ColumnType("DATE", _DATE, spellings.day, {"DATE"}, _OUR_ERA.format("DATE", "")),
+        ColumnType("TIMESTAMP", _MOMENT, spellings.timestamp, _TIMES, _LAST),
+    )
+}
