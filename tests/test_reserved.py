@@ -13,7 +13,7 @@ from lakehouse.orchestration.build import Specs, build_definitions
 from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG
 from lakehouse.scoring.log import output_types
 from lakehouse.settings import Settings
-from lakehouse.sources.spec import SYSTEM_COLUMNS, Column
+from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
 from lakehouse.training.sets.dataset import row_columns
 from lakehouse.yaml_file import SpecError, read_attributes
 

@@ -14,7 +14,7 @@ from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
 if TYPE_CHECKING:
-    from lakehouse.sources.spec import Column, Contract
+    from lakehouse.sources.contract import Column, Contract
 
 
 KEPT = 10_000

@@ -10,11 +10,12 @@ from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.progress import Progress, read_progress, write_progress
 from lakehouse.sources import manifest
+from lakehouse.sources.contract import SYSTEM_COLUMNS
 from lakehouse.sources.deciding import Todo, decide
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import take_out
-from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
+from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staged import Staged, StagedFile
 
 

@@ -12,7 +12,7 @@ import duckdb
 from lakehouse.lake import literal
 
 if TYPE_CHECKING:
-    from lakehouse.sources.spec import Column, Contract
+    from lakehouse.sources.contract import Column, Contract
 
 _EVERYTHING = {
     "STAR": "`*` or COLUMNS",

@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+NAME = r"^[a-z][a-z0-9_]*$"
+"""What a source or a column may be called."""
+
 
 class Part(BaseModel):
     """Base of everything in a spec: unknown fields are errors, and nothing changes later."""

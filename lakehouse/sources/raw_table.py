@@ -8,7 +8,9 @@ from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import table_exists
 from lakehouse.sources import manifest
-from lakehouse.sources.contracts import (
+from lakehouse.sources.contract import SYSTEM_COLUMNS
+from lakehouse.sources.errors import ContractError
+from lakehouse.sources.raw_contract import (
     breaking_changes,
     declared_columns,
     has_rows,
@@ -16,8 +18,7 @@ from lakehouse.sources.contracts import (
     terms,
     write_terms,
 )
-from lakehouse.sources.errors import ContractError
-from lakehouse.sources.spec import SYSTEM_COLUMNS, SourceSpec
+from lakehouse.sources.spec import SourceSpec
 
 
 def create_tables(spec: SourceSpec, lake: Lake) -> list[str]:

@@ -22,11 +22,11 @@ from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import agreed
 from lakehouse.sources.committing import Load, insert_rows
-from lakehouse.sources.contracts import breaking_changes, write_terms
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import LandedFile, Landing
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
+from lakehouse.sources.raw_contract import breaking_changes, write_terms
 from lakehouse.sources.raw_table import create_raw
 from lakehouse.sources.releasing import mark_released
 from lakehouse.sources.spec import SourceSpec

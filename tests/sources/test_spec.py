@@ -7,8 +7,9 @@ import pytest
 
 from lakehouse.settings import load_settings
 from lakehouse.sources import SpecError, load_spec
+from lakehouse.sources.contract import Column
 from lakehouse.sources.places import resolve
-from lakehouse.sources.spec import Column, SealPattern
+from lakehouse.sources.spec import SealPattern
 
 from .conftest import DEFS, column, make_spec
 

@@ -15,7 +15,7 @@ import dagster as dg
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
-from lakehouse.sources.contracts import CONTRACTS
+from lakehouse.sources.raw_contract import CONTRACTS
 
 TABLE = "ops.dbt_builds"
 _INPUTS = {

@@ -4,13 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from lakehouse.sources.contract import Contract
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.part import Part
-
-if TYPE_CHECKING:
-    from lakehouse.sources.spec import Contract
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,7 @@ class Connector(Part, ABC):
     kind: str
 
     @abstractmethod
-    def land(
-        self, contract: "Contract", landing: Landing, last: datetime | None
-    ) -> Iterable[Landed]:
+    def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:
         """Land what the source has that landing has not, in files named by their seals.
 
         No other process lands for the same source meanwhile. Files that were landed before an error
@@ -47,7 +42,7 @@ class Connector(Part, ABC):
 
     @abstractmethod
     def news(
-        self, contract: "Contract", landing: Landing, last: datetime | None, now: datetime
+        self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
         """What `land` would find, in a few words: the same for the same news; empty for none.
 
@@ -57,5 +52,5 @@ class Connector(Part, ABC):
             SourceDown: when the source does not answer.
         """
 
-    def check(self, contract: "Contract") -> None:
+    def check(self, contract: Contract) -> None:
         """Raise ValueError, with what to change, for a contract that this kind cannot keep."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lakehouse.sources.connectors.connector import Connector, Landed
+from lakehouse.sources.contract import Contract
 from lakehouse.sources.landing import Landing
-
-if TYPE_CHECKING:
-    from lakehouse.sources.spec import Contract
 
 
 class FilesConnector(Connector):
@@ -16,14 +14,12 @@ class FilesConnector(Connector):
 
     kind: Literal["files"]
 
-    def land(
-        self, contract: "Contract", landing: Landing, last: datetime | None
-    ) -> Iterable[Landed]:
+    def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:
         """Nothing: the files are there."""
         return ()
 
     def news(
-        self, contract: "Contract", landing: Landing, last: datetime | None, now: datetime
+        self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
         """Nothing: files that are not loaded yet are news of every source."""
         return ""

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urljoin
 
 from pydantic import Field
@@ -20,12 +20,10 @@ from lakehouse.settings import Settings
 from lakehouse.sources.connectors.api.pages import Page
 from lakehouse.sources.connectors.api.session import Session, local_path, not_a_page
 from lakehouse.sources.connectors.connector import Connector, Landed
+from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown, SpecError
 from lakehouse.sources.landing import Landing, seal_name
 from lakehouse.sources.places import resolve
-
-if TYPE_CHECKING:
-    from lakehouse.sources.spec import Contract
 
 _DAY, _TICK = timedelta(days=1), timedelta(microseconds=1)
 
@@ -48,9 +46,7 @@ class ApiConnector(Connector):
     poll: Duration = timedelta(hours=1)
     page_bytes: int = Field(default=256 << 20, ge=1)
 
-    def land(
-        self, contract: "Contract", landing: Landing, last: datetime | None
-    ) -> Iterator[Landed]:
+    def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
         """Land every complete day after `last`; stop at the first that is not there yet."""
         settings = landing.settings
         base = self._base(settings)
@@ -71,7 +67,7 @@ class ApiConnector(Connector):
                 day += _DAY
 
     def news(
-        self, contract: "Contract", landing: Landing, last: datetime | None, now: datetime
+        self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
         """The next day, if it ought to be out: over by `now`, once in each interval of `poll`.
 

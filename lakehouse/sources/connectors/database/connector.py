@@ -7,7 +7,7 @@ what was landed (`comparison.py`).
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -20,11 +20,9 @@ from lakehouse.sources.connectors.database.database import Database, ask_one, ta
 from lakehouse.sources.connectors.database.landed_rows import read_landed
 from lakehouse.sources.connectors.database.opening import open_database
 from lakehouse.sources.connectors.database.writing import put_changes
+from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown, SpecError
 from lakehouse.sources.landing import Landing
-
-if TYPE_CHECKING:
-    from lakehouse.sources.spec import Contract
 
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1)
@@ -55,7 +53,7 @@ class DatabaseConnector(Connector):
             raise ValueError("an overlap of less than 1s could miss rows of the newest time")
         return overlap
 
-    def check(self, contract: "Contract") -> None:
+    def check(self, contract: Contract) -> None:
         """Rows are told apart by one key, and say whether they are deletes."""
         if not contract.has_deletes:
             raise ValueError(
@@ -68,9 +66,7 @@ class DatabaseConnector(Connector):
                 f"one of {', '.join(contract.key)}"
             )
 
-    def land(
-        self, contract: "Contract", landing: Landing, last: datetime | None
-    ) -> Iterator[Landed]:
+    def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
         """Land one file with every version that was not landed yet, up to the seal, and deletes.
 
         Without a `seal` query the file is named after the newest time; one that brings nothing
@@ -92,7 +88,7 @@ class DatabaseConnector(Connector):
             yield Landed(put_changes(source.work, landing, columns, seal), rows)
 
     def news(
-        self, contract: "Contract", landing: Landing, last: datetime | None, now: datetime
+        self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
         """A seal that has moved; without a `seal` query, new rows of the newest time or later.
 
@@ -120,7 +116,7 @@ class DatabaseConnector(Connector):
             )
             return f"{late} more rows of {moment}" if late else ""
 
-    def _columns(self, source: Database, contract: "Contract", name: str) -> Columns:
+    def _columns(self, source: Database, contract: Contract, name: str) -> Columns:
         """All columns of table and history."""
         columns = source.columns(self.table)
         key = contract.column(contract.key[0]).origin

@@ -13,7 +13,8 @@ import duckdb
 from lakehouse.lake import literal, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.sources.spec import SYSTEM_COLUMNS, Column, SourceSpec
+from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
+from lakehouse.sources.spec import SourceSpec
 
 CONTRACTS = "ops.contracts"
 SYSTEM_TYPES = ("VARCHAR", "BIGINT", "BIGINT", "TIMESTAMP", "TIMESTAMP")

@@ -1,0 +1,151 @@
+"""What a source promises of its rows: the columns of its contract, its key, what a change does."""
+
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lakehouse.sources.column_types import ColumnType, column_type
+from lakehouse.sources.part import NAME, Part
+
+SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
+"""What raw adds to the declared columns."""
+
+
+class Column(Part):
+    """One column of raw. `from` is its name in the source, when that is another.
+
+    A file that lacks the column is a change of the source, unless it is `optional`. A DECIMAL that
+    comes `from_float` was computed in binary floats, and what little they add is rounded away.
+    `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
+    makes a column of the source's columns, dropped ones included, in DuckDB's SQL. One that is made
+    of personal columns says what of them it `reveals`, in words for whoever reads the contract.
+    """
+
+    name: str = Field(pattern=NAME)
+    type: str
+    description: str = Field(min_length=1)
+    source: str = Field(default="", alias="from")
+    nullable: bool = True
+    optional: bool = False
+    from_float: bool = False
+    values: tuple[str, ...] = ()
+    minimum: int | float | str | None = None
+    maximum: int | float | str | None = None
+    pii: Literal["token", "drop"] | None = None
+    expression: str = ""
+    reveals: str = ""
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, text: str) -> str:
+        return column_type(text).name
+
+    @model_validator(mode="after")
+    def _made_or_read(self) -> Self:
+        if self.name in SYSTEM_COLUMNS:
+            raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
+        if self.expression and (self.source or self.pii):
+            raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
+        self._bounds_are_of_its_type()
+        if self.from_float and not self.type.startswith("DECIMAL"):
+            raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
+        if self.reveals and not self.expression:
+            raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
+        return self
+
+    def _bounds_are_of_its_type(self) -> None:
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.type in ("VARCHAR", "BOOLEAN"):
+            raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
+        for value in (*bounds, *self.values):
+            if self.kind.exact(str(value)) is None:
+                raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
+
+    @property
+    def origin(self) -> str:
+        """The column's name in the source."""
+        return self.source or self.name
+
+    @property
+    def kind(self) -> ColumnType:
+        """What the column's type is, and how a value becomes one."""
+        return column_type(self.type, from_float=self.from_float)
+
+    @property
+    def raw_type(self) -> str:
+        """The column's type in raw: a token is text."""
+        return "VARCHAR" if self.pii == "token" else self.type
+
+
+class Contract(Part):
+    """What a source promises. Rows that break it are quarantined.
+
+    `declared_time` is the column that says when the source published the row. `on_change` is what
+    happens to columns that nobody declared: `evolve` adds them to raw as text, `freeze`
+    quarantines the file, `discard` leaves them out. A file that lacks a declared column is
+    quarantined under `freeze`, and told of under `discard`.
+    """
+
+    columns: tuple[Column, ...] = Field(min_length=1)
+    key: tuple[str, ...] = Field(min_length=1)
+    declared_time: str
+    on_change: Literal["evolve", "freeze", "discard"]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [column.name for column in self.columns]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"columns declared twice: {', '.join(sorted(twice))}")
+        for name in (*self.key, self.declared_time):
+            if name not in names:
+                raise ValueError(f"{name!r} is in `key` or `declared_time` but is no column")
+        if self.column(self.declared_time).type != "TIMESTAMP":
+            raise ValueError(f"declared_time {self.declared_time!r} is no TIMESTAMP")
+        if self.personal and self.on_change == "evolve":
+            raise ValueError(
+                "a contract with personal data cannot `evolve`: a new column could bring more of "
+                "it into the lake unseen; say `freeze` or `discard`"
+            )
+        if self.expressions:
+            from lakehouse.sources.checking import try_expressions
+
+            try_expressions(self)
+        if self.expressions or self.personal:
+            from lakehouse.sources.expressions import refuse_unfit
+
+            refuse_unfit(self)
+        return self
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError if there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+    @cached_property
+    def read(self) -> tuple[Column, ...]:
+        """The columns that come from the source."""
+        return tuple(column for column in self.columns if not column.expression)
+
+    @cached_property
+    def expressions(self) -> tuple[Column, ...]:
+        """The columns made at the door."""
+        return tuple(column for column in self.columns if column.expression)
+
+    @cached_property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns of the raw table."""
+        return tuple(column for column in self.columns if column.pii != "drop")
+
+    @cached_property
+    def personal(self) -> tuple[Column, ...]:
+        """The columns with personal data."""
+        return tuple(column for column in self.columns if column.pii)
+
+    @property
+    def has_deletes(self) -> bool:
+        """Whether rows may be deletes (`op` = `delete`), of which only the key is required."""
+        return any(column.name == "op" for column in self.read)
+
+    def required(self, column: Column) -> bool:
+        """Whether a row without this column is broken."""
+        return not column.nullable or column.name in self.key
