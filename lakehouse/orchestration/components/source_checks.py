@@ -79,7 +79,7 @@ def check_load(
     """What the lake tells of the source: a flood of bad rows blocks, single ones warn only.
 
     All of it is judged until it is decided, whichever run loaded it; the last `report` adds only
-    what no table holds. What waits automatically for a source without rows is its staging alone.
+    what no table holds. Of a source without rows, automation holds back the staging alone.
     """
     _, raw = _keys(spec)
     rows = _of_kind(undecided, "rows")
