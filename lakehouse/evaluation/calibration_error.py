@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from lakehouse.evaluation.arrays import Bools, Floats
 from lakehouse.evaluation.document import Calibration, CalibrationBin, Interval
 from lakehouse.evaluation.intervals import LEVEL
-from lakehouse.evaluation.metrics import Bools, Floats
-from lakehouse.evaluation.resample import Resampling, cluster_codes
+from lakehouse.evaluation.resampling import Resampling, cluster_codes
 
 BINS = 15
 

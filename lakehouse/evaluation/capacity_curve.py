@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.evaluation.intervals import interval_of
-from lakehouse.evaluation.metrics import Bools, Floats, Ints
-from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
 from lakehouse.evaluation.scales import LOGIT
 
@@ -30,7 +30,7 @@ class Money:
     scale: int
 
 
-def capacity_curve(
+def compute_capacity_curve(
     day: Ints,
     truth: Bools,
     score: Floats,

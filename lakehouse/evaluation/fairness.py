@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.compare import MINIMUM_POSITIVES
+from lakehouse.evaluation.arrays import Bools, Floats, Ints
+from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES
 from lakehouse.evaluation.document import FairnessResult, FairnessVerdict, GroupRates, Interval
 from lakehouse.evaluation.intervals import LEVEL, interval_of
-from lakehouse.evaluation.metrics import Bools, Floats, Ints
-from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import LOGIT
 
 SELECTION, TPR, FPR = 0, 1, 2
 
 
-def fairness(
+def compare_groups(
     column: str,
     group: npt.NDArray[Any],
     truth: Bools,

@@ -9,37 +9,15 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.document import Interval
-from lakehouse.evaluation.metrics import Floats
-from lakehouse.evaluation.resample import Resampling, resample
-from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT, Scale
-from lakehouse.evaluation.weighted import Predictions
+from lakehouse.evaluation.metrics import find_metric, metric_values
+from lakehouse.evaluation.predictions import Predictions
+from lakehouse.evaluation.resampling import Resampling, resample
+from lakehouse.evaluation.scales import Scale
 
 LEVEL = 0.95
-SHARES = frozenset(
-    {
-        "accuracy",
-        "auc_roc",
-        "average_precision",
-        "f1",
-        "macro_f1",
-        "precision",
-        "precision_at_capacity",
-        "recall",
-        "recall_at_capacity",
-    }
-)
-"""Metrics between 0 and 1."""
-
 MOST_ACCELERATED = 0.4
-
-
-def scale_of(metric: str) -> Scale:
-    """On which scale the metric's errors are nearly normal."""
-    if metric in SHARES:
-        return LOGIT
-    return LOG if metric in LOWER_IS_BETTER else IDENTITY
 
 
 def interval_of(
@@ -79,10 +57,14 @@ def metric_intervals(
     level: float = LEVEL,
 ) -> dict[str, Interval | None]:
     """The interval of each metric of these predictions, or of `only` some, in one pass."""
-    values = predictions.metrics(only=only)
-    repeats = resample(lambda weights: vector(predictions.metrics(weights, only)), resampling)
+    values = metric_values(predictions, only=only)
+    repeats = resample(
+        lambda weights: vector(metric_values(predictions, weights, only)), resampling
+    )
     return {
-        name: interval_of(value, repeats[:, place], predictions.positives, scale_of(name), level)
+        name: interval_of(
+            value, repeats[:, place], predictions.positives, find_metric(name).scale, level
+        )
         for place, (name, value) in enumerate(values.items())
     }
 

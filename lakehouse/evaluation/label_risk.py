@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lakehouse.evaluation.compare import known_or_none
-from lakehouse.evaluation.metrics import Bools, Floats
+from lakehouse.evaluation.arrays import Bools, Floats
+from lakehouse.evaluation.comparisons import known_or_none
 from lakehouse.evaluation.review_document import LabelScenario
 
 DRAWS = 10

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.comparisons import compare
 from lakehouse.evaluation.document import Against, Comparison
-from lakehouse.evaluation.resample import Resampling
-from lakehouse.evaluation.weighted import Predictions
+from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.predictions import Predictions
+from lakehouse.evaluation.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Pair:
         seed: int,
     ) -> tuple[Comparison, ...]:
         """The first less the second, for each of `metrics` that both have on these rows."""
-        ours, theirs = self.first.metrics(), self.second.metrics()
+        ours, theirs = metric_values(self.first), metric_values(self.second)
         known = [
             name
             for name in metrics

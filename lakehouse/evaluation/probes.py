@@ -6,17 +6,16 @@ lake; they are done where those are.
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.arrays import Bools, Floats
 from lakehouse.evaluation.document import Metrics, Probe
-from lakehouse.evaluation.metrics import Floats
-from lakehouse.evaluation.weighted import Predictions
+from lakehouse.evaluation.metrics import find_metric, metric_value
+from lakehouse.evaluation.predictions import Predictions
 
-Task = Literal["binary", "multiclass", "regression"]
 TOO_GOOD_ALONE = 0.95
 SPREADS = 4.0
 
@@ -33,13 +32,14 @@ def shuffled_label_probe(
     or that something was fitted on their labels. `value` and `bound` are in the metric's unit.
     """
     random = np.random.default_rng(seed)
-    chance = [
-        replace(predictions, truth=random.permutation(predictions.truth)).metrics(only=[metric])
-        for _ in range(permutations)
-    ]
-    values = np.array([each[metric] for each in chance])
-    value = predictions.metrics(only=[metric])[metric]
-    side = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    values = np.array(
+        [
+            metric_value(replace(predictions, truth=random.permutation(predictions.truth)), metric)
+            for _ in range(permutations)
+        ]
+    )
+    value = metric_value(predictions, metric)
+    side = -1.0 if find_metric(metric).lower_is_better else 1.0
     bound = float(values.mean() + side * SPREADS * values.std(ddof=1))
     told = np.isfinite(value) and np.isfinite(bound)
     return Probe(
@@ -52,19 +52,21 @@ def shuffled_label_probe(
     )
 
 
-def lone_features(matrix: npt.NDArray[Any], truth: npt.NDArray[Any], task: Task) -> Floats:
+def lone_features(
+    matrix: npt.NDArray[Any], truth: npt.NDArray[Any], classes: Sequence[Bools] | None
+) -> Floats:
     """How well each column of `matrix` (rows, features) alone orders the truth: (features,).
 
-    For classes the AUC in the better direction, of the class that it tells best from the rest (0.5
-    is nothing); for numbers the size of Spearman's correlation (0 is nothing). 1 is everything.
+    For `classes`, each a mask of its rows, the AUC in the better direction, of the class that it
+    tells best from the rest (0.5 is nothing); without any, the truth being numbers, the size of
+    Spearman's correlation (0 is nothing). 1 is everything.
     Missing values (NaN) are put at either end, and the better counts: trees may send them either
     way. Only monotone relations are seen, so not one with the codes of an unordered category.
     """
     columns = (matrix[:, place] for place in range(matrix.shape[1]))
-    if task == "regression":
+    if classes is None:
         ranks = _ranks(truth)[0]
         return np.array([max(_correlation(each, ranks) for each in _ranks(x)) for x in columns])
-    classes = [truth > 0] if task == "binary" else [truth == each for each in np.unique(truth)]
     return np.array([_best_auc(column, classes) for column in columns])
 
 
@@ -72,18 +74,18 @@ def lone_feature_probe(
     names: Sequence[str],
     matrix: npt.NDArray[Any],
     truth: npt.NDArray[Any],
-    task: Task,
+    classes: Sequence[Bools] | None,
     bound: float = TOO_GOOD_ALONE,
 ) -> Probe:
     """Is there a feature so good alone that it must know the label? Those beyond `bound` are named.
 
     `value` is that of the strongest feature (see `lone_features`).
     """
-    strength = lone_features(matrix, truth, task)
+    strength = lone_features(matrix, truth, classes)
     order = np.argsort(-strength, kind="stable")
     best = float(strength[order[0]]) if len(order) else None
     suspects = [f"{names[i]} ({strength[i]:.3f})" for i in order if strength[i] > bound]
-    what = "|Spearman|" if task == "regression" else "AUC"
+    what = "|Spearman|" if classes is None else "AUC"
     found = (
         f"too good alone: {', '.join(suspects)}" if suspects else f"no feature's is beyond {bound}"
     )
@@ -102,7 +104,7 @@ def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dic
     for name in only:
         seen, unseen = train.get(name), test.get(name)
         if seen is not None and unseen is not None:
-            gaps[name] = unseen - seen if name in LOWER_IS_BETTER else seen - unseen
+            gaps[name] = unseen - seen if find_metric(name).lower_is_better else seen - unseen
     return gaps
 
 

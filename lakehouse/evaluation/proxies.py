@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.metrics import Floats, Ints
+from lakehouse.evaluation.arrays import Floats, Ints
 from lakehouse.evaluation.review_document import Proxy
 
 BANDS = 10
@@ -14,7 +14,7 @@ PERMUTATIONS = 40
 _QUANTILE = 0.95
 
 
-def proxies(
+def find_proxies(
     group: str,
     values: npt.NDArray[Any],
     names: Sequence[str],

@@ -5,8 +5,8 @@ A remark is a reason to look, no verdict: gates decide. The bounds are conventio
 
 from dataclasses import dataclass
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.review_document import LabelRisk, Proxy, Stability, StressResult
 
 OFF_CAPACITY = 0.15
@@ -30,7 +30,7 @@ class Remark:
     text: str
 
 
-def remarks(found: Evaluation) -> tuple[Remark, ...]:
+def find_remarks(found: Evaluation) -> tuple[Remark, ...]:
     """Remarks on what the evaluation holds; what it does not hold is no remark."""
     review = found.review
     texts = [
@@ -91,8 +91,8 @@ def _stress(results: tuple[StressResult, ...], one: StressResult, metric: str) -
         if not VANISH <= factor <= FLOOD:
             found.append(f"{one.alerts_per_day:,.4g} alerts a day instead of {usual:,.4g}")
     before, now = results[0].value, one.value
-    higher_is_better = metric not in LOWER_IS_BETTER
-    if higher_is_better and before is not None and now is not None and now < before / 2:
+    higher = find_metric(metric).better == "higher"
+    if higher and before is not None and now is not None and now < before / 2:
         found.append(f"{metric.replace('_', ' ')} {now:.3f} instead of {before:.3f}")
     return f"{stress_name(one)}: {', '.join(found)}" if found else ""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lakehouse.evaluation.metrics import Floats
+from lakehouse.evaluation.arrays import Floats
 
 FARTHEST = 3.0
 """A resample whose odds (or size) are 20 times another's says no more than this."""

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lakehouse.evaluation.metrics import Floats
+from lakehouse.evaluation.arrays import Floats
 
 ONE_MORE = 1.0
 """Windows that the first one adds: it is looked at while it fills."""

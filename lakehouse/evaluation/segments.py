@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.compare import MINIMUM_POSITIVES, known_or_none
+from lakehouse.evaluation.arrays import Floats, Ints
+from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES, known_or_none
 from lakehouse.evaluation.document import SegmentMetrics, Week
-from lakehouse.evaluation.intervals import LEVEL, interval_of, scale_of, vector
-from lakehouse.evaluation.metrics import Floats, Ints
-from lakehouse.evaluation.resample import Resampling, resample
-from lakehouse.evaluation.weighted import Predictions
+from lakehouse.evaluation.intervals import LEVEL, interval_of, vector
+from lakehouse.evaluation.metrics import find_metric, metric_values
+from lakehouse.evaluation.predictions import Predictions
+from lakehouse.evaluation.resampling import Resampling, resample
 
 MOST_VALUES = 20
 
@@ -56,11 +57,13 @@ def _segments(
     told = np.argsort(-rows, kind="stable")[:most_values]
     chosen = [np.flatnonzero(code == each) for each in told]
     parts = [predictions.take(where) for where in chosen]
-    observed = [part.metrics(only=only) for part in parts]
+    observed = [metric_values(part, only=only) for part in parts]
 
     def statistic(weights: Floats) -> Floats:
         pairs = zip(parts, chosen, strict=True)
-        return np.stack([vector(part.metrics(weights[where], only)) for part, where in pairs])
+        return np.stack(
+            [vector(metric_values(part, weights[where], only)) for part, where in pairs]
+        )
 
     repeats = resample(statistic, resampling)
     return [
@@ -71,7 +74,7 @@ def _segments(
             positives=part.positives,
             metrics={
                 name: interval_of(
-                    value, repeats[:, place, at], part.positives, scale_of(name), level
+                    value, repeats[:, place, at], part.positives, find_metric(name).scale, level
                 )
                 if part.positives >= minimum_positives
                 else None
@@ -98,7 +101,7 @@ def by_week(
             start=date(1970, 1, 1) + timedelta(days=first + 7 * int(each)),
             metrics={
                 name: known_or_none(value)
-                for name, value in predictions.metrics((week == each) * 1.0, only).items()
+                for name, value in metric_values(predictions, (week == each) * 1.0, only).items()
             },
         )
         for each in np.unique(week)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakehouse.evaluation.compare import MINIMUM_POSITIVES
+from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES
 from lakehouse.evaluation.document import Interval, Verdict
 
 ALPHA = 0.025

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lakehouse.evaluation.metrics import Floats, Ints
+from lakehouse.evaluation.arrays import Floats, Ints
 from lakehouse.evaluation.probes import rank_correlation
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.metrics import Bools, Ints
+from lakehouse.evaluation.arrays import Bools, Ints
 
 Matrix = npt.NDArray[np.float32]
 Change = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]

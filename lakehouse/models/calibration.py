@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from lakehouse.evaluation.metrics import Bools, Floats, Ints
+from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.models import spec
 
 FEWEST = 10

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.models.spec import Imbalance, Task
+from lakehouse.models.spec import Imbalance
+from lakehouse.models.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,13 +50,11 @@ def thin(task: Task, label: Floats, share: float, seed: int) -> Weighed:
     """
     if share >= 1:
         return Weighed()
-    if task == "regression":
-        everything = np.ones(len(label), dtype=bool)
-        return Weighed(places=np.flatnonzero(_pick(everything, round(share * len(label)), seed)))
-    values, counts = np.unique(label, return_counts=True)
-    common = label == values[counts.argmax()]
+    common = task.commonest(label)
     kept = _pick(common, max(1, round(share * int(common.sum()))), seed)
     places = np.flatnonzero(~common | kept)
+    if common.all():
+        return Weighed(places=places)
     scale = common.sum() / kept.sum()
     return Weighed(places=places, weight=np.where(common[places], scale, 1.0))
 

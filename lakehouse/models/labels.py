@@ -45,7 +45,7 @@ def label_query(spec: ModelSpec) -> str:
 
 def label_type(spec: ModelSpec) -> str:
     """SQL type of the label in training sets."""
-    return "VARCHAR" if spec.task == "multiclass" else "DOUBLE"
+    return spec.task.label_type
 
 
 def _settled(spec: ModelSpec, label: Settled) -> str:

@@ -20,7 +20,7 @@ from lakehouse.models.imbalance import true_odds
 from lakehouse.models.library import import_lightgbm
 from lakehouse.models.prior import shifted
 from lakehouse.models.schema import FeatureSchema, Matrix
-from lakehouse.models.spec import Task
+from lakehouse.models.tasks import DeclaredTask
 from lakehouse.models.threshold import decided
 
 
@@ -79,7 +79,7 @@ class ModelCard(_Record):
     """
 
     model: str
-    task: Task
+    task: DeclaredTask
     features: FeatureSchema
     extraction: tuple[FittedExtraction, ...]
     inputs: tuple[str, ...]
@@ -142,8 +142,7 @@ class Model:
     def uncalibrated(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """`predict` without the last steps: calibration and the prior's shift."""
         if not len(matrix):
-            shape = (0, len(self.card.classes)) if self.card.task == "multiclass" else (0,)
-            return np.empty(shape)
+            return np.empty(self.card.task.shape(0, len(self.card.classes)))
         raw = np.asarray(self.booster.predict(self.columns.matrix(matrix)), dtype=np.float64)
         return true_odds(raw, self.card.odds)
 

@@ -7,9 +7,9 @@ are not tested on, shrunk as far as these may differ by chance.
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.arrays import Bools, Floats
 from lakehouse.evaluation.calibration_error import design_effect
-from lakehouse.evaluation.metrics import Bools, Floats
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.resampling import Resampling
 
 SPREAD = 0.4
 """Deviation of observed over expected from one period to the next that is taken for usual."""

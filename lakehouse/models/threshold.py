@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.evaluation.metrics import Bools, Floats, Ints
+from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.models.lots import places_lots
 from lakehouse.models.spec import ModelSpec
 

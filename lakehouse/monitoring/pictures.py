@@ -21,7 +21,6 @@ from lakehouse.registry.promotion import champion_in
 
 DAYS = 90
 WORST = 3
-_ESTIMATED = {"binary": "average_precision", "multiclass": "accuracy"}
 
 
 def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict[str, bytes]:
@@ -101,7 +100,7 @@ def _volume(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, Pic
 def _performance(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, matured: Sequence[Point]
 ) -> dict[str, Picture]:
-    metric = _ESTIMATED.get(spec.task)
+    metric = spec.task.expected_metric
     if metric is None:
         return {}
     rows = _newest(cursor, tables.ESTIMATED, spec, version, "metric, value", "value IS NOT NULL")

@@ -89,18 +89,9 @@ def find_fallback(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Fallbac
         [spec.name],
     ).fetchone()
     table = f"{qualified(spec.training_table)} WHERE training_set_id = ? AND split = 'train'"
-    if row is not None and spec.task == "multiclass":
-        found = cursor.execute(
-            f"SELECT label, count(*) / sum(count(*)) OVER () FROM {table} GROUP BY label "
-            "ORDER BY count(*) DESC, label LIMIT 1",
-            [row[0]],
-        ).fetchone()
-        if found is not None:
-            return Fallback(float(found[1]), str(found[0]))
-    elif row is not None:
-        mean = fetch_value(cursor, f"SELECT fsum(label) / count(*) FROM {table}", [row[0]])
-        if mean is not None:
-            return Fallback(float(mean))
+    found = row and cursor.execute(spec.task.constant_query(table), [row[0]]).fetchone()
+    if found and found[0] is not None:
+        return Fallback(float(found[0]), found[1])
     raise NoFallback(
         f"{spec.name}: no training rows are left that tell a base rate; train a new version with "
         f"`lakehouse run --select models/{spec.name} --force`"
@@ -206,15 +197,8 @@ def _add(
 
 
 def _said(spec: ModelSpec, rows: pa.Table, fallback: Fallback) -> dict[str, Any]:
-    constant = pa.array(np.full(len(rows), fallback.score))
-    if spec.task == "regression":
-        return {"prediction": constant}
-    if spec.task == "multiclass":
-        return {
-            "label": pa.array([fallback.label] * len(rows), pa.string()),
-            "probability": constant,
-        }
+    columns = spec.task.logged_constant(fallback.score, fallback.label, len(rows))
     if spec.actions.mode == "block":
         control = [in_control(spec, one) for one in rows.column(spec.spine.key).to_pylist()]
-        return {"score": constant, "control": pa.array(control, pa.bool_())}
-    return {"score": constant}
+        columns["control"] = pa.array(control, pa.bool_())
+    return columns

@@ -22,9 +22,6 @@ from lakehouse.registry.versions import find_versions, lake_time, pick
 from lakehouse.scoring.log import said
 from lakehouse.scoring.tables import DECISION, decisions_table, inputs_table, log_table
 
-OUTPUT = {"binary": "score", "regression": "prediction", "multiclass": "probability"}
-"""The number that a model of each task predicts: a column of the log."""
-
 
 @dataclass(frozen=True)
 class Replayed:
@@ -65,7 +62,7 @@ def replay(
         width = len(model.card.features.features)
         matrix = np.array(own["features"].to_pylist(), dtype=np.float32).reshape(-1, width)
         now = said(spec, model, own[spec.spine.key].combine_chunks(), matrix)
-        for column in ("feature_hash", OUTPUT[spec.task]):
+        for column in ("feature_hash", spec.task.logged_number):
             differences += _differences(spec, own, column, now[column])
     return Replayed(len(found), tuple(differences))
 
@@ -108,7 +105,7 @@ def _kept(
     where = "" if keys is None else f"WHERE i.{key} IN (SELECT unnest(?))"
     limit = f"LIMIT {int(rows)}" if keys is None else ""
     return cursor.execute(
-        f"""SELECT i.{key}, i.features, l.model_version, l.feature_hash, l.{OUTPUT[spec.task]}
+        f"""SELECT i.{key}, i.features, l.model_version, l.feature_hash, l.{spec.task.logged_number}
             FROM {qualified(inputs_table(spec))} i
             JOIN {qualified(log_table(spec.predictions_table))} l
             ON l.{key} = i.{key} AND l.{number} = i.{number}

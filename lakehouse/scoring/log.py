@@ -12,18 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from lakehouse.models.model import Model
 from lakehouse.models.schema import Matrix, row_hashes
-from lakehouse.models.spec import ModelSpec, Task
+from lakehouse.models.spec import ModelSpec
 
-_SAID: dict[Task, dict[str, str]] = {
-    "binary": {"score": "DOUBLE"},
-    "regression": {"prediction": "DOUBLE"},
-    "multiclass": {"label": "VARCHAR", "probability": "DOUBLE"},
-}
 _DECIDED = {"decision": "BOOLEAN", "threshold": "DOUBLE"}
 _BLOCKED = {"blocked": "BOOLEAN", "control": "BOOLEAN"}
 _STAMP = {
@@ -48,11 +42,11 @@ class Stamp:
 
 def output_types(spec: ModelSpec) -> dict[str, str]:
     """SQL types of the columns that scoring adds to who and when, in order."""
-    said = _SAID[spec.task]
-    if spec.task != "binary":
-        return {**said, **_STAMP}
+    predicted = dict(spec.task.logged)
+    if not spec.task.decides:
+        return {**predicted, **_STAMP}
     blocked = _BLOCKED if spec.actions.mode == "block" else {}
-    return {**said, **_DECIDED, **blocked, "reasons": "VARCHAR", **_STAMP}
+    return {**predicted, **_DECIDED, **blocked, "reasons": "VARCHAR", **_STAMP}
 
 
 def shadow_table(spec: ModelSpec) -> str:
@@ -67,18 +61,10 @@ def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[
     """
     prediction = model.predict(matrix)
     columns: dict[str, Any] = {"feature_hash": pa.array(row_hashes(matrix), pa.string())}
-    if spec.task == "regression":
-        return columns | {"prediction": pa.array(prediction)}
-    if spec.task == "multiclass":
-        best = prediction.argmax(axis=1)
-        return columns | {
-            "label": pa.array(model.card.classes, pa.string()).take(pa.array(best)),
-            "probability": pa.array(prediction[np.arange(len(best)), best]),
-        }
     if spec.actions.mode == "block":
         control = [in_control(spec, key) for key in keys.to_pylist()]
         columns["control"] = pa.array(control, pa.bool_())
-    return columns | {"score": pa.array(prediction)}
+    return columns | spec.task.logged_columns(prediction, model.card.classes)
 
 
 def in_control(spec: ModelSpec, key: object) -> bool:

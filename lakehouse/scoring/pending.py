@@ -188,7 +188,7 @@ def _scored(
 
 def _lots(spec: ModelSpec, rows: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
     """For a binary model the column `lot`, by which equal scores are told apart; not logged."""
-    if spec.task != "binary":
+    if not spec.task.decides:
         return {}
     unit = spec.capacity.unit if spec.capacity else ""
     days = pc.cast(pc.cast(rows.column("event_time"), pa.date32()), pa.int32())

@@ -1,7 +1,7 @@
 """Why rows were flagged: the features that raised their score most, kept beside the decision.
 
 Only decisions that flag are explained: TreeSHAP costs too much for all rows. How a score is taken
-apart is `evaluation.explain`'s.
+apart is `evaluation.explanations`'s.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from lakehouse.evaluation.explain import (
+from lakehouse.evaluation.explanations import (
     CostlyReasons,
     Reason,
     explaining_cost,

@@ -15,7 +15,6 @@ from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.inputs import feature_tables, join_features, schema_of
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import fallback
-from lakehouse.scoring.inputs import OUTPUT
 from lakehouse.scoring.tables import decisions_table, log_table
 
 
@@ -26,7 +25,7 @@ def find_broken(spec: ModelSpec, lake: Lake) -> str:
     log must have as many rows as were ever decided: none may go, and none come otherwise.
     """
     table, key = qualified(spec.predictions_table), quote(spec.spine.key)
-    output = OUTPUT[spec.task]
+    output = spec.task.logged_number
     with lake.reader() as cursor:
         if not table_exists(cursor, spec.predictions_table):
             return f"{spec.predictions_table} is not in the lake"

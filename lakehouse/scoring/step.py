@@ -134,7 +134,7 @@ def _score(
             scorers = scorers.without(predicted.failed)
             counts = _count(stage)
         deciding = [champion, *scorers.deciding]
-        judged = any(counts.values()) and spec.task == "binary"
+        judged = any(counts.values()) and spec.task.decides
         thresholds = choose_thresholds(reader, stage, spec, scorers.all) if judged else {}
         rows = sum(counts.get(scorer.place, 0) for scorer in deciding)
         due = sum(wanted[scorer.place] for scorer in deciding)

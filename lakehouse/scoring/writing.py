@@ -292,7 +292,7 @@ def _insert(
     values = {name: f"s.{quote(name)}" for name in types} | {DECISION: "n.decision"}
     values |= {"model_version": "s.version", "scored_at": "$scored_at", "run_id": "$run_id"}
     joins = "JOIN numbers n ON n.place = s.place"
-    if spec.task == "binary":
+    if spec.task.decides:
         values |= {"decision": FLAGGED, "threshold": "t.threshold"}
         values |= {"blocked": f"{FLAGGED} AND NOT s.control", "reasons": "NULL"}
         joins += (

@@ -6,7 +6,7 @@ from typing import Any
 
 from lakehouse.errors import LakehouseError
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.evaluation.remarks import remarks
+from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_evaluation, load_model
 from lakehouse.models.expiry import expiry
@@ -69,7 +69,7 @@ def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
         "threshold": vars(thresholds[-1]) if thresholds else None,
         "expires": _expires(version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
-        "remarks": [vars(one) for one in remarks(evaluation)] if evaluation else [],
+        "remarks": [vars(one) for one in find_remarks(evaluation)] if evaluation else [],
         "card": card,
         "problem": problem,
     }

@@ -10,7 +10,7 @@ from lakehouse.evaluation.calibration_error import (
     expected_calibration_error,
     observed_over_expected,
 )
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.resampling import Resampling
 
 RANDOM = np.random.default_rng(1)
 SCORE = RANDOM.random(3000) ** 3

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.capacity_curve import Money, capacity_curve
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.capacity_curve import Money, compute_capacity_curve
+from lakehouse.evaluation.resampling import Resampling
 
 
 def world(seed=0, rows=1000, days=10):
@@ -31,7 +31,9 @@ def plain(day, truth, score, amount, alerts):
 def test_every_capacity_is_what_counting_says_to_the_cent():
     day, truth, score, amount, card = world()
     money = Money(amount, alert_costs=500, unit="euro", scale=2)
-    found = capacity_curve(day, truth, score, 8, Resampling.of(len(day), card, repeats=30), money)
+    found = compute_capacity_curve(
+        day, truth, score, 8, Resampling.of(len(day), card, repeats=30), money
+    )
     assert [point.alerts for point in found.points] == [2, 4, 8, 16, 32]
     for point in found.points:
         alarms, hits, caught = plain(day, truth, score, amount, point.alerts)
@@ -48,7 +50,7 @@ def test_the_peak_is_where_one_more_alert_a_day_costs_more_than_it_brings():
     day, truth, score, amount, _ = world()
     for costs in (200, 2_000, 10_000):
         money = Money(amount, costs, "euro", 2)
-        found = capacity_curve(day, truth, score, 8, Resampling.of(len(day)), money)
+        found = compute_capacity_curve(day, truth, score, 8, Resampling.of(len(day)), money)
         nets = {}
         for alerts in range(1, 65):
             alarms, _, caught = plain(day, truth, score, amount, alerts)
@@ -62,16 +64,16 @@ def test_an_alert_that_never_pays_has_no_peak_nor_has_one_that_always_does():
     always = Money(amount, 0, "euro", 2)
     for money in (never, always):
         score_up = np.where(truth, 0.0, score) if money is always else score
-        found = capacity_curve(day, truth, score_up, 2, Resampling.of(len(day)), money)
+        found = compute_capacity_curve(day, truth, score_up, 2, Resampling.of(len(day)), money)
         assert found.peak is None
 
 
 def test_without_money_or_positives_or_rows_nothing_is_made_up():
     day, truth, score, _, _ = world()
-    found = capacity_curve(day, truth, score, 8, Resampling.of(len(day), repeats=20))
+    found = compute_capacity_curve(day, truth, score, 8, Resampling.of(len(day), repeats=20))
     assert {point.caught for point in found.points} == {None}
     assert (found.peak, found.total, found.alert_costs) == (None, None, None)
-    none = capacity_curve(day, np.zeros(len(day), bool), score, 8, Resampling.of(len(day)))
+    none = compute_capacity_curve(day, np.zeros(len(day), bool), score, 8, Resampling.of(len(day)))
     assert {point.recall for point in none.points} == {None}
     assert none.curve == ()
-    assert capacity_curve(day[:0], truth[:0], score[:0], 8, Resampling.of(0)) is None
+    assert compute_capacity_curve(day[:0], truth[:0], score[:0], 8, Resampling.of(0)) is None

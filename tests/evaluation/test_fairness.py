@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Interval
-from lakehouse.evaluation.fairness import _verdict, fairness
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.fairness import _verdict, compare_groups
+from lakehouse.evaluation.resampling import Resampling
 
 
 def world(seed, *, gap=0.0, groups=6, positives=150, cards=1000):
@@ -27,7 +27,7 @@ def judged(seed, limit=0.1, keys=1, **options):
     card, group, truth, flagged = world(seed, **options)
     terminal = np.random.default_rng(seed + 10_000).integers(0, 300, len(card))
     resampling = Resampling.of(len(card), *(card, terminal)[:keys])
-    return fairness("group", group, truth, flagged, resampling, limit=limit)
+    return compare_groups("group", group, truth, flagged, resampling, limit=limit)
 
 
 def plain(group, truth, flagged):
@@ -98,7 +98,7 @@ def test_a_gap_in_false_alarms_counts_like_one_in_hits():
     card, group, truth, flagged = world(3, groups=2)
     flagged = flagged | ((group == 0) & ~truth & (np.arange(len(card)) % 3 == 0))
     resampling = Resampling.of(len(card), card)
-    found = fairness("group", group, truth, flagged, resampling, limit=0.2)
+    found = compare_groups("group", group, truth, flagged, resampling, limit=0.2)
     assert found.equalized_odds_difference.value == pytest.approx(0.33, abs=0.03)
     assert found.verdict == "exceeds"
 
@@ -107,7 +107,7 @@ def test_groups_with_few_positives_are_told_and_do_not_count():
     card, group, truth, flagged = world(4, groups=3)
     truth = truth & ((group < 2) | (np.arange(len(card)) % 12 == 0))
     flagged = flagged & (group < 2)
-    found = fairness("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.5)
+    found = compare_groups("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.5)
     assert [each.counted for each in found.groups] == [True, True, False]
     assert found.groups[2].tpr.value == 0.0
     assert found.equalized_odds_difference.high < 0.5
@@ -130,7 +130,7 @@ def test_a_verdict_is_of_the_whole_interval(low, high, verdict):
 
 def test_few_rows_are_never_within_a_limit_that_they_cannot_show():
     card, group, truth, flagged = world(6, positives=60)
-    found = fairness("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.05)
+    found = compare_groups("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.05)
     assert found.equalized_odds_difference.high > 0.05
     assert found.verdict in ("not shown to exceed", "exceeds")
 
@@ -138,6 +138,6 @@ def test_few_rows_are_never_within_a_limit_that_they_cannot_show():
 def test_fewer_than_two_groups_to_compare_is_insufficient():
     card, group, truth, flagged = world(5, groups=2, positives=60)
     truth = truth & ((group == 0) | (np.arange(len(card)) % 40 == 0))
-    found = fairness("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.0)
+    found = compare_groups("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.0)
     assert (found.verdict, found.equalized_odds_difference) == ("insufficient", None)
     assert found.demographic_parity_difference is None

@@ -3,9 +3,9 @@ import pytest
 from scipy import stats
 
 from lakehouse.evaluation.intervals import interval_of, metric_intervals
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT
-from lakehouse.evaluation.weighted import Binary
 
 NORMAL = np.random.default_rng(3).normal(size=4000)
 

@@ -1,100 +1,224 @@
+"""Every metric against scikit-learn, or ten lines of plain Python where that has none."""
+
 from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import sklearn.metrics as sk
+from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.evaluation import metrics
-
-rows = st.lists(
-    st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=60
+from lakehouse.evaluation.metrics import (
+    UnknownMetric,
+    catalogue,
+    find_metric,
+    metric_value,
+    metric_values,
+    metrics_of,
+    ordered_metrics,
 )
+from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.predictions import Binary, Multiclass, Regression
+from lakehouse.evaluation.report.words import metric_name, metric_note
+
+ALERTS = 3
+rows = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.integers(0, 6),
+        st.integers(0, 2),
+        st.integers(0, 2),
+        st.floats(0.25, 4) | st.just(0.0) | st.just(1.0),
+    ),
+    min_size=1,
+    max_size=40,
+)
+"""Truth, score, day, class and weight: few values, so that ties and single classes are frequent."""
 
 
 def arrays(drawn):
-    truth, score, day = map(np.array, zip(*drawn, strict=True))
-    return truth.astype(bool), score / 6, day
+    truth, score, day, label, weight = (np.array(column) for column in zip(*drawn, strict=True))
+    return truth.astype(bool), score / 6, day, label, weight
 
 
-@pytest.fixture(scope="module")
-def judge():
-    return pytest.importorskip("sklearn.metrics")
+def judged(function, *arguments, needs=True, **options):
+    """What scikit-learn has to say; NaN where the rows cannot determine it."""
+    return function(*arguments, **options) if needs else np.nan
 
 
-@settings(max_examples=40)
+def binary_judges(truth, score, weight):
+    flagged, counted = score >= 0.5, {"sample_weight": weight}
+    found = {truth[i] for i in np.flatnonzero(weight)}
+    both, some, one = len(found) == 2, bool(found), True in found
+    alarms = one or bool(weight[flagged].sum())
+    loss = {"labels": [False, True], **counted}
+    return {
+        "average_precision": judged(sk.average_precision_score, truth, score, needs=one, **counted),
+        "auc_roc": judged(sk.roc_auc_score, truth, score, needs=both, **counted),
+        "log_loss": judged(sk.log_loss, truth, score, needs=some, **loss),
+        "accuracy": judged(sk.accuracy_score, truth, flagged, needs=some, **counted),
+        "precision": sk.precision_score(truth, flagged, zero_division=0, **counted)
+        if some
+        else 0.0,
+        "recall": judged(sk.recall_score, truth, flagged, needs=one, **counted),
+        "f1": judged(sk.f1_score, truth, flagged, needs=alarms, **counted),
+    }
+
+
 @given(drawn=rows)
-def test_ranking_metrics_agree_with_scikit_learn_ties_included(judge, drawn):
-    truth, score, _ = arrays(drawn)
-    if truth.all() or not truth.any():
-        assert np.isnan(metrics.auc_roc(truth, score))
-        return
-    assert metrics.auc_roc(truth, score) == pytest.approx(judge.roc_auc_score(truth, score))
-    expected = judge.average_precision_score(truth, score)
-    assert metrics.average_precision(truth, score) == pytest.approx(expected)
-    probability = np.column_stack([1 - score, score])
-    expected = judge.log_loss(truth, probability, labels=[0, 1])
-    assert metrics.log_loss(truth.astype(int), probability) == pytest.approx(expected)
+def test_metrics_of_scores_and_decisions_are_those_of_scikit_learn(drawn):
+    truth, score, _, _, weight = arrays(drawn)
+    predictions = Binary(truth, score, score >= 0.5)
+    expected = binary_judges(truth, score, weight)
+    assert metric_values(predictions, weight) == pytest.approx(expected, nan_ok=True)
+    once = binary_judges(truth, score, np.ones(len(truth)))
+    assert metric_values(predictions) == pytest.approx(once, nan_ok=True)
 
 
-@settings(max_examples=40)
 @given(drawn=rows)
-def test_decision_metrics_agree_with_scikit_learn(judge, drawn):
-    truth, score, _ = arrays(drawn)
-    flagged = score >= 0.5
-    found = metrics.decisions(truth, flagged)
-    assert found["accuracy"] == pytest.approx(judge.accuracy_score(truth, flagged))
-    assert found["precision"] == pytest.approx(
-        judge.precision_score(truth, flagged, zero_division=0)
-    )
-    if truth.any():
-        assert found["recall"] == pytest.approx(judge.recall_score(truth, flagged))
-        assert found["f1"] == pytest.approx(judge.f1_score(truth, flagged))
+def test_metrics_of_classes_are_those_of_scikit_learn(drawn):
+    _, score, _, truth, weight = arrays(drawn)
+    probability = np.column_stack([score, 1 - score, np.full(len(score), 0.4)]) + 0.1
+    probability /= probability.sum(axis=1, keepdims=True)
+    predicted, counted = probability.argmax(axis=1), {"sample_weight": weight}
+    some, there = bool(weight.sum()), weight > 0
+    classes = np.union1d(truth[there], predicted[there])
+    accuracy = judged(sk.accuracy_score, truth, predicted, needs=some, **counted)
+    always = judged(sk.accuracy_score, truth, np.ones(len(truth), int), needs=some, **counted)
+    macro = {"average": "macro", "labels": classes, "zero_division": 0, **counted}
+    loss = {"labels": [0, 1, 2], **counted}
+    expected = {
+        "macro_f1": judged(sk.f1_score, truth, predicted, needs=some, **macro),
+        "accuracy": accuracy,
+        "log_loss": judged(sk.log_loss, truth, probability, needs=some, **loss),
+        "better_than_majority": accuracy - always,
+    }
+    predictions = Multiclass(truth, probability, majority=1)
+    assert metric_values(predictions, weight) == pytest.approx(expected, nan_ok=True)
+    assert (predictions.confusion() == sk.confusion_matrix(truth, predicted, labels=range(3))).all()
 
 
-@settings(max_examples=40)
 @given(drawn=rows)
-def test_multiclass_metrics_agree_with_scikit_learn(judge, drawn):
-    _, score, truth = arrays(drawn)
-    predicted = np.minimum((score * 4).astype(int), 3)
-    assert metrics.macro_f1(truth, predicted, 4) == pytest.approx(
-        judge.f1_score(truth, predicted, average="macro", zero_division=0)
-    )
-    expected = judge.confusion_matrix(truth, predicted, labels=range(4))
-    assert (metrics.confusion(truth, predicted, 4) == expected).all()
+def test_errors_of_forecasts_are_those_of_scikit_learn(drawn):
+    _, forecast, _, label, weight = arrays(drawn)
+    truth, counted = label * 1.0, {"sample_weight": weight}
+    naive = {"last": forecast**2, "mean": 1 - forecast}
+    some = bool(weight.sum())
+
+    def error(prediction, function=sk.mean_absolute_error):
+        return judged(function, truth, prediction, needs=some, **counted)
+
+    best = min(error(each) for each in naive.values())
+    expected = {
+        "mae": error(forecast),
+        "rmse": error(forecast, sk.root_mean_squared_error),
+        "better_than_naive": 1 - error(forecast) / best if best else np.nan,
+    }
+    found = metric_values(Regression(truth, forecast, naive), weight)
+    assert found == pytest.approx(expected, nan_ok=True)
 
 
 @given(drawn=rows, alerts=st.integers(1, 5))
-def test_precision_at_capacity_is_that_of_each_days_highest_scores(drawn, alerts):
-    truth, score, day = arrays(drawn)
+def test_capacity_looks_at_each_days_highest_scores(drawn, alerts):
+    truth, score, day, _, _ = arrays(drawn)
     by_day = defaultdict(list)
     for place, today in enumerate(day.tolist()):
         by_day[today].append((-score[place], place))
     looked_at = [place for today in by_day.values() for _, place in sorted(today)[:alerts]]
     hits = sum(bool(truth[place]) for place in looked_at)
-    found = metrics.at_capacity(day, truth, score, alerts)
+    predictions = Binary(truth, score, score >= 0.5, day, alerts)
+    found = metric_values(predictions, only=[m.name for m in metrics_of("binary")])
     assert found["precision_at_capacity"] == pytest.approx(hits / len(looked_at))
-    if truth.any():
-        assert found["recall_at_capacity"] == pytest.approx(hits / truth.sum())
+    recall = hits / truth.sum() if truth.any() else np.nan
+    assert found["recall_at_capacity"] == pytest.approx(recall, nan_ok=True)
+    assert found["alerts_per_day"] == pytest.approx((score >= 0.5).sum() / len(by_day))
+    ratio = truth.sum() / score.sum() if score.any() else np.nan
+    assert found["observed_over_expected"] == pytest.approx(ratio, nan_ok=True)
 
 
-def test_card_precision_counts_a_found_card_once_and_ranks_by_its_highest_score():
-    day = np.array([0, 0, 0, 1, 1, 1])
-    card = np.array([1, 1, 2, 1, 2, 3])
-    truth = np.array([False, True, False, True, True, False])
-    score = np.array([0.1, 0.9, 0.5, 0.9, 0.4, 0.3])
-    # day 0: card 1 found. Day 1: card 1 is left out, so cards 2 (fraud) and 3 fill the two places
-    assert metrics.card_precision(day, card, truth, score, cards=1) == pytest.approx(1.0)
-    assert metrics.card_precision(day, card, truth, score, cards=2) == pytest.approx(0.5)
+@given(drawn=rows, times=st.data())
+def test_a_row_of_weight_n_counts_like_n_rows_in_every_binary_metric(drawn, times):
+    truth, score, day, _, _ = arrays(drawn)
+    weight = np.array(times.draw(st.lists(st.integers(0, 3), min_size=len(day), max_size=len(day))))
+    names = [metric.name for metric in metrics_of("binary")]
+    found = metric_values(Binary(truth, score, score >= 0.5, day, ALERTS), weight * 1.0, names)
+    truth, score, day = (np.repeat(each, weight) for each in (truth, score, day))
+    repeated = metric_values(Binary(truth, score, score >= 0.5, day, ALERTS), only=names)
+    assert found == pytest.approx(repeated, nan_ok=True)
 
 
-def test_errors_are_mean_absolute_and_root_mean_square():
-    found = metrics.errors(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
-    assert found == {"mae": 2.0, "rmse": pytest.approx(5**0.5)}
+def examples(task, broken=False, rows=4):
+    """Predictions with everything that a metric may need."""
+    score = np.array([0.9, 0.2, 0.4, 0.1])
+    score[2] = np.nan if broken else score[2]
+    score, day = score[:rows], np.zeros(rows, int)
+    truth = np.array([True, False, True, False])[:rows]
+    return {
+        "binary": Binary(truth, score, truth, day, ALERTS),
+        "regression": Regression(truth * 1.0, score, {"naive": np.zeros(rows)}),
+        "multiclass": Multiclass(truth * 1, np.column_stack([1 - score, score]), 0),
+    }[task]
 
 
-def test_without_rows_every_metric_is_unknown_and_none_is_flattering():
-    none, day = np.zeros(0, bool), np.zeros(0, np.int64)
-    found = metrics.decisions(none, none) | metrics.at_capacity(day, none, np.zeros(0), 5)
-    assert found.pop("precision") == 0
-    assert all(np.isnan(value) for value in found.values())
+@pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
+def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
+    names = [metric.name for metric in metrics_of(task)]
+    assert np.isfinite(list(metric_values(examples(task), only=names).values())).all()
+    found = metric_values(examples(task, broken=True), only=names)
+    assert list(found) == names
+    assert np.isnan(list(found.values())).all()
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
+def test_without_rows_every_metric_is_unknown_and_none_is_flattering(task):
+    names = [metric.name for metric in metrics_of(task)]
+    found = metric_values(examples(task, rows=0), only=names)
+    assert found.pop("precision", 0) == 0
+    assert np.isnan(list(found.values())).all()
+
+
+def test_only_the_metrics_asked_for_are_computed_and_those_that_can_be():
+    predictions = Binary(np.array([True, False]), np.array([0.9, 0.1]))
+    assert metric_values(predictions, only=["recall", "auc_roc"]) == {"auc_roc": 1.0}
+    assert set(metric_values(predictions)) == {"average_precision", "auc_roc", "log_loss"}
+
+
+def test_an_unknown_name_is_refused_with_those_that_are_known():
+    with pytest.raises(UnknownMetric, match="'luck' is not a regression metric; known are mae, rm"):
+        find_metric("luck", "regression")
+    with pytest.raises(UnknownMetric, match="'mae' is not a binary metric; known are average_pre"):
+        metric_value(examples("binary"), "mae")
+    with pytest.raises(UnknownMetric, match="lack what recall is computed from"):
+        metric_value(Binary(np.array([True]), np.array([0.9])), "recall")
+
+
+def test_every_name_is_given_once_and_has_words():
+    names = [metric.name for metric in metrics_of()]
+    assert len(set(names)) == len(names)
+    for metric in metrics_of():
+        assert all((metric.label, metric.description, metric.source)), metric.name
+
+
+def test_a_metric_is_added_in_one_place(monkeypatch, detector):
+    def brier(predictions, weights):
+        return float(np.average((predictions.score - predictions.truth) ** 2, weights=weights))
+
+    added = Metric(
+        name="brier",
+        tasks=("binary",),
+        label="Brier score",
+        description="mean squared error of scores",
+        unit="nats",
+        better="lower",
+        function=brier,
+        source="Brier, Monthly Weather Review 78, 1950",
+    )
+    gate = {"gates": [{"metric": "brier", "at_most": 0.1}]}
+    with pytest.raises(ValueError, match="'brier' is not a binary metric"):
+        detector(**gate)
+    monkeypatch.setattr(catalogue, "METRICS", (*catalogue.METRICS, added))
+    assert metric_values(examples("binary"))["brier"] == pytest.approx(0.105)
+    assert detector(**gate).gates[0].metric == "brier"
+    assert (metric_name("brier"), metric_note("brier")) == (added.label, added.description)
+    assert "brier" in ordered_metrics("binary")
+    assert find_metric("brier").lower_is_better

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.pair import Pair
-from lakehouse.evaluation.weighted import Binary
+from lakehouse.evaluation.predictions import Binary
 
 RANDOM = np.random.default_rng(3)
 ROWS = 800

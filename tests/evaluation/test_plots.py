@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation import plots
-from lakehouse.evaluation.explain import ShapSummary
+from lakehouse.evaluation.explanations import ShapSummary
 
 RANDOM = np.random.default_rng(0)
 SCORE = RANDOM.random(500)

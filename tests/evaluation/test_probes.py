@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.evaluation import metrics
+from lakehouse.evaluation.predictions import Binary, Regression
 from lakehouse.evaluation.probes import (
     lone_feature_probe,
     lone_features,
     overfitting_gap,
     shuffled_label_probe,
 )
-from lakehouse.evaluation.weighted import Binary, Regression
 
 RANDOM = np.random.default_rng(2)
 ROWS = 1000

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.proxies import _bands, _cramers_v, proxies
+from lakehouse.evaluation.proxies import _bands, _cramers_v, find_proxies
 
 RANDOM = np.random.default_rng(11)
 
@@ -38,7 +38,9 @@ def test_a_feature_that_knows_the_group_is_found_and_one_of_the_customer_is_not(
     category = np.where(group[customer] == "F", RANDOM.integers(0, 2, len(customer)), 2)
     matrix = np.column_stack([habit[customer], told, category, RANDOM.random(len(customer))])
     names = ["habit", "told", "category", "noise"]
-    found = proxies("gender", group[customer], names, matrix, {"told": 3.0, "noise": 1.0}, customer)
+    found = find_proxies(
+        "gender", group[customer], names, matrix, {"told": 3.0, "noise": 1.0}, customer
+    )
     assert [each.feature for each in found][:2] == ["category", "told"]
     by_name = {each.feature: each for each in found}
     assert by_name["category"].strength > 0.99
@@ -50,8 +52,8 @@ def test_a_feature_that_knows_the_group_is_found_and_one_of_the_customer_is_not(
 def test_rows_of_one_customer_are_no_evidence_of_their_own():
     customer, group, habit = customers()
     matrix = habit[customer][:, None]
-    shared = proxies("g", group[customer], ["habit"], matrix, {}, customer)[0].floor
-    rows = proxies("g", group[customer], ["habit"], matrix, {})[0].floor
+    shared = find_proxies("g", group[customer], ["habit"], matrix, {}, customer)[0].floor
+    rows = find_proxies("g", group[customer], ["habit"], matrix, {})[0].floor
     assert shared > 2 * rows
 
 
@@ -63,11 +65,11 @@ def test_of_features_that_know_nothing_one_world_in_twenty_has_one_above_the_flo
         customer = random.integers(0, 150, 1500)
         group = random.integers(0, 3, 150)[customer]
         matrix = np.column_stack([random.random(150)[customer] for _ in range(6)])
-        told = proxies("g", group, list("abcdef"), matrix, {}, customer, seed=seed)
+        told = find_proxies("g", group, list("abcdef"), matrix, {}, customer, seed=seed)
         found += told[0].strength > told[0].floor
     assert 2 <= found <= 22
 
 
 def test_one_group_and_no_feature_have_nothing_to_tell():
-    assert proxies("g", np.array(["a"] * 9), ["x"], np.zeros((9, 1)), {}) == ()
-    assert proxies("g", np.array(["a", "b"]), [], np.zeros((2, 0)), {}) == ()
+    assert find_proxies("g", np.array(["a"] * 9), ["x"], np.zeros((9, 1)), {}) == ()
+    assert find_proxies("g", np.array(["a", "b"]), [], np.zeros((2, 0)), {}) == ()

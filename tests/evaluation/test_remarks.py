@@ -3,7 +3,7 @@
 import pytest
 
 from lakehouse.evaluation.document import Calibration, Evaluation, Interval
-from lakehouse.evaluation.remarks import remarks
+from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.evaluation.report import sections
 from lakehouse.evaluation.report.page import Table, Text
 from lakehouse.evaluation.report.review_sections import (
@@ -38,7 +38,7 @@ def evaluation(alerts=100.0, calibration=None, **review) -> Evaluation:
 
 
 def topics(found: Evaluation) -> list[str]:
-    return [one.topic for one in remarks(found)]
+    return [one.topic for one in find_remarks(found)]
 
 
 @pytest.mark.parametrize(("alerts", "noted"), [(84, 1), (86, 0), (100, 0), (114, 0), (116, 1)])
@@ -47,7 +47,7 @@ def test_alerts_more_than_fifteen_per_cent_off_the_capacity_are_remarked(alerts,
 
 
 def test_the_remark_says_by_how_much_and_which_way():
-    (one,) = remarks(evaluation(30.0))
+    (one,) = find_remarks(evaluation(30.0))
     assert "30 alerts a day" in one.text
     assert "70% fewer than the capacity of 100" in one.text
 

@@ -5,10 +5,10 @@ import pytest
 
 from lakehouse.evaluation import metrics
 from lakehouse.evaluation.intervals import interval_of
-from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import LOGIT
 from lakehouse.evaluation.segments import by_week, segment_metrics
-from lakehouse.evaluation.weighted import Binary
 
 RANDOM = np.random.default_rng(9)
 ROWS = 2000

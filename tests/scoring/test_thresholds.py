@@ -318,7 +318,7 @@ def test_alerts_and_only_they_have_reasons_the_strongest_first(ready, lake):
 
 
 def test_trees_too_costly_to_explain_are_told_of_and_scored_all_the_same(ready, lake, monkeypatch):
-    monkeypatch.setattr("lakehouse.evaluation.explain.AFFORDABLE_MS", 1e-9)
+    monkeypatch.setattr("lakehouse.evaluation.explanations.AFFORDABLE_MS", 1e-9)
     ready.world.days(60, 61)
     report = score(ready.spec, lake)
     assert report.rows == ready.world.per_day

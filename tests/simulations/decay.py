@@ -7,8 +7,8 @@ import numpy as np
 
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.resample import Resampling
-from lakehouse.evaluation.weighted import Binary
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.review.matured import Matured

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.resample import Resampling
-from lakehouse.evaluation.weighted import Binary
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.resampling import Resampling
 
 METRICS = (
     "auc_roc",

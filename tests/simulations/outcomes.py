@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from lakehouse.evaluation.calibration_error import observed_over_expected
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.lake import Lake
 from lakehouse.models import load_model
 from lakehouse.models.split import plan_split

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.calibration_error import design_effect
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.models.spec import Watch
 from lakehouse.monitoring.review.calibration import ALPHA, REACH, always_valid
 

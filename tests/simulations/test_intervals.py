@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.compare import compare
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.comparisons import compare
+from lakehouse.evaluation.resampling import Resampling
 from tests.simulations.intervals import METRICS, coverage, world
 
 

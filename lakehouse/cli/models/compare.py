@@ -27,7 +27,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
     both have logged the same rows, else on test rows.
     """
     from lakehouse.cli.opening import open_lake
-    from lakehouse.models.spec import METRICS
+    from lakehouse.evaluation.metrics import ordered_metrics
     from lakehouse.monitoring.matured_pair import matured_pair
     from lakehouse.registry.abbreviation import find_version
     from lakehouse.training.declared import find_model
@@ -38,7 +38,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
         one, other = find_version(lake, name, first), find_version(lake, name, second)
         pair = matured_pair(lake, spec, one, other) or tested_pair(lake, spec, one, other)
     found = pair.compare(
-        METRICS[spec.task],
+        ordered_metrics(spec.task.name),
         against="champion" if other.state == "champion" else "last",
         version=other.version,
         minimum_positives=spec.shadow.min_positives,

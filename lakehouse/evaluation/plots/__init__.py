@@ -1,6 +1,6 @@
 """Pictures of a model, for the UI and for reports, by topic. Every one says its rows and its unit.
 
-Only drawing: the figures come from `metrics.py` and `explain.py`, the rows from `training.replay`.
+Only drawing: the figures come from `metrics` and `explanations`, the rows from `training.replay`.
 """
 
 from lakehouse.evaluation.plots.canvas import Picture

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lakehouse.evaluation.explain import ShapSummary
+from lakehouse.evaluation.explanations import ShapSummary
 from lakehouse.evaluation.plots.canvas import (
     BLUE,
     COLOURS,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation import metrics
 from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.predictions import Multiclass
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -67,7 +67,7 @@ def residual_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 @styled
 def confusion_plot(truth: Array, probability: Array, classes: Sequence[str]) -> Picture:
     """Rows by true class and the class said; the colour is the share of the true class."""
-    table = metrics.confusion(truth.astype(int), probability.argmax(axis=1), len(classes))
+    table = Multiclass(truth.astype(int), probability, 0).confusion()
     names = [name.replace("_", "\n") for name in classes]
     figure, axes = canvas("Said", "True", height=1.2 + 0.62 * len(classes))
     axes.grid(False)

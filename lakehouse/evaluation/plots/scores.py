@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation import metrics
+from lakehouse.evaluation.metrics import metric_value, metric_values
 from lakehouse.evaluation.plots.canvas import BLUE, COLOURS, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.predictions import Binary
 
 Array = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -21,7 +22,7 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
     """Share of positives found over share of negatives flagged, at every threshold."""
     figure, axes = canvas("False positive rate", "True positive rate (recall)")
     negatives, positives = _rates(truth, score)
-    area = metrics.auc_roc(truth, score)
+    area = metric_value(Binary(truth, score), "auc_roc")
     axes.plot(negatives, positives, color=BLUE, label=f"model, area {area:.3f}")
     axes.plot([0, 1], [0, 1], color=INK, linestyle=":", linewidth=1, label="chance, area 0.500")
     axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=f"ROC curve\n{_counted(truth)}")
@@ -33,17 +34,15 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
 def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
     """Precision over recall on these rows, with the point at the threshold in use."""
     figure, axes = canvas("Recall (share of positives found)", "Precision (share of alerts right)")
-    precision, recall, _ = metrics.precision_recall(truth, score)
-    # from the first threshold back to nothing found: no row scores higher
-    precision, recall = np.append(precision[0], precision), np.append(0.0, recall)
+    precision, recall = _precision_recall(truth, score)
     few = _thin(len(recall))
-    average = metrics.average_precision(truth, score)
+    average = metric_value(Binary(truth, score), "average_precision")
     label = f"model, average {average:.3f}"
     axes.step(recall[few], precision[few], where="post", color=BLUE, label=label)
     share = float(truth.mean())
     axes.axhline(share, color=INK, linestyle=":", linewidth=1, label=f"chance {share:.3g}")
     if threshold is not None:
-        at = metrics.decisions(truth, score >= threshold)
+        at = metric_values(Binary(truth, score, score >= threshold), only=["recall", "precision"])
         label = f"threshold {threshold:.3g}"
         axes.plot(at["recall"], at["precision"], "o", color=ORANGE, label=label)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), title=f"Precision and recall\n{_counted(truth)}")
@@ -124,13 +123,20 @@ def wilson(share: Array, rows: Any) -> tuple[Array, Array]:
 
 def _rates(truth: Bools, score: Array) -> tuple[Array, Array]:
     """False and true positive rates, from no row flagged to all."""
-    order = np.argsort(-score, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    hits = np.cumsum(truth[order])[last]
-    positives = np.append(0.0, hits / max(int(truth.sum()), 1))
-    negatives = np.append(0.0, (last + 1 - hits) / max(int((~truth).sum()), 1))
+    from sklearn.metrics import roc_curve
+
+    negatives, positives, _ = roc_curve(truth, score, drop_intermediate=False)
     few = _thin(len(positives))
     return negatives[few], positives[few]
+
+
+def _precision_recall(truth: Bools, score: Array) -> tuple[Array, Array]:
+    """Precision and recall, from the highest score alone to all rows."""
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(truth, score)
+    precision[-1] = precision[-2]
+    return precision[::-1], recall[::-1]
 
 
 def _thin(points: int) -> npt.NDArray[np.int64]:

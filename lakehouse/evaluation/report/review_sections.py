@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.plots import Picture, found_plot, net_plot
-from lakehouse.evaluation.remarks import remarks, stress_name
+from lakehouse.evaluation.remarks import find_remarks, stress_name
 from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import (
     NOT_TOLD,
@@ -23,7 +23,7 @@ _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Res
 def remarks_section(found: Evaluation) -> list[Block]:
     """What to look at first, and what nobody looked at."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (Mark(one.topic, "unsure"), one.text) for one in remarks(found)
+        (Mark(one.topic, "unsure"), one.text) for one in find_remarks(found)
     )
     blocks: list[Block] = []
     if rows:

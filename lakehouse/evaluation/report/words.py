@@ -1,8 +1,10 @@
 """How figures are written in a report: numbers, intervals, and the names of metrics."""
 
+from contextlib import suppress
 from datetime import date, datetime
 
 from lakehouse.evaluation.document import Interval
+from lakehouse.evaluation.metrics import UnknownMetric, find_metric
 
 NOT_TOLD = "–"
 
@@ -14,36 +16,21 @@ PERIODS = {
 }
 """Names of the periods, in the order in which they are shown."""
 
-_NAMES = {
-    "auc_roc": ("Area under ROC", "chance that a positive scores above a negative"),
-    "average_precision": ("Average precision", "area under precision over recall"),
-    "log_loss": ("Log loss", "lower is better"),
-    "precision_at_capacity": ("Precision at capacity", "share of each day's alerts that are right"),
-    "recall_at_capacity": ("Recall at capacity", "share of positives among each day's alerts"),
-    "alerts_per_day": ("Alerts a day", "at the threshold"),
-    "observed_over_expected": ("Observed over expected", "positives over the sum of scores"),
-    "accuracy": ("Accuracy", "share of rows decided rightly"),
-    "precision": ("Precision", "at the threshold"),
-    "recall": ("Recall", "at the threshold"),
-    "f1": ("F1", "at the threshold"),
-    "mae": ("Mean absolute error", "in the label's unit, lower is better"),
-    "rmse": ("Root mean squared error", "in the label's unit, lower is better"),
-    "better_than_naive": ("Better than naive", "share by which the best naive MAE is undercut"),
-    "macro_f1": ("Macro F1", "mean over classes"),
-    "better_than_majority": ("Better than majority", "accuracy gained on the commonest class"),
-    "tpr": ("True positive rate", ""),
-    "fpr": ("False positive rate", ""),
-}
+_RATES = {"tpr": "True positive rate", "fpr": "False positive rate"}
 
 
 def metric_name(metric: str) -> str:
     """A metric's name for people: `auc_roc` is "Area under ROC"."""
-    return _NAMES.get(metric, (metric.replace("_", " ").capitalize(), ""))[0]
+    with suppress(UnknownMetric):
+        return find_metric(metric).label
+    return _RATES.get(metric, metric.replace("_", " ").capitalize())
 
 
 def metric_note(metric: str) -> str:
-    """What a metric says in half a line, or nothing."""
-    return _NAMES.get(metric, ("", ""))[1]
+    """What a metric is in half a line, or nothing."""
+    with suppress(UnknownMetric):
+        return find_metric(metric).description
+    return ""
 
 
 def number(value: float | None) -> str:

@@ -26,13 +26,10 @@ from lakehouse.models.spec.judging import (
     Stress,
 )
 from lakehouse.models.spec.lifecycle import Actions, Freshness, Promotion, Retrain, Shadow, Watch
-from lakehouse.models.spec.model import FIXED_PARAMS, METRICS, NO_ORDER, ModelSpec
-from lakehouse.models.spec.part import Task
+from lakehouse.models.spec.model import FIXED_PARAMS, ModelSpec
 
 __all__ = [
     "FIXED_PARAMS",
-    "METRICS",
-    "NO_ORDER",
     "Actions",
     "Between",
     "Calibration",
@@ -60,7 +57,6 @@ __all__ = [
     "Spine",
     "SplitSpec",
     "Stress",
-    "Task",
     "Threshold",
     "Watch",
 ]

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from lakehouse.durations import format_duration
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.models.spec.choosing import (
     Calibration,
     Extraction,
@@ -26,30 +27,9 @@ from lakehouse.models.spec.lifecycle import (
     Shadow,
     Watch,
 )
-from lakehouse.models.spec.part import ModelName, Part, Task
+from lakehouse.models.spec.part import ModelName, Part
+from lakehouse.models.tasks import DeclaredTask
 from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG, refuse_alike, refuse_reserved
-
-METRICS: dict[Task, tuple[str, ...]] = {
-    "binary": (
-        "average_precision",
-        "auc_roc",
-        "log_loss",
-        "accuracy",
-        "precision",
-        "recall",
-        "f1",
-        "precision_at_capacity",
-        "recall_at_capacity",
-        "alerts_per_day",
-        "observed_over_expected",
-    ),
-    "regression": ("mae", "rmse", "better_than_naive"),
-    "multiclass": ("macro_f1", "accuracy", "log_loss", "better_than_majority"),
-}
-"""Metrics by task; the first is what early promotion compares unless the spec names another."""
-
-NO_ORDER = frozenset({"alerts_per_day", "observed_over_expected"})
-"""Metrics that are best in the middle: gates bound them, and nothing is compared by them."""
 
 
 class ModelSpec(Part):
@@ -61,7 +41,7 @@ class ModelSpec(Part):
     tags: dict[str, str] = Field(default_factory=dict)
     freshness: Freshness | None = None
 
-    task: Task
+    task: DeclaredTask
     spine: Spine
     feature_sets: tuple[str, ...] = Field(min_length=1)
     include: tuple[str, ...] = Field(default=(), description="Only these features, if any given")
@@ -102,25 +82,22 @@ class ModelSpec(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        known = METRICS[self.task]
+        for gate in self.gates:
+            find_metric(gate.metric, self.task.name)
         searched_by = [self.search.metric] if self.search and self.search.metric else []
-        for metric in [gate.metric for gate in self.gates] + searched_by + [self.primary_metric]:
-            if metric not in known:
-                raise ValueError(f"{metric!r} is no {self.task} metric; known are {known}")
-        no_order = NO_ORDER & {*searched_by, self.primary_metric}
-        if no_order:
-            raise ValueError(f"more {sorted(no_order)} are neither better nor worse: only a gate")
+        for name in (*searched_by, self.primary_metric):
+            if find_metric(name, self.task.name).better == "neither":
+                raise ValueError(f"more {name} is neither better nor worse: only a gate")
         if len({gate.name for gate in self.gates}) < len(self.gates):
             raise ValueError("two gates bound the same metric of the same period")
-        if self.task == "binary" and self.capacity is None:
+        if self.task.decides and self.capacity is None:
             raise ValueError("a binary model declares its `capacity`: how many alerts a day")
-        if self.task != "binary":
+        if not self.task.decides:
             self._refuse_what_only_binary_models_have()
         self._refuse_unfit_labels()
         self._refuse_names()
-        fixed = FIXED_PARAMS - ({"objective"} if self.task == "regression" else set())
         searched = set(self.search.space) if self.search else set()
-        reserved = fixed & (searched | set(self.params))
+        reserved = (FIXED_PARAMS - self.task.free_params) & (searched | set(self.params))
         if reserved:
             raise ValueError(f"params {sorted(reserved)} are set by the trainer; leave them out")
         unknown = {*self.judging.clusters, self.capacity.unit if self.capacity else ""}
@@ -167,17 +144,9 @@ class ModelSpec(Part):
                 f"{format_duration(declared)}: the last days of each period would have no labels. "
                 "Leave `split.gap` out, or make it at least as long"
             )
-        if isinstance(label, Forward):
-            counts = f"a forward label with `op: {label.op}` is a number"
-            if self.task == "binary" and label.at_least is None:
-                raise ValueError(
-                    f"{counts}, and a binary model needs yes or no: say from which value on it is "
-                    "yes with `label.at_least`, or make the `task` a regression"
-                )
-            if self.task == "multiclass":
-                raise ValueError(f"{counts}, not a class; make the `task` a regression")
-            if self.task == "regression" and label.at_least is not None:
-                raise ValueError("`label.at_least` makes yes or no of a number: `task: binary`")
+        complaint = isinstance(label, Forward) and self.task.complaint_of_forward(label.at_least)
+        if isinstance(label, Forward) and complaint:
+            raise ValueError(f"a forward label with `op: {label.op}` {complaint}")
 
     def _refuse_what_only_binary_models_have(self) -> None:
         for field in ("imbalance", "threshold", "fairness", "actions"):
@@ -186,7 +155,7 @@ class ModelSpec(Part):
                 raise ValueError(f"`{field}` is for binary models, this one is {self.task}")
         if self.judging.money or self.judging.reports:
             raise ValueError("`judging.money` and `judging.reports` are for binary models")
-        if self.task == "regression" and self.calibration != "none":
+        if not self.task.has_probabilities and self.calibration != "none":
             raise ValueError("`calibration` is of scores and probabilities, not of forecasts")
 
     @property
@@ -205,7 +174,7 @@ class ModelSpec(Part):
     @property
     def primary_metric(self) -> str:
         """What promotion compares."""
-        return self.promotion.metric or METRICS[self.task][0]
+        return self.promotion.metric or self.task.default_metric
 
     @property
     def clusters(self) -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """What every part of a declaration shares: it is frozen, and unknown fields are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lakehouse.reserved import TablePart
 
-Task = Literal["binary", "regression", "multiclass"]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ModelName = TablePart
 

@@ -22,55 +22,18 @@ from lakehouse.monitoring.look.reference import BATCH_ROWS
 Floats = npt.NDArray[np.float64]
 
 
-def expected_metrics(
-    score: Floats, flagged: npt.NDArray[np.bool_], alerts: int
-) -> dict[str, float | None]:
-    """Expected metrics of one day's rows (rows,), if each is positive with probability `score`.
-
-    Ratios are taken of expectations. None where there is nothing to expect.
-    """
-    expected = float(score.sum())
-    hits = float(score[flagged].sum())
-    highest = float(np.sort(score)[::-1][:alerts].sum())
-    return {
-        "positives": expected,
-        "precision": _ratio(hits, float(flagged.sum())),
-        "recall": _ratio(hits, expected),
-        "average_precision": expected_average_precision(score),
-        "precision_at_capacity": _ratio(highest, float(min(alerts, len(score)))),
-        "recall_at_capacity": _ratio(highest, expected),
-    }
-
-
-def expected_average_precision(score: Floats) -> float | None:
-    """The average precision to expect of rows that are positive with probability `score` (rows,).
-
-    A positive row i of score p adds the precision at its threshold: itself, and of all rows that
-    reach it those that are positive, in expectation, by their number. Ties share one threshold.
-    """
-    total = float(score.sum())
-    p = np.sort(score)[::-1]
-    reached = len(p) - np.searchsorted(p[::-1], p, side="left")  # rows with at least this score
-    others = p.cumsum()[reached - 1] - p
-    return _ratio(float(np.sum(p * (1 + others) / reached)), total) if len(p) else None
-
-
 def estimate(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
 ) -> list[dict[str, Any]]:
     """Rows of `tables.ESTIMATED` for the days of decision from `first` on; by metric.
 
-    A multiclass model promises an accuracy, a regression nothing: it says no probability.
+    None for a task whose predictions are not probabilities.
     """
-    if spec.task == "regression":
+    if not spec.task.has_probabilities:
         return []
     rows = []
     for day, score, flagged in _days(cursor, spec, version, first):
-        if spec.task == "multiclass":
-            told: dict[str, float | None] = {"accuracy": float(score.mean())}
-        else:
-            assert spec.capacity is not None
-            told = expected_metrics(score, flagged, spec.capacity.alerts)
+        told = spec.task.expected(score, flagged, spec.capacity.alerts if spec.capacity else 0)
         shared = {"model": spec.name, "version": version, "day": day, "rows": len(score)}
         rows += [{**shared, "metric": metric, "value": value} for metric, value in told.items()]
     return rows
@@ -93,7 +56,7 @@ def _days(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
 ) -> Iterator[tuple[date, Floats, npt.NDArray[np.bool_]]]:
     """Day, scores and decisions, day by day; no more than one day is held, and a batch."""
-    score, decision = ("score", "decision") if spec.task == "binary" else ("probability", "true")
+    score, decision = spec.task.logged_number, "decision" if spec.task.decides else "true"
     batches = cursor.execute(
         f"SELECT CAST(event_time AS DATE), {quote(score)}, {decision} "
         f"FROM {qualified(spec.predictions_table)} "
@@ -124,7 +87,3 @@ def _joined(
 ) -> tuple[date, Floats, npt.NDArray[np.bool_]]:
     scores, flags = zip(*held, strict=True)
     return day, np.concatenate(scores), np.concatenate(flags)
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

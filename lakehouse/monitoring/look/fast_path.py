@@ -76,7 +76,7 @@ def check_scores(
     day: date = newest.date()
     found = [_valid(number.name, day, rows, invalid), _vary(number, day, rows, different)]
     found.append(_jump(cursor, spec, version, outputs, after_load, day))
-    if spec.capacity is not None and spec.task == "binary":
+    if spec.capacity is not None and spec.task.decides:
         found.append(_alerts(cursor, spec, version, oldest.date(), day))
     return found
 

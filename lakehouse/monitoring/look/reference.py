@@ -18,7 +18,6 @@ from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import fetch_value
 from lakehouse.models import Model, ModelSpec, Split, load_model
 from lakehouse.models.model import ModelCard
-from lakehouse.models.schema import Kind
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.look import distance
 from lakehouse.monitoring.look.cells import Cells, Counts, number_cells, text_cells
@@ -33,12 +32,6 @@ MOST_DAYS = 400
 _GAP, _TRAIN, _TEST = -1, 0, 2
 
 Part = Literal["feature", "output"]
-OUTPUTS: dict[str, dict[str, Kind]] = {
-    "binary": {"score": "number"},
-    "regression": {"prediction": "number"},
-    "multiclass": {"label": "category", "probability": "number"},
-}
-"""What a model says of a row, by task: columns of the prediction log."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,17 +162,6 @@ def write_reference(
     tables.insert(writer, tables.REFERENCE, rows)
 
 
-def output_columns(card: ModelCard, prediction: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
-    """What `OUTPUTS` names, from what the model predicts."""
-    if card.task != "multiclass":
-        return {next(iter(OUTPUTS[card.task])): pa.array(prediction)}
-    best = prediction.argmax(axis=1)
-    return {
-        "label": pa.array(card.classes, pa.string()).take(pa.array(best)),
-        "probability": pa.array(prediction[np.arange(len(best)), best]),
-    }
-
-
 def _feature_cells(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, card: ModelCard, set_id: str
 ) -> dict[str, Cells]:
@@ -213,7 +195,7 @@ def _count(
     groups = len(periods.period) + 1
     cells = _feature_cells(cursor, spec, card, set_id)
     totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
-    said: dict[str, list[pa.Array]] = {name: [] for name in OUTPUTS[card.task]}
+    said: dict[str, list[pa.Array]] = {name: [] for name in card.task.logged}
     said_in = [np.empty(0, dtype=np.int64)]
     names = ", ".join(map(quote, card.features.names))
     rows = cursor.execute(
@@ -229,14 +211,15 @@ def _count(
         unlearnt = batch.filter(pa.array(~learnt))
         said_in.append(group[~learnt])
         prediction = model.predict(card.features.matrix(unlearnt))
-        for name, values in output_columns(card, prediction).items():
+        for name, values in card.task.logged_columns(prediction, card.classes).items():
             said[name].append(values)
     found: list[tuple[Part, str, Cells, Counts]] = [
         ("feature", name, one, totals[name]) for name, one in cells.items()
     ]
-    for name, kind in OUTPUTS[card.task].items():
-        values = pa.concat_arrays(said[name])
-        one = text_cells(card.classes) if kind == "category" else number_cells(values.to_numpy())
+    for name, arrays in said.items():
+        values = pa.concat_arrays(arrays)
+        numbers = pa.types.is_floating(values.type)
+        one = number_cells(values.to_numpy()) if numbers else text_cells(card.classes)
         found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
     return found
 

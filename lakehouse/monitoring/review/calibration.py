@@ -13,8 +13,8 @@ import duckdb
 
 from lakehouse.evaluation.calibration_error import calibration_slope, design_effect
 from lakehouse.evaluation.document import Interval
+from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.sequential import boundary
-from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.models import ModelSpec

@@ -15,9 +15,9 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.evaluation.compare import compare
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.comparisons import compare
 from lakehouse.evaluation.document import Interval, Verdict
+from lakehouse.evaluation.metrics import find_metric, metric_values
 from lakehouse.evaluation.sequential import Finding as Decided
 from lakehouse.evaluation.sequential import Look, decide
 from lakehouse.lake import qualified, quote
@@ -61,8 +61,8 @@ def look(
         matured_rows(cursor, spec, champion.version, since, until),
     )
     metric = spec.primary_metric
-    mine, champions = ours.judged_by(metric), theirs.judged_by(metric)
-    if not mine.rows or not mine.metrics(only=[metric]):
+    mine, champions = ours.said, theirs.said
+    if not mine.rows or not metric_values(mine, only=[metric]):
         return None
     (found,) = compare(
         mine,
@@ -103,7 +103,7 @@ def judge(spec: ModelSpec, looks: Sequence[Look]) -> Decided:
     """What all looks say together, with an error of `shadow.alpha` at most, however many."""
     return decide(
         looks,
-        lower_is_better=spec.primary_metric in LOWER_IS_BETTER,
+        lower_is_better=find_metric(spec.primary_metric).lower_is_better,
         alpha=spec.shadow.alpha,
         minimum_positives=spec.shadow.min_positives,
     )

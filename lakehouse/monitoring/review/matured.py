@@ -12,21 +12,17 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.resample import Resampling
-from lakehouse.evaluation.weighted import Binary, Multiclass, Predictions, Regression
+from lakehouse.evaluation.predictions import Binary, Multiclass, Predictions
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.models.spec import Forward
+from lakehouse.models.tasks.multiclass import in_all_classes
+from lakehouse.models.tasks.numbers import as_floats
 from lakehouse.scoring.log import shadow_table
 
-_SAID = {
-    "binary": ("score", "decision"),
-    "regression": ("prediction",),
-    "multiclass": ("label", "probability"),
-}
-_OF_DECISIONS = frozenset({"accuracy", "precision", "recall", "f1"})
 TICK = timedelta(microseconds=1)
 
 
@@ -34,15 +30,15 @@ TICK = timedelta(microseconds=1)
 class Matured:
     """Rows in the order of their keys, one version's: what was said, and what came.
 
-    `day` (rows,) counts days since 1970. `flagged` is what was decided (binary only). `entities`
-    are by column of the spine. `classes` are the positions in `said` (multiclass only).
+    `day` (rows,) counts days since 1970. Decisions are those that were made, whatever the threshold
+    was. `entities` are by column of the spine. `classes` are the positions in `said` (multiclass
+    only).
     """
 
     key: npt.NDArray[Any]
     day: npt.NDArray[np.int64]
     entities: dict[str, npt.NDArray[Any]]
     said: Predictions
-    flagged: npt.NDArray[np.bool_] | None = None
     classes: tuple[str, ...] = ()
 
     def take(self, chosen: npt.NDArray[Any]) -> "Matured":
@@ -57,14 +53,7 @@ class Matured:
             day=self.day[chosen],
             entities={name: values[chosen] for name, values in self.entities.items()},
             said=said,
-            flagged=None if self.flagged is None else self.flagged[chosen],
         )
-
-    def judged_by(self, metric: str) -> Predictions:
-        """What `metric` is told from: of decisions, those made then, whatever the threshold was."""
-        if self.flagged is not None and metric in _OF_DECISIONS:
-            return Binary(self.said.truth, self.flagged.astype(np.float64), threshold=0.5)
-        return self.said
 
     def resampling(self, spec: ModelSpec) -> Resampling:
         """How intervals of these rows are made, as `judging` declares."""
@@ -97,9 +86,9 @@ def matured_rows(
     is a random share of all rows, flagged or not, so that no metric is bent.
     """
     table = shadow_table(spec) if beside else spec.predictions_table
-    said = {name: quote(name) for name in (*_SAID[spec.task], *spec.spine.entities)}
-    if "label" in said:
-        said["said_label"] = said.pop("label")
+    logged = (*spec.task.logged, *(["decision"] if spec.task.decides else []))
+    said = {f"logged_{name}": quote(name) for name in logged}
+    said |= {name: quote(name) for name in spec.spine.entities}
     naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
     if first >= until or not table_exists(cursor, table):
         names = ("key", "day", "label", *said, *naive)
@@ -133,7 +122,7 @@ def paired(one: Matured, other: Matured) -> tuple[Matured, Matured]:
     if not one.classes and not other.classes:
         return one, other
     classes = tuple(sorted({*one.classes, *other.classes}))
-    return _spread(one, classes), _spread(other, classes)
+    return _in_classes(one, classes), _in_classes(other, classes)
 
 
 def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -143,27 +132,10 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
     day = found["day"].astype(np.int64).filled()
-    said: Predictions
-    flagged = None
-    classes: tuple[str, ...] = ()
-    if spec.task == "binary":
-        truth = _numbers(found["label"]) > 0
-        flagged = found["decision"].astype(bool).filled(False)
-        # what is no number flags nothing, so it ranks last
-        score = np.nan_to_num(_numbers(found["score"]), nan=0.0)
-        said = Binary(truth, score, None, day, _alerts(spec))
-    elif spec.task == "regression":
-        naive = {name: _numbers(found[name]) for name in NAIVE_FORECASTS if name in found}
-        said = Regression(_numbers(found["label"]), _numbers(found["prediction"]), naive)
-    else:
-        said, classes = _classes(found)
+    naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
+    said, classes = spec.task.from_log(found, naive, _alerts(spec))
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
-    return Matured(np.asarray(found["key"]), day, entities, said, flagged, classes)
-
-
-def _numbers(values: Any) -> npt.NDArray[np.float64]:
-    """As floats, NaN where there is none."""
-    return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
+    return Matured(np.asarray(found["key"]), day, entities, said, classes)
 
 
 def _alerts(spec: ModelSpec) -> int | None:
@@ -174,30 +146,6 @@ def _alerts(spec: ModelSpec) -> int | None:
     return max(1, round(spec.capacity.alerts * share))
 
 
-def _classes(found: dict[str, Any]) -> tuple[Multiclass, tuple[str, ...]]:
-    """The log has the class said and its probability: the others share the rest."""
-    truth = np.asarray(found["label"], dtype=str)
-    guess = np.asarray(found["said_label"], dtype=str)
-    classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-    sure = np.nan_to_num(_numbers(found["probability"]), nan=0.0)
-    count = max(len(classes), 1)
-    rest = (1 - sure) / max(count - 1, 1)
-    probability = np.repeat(np.minimum(rest, sure - 1e-9)[:, None], count, axis=1)
-    probability[np.arange(len(truth)), codes[len(truth) :]] = sure
-    said = Multiclass(codes[: len(truth)], probability, 0)
-    return _with_majority(said), tuple(classes.tolist())
-
-
-def _with_majority(said: Multiclass) -> Multiclass:
-    """The trivial model says what these rows mostly are: no other could be harder to beat."""
-    return replace(said, majority=int(np.bincount(said.truth, minlength=1).argmax()))
-
-
-def _spread(rows: Matured, classes: tuple[str, ...]) -> Matured:
-    """The same rows, with the positions of `classes`: of another version's as well."""
+def _in_classes(rows: Matured, classes: tuple[str, ...]) -> Matured:
     assert isinstance(rows.said, Multiclass)
-    place = np.array([classes.index(name) for name in rows.classes], dtype=np.int64)
-    probability = np.full((rows.said.rows, len(classes)), -1.0)
-    probability[:, place] = rows.said.probability[:, : len(place)]
-    said = Multiclass(place[rows.said.truth], probability, 0)
-    return replace(rows, said=_with_majority(said), classes=classes)
+    return replace(rows, said=in_all_classes(rows.said, rows.classes, classes), classes=classes)

@@ -14,13 +14,13 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation import metrics, scan
+from lakehouse.evaluation import scan
 from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.intervals import metric_intervals, scale_of
+from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.metrics import find_metric, metric_values
+from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.scales import LOGIT, Scale
-from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import qualified
 from lakehouse.lake.lake import table_exists
 from lakehouse.models import ModelSpec
@@ -85,10 +85,9 @@ def performance_rows(
 
 def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
     """The metrics of these rows; None for what they cannot tell. Decisions are those made then."""
-    found = rows.said.metrics()
-    if isinstance(rows.said, Binary) and rows.flagged is not None:
-        found |= metrics.decisions(rows.said.truth, rows.flagged)
-        found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.flagged)
+    found = metric_values(rows.said)
+    if isinstance(rows.said, Binary) and rows.said.flagged is not None:
+        found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.said.flagged)
         error = expected_calibration_error(calibration_bins(rows.said.truth, rows.said.score))
         found["calibration_error"] = float("nan") if error is None else error
     return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
@@ -104,7 +103,7 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
         wanted = spec.shadow.min_positives
         missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
         return Decay(metric, None, then, positives, missing)
-    said, resampling = rows.judged_by(metric), rows.resampling(spec)
+    said, resampling = rows.said, rows.resampling(spec)
     now = metric_intervals(said, resampling, only=[metric]).get(metric)
     missing = "" if now else f"{metric} cannot be computed from the {rows.said.rows:,} matured rows"
     return Decay(metric, now, then, positives, missing)
@@ -122,8 +121,8 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     name = "matured_performance"
     if decay.now is None or decay.then is None:
         return not_judged(name, day, decay.missing)
-    now, then, scale = decay.now, decay.then, scale_of(decay.metric)
-    lower = decay.metric in LOWER_IS_BETTER
+    now, then, scale = decay.now, decay.then, find_metric(decay.metric).scale
+    lower = find_metric(decay.metric).lower_is_better
     sign = -1 if lower else 1
     error, promised = _error(now, scale), _error(then, scale)
     bound = then.value * (1 - sign * spec.watch.performance_drop)

@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.evaluation.document import FairnessResult
-from lakehouse.evaluation.fairness import fairness
-from lakehouse.evaluation.weighted import Binary
+from lakehouse.evaluation.fairness import compare_groups
+from lakehouse.evaluation.predictions import Binary
 from lakehouse.lake import Author, Lake, qualified, quote
 from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
 from lakehouse.models import ModelSpec, Split
@@ -166,9 +166,14 @@ def _fairness(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: Matured
 ) -> list[FairnessResult]:
     """Each declared grouping on the matured rows, by the decisions that were made."""
-    if spec.fairness is None or rows.flagged is None or not rows.said.rows:
+    said = rows.said
+    if (
+        spec.fairness is None
+        or not isinstance(said, Binary)
+        or said.flagged is None
+        or not said.rows
+    ):
         return []
-    assert isinstance(rows.said, Binary)
     key = spec.spine.key
     cursor.register("judged_keys", pa.table({"key": rows.key}))
     cursor.execute(
@@ -181,11 +186,11 @@ def _fairness(
     )
     resampling = rows.resampling(spec)
     return [
-        fairness(
+        compare_groups(
             name,
             group,
-            rows.said.truth,
-            rows.flagged,
+            said.truth,
+            said.flagged,
             resampling,
             limit=spec.fairness.limit,
             minimum_positives=spec.fairness.min_positives,

@@ -134,8 +134,8 @@ def _applies(spec: ModelSpec, name: str) -> bool:
     if name == "fairness":
         return spec.fairness is not None
     if name == "alerts_at_capacity":
-        return spec.task == "binary" and spec.threshold.rule == "capacity"
-    return name != "calibration" or spec.task == "binary"
+        return spec.task.decides and spec.threshold.rule == "capacity"
+    return name != "calibration" or spec.task.decides
 
 
 def announce(

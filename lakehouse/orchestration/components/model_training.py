@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
-from lakehouse.evaluation.remarks import remarks
+from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.lake.transient import may_pass
 from lakehouse.lake.written import rows_written
@@ -226,7 +226,7 @@ def _mirror(context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResour
 
 
 def _remarks(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
-    examined, found = evaluation.review.stability is not None, remarks(evaluation)
+    examined, found = evaluation.review.stability is not None, find_remarks(evaluation)
     return dg.AssetCheckResult(
         asset_key=model,
         check_name="remarks",

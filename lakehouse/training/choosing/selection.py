@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.models.model import GroupFigure
 from lakehouse.models.spec import FeatureSelection, ModelSpec
 from lakehouse.training.fitting.boosting import Boosted, Examples
@@ -67,7 +67,7 @@ def _permutation(
     The rows of a group move together. It must cost more than twice the standard error over folds
     and shuffles, which one useless group in forty does by chance.
     """
-    sign = -1.0 if spec.primary_metric in LOWER_IS_BETTER else 1.0
+    sign = -1.0 if find_metric(spec.primary_metric).lower_is_better else 1.0
     costs: dict[str, list[float]] = {name: [] for name in groups}
     for number, fold in enumerate(folds):
         boosted = fold.fit(params, spec.rounds, stop=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Any, Literal
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Study
@@ -21,7 +21,7 @@ from lakehouse.training.choosing.trials import Trial, read_trials, write_trial
 from lakehouse.training.fitting.boosting import library_versions, lightgbm_params
 from lakehouse.training.fitting.cross_fitting import threshold_on
 from lakehouse.training.fitting.fold_examples import FoldData
-from lakehouse.training.judging.assessment import assess, baseline
+from lakehouse.training.judging.assessment import assess
 from lakehouse.training.sets.rows import Rows
 
 Tell = Callable[[str], None]
@@ -53,7 +53,7 @@ def search(
     """
     assert spec.search is not None
     metric = spec.search.metric or spec.primary_metric
-    minimize = metric in LOWER_IS_BETTER
+    minimize = find_metric(metric).lower_is_better
     count = budget(spec.search)
     finished = [t for t in read_trials(lake, spec.name, study) if t.number < count]
     if finished:
@@ -104,7 +104,7 @@ def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metri
     if cut is not None:
         threshold = cut.threshold
         prediction = decided(prediction, threshold, cut.ties, spec.seed)
-    constant = baseline(spec, rows)
+    constant = spec.task.baseline(rows.label)
     value = assess(spec, rows, prediction, threshold, constant, classes)[metric]
     if value is None:
         raise TrainingError(
@@ -138,7 +138,7 @@ def _try(
             return Trial(number, "failed", params, (), None, time.monotonic() - started)
         values.append(fold_value(spec, fold.scored, fold.predict(boosted), classes, metric))
         unfinished = spec.search.prune and len(values) < len(folds)
-        if unfinished and _behind(values, finished, metric in LOWER_IS_BETTER):
+        if unfinished and _behind(values, finished, find_metric(metric).lower_is_better):
             state = "pruned"
             break
     seconds = time.monotonic() - started

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.explain import gain_importance
+from lakehouse.evaluation.explanations import gain_importance
 from lakehouse.lake.lake import code_version
 from lakehouse.models import artefact, calibration
 from lakehouse.models.calibration import Calibrator
@@ -88,7 +88,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
     judged = validation if len(validation) else material.train
     judged_score = score(judged)
     found = None
-    if material.folds and (spec.task == "binary" or spec.calibration != "none"):
+    if material.folds and (spec.task.decides or spec.calibration != "none"):
         few = 0 if spec.calibration != "none" else -spec.folds.search
         found = out_of_fold(
             cut,
@@ -122,7 +122,7 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         shift=shift,
         threshold=chosen.threshold if chosen else None,
         ties=chosen.ties if chosen else 1.0,
-        baseline=_baseline(spec, material.train),
+        baseline=spec.task.baseline(material.train.label),
         rounds=boosted.rounds,
         params=params,
         recipe=spec.recipe(),
@@ -177,18 +177,11 @@ def _calibrate(
     calibrator = calibration.fit_calibration(
         spec.calibration, np.concatenate(scores), np.concatenate(labels)
     )
-    if spec.task != "binary":
+    if not spec.task.decides:
         return calibrator, 0.0
     clusters = tuple(newest.entities[name] for name in spec.spine.entities[:2])
     calibrated = calibration.apply(calibrator, score)
     return calibrator, prior_shift(calibrated, newest.label > 0, clusters)
-
-
-def _baseline(spec: ModelSpec, train: Rows) -> float:
-    """What the trivial model knows: the label's mean, or the position of the commonest class."""
-    if spec.task == "multiclass":
-        return float(np.bincount(train.label.astype(int)).argmax())
-    return float(train.label.mean())
 
 
 def _notes(
@@ -202,7 +195,7 @@ def _notes(
     """What was declared and could not be done, each with its reason."""
     notes = []
     missed = spec.folds.count - len(material.folds)
-    used = spec.task == "binary" or spec.calibration != "none" or spec.search or spec.selection
+    used = spec.task.decides or spec.calibration != "none" or spec.search or spec.selection
     if missed and material.folds and used:
         notes.append(f"{len(material.folds)} of {spec.folds.count} folds: history is too short")
     elif missed and not material.folds:
@@ -210,7 +203,7 @@ def _notes(
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,
             f"calibration is of {period} rows alone": calibrator is not None,
-            f"the threshold is taken from {period} rows": spec.task == "binary",
+            f"the threshold is taken from {period} rows": spec.task.decides,
         }
         said = ", ".join(text for text, applies in without.items() if applies)
         if said:

@@ -14,15 +14,7 @@ import numpy.typing as npt
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.library import import_lightgbm
 from lakehouse.models.schema import Matrix
-from lakehouse.models.spec import ModelSpec, Task
-
-_OBJECTIVES: dict[Task, dict[str, Any]] = {
-    "binary": {"objective": "binary", "metric": ["binary_logloss", "average_precision"]},
-    "regression": {"objective": "regression_l1", "metric": "l1"},
-    "multiclass": {"objective": "multiclass", "metric": "multi_logloss"},
-}
-"""By task; the first metric stops training. It is a proper loss: average precision sees the order
-of scores alone, and of few positives it is highest by chance after a few trees."""
+from lakehouse.models.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -56,11 +48,9 @@ def lightgbm_params(
     spec: ModelSpec, declared: Mapping[str, Any], classes: int, threads: int
 ) -> dict[str, Any]:
     """All parameters of a fit; what makes it repeatable cannot be overridden."""
-    several = {"num_class": classes} if spec.task == "multiclass" else {}
     return {
-        **_OBJECTIVES[spec.task],
+        **spec.task.params(classes),
         **declared,
-        **several,
         "seed": spec.seed,
         "deterministic": True,
         "force_row_wise": True,

@@ -4,12 +4,16 @@ Gates say how good a model must be to decide; this says that training itself wen
 nobody looks for the fault in the data of a version that should not exist.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.metrics import auc_roc
+from lakehouse.evaluation.metrics import metric_value
+from lakehouse.evaluation.predictions import Binary
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import ModelSpec
+from lakehouse.models.tasks.task import Losses
 from lakehouse.training.sets.rows import Rows
 
 Floats = npt.NDArray[np.float64]
@@ -42,17 +46,18 @@ def refuse_collapse(
     and mean (a regression must fail against both), or the shares of the classes; its error is taken
     between days, since rows of one day resemble each other.
     """
-    if spec.task == "binary":
+    losses = spec.task.losses(rows.label, prediction, learnt)
+    if not losses:
         _judge_auc(spec, rows.label > 0, prediction, period)
     elif len(rows) >= _FEWEST_ROWS and len(np.unique(rows.day)) >= _FEWEST_DAYS:
-        _judge_losses(spec, rows, prediction, learnt, period)
+        _judge_losses(spec, rows, losses, period)
 
 
 def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, period: str) -> None:
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if min(positives, negatives) < _FEWEST_POSITIVES:
         return
-    auc = auc_roc(truth, score)
+    auc = metric_value(Binary(truth, score), "auc_roc")
     error = ((len(truth) + 1) / (12 * positives * negatives)) ** 0.5
     if auc + _ERRORS * error < NEAR_CHANCE:
         raise _collapsed(
@@ -62,35 +67,17 @@ def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
         )
 
 
-def _judge_losses(
-    spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
-) -> None:
+def _judge_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period: str) -> None:
     found = []
-    for name, ours, trivial in _losses(spec, rows.label, prediction, learnt):
-        saved, error = _saved(rows.day, ours, trivial)
+    for each in losses:
+        saved, error = _saved(rows.day, each.ours, each.constant)
         if saved + _ERRORS * error >= LEAST_GAIN:
             return
         found.append(
-            f"{name} {ours.mean():.4g} on {period} rows, where a constant has {trivial.mean():.4g}"
+            f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant has "
+            f"{each.constant.mean():.4g}"
         )
     raise _collapsed(spec, "; ".join(found))
-
-
-def _losses(
-    spec: ModelSpec, label: Floats, prediction: Floats, learnt: Floats
-) -> list[tuple[str, Floats, Floats]]:
-    """Name, our loss and the trivial loss of every row."""
-    if spec.task == "regression":
-        off = prediction - label
-        return [
-            ("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
-            ("mean squared error", np.square(off), np.square(learnt.mean() - label)),
-        ]
-    position = label.astype(np.int64)
-    shares = np.bincount(learnt.astype(np.int64), minlength=prediction.shape[1]) / len(learnt)
-    least = np.finfo(np.float64).eps
-    ours = -np.log(np.maximum(prediction[np.arange(len(label)), position], least))
-    return [("log_loss", ours, -np.log(np.maximum(shares[position], least)))]
 
 
 def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:

@@ -54,7 +54,7 @@ def out_of_fold(
 
 def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:
     """The first threshold by these rows and their final scores; None if not binary."""
-    if spec.task != "binary" or spec.capacity is None:
+    if not spec.task.decides or spec.capacity is None:
         return None
     unit = rows.entities[spec.capacity.unit] if spec.capacity.unit else None
     return first_threshold(spec, score, rows.day, unit, rows.label)

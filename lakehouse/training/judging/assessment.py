@@ -6,14 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.document import Evaluation, Metrics
-from lakehouse.evaluation.evaluate import (
-    Period,
-    evaluate_binary,
-    evaluate_multiclass,
-    evaluate_regression,
-)
-from lakehouse.evaluation.metrics import at_capacity
-from lakehouse.evaluation.weighted import Binary, Multiclass, Predictions, Regression
+from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.models.spec import Gate, ModelSpec
 from lakehouse.models.threshold import UnitDays, by_unit
 from lakehouse.registry import GateResult
@@ -21,16 +15,7 @@ from lakehouse.training.sets.rows import Rows
 
 Prediction = npt.NDArray[np.float64]
 
-
-def baseline(spec: ModelSpec, train: Rows) -> float:
-    """What the trivial model knows: the label's mean, or the position of the commonest class."""
-    if spec.task == "multiclass":
-        return float(np.bincount(train.label.astype(int)).argmax())
-    return float(train.label.mean())
-
-
-UNSEEN_CLASS = "not seen in training"
-"""How metrics name the classes that the training period does not have; such rows are errors."""
+AT_CAPACITY = ("precision_at_capacity", "recall_at_capacity")
 
 
 def assess(
@@ -41,27 +26,17 @@ def assess(
     constant: float,
     classes: tuple[str, ...],
 ) -> Metrics:
-    """The metrics of `prediction` on `rows`; what cannot be told from them is None.
+    """The metrics of `prediction` on `rows`; what they do not determine is None.
 
     Where capacity is counted in units (cards), so are the metrics at capacity and alerts a day.
     """
-    period = Period(rows.label, rows.day, rows.naive)
-    if spec.task == "binary":
-        assert threshold is not None
-        assert spec.capacity is not None
-        alerts = spec.capacity.alerts
-        found = evaluate_binary(period, prediction, threshold, alerts, constant)
-        units = unit_days(spec, rows, prediction)
-        if units is not None:
-            days = len(np.unique(rows.day))
-            found |= at_capacity(units.day, units.truth, units.score, alerts)
-            found["alerts_per_day"] = float((units.score >= threshold).sum() / days)
-    elif spec.task == "regression":
-        found = evaluate_regression(period, prediction, constant)
-    else:
-        prediction = with_unseen(prediction, rows)
-        classes = (*classes, UNSEEN_CLASS)[: prediction.shape[1]]
-        found = evaluate_multiclass(period, prediction, classes, int(constant))
+    found = spec.task.evaluate(
+        predictions(spec, rows, prediction, threshold, constant), constant, classes
+    )
+    units = unit_days(spec, rows, prediction)
+    if units is not None:
+        by_units = predictions_of_units(spec, units, threshold)
+        found |= metric_values(by_units, only=[*AT_CAPACITY, "alerts_per_day"])
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
@@ -72,27 +47,15 @@ def predictions(
 
     Metrics at capacity are left out where they count units: `unit_days` has other rows.
     """
-    if spec.task == "regression":
-        naive = rows.naive or {"naive_constant": np.full(len(rows), constant)}
-        return Regression(rows.label, prediction, naive)
-    if spec.task == "multiclass":
-        return Multiclass(rows.label.astype(int), with_unseen(prediction, rows), int(constant))
+    alerts = None if spec.capacity is None or spec.capacity.unit else spec.capacity.alerts
+    return spec.task.predictions(rows, prediction, constant, threshold=threshold, alerts=alerts)
+
+
+def predictions_of_units(spec: ModelSpec, units: UnitDays, threshold: float | None) -> Binary:
+    """Units of a day in place of rows."""
     assert spec.capacity is not None
-    by_row = not spec.capacity.unit
-    return Binary(
-        truth=rows.label > 0,
-        score=prediction,
-        threshold=threshold,
-        day=rows.day if by_row else None,
-        alerts=spec.capacity.alerts if by_row else None,
-    )
-
-
-def with_unseen(probability: Prediction, rows: Rows) -> Prediction:
-    """`probability` (rows, classes), with a column of zeros if a row's class is not among them."""
-    if not len(rows) or rows.label.max() < probability.shape[1]:
-        return probability
-    return np.column_stack([probability, np.zeros(len(rows))])
+    flagged = None if threshold is None else units.score >= threshold
+    return Binary(units.truth, units.score, flagged, units.day, spec.capacity.alerts)
 
 
 def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:

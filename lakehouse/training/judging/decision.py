@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
 from lakehouse.evaluation.document import Comparison, Evaluation
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_model
 from lakehouse.models.errors import BadArtefact, SchemaMismatch
@@ -72,10 +72,9 @@ def decide(
 def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
     """Why the test period says nothing of the version; empty if it does say something."""
     test = evaluation.metrics.get("test", {})
-    if spec.task == "binary" and test.get("auc_roc") is None:
-        return "the test period has positives or negatives only; wait for more labels"
-    if test.get(spec.primary_metric) is None:
-        return f"{spec.primary_metric} cannot be told on the test rows; wait for more labels"
+    for name in (spec.task.probe_metric, spec.primary_metric):
+        if test.get(name) is None:
+            return f"the test rows do not determine {name}; wait for more labels"
     return ""
 
 
@@ -100,7 +99,7 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
     if compared.ours is None or compared.theirs is None or difference is None:
         return False, f"{metric} cannot be told on the test rows", evidence
     few = compared.verdict == "insufficient"
-    gain = -difference.high if metric in LOWER_IS_BETTER else difference.low
+    gain = -difference.high if find_metric(metric).lower_is_better else difference.low
     better = not few and gain > margin
     verb = "beats" if better else "does not significantly beat"
     why = (

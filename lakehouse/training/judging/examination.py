@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.capacity_curve import capacity_curve
-from lakehouse.evaluation.compare import known_or_none
+from lakehouse.evaluation.capacity_curve import compute_capacity_curve
+from lakehouse.evaluation.comparisons import known_or_none
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
-from lakehouse.evaluation.proxies import proxies
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.metrics import metric_value
+from lakehouse.evaluation.proxies import find_proxies
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import (
     CapacityCurve,
     LabelRisk,
@@ -33,7 +34,7 @@ from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.fitting.refits import refit
-from lakehouse.training.judging.assessment import Prediction, predictions, unit_days
+from lakehouse.training.judging.assessment import AT_CAPACITY, Prediction, predictions, unit_days
 from lakehouse.training.judging.rivals import Rival
 from lakehouse.training.sets import outcomes
 from lakehouse.training.sets.dataset import TrainingSet
@@ -72,7 +73,7 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
         stress=_stress(spec, subject),
         stress_metric=_metric(spec),
     )
-    if spec.task != "binary":
+    if not spec.task.decides:
         return result
     return result.model_copy(
         update={
@@ -86,14 +87,14 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
 def _metric(spec: ModelSpec) -> str:
     """The primary metric, unless it counts units of a day, whose rows are others."""
     by_unit = bool(spec.capacity and spec.capacity.unit)
-    at_capacity = spec.primary_metric.endswith("_at_capacity")
-    return "average_precision" if by_unit and at_capacity else spec.primary_metric
+    at_capacity = spec.primary_metric in AT_CAPACITY
+    return spec.task.default_metric if by_unit and at_capacity else spec.primary_metric
 
 
 def _value(spec: ModelSpec, subject: Subject, rows: Rows, prediction: Prediction) -> float | None:
     card, name = subject.model.card, _metric(spec)
     said = predictions(spec, rows, prediction, card.threshold, card.baseline)
-    return known_or_none(said.metrics(only=[name])[name])
+    return known_or_none(metric_value(said, name))
 
 
 def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Stability:
@@ -129,7 +130,7 @@ def _agreement(
     spec: ModelSpec, rows: Rows, ours: Prediction, theirs: Prediction
 ) -> dict[str, float | None]:
     """Rank correlation, and the share of alerts or classes that both give."""
-    if spec.task == "multiclass":
+    if spec.task.has_classes:
         same = ours.argmax(axis=1) == theirs.argmax(axis=1)
         return {"agree": float(same.mean()) if len(same) else None}
     rank = rank_agreement(ours, theirs)
@@ -176,7 +177,7 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
             by, day = rows.entities[entity], rows.day
             changed = stale(matrix, columns[name], by, day, amount, proportional)
             found.append(result(name, "stale", *changed))
-    if proportional and spec.task == "binary":
+    if proportional and spec.task.decides:
         for name, (only_positives, change) in ADVERSARIAL.items():
             chosen = rows.label > 0 if only_positives else np.ones(len(rows), dtype=bool)
             found.append(
@@ -218,12 +219,12 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
     units = unit_days(spec, test, prediction)
     if units is None:
         resampling = _resampling(spec, test)
-        return capacity_curve(test.day, truth, prediction, alerts, resampling, money)
+        return compute_capacity_curve(test.day, truth, prediction, alerts, resampling, money)
     if money is not None:
         unit = test.entities[spec.capacity.unit]
         money = outcomes.by_unit(money, test.day, unit, truth, units.row)
     resampling = _resampling(spec, test.take(units.row))
-    return capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
+    return compute_capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
 
 
 def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
@@ -240,7 +241,7 @@ def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
     def metric(labels: npt.NDArray[np.bool_]) -> float:
         rows = Rows(**{**vars(test), "label": labels.astype(np.float64)})
         said = predictions(spec, rows, prediction, card.threshold, card.baseline)
-        return said.metrics(only=[name])[name]
+        return metric_value(said, name)
 
     late_share = _share(proved.late, proved.positives, among=False)
     reversed_share = _share(proved.reversed, proved.positives, among=True)
@@ -281,7 +282,7 @@ def _proxies(spec: ModelSpec, subject: Subject) -> tuple[Proxy, ...]:
             raise TrainingError(f"{spec.name}: the groups by {name} were not read")
         cluster = rows.entities.get(group.entity)
         values = subject.groups[name][places]
-        found += proxies(
+        found += find_proxies(
             name, values, card.features.names, rows.matrix, card.importance, cluster,
             seed=spec.seed,
         )  # fmt: skip

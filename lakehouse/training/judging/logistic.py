@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.metrics import Floats
+from lakehouse.evaluation.arrays import Floats
 from lakehouse.models.schema import Matrix, on_scale
-from lakehouse.models.spec import Task
+from lakehouse.models.tasks import Task
 
 FIT_ROWS = 100_000
 """More training rows than this are thinned evenly."""
@@ -26,7 +26,7 @@ _LIMITING = threading.Lock()
 def challenger_scores(
     task: Task,
     train: Matrix,
-    label: Floats,
+    label: npt.NDArray[np.float64],
     asked: Matrix,
     *,
     categories: Sequence[int],
@@ -41,7 +41,6 @@ def challenger_scores(
     Raises:
         ValueError: when `label` has a single value and the task is not a regression.
     """
-    from sklearn.linear_model import LogisticRegression, Ridge
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     step = -(-max(len(train), 1) // FIT_ROWS)
@@ -49,17 +48,7 @@ def challenger_scores(
     x, y, x_asked = design.columns(train[::step]), label[::step], design.columns(asked)
     # products this small are slower on several threads, and then differ in their last bits
     with _LIMITING, threadpool_limits(1, user_api="blas"):
-        if task == "regression":
-            forecast: Floats = Ridge().fit(x, y).predict(x_asked)
-            return forecast
-        fitted = LogisticRegression(max_iter=300).fit(x, y.astype(int))
-        found: Floats = fitted.predict_proba(x_asked)
-    if task == "binary":
-        score: Floats = found[:, 1]
-        return score
-    probability = np.zeros((len(asked), classes))
-    probability[:, fitted.classes_] = found
-    return probability
+        return task.fit_linear(x, y, x_asked, classes)
 
 
 class _Design:

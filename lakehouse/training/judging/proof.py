@@ -15,7 +15,7 @@ from lakehouse.evaluation.calibration_error import (
     calibration_slope,
     observed_over_expected,
 )
-from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.comparisons import compare
 from lakehouse.evaluation.document import (
     Against,
     Calibration,
@@ -25,24 +25,30 @@ from lakehouse.evaluation.document import (
     Interval,
     Probe,
 )
-from lakehouse.evaluation.fairness import fairness
+from lakehouse.evaluation.fairness import compare_groups
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.metrics import Bools
+from lakehouse.evaluation.metrics import ordered_metrics
+from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import RowCount
 from lakehouse.evaluation.segments import by_week, segment_metrics
-from lakehouse.evaluation.weighted import Binary, Predictions
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.groups import group_values
 from lakehouse.models.model import Model
-from lakehouse.models.spec import METRICS, NO_ORDER, Group, ModelSpec
-from lakehouse.models.threshold import UnitDays
+from lakehouse.models.spec import Group, ModelSpec
 from lakehouse.registry import Version
 from lakehouse.training.fitting.boosting import Examples, boost, dataset
 from lakehouse.training.fitting.fold_examples import weigh
-from lakehouse.training.judging.assessment import Prediction, assess, predictions, unit_days
+from lakehouse.training.judging.assessment import (
+    AT_CAPACITY,
+    Prediction,
+    assess,
+    predictions,
+    predictions_of_units,
+    unit_days,
+)
 from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine
 from lakehouse.training.judging.rivals import Rival, plain, registered, trivial
 from lakehouse.training.judging.row_notes import data_notes
@@ -52,15 +58,8 @@ from lakehouse.training.sets.rows import Rows
 TRAIN_ROWS = 100_000
 """Of more training rows than this only the last days are predicted, to see the overfitting gap."""
 
-AT_CAPACITY = ("precision_at_capacity", "recall_at_capacity")
-
 _PROBE_ROWS = 20_000
 _PROBE_ROUNDS = 30
-_SEGMENTS: dict[str, tuple[str, ...]] = {
-    "binary": ("average_precision", "auc_roc", "recall"),
-    "regression": ("mae",),
-    "multiclass": ("macro_f1", "accuracy"),
-}
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,6 @@ def prove(
         if each is not None
         for week in by_week(_predictions(spec, model, each), each.rows.day)
     ]
-    compared = [name for name in METRICS[spec.task] if name not in NO_ORDER]
     rivals = _rivals(spec, lake, made, model, rows, final.prediction, versions)
     recent = np.isin(test.day, np.unique(_last_days(test, EXAMINED_ROWS).day))
     return Evaluation(
@@ -126,14 +124,16 @@ def prove(
             ours,
             {name: groups[name] for name in spec.judging.segments},
             resampling,
-            only=_SEGMENTS[spec.task],
+            only=spec.task.segment_metrics,
         ),
         comparisons=tuple(
             against_rival(spec, model, test, final.prediction, rival) for rival in rivals
         ),
         fairness=_fairness(spec, ours, groups, resampling),
         probes=(_shuffled(spec, model, rows["train"], test), _lone(spec, model, test)),
-        overfitting_gap=overfitting_gap(metrics["train"], metrics["test"], compared),
+        overfitting_gap=overfitting_gap(
+            metrics["train"], metrics["test"], ordered_metrics(spec.task.name)
+        ),
         calibration=_calibration(ours, model.uncalibrated(test.matrix), resampling)
         if isinstance(ours, Binary)
         else None,
@@ -209,13 +209,8 @@ def _intervals(
     units = unit_days(spec, test, prediction)
     if units is not None:
         resampled = _resampling(spec, test.take(units.row))
-        found |= metric_intervals(_looked_at(spec, units), resampled, AT_CAPACITY)
+        found |= metric_intervals(predictions_of_units(spec, units, None), resampled, AT_CAPACITY)
     return found
-
-
-def _looked_at(spec: ModelSpec, units: UnitDays) -> Binary:
-    assert spec.capacity is not None
-    return Binary(units.truth, units.score, day=units.day, alerts=spec.capacity.alerts)
 
 
 def _groups(
@@ -289,7 +284,7 @@ def _compared(
     """What the primary metric is told from: rows, or the units of each day."""
     units = unit_days(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
     if units is not None:
-        return _looked_at(spec, units), _resampling(spec, test.take(units.row))
+        return predictions_of_units(spec, units, None), _resampling(spec, test.take(units.row))
     said = predictions(spec, test, prediction, threshold, constant)
     return said, _resampling(spec, test)
 
@@ -297,14 +292,14 @@ def _compared(
 def _fairness(
     spec: ModelSpec, ours: Predictions, groups: Mapping[str, Any], resampling: Resampling
 ) -> tuple[FairnessResult, ...]:
-    if spec.fairness is None or not isinstance(ours, Binary):
+    if spec.fairness is None or not isinstance(ours, Binary) or ours.flagged is None:
         return ()
     return tuple(
-        fairness(
+        compare_groups(
             name,
             groups[name],
             ours.truth,
-            _flagged(ours),
+            ours.flagged,
             resampling,
             limit=spec.fairness.limit,
             minimum_positives=spec.fairness.min_positives,
@@ -313,16 +308,10 @@ def _fairness(
     )
 
 
-def _flagged(ours: Binary) -> Bools:
-    assert ours.threshold is not None
-    return ours.score >= ours.threshold
-
-
 def _lone(spec: ModelSpec, model: Model, test: Rows) -> Probe:
-    # a class may well be defined by one of the features, so for classes no strength is suspicious
-    bound = {"bound": 1.0} if spec.task == "multiclass" else {}
-    names = model.card.features.names
-    return lone_feature_probe(names, test.matrix, test.label, spec.task, **bound)
+    task, names = spec.task, model.card.features.names
+    classes = task.classes_of(test.label)
+    return lone_feature_probe(names, test.matrix, test.label, classes, task.lone_feature_bound)
 
 
 def _shuffled(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
@@ -335,6 +324,5 @@ def _shuffled(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
     boosted = boost(spec, card.params, data, min(card.rounds, _PROBE_ROUNDS))
     shuffled = Rows(**{**vars(judged), "label": random.permutation(judged.label)})
     prediction = boosted.predict(columns.matrix(judged.matrix))
-    metric = "auc_roc" if spec.task == "binary" else METRICS[spec.task][0]
     said = predictions(spec, shuffled, prediction, None, card.baseline)
-    return shuffled_label_probe(said, metric, seed=spec.seed)
+    return shuffled_label_probe(said, spec.task.probe_metric, seed=spec.seed)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.document import Against
-from lakehouse.evaluation.metrics import errors
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.artefact import load_model
 from lakehouse.models.errors import SchemaMismatch
@@ -63,11 +62,8 @@ def registered(
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     rows, shared = test_rows(cursor, spec, set_id, model, classes)
-    prediction = model.predict(rows.matrix)
-    if spec.task == "multiclass":
-        prediction = in_our_classes(prediction, model.card.classes, classes)
-    else:
-        prediction = model.decided(prediction)
+    prediction = model.decided(model.predict(rows.matrix))
+    prediction = spec.task.in_classes(prediction, model.card.classes, classes)
     return Rival(
         *(against, version.version, prediction, model.card.threshold),
         shared=None if shared.all() else shared,
@@ -75,19 +71,9 @@ def registered(
 
 
 def trivial(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
-    """The best that can be said without a model.
-
-    The share of positives or of each class, or the best by MAE of the naive forecasts (the mean if
-    there are none).
-    """
-    if spec.task == "binary":
-        return Rival("baseline", "base rate", np.full(len(test), train.label.mean()), np.inf)
-    if spec.task == "multiclass":
-        shares = np.bincount(train.label.astype(int), minlength=classes) / len(train)
-        return Rival("baseline", "class shares", np.tile(shares, (len(test), 1)))
-    naive = dict(test.naive) or {"naive_constant": np.full(len(test), train.label.mean())}
-    best = min(naive, key=lambda name: errors(test.label, naive[name])["mae"])
-    return Rival("baseline", best, naive[best])
+    """The best prediction without a model."""
+    found = spec.task.trivial(train.label, test, classes)
+    return Rival("baseline", found.name, found.prediction, found.threshold)
 
 
 def plain(
@@ -103,10 +89,9 @@ def plain(
         classes=classes,
     ).astype(np.float64)
     threshold = None
-    if spec.task == "binary":
+    if spec.task.decides:
         threshold = float(np.sort(prediction)[-flagged]) if flagged else np.inf
-    name = "ridge" if spec.task == "regression" else "logistic"
-    return Rival("logistic_regression", name, prediction, threshold)
+    return Rival("logistic_regression", spec.task.linear_name, prediction, threshold)
 
 
 def test_rows(
@@ -145,18 +130,3 @@ def test_rows(
         f"SELECT {others}, {columns} FROM {table} l {joins} WHERE {where} ORDER BY l.key", [set_id]
     ).to_arrow_reader(BATCH_ROWS)
     return collect(reader, int(shared.sum()), schema, classes, entities), shared
-
-
-def in_our_classes(
-    probability: Prediction, theirs: tuple[str, ...], ours: tuple[str, ...]
-) -> Prediction:
-    """Probability (rows, classes) by our classes; one that they do not know has none.
-
-    Classes that only they know share one more column, where `Rows.label` has such rows as well: a
-    rival that knows a class which we never saw is right about it.
-    """
-    others = [name for name in theirs if name not in ours]
-    result = np.zeros((len(probability), len(ours) + bool(others)))
-    for place, name in enumerate(theirs):
-        result[:, ours.index(name) if name in ours else len(ours)] += probability[:, place]
-    return result

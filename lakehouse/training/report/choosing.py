@@ -1,6 +1,6 @@
 """How a version was chosen: parameters, search, folds, selection, calibration, threshold."""
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import metric_name, number
@@ -54,7 +54,7 @@ def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
         f"{number(study.declared_value)}. The highest of many trials flatters itself: judge the "
         "version by its test rows."
     )
-    sign = 1 if study.metric in LOWER_IS_BETTER else -1
+    sign = 1 if find_metric(study.metric).lower_is_better else -1
     told = [trial for trial in trials if trial.value is not None]
     best = sorted(told, key=lambda trial: sign * (trial.value or 0.0))[:_TRIALS_SHOWN]
     names = list(dict.fromkeys(name for trial in best for name in trial.params))

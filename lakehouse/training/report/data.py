@@ -1,11 +1,9 @@
 """The section on what a version learnt from and was judged on."""
 
-from collections.abc import Sequence
-
 from lakehouse.evaluation.report import Block, Facts, Table, Text
 from lakehouse.evaluation.report.review_sections import row_counts
-from lakehouse.evaluation.report.words import PERIODS, day, moment, number, share
-from lakehouse.training.report.gather import Gathered, PeriodSummary
+from lakehouse.evaluation.report.words import PERIODS, day, moment, share
+from lakehouse.training.report.gather import Gathered
 
 _MISSING_SHOWN = 15
 
@@ -13,12 +11,8 @@ _MISSING_SHOWN = 15
 def data(gathered: Gathered) -> list[Block]:
     """Periods with rows and labels, when labels settle, and what is missing."""
     spec, made, periods = gathered.spec, gathered.made, gathered.periods
-    classes = list(dict.fromkeys(name for one in periods for name in one.classes))
-    extra = {
-        "binary": ("Positives", "Base rate"),
-        "regression": (f"Mean label{f' ({gathered.unit})' if gathered.unit else ''}",),
-        "multiclass": tuple(name.replace("_", " ") for name in classes),
-    }[spec.task]
+    classes = list(dict.fromkeys(name for one in periods for name in one.labels.classes))
+    extra = spec.task.label_heads(classes, gathered.unit)
     table = Table(
         ("Period", "From", "Until", "Rows", *extra),
         tuple(
@@ -27,7 +21,7 @@ def data(gathered: Gathered) -> list[Block]:
                 day(one.since),
                 day(one.until),
                 f"{one.rows:,}",
-                *_label_cells(gathered, one, classes),
+                *spec.task.label_cells(one.labels, classes),
             )
             for one in periods
         ),
@@ -73,15 +67,6 @@ def data(gathered: Gathered) -> list[Block]:
     caption = f"Missing values: {min(len(most), _MISSING_SHOWN)} of {len(most)} features with any"
     head = ("Feature", *(PERIODS[one.period] for one in periods))
     return [*blocks, Table(head, rows, caption, folded=True)]
-
-
-def _label_cells(gathered: Gathered, one: PeriodSummary, classes: Sequence[str]) -> tuple[str, ...]:
-    if gathered.spec.task == "binary":
-        positives = one.positives or 0
-        return (f"{positives:,}", share(positives / one.rows))
-    if gathered.spec.task == "regression":
-        return (number(one.mean),)
-    return tuple(f"{one.classes.get(name, 0):,}" for name in classes)
 
 
 def _days(seconds: float) -> str:

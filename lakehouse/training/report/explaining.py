@@ -19,7 +19,7 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
             + ("." if cost.affordable else ", which is too long to serve them with each alert.")
         )
     )
-    if gathered.spec.task != "binary" or not len(gathered.rows.label):
+    if not gathered.spec.task.decides or not len(gathered.rows.label):
         return blocks
     rows = tuple(
         (

@@ -13,6 +13,7 @@ from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.artefact import EVALUATION, load_evaluation, load_model
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
+from lakehouse.models.tasks import LabelSummary
 from lakehouse.registry import GateResult, Transition, Version
 from lakehouse.registry.gates import read_gates
 from lakehouse.registry.versions import find_transitions, find_versions, pick
@@ -25,18 +26,18 @@ PERIODS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """What a period of the training set holds: `positives` of a binary label, the label's `mean`
-    else (NaN-free; None of classes), `missing` shares of features.
-    """
+    """What a period of the training set holds; `missing` are shares of features."""
 
     period: str
     since: datetime
     until: datetime
-    rows: int
-    positives: int | None
-    mean: float | None
-    classes: Mapping[str, int]
+    labels: LabelSummary
     missing: Mapping[str, float]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.labels.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +113,13 @@ def _periods(
 ) -> tuple[PeriodSummary, ...]:
     names = made.schema.names
     known = ", ".join(f"count({quote(name)})" for name in names)
-    label = "NULL, NULL" if spec.task == "multiclass" else "count(*) FILTER (label > 0), avg(label)"
     where = f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?"
     found = cursor.execute(
-        f"SELECT split, count(*), {label}, {known} {where} GROUP BY split", [made.id]
+        f"SELECT split, count(*), {spec.task.label_figures}, {known} {where} GROUP BY split",
+        [made.id],
     ).fetchall()
     classes: dict[str, dict[str, int]] = {}
-    if spec.task == "multiclass":
+    if spec.task.has_classes:
         query = f"SELECT split, label, count(*) {where} GROUP BY ALL ORDER BY ALL"
         for period, name, count in cursor.execute(query, [made.id]).fetchall():
             classes.setdefault(period, {})[name] = count
@@ -129,10 +130,7 @@ def _periods(
             period=period,
             since=datetime.fromisoformat(bounds[f"{period}_from"]),
             until=datetime.fromisoformat(bounds[f"{period}_until"]),
-            rows=rows,
-            positives=positives if spec.task == "binary" else None,
-            mean=mean,
-            classes=classes.get(period, {}),
+            labels=LabelSummary(rows, positives, mean, classes.get(period, {})),
             missing={name: 1 - n / rows for name, n in zip(names, counts, strict=True) if n < rows},
         )
         for period in PERIODS

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.explain import (
+from lakehouse.evaluation.explanations import (
     ExplainingCost,
     Reason,
     ShapSummary,
@@ -51,19 +51,12 @@ class Insight:
     def summary(self) -> ShapSummary:
         """TreeSHAP on a sample of the test rows."""
         card = self.gathered.model.card
-        log_odds = "Contribution to the raw output (log odds)"
-        unit = self.gathered.unit
-        units = {
-            "binary": log_odds,
-            "regression": f"Contribution to the forecast{f' ({unit})' if unit else ''}",
-            "multiclass": "Mean size of contributions (log odds)",
-        }
         return shap_summary(
             self.booster,
             self.seen(self.gathered.rows.matrix),
             self.names,
             outputs=card.classes or ("",),
-            unit=units[card.task],
+            unit=card.task.contribution(self.gathered.unit),
         )
 
     @cached_property

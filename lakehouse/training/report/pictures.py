@@ -7,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation import plots
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
-from lakehouse.training.judging.assessment import UNSEEN_CLASS, with_unseen
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
 
@@ -46,24 +45,14 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
     rows, said, card = gathered.rows, gathered.said, gathered.model.card
     if not len(rows.label):
         return {}
-    if card.task == "regression":
-        return {
-            "forecast": plots.forecast_plot(rows.label, said, gathered.unit),
-            "errors": plots.residual_plot(rows.label, said, gathered.unit),
-        }
-    if card.task == "multiclass":
-        probability = with_unseen(said, rows)
-        classes = (*card.classes, UNSEEN_CLASS)[: probability.shape[1]]
-        return {"confusion": plots.confusion_plot(rows.label, probability, classes)}
-    truth = rows.label > 0
-    made = {"scores": plots.score_histogram(truth, said, card.threshold)}
-    if truth.any() and not truth.all():
-        made |= {
-            "roc": plots.roc_plot(truth, said),
-            "precision_recall": plots.precision_recall_plot(truth, said, card.threshold),
-            "calibration": plots.calibration_plot(truth, _scores(gathered)),
-        }
-    return made
+    return card.task.pictures(
+        rows.label,
+        said,
+        threshold=card.threshold,
+        classes=card.classes,
+        scores=_scores(gathered),
+        unit=gathered.unit,
+    )
 
 
 def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
@@ -93,7 +82,7 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
             [trial.number for trial in gathered.trials],
             [trial.value for trial in gathered.trials],
             [trial.state.lower() == "complete" for trial in gathered.trials],
-            lower_is_better=judged in LOWER_IS_BETTER,
+            lower_is_better=find_metric(judged).lower_is_better,
         )
     return made
 

@@ -34,7 +34,7 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         by = ", ".join(figures.clustered_by) or "single rows"
         performance.insert(1, Text(f"Intervals: 95 %, {figures.repeats} resamples of {by}."))
     fair: list[tuple[str, Sequence[Block]]] = []
-    if spec.task == "binary":
+    if spec.task.decides:
         groups = shared.fairness(figures.fairness, series(pictures, "fairness"))
         fair = [("Fairness", [*groups, *review.proxies(figures.review.proxies)])]
     parts: list[tuple[str, Sequence[Block]]] = [
@@ -60,7 +60,7 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         badges=badges(gathered),
         facts=Facts(
             (
-                ("Task", spec.task),
+                ("Task", spec.task.name),
                 ("Owner", ", ".join(spec.owners) or NOT_TOLD),
                 ("Created", moment(version.created_at)),
                 ("Use until", day(gathered.expires)),
@@ -78,7 +78,7 @@ def _risks(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[tuple[str,
         ("Stability", review.stability(figures)),
         ("Stress", review.stress(figures)),
     ]
-    if gathered.spec.task != "binary":
+    if not gathered.spec.task.decides:
         return parts
     at_capacity = ("Capacity and cost", review.capacity(found.capacity, pictures))
     return [at_capacity, *parts, ("Wrong labels", review.labels(found.labels))]
@@ -98,7 +98,7 @@ def _papers(gathered: Gathered) -> list[Block]:
         facts.append(
             ("Capacity", f"{spec.capacity.alerts:,} alerts a day, counted by {unit}{known}")
         )
-    if spec.task == "binary":
+    if spec.task.decides:
         mode = (
             "Alert only: nothing is stopped, so labels stay what they would have been"
             if spec.actions.mode == "alert_only"

@@ -1,6 +1,6 @@
 """A version's verdicts at one glance: for the head of its report, and for its summary."""
 
-from lakehouse.evaluation.remarks import remarks
+from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.evaluation.report import Badge, Tone
 from lakehouse.evaluation.report.sections import probe_mark, rival_name, tone_of
 from lakehouse.training.report.gather import Gathered
@@ -24,7 +24,7 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
         Badge(f"Fairness by {one.column.replace('_', ' ')}", one.verdict, tone_of(one.verdict))
         for one in evaluation.fairness
     ]
-    if noted := len(remarks(evaluation)):
+    if noted := len(find_remarks(evaluation)):
         found.append(Badge("Remarks", f"{noted} to look at", "unsure"))
     if evaluation.probes:
         marks = [probe_mark(probe) for probe in evaluation.probes]

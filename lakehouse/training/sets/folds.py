@@ -68,8 +68,7 @@ def telling(spec: ModelSpec, folds: tuple[Fold, ...], rows: Rows) -> tuple[Fold,
 
 def _tells(spec: ModelSpec, fold: Fold, rows: Rows) -> bool:
     learnt, scored = rows.label[fold.learnt(rows)], rows.label[fold.scored(rows)]
-    needed = 2 if spec.task == "binary" else 1
-    return len(np.unique(learnt)) >= 2 and len(np.unique(scored)) >= needed
+    return len(np.unique(learnt)) >= 2 and len(np.unique(scored)) >= spec.task.least_labels_scored
 
 
 def _within(rows: Rows, start: datetime, end: datetime) -> Mask:

@@ -13,7 +13,6 @@ from lakehouse.lake import quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.labels import label_name
-from lakehouse.models.schema import LARGEST
 from lakehouse.models.spec import ModelSpec, Settled
 
 EXPECTED_LABELS = 10
@@ -23,7 +22,7 @@ exp(-10) there would be none."""
 
 def refuse_unreadable(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
     """Refuse a label column that is no number where the task needs one. Raises `TrainingError`."""
-    if not isinstance(spec.label, Settled) or spec.task == "multiclass":
+    if not isinstance(spec.label, Settled) or spec.task.has_classes:
         return
     kind = read_columns(cursor, spec.label.table).get(spec.label.column)
     if kind is None:
@@ -47,23 +46,13 @@ def check_labels(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
     Raises:
         TrainingError: naming the column, a key and its value or time.
     """
-    wrong = {
-        "binary": "label NOT IN (0, 1)",
-        "regression": f"NOT abs(label) <= {LARGEST!r} OR isnan(label)",
-        "multiclass": "false",
-    }[spec.task]
-    remedy = {
-        "binary": "a binary model's label is 0 or 1; compare it with a bound in a dbt model",
-        "regression": "that is no number to learn from; make it NULL in a dbt model",
-        "multiclass": "",
-    }[spec.task]
     found = cursor.execute(
-        f"SELECT key, label FROM labelled WHERE {wrong} ORDER BY key LIMIT 1"
+        f"SELECT key, label FROM labelled WHERE {spec.task.label_refused} ORDER BY key LIMIT 1"
     ).fetchone()
     if found is not None:
         raise TrainingError(
             f"{spec.name}: label {label_name(spec)} of {spec.spine.key} {found[0]} is "
-            f"{found[1]:g}; {remedy}"
+            f"{found[1]:g}; {spec.task.label_remedy}"
         )
     late = cursor.execute(
         "SELECT key, event_time, label_known_at, count(*) OVER () FROM labelled "

@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.arrays import Bools, Ints
 from lakehouse.evaluation.capacity_curve import Money
-from lakehouse.evaluation.metrics import Bools, Ints
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.models.errors import TrainingError

@@ -86,7 +86,7 @@ def find_classes(
 
     A class that only later periods have cannot be learnt: its rows count as errors there.
     """
-    if spec.task != "multiclass":
+    if not spec.task.has_classes:
         return ()
     return tuple(_distinct(cursor, spec, made, "label", "AND split = 'train'"))
 

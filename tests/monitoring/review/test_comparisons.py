@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.compare import compare
-from lakehouse.evaluation.resample import Resampling
+from lakehouse.evaluation.comparisons import compare
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.sequential import Look
-from lakehouse.evaluation.weighted import Binary
 from lakehouse.lake import Author
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.review.comparisons import REACH, judge, last_looks, look

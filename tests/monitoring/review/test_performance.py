@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.weighted import Binary
+from lakehouse.evaluation.predictions import Binary
 from lakehouse.monitoring.review.matured import Matured, matured_rows
 from lakehouse.monitoring.review.performance import Decay, decay_finding, decay_of, performance_rows
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, on, spec_of

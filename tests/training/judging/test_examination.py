@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.evaluation.remarks import remarks
+from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.models.artefact import load_evaluation
@@ -169,7 +169,7 @@ def test_labels_that_time_proved_wrong_are_counted(examined):
     assert found.late_share == late / (late + positives)
     by_name = {each.name: each for each in found.scenarios}
     assert by_name["late reports count as positives"].flipped == found.late["test"]
-    assert any(remark.topic == "labels" for remark in remarks(evaluation_of(lake, report)))
+    assert any(remark.topic == "labels" for remark in find_remarks(evaluation_of(lake, report)))
 
 
 def test_refits_and_the_last_version_are_judged_on_the_same_rows(examined):

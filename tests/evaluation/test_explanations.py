@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.evaluation import explain
+from lakehouse.evaluation import explanations
 from lakehouse.evaluation.surrogate import Surrogate, agreement, local_surrogate
 from lakehouse.models.library import import_lightgbm
 
@@ -45,7 +45,7 @@ def boosters():
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 40), task=st.sampled_from(sorted(TASKS)))
 def test_contributions_add_up_to_the_raw_score(boosters, seed, count, task):
     booster, matrix = boosters[task], rows(seed, count)
-    found = explain.contributions(booster, matrix)
+    found = explanations.contributions(booster, matrix)
     raw = np.asarray(booster.predict(matrix, raw_score=True)).reshape(count, -1)
     assert found.shape == (3 if task == "multiclass" else 1, count, len(NAMES) + 1)
     np.testing.assert_allclose(found.sum(axis=2).T, raw, atol=1e-9)
@@ -53,8 +53,8 @@ def test_contributions_add_up_to_the_raw_score(boosters, seed, count, task):
 
 def test_reasons_are_the_features_that_raised_the_score_most_the_largest_first(boosters):
     matrix = rows(1, 300)  # more than one batch
-    found = explain.reasons(boosters["binary"], matrix, NAMES, top=2)
-    moved = explain.contributions(boosters["binary"], matrix)[0][:, :-1]
+    found = explanations.reasons(boosters["binary"], matrix, NAMES, top=2)
+    moved = explanations.contributions(boosters["binary"], matrix)[0][:, :-1]
     assert len(found) == len(matrix)
     for row, own, why in zip(matrix, moved, found, strict=True):
         raised = sorted((c for c in own.tolist() if c > 0), reverse=True)[:2]
@@ -69,31 +69,31 @@ def test_reasons_are_the_features_that_raised_the_score_most_the_largest_first(b
 def test_reasons_of_several_classes_are_those_of_the_likeliest(boosters):
     booster, matrix = boosters["multiclass"], rows(2, 20)
     said = booster.predict(matrix).argmax(axis=1)
-    moved = explain.contributions(booster, matrix)
-    for i, why in enumerate(explain.reasons(booster, matrix, NAMES, top=1)):
+    moved = explanations.contributions(booster, matrix)
+    for i, why in enumerate(explanations.reasons(booster, matrix, NAMES, top=1)):
         assert why[0].contribution == pytest.approx(moved[said[i], i, :-1].max())
 
 
 def test_reasons_for_no_alert_are_none_and_for_wrong_names_refused(boosters):
-    assert explain.reasons(boosters["binary"], rows(0, 0), NAMES) == []
+    assert explanations.reasons(boosters["binary"], rows(0, 0), NAMES) == []
     with pytest.raises(ValueError, match="2 names for 4 columns"):
-        explain.reasons(boosters["binary"], rows(0, 1), NAMES[:2])
+        explanations.reasons(boosters["binary"], rows(0, 1), NAMES[:2])
 
 
 def test_the_summary_ranks_what_the_model_was_made_of(boosters):
-    summary = explain.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
+    summary = explanations.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
     assert summary.rows == 200
     assert [NAMES[i] for i in summary.ranking()][:2] == ["amount", "hour"]
-    again = explain.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
+    again = explanations.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
     assert (summary.values == again.values)[np.isfinite(summary.values)].all()
-    classes = explain.shap_summary(
+    classes = explanations.shap_summary(
         boosters["multiclass"], rows(3, 50), NAMES, outputs=("low", "middle", "high")
     )
     assert classes.mean_absolute.shape == (3, len(NAMES))
 
 
 def test_gain_names_every_feature_and_none_for_what_is_noise(boosters):
-    gain = explain.gain_importance(boosters["regression"], NAMES)
+    gain = explanations.gain_importance(boosters["regression"], NAMES)
     assert tuple(gain) == NAMES
     assert gain["amount"] > gain["hour"] > 10 * gain["risk"]
 
@@ -108,17 +108,17 @@ class Dumped:
 
 
 def test_the_cost_of_explaining_counts_each_leaf_by_its_depth_squared():
-    cost = explain.explaining_cost(Dumped())
-    assert cost == explain.ExplainingCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
+    cost = explanations.explaining_cost(Dumped())
+    assert cost == explanations.ExplainingCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
 
 
 def test_a_depth_cap_makes_reasons_affordable_and_their_absence_is_refused_with_a_remedy(boosters):
-    cost = explain.explaining_cost(boosters["binary"])
+    cost = explanations.explaining_cost(boosters["binary"])
     assert cost.affordable
-    explain.require_affordable(cost, "detector")
-    huge = explain.ExplainingCost(trees=500, leaves=63, depth=22, steps=3_000_000)
-    with pytest.raises(explain.CostlyReasons, match=r"detector.*max_depth"):
-        explain.require_affordable(huge, "detector")
+    explanations.require_affordable(cost, "detector")
+    huge = explanations.ExplainingCost(trees=500, leaves=63, depth=22, steps=3_000_000)
+    with pytest.raises(explanations.CostlyReasons, match=r"detector.*max_depth"):
+        explanations.require_affordable(huge, "detector")
 
 
 def test_a_local_line_recovers_what_keeping_a_feature_is_worth_in_an_additive_model():
@@ -151,7 +151,7 @@ def test_tree_shap_and_local_lines_tell_the_same_of_a_booster(boosters):
         local_surrogate(lambda m: booster.predict(m, raw_score=True), row, background)
         for row in matrix
     ]
-    told = agreement(explain.contributions(booster, matrix)[0][:, :-1], lines, top=2)
+    told = agreement(explanations.contributions(booster, matrix)[0][:, :-1], lines, top=2)
     assert told is not None
     assert told.signs > 0.8
     assert told.leaders > 0.8

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.compare import compare
+from lakehouse.evaluation.comparisons import compare
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.resample import Resampling
-from lakehouse.evaluation.weighted import Binary, Regression
+from lakehouse.evaluation.predictions import Binary, Regression
+from lakehouse.evaluation.resampling import Resampling
 
 RANDOM = np.random.default_rng(5)
 ROWS = 3000

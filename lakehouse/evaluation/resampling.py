@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.metrics import Floats, Ints
+from lakehouse.evaluation.arrays import Floats, Ints
 
 Statistic = Callable[[Floats], Floats]
 """Values of the rows counted by weights (rows,), in an array of always the same shape."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lakehouse.evaluation.direction import LOWER_IS_BETTER
+from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.document import Against, Comparison, Interval, Verdict
-from lakehouse.evaluation.intervals import LEVEL, SHARES, interval_of
-from lakehouse.evaluation.metrics import Floats
-from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.intervals import LEVEL, interval_of
+from lakehouse.evaluation.metrics import Metric, find_metric, metric_values
+from lakehouse.evaluation.predictions import Predictions
+from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import DIFFERENCE, IDENTITY
-from lakehouse.evaluation.weighted import Predictions
 
 MINIMUM_POSITIVES = 50
 
@@ -37,20 +37,21 @@ def compare(
     """
     if not np.array_equal(ours.truth, theirs.truth):
         raise ValueError("predictions are compared on the same rows, and these truths differ")
-    our_values, their_values = ours.metrics(only=metrics), theirs.metrics(only=metrics)
+    our_values, their_values = (metric_values(each, only=metrics) for each in (ours, theirs))
     if unknown := [name for name in metrics if name not in our_values.keys() & their_values.keys()]:
-        known = sorted(ours.metrics().keys() & theirs.metrics().keys())
+        known = sorted(metric_values(ours).keys() & metric_values(theirs).keys())
         raise ValueError(f"no metric {', '.join(unknown)} to compare; there are {', '.join(known)}")
 
     def differences(weights: Floats) -> Floats:
-        one, other = ours.metrics(weights, metrics), theirs.metrics(weights, metrics)
+        one, other = (metric_values(each, weights, metrics) for each in (ours, theirs))
         return np.array([one[name] - other[name] for name in metrics])
 
     repeats = resample(differences, resampling)
     found = []
     for place, name in enumerate(metrics):
         value = our_values[name] - their_values[name]
-        scale = DIFFERENCE if name in SHARES else IDENTITY
+        metric = find_metric(name, ours.task)
+        scale = DIFFERENCE if metric.unit == "share" else IDENTITY
         interval = interval_of(value, repeats[:, place], ours.positives, scale, level)
         enough = ours.positives >= minimum_positives
         found.append(
@@ -64,7 +65,7 @@ def compare(
                 standard_error=float(np.nanstd(repeats[:, place])) if interval else None,
                 rows=ours.rows,
                 positives=ours.positives,
-                verdict=_verdict(name, interval) if enough and interval else "insufficient",
+                verdict=_verdict(metric, interval) if enough and interval else "insufficient",
             )
         )
     return tuple(found)
@@ -75,7 +76,7 @@ def known_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _verdict(metric: str, difference: Interval) -> Verdict:
+def _verdict(metric: Metric, difference: Interval) -> Verdict:
     if difference.low <= 0 <= difference.high:
         return "no difference shown"
-    return "better" if (difference.low > 0) != (metric in LOWER_IS_BETTER) else "worse"
+    return "better" if (difference.low > 0) != metric.lower_is_better else "worse"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.resample import Resampling, resample
+from lakehouse.evaluation.resampling import Resampling, resample
 
 RANDOM = np.random.default_rng(7)
 ROWS = 600

@@ -1,0 +1,21 @@
+"""Metrics, a record each: name, label, unit, direction, and the function of weighted rows."""
+
+from lakehouse.evaluation.metrics.catalogue import (
+    UnknownMetric,
+    find_metric,
+    metric_value,
+    metric_values,
+    metrics_of,
+    ordered_metrics,
+)
+from lakehouse.evaluation.metrics.metric import Metric
+
+__all__ = [
+    "Metric",
+    "UnknownMetric",
+    "find_metric",
+    "metric_value",
+    "metric_values",
+    "metrics_of",
+    "ordered_metrics",
+]

@@ -1,0 +1,60 @@
+"""Each day's highest scores, as many as can be looked at.
+
+Rows must come in a fixed order (by key): it decides between equal scores.
+"""
+
+import numpy as np
+
+from lakehouse.evaluation.arrays import Floats
+from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.metrics.sums import ratio, running_sum
+from lakehouse.evaluation.predictions import Binary
+
+
+def _looked_at(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
+    """Weight of the first `alerts` of each day, of the positives among them, and of all positives.
+
+    A row at the edge counts in part.
+    """
+    assert predictions.alerts is not None
+    days, alerts = predictions.days, predictions.alerts
+    total, positives = running_sum(weights[days.order]), weights[days.positives]
+    ahead = total[days.places] - total[days.start]
+    hits = np.minimum(np.maximum(alerts - ahead, 0.0), positives)
+    looked_at = np.minimum(np.diff(total[days.bounds]), alerts)
+    return float(np.sum(looked_at)), float(np.sum(hits)), float(np.sum(positives))
+
+
+def _precision_at_capacity(predictions: Binary, weights: Floats) -> float:
+    looked_at, hits, _ = _looked_at(predictions, weights)
+    return ratio(hits, looked_at)
+
+
+def _recall_at_capacity(predictions: Binary, weights: Floats) -> float:
+    _, hits, positives = _looked_at(predictions, weights)
+    return ratio(hits, positives)
+
+
+PRECISION_AT_CAPACITY = Metric(
+    name="precision_at_capacity",
+    tasks=("binary",),
+    label="Precision at capacity",
+    description="share of each day's alerts that are right",
+    unit="share",
+    better="higher",
+    function=_precision_at_capacity,
+    source="over all days; Card Precision without leaving out what was found (Fraud Detection "
+    "Handbook, chapter 4)",
+    needs=("alerts",),
+)
+RECALL_AT_CAPACITY = Metric(
+    name="recall_at_capacity",
+    tasks=("binary",),
+    label="Recall at capacity",
+    description="share of positives among each day's alerts",
+    unit="share",
+    better="higher",
+    function=_recall_at_capacity,
+    source="over all days",
+    needs=("alerts",),
+)

@@ -1,0 +1,93 @@
+"""Every metric there is. To add one, write its record and name it here."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from lakehouse.evaluation.arrays import Floats
+from lakehouse.evaluation.metrics.capacity import PRECISION_AT_CAPACITY, RECALL_AT_CAPACITY
+from lakehouse.evaluation.metrics.classes import BETTER_THAN_MAJORITY, MACRO_F1
+from lakehouse.evaluation.metrics.decisions import ACCURACY, ALERTS_PER_DAY, F1, PRECISION, RECALL
+from lakehouse.evaluation.metrics.forecasts import BETTER_THAN_NAIVE, MAE, RMSE
+from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.metrics.probability import LOG_LOSS, OBSERVED_OVER_EXPECTED
+from lakehouse.evaluation.metrics.ranking import AUC_ROC, AVERAGE_PRECISION
+from lakehouse.evaluation.predictions import Predictions, TaskName
+
+METRICS: tuple[Metric, ...] = (
+    AVERAGE_PRECISION,
+    AUC_ROC,
+    MACRO_F1,
+    MAE,
+    RMSE,
+    BETTER_THAN_NAIVE,
+    LOG_LOSS,
+    ACCURACY,
+    PRECISION,
+    RECALL,
+    F1,
+    PRECISION_AT_CAPACITY,
+    RECALL_AT_CAPACITY,
+    ALERTS_PER_DAY,
+    OBSERVED_OVER_EXPECTED,
+    BETTER_THAN_MAJORITY,
+)
+"""In the order in which they are shown."""
+
+
+class UnknownMetric(ValueError):
+    """A name that is none of a metric."""
+
+
+def find_metric(name: str, task: TaskName | None = None) -> Metric:
+    """The metric of this name, of `task` if one is given.
+
+    Raises:
+        UnknownMetric: naming those there are.
+    """
+    known = metrics_of(task)
+    for metric in known:
+        if metric.name == name:
+            return metric
+    names = ", ".join(metric.name for metric in known)
+    raise UnknownMetric(f"{name!r} is not a {task or 'known'} metric; known are {names}")
+
+
+def metrics_of(task: TaskName | None = None) -> tuple[Metric, ...]:
+    """All metrics of a task, or of any."""
+    return tuple(metric for metric in METRICS if task is None or task in metric.tasks)
+
+
+def ordered_metrics(task: TaskName) -> tuple[str, ...]:
+    """Names of a task's metrics of which more, or less, is better."""
+    return tuple(metric.name for metric in metrics_of(task) if metric.better != "neither")
+
+
+def metric_values(
+    predictions: Predictions, weights: Floats | None = None, only: Collection[str] | None = None
+) -> dict[str, float]:
+    """Values by name, with rows counted by `weights` (rows,), once each if there are none.
+
+    NaN where the rows do not determine it. Without `only`, which names some, those that have an
+    order. Metrics whose `needs` the predictions lack are left out.
+    """
+    counted = np.ones(predictions.rows) if weights is None else weights
+    names = ordered_metrics(predictions.task) if only is None else only
+    return {
+        metric.name: metric.function(predictions, counted) if predictions.complete else np.nan
+        for metric in metrics_of(predictions.task)
+        if metric.name in names and predictions.has(metric.needs)
+    }
+
+
+def metric_value(predictions: Predictions, name: str, weights: Floats | None = None) -> float:
+    """One metric's value; NaN where the rows do not determine it.
+
+    Raises:
+        UnknownMetric: when the predictions have no such metric.
+    """
+    found = metric_values(predictions, weights, [name])
+    if name not in found:
+        find_metric(name, predictions.task)
+        raise UnknownMetric(f"these predictions lack what {name} is computed from")
+    return found[name]

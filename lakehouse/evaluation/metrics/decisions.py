@@ -1,0 +1,99 @@
+"""Decisions: yes or no by a threshold, or the likeliest class."""
+
+import numpy as np
+
+from lakehouse.evaluation.arrays import Floats
+from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.metrics.sums import ratio, weighted_mean
+from lakehouse.evaluation.predictions import Binary, Multiclass
+
+
+def _accuracy(predictions: Binary | Multiclass, weights: Floats) -> float:
+    assert predictions.right is not None
+    return weighted_mean(weights, predictions.right)
+
+
+def _counted(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
+    """Weight of hits, of all alarms, and of all positives."""
+    assert predictions.counted is not None
+    hits, alarms, positives = (float(np.sum(weights[at])) for at in predictions.counted)
+    return hits, alarms, positives
+
+
+def _precision(predictions: Binary, weights: Floats) -> float:
+    hits, alarms, _ = _counted(predictions, weights)
+    return hits / alarms if alarms else 0.0
+
+
+def _recall(predictions: Binary, weights: Floats) -> float:
+    hits, _, positives = _counted(predictions, weights)
+    return ratio(hits, positives)
+
+
+def _f1(predictions: Binary, weights: Floats) -> float:
+    hits, alarms, positives = _counted(predictions, weights)
+    return ratio(2 * hits, alarms + positives)
+
+
+def _alerts_per_day(predictions: Binary, weights: Floats) -> float:
+    assert predictions.day is not None
+    _, alarms, _ = _counted(predictions, weights)
+    return ratio(alarms, len(np.unique(predictions.day[weights > 0])))
+
+
+ACCURACY = Metric(
+    name="accuracy",
+    tasks=("binary", "multiclass"),
+    label="Accuracy",
+    description="share of rows decided rightly",
+    unit="share",
+    better="higher",
+    function=_accuracy,
+    source="scikit-learn's `accuracy_score`",
+    needs=("right",),
+)
+PRECISION = Metric(
+    name="precision",
+    tasks=("binary",),
+    label="Precision",
+    description="at the threshold",
+    unit="share",
+    better="higher",
+    function=_precision,
+    source="share of what is flagged that is true, 0 where nothing is: scikit-learn's "
+    "`precision_score`",
+    needs=("flagged",),
+)
+RECALL = Metric(
+    name="recall",
+    tasks=("binary",),
+    label="Recall",
+    description="at the threshold",
+    unit="share",
+    better="higher",
+    function=_recall,
+    source="share of what is true that is flagged: scikit-learn's `recall_score`",
+    needs=("flagged",),
+)
+F1 = Metric(
+    name="f1",
+    tasks=("binary",),
+    label="F1",
+    description="at the threshold",
+    unit="share",
+    better="higher",
+    function=_f1,
+    source="harmonic mean of precision and recall: scikit-learn's `f1_score`",
+    needs=("flagged",),
+)
+ALERTS_PER_DAY = Metric(
+    name="alerts_per_day",
+    tasks=("binary",),
+    label="Alerts a day",
+    description="at the threshold",
+    unit="alerts a day",
+    better="neither",
+    function=_alerts_per_day,
+    source="what is flagged, over the days that have rows",
+    needs=("flagged", "day"),
+)

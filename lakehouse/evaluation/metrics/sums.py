@@ -1,0 +1,30 @@
+"""Weighted sums and ratios, of which metrics are made."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.evaluation.arrays import Floats
+
+
+def weighted_sum(weights: Floats, values: npt.NDArray[Any]) -> float:
+    """Sum of weighted values. Not `@`: that one's last bits depend on the number of threads."""
+    return float(np.sum(weights * values))
+
+
+def ratio(part: float, whole: float) -> float:
+    """Part of a whole; NaN of nothing."""
+    return part / whole if whole else float("nan")
+
+
+def weighted_mean(weights: Floats, values: npt.NDArray[Any]) -> float:
+    """Mean of weighted values; NaN without weight."""
+    return ratio(weighted_sum(weights, values), float(np.sum(weights)))
+
+
+def running_sum(values: Floats) -> Floats:
+    """The sum of the first n values, for n from 0 to all of them."""
+    total = np.zeros(len(values) + 1)
+    np.cumsum(values, out=total[1:])
+    return total

@@ -1,0 +1,148 @@
+"""Yes or no: a score, a threshold, alerts that people look at."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lakehouse.evaluation.expectations import expected_metrics
+from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.predictions import Binary
+from lakehouse.evaluation.report.words import share
+from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.task import (
+    Array,
+    LabelledRows,
+    LabelSummary,
+    Losses,
+    Mask,
+    Task,
+    Trivial,
+)
+
+if TYPE_CHECKING:
+    from lakehouse.evaluation.plots import Picture
+
+_BASELINES = ("average_precision", "auc_roc", "accuracy", "log_loss")
+
+
+class BinaryTask(Task):
+    """Scores between 0 and 1 of a label that is 0 or 1."""
+
+    name = "binary"
+    decides = True
+    label_refused = "label NOT IN (0, 1)"
+    label_remedy = "a binary model's label is 0 or 1; compare it with a bound in a dbt model"
+    label_figures = "count(*) FILTER (label > 0), avg(label)"
+    least_labels_scored = 2
+    # a proper loss: average precision depends on the order of scores alone, and of few positives
+    # it is highest by chance after a few trees
+    objective: ClassVar[Mapping[str, Any]] = {
+        "objective": "binary",
+        "metric": ["binary_logloss", "average_precision"],
+    }
+    default_metric = "average_precision"
+    probe_metric = "auc_roc"
+    segment_metrics = ("average_precision", "auc_roc", "recall")
+    expected_metric = "average_precision"
+    logged: ClassVar[Mapping[str, str]] = {"score": "DOUBLE"}
+
+    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+        """A number needs a bound to be yes or no."""
+        if at_least is not None:
+            return ""
+        return (
+            "is a number, and a binary model needs yes or no: say from which value on it is yes "
+            "with `label.at_least`, or make the `task` a regression"
+        )
+
+    def classes_of(self, label: Array) -> list[Mask] | None:
+        """The positives."""
+        return [label > 0]
+
+    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+        """Scores (rows,) of a logistic regression."""
+        from sklearn.linear_model import LogisticRegression
+
+        fitted = LogisticRegression(max_iter=300).fit(x, label.astype(int))
+        score: Array = fitted.predict_proba(asked)[:, 1]
+        return score
+
+    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+        """None: no base rate moves the order of scores."""
+        return []
+
+    def predictions(
+        self,
+        rows: LabelledRows,
+        prediction: Array,
+        constant: float,
+        *,
+        threshold: float | None = None,
+        alerts: int | None = None,
+    ) -> Binary:
+        """Scores, decisions by `threshold`, and each day's `alerts`."""
+        flagged = None if threshold is None else prediction >= threshold
+        return Binary(rows.label > 0, prediction, flagged, rows.day, alerts)
+
+    def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
+        """The base rate, which flags nothing."""
+        return Trivial("base rate", np.full(len(rows.label), train.mean()), np.inf)
+
+    def baselines(
+        self, predictions: Binary, constant: float, classes: Sequence[str]
+    ) -> dict[str, float]:
+        """Positives, and metrics of the base rate."""
+        rows = predictions.rows
+        trivial = Binary(predictions.truth, np.full(rows, constant), np.zeros(rows, dtype=bool))
+        values = metric_values(trivial, only=_BASELINES)
+        return {
+            "positives": float(predictions.positives),
+            **{f"baseline_{name}": value for name, value in values.items()},
+        }
+
+    def from_log(
+        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+    ) -> tuple[Binary, tuple[str, ...]]:
+        """Scores, and the decisions that were made; a score that is NaN or missing ranks last."""
+        score = np.nan_to_num(as_floats(found["logged_score"]), nan=0.0)
+        flagged = found["logged_decision"].astype(bool).filled(False)
+        day = found["day"].astype(np.int64).filled()
+        return Binary(as_floats(found["label"]) > 0, score, flagged, day, alerts), ()
+
+    def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
+        """All that calibrated scores promise."""
+        return expected_metrics(number, flagged, alerts)
+
+    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+        """Positives and their share."""
+        return ("Positives", "Base rate")
+
+    def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
+        """Positives and their share."""
+        positives = labels.positives or 0
+        return (f"{positives:,}", share(positives / labels.rows))
+
+    def pictures(
+        self,
+        label: Array,
+        prediction: Array,
+        *,
+        threshold: float | None,
+        classes: tuple[str, ...],
+        scores: Mapping[str, Array],
+        unit: str,
+    ) -> "dict[str, Picture]":
+        """Scores, curves and calibration."""
+        from lakehouse.evaluation import plots
+
+        truth = label > 0
+        drawn = {"scores": plots.score_histogram(truth, prediction, threshold)}
+        if truth.any() and not truth.all():
+            drawn |= {
+                "roc": plots.roc_plot(truth, prediction),
+                "precision_recall": plots.precision_recall_plot(truth, prediction, threshold),
+                "calibration": plots.calibration_plot(truth, scores),
+            }
+        return drawn

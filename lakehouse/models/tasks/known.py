@@ -1,0 +1,34 @@
+"""The tasks there are, by name, and how a declaration and a model's card hold one."""
+
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from lakehouse.models.tasks.binary import BinaryTask
+from lakehouse.models.tasks.multiclass import MulticlassTask
+from lakehouse.models.tasks.regression import RegressionTask
+from lakehouse.models.tasks.task import Task
+
+TASKS: tuple[Task, ...] = (BinaryTask(), RegressionTask(), MulticlassTask())
+
+
+def find_task(name: object) -> Task:
+    """The task of this name; a task as it is.
+
+    Raises:
+        ValueError: naming those there are.
+    """
+    for task in TASKS:
+        if name in (task, task.name):
+            return task
+    known = ", ".join(task.name for task in TASKS)
+    raise ValueError(f"{name!r} is not a task; known are {known}")
+
+
+DeclaredTask = Annotated[
+    Task,
+    PlainValidator(find_task),
+    PlainSerializer(str),
+    WithJsonSchema({"enum": [task.name for task in TASKS], "type": "string"}),
+]
+"""A task, written as its name."""

@@ -1,0 +1,12 @@
+"""Numbers as they come out of the lake."""
+
+from typing import Any
+
+import numpy as np
+
+from lakehouse.models.tasks.task import Array
+
+
+def as_floats(values: Any) -> Array:
+    """A masked column as floats, NaN where there is no value."""
+    return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))

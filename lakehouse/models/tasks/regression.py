@@ -1,0 +1,140 @@
+"""Numbers: a forecast in the label's unit, to be better than naive ones."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lakehouse.evaluation.metrics import metric_value, metric_values
+from lakehouse.evaluation.predictions import Regression
+from lakehouse.evaluation.report.words import number as in_words
+from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.task import (
+    Array,
+    LabelledRows,
+    LabelSummary,
+    Losses,
+    Mask,
+    Task,
+    Trivial,
+)
+
+if TYPE_CHECKING:
+    from lakehouse.evaluation.plots import Picture
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class RegressionTask(Task):
+    """Forecasts of a number that LightGBM's 32-bit floats can hold."""
+
+    name = "regression"
+    has_probabilities = False
+    label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
+    label_remedy = "that is not a number to train on; make it NULL in a dbt model"
+    label_figures = "NULL, avg(label)"
+    objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
+    free_params = frozenset({"objective"})
+    default_metric = "mae"
+    probe_metric = "mae"
+    segment_metrics = ("mae",)
+    expected_metric = None
+    linear_name = "ridge"
+    logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
+
+    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+        """A bound would make yes or no of the number."""
+        return "" if at_least is None else "`label.at_least` makes yes or no of a number: `binary`"
+
+    def classes_of(self, label: Array) -> list[Mask] | None:
+        """None."""
+        return None
+
+    def commonest(self, label: Array) -> Mask:
+        """All rows are alike."""
+        return np.ones(len(label), dtype=bool)
+
+    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+        """Forecasts (rows,) of a ridge regression."""
+        from sklearn.linear_model import Ridge
+
+        forecast: Array = Ridge().fit(x, label).predict(asked)
+        return forecast
+
+    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+        """Absolute errors beside those of the median, squared ones beside those of the mean."""
+        off = prediction - label
+        return [
+            Losses("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
+            Losses("mean squared error", np.square(off), np.square(learnt.mean() - label)),
+        ]
+
+    def predictions(
+        self,
+        rows: LabelledRows,
+        prediction: Array,
+        constant: float,
+        *,
+        threshold: float | None = None,
+        alerts: int | None = None,
+    ) -> Regression:
+        """Forecasts beside the naive ones: those of a forward label, or the training mean."""
+        return Regression(rows.label, prediction, _naive(rows, constant))
+
+    def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
+        """The naive forecast with the least mean absolute error."""
+        naive = _naive(rows, self.baseline(train))
+        best = min(naive, key=lambda name: metric_value(Regression(rows.label, naive[name]), "mae"))
+        return Trivial(best, naive[best])
+
+    def baselines(
+        self, predictions: Regression, constant: float, classes: Sequence[str]
+    ) -> dict[str, float]:
+        """Errors of each naive forecast."""
+        return {
+            f"{name}_{metric}": value
+            for name, forecast in (predictions.naive or {}).items()
+            for metric, value in metric_values(Regression(predictions.truth, forecast)).items()
+        }
+
+    def from_log(
+        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+    ) -> tuple[Regression, tuple[str, ...]]:
+        """Forecasts."""
+        truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
+        return Regression(truth, forecast, naive or None), ()
+
+    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+        """The mean."""
+        return (f"Mean label{f' ({unit})' if unit else ''}",)
+
+    def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
+        """The mean."""
+        return (in_words(labels.mean),)
+
+    def contribution(self, unit: str) -> str:
+        """The label's unit."""
+        return f"Contribution to the forecast{f' ({unit})' if unit else ''}"
+
+    def pictures(
+        self,
+        label: Array,
+        prediction: Array,
+        *,
+        threshold: float | None,
+        classes: tuple[str, ...],
+        scores: Mapping[str, Array],
+        unit: str,
+    ) -> "dict[str, Picture]":
+        """Forecasts and errors."""
+        from lakehouse.evaluation import plots
+
+        return {
+            "forecast": plots.forecast_plot(label, prediction, unit),
+            "errors": plots.residual_plot(label, prediction, unit),
+        }
+
+
+def _naive(rows: LabelledRows, constant: float) -> dict[str, Array]:
+    return dict(rows.naive) or {"naive_constant": np.full(len(rows.label), constant)}
