@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
-from lakehouse.evaluation.metrics import average_precision
+from lakehouse.evaluation.metrics import metric_value
+from lakehouse.evaluation.predictions import Binary
 
 RANDOM = np.random.default_rng(5)
 TRUTH = RANDOM.random(4000) < 0.05
@@ -10,14 +11,14 @@ SCORE = np.clip(RANDOM.random(4000) * 0.3 + TRUTH * 0.3, 0, 1)
 
 
 def precision(truth):
-    return average_precision(truth, SCORE)
+    return metric_value(Binary(truth, SCORE), "average_precision")
 
 
 def test_late_reports_are_counted_as_what_they_are():
     late = ~TRUTH & (np.arange(4000) % 40 == 0)
     found = late_scenario(TRUTH, late, precision)
     assert found.flipped == late.sum()
-    assert found.value == average_precision(TRUTH | late, SCORE)
+    assert found.value == precision(TRUTH | late)
 
 
 def test_hidden_positives_are_the_share_of_all_that_there_are_and_cost_what_they_must():

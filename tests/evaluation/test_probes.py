@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
-from lakehouse.evaluation import metrics
 from lakehouse.evaluation.predictions import Binary, Regression
 from lakehouse.evaluation.probes import (
     lone_feature_probe,
@@ -26,11 +26,11 @@ NOISE = RANDOM.normal(size=ROWS)
 def test_a_features_auc_is_that_of_its_values_with_missing_ones_at_the_better_end(rows):
     truth = np.array([each for each, _ in rows])
     column = np.array([np.nan if each is None else each for _, each in rows])
-    (found,) = lone_features(column[:, None], truth, "binary")
+    (found,) = lone_features(column[:, None], truth, [truth])
     if truth.all() or not truth.any():
         assert found == 0.5
         return
-    ends = [metrics.auc_roc(truth, np.nan_to_num(column, nan=end)) for end in (-1.0, 9.0)]
+    ends = [roc_auc_score(truth, np.nan_to_num(column, nan=end)) for end in (-1.0, 9.0)]
     assert found == pytest.approx(max(max(auc, 1 - auc) for auc in ends))
 
 
@@ -45,7 +45,7 @@ def test_a_features_rank_correlation_is_that_of_pandas(rows):
     pandas = pytest.importorskip("pandas")
     truth = np.array([each for each, _ in rows], dtype=float)
     column = np.array([np.nan if each is None else each for _, each in rows])
-    (found,) = lone_features(column[:, None], truth, "regression")
+    (found,) = lone_features(column[:, None], truth, None)
     ranks = pandas.Series(truth).rank().to_numpy()
     ends = [
         pandas.Series(np.nan_to_num(column, nan=end)).rank().to_numpy()
@@ -59,7 +59,7 @@ def test_a_features_rank_correlation_is_that_of_pandas(rows):
 def test_of_several_classes_the_one_that_is_told_best_counts():
     truth = RANDOM.integers(0, 3, ROWS)
     matrix = np.column_stack([truth == 2, NOISE])
-    one_class, nothing = lone_features(matrix, truth, "multiclass")
+    one_class, nothing = lone_features(matrix, truth, [truth == each for each in range(3)])
     assert one_class == 1.0
     assert nothing < 0.6
 
@@ -67,17 +67,17 @@ def test_of_several_classes_the_one_that_is_told_best_counts():
 def test_a_feature_that_knows_the_label_is_named_and_honest_ones_are_not():
     matrix = np.column_stack([NOISE, TRUTH + 0.05 * NOISE, TRUTH + NOISE]).astype(np.float32)
     names = ["noise", "chargeback_id", "risk"]
-    found = lone_feature_probe(names, matrix, TRUTH, "binary")
+    found = lone_feature_probe(names, matrix, TRUTH, [TRUTH])
     assert not found.passed
     assert found.value > 0.99
     assert "chargeback_id" in found.explanation
     assert "risk" not in found.explanation
-    assert lone_feature_probe(names[::2], matrix[:, ::2], TRUTH, "binary").passed
+    assert lone_feature_probe(names[::2], matrix[:, ::2], TRUTH, [TRUTH]).passed
 
 
 def test_a_label_given_away_by_a_missing_value_is_found():
     column = np.where(TRUTH, np.nan, NOISE)
-    assert not lone_feature_probe(["closed_at"], column[:, None], TRUTH, "binary").passed
+    assert not lone_feature_probe(["closed_at"], column[:, None], TRUTH, [TRUTH]).passed
 
 
 def test_a_model_that_learns_shuffled_labels_is_caught_and_one_that_cannot_is_not():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from lakehouse.models.imbalance import balance, thin, true_odds
 from lakehouse.models.spec import Imbalance, Search
+from lakehouse.models.tasks import find_task
 from lakehouse.training.fitting.fold_examples import weigh
 
 LABELS = st.lists(st.booleans(), min_size=20, max_size=300).filter(
@@ -52,7 +53,7 @@ def test_weights_make_positives_count_as_much_as_negatives_unless_a_ratio_is_giv
 @given(st.lists(st.integers(0, 3), min_size=50, max_size=400), st.floats(0.1, 0.9))
 def test_thinning_touches_the_commonest_class_alone_and_weights_make_it_good(labels, share):
     label = np.array(labels, dtype=float)
-    made = thin("multiclass", label, share, 3)
+    made = thin(find_task("multiclass"), label, share, 3)
     if made.places is None:
         return
     values, counts = np.unique(label, return_counts=True)

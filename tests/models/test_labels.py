@@ -9,9 +9,8 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Author
 from lakehouse.models import TrainingError
 from lakehouse.models.artefact import load_evaluation, load_model
+from lakehouse.models.tasks.multiclass import UNSEEN_CLASS, MulticlassTask
 from lakehouse.training import train, training_set
-from lakehouse.training.judging.assessment import UNSEEN_CLASS
-from lakehouse.training.judging.rivals import in_our_classes
 from lakehouse.training.sets.dataset import read_rows
 
 DAY = timedelta(days=1)
@@ -169,6 +168,7 @@ def test_a_class_that_only_the_test_has_is_an_error_of_the_model_and_on_no_card(
 
 def test_a_rival_is_right_about_a_class_that_only_it_knows():
     said = np.array([[0.1, 0.6, 0.3], [0.5, 0.25, 0.25]])
-    found = in_our_classes(said, ("b", "new", "rare"), ("a", "b"))
+    in_classes = MulticlassTask().in_classes
+    found = in_classes(said, ("b", "new", "rare"), ("a", "b"))
     assert found == pytest.approx(np.array([[0.0, 0.1, 0.9], [0.0, 0.5, 0.5]]))
-    assert in_our_classes(said, ("a", "b", "c"), ("a", "b", "c")).tolist() == said.tolist()
+    assert in_classes(said, ("a", "b", "c"), ("a", "b", "c")).tolist() == said.tolist()

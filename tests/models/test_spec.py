@@ -20,7 +20,7 @@ def test_the_models_we_ship_are_valid_and_named_after_their_folders(path):
 
 
 def test_there_is_a_shipped_model_of_each_task():
-    tasks = {read_attributes(path, ModelSpec).task for path in SHIPPED}
+    tasks = {read_attributes(path, ModelSpec).task.name for path in SHIPPED}
     assert tasks == {"binary", "regression", "multiclass"}
 
 
@@ -36,7 +36,7 @@ FORWARD = {
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is no binary metric"),
+        ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is not a binary metric"),
         ({"gates": [{"metric": "auc_roc"}]}, "either `at_least` or `at_most`"),
         ({"promotion": {"metric": "alerts_per_day"}}, "neither better nor worse"),
         ({"promotion": {"metric": "observed_over_expected"}}, "neither better nor worse"),

@@ -184,7 +184,7 @@ class Bench:
         n = len(rows["transaction_id"])
         random = np.random.default_rng([version.number, days.start])
         values = said if isinstance(said, np.ndarray) else None
-        if self.spec.task == "binary":
+        if self.spec.task.name == "binary":
             if values is None:
                 values = 1 / (1 + np.exp(-(random.normal(size=n) + said * rows["is_fraud"])))
             rows |= {"score": values, "decision": values >= threshold}
@@ -193,7 +193,7 @@ class Bench:
                     [in_control(self.spec, k) for k in rows["transaction_id"].tolist()]
                 )
                 rows |= {"control": control, "blocked": rows["decision"] & ~control}
-        elif self.spec.task == "regression":
+        elif self.spec.task.name == "regression":
             if values is None:
                 values = random.normal(200, 1 / said, n)
             rows["prediction"] = values

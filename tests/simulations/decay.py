@@ -7,6 +7,7 @@ import numpy as np
 
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.metrics import metric_value
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.models import ModelSpec
@@ -38,8 +39,8 @@ def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> Matured:
     lift = np.repeat([skill(one) for one in days], per_day)
     habit = np.random.default_rng([seed, 1]).normal(size=CUSTOMERS)[who]
     score = lift * truth + 0.4 * habit + np.sqrt(1 - 0.4**2) * random.normal(size=len(day))
-    said = Binary(truth, score, None, day, None)
-    return Matured(np.arange(len(day)), day, {"customer_id": who}, said, score > np.inf)
+    said = Binary(truth, score)
+    return Matured(np.arange(len(day)), day, {"customer_id": who}, said)
 
 
 def promise(rows: Matured) -> Evaluation:
@@ -62,7 +63,7 @@ def looks(
     least = evaluation.metrics["test"][METRIC] * (1 - spec.watch.performance_drop)
     for day in range(1, days + 1):
         judged = rows.take((rows.day < day) & (rows.day >= day - JUDGED.days))
-        if judged.said.metrics(only=[METRIC])[METRIC] < least:
+        if metric_value(judged.said, METRIC) < least:
             decay = decay_of(spec, evaluation, judged)
             yield day, decay_finding(spec, decay, date(1970, 1, 1) + timedelta(days=day))
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lakehouse.evaluation.intervals import metric_intervals
+from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling
 
@@ -62,13 +63,13 @@ def world(
     day = random.integers(0, 7 * weeks, n)
     alerts = max(2, round(positives / RATE) // 140)
     keys = {"none": (), "card": (card,), "card and terminal": (card, terminal)}[clusters]
-    return Binary(truth, score, threshold=apart / 2 + 0.8, day=day, alerts=alerts), keys
+    return Binary(truth, score, score >= apart / 2 + 0.8, day, alerts), keys
 
 
 def truths(positives: int, auc: float, clusters: Clusters) -> dict[str, float]:
     """The true metrics: those of ten thousand positives, and the AUC as it was made."""
     large, _ = world(10**6, positives, auc, clusters, weeks=10_000 // positives)
-    return large.metrics(only=METRICS) | {"auc_roc": auc}
+    return metric_values(large, only=METRICS) | {"auc_roc": auc}
 
 
 def coverage(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.metrics import at_capacity, average_precision, decisions
-from lakehouse.monitoring.look.expectation import expected_average_precision, expected_metrics
+from lakehouse.evaluation.expectations import expected_average_precision, expected_metrics
+from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.predictions import Binary
 
 RANDOM = np.random.default_rng(3)
 SCORES = {
@@ -19,18 +20,10 @@ def test_what_is_expected_is_the_mean_over_labels_drawn_from_the_scores(kind):
     drawn = []
     for _ in range(1500):
         truth = RANDOM.random(len(score)) < score
-        at = decisions(truth, flagged)
-        drawn.append(
-            {
-                "positives": truth.sum(),
-                "precision": at["precision"],
-                "recall": at["recall"],
-                "average_precision": average_precision(truth, score),
-                **at_capacity(day, truth, score, 20),
-            }
-        )
+        values = metric_values(Binary(truth, score, flagged, day, 20))
+        drawn.append({"positives": truth.sum(), **values})
     expected = expected_metrics(score, flagged, alerts=20)
-    for metric in drawn[0]:
+    for metric in expected:
         mean = np.mean([one[metric] for one in drawn])
         assert expected[metric] == pytest.approx(mean, rel=0.01), metric
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.comparisons import compare
+from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.sequential import Look
@@ -93,7 +94,7 @@ def test_a_look_is_at_the_rows_after_both_tests_that_both_scored(bench):
     rows = {"ours": (ours, 2), "champions": (theirs, 6)}
     for name, (said, first) in rows.items():
         part = slice(first * bench.per_day, (first + 14) * bench.per_day)
-        expected = Binary(said["is_fraud"][part], said["score"][part]).metrics()
+        expected = metric_values(Binary(said["is_fraud"][part], said["score"][part]))
         assert found[name] == expected["average_precision"]
     assert see(bench, champion, shadow, 6) is None, "no row is after both tests"
 

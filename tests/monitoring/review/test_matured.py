@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from lakehouse.evaluation.metrics import metric_values
 from lakehouse.lake import Author
 from lakehouse.monitoring.review.matured import matured_rows, matured_until, paired
 from lakehouse.monitoring.review.performance import period_metrics
@@ -38,7 +39,7 @@ def test_rows_are_what_this_version_said_and_what_came_in_the_order_of_keys(lake
     np.testing.assert_array_equal(found.key, rows["transaction_id"][ours])
     np.testing.assert_array_equal(found.said.truth, rows["is_fraud"][ours])
     np.testing.assert_array_equal(found.said.score, rows["score"][ours])
-    np.testing.assert_array_equal(found.flagged, rows["decision"][ours])
+    np.testing.assert_array_equal(found.said.flagged, rows["decision"][ours])
     np.testing.assert_array_equal(found.entities["terminal_id"], rows["terminal_id"][ours])
     assert np.unique(found.day).tolist() == [(on(day) - date(1970, 1, 1)).days for day in (3, 4)]
     beside = read(bench, first, 3, 5, beside=True)
@@ -113,11 +114,11 @@ def test_versions_that_say_other_classes_are_compared_on_the_classes_of_both(lak
     assert one.classes == other.classes == ("amount", "card", "phantom", "terminal")
     np.testing.assert_array_equal(one.said.truth, other.said.truth)
     assert [one.classes[code] for code in one.said.truth] == rows["kind"].tolist()
-    assert one.said.metrics(only=["accuracy"]) == {
+    assert metric_values(one.said, only=["accuracy"]) == {
         "accuracy": pytest.approx((rows["kind"] == "amount").mean())
     }
-    assert one.said.metrics(only=["better_than_majority"])["better_than_majority"] == 0
-    assert other.said.metrics(only=["accuracy"]) == {"accuracy": 0}
+    assert metric_values(one.said, only=["better_than_majority"])["better_than_majority"] == 0
+    assert metric_values(other.said, only=["accuracy"]) == {"accuracy": 0}
 
 
 def test_forecasts_are_held_against_what_came_within_the_horizon(lake):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation, FairnessResult, Interval, Probe
+from lakehouse.evaluation.metrics import metric_values
 from lakehouse.training.judging.assessment import assess, judge, predictions, unit_days
 from lakehouse.training.sets.rows import Rows
 from tests.models.test_threshold import rows as random_rows
@@ -126,15 +127,15 @@ def test_capacity_in_units_looks_at_the_best_units_of_each_day(detector, removed
 
 def test_both_forms_of_a_prediction_give_the_same_metrics(detector, forecast, scenario):
     rows, score = made_rows()
-    said = predictions(detector(), rows, score, 0.9, 0.1).metrics()
+    said = metric_values(predictions(detector(), rows, score, 0.9, 0.1))
     found = assess(detector(), rows, score, 0.9, 0.1, ())
     assert said == pytest.approx({name: found[name] for name in said})
     assert {"precision_at_capacity", "recall", "log_loss"} <= set(said)
-    said = predictions(forecast(), rows, score, None, 0.2).metrics()
+    said = metric_values(predictions(forecast(), rows, score, None, 0.2))
     found = assess(forecast(), rows, score, None, 0.2, ())
     assert said == pytest.approx({name: found[name] for name in said})
     two = np.column_stack([1 - score, score])
-    said = predictions(scenario(), rows, two, None, 0).metrics()
+    said = metric_values(predictions(scenario(), rows, two, None, 0))
     found = assess(scenario(), rows, two, None, 0, ("a", "b"))
     assert said == pytest.approx({name: found[name] for name in said})
     assert unit_days(detector(), rows, score) is None

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from lakehouse.evaluation.metrics import auc_roc
+from lakehouse.models.tasks import find_task
 from lakehouse.training.judging.logistic import challenger_scores
 
 
@@ -23,7 +24,7 @@ def ask(task, label, **changes):
     matrix, _ = rows()
     asked, effect = rows(seed=1)
     arguments = {"categories": [3], "classes": 3} | changes
-    return challenger_scores(task, matrix, label, asked, **arguments), effect
+    return challenger_scores(find_task(task), matrix, label, asked, **arguments), effect
 
 
 def test_a_linear_truth_is_found_again_codes_included():
@@ -33,7 +34,7 @@ def test_a_linear_truth_is_found_again_codes_included():
     likely = 1 / (1 + np.exp(-truth))
     assert np.abs(score - likely).mean() < 0.03
     as_number, _ = ask("binary", label, categories=[])
-    assert auc_roc(truth > 0, as_number) < auc_roc(truth > 0, score)
+    assert roc_auc_score(truth > 0, as_number) < roc_auc_score(truth > 0, score)
 
 
 def test_a_forecast_is_in_the_labels_unit():
@@ -57,9 +58,9 @@ def test_a_constant_column_an_empty_one_and_an_outlier_break_nothing():
     matrix[0, 0] = 1e30
     asked = matrix.copy()
     asked[:, 1] = np.nan
-    score = challenger_scores("binary", matrix, label, asked, categories=[3], classes=0)
+    score = challenger_scores(find_task("binary"), matrix, label, asked, categories=[3], classes=0)
     assert np.isfinite(score).all()
-    assert auc_roc(label > 0, score) > 0.8
+    assert roc_auc_score(label > 0, score) > 0.8
 
 
 def test_what_training_never_saw_vary_says_nothing_and_what_is_far_outside_no_more_than_far():
@@ -71,7 +72,7 @@ def test_what_training_never_saw_vary_says_nothing_and_what_is_far_outside_no_mo
     likely = 1 / (1 + np.exp(-effect / 10))
     label = (np.random.default_rng(2).random(len(effect)) < likely) * 1.0
     usual, constant, far, farther = challenger_scores(
-        "binary", matrix, label, asked, categories=[3], classes=0
+        find_task("binary"), matrix, label, asked, categories=[3], classes=0
     )
     assert constant == usual
     assert far == farther < 0.9

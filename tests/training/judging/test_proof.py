@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.evaluation.metrics import average_precision
 from lakehouse.lake import Author, Lake
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.artefact import load_evaluation
@@ -77,7 +77,9 @@ def test_the_metrics_are_those_of_the_registered_model_on_its_test_rows(known):
     found = evaluation_of(lake, report)
     rows, score = replay(spec, lake, report.version)
     truth = rows.label > 0
-    assert found.metrics["test"]["average_precision"] == average_precision(truth, score)
+    assert found.metrics["test"]["average_precision"] == pytest.approx(
+        average_precision_score(truth, score)
+    )
     assert found.metrics["test"]["rows"] == len(rows)
     assert set(found.metrics) == {"train", "validation", "out_of_fold", "test"}
     assert found.metrics == report.version.metrics
@@ -110,10 +112,10 @@ def test_comparisons_are_with_champion_and_last_version_on_the_very_same_rows(kn
         model = load_model(lake.settings.models_dir, version.artefact, version.files)
         names = [feature.name for feature in model.card.features.features]
         places = [["amount_eur", "channel", "risk", "risky"].index(name) for name in names]
-        theirs = average_precision(truth, model.predict(rows.matrix[:, places]))
+        theirs = average_precision_score(truth, model.predict(rows.matrix[:, places]))
         assert found[against].version == version.version
         assert found[against].theirs == pytest.approx(theirs)
-        assert found[against].ours == pytest.approx(average_precision(truth, score))
+        assert found[against].ours == pytest.approx(average_precision_score(truth, score))
         assert found[against].rows == len(rows)
     assert found["baseline"].theirs == pytest.approx(truth.mean())
     assert found["last"].verdict == "better"
