@@ -51,10 +51,11 @@ def thin(task: Task, label: Floats, share: float, seed: int) -> Weighed:
     if share >= 1:
         return Weighed()
     common = task.commonest(label)
+    if common is None:
+        everything = np.ones(len(label), dtype=bool)
+        return Weighed(places=np.flatnonzero(_pick(everything, round(share * len(label)), seed)))
     kept = _pick(common, max(1, round(share * int(common.sum()))), seed)
     places = np.flatnonzero(~common | kept)
-    if common.all():
-        return Weighed(places=places)
     scale = common.sum() / kept.sum()
     return Weighed(places=places, weight=np.where(common[places], scale, 1.0))
 

@@ -51,9 +51,9 @@ class RegressionTask(Task):
         """None."""
         return None
 
-    def commonest(self, label: Array) -> Mask:
-        """All rows are alike."""
-        return np.ones(len(label), dtype=bool)
+    def commonest(self, label: Array) -> Mask | None:
+        """None."""
+        return None
 
     def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
         """Forecasts (rows,) of a ridge regression."""

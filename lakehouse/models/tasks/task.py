@@ -135,8 +135,8 @@ class Task(ABC):
         """A mask of the rows of each class, of which one is enough if there are two."""
         return [label == each for each in np.unique(label)]
 
-    def commonest(self, label: Array) -> Mask:
-        """The rows of which a part is enough to train a trial on."""
+    def commonest(self, label: Array) -> Mask | None:
+        """The rows of the commonest class; None where all rows are alike."""
         values, counts = np.unique(label, return_counts=True)
         return np.asarray(label == values[counts.argmax()])
 
