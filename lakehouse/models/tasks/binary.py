@@ -17,6 +17,7 @@ from lakehouse.models.tasks.task import (
     LabelSummary,
     Losses,
     Mask,
+    Outcome,
     Task,
     Trivial,
 )
@@ -124,25 +125,16 @@ class BinaryTask(Task):
         positives = labels.positives or 0
         return (f"{positives:,}", share(positives / labels.rows))
 
-    def pictures(
-        self,
-        label: Array,
-        prediction: Array,
-        *,
-        threshold: float | None,
-        classes: tuple[str, ...],
-        scores: Mapping[str, Array],
-        unit: str,
-    ) -> "dict[str, Picture]":
+    def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
         """Scores, curves and calibration."""
         from lakehouse.evaluation import plots
 
-        truth = label > 0
-        drawn = {"scores": plots.score_histogram(truth, prediction, threshold)}
+        truth, score, threshold = outcome.label > 0, outcome.prediction, outcome.threshold
+        drawn = {"scores": plots.score_histogram(truth, score, threshold)}
         if truth.any() and not truth.all():
             drawn |= {
-                "roc": plots.roc_plot(truth, prediction),
-                "precision_recall": plots.precision_recall_plot(truth, prediction, threshold),
-                "calibration": plots.calibration_plot(truth, scores),
+                "roc": plots.roc_plot(truth, score),
+                "precision_recall": plots.precision_recall_plot(truth, score, threshold),
+                "calibration": plots.calibration_plot(truth, outcome.scores),
             }
         return drawn

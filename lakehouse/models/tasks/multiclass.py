@@ -17,6 +17,7 @@ from lakehouse.models.tasks.task import (
     LabelSummary,
     Losses,
     Mask,
+    Outcome,
     Task,
     Trivial,
 )
@@ -182,22 +183,13 @@ class MulticlassTask(Task):
         """Of all classes together."""
         return "Mean size of contributions (log odds)"
 
-    def pictures(
-        self,
-        label: Array,
-        prediction: Array,
-        *,
-        threshold: float | None,
-        classes: tuple[str, ...],
-        scores: Mapping[str, Array],
-        unit: str,
-    ) -> "dict[str, Picture]":
+    def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
         """The confusion of classes."""
         from lakehouse.evaluation import plots
 
-        probability = with_unseen(prediction, label)
-        names = (*classes, UNSEEN_CLASS)[: probability.shape[1]]
-        return {"confusion": plots.confusion_plot(label, probability, names)}
+        probability = with_unseen(outcome.prediction, outcome.label)
+        names = (*outcome.classes, UNSEEN_CLASS)[: probability.shape[1]]
+        return {"confusion": plots.confusion_plot(outcome.label, probability, names)}
 
 
 def with_unseen(probability: Array, label: Array) -> Array:

@@ -16,6 +16,7 @@ from lakehouse.models.tasks.task import (
     LabelSummary,
     Losses,
     Mask,
+    Outcome,
     Task,
     Trivial,
 )
@@ -117,22 +118,13 @@ class RegressionTask(Task):
         """The label's unit."""
         return f"Contribution to the forecast{f' ({unit})' if unit else ''}"
 
-    def pictures(
-        self,
-        label: Array,
-        prediction: Array,
-        *,
-        threshold: float | None,
-        classes: tuple[str, ...],
-        scores: Mapping[str, Array],
-        unit: str,
-    ) -> "dict[str, Picture]":
+    def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
         """Forecasts and errors."""
         from lakehouse.evaluation import plots
 
         return {
-            "forecast": plots.forecast_plot(label, prediction, unit),
-            "errors": plots.residual_plot(label, prediction, unit),
+            "forecast": plots.forecast_plot(outcome.label, outcome.prediction, outcome.unit),
+            "errors": plots.residual_plot(outcome.label, outcome.prediction, outcome.unit),
         }
 
 

@@ -65,6 +65,22 @@ class LabelSummary:
     classes: Mapping[str, int]
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A prediction beside the labels, as people see it.
+
+    `scores` are the prediction and what it was before calibration, by their names; `unit` is what
+    forecasts are counted in, if known.
+    """
+
+    label: Array
+    prediction: Array
+    threshold: float | None
+    classes: tuple[str, ...]
+    scores: Mapping[str, Array]
+    unit: str
+
+
 class Task(ABC):
     """One kind of prediction. Two of the same kind are equal.
 
@@ -257,17 +273,5 @@ class Task(ABC):
         return "Contribution to the raw output (log odds)"
 
     @abstractmethod
-    def pictures(
-        self,
-        label: Array,
-        prediction: Array,
-        *,
-        threshold: float | None,
-        classes: tuple[str, ...],
-        scores: Mapping[str, Array],
-        unit: str,
-    ) -> "dict[str, Picture]":
-        """Pictures of a prediction beside the labels, by name; there must be rows.
-
-        `scores` are the prediction and what it was before calibration, by their names.
-        """
+    def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
+        """Pictures of a prediction beside the labels, by name; there must be rows."""

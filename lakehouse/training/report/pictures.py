@@ -12,6 +12,7 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
+from lakehouse.models.tasks import Outcome
 from lakehouse.training.report.gather import Gathered
 from lakehouse.training.report.insight import Insight
 
@@ -45,13 +46,9 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
     rows, said, card = gathered.rows, gathered.said, gathered.model.card
     if not len(rows.label):
         return {}
+    scores = _scores(gathered)
     return card.task.pictures(
-        rows.label,
-        said,
-        threshold=card.threshold,
-        classes=card.classes,
-        scores=_scores(gathered),
-        unit=gathered.unit,
+        Outcome(rows.label, said, card.threshold, card.classes, scores, gathered.unit)
     )
 
 
