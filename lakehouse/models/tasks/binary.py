@@ -9,7 +9,6 @@ import numpy as np
 from lakehouse.evaluation.expectations import expected_metrics
 from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.evaluation.report.words import share
 from lakehouse.models.tasks.numbers import as_floats
 from lakehouse.models.tasks.task import (
     Array,
@@ -122,6 +121,8 @@ class BinaryTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """Positives and their share."""
+        from lakehouse.evaluation.report.words import share
+
         positives = labels.positives or 0
         return (f"{positives:,}", share(positives / labels.rows))
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from lakehouse.evaluation.metrics import metric_value, metric_values
 from lakehouse.evaluation.predictions import Regression
-from lakehouse.evaluation.report.words import number as in_words
 from lakehouse.models.tasks.numbers import as_floats
 from lakehouse.models.tasks.task import (
     Array,
@@ -112,7 +111,9 @@ class RegressionTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """The mean."""
-        return (in_words(labels.mean),)
+        from lakehouse.evaluation.report.words import number
+
+        return (number(labels.mean),)
 
     def contribution(self, unit: str) -> str:
         """The label's unit."""
