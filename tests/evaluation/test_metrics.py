@@ -219,6 +219,7 @@ def test_a_metric_is_added_in_one_place(monkeypatch, detector):
     monkeypatch.setattr(catalogue, "METRICS", (*catalogue.METRICS, added))
     assert metric_values(examples("binary"))["brier"] == pytest.approx(0.105)
     assert detector(**gate).gates[0].metric == "brier"
-    assert (metric_name("brier"), metric_note("brier")) == (added.label, added.description)
+    assert metric_name("brier") == added.label
+    assert metric_note("brier") == f"{added.description}, lower is better"
     assert "brier" in ordered_metrics("binary")
     assert find_metric("brier").lower_is_better

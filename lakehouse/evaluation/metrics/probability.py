@@ -19,11 +19,11 @@ LOG_LOSS = Metric(
     name="log_loss",
     tasks=("binary", "multiclass"),
     label="Log loss",
-    description="lower is better",
+    description="negative log likelihood of a row",
     unit="nats",
     better="lower",
     function=_log_loss,
-    source="mean negative log likelihood: scikit-learn's `log_loss`",
+    source="natural logarithms, likelihoods cut at 2.2e-16: scikit-learn's `log_loss`",
 )
 OBSERVED_OVER_EXPECTED = Metric(
     name="observed_over_expected",

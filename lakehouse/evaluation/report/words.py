@@ -27,9 +27,10 @@ def metric_name(metric: str) -> str:
 
 
 def metric_note(metric: str) -> str:
-    """What a metric is in half a line, or nothing."""
+    """What a metric is in half a line, and if it is better when lower; or nothing."""
     with suppress(UnknownMetric):
-        return find_metric(metric).description
+        found = find_metric(metric)
+        return found.description + (", lower is better" if found.lower_is_better else "")
     return ""
 
 

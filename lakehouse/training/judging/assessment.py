@@ -60,7 +60,7 @@ def predictions_of_units(spec: ModelSpec, units: UnitDays, threshold: float | No
 
 def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:
     """Rows as who looks at units sees them; None if the capacity does not count units."""
-    if spec.capacity is None or not spec.capacity.unit:
+    if not spec.task.decides or spec.capacity is None or not spec.capacity.unit:
         return None
     unit = rows.entities[spec.capacity.unit]
     removed = spec.capacity.known_removed
