@@ -103,7 +103,7 @@ def test_the_data_summary_is_what_the_pinned_set_holds(lake, proved):
                 f"FROM {qualified(spec.training_table)} WHERE training_set_id = ? AND split = ?",
                 [version.training_set_id, period.period],
             ).fetchall()[0]
-        assert (period.rows, period.positives) == (rows, positives)
+        assert (period.rows, period.labels.positives) == (rows, positives)
         assert period.missing.get("risk", 0.0) == pytest.approx(missing)
         assert period.missing.keys() <= {"risk", "risky"}
     assert sum(gathered.rows_by_day.values()) == gathered.made.rows
