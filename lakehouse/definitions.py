@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.build import build_definitions
 from lakehouse.redacted_output import guard_process
 from lakehouse.settings import load_settings
@@ -9,6 +10,14 @@ from lakehouse.settings import load_settings
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The one lineage graph, with its jobs, schedules and sensors."""
+    """The one lineage graph, with its jobs, schedules and sensors.
+
+    Raises:
+        LakehouseError: when something is declared wrongly; without what led to it, all of which
+            Dagster would show around the sentence that says what to correct.
+    """
     guard_process()
-    return build_definitions(load_settings())
+    try:
+        return build_definitions(load_settings())
+    except LakehouseError as error:
+        raise error.with_traceback(None) from None

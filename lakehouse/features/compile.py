@@ -5,13 +5,14 @@ The plan is what SQL (`windows.py`) and Python (`online.py`) both compute. It re
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import duckdb
 
-from lakehouse.durations import format_duration, microseconds
+from lakehouse.declarations.durations import format_duration, microseconds
 from lakehouse.features.expressions import (
     FeatureError,
     Kind,
@@ -139,7 +140,17 @@ def plan(spec: FeatureSetSpec, schema: Schema, spine: str | None = None) -> Plan
     try:
         return _Compiler(spec, schema, spec.spine(spine)).plan()
     except FeatureError as error:
-        raise FeatureError(f"feature set {spec.name}: {error}") from None
+        message = f"feature set {spec.name}: {error}"
+        raise FeatureError(spec.place.sentence(message, *error.path)) from None
+
+
+@contextmanager
+def _at(*path: str) -> Iterator[None]:
+    """Errors within are about the field at `path`."""
+    try:
+        yield
+    except FeatureError as error:
+        raise FeatureError(str(error), *path) from None
 
 
 def read_column(kind: Kind, column: str) -> str:
@@ -160,9 +171,10 @@ class _Compiler:
 
     def plan(self) -> Plan:
         spec, spine = self.spec, self.spine
-        self.column(spine.table, spine.key)
-        self.column(spine.table, spec.entity)
-        self.timestamp(spine.table, spine.time)
+        with _at("spines"):
+            self.column(spine.table, spine.key)
+            self.column(spine.table, spec.entity)
+            self.timestamp(spine.table, spine.time)
         outputs = [
             (name, feature, aliases)
             for feature in spec.features
@@ -222,6 +234,10 @@ class _Compiler:
             )
 
     def aggregates(self, name: str, used: set[str]) -> Iterable[Aggregate]:
+        with _at("aggregates", name):
+            yield from self._aggregates(name, used)
+
+    def _aggregates(self, name: str, used: set[str]) -> Iterable[Aggregate]:
         declared = self.spec.aggregates[name]
         names = {n: w for n, w in self.spec.references(name).items() if n in used}
         if not names:
@@ -261,9 +277,10 @@ class _Compiler:
 
     def attribute(self, name: str) -> Attribute:
         declared = self.spec.attributes[name]
-        time = "known_at" if "known_at" in self.table(declared.of) else "valid_from"
-        self.stream(declared.of, time)
-        kind = self.column(declared.of, declared.column)
+        with _at("attributes", name):
+            time = "known_at" if "known_at" in self.table(declared.of) else "valid_from"
+            self.stream(declared.of, time)
+            kind = self.column(declared.of, declared.column)
         self.scope[name] = Name(kind, quote(name))
         self.inputs[name] = ((declared.of, declared.column),)
         assumed = declared.first_version == "assumed"
@@ -272,12 +289,22 @@ class _Compiler:
     def row_columns(self, used: set[str]) -> dict[str, Kind]:
         columns = sorted(name[4:] for name in used if name.startswith("row."))
         for column in columns:
-            kind = self.column(self.spine.table, column)
+            with _at("features", self.reader(f"row.{column}")):
+                kind = self.column(self.spine.table, column)
             self.scope[f"row.{column}"] = Name(kind, f"p.{quote('row.' + column)}")
             self.inputs[f"row.{column}"] = ((self.spine.table, column),)
         return {column: self.column(self.spine.table, column) for column in columns}
 
+    def reader(self, name: str) -> str:
+        """The first feature whose expression mentions `name`."""
+        features = self.spec.features.items()
+        return next(one for one, declared in features if name in names_in(declared.expression))
+
     def feature(self, name: str, feature: str, aliases: Mapping[str, str]) -> Feature:
+        with _at("features", feature):
+            return self._feature(name, feature, aliases)
+
+    def _feature(self, name: str, feature: str, aliases: Mapping[str, str]) -> Feature:
         declared = self.spec.features[feature]
         scope = {**self.scope, **{bare: self.scope[full] for bare, full in aliases.items()}}
         term = _renamed(compile_expression(declared.expression, scope), aliases)

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from lakehouse.declarations.part import FieldError
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import literal
 
 
-class FeatureError(LakehouseError, ValueError):
+class FeatureError(LakehouseError, FieldError):
     """A feature set that cannot be compiled, or rows that do not fit it."""
 
 
@@ -90,7 +91,7 @@ def _parse(text: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
-        raise FeatureError(f"{text!r} is no expression: {error}") from None
+        raise FeatureError(f"{text!r} is no expression: {getattr(error, 'msg', error)}") from None
 
 
 def _null_through(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,26 +3,21 @@
 What needs no table is checked here; names and types of columns are checked in `compile.py`.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lakehouse.durations import Duration, format_duration
+from lakehouse.declarations.declaration import Declaration
+from lakehouse.declarations.durations import Duration, format_duration
+from lakehouse.declarations.names import Identifier, TableName
+from lakehouse.declarations.part import FieldError, Part
+from lakehouse.declarations.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
 from lakehouse.features.expressions import names_in
 from lakehouse.features.ops import FIELDS, OPERATIONS, find_operation
-from lakehouse.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 Op = Annotated[
     str,
     AfterValidator(lambda name: find_operation(name).name),
@@ -33,11 +28,7 @@ _TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
 """Names that expressions or the compiled SQL use themselves."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Spine(_Part):
+class Spine(Part):
     """Rows for which features are computed: one per `key`, decided at `time`."""
 
     name: TablePart
@@ -46,7 +37,7 @@ class Spine(_Part):
     time: Identifier = "event_time"
 
 
-class Aggregate(_Part):
+class Aggregate(Part):
     """A window over a stream: rows of the entity with `0 < t - known_at < window`.
 
     `where` is an expression over the stream's columns; NULL counts as false. Rows whose `value` is
@@ -90,7 +81,7 @@ class Aggregate(_Part):
         return isinstance(self.window, tuple)
 
 
-class Attribute(_Part):
+class Attribute(Part):
     """A column of a dimension, in its latest version known before t.
 
     `first_version: assumed` takes the first version for every earlier time, which a source without
@@ -102,7 +93,7 @@ class Attribute(_Part):
     first_version: Literal["assumed", "known"] = "known"
 
 
-class FeatureExpression(_Part):
+class FeatureExpression(Part):
     """A feature: an expression over aggregates, attributes, `row.<spine column>` and `t`."""
 
     expression: str
@@ -113,14 +104,7 @@ def _spelt_out(value: Any) -> Any:
     return {"expression": str(value)} if isinstance(value, str | int | float) else value
 
 
-class Freshness(_Part):
-    """How old the set may get."""
-
-    warn: Duration | None = None
-    fail: Duration
-
-
-class FeatureSetSpec(_Part):
+class FeatureSetSpec(Declaration):
     """A named, versioned group of features of one entity, defined once for every spine.
 
     A feature that mentions aggregates with a list of windows comes once per window, named
@@ -129,11 +113,6 @@ class FeatureSetSpec(_Part):
     """
 
     name: TablePart
-    description: str
-    owners: tuple[str, ...] = ()
-    tags: dict[str, str] = Field(default_factory=dict)
-    freshness: Freshness | None = None
-
     entity: Identifier
     spines: tuple[Spine, ...] = Field(min_length=1)
     streams: dict[Identifier, TableName] = Field(default_factory=dict)
@@ -143,29 +122,39 @@ class FeatureSetSpec(_Part):
         min_length=1
     )
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def errors(self) -> Iterator[ValueError]:
+        """Names that stand for nothing, or for two things."""
         for name, aggregate in self.aggregates.items():
             if aggregate.of not in self.streams:
                 known = ", ".join(self.streams) or "none"
-                raise ValueError(
-                    f"aggregate {name} is of {aggregate.of!r}, which is no stream; known: {known}"
+                yield FieldError(
+                    f"aggregate {name} is of {aggregate.of!r}, which is no stream; known: {known}",
+                    *("aggregates", name, "of"),
                 )
         scope = [name for a in self.aggregates for name in self.references(a)] + [*self.attributes]
         if _TAKEN.intersection(scope) or len(set(scope)) < len(scope):
-            raise ValueError(
+            yield ValueError(
                 "names of aggregates (also with their windows) and attributes must differ from "
                 f"each other and from {', '.join(sorted(_TAKEN))}: {', '.join(sorted(scope))}"
             )
-        names = [name for feature in self.features for name, _ in self.outputs(feature)]
-        refuse_reserved("feature", names, BESIDE_FEATURES)
-        reserved = {self.entity, *(spine.key for spine in self.spines)}
-        twice = sorted({name for name in names if name in reserved or names.count(name) > 1})
-        if twice:
-            raise ValueError(f"feature {twice[0]} has the name of another column; rename it")
         if len({spine.name for spine in self.spines}) < len(self.spines):
-            raise ValueError("two spines have the same name; their tables would be one")
-        return self
+            yield FieldError("two spines have the same name; their tables would be one", "spines")
+        yield from self._unfit_features()
+
+    def _unfit_features(self) -> Iterator[ValueError]:
+        taken = {self.entity, *(spine.key for spine in self.spines)}
+        for feature in self.features:
+            try:
+                names = [name for name, _ in self.outputs(feature)]
+                refuse_reserved("feature", names, BESIDE_FEATURES)
+                if twice := taken.intersection(names):
+                    raise ValueError(
+                        f"feature {min(twice)} has the name of another column; rename it"
+                    )
+            except ValueError as error:
+                yield FieldError(str(error), "features", feature)
+            else:
+                taken |= {*names}
 
     def references(self, aggregate: str) -> dict[str, timedelta]:
         """The names by which expressions reach single windows of an aggregate."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.durations import microseconds
+from lakehouse.declarations.durations import microseconds
 from lakehouse.lake import qualified, quote
 from lakehouse.lake.lake import fetch_value
 from lakehouse.lake.progress import read_progress

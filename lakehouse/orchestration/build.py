@@ -1,20 +1,19 @@
 """The whole set of definitions, of any settings: what `definitions.py` loads and tests build."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
-from lakehouse.errors import LakehouseError
-from lakehouse.features import view_name
+from lakehouse.declarations.specs import read_declarations
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.models.inputs import refuse_taken
 from lakehouse.models.spec import ModelSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
+from lakehouse.orchestration.components.others import check_component
 from lakehouse.orchestration.dbt.assets import build_dbt_assets
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
+from lakehouse.orchestration.references import refuse_unfit_features, refuse_unknown_inputs
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.orchestration.sensors import (
@@ -24,11 +23,6 @@ from lakehouse.orchestration.sensors import (
 )
 from lakehouse.settings import PROJECT_ROOT, Settings
 from lakehouse.sources import SourceSpec
-from lakehouse.specs import find_specs
-
-
-class UnknownInput(LakehouseError):
-    """An asset that reads what no asset makes."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +35,14 @@ class Specs:
 
 
 def read_specs() -> Specs:
-    """The specs of the project's `defs/`."""
+    """The specs of the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
+    kinds = (Source, FeatureSet, PredictiveModel)
+    models = {kind.__name__: kind.spec_class for kind in kinds}
+    found = read_declarations(models, check_other=check_component)
     return Specs(
-        sources=find_specs("Source", SourceSpec),
-        feature_sets=find_specs("FeatureSet", FeatureSetSpec),
-        models=find_specs("PredictiveModel", ModelSpec),
+        sources=[spec for spec in found if isinstance(spec, SourceSpec)],
+        feature_sets=[spec for spec in found if isinstance(spec, FeatureSetSpec)],
+        models=[spec for spec in found if isinstance(spec, ModelSpec)],
     )
 
 
@@ -60,7 +57,7 @@ def build_definitions(
     files = DbtProjectFiles(settings, dict(variables or {}))
     declared = specs or read_specs()
     sources = declared.sources
-    _refuse_taken_names(declared)
+    refuse_unfit_features(declared.feature_sets, declared.models)
     own = dg.Definitions(
         assets=build_dbt_assets(files),
         sensors=[
@@ -76,33 +73,8 @@ def build_definitions(
         executor=one_run(settings.parallel_steps, settings.data_dir),
     )
     merged = dg.Definitions.merge(_components(specs), own, build_jobs())
-    _refuse_unknown_inputs(merged)
+    refuse_unknown_inputs(merged, [*declared.feature_sets, *declared.models])
     return merged
-
-
-def _refuse_taken_names(specs: Specs) -> None:
-    """Features that have the name of an entity of a model which reads them."""
-    features = {
-        view_name(of, spine.name).removeprefix("features."): [
-            name for feature in of.features for name, _ in of.outputs(feature)
-        ]
-        for of in specs.feature_sets
-        for spine in of.spines
-    }
-    for model in specs.models:
-        refuse_taken(model, features)
-
-
-def _refuse_unknown_inputs(definitions: dg.Definitions) -> None:
-    """Dagster takes an input that nothing makes for one from outside, and a typo passes."""
-    graph = definitions.resolve_asset_graph()
-    for key in sorted(graph.get_all_asset_keys() - graph.materializable_asset_keys):
-        readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
-        near = difflib.get_close_matches(
-            key.to_user_string(), [k.to_user_string() for k in graph.materializable_asset_keys], n=1
-        )
-        hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
-        raise UnknownInput(f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}")
 
 
 def _components(specs: Specs | None) -> dg.Definitions:

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake.maintenance import describe_unknown, maintain
@@ -26,7 +27,6 @@ from lakehouse.registry.retention import drop_training_sets, kept_versions
 from lakehouse.registry.verify import verify_artefacts
 from lakehouse.registry.versions import Version
 from lakehouse.scoring.inputs import drop_inputs
-from lakehouse.specs import find_specs
 
 KEEP_LEFTOVERS = timedelta(days=7)
 """How long what a run or a killed process left outside the lake stays for somebody to look at."""

@@ -1,9 +1,10 @@
 """What every asset shares: how fresh it has to be, and when it is refreshed by itself."""
 
 from datetime import timedelta
-from typing import Protocol
 
 import dagster as dg
+
+from lakehouse.declarations.freshness import Freshness
 
 DEFAULT_FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=36), fail_window=timedelta(hours=60)
@@ -13,16 +14,6 @@ REFRESHED_BY_ITSELF = (
     dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 ).with_label("when an input is new and no blocking check of it has failed")
 """`eager` alone goes on after an upstream blocking check failed in an earlier run."""
-
-
-class AllowedAge(Protocol):
-    """How old something may get, as every spec declares it."""
-
-    @property
-    def warn(self) -> timedelta | None: ...  # noqa: D102
-
-    @property
-    def fail(self) -> timedelta: ...  # noqa: D102
 
 
 def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
@@ -37,7 +28,7 @@ def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]
     )
 
 
-def freshness_of(allowed: AllowedAge | None) -> dg.FreshnessPolicy:
+def freshness_of(allowed: Freshness | None) -> dg.FreshnessPolicy:
     """The policy of a declared age, or the default one."""
     if allowed is None:
         return DEFAULT_FRESHNESS

@@ -5,8 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lakehouse.declarations.names import Identifier
+from lakehouse.declarations.part import FieldError, Part
 from lakehouse.sources.column_types import ColumnType, column_type
-from lakehouse.sources.part import NAME, Part
 
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
 """What raw adds to the declared columns."""
@@ -22,7 +23,7 @@ class Column(Part):
     of personal columns says what of them it `reveals`, in words for whoever reads the contract.
     """
 
-    name: str = Field(pattern=NAME)
+    name: Identifier
     type: str
     description: str = Field(min_length=1)
     source: str = Field(default="", alias="from")
@@ -97,11 +98,12 @@ class Contract(Part):
         names = [column.name for column in self.columns]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"columns declared twice: {', '.join(sorted(twice))}")
-        for name in (*self.key, self.declared_time):
-            if name not in names:
-                raise ValueError(f"{name!r} is in `key` or `declared_time` but is no column")
+        for field, named in (("key", self.key), ("declared_time", (self.declared_time,))):
+            for name in named:
+                if name not in names:
+                    raise FieldError(f"{name!r} is not one of the columns", field)
         if self.column(self.declared_time).type != "TIMESTAMP":
-            raise ValueError(f"declared_time {self.declared_time!r} is no TIMESTAMP")
+            raise FieldError(f"{self.declared_time!r} is not a TIMESTAMP", "declared_time")
         if self.personal and self.on_change == "evolve":
             raise ValueError(
                 "a contract with personal data cannot `evolve`: a new column could bring more of "

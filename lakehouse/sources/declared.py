@@ -1,8 +1,8 @@
 """The sources that `defs.yaml` files declare, by name."""
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.sources.errors import UnknownSource
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.specs import find_specs
 
 
 def declared_sources() -> dict[str, SourceSpec]:

@@ -1,7 +1,7 @@
 """What can go wrong between the outside world and raw."""
 
+from lakehouse.declarations.yaml_file import SpecError
 from lakehouse.errors import LakehouseError, Transient
-from lakehouse.yaml_file import SpecError
 
 __all__ = [
     "ContractError",

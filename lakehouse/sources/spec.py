@@ -8,18 +8,13 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lakehouse.durations import Duration
+from lakehouse.declarations.declaration import Declaration, Owner
+from lakehouse.declarations.durations import Duration
+from lakehouse.declarations.names import Identifier
+from lakehouse.declarations.part import Part
+from lakehouse.declarations.yaml_file import read_attributes
 from lakehouse.sources.connectors.registry import AnyConnector
 from lakehouse.sources.contract import Contract
-from lakehouse.sources.part import NAME, Part
-from lakehouse.yaml_file import read_attributes
-
-
-class Freshness(Part):
-    """How old the newest data may be before somebody is told (`warn`) or paged (`fail`)."""
-
-    warn: Duration | None = None
-    fail: Duration
 
 
 class SealPattern(Part):
@@ -39,7 +34,11 @@ class SealPattern(Part):
     @field_validator("regex")
     @classmethod
     def _one_group(cls, regex: str) -> str:
-        if re.compile(regex).groups < 1:
+        try:
+            groups = re.compile(regex).groups
+        except re.error as error:
+            raise ValueError(f"{regex!r} is not a regular expression: {error}") from None
+        if groups < 1:
             raise ValueError(f"{regex!r} has no group; put the time into parentheses")
         return regex
 
@@ -60,14 +59,12 @@ class Volume(Part):
     min_rows: int = Field(default=0, ge=0)
 
 
-class SourceSpec(Part):
+class SourceSpec(Declaration):
     """One source: where it comes from, what it promises, who owns it."""
 
-    name: str = Field(pattern=NAME)
+    name: Identifier
     description: str = Field(min_length=1)
-    owners: list[str] = Field(min_length=1)
-    tags: dict[str, str] = Field(default_factory=dict)
-    freshness: Freshness | None = None
+    owners: tuple[Owner, ...] = Field(min_length=1)
     connector: AnyConnector
     format: Literal["jsonl", "csv", "parquet"] | None = Field(
         default=None, description="Of the landed files; unset: what their names end in"
@@ -77,14 +74,6 @@ class SourceSpec(Part):
     contract: Contract
     seal_pattern: SealPattern = Field(default_factory=SealPattern)
     volume: Volume = Field(default_factory=Volume)
-
-    @field_validator("owners")
-    @classmethod
-    def _reachable(cls, owners: list[str]) -> list[str]:
-        for owner in owners:
-            if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-                raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
-        return owners
 
     @field_validator("encoding")
     @classmethod

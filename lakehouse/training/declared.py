@@ -1,8 +1,8 @@
 """The models that `defs.yaml` files declare, by name."""
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import RegistryError
-from lakehouse.specs import find_specs
 
 
 def declared_models() -> dict[str, ModelSpec]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Lake
 from lakehouse.models import ModelSpec
@@ -16,7 +17,6 @@ from lakehouse.scoring import score
 from lakehouse.settings import Settings
 from lakehouse.sources import load, load_spec
 from lakehouse.training import TrainReport, train
-from lakehouse.yaml_file import SpecError, read_attributes
 
 HERE = Path(__file__).parent
 CASE_15 = HERE / "15-double-too-big-for-float"

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.cli.sources.unload import redo_selection
+from lakehouse.declarations.specs import find_specs
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
 from lakehouse.orchestration.runs.in_process import _selected
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import SourceSpec, load
-from lakehouse.specs import find_specs
 
 FILES = ["20260501T235959999999Z.csv", "20260502T235959999999Z.csv", "20260503T235959999999Z.csv"]
 HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amount,currency\n"

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.features import FeatureSetSpec, refresh, replay
 from lakehouse.lake import Lake
 from lakehouse.lake.lock import write_lock
 from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
-from lakehouse.specs import find_specs
 
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)

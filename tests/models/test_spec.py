@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 import lakehouse
+from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.models.spec import ModelSpec
-from lakehouse.yaml_file import SpecError, read_attributes
 
 SHIPPED = sorted((Path(lakehouse.__file__).parent / "defs").rglob("models/*/defs.yaml"))
 
@@ -36,7 +36,7 @@ FORWARD = {
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is not a binary metric"),
+        ({"gates": [{"metric": "luck", "at_least": 1}]}, "'luck' is not a metric of binary models"),
         ({"gates": [{"metric": "auc_roc"}]}, "either `at_least` or `at_most`"),
         ({"promotion": {"metric": "alerts_per_day"}}, "neither better nor worse"),
         ({"promotion": {"metric": "observed_over_expected"}}, "neither better nor worse"),

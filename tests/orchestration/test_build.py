@@ -8,8 +8,9 @@ from dagster import AssetCheckResult
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.orchestration.build import UnknownInput, build_definitions, read_specs
+from lakehouse.orchestration.build import build_definitions, read_specs
 from lakehouse.orchestration.components.source_checks import check_age, check_load
+from lakehouse.orchestration.references import UnknownInput
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport

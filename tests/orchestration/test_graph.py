@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
+from lakehouse.declarations.specs import DEFS_DIR
 from lakehouse.definitions import defs
-from lakehouse.specs import DEFS_DIR
 from tests.orchestration.graph import lines
 
 PINNED = Path(__file__).with_name("graph.txt")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Lake
 from lakehouse.models import ModelSpec
@@ -13,7 +14,6 @@ from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
-from lakehouse.specs import find_specs
 
 DAY = timedelta(days=1)
 MATURITY = 14

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.features.increments import refresh
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Lake, qualified
@@ -22,7 +23,6 @@ from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
-from lakehouse.specs import find_specs
 
 KEY = "the one key of the tokens of both lakes"
 SYSTEM = ("_load_id", "_loaded_at")

@@ -16,7 +16,7 @@ import yaml
 from lakehouse.benchmarks.handbook import protocol
 from lakehouse.benchmarks.handbook.delivery import DELAY, TICK, deliver
 from lakehouse.benchmarks.handbook.judgement import Row, judge, mean_row
-from lakehouse.durations import microseconds
+from lakehouse.declarations.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.settings import Settings, load_settings

@@ -25,7 +25,7 @@ from lakehouse.models.spec.judging import (
     Reports,
     Stress,
 )
-from lakehouse.models.spec.lifecycle import Actions, Freshness, Promotion, Retrain, Shadow, Watch
+from lakehouse.models.spec.lifecycle import Actions, Promotion, Retrain, Shadow, Watch
 from lakehouse.models.spec.model import FIXED_PARAMS, ModelSpec
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "FeatureSelection",
     "Folds",
     "Forward",
-    "Freshness",
     "Gate",
     "Group",
     "Imbalance",

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lakehouse.durations import Duration
-from lakehouse.models.spec.part import Part
-from lakehouse.reserved import FeatureName
+from lakehouse.declarations.durations import Duration
+from lakehouse.declarations.part import Part
+from lakehouse.declarations.reserved import FeatureName
 
 
 class Folds(Part):

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lakehouse.durations import Duration
-from lakehouse.models.spec.part import Part, TableName
+from lakehouse.declarations.durations import Duration
+from lakehouse.declarations.names import TableName
+from lakehouse.declarations.part import Part
 
 
 class Spine(Part):

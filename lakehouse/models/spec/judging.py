@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lakehouse.durations import Duration
+from lakehouse.declarations.durations import Duration
+from lakehouse.declarations.names import TableName
+from lakehouse.declarations.part import Part
 from lakehouse.models.spec.data import Group
-from lakehouse.models.spec.part import Part, TableName
 
 
 class Capacity(Part):

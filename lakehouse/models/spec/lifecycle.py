@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lakehouse.durations import Duration
-from lakehouse.models.spec.part import Part
+from lakehouse.declarations.durations import Duration
+from lakehouse.declarations.part import Part
 
 
 class Promotion(Part):
@@ -104,10 +104,3 @@ class Watch(Part):
     performance_drop: float = Field(
         default=0.2, gt=0, lt=1, description="Share of the test metric that may be lost"
     )
-
-
-class Freshness(Part):
-    """How old a version and its predictions may get."""
-
-    warn: Duration | None = None
-    fail: Duration

@@ -1,12 +1,22 @@
 """One model's declaration as a whole, and what of it can change a trained artefact."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from lakehouse.durations import format_duration
-from lakehouse.evaluation.metrics import find_metric
+from lakehouse.declarations.declaration import Declaration
+from lakehouse.declarations.durations import format_duration
+from lakehouse.declarations.names import did_you_mean
+from lakehouse.declarations.part import FieldError
+from lakehouse.declarations.reserved import (
+    BESIDE_FEATURES,
+    IN_THE_LOG,
+    TablePart,
+    refuse_alike,
+    refuse_reserved,
+)
+from lakehouse.evaluation.metrics import Metric, metrics_of
 from lakehouse.models.spec.choosing import (
     Calibration,
     Extraction,
@@ -18,29 +28,14 @@ from lakehouse.models.spec.choosing import (
 )
 from lakehouse.models.spec.data import Forward, Settled, Spine, SplitSpec
 from lakehouse.models.spec.judging import Capacity, Fairness, Gate, Judging, Papers
-from lakehouse.models.spec.lifecycle import (
-    Actions,
-    Freshness,
-    Log,
-    Promotion,
-    Retrain,
-    Shadow,
-    Watch,
-)
-from lakehouse.models.spec.part import ModelName, Part
+from lakehouse.models.spec.lifecycle import Actions, Log, Promotion, Retrain, Shadow, Watch
 from lakehouse.models.tasks import DeclaredTask
-from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG, refuse_alike, refuse_reserved
 
 
-class ModelSpec(Part):
+class ModelSpec(Declaration):
     """One predictive model."""
 
-    name: ModelName
-    description: str
-    owners: tuple[str, ...] = ()
-    tags: dict[str, str] = Field(default_factory=dict)
-    freshness: Freshness | None = None
-
+    name: TablePart
     task: DeclaredTask
     spine: Spine
     feature_sets: tuple[str, ...] = Field(min_length=1)
@@ -80,83 +75,134 @@ class ModelSpec(Part):
     retrain: Retrain = Retrain()
     watch: Watch = Watch()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        for gate in self.gates:
-            find_metric(gate.metric, self.task.name)
-        searched_by = [self.search.metric] if self.search and self.search.metric else []
-        for name in (*searched_by, self.primary_metric):
-            if find_metric(name, self.task.name).better == "neither":
-                raise ValueError(f"more {name} is neither better nor worse: only a gate")
-        if len({gate.name for gate in self.gates}) < len(self.gates):
-            raise ValueError("two gates bound the same metric of the same period")
-        if self.task.decides and self.capacity is None:
-            raise ValueError("a binary model declares its `capacity`: how many alerts a day")
-        if not self.task.decides:
-            self._refuse_what_only_binary_models_have()
-        self._refuse_unfit_labels()
-        self._refuse_names()
-        searched = set(self.search.space) if self.search else set()
-        reserved = (FIXED_PARAMS - self.task.free_params) & (searched | set(self.params))
-        if reserved:
-            raise ValueError(f"params {sorted(reserved)} are set by the trainer; leave them out")
-        unknown = {*self.judging.clusters, self.capacity.unit if self.capacity else ""}
-        unknown |= set(self.judging.stress.stale.values())
-        unknown -= {"", *self.spine.entities}
-        if unknown:
-            raise ValueError(f"{sorted(unknown)} are none of the spine's entities")
-        if sets := sorted(set(self.judging.stress.stale) - set(self.feature_sets)):
-            raise ValueError(f"`judging.stress.stale` names {sets}, which are none of the sets")
-        return self
+    def errors(self) -> Iterator[ValueError]:
+        """What does not fit together; each is said, with the field that a person would change."""
+        yield from self._wrong_metrics()
+        yield from self._wrong_params()
+        yield from self._what_only_binary_models_have()
+        yield from self._unfit_labels()
+        yield from self._wrong_names()
+        yield from self._unknown_entities_and_sets()
 
-    def _refuse_names(self) -> None:
-        """Names that would stand twice in a table, or for two things."""
-        spine = (self.spine.key, *self.spine.entities)
-        refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
-        refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
-        if len({name.lower() for name in spine}) < len(spine):
-            raise ValueError(f"the spine's key and entities must differ: {', '.join(spine)}")
-        parts = [part.name for part in self.extraction]
-        if len(set(parts)) < len(parts):
-            raise ValueError(f"two extractions have the same name: {', '.join(parts)}")
-        segments = self.judging.segments
-        groups = self.fairness.groups if self.fairness else {}
-        refuse_alike("segment or group", [*segments, *groups])
-        for name in [*segments, *groups]:
-            if not name.strip():
-                raise ValueError("a segment or group without a name; name it")
-            if name in segments and name in groups and segments[name] != groups[name]:
-                raise ValueError(
-                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
-                )
+    def _wrong_metrics(self) -> Iterator[ValueError]:
+        compared = {("promotion", "metric"): self.primary_metric}
+        if self.search and self.search.metric:
+            compared["search", "metric"] = self.search.metric
+        for path, metric in compared.items():
+            yield from self._unknown_metric(metric, *path)
+            if metric in self._metrics and self._metrics[metric].better == "neither":
+                yield FieldError(f"more {metric} is neither better nor worse: only a gate", *path)
+        for number, gate in enumerate(self.gates):
+            yield from self._unknown_metric(gate.metric, "gates", number, "metric")
+        names = [gate.name for gate in self.gates]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                message = "two gates bound the same metric of the same period; leave one out"
+                yield FieldError(message, "gates", number)
 
-    def _refuse_unfit_labels(self) -> None:
+    @property
+    def _metrics(self) -> Mapping[str, Metric]:
+        return {metric.name: metric for metric in metrics_of(self.task.name)}
+
+    def _unknown_metric(self, metric: str, *path: str | int) -> Iterator[ValueError]:
+        if metric not in self._metrics:
+            message = f"{metric!r} is not a metric of {self.task} models"
+            yield FieldError(message + did_you_mean(metric, self._metrics), *path)
+
+    def _wrong_params(self) -> Iterator[ValueError]:
+        fixed = FIXED_PARAMS - self.task.free_params
+        searched = self.search.space if self.search else {}
+        for path, names in ((("params",), self.params), (("search", "space"), searched)):
+            for name in names:
+                if name in fixed:
+                    yield FieldError(f"{name!r} is set by the trainer; leave it out", *path, name)
+
+    def _what_only_binary_models_have(self) -> Iterator[ValueError]:
+        if self.task.decides:
+            if self.capacity is None:
+                yield ValueError("a binary model declares its `capacity`: how many alerts a day")
+            return
+        for field in ("imbalance", "threshold", "fairness", "actions"):
+            unset = type(self).model_fields[field].get_default(call_default_factory=True)
+            if getattr(self, field) != unset:
+                message = f"`{field}` is for binary models, this one is {self.task}"
+                yield FieldError(message, field)
+        for field in ("money", "reports"):
+            if getattr(self.judging, field):
+                message = f"`judging.{field}` is for binary models, this one is {self.task}"
+                yield FieldError(message, "judging", field)
+        if not self.task.has_probabilities and self.calibration != "none":
+            message = "`calibration` is of scores and probabilities, not of forecasts"
+            yield FieldError(message, "calibration")
+
+    def _unfit_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
         declared = label.maturity if isinstance(label, Settled) else label.horizon
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
         if declared is None and gap is None:
-            raise ValueError(
+            message = (
                 "`label.maturity` must say how long after its event a label is settled, such as 14d"
             )
+            yield FieldError(message, "label")
         if declared is not None and gap is not None and gap < declared:
-            raise ValueError(
+            message = (
                 f"`split.gap` is {format_duration(gap)}, shorter than `{field}`, which is "
                 f"{format_duration(declared)}: the last days of each period would have no labels. "
                 "Leave `split.gap` out, or make it at least as long"
             )
+            yield FieldError(message, "split", "gap")
         complaint = isinstance(label, Forward) and self.task.complaint_of_forward(label.at_least)
         if isinstance(label, Forward) and complaint:
-            raise ValueError(f"a forward label with `op: {label.op}` {complaint}")
+            yield FieldError(f"a forward label with `op: {label.op}` {complaint}", "label")
 
-    def _refuse_what_only_binary_models_have(self) -> None:
-        for field in ("imbalance", "threshold", "fairness", "actions"):
-            unset = type(self).model_fields[field].get_default(call_default_factory=True)
-            if getattr(self, field) != unset:
-                raise ValueError(f"`{field}` is for binary models, this one is {self.task}")
-        if self.judging.money or self.judging.reports:
-            raise ValueError("`judging.money` and `judging.reports` are for binary models")
-        if not self.task.has_probabilities and self.calibration != "none":
-            raise ValueError("`calibration` is of scores and probabilities, not of forecasts")
+    def _wrong_names(self) -> Iterator[ValueError]:
+        """Names that would stand twice in a table, or for two things."""
+        spine = (self.spine.key, *self.spine.entities)
+        segments = self.judging.segments
+        groups = self.fairness.groups if self.fairness else {}
+        try:
+            refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
+            refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+        except ValueError as error:
+            yield FieldError(str(error), "spine")
+        if len({name.lower() for name in spine}) < len(spine):
+            message = f"the spine's key and entities must differ: {', '.join(spine)}"
+            yield FieldError(message, "spine")
+        parts = [part.name for part in self.extraction]
+        if len(set(parts)) < len(parts):
+            message = f"two extractions have the same name: {', '.join(parts)}"
+            yield FieldError(message, "extraction")
+        try:
+            refuse_alike("segment or group", [*segments, *groups])
+        except ValueError as error:
+            yield FieldError(str(error), "judging", "segments")
+        for name in [*segments, *groups]:
+            path = ("judging", "segments") if name in segments else ("fairness", "groups")
+            if not name.strip():
+                yield FieldError("a segment or group without a name; name it", *path, name)
+            if name in segments and name in groups and segments[name] != groups[name]:
+                message = (
+                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
+                )
+                yield FieldError(message, *path, name)
+
+    def _unknown_entities_and_sets(self) -> Iterator[ValueError]:
+        judging, stale = self.judging, self.judging.stress.stale
+        named: list[tuple[str, tuple[str | int, ...]]] = [
+            *((name, ("judging", "clusters", n)) for n, name in enumerate(judging.clusters)),
+            *((name, ("judging", "stress", "stale", of)) for of, name in stale.items()),
+        ]
+        if self.capacity and self.capacity.unit:
+            named.append((self.capacity.unit, ("capacity", "unit")))
+        for name, path in named:
+            if name not in self.spine.entities:
+                entities = ", ".join(self.spine.entities) or "none"
+                message = f"{name!r} is none of the spine's entities, which are {entities}"
+                yield FieldError(message, *path)
+        for name in stale:
+            if name not in self.feature_sets:
+                message = f"{name!r} is none of the `feature_sets` of this model"
+                yield FieldError(message, "judging", "stress", "stale", name)
 
     @property
     def gap(self) -> timedelta:

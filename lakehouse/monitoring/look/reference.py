@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakehouse.durations import microseconds
+from lakehouse.declarations.durations import microseconds
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.lake import fetch_value
 from lakehouse.models import Model, ModelSpec, Split, load_model

@@ -1,16 +1,20 @@
 """A component made of a plain pydantic spec."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import dagster as dg
 from pydantic import BaseModel
+
+from lakehouse.declarations.declaration import Declaration
+from lakehouse.declarations.place import Place
+from lakehouse.declarations.specs import FILE_NAME
 
 
 class SpecComponent(dg.Component):
     """A component whose attributes are exactly the fields of `spec_class`."""
 
-    spec_class: ClassVar[type[BaseModel]]
+    spec_class: ClassVar[type[Declaration]]
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec
@@ -22,8 +26,9 @@ class SpecComponent(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
-        """The component of a checked YAML."""
-        return cls(attributes)
+        """The component of a checked YAML, whose file is where later errors are looked for."""
+        file = context.path if context.path.is_file() else context.path / FILE_NAME
+        return cls(cast(Declaration, attributes).placed(Place(file)))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """What Dagster asks for."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from lakehouse.declarations.part import Part
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.landing import Landing
-from lakehouse.sources.part import Part
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ end of its period's gap.
 
 import duckdb
 
-from lakehouse.durations import format_duration, microseconds
+from lakehouse.declarations.durations import format_duration, microseconds
 from lakehouse.lake import quote
 from lakehouse.lake.columns import read_columns
 from lakehouse.models.errors import TrainingError

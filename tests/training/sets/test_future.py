@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lakehouse.declarations.specs import find_specs
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Author, Lake, qualified
 from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.split import plan_split
 from lakehouse.settings import load_settings
-from lakehouse.specs import find_specs
 from lakehouse.training import training_set
 
 START = datetime(2026, 1, 1)

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 from pydantic import Field
 
-from lakehouse.durations import Duration
+from lakehouse.declarations.durations import Duration
 from lakehouse.settings import Settings
 from lakehouse.sources.connectors.api.pages import Page
 from lakehouse.sources.connectors.api.session import Session, local_path, not_a_page

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from lakehouse.durations import Duration
+from lakehouse.declarations.durations import Duration
 from lakehouse.lake import quote
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.connectors.database.columns import Columns, time_of

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from lakehouse.declarations.reserved import BESIDE_FEATURES, IN_THE_LOG
+from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.features import FeatureSetSpec
-from lakehouse.models import ModelSpec, TrainingError
+from lakehouse.models import ModelSpec
 from lakehouse.orchestration.build import Specs, build_definitions
-from lakehouse.reserved import BESIDE_FEATURES, IN_THE_LOG
 from lakehouse.scoring.log import output_types
 from lakehouse.settings import Settings
 from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
 from lakehouse.training.sets.dataset import row_columns
-from lakehouse.yaml_file import SpecError, read_attributes
 
 LABELS: dict[str, Any] = {"table": "core.labels", "column": "y", "maturity": "7d"}
 FORWARD: dict[str, Any] = {
@@ -148,5 +148,5 @@ def test_a_feature_with_the_name_of_another_entity_is_refused_when_definitions_l
     of = features(features={"terminal": "row.x"})
     spine = {"table": "core.rows", "key": "id", "entities": ["e", "terminal"]}
     specs = Specs(sources=[], feature_sets=[of], models=[model(spine=spine)])
-    with pytest.raises(TrainingError, match="m: feature terminal of s has the name of the spine"):
+    with pytest.raises(SpecError, match="m: feature terminal of s has the name of the spine"):
         build_definitions(settings, specs)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.durations import DurationError, format_duration, parse_duration
+from lakehouse.declarations.durations import DurationError, format_duration, parse_duration
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10_000)))

@@ -19,7 +19,7 @@ _PART = re.compile(r"(\d+)(us|[dhms])")
 
 
 class DurationError(LakehouseError, ValueError):
-    """A text that is no duration."""
+    """A text that is not a duration."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -30,8 +30,11 @@ def parse_duration(text: str) -> timedelta:
     """
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise DurationError(f"{text!r} is no duration; write one like 7d, 36h, 15m or 1d12h")
-    return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+        raise DurationError(f"{text!r} is not a duration; write one like 7d, 36h, 15m or 1d12h")
+    try:
+        return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+    except (OverflowError, ValueError):  # ValueError: thousands of digits
+        raise DurationError(f"{text[:20]!r} is too long a duration; write a shorter one") from None
 
 
 def format_duration(duration: timedelta) -> str:

@@ -1,0 +1,67 @@
+"""The base of every spec: its name, who owns it, and where it was declared."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from lakehouse.declarations.freshness import Freshness
+from lakehouse.declarations.part import Part
+from lakehouse.declarations.place import Place
+
+_E_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+_TAG = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
+_TAG_VALUE = re.compile(r"[\w.-]{0,63}", re.ASCII)
+
+
+def _reachable(owner: str) -> str:
+    if not _E_MAIL.fullmatch(owner) and not re.fullmatch(r"team:.+", owner):
+        raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
+    return owner
+
+
+def _tag(name: str) -> str:
+    if not _TAG.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a valid tag; write at most 63 letters, digits, `_`, `-` and `.`"
+        )
+    return name
+
+
+def _tag_value(value: str) -> str:
+    if not _TAG_VALUE.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a valid value of a tag; write at most 63 letters, digits, `_`, `-` "
+            "and `.`"
+        )
+    return value
+
+
+Owner = Annotated[str, AfterValidator(_reachable)]
+"""An e-mail address or `team:<name>`, by Dagster's rule."""
+
+Tags = dict[Annotated[str, AfterValidator(_tag)], Annotated[str, AfterValidator(_tag_value)]]
+"""Labels of an asset, by Dagster's rule."""
+
+
+class Declaration(Part):
+    """What every spec declares of itself."""
+
+    name: str
+    description: str
+    owners: tuple[Owner, ...] = ()
+    tags: Tags = Field(default_factory=dict)
+    freshness: Freshness | None = None
+
+    _place: Place = PrivateAttr(default=Place())
+
+    @property
+    def place(self) -> Place:
+        """Where it was declared; nowhere if it was made in Python."""
+        return self._place
+
+    def placed(self, place: Place) -> Self:
+        """The same declaration, read from `place`."""
+        copy = self.model_copy()
+        copy._place = place
+        return copy

@@ -1,0 +1,168 @@
+"""A YAML file and the lines of its fields, so that every error names its place."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lakehouse.errors import LakehouseError
+
+Step = str | int
+"""A key of a mapping, or a place in a list."""
+
+_REMEDIES = {
+    "cannot start any token": "indent with spaces, and quote a text that starts like this",
+    "mapping values are not allowed": "quote a text with a colon, or correct the indentation",
+    "expected <block end>": "indent this line like its neighbours, or close the quote before it",
+    "expected ',' or": "a comma or the closing bracket is missing",
+    "expected the node content": "a value or the closing bracket is missing",
+    "could not find expected ':'": "write `name: value`",
+    "unexpected end of stream": "the closing quote is missing",
+    "could not determine a constructor": "write the plain value, without a tag",
+    "unhashable key": "quote a text in braces",
+    "undefined alias": "quote a text that starts with *",
+    "another document": "write one component a file",
+}
+"""Part of what PyYAML reports, and what helps."""
+
+
+class SpecError(LakehouseError):
+    """YAML that does not declare what it should: a line for each error, naming file and line."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file holds, and the nodes that know their lines."""
+
+    file: Path
+    values: Any
+    node: yaml.Node | None
+
+    def sentence(self, message: str, *path: Step) -> str:
+        """`message` on one line, behind the file, the line and the field at `path`."""
+        return _sentence(self.file, self.line(path), path, message)
+
+    def line(self, path: Sequence[Step]) -> int:
+        """The line of the field at `path`, or of the innermost one around it that there is."""
+        node, line = self.node, 1
+        for step in path:
+            found = _step(node, step)
+            if found is None:
+                break
+            key, node = found
+            line = _line(key)
+        return line
+
+    def find(self, names: Collection[str]) -> tuple[Step, ...]:
+        """The path of the first value within an attribute that is one of `names`.
+
+        That of all attributes if there is none.
+        """
+        paths = (path for path, value in _scalars(self.values) if value in names)
+        inner = (path for path in paths if path[0] == "attributes" and len(path) > 2)
+        return next(inner, ("attributes",))
+
+
+class _Loader(yaml.SafeLoader):
+    """Has a line for values that look like a number or a day, and are not."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                problem=f"{node.value!r} is not a valid value: {error}",
+                problem_mark=node.start_mark,
+            ) from error
+
+
+def read_yaml(file: Path) -> Document:
+    """The one document of a file.
+
+    Raises:
+        SpecError: when the file cannot be read, is not YAML, or gives a key twice.
+    """
+    try:
+        loader = _Loader(file.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        values = None if node is None else loader.construct_document(node)
+        twice = [
+            _sentence(file, again, path, f"is given twice, first in line {first}; keep one")
+            for path, first, again in _given_twice(node)
+        ]
+    except OSError as error:
+        raise SpecError(f"cannot read {file}: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        raise SpecError(_broken(file, error)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(_sentence(file, 1, (), f"this is not text in UTF-8: {error}")) from None
+    except RecursionError:
+        raise SpecError(_sentence(file, 1, (), "this is nested too deep, or in itself")) from None
+    if twice:
+        raise SpecError("\n".join(twice))
+    return Document(file, values, node)
+
+
+def _sentence(file: Path, line: int, path: Sequence[Step], message: str) -> str:
+    below = path[1:] if len(path) > 1 and path[0] == "attributes" else path
+    field = f"{'.'.join(map(str, below))}: " if below else ""
+    return " ".join(f"{file}, line {line}: {field}{message}".split())
+
+
+def _broken(file: Path, error: yaml.MarkedYAMLError) -> str:
+    """What is unclosed is named where it begins, anything else where reading stopped."""
+    problem, context = error.problem or "", error.context or ""
+    opened = "flow" in context or "quoted" in context
+    mark = (error.context_mark if opened else None) or error.problem_mark
+    remedy = next((text for part, text in _REMEDIES.items() if part in problem), "correct it")
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    where = f"{file}, line {line}, column {column}"
+    return f"{where}: this is not valid YAML ({problem}{', ' * bool(context)}{context}): {remedy}"
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _step(node: yaml.Node | None, step: Step) -> tuple[yaml.Node, yaml.Node] | None:
+    """The node that begins a field (its key, or the item itself) and its value."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in reversed(node.value) if _is_key(pair[0], step)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def _is_key(key: yaml.Node, step: Step) -> bool:
+    """Whether `key` is `step`, which is a number or a truth where YAML reads the key so."""
+    if isinstance(step, str):
+        return bool(key.value == step)
+    return isinstance(key, yaml.ScalarNode) and bool(yaml.safe_load(key.value) == step)
+
+
+def _given_twice(
+    node: yaml.Node | None, path: tuple[Step, ...] = ()
+) -> Iterator[tuple[tuple[Step, ...], int, int]]:
+    """Each key that its mapping had before, and both lines: YAML takes the last one in silence."""
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            name = (str(key.tag), str(key.value))
+            inner = (*path, name[1])
+            if name in lines and key.tag != "tag:yaml.org,2002:merge":
+                yield inner, lines[name], _line(key)
+            lines[name] = _line(key)
+            yield from _given_twice(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _given_twice(item, (*path, number))
+
+
+def _scalars(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _scalars(inner, (*path, step))
+    else:
+        yield path, value

@@ -1,0 +1,30 @@
+"""How old something may get."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from lakehouse.declarations.durations import Duration, format_duration
+from lakehouse.declarations.part import FieldError, Part
+
+SHORTEST = timedelta(minutes=1)
+"""Dagster looks no more often."""
+
+
+class Freshness(Part):
+    """The age above which the newest data, or a model's version, warn or fail."""
+
+    warn: Duration | None = None
+    fail: Duration
+
+    def errors(self) -> Iterator[ValueError]:
+        """Ages that Dagster refuses, as it would only when the graph is built."""
+        ages = {"fail": self.fail} | ({"warn": self.warn} if self.warn else {})
+        short = [name for name, age in ages.items() if age < SHORTEST]
+        for name in short:
+            yield FieldError(f"{format_duration(ages[name])} is too short; write at least 1m", name)
+        if not short and self.warn and self.warn >= self.fail:
+            yield FieldError(
+                f"{format_duration(self.warn)} is not shorter than `fail`, which is "
+                f"{format_duration(self.fail)}; a warning comes first",
+                "warn",
+            )

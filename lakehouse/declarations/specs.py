@@ -1,0 +1,108 @@
+"""Finding what the YAML under `defs/` declares, without Dagster: for sensors, commands, the API."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from lakehouse.declarations.declaration import Declaration
+from lakehouse.declarations.document import Document, SpecError, read_yaml
+from lakehouse.declarations.names import did_you_mean
+from lakehouse.declarations.yaml_file import parse_attributes
+
+DEFS_DIR = Path(__file__).resolve().parent.parent / "defs"
+FILE_NAME = "defs.yaml"
+"""The only name that Dagster loads; any other file would be ignored in silence."""
+
+COMPONENTS = "lakehouse.orchestration.components"
+"""The package of our components, as `type` names them."""
+
+KINDS = ("Source", "FeatureSet", "PredictiveModel")
+"""Our components."""
+
+SECTIONS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
+"""What Dagster takes at the top of a file."""
+
+Spec = TypeVar("Spec", bound=Declaration)
+
+
+def find_specs(component: str, model: type[Spec], folder: Path = DEFS_DIR) -> list[Spec]:
+    """The specs of all components of that class name, in the order of their paths.
+
+    Raises:
+        SpecError: a line for each mistake in any of them, naming file, line and field.
+    """
+    found = read_declarations({component: model}, folder)
+    return [spec for spec in found if isinstance(spec, model)]
+
+
+def read_declarations(
+    models: Mapping[str, type[Declaration]],
+    folder: Path = DEFS_DIR,
+    check_other: Callable[[Document], None] = lambda document: None,
+) -> list[Declaration]:
+    """The specs of several components, by class name, in the order of their paths.
+
+    Other components have to be YAML with a type, and to pass `check_other`.
+
+    Raises:
+        SpecError: a line for each mistake in any of them, naming file, line and field.
+    """
+    specs: list[Declaration] = []
+    mistakes: list[str] = []
+    for path in sorted(folder.rglob(FILE_NAME)):
+        try:
+            document = read_yaml(path)
+            if (kind := component_type(document)) in models:
+                specs.append(parse_attributes(document, models[kind]))
+            else:
+                check_other(document)
+        except SpecError as error:
+            mistakes.append(str(error))
+    mistakes += _named_alike(specs)
+    if mistakes:
+        raise SpecError("\n".join(mistakes))
+    return specs
+
+
+def component_type(document: Document) -> str:
+    """The class name in a document's `type`.
+
+    Raises:
+        SpecError: when there is no type, one of ours that there is not, or an unknown section.
+    """
+    if mistakes := list(_outer_mistakes(document)):
+        raise SpecError("\n".join(mistakes))
+    return str(document.values["type"]).rpartition(".")[2]
+
+
+def _outer_mistakes(document: Document) -> Iterator[str]:
+    values = document.values
+    if not isinstance(values, dict) or not isinstance(values.get("type"), str):
+        yield document.sentence(
+            f"this declares no component; it needs a `type`, such as {COMPONENTS}.{KINDS[0]}",
+            *(["type"] if isinstance(values, dict) and "type" in values else []),
+        )
+        return
+    for section in values:
+        if section not in SECTIONS:
+            hint = did_you_mean(str(section), SECTIONS)
+            yield document.sentence(f"this is not a section of a component{hint}", section)
+    ours = [f"{COMPONENTS}.{kind}" for kind in KINDS]
+    name = values["type"]
+    if name not in ours and (name.startswith("lakehouse.") or "." not in name):
+        near = [full for full in ours if full.endswith(f".{name.rpartition('.')[2]}")]
+        hint = f"; write {near[0]}" if near else did_you_mean(name, ours)
+        yield document.sentence(f"there is no component {name}{hint}", "type")
+
+
+def _named_alike(specs: Iterable[Declaration]) -> Iterator[str]:
+    """Two of one kind and name would be one table."""
+    first: dict[tuple[type[Declaration], str], Declaration] = {}
+    for spec in specs:
+        other = first.setdefault((type(spec), spec.name), spec)
+        if other is not spec:
+            yield spec.place.sentence(
+                f"{spec.name} is declared in {other.place.file} already; names are unique over all "
+                "domains, so rename one of them",
+                "name",
+            )

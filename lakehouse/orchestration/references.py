@@ -1,0 +1,76 @@
+"""What declarations refer to: a name that nothing has is refused before anything runs."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import dagster as dg
+
+from lakehouse.declarations.document import SpecError
+from lakehouse.declarations.names import did_you_mean
+from lakehouse.features import view_name
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.models import TrainingError
+from lakehouse.models.inputs import refuse_taken
+from lakehouse.models.spec import ModelSpec
+
+
+class UnknownInput(SpecError):
+    """An asset that reads what no asset makes."""
+
+
+def refuse_unknown_inputs(
+    definitions: dg.Definitions, specs: Sequence[FeatureSetSpec | ModelSpec]
+) -> None:
+    """Dagster takes an input that nothing makes for one from outside, and a typo passes.
+
+    Raises:
+        UnknownInput: a line for each such input and each of `specs` that reads it.
+    """
+    graph = definitions.resolve_asset_graph()
+    made = sorted(key.to_user_string() for key in graph.materializable_asset_keys)
+    mistakes: list[str] = []
+    for key in sorted(graph.get_all_asset_keys() - graph.materializable_asset_keys):
+        readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
+        near = difflib.get_close_matches(key.to_user_string(), made, n=1)
+        hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
+        message = f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}"
+        table = ".".join(key.path)
+        names = (table, table.removeprefix("features."))
+        reading = [spec for spec in specs if table in spec.upstream_tables]
+        mistakes += [spec.place.sentence_about(names, message) for spec in reading] or [message]
+    if mistakes:
+        raise UnknownInput("\n".join(mistakes))
+
+
+def refuse_unfit_features(
+    feature_sets: Iterable[FeatureSetSpec], models: Iterable[ModelSpec]
+) -> None:
+    """Features that models name and no set has, and those called like an entity of the model.
+
+    Raises:
+        SpecError: a line for each of them.
+    """
+    features = {
+        view_name(of, spine.name).removeprefix("features."): [
+            name for feature in of.features for name, _ in of.outputs(feature)
+        ]
+        for of in feature_sets
+        for spine in of.spines
+    }
+    if mistakes := [mistake for model in models for mistake in _unfit(model, features)]:
+        raise SpecError("\n".join(mistakes))
+
+
+def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    try:
+        refuse_taken(model, features)
+    except TrainingError as error:
+        yield model.place.sentence(str(error), "feature_sets")
+    if not set(model.feature_sets) <= set(features):
+        return  # what the unknown one would have is not known
+    known = [name for of in model.feature_sets for name in features[of]]
+    for field, names in (("include", model.include), ("exclude", model.exclude)):
+        for number, name in enumerate(names):
+            if name not in known:
+                message = f"model {model.name} has no feature {name}{did_you_mean(name, known)}"
+                yield model.place.sentence(message, field, number)

@@ -1,0 +1,35 @@
+"""Components that are not ours: what Dagster would show over many lines is one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from lakehouse.declarations.document import SpecError, read_yaml
+from lakehouse.orchestration.components.others import check_component
+
+SCRIPT = "type: dagster.PythonScriptComponent\nattributes:\n  execution: {path: x.py}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("dagster.Python", "nowhere.Python", 1, "there is no component nowhere.PythonScript"),
+        ("PythonScript", "PythonScrpt", 1, "there is no component dagster.PythonScrptComponent"),
+        ("PythonScriptComponent", "AssetKey", 1, "dagster.AssetKey is not a component"),
+        ("execution", "exection", 3, "exection: there is no such field; did you mean execution"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    path = tmp_path / "defs.yaml"
+    path.write_text(SCRIPT.replace(old, new))
+    with pytest.raises(SpecError, match=rf"defs.yaml, line {line}: .*{words}") as refused:
+        check_component(read_yaml(path))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_valid_one_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "defs.yaml"
+    path.write_text(SCRIPT)
+    check_component(read_yaml(path))
