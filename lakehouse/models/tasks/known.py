@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from lakehouse.declarations.names import did_you_mean
 from lakehouse.models.tasks.binary import BinaryTask
 from lakehouse.models.tasks.multiclass import MulticlassTask
 from lakehouse.models.tasks.regression import RegressionTask
@@ -16,13 +17,13 @@ def find_task(name: object) -> Task:
     """The task of this name; a task as it is.
 
     Raises:
-        ValueError: naming those there are.
+        ValueError: naming the likely one, or all there are.
     """
     for task in TASKS:
         if name in (task, task.name):
             return task
-    known = ", ".join(task.name for task in TASKS)
-    raise ValueError(f"{name!r} is not a task; known are {known}")
+    known = [task.name for task in TASKS]
+    raise ValueError(f"{name!r} is not a task" + did_you_mean(str(name), known))
 
 
 DeclaredTask = Annotated[
