@@ -1,6 +1,77 @@
-"""The lake itself: connect, read, write, snapshots, maintenance. Knows nobody but the settings."""
+"""The lake itself: connect, read, write, snapshots, maintenance. Depends on the settings alone.
 
-from lakehouse.lake.lake import Author, Lake, LakeError, NoSuchTable
-from lakehouse.lake.names import literal, qualified, quote
+What others may use is here, in `layout` (every layer and table name) and in `door` (people's SQL).
+"""
 
-__all__ = ["Author", "Lake", "LakeError", "NoSuchTable", "literal", "qualified", "quote"]
+from lakehouse.lake.attached import attach_writer, hash_commits
+from lakehouse.lake.columns import read_columns
+from lakehouse.lake.connection import (
+    connect,
+    load_extensions,
+    roll_back,
+    spill_folder,
+    use_object_storage,
+)
+from lakehouse.lake.lake import (
+    Author,
+    Lake,
+    LakeError,
+    NoSuchTable,
+    code_version,
+    fetch_value,
+    table_exists,
+)
+from lakehouse.lake.lock import LakeBusy, lock_path, write_lock
+from lakehouse.lake.maintenance import describe_unknown, maintain
+from lakehouse.lake.names import CATALOG, Table, literal, qualified, quote
+from lakehouse.lake.progress import (
+    NOTHING,
+    Progress,
+    all_progress,
+    last_load,
+    read_progress,
+    write_progress,
+)
+from lakehouse.lake.transient import may_pass, sounds_transient
+from lakehouse.lake.verify import Damage, Verification, verify_lake
+from lakehouse.lake.written import rows_written
+
+__all__ = [
+    "CATALOG",
+    "NOTHING",
+    "Author",
+    "Damage",
+    "Lake",
+    "LakeBusy",
+    "LakeError",
+    "NoSuchTable",
+    "Progress",
+    "Table",
+    "Verification",
+    "all_progress",
+    "attach_writer",
+    "code_version",
+    "connect",
+    "describe_unknown",
+    "fetch_value",
+    "hash_commits",
+    "last_load",
+    "literal",
+    "load_extensions",
+    "lock_path",
+    "maintain",
+    "may_pass",
+    "qualified",
+    "quote",
+    "read_columns",
+    "read_progress",
+    "roll_back",
+    "rows_written",
+    "sounds_transient",
+    "spill_folder",
+    "table_exists",
+    "use_object_storage",
+    "verify_lake",
+    "write_lock",
+    "write_progress",
+]

@@ -24,19 +24,6 @@ _spills = itertools.count()
 BUSY_TIMEOUT_MS = 60_000
 SERVER_RETRIES = 100
 """How often a commit tries again when another one came between; 10 were seen to be too few."""
-SCHEMAS = (
-    "raw",
-    "quarantine",
-    "staging",
-    "core",
-    "reporting",
-    "features",
-    "training",
-    "registry",
-    "predictions",
-    "monitoring",
-    "ops",
-)
 
 
 def extension_path(name: str) -> Path:

@@ -15,11 +15,12 @@ from typing import Any, Self
 
 import duckdb
 
-from lakehouse.lake.connection import SCHEMAS, open_connection, roll_back
+from lakehouse.lake.connection import open_connection, roll_back
 from lakehouse.lake.errors import LakeError as LakeError  # others find it here
 from lakehouse.lake.hashes import hash_commit
+from lakehouse.lake.layout import LAYERS
 from lakehouse.lake.lock import write_lock
-from lakehouse.lake.names import CATALOG, qualified, quote
+from lakehouse.lake.names import CATALOG, Table, qualified, quote
 from lakehouse.lake.place import find_place
 from lakehouse.lake.storage import Storage
 from lakehouse.settings import Settings
@@ -260,13 +261,13 @@ def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
     A view whose table is gone is not.
     """
-    schema, _, name = table.partition(".")
+    asked = Table(table)
     # after a commit duckdb_tables() reads the statistics of every table, which takes 0.2 s
     query = (
         "SELECT count(*) FROM duckdb_columns() "
         "WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     )
-    return bool(fetch_value(cursor, query, [CATALOG, schema, name]))
+    return bool(fetch_value(cursor, query, [CATALOG, asked.schema, asked.name]))
 
 
 def fetch_value(
@@ -291,10 +292,10 @@ def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the schemas of the lake that are not there yet; nothing, if all are."""
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?"
     present = {name for (name,) in connection.execute(query, [CATALOG]).fetchall()}
-    if not present.issuperset(SCHEMAS):
+    if not present.issuperset(LAYERS):
         try:
             connection.execute("BEGIN")
-            for schema in SCHEMAS:
+            for schema in LAYERS:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(CATALOG)}.{quote(schema)}")
             connection.execute("COMMIT")
         except BaseException:

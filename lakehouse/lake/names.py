@@ -1,5 +1,7 @@
 """Names and texts inside SQL: the only helpers that may put either into a statement."""
 
+from typing import Self
+
 CATALOG = "lake"
 """The name under which the lake is attached everywhere, dbt included."""
 
@@ -14,9 +16,41 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+class Table(str):
+    """`schema.name` of a table or view of the lake: the text that YAML, progress and assets have.
+
+    Raises `ValueError` for a text of another form.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """The name that `text` is."""
+        schema, _, name = text.partition(".")
+        if not schema or not name or "." in name:
+            raise ValueError(f"{text!r} is not a valid table name: write it as schema.table")
+        return super().__new__(cls, text)
+
+    @property
+    def schema(self) -> str:
+        """The part before the dot."""
+        return self.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The part behind the dot."""
+        return self.partition(".")[2]
+
+    @property
+    def sql(self) -> str:
+        """With catalog and quotes, for a statement: `"lake"."raw"."customers"`."""
+        return ".".join(map(quote, (CATALOG, self.schema, self.name)))
+
+    def beside(self, suffix: str) -> "Table":
+        """The table that is kept beside this one: `schema.name__suffix`."""
+        return Table(f"{self}__{suffix}")
+
+
 def qualified(table: str) -> str:
-    """`schema.table` of the lake, with catalog and quotes: `"lake"."raw"."customers"`."""
-    schema, _, name = table.partition(".")
-    if not schema or not name or "." in name:
-        raise ValueError(f"{table!r} is no table name of the form schema.table")
-    return ".".join(map(quote, (CATALOG, schema, name)))
+    """The SQL of `schema.table`, a `Table` or its text: `"lake"."raw"."customers"`."""
+    return Table(table).sql

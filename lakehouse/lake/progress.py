@@ -12,9 +12,8 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.lake.lake import table_exists
+from lakehouse.lake.layout import PROGRESS
 from lakehouse.lake.names import qualified
-
-TABLE = "ops.progress"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ NOTHING = Progress(load_id=0, seal=None)
 def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
     """Make the table of progress if there is none."""
     cursor.execute(
-        f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+        f"CREATE TABLE IF NOT EXISTS {qualified(PROGRESS)} "
         "(name VARCHAR, load_id BIGINT, seal TIMESTAMP, updated_at TIMESTAMP)"
     )
 
@@ -44,8 +43,8 @@ def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
 def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
     """The progress of every table; `NOTHING` for those that never worked."""
     found: defaultdict[str, Progress] = defaultdict(lambda: NOTHING)
-    if table_exists(cursor, TABLE):
-        rows = cursor.execute(f"SELECT name, load_id, seal FROM {qualified(TABLE)}").fetchall()
+    if table_exists(cursor, PROGRESS):
+        rows = cursor.execute(f"SELECT name, load_id, seal FROM {qualified(PROGRESS)}").fetchall()
         found |= {name: Progress(load_id, seal) for name, load_id, seal in rows}
     return found
 
@@ -60,8 +59,8 @@ def write_progress(cursor: duckdb.DuckDBPyConnection, name: str, progress: Progr
     create_table(cursor)
     if read_progress(cursor, name) == progress:
         return
-    cursor.execute(f"DELETE FROM {qualified(TABLE)} WHERE name = ?", [name])
+    cursor.execute(f"DELETE FROM {qualified(PROGRESS)} WHERE name = ?", [name])
     cursor.execute(
-        f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, ?, current_localtimestamp())",
+        f"INSERT INTO {qualified(PROGRESS)} VALUES (?, ?, ?, current_localtimestamp())",
         [name, progress.load_id, progress.seal],
     )

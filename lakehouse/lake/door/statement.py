@@ -14,6 +14,7 @@ import duckdb
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake.door.functions import LAKE_FUNCTIONS, TABLE_FUNCTIONS
+from lakehouse.lake.layout import RAW
 from lakehouse.lake.names import CATALOG
 
 _SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it is tried in one way only
@@ -109,7 +110,8 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]
     except duckdb.Error as error:
         raise Refused(f"cannot read the SQL: {error}") from error
     if not statements:
-        raise Refused('there is no query; write one, such as "FROM raw.customers LIMIT 5"')
+        example = f'"FROM {RAW.table("customers")} LIMIT 5"'
+        raise Refused(f"there is no query; write one, such as {example}")
     if any(statement.type != _READS for statement in statements):
         kinds = {s.type for s in statements}
         if len(statements) > 1 and kinds == {duckdb.StatementType.CREATE, _READS}:

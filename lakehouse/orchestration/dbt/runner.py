@@ -44,7 +44,7 @@ def run_dbt(
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
 
-    from lakehouse.lake.dbt_plugin import WritingSession
+    from lakehouse.orchestration.dbt.plugin import WritingSession
 
     events: SimpleQueue[EventMsg | None] = SimpleQueue()
     session = WritingSession(files.settings.of_a_step())

@@ -17,13 +17,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake.connection import configure, roll_back
-from lakehouse.lake.hashes import hash_commit
-from lakehouse.lake.lake import create_missing, make_folders
-from lakehouse.lake.lock import write_lock
-from lakehouse.lake.place import find_place
-from lakehouse.lake.progress import create_table
-from lakehouse.lake.storage import Storage
+from lakehouse.lake import attach_writer, hash_commits, roll_back, write_lock
 from lakehouse.redacted_output import guard_process
 from lakehouse.settings import Settings, load_settings
 
@@ -72,9 +66,7 @@ class WritingSession:
         """Take the hashes of what dbt wrote; the next commit does it for a dbt that was stopped."""
         if self._opened and not self._stopped:
             with suppress(duckdb.Error):  # dbt has closed it, after an error
-                cursor = self._opened[0].cursor()
-                place = find_place(cursor, self.settings)
-                hash_commit(cursor, Storage(cursor, place.prefix))
+                hash_commits(self._opened[0], self.settings)
 
     def stop(self) -> None:
         """End the query that runs, and let no other begin: dbt then comes to its end by itself."""
@@ -107,13 +99,10 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Attach the lake as everybody else does, and make what is missing in it."""
-        make_folders(self.settings)
         try:
-            configure(conn, self.settings)
+            attach_writer(conn, self.settings)
         except LakehouseError as error:
             raise DbtRuntimeError(str(error)) from error
-        create_missing(conn)
-        create_table(conn)
         self.configure_cursor(conn)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:

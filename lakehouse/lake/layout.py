@@ -1,0 +1,119 @@
+"""The layers and the tables of the lake: the one file that knows what they are called.
+
+Which columns a table has is known where it is made. Tables of `staging`, `core` and `reporting`
+are called by the SQL that makes them.
+"""
+
+import re
+
+from lakehouse.lake.names import Table
+
+
+class Layer(str):
+    """A schema of the lake, by its name; also the group of the assets that are in it."""
+
+    __slots__ = ()
+
+    def table(self, name: str) -> Table:
+        """The table, view or asset called `name` in this layer."""
+        return Table(f"{self}.{name}")
+
+
+RAW = Layer("raw")
+QUARANTINE = Layer("quarantine")
+STAGING = Layer("staging")
+CORE = Layer("core")
+REPORTING = Layer("reporting")
+FEATURES = Layer("features")
+TRAINING = Layer("training")
+REGISTRY = Layer("registry")
+PREDICTIONS = Layer("predictions")
+MONITORING = Layer("monitoring")
+OPS = Layer("ops")
+
+LAYERS = (
+    RAW,
+    QUARANTINE,
+    STAGING,
+    CORE,
+    REPORTING,
+    FEATURES,
+    TRAINING,
+    REGISTRY,
+    PREDICTIONS,
+    MONITORING,
+    OPS,
+)
+"""All of them, in the order in which data passes."""
+
+DERIVED = (STAGING, CORE, REPORTING, FEATURES)
+"""What is made of raw rows alone, and can be made of them again."""
+
+QUARANTINED = QUARANTINE.table("rows")
+DECIDED_ROWS = QUARANTINE.table("decided")
+
+TRAINING_SETS = REGISTRY.table("training_sets")
+VERSIONS = REGISTRY.table("versions")
+TRANSITIONS = REGISTRY.table("transitions")
+GATES = REGISTRY.table("gates")
+TRIALS = REGISTRY.table("trials")
+THRESHOLDS = REGISTRY.table("thresholds")
+REQUESTS = REGISTRY.table("requests")
+
+REFERENCE = MONITORING.table("reference")
+FEATURE_DRIFT = MONITORING.table("feature_drift")
+SCORE_DRIFT = MONITORING.table("score_drift")
+VOLUME = MONITORING.table("volume")
+ESTIMATED = MONITORING.table("estimated_performance")
+FINDINGS = MONITORING.table("findings")
+PERFORMANCE = MONITORING.table("performance")
+CALIBRATION = MONITORING.table("calibration")
+COMPARISONS = MONITORING.table("comparisons")
+FAIRNESS = MONITORING.table("fairness")
+ACTIONS = MONITORING.table("actions")
+
+PROGRESS = OPS.table("progress")
+FILES = OPS.table("files")
+DECISIONS = OPS.table("decisions")
+CONTRACTS = OPS.table("contracts")
+FEATURE_VERSIONS = OPS.table("feature_versions")
+DBT_BUILDS = OPS.table("dbt_builds")
+
+VERSIONED = re.compile(r"\b(\w+)__([0-9a-f]{8})\b")
+"""The name of a feature set's table, wherever it is written: that of its view, and its version."""
+
+
+def feature_view(feature_set: str, spine: str = "") -> Table:
+    """What the set is read by: `features.<set>`, or `features.<set>__<spine>` for another spine."""
+    view = FEATURES.table(feature_set)
+    return view.beside(spine) if spine else view
+
+
+def feature_table(view: str, version: str) -> Table:
+    """The table of one version (eight hex digits) of the set whose view is `features.<view>`."""
+    return FEATURES.table(view).beside(version)
+
+
+def log_table(log: str) -> Table:
+    """Where every row of the log `schema.name` is."""
+    return Table(log).beside("log")
+
+
+def superseded_table(log: str) -> Table:
+    """Which rows of the log `schema.name` hold no more, and what took their place."""
+    return Table(log).beside("superseded")
+
+
+def decisions_table(log: str) -> Table:
+    """Who decided about which loads, when and why."""
+    return Table(log).beside("decisions")
+
+
+def inputs_table(log: str) -> Table:
+    """The features of decisions, as the model saw them."""
+    return Table(log).beside("inputs")
+
+
+def shadow_table(log: str) -> Table:
+    """The log of the versions that score beside the champion."""
+    return Table(log).beside("shadow")
