@@ -94,6 +94,31 @@ def feature_table(view: str, version: str) -> Table:
     return FEATURES.table(view).beside(version)
 
 
+def training_table(model: str) -> Table:
+    """The model's training sets."""
+    return TRAINING.table(model)
+
+
+def predictions_view(model: str) -> Table:
+    """The model's log as it holds now: a row for each scored key."""
+    return PREDICTIONS.table(model)
+
+
+def shadow_table(model: str) -> Table:
+    """The log of the versions that score beside the champion, as it holds now."""
+    return predictions_view(model).beside("shadow")
+
+
+def decisions_table(model: str) -> Table:
+    """Who decided about which loads, when and why."""
+    return predictions_view(model).beside("decisions")
+
+
+def inputs_table(model: str) -> Table:
+    """The features of decisions, as the model saw them."""
+    return predictions_view(model).beside("inputs")
+
+
 def log_table(log: str) -> Table:
     """Where every row of the log `schema.name` is."""
     return Table(log).beside("log")
@@ -102,18 +127,3 @@ def log_table(log: str) -> Table:
 def superseded_table(log: str) -> Table:
     """Which rows of the log `schema.name` hold no more, and what took their place."""
     return Table(log).beside("superseded")
-
-
-def decisions_table(log: str) -> Table:
-    """Who decided about which loads, when and why."""
-    return Table(log).beside("decisions")
-
-
-def inputs_table(log: str) -> Table:
-    """The features of decisions, as the model saw them."""
-    return Table(log).beside("inputs")
-
-
-def shadow_table(log: str) -> Table:
-    """The log of the versions that score beside the champion."""
-    return Table(log).beside("shadow")
