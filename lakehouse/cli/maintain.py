@@ -27,7 +27,7 @@ def command(settings: "Settings", adopt: bool) -> None:
     from datetime import UTC, datetime
 
     from lakehouse.cli.opening import open_lake
-    from lakehouse.lake.maintenance import describe_unknown, maintain
+    from lakehouse.lake import describe_unknown, maintain
     from lakehouse.orchestration.runs.instance import open_instance
     from lakehouse.orchestration.runs.launcher import end_killed_runs
     from lakehouse.orchestration.runs.pruning import prune_runs

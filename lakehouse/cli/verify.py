@@ -25,7 +25,7 @@ def command(settings: "Settings", full: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
     from lakehouse.cli.opening import open_lake
-    from lakehouse.lake.verify import verify_lake
+    from lakehouse.lake import verify_lake
     from lakehouse.registry.verify import verify_artefacts
 
     with open_lake(settings) as lake:

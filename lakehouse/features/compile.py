@@ -23,8 +23,7 @@ from lakehouse.features.expressions import (
 )
 from lakehouse.features.ops import Aggregate, find_operation
 from lakehouse.features.spec import FeatureSetSpec, Spine
-from lakehouse.lake import NoSuchTable, quote
-from lakehouse.lake.names import CATALOG
+from lakehouse.lake import CATALOG, NoSuchTable, quote
 
 COMPILER = 1
 """Raise it when the same plan starts to mean other values: every set gets a new version."""

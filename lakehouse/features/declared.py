@@ -12,8 +12,7 @@ from lakehouse.features import versions
 from lakehouse.features.compile import Plan
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import NoSuchTable, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import NoSuchTable, qualified, table_exists
 
 TABLE = "ops.feature_versions"
 

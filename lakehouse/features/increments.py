@@ -21,10 +21,20 @@ from lakehouse.features.compile import Plan
 from lakehouse.features.computation import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.lake.names import CATALOG
-from lakehouse.lake.progress import NOTHING, Progress, all_progress, read_progress, write_progress
+from lakehouse.lake import (
+    CATALOG,
+    NO_PROGRESS,
+    Author,
+    Lake,
+    Progress,
+    all_progress,
+    fetch_value,
+    qualified,
+    quote,
+    read_progress,
+    table_exists,
+    write_progress,
+)
 
 BYTES_PER_ROW = 1800
 """Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
@@ -191,13 +201,13 @@ class _Job:
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
-        done = progress[self.table] if exists else NOTHING
+        done = progress[self.table] if exists else NO_PROGRESS
         rebuild = redo.full and exists
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
         limit = _complete_until(progress, self.plan)
         ready = [load for load in loads if load.seal <= limit]
         # built from the start nothing was done before, or a seal that was taken back would stay
-        before = NOTHING if rebuild else done
+        before = NO_PROGRESS if rebuild else done
         goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
         shown = not self.current or versions.is_current(self.cursor, self.plan)
         shown = shown and declared.is_declared(self.cursor, self.table)

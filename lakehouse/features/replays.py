@@ -10,8 +10,7 @@ from lakehouse.features import versions
 from lakehouse.features.compile import Attribute, Plan
 from lakehouse.features.online import online
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Lake, qualified, quote, table_exists
 
 
 @dataclass(frozen=True)

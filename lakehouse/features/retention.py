@@ -10,10 +10,8 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from lakehouse.features import declared
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import CATALOG, Author, Lake, qualified, table_exists
 from lakehouse.lake.layout import PROGRESS
-from lakehouse.lake.names import CATALOG
 
 KEEP_UNUSED = timedelta(days=7)
 """How long a version stays after it last grew: it may be in the making, or come back."""

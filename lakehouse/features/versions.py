@@ -8,9 +8,7 @@ import duckdb
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
 from lakehouse.features.computation import result_types
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.lake import table_exists
-from lakehouse.lake.names import CATALOG
+from lakehouse.lake import CATALOG, Lake, qualified, quote, table_exists
 
 __all__ = [
     "create_table",

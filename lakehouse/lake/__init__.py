@@ -25,20 +25,20 @@ from lakehouse.lake.lock import LakeBusy, lock_path, write_lock
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.names import CATALOG, Table, literal, qualified, quote
 from lakehouse.lake.progress import (
-    NOTHING,
+    NO_PROGRESS,
     Progress,
     all_progress,
     last_load,
     read_progress,
     write_progress,
 )
-from lakehouse.lake.transient import may_pass, sounds_transient
+from lakehouse.lake.transient import is_retryable, sounds_transient
 from lakehouse.lake.verify import Damage, Verification, verify_lake
 from lakehouse.lake.written import rows_written
 
 __all__ = [
     "CATALOG",
-    "NOTHING",
+    "NO_PROGRESS",
     "Author",
     "Damage",
     "Lake",
@@ -55,12 +55,12 @@ __all__ = [
     "describe_unknown",
     "fetch_value",
     "hash_commits",
+    "is_retryable",
     "last_load",
     "literal",
     "load_extensions",
     "lock_path",
     "maintain",
-    "may_pass",
     "qualified",
     "quote",
     "read_columns",

@@ -24,7 +24,7 @@ class Progress:
     seal: datetime | None
 
 
-NOTHING = Progress(load_id=0, seal=None)
+NO_PROGRESS = Progress(load_id=0, seal=None)
 
 
 def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -36,13 +36,13 @@ def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
-    """The progress of the table called `name` (`schema.table`); `NOTHING` if it never worked."""
+    """The progress of the table called `name` (`schema.table`); `NO_PROGRESS` if it never worked."""
     return all_progress(cursor)[name]
 
 
 def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
-    """The progress of every table; `NOTHING` for those that never worked."""
-    found: defaultdict[str, Progress] = defaultdict(lambda: NOTHING)
+    """The progress of every table; `NO_PROGRESS` for those that never worked."""
+    found: defaultdict[str, Progress] = defaultdict(lambda: NO_PROGRESS)
     if table_exists(cursor, PROGRESS):
         rows = cursor.execute(f"SELECT name, load_id, seal FROM {qualified(PROGRESS)}").fetchall()
         found |= {name: Progress(load_id, seal) for name, load_id, seal in rows}

@@ -27,7 +27,7 @@ def sounds_transient(text: str) -> bool:
     return bool(_WORDS.search(text))
 
 
-def may_pass(error: BaseException | None) -> bool:
+def is_retryable(error: BaseException | None) -> bool:
     """Whether `error`, or what caused it, is worth another attempt after a while.
 
     True for `Transient`, lost connections and time-outs, HTTP 429 and 5xx, and a database that is

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from lakehouse.features.declared import why_not_kept_up
-from lakehouse.lake import NoSuchTable, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.names import CATALOG
+from lakehouse.lake import CATALOG, NoSuchTable, qualified, quote, read_columns
 from lakehouse.models.errors import SchemaMismatch, TrainingError
 from lakehouse.models.schema import Feature, FeatureSchema, Kind
 from lakehouse.models.spec import ModelSpec

@@ -8,9 +8,7 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.declarations.durations import microseconds
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import fetch_value, qualified, quote, read_progress
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import Lake, is_retryable, qualified, quote
 from lakehouse.models.artefact import load_model
 from lakehouse.models.expiry import expiry
 from lakehouse.models.inputs import join_features, pinned_tables, stale_sets
@@ -61,7 +60,7 @@ def prove_ready(
     try:
         return _try(spec, lake, version)
     except Exception as error:  # whatever is wrong with it, it is not a version to go to
-        if may_pass(error):
+        if is_retryable(error):
             raise
         return Proof(version.version, 0, None, str(error) or type(error).__name__)
 

@@ -7,8 +7,7 @@ from typing import Literal
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import layout, qualified, table_exists
 from lakehouse.monitoring import tables
 
 Severity = Literal["warn", "error"]
@@ -53,27 +52,27 @@ def replace_findings(
     run_id: str,
 ) -> None:
     """Keep `findings`, each instead of one of the same day and name, in the open transaction."""
-    tables.create(writer, tables.FINDINGS)
+    tables.create(writer, layout.FINDINGS)
     for day in {finding.day for finding in findings}:
         names = [finding.name for finding in findings if finding.day == day]
         writer.execute(
-            f"DELETE FROM {qualified(tables.FINDINGS)} "
+            f"DELETE FROM {qualified(layout.FINDINGS)} "
             "WHERE model = ? AND version = ? AND day = ? AND list_contains(?, name)",
             [model, version, day, names],
         )
     shared = {"model": model, "version": version, "run_id": run_id}
-    tables.insert(writer, tables.FINDINGS, [{**vars(one), **shared} for one in findings])
+    tables.insert(writer, layout.FINDINGS, [{**vars(one), **shared} for one in findings])
 
 
 def newest_findings(
     cursor: duckdb.DuckDBPyConnection, model: str, version: str
 ) -> tuple[Finding, ...]:
     """The newest verdict of each name on this version, by name."""
-    if not table_exists(cursor, tables.FINDINGS):
+    if not table_exists(cursor, layout.FINDINGS):
         return ()
     rows = cursor.execute(
         "SELECT name, day, passed, value, bound, severity, cause, remedy, rollback "
-        f"FROM {qualified(tables.FINDINGS)} WHERE model = ? AND version = ? "
+        f"FROM {qualified(layout.FINDINGS)} WHERE model = ? AND version = ? "
         "QUALIFY day = max(day) OVER (PARTITION BY name) ORDER BY name",
         [model, version],
     ).fetchall()

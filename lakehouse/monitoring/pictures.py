@@ -8,11 +8,9 @@ import duckdb
 import numpy as np
 
 from lakehouse.evaluation.plots.canvas import Picture
-from lakehouse.lake import Lake, qualified
-from lakehouse.lake.lake import table_exists
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import Lake, layout, qualified, read_progress, table_exists
 from lakehouse.models import ModelSpec
-from lakehouse.monitoring import plots, tables
+from lakehouse.monitoring import plots
 from lakehouse.monitoring.look.drift import window_days
 from lakehouse.monitoring.look.reference import read_reference
 from lakehouse.monitoring.look.volume import DayVolume
@@ -31,7 +29,7 @@ def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict
     """
     with lake.reader() as cursor:
         version = champion_in(cursor, spec.name).version
-        if not table_exists(cursor, tables.FINDINGS):
+        if not table_exists(cursor, layout.FINDINGS):
             return {}
         drawn = {
             **_features(cursor, spec, version),
@@ -48,7 +46,7 @@ def _features(
 ) -> dict[str, Picture]:
     """The map of all features, and how those are distributed that moved too far in the newest whole
     window: the worst `WORST` of them, and at least the one that moved most."""
-    rows = _newest(cursor, tables.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
+    rows = _newest(cursor, layout.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
     if not rows:
         return {}
     days = sorted({row[0] for row in rows})
@@ -67,7 +65,7 @@ def _features(
         if one is None or (rank and not share[i] > 1):
             continue
         counted = cursor.execute(
-            f"SELECT counts FROM {qualified(tables.FEATURE_DRIFT)} "
+            f"SELECT counts FROM {qualified(layout.FEATURE_DRIFT)} "
             "WHERE model = ? AND version = ? AND name = ? AND day BETWEEN ? AND ?",
             [spec.name, version, one.name, first, last],
         ).fetchall()
@@ -80,7 +78,7 @@ def _features(
 
 
 def _scores(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str) -> dict[str, Picture]:
-    rows = _newest(cursor, tables.SCORE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
+    rows = _newest(cursor, layout.SCORE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
     drawn = {}
     for name in sorted({row[1] for row in rows}):
         days, _, psi, bound = zip(*[row for row in rows if row[1] == name], strict=True)
@@ -90,7 +88,7 @@ def _scores(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str) ->
 
 def _volume(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, Picture]:
     rows = cursor.execute(
-        f"SELECT day, rows, expected, low, high FROM {qualified(tables.VOLUME)} "
+        f"SELECT day, rows, expected, low, high FROM {qualified(layout.VOLUME)} "
         "WHERE model = ? ORDER BY day DESC LIMIT ?",
         [spec.name, DAYS],
     ).fetchall()
@@ -103,7 +101,7 @@ def _performance(
     metric = spec.task.expected_metric
     if metric is None:
         return {}
-    rows = _newest(cursor, tables.ESTIMATED, spec, version, "metric, value", "value IS NOT NULL")
+    rows = _newest(cursor, layout.ESTIMATED, spec, version, "metric, value", "value IS NOT NULL")
     estimated: list[Point] = [(day, value) for day, name, value in rows if name == metric]
     seal = read_progress(cursor, spec.predictions_table).seal
     if not estimated or seal is None:
@@ -116,7 +114,7 @@ def _calibration(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> dict[str, Picture]:
     columns = "ratio, low, high, bound"
-    rows = _newest(cursor, tables.CALIBRATION, spec, version, columns, "ratio IS NOT NULL")
+    rows = _newest(cursor, layout.CALIBRATION, spec, version, columns, "ratio IS NOT NULL")
     if not rows:
         return {}
     days, *figures, bounds = zip(*rows, strict=True)

@@ -2,13 +2,11 @@
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import table_exists
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import qualified, read_progress, table_exists
+from lakehouse.lake.layout import decisions_table
 from lakehouse.models import ModelSpec
 from lakehouse.registry import Version
 from lakehouse.registry.versions import find_versions
-from lakehouse.scoring.tables import decisions_table
 
 
 def progress_name(spec: ModelSpec, version: Version) -> str:
@@ -24,11 +22,11 @@ def former_champions(
     With the last such load. How far one was looked at is in the progress of
     `monitoring.<model>@<version><suffix>`.
     """
-    if not table_exists(cursor, decisions_table(spec)):
+    if not table_exists(cursor, decisions_table(spec.name)):
         return []
     decided = dict(
         cursor.execute(
-            f"SELECT version, max(until_load) FROM {qualified(decisions_table(spec))} "
+            f"SELECT version, max(until_load) FROM {qualified(decisions_table(spec.name))} "
             "WHERE decides AND rows > 0 AND until_load IS NOT NULL AND version <> ? GROUP BY 1",
             [champion.version],
         ).fetchall()

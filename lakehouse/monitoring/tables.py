@@ -6,8 +6,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import qualified, quote, table_exists
 
 REFERENCE = "monitoring.reference"
 FEATURE_DRIFT = "monitoring.feature_drift"

@@ -16,8 +16,7 @@ from pydantic import Field
 from lakehouse.declarations.specs import find_specs
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
-from lakehouse.lake.maintenance import describe_unknown, maintain
-from lakehouse.lake.verify import verify_lake
+from lakehouse.lake import describe_unknown, maintain, verify_lake
 from lakehouse.models import ModelSpec
 from lakehouse.models.artefact import CARD
 from lakehouse.models.inputs import physical_table

@@ -5,9 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Lake, qualified
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import NoSuchTable, fetch_value
+from lakehouse.lake import Lake, NoSuchTable, fetch_value, qualified, read_columns
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 """For each column the columns it is made of: `(table, column)`, tables as `schema.table`."""

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import Lake, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Lake, layout, qualified, table_exists
 from lakehouse.registry import tables
 
 
@@ -26,10 +25,10 @@ def read_gates(
     cursor: duckdb.DuckDBPyConnection, model: str, version: str
 ) -> tuple[GateResult, ...]:
     """The recorded verdicts on one version, by name."""
-    if not table_exists(cursor, tables.GATES):
+    if not table_exists(cursor, layout.GATES):
         return ()
     rows = cursor.execute(
-        f"SELECT gate, metric, value, threshold, passed FROM {qualified(tables.GATES)} "
+        f"SELECT gate, metric, value, threshold, passed FROM {qualified(layout.GATES)} "
         "WHERE model = ? AND version = ? ORDER BY gate",
         [model, version],
     ).fetchall()
@@ -51,8 +50,8 @@ def write_gates(
 ) -> None:
     """Replace the verdicts on one version, in the open transaction; `at` is naive UTC."""
     writer.execute(
-        f"DELETE FROM {qualified(tables.GATES)} WHERE model = ? AND version = ?", [model, version]
+        f"DELETE FROM {qualified(layout.GATES)} WHERE model = ? AND version = ?", [model, version]
     )
     for result in results:
         row = {"model": model, "version": version, "judged_at": at, **vars(result)}
-        tables.insert(writer, tables.GATES, row)
+        tables.insert(writer, layout.GATES, row)

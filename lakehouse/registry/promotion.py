@@ -11,8 +11,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.registry import tables
+from lakehouse.lake import Author, Lake, layout, qualified
 from lakehouse.registry.states import RegistryError, State, check_move
 from lakehouse.registry.versions import (
     NoChampion,
@@ -349,7 +348,7 @@ def _move(
 ) -> Version:
     check_move(version.model, version.version, version.state, state)
     writer.execute(
-        f"UPDATE {qualified(tables.VERSIONS)} SET state = ? WHERE model = ? AND version = ?",
+        f"UPDATE {qualified(layout.VERSIONS)} SET state = ? WHERE model = ? AND version = ?",
         [state, version.model, version.version],
     )
     record(writer, version, version.state, state, who, why, evidence, at)

@@ -13,8 +13,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import qualified, read_columns
 
 TABLE = "registry.requests"
 

@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.lake import table_exists
-from lakehouse.registry import tables
+from lakehouse.lake import Author, Lake, layout, qualified, table_exists
 from lakehouse.registry.promotion import predecessor_in
 from lakehouse.registry.versions import Version, find_transitions, find_versions, lake_time
 
@@ -54,17 +52,17 @@ def drop_training_sets(
             where = "WHERE training_set_id = ?"
             writer.execute(f"DELETE FROM {qualified(f'training.{model}')} {where}", [set_id])
             writer.execute(
-                f"DELETE FROM {qualified(tables.TRAINING_SETS)} {where} AND model = ?",
+                f"DELETE FROM {qualified(layout.TRAINING_SETS)} {where} AND model = ?",
                 [set_id, model],
             )
     return [f"{model}/{set_id}" for model, set_id in unused]
 
 
 def _kept(cursor: duckdb.DuckDBPyConnection, at: datetime, keep_versions: int) -> list[Version]:
-    if not table_exists(cursor, tables.VERSIONS):
+    if not table_exists(cursor, layout.VERSIONS):
         return []
     models = cursor.execute(
-        f"SELECT DISTINCT model FROM {qualified(tables.VERSIONS)} ORDER BY model"
+        f"SELECT DISTINCT model FROM {qualified(layout.VERSIONS)} ORDER BY model"
     ).fetchall()
     return [
         version for (model,) in models for version in _kept_of(cursor, model, at, keep_versions)
@@ -91,11 +89,11 @@ def _kept_of(
 def _unused_sets(
     cursor: duckdb.DuckDBPyConnection, at: datetime, keep_versions: int
 ) -> list[tuple[str, str]]:
-    if not table_exists(cursor, tables.TRAINING_SETS):
+    if not table_exists(cursor, layout.TRAINING_SETS):
         return []
     needed = {(v.model, v.training_set_id) for v in _kept(cursor, at, keep_versions)}
     pinned = cursor.execute(
-        f"SELECT model, training_set_id FROM {qualified(tables.TRAINING_SETS)} "
+        f"SELECT model, training_set_id FROM {qualified(layout.TRAINING_SETS)} "
         "WHERE created_at < ? ORDER BY ALL",
         [at - KEEP_UNUSED],
     ).fetchall()

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import qualified, quote, read_columns
 
 TRAINING_SETS = "registry.training_sets"
 VERSIONS = "registry.versions"

@@ -10,9 +10,7 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import layout, qualified, read_columns, table_exists
 from lakehouse.registry import tables
 
 
@@ -37,12 +35,12 @@ class Threshold:
 
 def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> list[Threshold]:
     """The thresholds of one version, the oldest first; each holds until the next."""
-    if not table_exists(cursor, tables.THRESHOLDS):
+    if not table_exists(cursor, layout.THRESHOLDS):
         return []
-    ties = "coalesce(ties, 1.0)" if "ties" in read_columns(cursor, tables.THRESHOLDS) else "1.0"
+    ties = "coalesce(ties, 1.0)" if "ties" in read_columns(cursor, layout.THRESHOLDS) else "1.0"
     rows = cursor.execute(
         f"SELECT valid_from, threshold, rule, days, rows, alerts_per_day, {ties} "
-        f"FROM {qualified(tables.THRESHOLDS)} WHERE model = ? AND version = ? ORDER BY valid_from",
+        f"FROM {qualified(layout.THRESHOLDS)} WHERE model = ? AND version = ? ORDER BY valid_from",
         [model, version],
     ).fetchall()
     return [Threshold(*row) for row in rows]
@@ -71,4 +69,4 @@ def write_thresholds(
     tables.create(writer)
     for threshold in thresholds:
         row = {"model": model, "version": version, "run_id": run_id, **vars(threshold)}
-        tables.insert(writer, tables.THRESHOLDS, row)
+        tables.insert(writer, layout.THRESHOLDS, row)

@@ -4,8 +4,7 @@ import hashlib
 
 import duckdb
 
-from lakehouse.lake import Lake
-from lakehouse.lake.verify import Damage, Verification
+from lakehouse.lake import Damage, Lake, Verification
 from lakehouse.registry.versions import list_models, list_versions
 
 

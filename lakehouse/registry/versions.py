@@ -11,10 +11,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import table_exists
-from lakehouse.lake.progress import last_load
+from lakehouse.lake import Lake, last_load, layout, qualified, quote, read_columns, table_exists
 from lakehouse.registry import tables
 from lakehouse.registry.states import RegistryError, State
 
@@ -77,7 +74,7 @@ _JSON = frozenset({"split", "params", "metrics", "files", "evidence"})
 
 def find_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
     """All versions of `model` as this cursor's transaction sees them, the newest first."""
-    return [Version(**row) for row in _rows(cursor, tables.VERSIONS, Version, model, "number DESC")]
+    return [Version(**row) for row in _rows(cursor, layout.VERSIONS, Version, model, "number DESC")]
 
 
 def list_versions(lake: Lake, model: str) -> list[Version]:
@@ -89,16 +86,16 @@ def list_versions(lake: Lake, model: str) -> list[Version]:
 def list_models(lake: Lake) -> list[str]:
     """The models that were ever trained, by name."""
     with lake.reader() as cursor:
-        if not table_exists(cursor, tables.VERSIONS):
+        if not table_exists(cursor, layout.VERSIONS):
             return []
-        query = f"SELECT DISTINCT model FROM {qualified(tables.VERSIONS)} ORDER BY model"
+        query = f"SELECT DISTINCT model FROM {qualified(layout.VERSIONS)} ORDER BY model"
         return [model for (model,) in cursor.execute(query).fetchall()]
 
 
 def find_transitions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Transition]:
     """Decisions about `model` as this cursor's transaction sees them, the newest first."""
     # in the order of their commits: two may have the same time, and clocks differ
-    rows = _rows(cursor, tables.TRANSITIONS, Transition, model, "rowid DESC")
+    rows = _rows(cursor, layout.TRANSITIONS, Transition, model, "rowid DESC")
     return [Transition(**row) for row in rows]
 
 
@@ -134,7 +131,7 @@ def register(writer: duckdb.DuckDBPyConnection, version: Version, who: str, why:
             f"{version.model} already has a version {version.number}: another process trained "
             "meanwhile; run again"
         )
-    tables.insert(writer, tables.VERSIONS, _plain(version))
+    tables.insert(writer, layout.VERSIONS, _plain(version))
     record(writer, version, "", version.state, who, why, {}, version.created_at)
 
 
@@ -153,8 +150,8 @@ def record(
     row = Transition(
         version.model, version.version, from_state, to_state, at, who, why, evidence, load_id
     )
-    tables.add_missing_columns(writer, tables.TRANSITIONS)
-    tables.insert(writer, tables.TRANSITIONS, _plain(row))
+    tables.add_missing_columns(writer, layout.TRANSITIONS)
+    tables.insert(writer, layout.TRANSITIONS, _plain(row))
 
 
 def lake_time(now: datetime | None) -> datetime:

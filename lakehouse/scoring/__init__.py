@@ -1,8 +1,8 @@
 """Batch predictions by the champion and the versions beside it, and their log."""
 
+from lakehouse.lake.layout import shadow_table
 from lakehouse.scoring.history import Decision, history
 from lakehouse.scoring.inputs import drop_inputs, replay
-from lakehouse.scoring.log import shadow_table
 from lakehouse.scoring.reconciliation import Reconciliation, find_broken, reconcile
 from lakehouse.scoring.scorers import ShadowReport
 from lakehouse.scoring.step import ScoredMeanwhile, ScoreReport, score

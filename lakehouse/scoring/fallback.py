@@ -12,14 +12,22 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.lake import Author, Lake, LakeError, qualified, quote
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.names import CATALOG
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import (
+    CATALOG,
+    Author,
+    Lake,
+    LakeError,
+    Progress,
+    fetch_value,
+    qualified,
+    quote,
+    read_progress,
+    write_progress,
+)
+from lakehouse.lake.layout import TRAINING_SETS
 from lakehouse.models import ModelSpec, Split
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import find_champion
-from lakehouse.registry.tables import TRAINING_SETS
 from lakehouse.registry.versions import find_transitions, find_versions, lake_time, pick
 from lakehouse.scoring.deciders import ALL_LOADS, trained_until
 from lakehouse.scoring.log import Stamp, in_control

@@ -6,11 +6,10 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Lake, qualified, quote, table_exists
+from lakehouse.lake.layout import decisions_table, log_table, shadow_table, superseded_table
 from lakehouse.models import ModelSpec
-from lakehouse.scoring.log import shadow_table
-from lakehouse.scoring.tables import DECISION, decisions_table, log_table, superseded_table
+from lakehouse.scoring.tables import DECISION
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,13 @@ def history(
 
     `beside`: what versions beside the champion said of it.
     """
-    log = shadow_table(spec) if beside else spec.predictions_table
+    log = shadow_table(spec.name) if beside else spec.predictions_table
     with lake.reader() as cursor:
         if not table_exists(cursor, log_table(log)):
             return []
-        decisions = {row[DECISION]: row for row in _rows(cursor, decisions_table(spec), "true", [])}
+        decisions = {
+            row[DECISION]: row for row in _rows(cursor, decisions_table(spec.name), "true", [])
+        }
         same = f"{quote(spec.spine.key)} = ?"
         logged = _rows(cursor, log_table(log), same, [key])
         replaced = {

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Author, Lake, qualified, quote, table_exists
+from lakehouse.lake.layout import decisions_table, inputs_table, log_table
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.schema import Matrix
 from lakehouse.registry.versions import find_versions, lake_time, pick
 from lakehouse.scoring.log import said
-from lakehouse.scoring.tables import DECISION, decisions_table, inputs_table, log_table
+from lakehouse.scoring.tables import DECISION
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def replay(
         BadArtefact: when a version's files are gone or changed.
     """
     with lake.reader() as cursor:
-        if not table_exists(cursor, inputs_table(spec)):
+        if not table_exists(cursor, inputs_table(spec.name)):
             return Replayed(0, ())
         found = _kept(cursor, spec, keys, rows)
         versions = find_versions(cursor, spec.name)
@@ -75,12 +75,12 @@ def drop_inputs(
     Whole decisions go, which is whole files but for the last. Their hashes stay in the log. Nothing
     to delete makes no snapshot.
     """
-    table = inputs_table(spec)
+    table = inputs_table(spec.name)
     with lake.reader() as cursor:
         if not table_exists(cursor, table):
             return 0
         old = cursor.execute(
-            f"SELECT {DECISION} FROM {qualified(decisions_table(spec))} WHERE scored_at <= ?",
+            f"SELECT {DECISION} FROM {qualified(decisions_table(spec.name))} WHERE scored_at <= ?",
             [lake_time(now) - spec.log.features],
         ).fetchall()
         kept = cursor.execute(f"SELECT min({DECISION}) FROM {qualified(table)}").fetchall()[0][0]
@@ -106,7 +106,7 @@ def _kept(
     limit = f"LIMIT {int(rows)}" if keys is None else ""
     return cursor.execute(
         f"""SELECT i.{key}, i.features, l.model_version, l.feature_hash, l.{spec.task.logged_number}
-            FROM {qualified(inputs_table(spec))} i
+            FROM {qualified(inputs_table(spec.name))} i
             JOIN {qualified(log_table(spec.predictions_table))} l
             ON l.{key} = i.{key} AND l.{number} = i.{number}
             {where} ORDER BY i.{number} DESC, i.{key} {limit}""",

@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import qualified, quote, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import join_features
 from lakehouse.models.lots import lots

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 
 import duckdb
 
-from lakehouse.lake import Lake, NoSuchTable, qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import (
+    Lake,
+    NoSuchTable,
+    fetch_value,
+    qualified,
+    quote,
+    read_progress,
+    table_exists,
+)
+from lakehouse.lake.layout import decisions_table, log_table
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.inputs import feature_tables, join_features, schema_of
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import fallback
-from lakehouse.scoring.tables import decisions_table, log_table
 
 
 def find_broken(spec: ModelSpec, lake: Lake) -> str:
@@ -34,10 +40,10 @@ def find_broken(spec: ModelSpec, lake: Lake) -> str:
             f"count(*) FILTER ({output} IS NULL OR isnan({output})) FROM {table}"
         ).fetchall()
         logged = decided = 0
-        if table_exists(cursor, decisions_table(spec)):
+        if table_exists(cursor, decisions_table(spec.name)):
             ((logged, decided),) = cursor.execute(
                 f"SELECT (SELECT count(*) FROM {qualified(log_table(spec.predictions_table))}), "
-                f"(SELECT sum(rows) FROM {qualified(decisions_table(spec))} WHERE decides)"
+                f"(SELECT sum(rows) FROM {qualified(decisions_table(spec.name))} WHERE decides)"
             ).fetchall()
     if not rows:
         return f"{spec.predictions_table} has no row, so nothing was looked at"
@@ -89,7 +95,7 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
         BadArtefact: when the champion cannot be loaded.
     """
     key, time = quote(spec.spine.key), quote(spec.spine.time)
-    log, decisions = spec.predictions_table, decisions_table(spec)
+    log, decisions = spec.predictions_table, decisions_table(spec.name)
     with lake.reader() as cursor:
         if not table_exists(cursor, spec.spine.table):
             raise NoSuchTable(f"{spec.spine.table} is not in the lake; materialize it first")
@@ -146,9 +152,9 @@ def _lost(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake) -> int
     _, joins = join_features(schema, spec.spine.key, "u.key")
     able = f"u.key IN (SELECT u.key FROM unexplained u {joins})"
     values = []
-    if table_exists(cursor, decisions_table(spec)):
+    if table_exists(cursor, decisions_table(spec.name)):
         able += (
-            f" OR EXISTS (FROM {qualified(decisions_table(spec))} d WHERE d.version = ? "
+            f" OR EXISTS (FROM {qualified(decisions_table(spec.name))} d WHERE d.version = ? "
             "AND u.load_id > d.after_load AND u.load_id <= d.until_load)"
         )
         values = [fallback.NAME]

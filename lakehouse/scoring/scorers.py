@@ -11,16 +11,22 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import Lake, NoSuchTable, qualified
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.lake.progress import Progress, read_progress
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import (
+    Lake,
+    NoSuchTable,
+    Progress,
+    fetch_value,
+    is_retryable,
+    qualified,
+    read_progress,
+    table_exists,
+)
+from lakehouse.lake.layout import shadow_table
 from lakehouse.models import Model, ModelSpec, SchemaMismatch, Split, load_model
 from lakehouse.models.expiry import require_valid
 from lakehouse.models.inputs import FeatureTable, pinned_tables, stale_sets
 from lakehouse.registry import Version, scoring_versions
 from lakehouse.scoring.deciders import ALL_LOADS, Charge, find_charges, trained_until
-from lakehouse.scoring.log import shadow_table
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def _deciding(
                 require_valid(spec, charge.version, at)
                 scorer = _former(cursor, spec, lake, charge)
             except Exception as error:  # it owed these rows; somebody has to score them
-                if may_pass(error):
+                if is_retryable(error):
                     raise
                 state = charge.version.state
                 replaced.append(ShadowReport(charge.version.version, state, 0, str(error)))
@@ -206,7 +212,7 @@ def _beside(
     It says nothing of rows before the end of its test period: it was fitted to, stopped, tuned or
     chosen on those. All later ones are new to it, whenever it was trained.
     """
-    scorer = _scorer(cursor, spec, lake, version, f"{shadow_table(spec)}@{version.version}")
+    scorer = _scorer(cursor, spec, lake, version, f"{shadow_table(spec.name)}@{version.version}")
     _require_current(cursor, scorer)
     load_id = max(scorer.before.load_id, min(scorer.after.load_id, champion.after.load_id))
     return replace(

@@ -11,10 +11,17 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, LakeError, qualified
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.names import CATALOG
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import (
+    CATALOG,
+    Author,
+    Lake,
+    LakeError,
+    Progress,
+    fetch_value,
+    qualified,
+    read_progress,
+    write_progress,
+)
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import stale_sets
 from lakehouse.registry.thresholds import write_thresholds

@@ -10,8 +10,7 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import qualified, quote, read_columns
 from lakehouse.models import ModelSpec
 
 FOREVER = datetime(9999, 12, 31)
@@ -104,13 +103,13 @@ def current_rows(log: str, key: str) -> str:
 
 def prepare_decisions(writer: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
     """Make the table of decisions, in the open transaction."""
-    _create(writer, decisions_table(spec), _DECISIONS)
+    _create(writer, decisions_table(spec.name), _DECISIONS)
 
 
 def prepare_inputs(writer: duckdb.DuckDBPyConnection, spec: ModelSpec, key_type: str) -> None:
     """Make the table of inputs, in the open transaction."""
     types = {spec.spine.key: key_type, DECISION: "BIGINT", "features": "FLOAT[]"}
-    _create(writer, inputs_table(spec), types)
+    _create(writer, inputs_table(spec.name), types)
 
 
 def insert_decision(
@@ -119,7 +118,7 @@ def insert_decision(
     """Add one decision, in the open transaction; every column must be given."""
     names, marks = ", ".join(map(quote, _DECISIONS)), ", ".join("?" * len(_DECISIONS))
     writer.execute(
-        f"INSERT INTO {qualified(decisions_table(spec))} ({names}) VALUES ({marks})",
+        f"INSERT INTO {qualified(decisions_table(spec.name))} ({names}) VALUES ({marks})",
         [row[name] for name in _DECISIONS],
     )
 

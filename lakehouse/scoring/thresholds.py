@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import qualified, quote, table_exists
+from lakehouse.lake.layout import shadow_table
 from lakehouse.models import ModelSpec
 from lakehouse.models.spec import Settled
 from lakehouse.models.split import DAY
 from lakehouse.models.threshold import cut_at
 from lakehouse.registry.thresholds import Threshold, find_thresholds, latest
-from lakehouse.scoring.log import shadow_table
 from lakehouse.scoring.scorers import Scorer
 
 FULL_DAY = timedelta(hours=23)
@@ -177,7 +176,7 @@ def _history(
     unit = spec.capacity.unit
     columns = f"event_time, {quote(unit) if unit else 'NULL'} AS unit, score"
     parts = [f"SELECT {columns} FROM scored WHERE version = $version"]
-    for table in (spec.predictions_table, shadow_table(spec)):
+    for table in (spec.predictions_table, shadow_table(spec.name)):
         if table_exists(reader, table):  # without what is being predicted anew
             key = quote(spec.spine.key)
             parts.append(

@@ -10,25 +10,26 @@ from typing import Protocol
 
 import duckdb
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import fetch_value, qualified, quote, read_progress, table_exists
+from lakehouse.lake.layout import (
+    decisions_table,
+    inputs_table,
+    log_table,
+    shadow_table,
+    superseded_table,
+)
 from lakehouse.models import ModelSpec
-from lakehouse.scoring.log import Stamp, output_types, shadow_table
+from lakehouse.scoring.log import Stamp, output_types
 from lakehouse.scoring.pending import BATCH_ROWS, Range, within
 from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.scoring.tables import (
     DECISION,
     FOREVER,
-    decisions_table,
-    inputs_table,
     insert_decision,
     is_older,
-    log_table,
     prepare_decisions,
     prepare_inputs,
     prepare_log,
-    superseded_table,
 )
 from lakehouse.scoring.thresholds import FLAGGED
 
@@ -107,7 +108,7 @@ def write_predictions(
     replaced = dict.fromkeys(numbers, 0)
     if redo is not None and any(counts.values()):
         champion = scorers.champion
-        log, shadow = spec.predictions_table, shadow_table(spec)
+        log, shadow = spec.predictions_table, shadow_table(spec.name)
         own = numbers[champion.place]
         _register_again(stage, writer, spec)
         replaced[champion.place] = _supersede(writer, spec, log, champion, champion, own, redo)
@@ -122,7 +123,7 @@ def write_predictions(
         decided = [scorer.place for scorer in (scorers.champion, *scorers.deciding)]
         _insert(stage, writer, spec, spec.predictions_table, types, decided, stamp)
         said = [scorer.place for scorer in scorers.beside]
-        _insert(stage, writer, spec, shadow_table(spec), types, said, stamp)
+        _insert(stage, writer, spec, shadow_table(spec.name), types, said, stamp)
         if spec.log.features:
             _insert_inputs(stage, writer, spec)
     for scorer in scorers.all:
@@ -158,7 +159,7 @@ def prepare(
 
     `types` are the SQL types of a log's columns, `beside` whether a shadow log is needed.
     """
-    log, shadow, key = spec.predictions_table, shadow_table(spec), spec.spine.key
+    log, shadow, key = spec.predictions_table, shadow_table(spec.name), spec.spine.key
     older = is_older(writer, log)
     prepare_log(writer, log, key, types)
     if beside or table_exists(writer, shadow):
@@ -202,7 +203,7 @@ def _numbers(
     writer: duckdb.DuckDBPyConnection, spec: ModelSpec, deciders: Sequence[Decider]
 ) -> dict[int, int]:
     """A new number for each scorer, by place; they only grow, for the lock is held."""
-    table = qualified(decisions_table(spec))
+    table = qualified(decisions_table(spec.name))
     last = fetch_value(writer, f"SELECT coalesce(max({DECISION}), 0) FROM {table}")
     return {decider.place: last + 1 + decider.place for decider in deciders}
 
@@ -322,7 +323,7 @@ def _insert_inputs(
             FROM scored s JOIN numbers n ON n.place = s.place
             WHERE s.features IS NOT NULL ORDER BY s.event_time, s.{key}"""
     )
-    _stream(writer, rows, inputs_table(spec), [spec.spine.key, DECISION, "features"])
+    _stream(writer, rows, inputs_table(spec.name), [spec.spine.key, DECISION, "features"])
 
 
 def _stream(

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from lakehouse.lake import Lake
-from lakehouse.lake.lock import write_lock
+from lakehouse.lake import Lake, write_lock
 from lakehouse.sources import manifest
 from lakehouse.sources.deciding import from_manifest
 from lakehouse.sources.errors import LoadError

@@ -6,9 +6,17 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import (
+    Author,
+    Lake,
+    Progress,
+    layout,
+    qualified,
+    quote,
+    read_columns,
+    read_progress,
+    write_progress,
+)
 from lakehouse.sources import manifest
 from lakehouse.sources.contract import SYSTEM_COLUMNS
 from lakehouse.sources.deciding import Todo, decide
@@ -144,7 +152,7 @@ def insert_rows(
     )
     if any(load.entry.rejected for load in loads):
         cursor.execute(
-            f"INSERT INTO {quarantine or qualified(manifest.QUARANTINE)} "
+            f"INSERT INTO {quarantine or qualified(layout.QUARANTINED)} "
             "SELECT ?, _file, _row, _load_id, _reason, _column, _text, _loaded_at "
             f"FROM {staged.table} JOIN ({files}) USING (_no) WHERE _reason IS NOT NULL "
             "ORDER BY _load_id, _row",

@@ -12,23 +12,15 @@ from typing import Literal
 import duckdb
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake import Author, Lake, fetch_value, qualified, quote, table_exists
+from lakehouse.lake.layout import DECIDED_ROWS, DECISIONS
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import LandedFile, Landing, sha256
 from lakehouse.sources.releasing import land_rows, read_notes
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.sources.undecided import (
-    DECIDED_ROWS,
-    DECISIONS,
-    WHY,
-    Undecided,
-    find_undecided,
-    in_words,
-    undecided_rows,
-)
+from lakehouse.sources.undecided import WHY, Undecided, find_undecided, in_words, undecided_rows
 
 _COLUMNS = {
     "decision_id": "BIGINT",

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from lakehouse.lake import Lake
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import Lake, layout, read_columns
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import absent, agreed, put_in_order
@@ -134,7 +133,7 @@ def _reference(
     now: Callable[[], datetime],
 ) -> datetime | None:
     """Up to when other inputs are complete; before the first load, the time of day is one."""
-    known = bool(seen or read_columns(cursor, manifest.FILES))
+    known = bool(seen or read_columns(cursor, layout.FILES))
     others = manifest.last_of_others(cursor, spec.name) if known else None
     if manifest.last_seal(seen) is not None:
         return others

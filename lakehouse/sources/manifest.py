@@ -11,8 +11,7 @@ from typing import Literal
 
 import duckdb
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import qualified, quote, read_columns
 from lakehouse.sources.landing import LandedFile
 
 FILES = "ops.files"

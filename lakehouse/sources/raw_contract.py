@@ -10,9 +10,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import literal, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake import fetch_value, literal, qualified, quote, read_columns, table_exists
 from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
 from lakehouse.sources.spec import SourceSpec
 

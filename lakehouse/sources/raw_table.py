@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Author, Lake, layout, qualified, quote, read_columns, table_exists
 from lakehouse.sources import manifest
 from lakehouse.sources.contract import SYSTEM_COLUMNS
 from lakehouse.sources.errors import ContractError
@@ -91,10 +89,10 @@ def take_out(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str) -> 
     cursor.execute(f"DELETE FROM {qualified(spec.table)} WHERE _file = ?", [file])
     of_source = "WHERE source = ? AND "
     cursor.execute(
-        f"DELETE FROM {qualified(manifest.QUARANTINE)} {of_source} _file = ?", [spec.name, file]
+        f"DELETE FROM {qualified(layout.QUARANTINED)} {of_source} _file = ?", [spec.name, file]
     )
     cursor.execute(
-        f"UPDATE {qualified(manifest.FILES)} SET status = 'unloaded', seal = NULL, rows = 0, "
+        f"UPDATE {qualified(layout.FILES)} SET status = 'unloaded', seal = NULL, rows = 0, "
         f"rejected = 0 {of_source} file = ? AND seal IS NOT NULL",
         [spec.name, file],
     )

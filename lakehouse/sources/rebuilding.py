@@ -16,8 +16,16 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from lakehouse.lake import Author, Lake, literal, qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake import (
+    Author,
+    Lake,
+    fetch_value,
+    layout,
+    literal,
+    qualified,
+    quote,
+    table_exists,
+)
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import agreed
@@ -187,7 +195,7 @@ def _put_in_place(
     run_id: str,
 ) -> Rebuilt:
     """The one commit: new rows for old ones, in raw, in quarantine and in the manifest's counts."""
-    table, quarantine = qualified(spec.table), qualified(manifest.QUARANTINE)
+    table, quarantine = qualified(spec.table), qualified(layout.QUARANTINED)
     ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
     with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
         loaded = {e.file for e in manifest.read_entries(cursor, spec.name).values() if e.load_id}
@@ -207,7 +215,7 @@ def _put_in_place(
             f"INSERT INTO {quarantine} BY NAME FROM {build.quarantine} ORDER BY _load_id, _row"
         )
         cursor.execute(
-            f"UPDATE {qualified(manifest.FILES)} AS f SET rows = n.rows, rejected = n.rejected "
+            f"UPDATE {qualified(layout.FILES)} AS f SET rows = n.rows, rejected = n.rejected "
             "FROM (SELECT unnest(CAST(? AS BIGINT[])) AS id, unnest(CAST(? AS BIGINT[])) AS rows, "
             "unnest(CAST(? AS BIGINT[])) AS rejected) AS n "
             "WHERE f.load_id = n.id AND (f.rows, f.rejected) <> (n.rows, n.rejected)",

@@ -12,8 +12,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import quote
-from lakehouse.lake.connection import connect, spill_folder
+from lakehouse.lake import connect, quote, spill_folder
 from lakehouse.sources.checking import check_sql, prepared
 from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
 from lakehouse.sources.pii import token_key, token_parameters

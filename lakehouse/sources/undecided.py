@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from lakehouse.lake import Lake, literal, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Lake, layout, literal, qualified, table_exists
 from lakehouse.sources import manifest
 from lakehouse.sources.declared import declared_sources, find_source
 from lakehouse.sources.spec import SourceSpec
@@ -63,7 +62,7 @@ class Undecided:
 
 def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
     """Everything of the source that waits for a decision, in the order of its loads."""
-    if not table_exists(cursor, manifest.FILES):
+    if not table_exists(cursor, layout.FILES):
         return []
     rows, files = _rows(cursor, spec), _files(cursor, spec)
     return [*rows, *files, *_short(cursor, spec), *_drifted(cursor, spec)]
@@ -104,7 +103,7 @@ def read_rows(
     limit: int,
 ) -> list[UndecidedRow]:
     """The first `limit` undecided rows of the source, of one file or reason if given."""
-    if not table_exists(cursor, manifest.QUARANTINE):
+    if not table_exists(cursor, layout.QUARANTINED):
         return []
     query = (
         f"{undecided_rows(cursor, f'q._file, q._row, {WHY}, q.text')} "
@@ -124,7 +123,7 @@ def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
             "ON q._load_id = d._load_id AND q._row = d._row "
         )
     return (
-        f"SELECT {columns} FROM {qualified(manifest.QUARANTINE)} AS q {decided}"
+        f"SELECT {columns} FROM {qualified(layout.QUARANTINED)} AS q {decided}"
         f"WHERE q.source = ? AND NOT starts_with(q.reason, {literal(RELEASED)})"
     )
 
@@ -136,7 +135,7 @@ def _rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided
         "counted AS (SELECT _load_id, why, count(*) AS n FROM undecided GROUP BY ALL) "
         "SELECT f.file, f.load_id, f.rows + f.rejected, "
         "list({'why': why, 'n': n} ORDER BY n DESC, why) "
-        f"FROM counted JOIN {qualified(manifest.FILES)} AS f ON f.load_id = counted._load_id "
+        f"FROM counted JOIN {qualified(layout.FILES)} AS f ON f.load_id = counted._load_id "
         "WHERE f.source = ? AND f.status = 'loaded' GROUP BY ALL ORDER BY f.load_id",
         [spec.name, spec.name],
     ).fetchall()
@@ -216,7 +215,7 @@ def _loaded(cursor: duckdb.DuckDBPyConnection, kind: Kind) -> str:
             f"ANTI JOIN (FROM {qualified(DECISIONS)} WHERE kind = {literal(kind)}) AS d "
             "ON f.load_id = d.load_id "
         )
-    files = qualified(manifest.FILES)
+    files = qualified(layout.FILES)
     return f"FROM {files} AS f {decided}WHERE f.source = ? AND f.status = 'loaded'"
 
 
@@ -230,7 +229,7 @@ def to_read_again(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
 def _refusals(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, int]:
     """How often each file of the source was refused."""
     found = cursor.execute(
-        f"SELECT file, count(*) FROM {qualified(manifest.FILES)} "
+        f"SELECT file, count(*) FROM {qualified(layout.FILES)} "
         "WHERE source = ? AND status = 'quarantined' GROUP BY file",
         [source],
     )

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, qualified, quote, read_progress, write_progress
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import agreed

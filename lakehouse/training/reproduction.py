@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lakehouse.lake import Lake
-from lakehouse.lake.lake import code_version
+from lakehouse.lake import Lake, code_version
 from lakehouse.models import artefact
 from lakehouse.models.columns import Columns
 from lakehouse.models.errors import TrainingError

@@ -18,8 +18,7 @@ import pytest
 
 from lakehouse.declarations.specs import find_specs
 from lakehouse.features import FeatureSetSpec, refresh, replay
-from lakehouse.lake import Lake
-from lakehouse.lake.lock import write_lock
+from lakehouse.lake import Lake, write_lock
 from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
 

@@ -16,8 +16,7 @@ from lakehouse.features import (
     refresh,
     replay,
 )
-from lakehouse.lake import Author, Lake, NoSuchTable, qualified
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, NoSuchTable, Progress, qualified, write_progress
 from tests.features.worlds import COLUMNS, Row
 
 DAY = timedelta(days=1)

@@ -9,8 +9,7 @@ import pytest
 
 from lakehouse.features import FeatureError, FeatureSetSpec, compute, load_plan, online, refresh
 from lakehouse.features.computation import Way
-from lakehouse.lake import Lake
-from lakehouse.lake.progress import Progress
+from lakehouse.lake import Lake, Progress
 from tests.features.test_increments import LABELS, TRANSACTIONS, days, move_on, seal, spec, write
 from tests.features.worlds import COLUMNS, START, Row, fill, memory_lake
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.features.retention import KEEP_UNUSED, drop_old_versions
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import NOTHING, read_progress
+from lakehouse.lake import NO_PROGRESS, Author, Lake, read_progress
 from tests.features.test_increments import days, move_on, spec, table
 
 LATER = datetime.now(UTC) + KEEP_UNUSED + timedelta(hours=1)
@@ -26,8 +25,8 @@ def test_only_versions_that_nobody_reads_are_dropped(lake: Lake) -> None:
     assert lake.rows(pinned) == lake.rows(current) == len(rows)
     assert table(lake) == rows
     with lake.reader() as cursor:
-        assert read_progress(cursor, oldest) == NOTHING
-        assert read_progress(cursor, current) != NOTHING
+        assert read_progress(cursor, oldest) == NO_PROGRESS
+        assert read_progress(cursor, current) != NO_PROGRESS
 
 
 def test_a_version_that_grew_lately_stays(lake: Lake) -> None:

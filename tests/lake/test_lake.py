@@ -15,7 +15,7 @@ from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quot
 from lakehouse.lake.connection import extension_path
 from lakehouse.lake.lake import LakeStopped
 from lakehouse.lake.lock import LakeBusy, write_lock
-from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.lake.progress import NO_PROGRESS, Progress, read_progress, write_progress
 from lakehouse.settings import Settings, load_settings
 
 AUTHOR = Author("raw/t", "run-1")
@@ -60,7 +60,7 @@ def test_rows_and_progress_are_committed_together_or_not_at_all(lake: Lake) -> N
         write_progress(cursor, "raw.t", Progress(1, None))
         raise RuntimeError("killed here")
     with lake.reader() as cursor:
-        assert read_progress(cursor, "raw.t") == NOTHING
+        assert read_progress(cursor, "raw.t") == NO_PROGRESS
     assert lake.rows("raw.t") == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 from lakehouse.lake import Author, Lake
 from lakehouse.lake import lake as lake_module
 from lakehouse.lake.lake import CommitInDoubt
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake.transient import is_retryable
 from lakehouse.settings import Settings, load_settings
 from tests.lake.proxy import Cut, Wire, wire
 from tests.lake.server import Server, running_server
@@ -24,7 +24,7 @@ AUTHOR = Author("raw/t", "run-1")
 _USE = """
 import sys
 from lakehouse.lake import Author, Lake, lake as module
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake.transient import is_retryable
 from lakehouse.settings import load_settings
 
 def wait():
@@ -72,7 +72,7 @@ try:
     globals()[sys.argv[1]](lake)
     print("done")
 except Exception as error:
-    print("transient" if may_pass(error) else "for good", type(error).__name__, error)
+    print("transient" if is_retryable(error) else "for good", type(error).__name__, error)
 lake.close()
 """
 
@@ -180,7 +180,7 @@ def test_a_commit_that_never_arrived_is_an_error_that_may_pass(
         with pytest.raises(duckdb.Error) as raised:
             write_once(lake)
         assert not line.cut, "nothing was cut"
-        assert may_pass(raised.value), str(raised.value)
+        assert is_retryable(raised.value), str(raised.value)
         assert lake.rows("raw.t") == 10
         write_once(lake)
         assert lake.rows("raw.t") == 20
@@ -198,7 +198,7 @@ def test_a_commit_nobody_can_be_asked_about_is_not_tried_again(
         line.cut, line.then_down = cut, True
         with pytest.raises(CommitInDoubt, match="run this again") as raised:
             write_once(lake)
-        assert not may_pass(raised.value)
+        assert not is_retryable(raised.value)
         line.down = False
         assert lake.rows("raw.t") == (20 if cut == "after" else 10)
 

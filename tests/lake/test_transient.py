@@ -12,7 +12,7 @@ from lakehouse.errors import LakehouseError, Transient
 from lakehouse.lake.connection import load_extensions
 from lakehouse.lake.lock import LakeBusy
 from lakehouse.lake.server_lock import CatalogDown
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake.transient import is_retryable
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_words_of_duckdb_tell(
 ) -> None:
     with pytest.raises(duckdb.Error) as raised:
         client.execute(statement).fetchall()
-    assert may_pass(raised.value) is passes, str(raised.value)
+    assert is_retryable(raised.value) is passes, str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -91,19 +91,19 @@ def test_the_words_of_duckdb_tell(
     ],
 )
 def test_the_class_of_an_error_tells(error: Exception, passes: bool) -> None:
-    assert may_pass(error) is passes
+    assert is_retryable(error) is passes
 
 
 def test_what_caused_an_error_counts_and_what_was_handled_before_does_not() -> None:
     caused, before = LakehouseError("not kept"), LakehouseError("another matter")
     caused.__cause__ = Transient("busy")
     before.__context__ = Transient("busy")
-    assert may_pass(caused)
-    assert not may_pass(before)
+    assert is_retryable(caused)
+    assert not is_retryable(before)
 
 
 def test_a_folder_that_is_none_is_no_passing_matter(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError) as raised:
         (tmp_path / "file").touch()
         list((tmp_path / "file").iterdir())
-    assert not may_pass(raised.value)
+    assert not is_retryable(raised.value)

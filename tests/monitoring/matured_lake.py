@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, write_progress
+from lakehouse.lake.layout import shadow_table
 from lakehouse.models import ModelSpec, Split
 from lakehouse.registry import Version, promote, start_shadow
 from lakehouse.registry.versions import register
-from lakehouse.scoring.log import in_control, output_types, shadow_table
+from lakehouse.scoring.log import in_control, output_types
 
 START = datetime(2026, 1, 5)  # a Monday
 DAY = timedelta(days=1)
@@ -202,7 +202,7 @@ class Bench:
                 right = random.random(n) < said
                 values = np.where(right, rows["kind"], random.choice(CLASSES, n))
             rows |= {"label": values, "probability": random.uniform(0.5, 1, n)}
-        table = shadow_table(self.spec) if beside else self.spec.predictions_table
+        table = shadow_table(self.spec.name) if beside else self.spec.predictions_table
         self._log(table, rows, version)
         return rows
 

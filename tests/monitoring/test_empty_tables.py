@@ -1,5 +1,6 @@
 """Before any label has settled, a query of what monitoring tells gives no rows, and no error."""
 
+from lakehouse.lake import layout
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring import tables, watch
 from lakehouse.monitoring.review.step import review
@@ -11,5 +12,5 @@ def test_every_table_is_there_after_the_first_look(scored):
     watch(spec, scored)
     review(spec, scored)
     rows = {table: scored.rows(table) for table in tables.COLUMNS}
-    assert rows[tables.PERFORMANCE] == rows[tables.ACTIONS] == rows[tables.COMPARISONS] == 0
-    assert rows[tables.FINDINGS] > 0
+    assert rows[layout.PERFORMANCE] == rows[layout.ACTIONS] == rows[layout.COMPARISONS] == 0
+    assert rows[layout.FINDINGS] > 0

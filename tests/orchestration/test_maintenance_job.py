@@ -9,8 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.models.artefact import CARD
 from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.jobs import _one_day

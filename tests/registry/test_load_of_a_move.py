@@ -1,7 +1,6 @@
 """Each move keeps the newest load of its time, so that it is known who decided about which rows."""
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.registry import list_transitions, promote
 from lakehouse.registry.promotion import champion_in
 from lakehouse.scoring.deciders import ALL_LOADS, find_charges, trained_until

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Author, Lake, layout
 from lakehouse.registry import Version, promote, rollback, start_shadow, tables
 from lakehouse.registry.retention import (
     KEEP_REIGN,
@@ -35,7 +35,7 @@ def pin(writer, model: str, set_id: str, at: datetime = MADE) -> None:
     row = dict.fromkeys(["hash", "split", "feature_schema"], "{}")
     row |= {"model": model, "training_set_id": set_id, "rows": 10, "without_features": 0}
     tables.insert(
-        writer, tables.TRAINING_SETS, row | {"snapshot": 1, "created_at": at.replace(tzinfo=None)}
+        writer, layout.TRAINING_SETS, row | {"snapshot": 1, "created_at": at.replace(tzinfo=None)}
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Author, Lake, layout
 from lakehouse.registry import tables
 from lakehouse.registry.thresholds import Threshold, find_thresholds, write_thresholds
 
@@ -10,9 +10,9 @@ from lakehouse.registry.thresholds import Threshold, find_thresholds, write_thre
 def test_thresholds_from_before_equal_scores_were_shared_out_flag_all_of_them(lake: Lake) -> None:
     with lake.writer(Author("test")) as writer:
         tables.create(writer)
-        writer.execute(f"ALTER TABLE {tables.THRESHOLDS} DROP COLUMN ties")
+        writer.execute(f"ALTER TABLE {layout.THRESHOLDS} DROP COLUMN ties")
         writer.execute(
-            f"INSERT INTO {tables.THRESHOLDS} BY NAME SELECT 'm' AS model, 'v1' AS version, "
+            f"INSERT INTO {layout.THRESHOLDS} BY NAME SELECT 'm' AS model, 'v1' AS version, "
             "TIMESTAMP '2026-01-01' AS valid_from, 0.5 AS threshold, 'first' AS rule, 0 AS days, "
             "0 AS rows, 0.0 AS alerts_per_day, '' AS run_id"
         )

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.features import refresh
-from lakehouse.lake import Author
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.upkeep import keep_features
 from lakehouse.registry import champion, promote, rollback, start_shadow

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.lake.progress import write_progress
+from lakehouse.lake import Author, write_progress
 from lakehouse.registry import champion, promote, rollback
 from lakehouse.scoring import score
 from lakehouse.training import train
@@ -167,7 +166,7 @@ def test_rows_that_wait_for_features_stay_with_who_decided_when_they_landed(read
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version
     world.days(60, 61)
-    from lakehouse.lake.progress import Progress, read_progress
+    from lakehouse.lake import Progress, read_progress
 
     with lake.writer(Author("test")) as writer:
         sealed = read_progress(writer, RISK)

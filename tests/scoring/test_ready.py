@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from lakehouse.features.declared import TABLE as DECLARED
 from lakehouse.lake import Author
+from lakehouse.lake.layout import FEATURE_VERSIONS as DECLARED
 from lakehouse.models import Model
 from lakehouse.models.readiness import SAMPLE, prove_ready
 from lakehouse.registry import champion

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.lake.progress import Progress
+from lakehouse.lake import Author, Progress
 from lakehouse.models import load_model
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import ScoredMeanwhile, score

@@ -3,8 +3,7 @@ from importlib import import_module
 
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import BadArtefact, SchemaMismatch, load_model
 from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote

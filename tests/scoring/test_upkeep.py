@@ -6,8 +6,8 @@ import pytest
 
 from lakehouse.evaluation.document import Comparison
 from lakehouse.features import FeatureSetSpec, refresh
-from lakehouse.features.declared import TABLE as DECLARED
 from lakehouse.lake import Author
+from lakehouse.lake.layout import FEATURE_VERSIONS as DECLARED
 from lakehouse.models import ModelSpec, load_evaluation
 from lakehouse.models.readiness import prove_ready
 from lakehouse.models.upkeep import keep_features

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake.names import literal
+from lakehouse.lake import literal
 from lakehouse.redacted_output import RedactedRecord
 from lakehouse.redaction import HIDDEN, REDACTOR, SHORT, Redactor, learn, redact_document
 from lakehouse.settings import SettingsError, load_settings

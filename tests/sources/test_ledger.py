@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.lake import Author, Lake, qualified
+from lakehouse.lake.layout import FILES
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import loading, pending, pending_files, staging
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import Landing, sha256
 from lakehouse.sources.ledger import Ledger
-from lakehouse.sources.manifest import FILES
 
 from .conftest import House, Row, file_name, json_lines, make_spec, payment, reference, seal_of
 

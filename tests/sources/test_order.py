@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.lake import Author, qualified
+from lakehouse.lake.layout import FILES
 from lakehouse.sources import loading, pending_files
 from lakehouse.sources.deciding import Todo
 from lakehouse.sources.errors import LoadError
-from lakehouse.sources.manifest import FILES, last_number
+from lakehouse.sources.manifest import last_number
 
 from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
 

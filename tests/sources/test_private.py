@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lakehouse.lake.connection import connect, spill_folder
+from lakehouse.lake import connect, spill_folder
 from lakehouse.private import make_private
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig

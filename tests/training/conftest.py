@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, qualified, write_progress
 from lakehouse.models.spec import ModelSpec
 from lakehouse.settings import Settings, load_settings
 

@@ -14,9 +14,7 @@ import pytest
 from lakehouse.declarations.specs import find_specs
 from lakehouse.features.increments import refresh
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import Lake, qualified
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.progress import all_progress
+from lakehouse.lake import Lake, all_progress, fetch_value, qualified
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings

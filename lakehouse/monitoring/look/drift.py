@@ -13,12 +13,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import layout, qualified, quote, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import join_features
 from lakehouse.models.schema import FeatureSchema
-from lakehouse.monitoring import tables
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look import distance
 from lakehouse.monitoring.look.bounds import Bounds, feature_bounds, noise, output_bounds
@@ -26,7 +24,7 @@ from lakehouse.monitoring.look.cells import Counts
 from lakehouse.monitoring.look.reference import BATCH_ROWS, Part, Reference
 
 DAY = timedelta(days=1)
-TABLES: dict[Part, str] = {"feature": tables.FEATURE_DRIFT, "output": tables.SCORE_DRIFT}
+TABLES: dict[Part, str] = {"feature": layout.FEATURE_DRIFT, "output": layout.SCORE_DRIFT}
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def compare(
     watched_from: date,
     columns: int,
 ) -> list[dict[str, Any]]:
-    """A row of `tables.FEATURE_DRIFT` for each of `days`, from counts (days, slots).
+    """A row of `layout.FEATURE_DRIFT` for each of `days`, from counts (days, slots).
 
     `earlier` are of the days just before, one less than a window has. `columns` is how many
     columns of this kind the model has: the bounds allow for their number.

@@ -14,8 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakehouse.declarations.durations import microseconds
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.lake import fetch_value
+from lakehouse.lake import Lake, fetch_value, layout, qualified, quote
 from lakehouse.models import Model, ModelSpec, Split, load_model
 from lakehouse.models.model import ModelCard
 from lakehouse.monitoring import tables
@@ -90,11 +89,11 @@ def read_reference(
 
     What was kept before chances were, counts as nothing.
     """
-    if not tables.has_columns(cursor, tables.REFERENCE):
+    if not tables.has_columns(cursor, layout.REFERENCE):
         return []
     rows = cursor.execute(
         "SELECT part, name, kind, edges, categories, counts, psi_chance, missing_chance, "
-        f"unseen_chance FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ? "
+        f"unseen_chance FROM {qualified(layout.REFERENCE)} WHERE model = ? AND version = ? "
         "AND window_us = ? AND psi_chance IS NOT NULL ORDER BY part, name",
         [spec.name, version, microseconds(spec.watch.window)],
     ).fetchall()
@@ -136,9 +135,9 @@ def write_reference(
     at: datetime,
 ) -> None:
     """Replace the version's reference in the open transaction; `at` is naive UTC."""
-    tables.create(writer, tables.REFERENCE)
+    tables.create(writer, layout.REFERENCE)
     writer.execute(
-        f"DELETE FROM {qualified(tables.REFERENCE)} WHERE model = ? AND version = ?",
+        f"DELETE FROM {qualified(layout.REFERENCE)} WHERE model = ? AND version = ?",
         [spec.name, version],
     )
     rows = [
@@ -159,7 +158,7 @@ def write_reference(
         }
         for one in made
     ]
-    tables.insert(writer, tables.REFERENCE, rows)
+    tables.insert(writer, layout.REFERENCE, rows)
 
 
 def _feature_cells(

@@ -12,10 +12,19 @@ from typing import Any
 import duckdb
 
 from lakehouse.errors import LakehouseError
-from lakehouse.lake import Author, Lake, LakeError, qualified
-from lakehouse.lake.lake import fetch_value
-from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import (
+    NO_PROGRESS,
+    Author,
+    Lake,
+    LakeError,
+    Progress,
+    fetch_value,
+    is_retryable,
+    layout,
+    qualified,
+    read_progress,
+    write_progress,
+)
 from lakehouse.models import ModelSpec, Split, load_model
 from lakehouse.models.schema import FeatureSchema
 from lakehouse.monitoring import tables
@@ -132,7 +141,7 @@ def watch(
         except WatchedMeanwhile:
             raise
         except LakehouseError as error:  # its files or training set are gone; it decides no more
-            if may_pass(error):
+            if is_retryable(error):
                 raise
             unwatched[one.version] = str(error)
     own = _watch(spec, lake, version, from_day, run_id, now)
@@ -153,7 +162,7 @@ def _watch(
         before = read_progress(reader, name)
         after = _target(reader, spec)
         kept = newest_findings(reader, spec.name, version.version)
-        if after == NOTHING or (after == before and from_day is None):
+        if after == NO_PROGRESS or (after == before and from_day is None):
             return WatchReport(spec.name, version.version, (), 0, _newest(kept))
         schema = load_model(lake.settings.models_dir, version.artefact, version.files).card.features
         fits = check_schema(reader, spec, schema, lake_time(now).date())
@@ -175,8 +184,8 @@ def _watch(
 def _target(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Progress:
     """The last load scored, and up to when every row is: some of a sealed day may still wait."""
     scored = read_progress(cursor, spec.predictions_table)
-    if scored == NOTHING:
-        return NOTHING
+    if scored == NO_PROGRESS:
+        return NO_PROGRESS
     known_at = f"known_at) FROM {qualified(spec.spine.table)} WHERE _load_id"
     seal = scored.seal
     if seal is None:
@@ -258,9 +267,9 @@ def _write(
     by_version = {"model": spec.name, "version": look.version}
     for part, table in TABLES.items():
         _replace(writer, table, by_version, look.days.first, look.drift[part])
-    _replace(writer, tables.VOLUME, {"model": spec.name}, look.days.first, look.volume)
+    _replace(writer, layout.VOLUME, {"model": spec.name}, look.days.first, look.volume)
     if look.estimated_from is not None:
-        _replace(writer, tables.ESTIMATED, by_version, look.estimated_from, look.estimated)
+        _replace(writer, layout.ESTIMATED, by_version, look.estimated_from, look.estimated)
     replace_findings(writer, spec.name, look.version, look.findings, run_id)
 
 

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake import fetch_value, layout, qualified, table_exists
 from lakehouse.monitoring import tables
 
 Kind = Literal["roll back", "promote", "archive", "retrain"]
@@ -38,18 +37,18 @@ def record(
     """Keep what was done, and what was refused for the first time, in the open transaction."""
     new = [action for action in actions if action.done or not _is_known(writer, model, action)]
     shared = {"model": model, "taken_at": at, "run_id": run_id}
-    tables.insert(writer, tables.ACTIONS, [{**shared, **vars(action)} for action in new])
+    tables.insert(writer, layout.ACTIONS, [{**shared, **vars(action)} for action in new])
 
 
 def last_actions(
     cursor: duckdb.DuckDBPyConnection, model: str, count: int = 3
 ) -> list[dict[str, Any]]:
     """The newest actions about `model`, the newest first, as rows of `monitoring.actions`."""
-    if not table_exists(cursor, tables.ACTIONS):
+    if not table_exists(cursor, layout.ACTIONS):
         return []
     names = ["taken_at", "action", "version", "why", "done", "outcome"]
     rows = cursor.execute(
-        f"SELECT {', '.join(names)} FROM {qualified(tables.ACTIONS)} WHERE model = ? "
+        f"SELECT {', '.join(names)} FROM {qualified(layout.ACTIONS)} WHERE model = ? "
         "ORDER BY rowid DESC LIMIT ?",  # in the order of the commits
         [model, count],
     ).fetchall()
@@ -58,10 +57,10 @@ def last_actions(
 
 def _is_known(cursor: duckdb.DuckDBPyConnection, model: str, action: Action) -> bool:
     """Whether the same was refused before on the same ground; figures may differ by the day."""
-    if not table_exists(cursor, tables.ACTIONS):
+    if not table_exists(cursor, layout.ACTIONS):
         return False
     query = (
-        f"SELECT count(*) FROM {qualified(tables.ACTIONS)} "
+        f"SELECT count(*) FROM {qualified(layout.ACTIONS)} "
         "WHERE model = ? AND version = ? AND action = ? AND outcome = ? AND NOT done"
     )
     known = [model, action.version, action.action, action.outcome]

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.monitoring import tables
+from lakehouse.lake import fetch_value, layout, qualified, table_exists
 from lakehouse.monitoring.findings import Finding
 from lakehouse.registry.versions import find_transitions
 
@@ -38,10 +36,10 @@ def blamed_before(
 def _passed_since(
     cursor: duckdb.DuckDBPyConnection, model: str, version: str, name: str, day: str
 ) -> bool:
-    if not table_exists(cursor, tables.FINDINGS):
+    if not table_exists(cursor, layout.FINDINGS):
         return False
     query = (
-        f"SELECT count(*) FROM {qualified(tables.FINDINGS)} "
+        f"SELECT count(*) FROM {qualified(layout.FINDINGS)} "
         "WHERE model = ? AND version = ? AND name = ? AND day > CAST(? AS DATE) AND passed"
     )
     return bool(fetch_value(cursor, query, [model, version, name, day]))

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import read_progress
+from lakehouse.lake import Author, Lake, read_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.expiry import expiry
 from lakehouse.models.readiness import Proof, prove_ready

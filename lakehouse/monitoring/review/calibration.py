@@ -15,10 +15,8 @@ from lakehouse.evaluation.calibration_error import calibration_slope, design_eff
 from lakehouse.evaluation.document import Interval
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.sequential import boundary
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import layout, qualified, table_exists
 from lakehouse.models import ModelSpec
-from lakehouse.monitoring import tables
 from lakehouse.monitoring.findings import Finding, not_judged
 from lakehouse.monitoring.review.matured import Matured
 
@@ -111,11 +109,11 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
 
 
 def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> dict[str, Any] | None:
-    """The newest row of `tables.CALIBRATION` on a version; None if no label of its has matured."""
-    if not table_exists(cursor, tables.CALIBRATION):
+    """The newest row of `layout.CALIBRATION` on a version; None if no label of its has matured."""
+    if not table_exists(cursor, layout.CALIBRATION):
         return None
     rows = cursor.execute(
-        f"FROM {qualified(tables.CALIBRATION)} WHERE model = ? AND version = ? "
+        f"FROM {qualified(layout.CALIBRATION)} WHERE model = ? AND version = ? "
         "ORDER BY day DESC LIMIT 1",
         [model, version],
     ).to_arrow_table()

@@ -20,8 +20,7 @@ from lakehouse.evaluation.document import Interval, Verdict
 from lakehouse.evaluation.metrics import find_metric, metric_values
 from lakehouse.evaluation.sequential import Finding as Decided
 from lakehouse.evaluation.sequential import Look, decide
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import fetch_value, table_exists
+from lakehouse.lake import fetch_value, layout, qualified, quote, table_exists
 from lakehouse.models import ModelSpec, Split
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.review.matured import matured_rows, paired
@@ -120,9 +119,9 @@ def last_looks(
 
     Nothing of one that was not looked at in it.
     """
-    if not tables.has_columns(cursor, tables.COMPARISONS):
+    if not tables.has_columns(cursor, layout.COMPARISONS):
         return ()
-    names = list(tables.COLUMNS[tables.COMPARISONS])
+    names = list(tables.COLUMNS[layout.COMPARISONS])
     compared = []
     for other in others:
         since = stretch(cursor, spec, champion, other, until)
@@ -157,7 +156,7 @@ def stretch(
 
 
 _LOOKS = (
-    f"FROM {qualified(tables.COMPARISONS)} "
+    f"FROM {qualified(layout.COMPARISONS)} "
     "WHERE model = ? AND champion = ? AND version = ? AND metric = ? AND since = ?"
 )
 
@@ -171,7 +170,7 @@ def _earlier(
     before: date,
 ) -> list[Look]:
     """The looks of the stretch since that day, before another day, the oldest first."""
-    if not tables.has_columns(cursor, tables.COMPARISONS):
+    if not tables.has_columns(cursor, layout.COMPARISONS):
         return []
     rows = cursor.execute(
         f"SELECT positives, difference, standard_error {_LOOKS} AND day < ? ORDER BY day",
@@ -198,10 +197,10 @@ def _decided_by_another(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, until: date
 ) -> date:
     """The last day before `until` up to which looks at another champion had seen the rows."""
-    if not table_exists(cursor, tables.COMPARISONS):
+    if not table_exists(cursor, layout.COMPARISONS):
         return date.min
     query = (
-        f"SELECT max(day) FROM {qualified(tables.COMPARISONS)} "
+        f"SELECT max(day) FROM {qualified(layout.COMPARISONS)} "
         "WHERE model = ? AND champion <> ? AND day < ?"
     )
     found: date | None = fetch_value(cursor, query, [spec.name, champion.version, until])

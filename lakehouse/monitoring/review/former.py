@@ -11,8 +11,7 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.lake import qualified
-from lakehouse.lake.progress import Progress, read_progress, write_progress
+from lakehouse.lake import Progress, qualified, read_progress, write_progress
 from lakehouse.models import ModelSpec, Split
 from lakehouse.monitoring.progress import former_champions
 from lakehouse.monitoring.review.matured import matured_rows

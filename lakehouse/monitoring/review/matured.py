@@ -14,14 +14,13 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.predictions import Binary, Multiclass, Predictions
 from lakehouse.evaluation.resampling import Resampling
-from lakehouse.lake import qualified, quote
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import qualified, quote, table_exists
+from lakehouse.lake.layout import shadow_table
 from lakehouse.models import ModelSpec
 from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.models.spec import Forward
 from lakehouse.models.tasks.multiclass import in_all_classes
 from lakehouse.models.tasks.numbers import as_floats
-from lakehouse.scoring.log import shadow_table
 
 TICK = timedelta(microseconds=1)
 
@@ -85,7 +84,7 @@ def matured_rows(
     a blocked one is never reported: of a model that blocks only the control stream is left, which
     is a random share of all rows, flagged or not, so that no metric is bent.
     """
-    table = shadow_table(spec) if beside else spec.predictions_table
+    table = shadow_table(spec.name) if beside else spec.predictions_table
     logged = (*spec.task.logged, *(["decision"] if spec.task.decides else []))
     said = {f"logged_{name}": quote(name) for name in logged}
     said |= {name: quote(name) for name in spec.spine.entities}

@@ -21,10 +21,8 @@ from lakehouse.evaluation.intervals import metric_intervals
 from lakehouse.evaluation.metrics import find_metric, metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.scales import LOGIT, Scale
-from lakehouse.lake import qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import layout, qualified, table_exists
 from lakehouse.models import ModelSpec
-from lakehouse.monitoring import tables
 from lakehouse.monitoring.findings import Finding, not_judged
 from lakehouse.monitoring.review.matured import Matured
 
@@ -182,10 +180,10 @@ def performance_history(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, metric: str, period: str = "day"
 ) -> list[tuple[date, float]]:
     """What the deciding versions came to, oldest first, in each period in which it can be told."""
-    if not table_exists(cursor, tables.PERFORMANCE):
+    if not table_exists(cursor, layout.PERFORMANCE):
         return []
     rows = cursor.execute(
-        f"SELECT start, value FROM {qualified(tables.PERFORMANCE)} WHERE model = ? AND metric = ? "
+        f"SELECT start, value FROM {qualified(layout.PERFORMANCE)} WHERE model = ? AND metric = ? "
         "AND period = ? AND role = 'champion' AND value IS NOT NULL ORDER BY start",
         [spec.name, metric, period],
     ).fetchall()

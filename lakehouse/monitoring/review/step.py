@@ -13,8 +13,17 @@ import pyarrow as pa
 from lakehouse.evaluation.document import FairnessResult
 from lakehouse.evaluation.fairness import compare_groups
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.lake import Author, Lake, qualified, quote
-from lakehouse.lake.progress import NOTHING, Progress, read_progress, write_progress
+from lakehouse.lake import (
+    NO_PROGRESS,
+    Author,
+    Lake,
+    Progress,
+    layout,
+    qualified,
+    quote,
+    read_progress,
+    write_progress,
+)
 from lakehouse.models import ModelSpec, Split
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.models.groups import group_values
@@ -88,7 +97,7 @@ def review(
     with lake.reader() as reader:
         champion, *others = scoring_versions(reader, spec.name)
         name = f"monitoring.{spec.name}@{champion.version}/matured"
-        before = NOTHING if full_refresh else read_progress(reader, name)
+        before = NO_PROGRESS if full_refresh else read_progress(reader, name)
         until = matured_until(reader, spec)
         start = _tested_until(champion)
         first = max(start, before.seal.date()) if before.seal else start
@@ -102,11 +111,11 @@ def review(
     author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")
     with lake.writer(author) as writer:
         replaced = ("version", "role", "period", "start")
-        _replace(writer, tables.PERFORMANCE, found.performance + former.performance, replaced)
+        _replace(writer, layout.PERFORMANCE, found.performance + former.performance, replaced)
         former.write_progress(writer)
-        _replace(writer, tables.COMPARISONS, found.looks, ("champion", "version", "day"))
-        _replace(writer, tables.CALIBRATION, found.calibration, ("version", "day"))
-        _replace(writer, tables.FAIRNESS, found.fairness, ("version", "day"))
+        _replace(writer, layout.COMPARISONS, found.looks, ("champion", "version", "day"))
+        _replace(writer, layout.CALIBRATION, found.calibration, ("version", "day"))
+        _replace(writer, layout.FAIRNESS, found.fairness, ("version", "day"))
         replace_findings(writer, spec.name, champion.version, found.findings, run_id)
         if due:
             midnight = datetime.combine(until, datetime.min.time())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import is_retryable
 from lakehouse.models import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.models.expiry import Expired
 from lakehouse.models.schema import clipped_text
@@ -96,7 +96,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         try:
             report = say()
         except (BadArtefact, SchemaMismatch, Expired) as error:
-            if may_pass(error) or not take_back(str(error)):
+            if is_retryable(error) or not take_back(str(error)):
                 raise
             report = say()
         if report.stale_sets and report.waiting:

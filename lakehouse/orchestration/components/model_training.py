@@ -7,9 +7,7 @@ import dagster as dg
 
 from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
 from lakehouse.evaluation.remarks import find_remarks
-from lakehouse.lake import Lake
-from lakehouse.lake.transient import may_pass
-from lakehouse.lake.written import rows_written
+from lakehouse.lake import Lake, is_retryable, rows_written
 from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.models.inputs import feature_tables
@@ -203,7 +201,7 @@ def _train(
             on_progress=context.log.info,
         )
     except TrainingError as error:
-        if may_pass(error):
+        if is_retryable(error):
             raise
         problem = str(error)
         stands = standing(spec, lake.lake, f"not trained: {problem}")

@@ -10,8 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.written import rows_written
+from lakehouse.lake import Author, Lake, rows_written
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
     DagsterDbtTranslator,

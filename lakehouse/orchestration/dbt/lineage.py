@@ -14,8 +14,7 @@ from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
-from lakehouse.lake import Lake
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import Lake, read_columns
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 
 Schemas = dict[str, object]

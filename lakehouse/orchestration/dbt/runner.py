@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from lakehouse.errors import LakehouseError, Transient
-from lakehouse.lake.transient import may_pass, sounds_transient
+from lakehouse.lake import is_retryable, sounds_transient
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
 
 HEAR_SECONDS = 0.5
@@ -85,7 +85,7 @@ def _was_cut_off(result: Any) -> bool:
     A test that found bad rows has failed; a word in its name says nothing.
     """
     if result.exception is not None:
-        return may_pass(result.exception) or sounds_transient(str(result.exception))
+        return is_retryable(result.exception) or sounds_transient(str(result.exception))
     nodes = getattr(result.result, "results", None) or []
     statuses = [(str(node.status), str(node.message)) for node in nodes]
     failed = [(status, text) for status, text in statuses if status in ("error", "fail")]

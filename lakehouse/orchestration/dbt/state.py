@@ -12,8 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Author, Lake, qualified, table_exists
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.sources.raw_contract import CONTRACTS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import is_retryable
 
 MAX_RETRIES = 3
 FIRST_WAIT = 2.0
@@ -25,7 +25,7 @@ def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
     except dg.RetryRequested:
         raise  # of a block inside this one
     except Exception as error:
-        if not may_pass(error):
+        if not is_retryable(error):
             raise
         wait = FIRST_WAIT * 2**context.retry_number
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error

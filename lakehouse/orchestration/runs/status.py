@@ -9,8 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from lakehouse.lake import Lake, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Lake, qualified, table_exists
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs
 from lakehouse.orchestration.runs.outcomes import Outcome, outcome

@@ -9,8 +9,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse import private
-from lakehouse.lake import literal
-from lakehouse.lake.connection import connect, spill_folder, use_object_storage
+from lakehouse.lake import connect, literal, spill_folder, use_object_storage
 from lakehouse.settings import Settings
 from lakehouse.sources.landing.files import LandedFile
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Author, Lake, layout, qualified, table_exists
 from lakehouse.registry import tables
 
 Params = Mapping[str, int | float | str | bool]
@@ -35,11 +34,11 @@ class Trial:
 def read_trials(lake: Lake, model: str, study: str) -> list[Trial]:
     """The finished trials of a study, by number."""
     with lake.reader() as cursor:
-        if not table_exists(cursor, tables.TRIALS):
+        if not table_exists(cursor, layout.TRIALS):
             return []
         rows = cursor.execute(
             "SELECT number, state, params, fold_values, value, seconds "
-            f"FROM {qualified(tables.TRIALS)} WHERE model = ? AND study = ? ORDER BY number",
+            f"FROM {qualified(layout.TRIALS)} WHERE model = ? AND study = ? ORDER BY number",
             [model, study],
         ).fetchall()
     return [
@@ -54,7 +53,7 @@ def write_trial(lake: Lake, model: str, study: str, trial: Trial, run_id: str) -
     with lake.writer(author) as writer:
         tables.create(writer)
         there = writer.execute(
-            f"SELECT 1 FROM {qualified(tables.TRIALS)} "
+            f"SELECT 1 FROM {qualified(layout.TRIALS)} "
             "WHERE model = ? AND study = ? AND number = ?",
             [model, study, trial.number],
         ).fetchone()
@@ -62,7 +61,7 @@ def write_trial(lake: Lake, model: str, study: str, trial: Trial, run_id: str) -
             return
         tables.insert(
             writer,
-            tables.TRIALS,
+            layout.TRIALS,
             {
                 **vars(trial),
                 "model": model,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.explanations import gain_importance
-from lakehouse.lake.lake import code_version
+from lakehouse.lake import code_version
 from lakehouse.models import artefact, calibration
 from lakehouse.models.calibration import Calibrator
 from lakehouse.models.columns import Columns, fit_columns

@@ -13,10 +13,19 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.evaluation.review_document import RowCount
-from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
-from lakehouse.lake.columns import read_columns
-from lakehouse.lake.lake import fetch_value, table_exists
-from lakehouse.lake.names import CATALOG
+from lakehouse.lake import (
+    CATALOG,
+    Author,
+    Lake,
+    LakeError,
+    NoSuchTable,
+    fetch_value,
+    layout,
+    qualified,
+    quote,
+    read_columns,
+    table_exists,
+)
 from lakehouse.models.errors import NotEnoughData, TrainingError
 from lakehouse.models.inputs import feature_tables, join_features, schema_of
 from lakehouse.models.labels import complete_until, label_columns, label_query
@@ -147,17 +156,16 @@ def read_rows(
 def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
     """The training set of that id, as it was pinned. Raises `TrainingError` if there is none."""
     row = None
-    if table_exists(cursor, registry_tables.TRAINING_SETS):
+    if table_exists(cursor, layout.TRAINING_SETS):
         row = cursor.execute(
             "SELECT hash, rows, without_features, snapshot, split, feature_schema "
-            f"FROM {qualified(registry_tables.TRAINING_SETS)} "
+            f"FROM {qualified(layout.TRAINING_SETS)} "
             "WHERE model = ? AND training_set_id = ?",
             [model, set_id],
         ).fetchone()
     if row is None:
         raise TrainingError(
-            f"{model} has no training set {set_id}; those it has are in "
-            f"{registry_tables.TRAINING_SETS}"
+            f"{model} has no training set {set_id}; those it has are in {layout.TRAINING_SETS}"
         )
     digest, rows, without_features, snapshot, split, schema = row
     return TrainingSet(
@@ -323,10 +331,10 @@ def _ordered(
 
 
 def _is_pinned(cursor: duckdb.DuckDBPyConnection, made: TrainingSet) -> bool:
-    if not table_exists(cursor, registry_tables.TRAINING_SETS):
+    if not table_exists(cursor, layout.TRAINING_SETS):
         return False
     query = (
-        f"SELECT count(*) FROM {qualified(registry_tables.TRAINING_SETS)} "
+        f"SELECT count(*) FROM {qualified(layout.TRAINING_SETS)} "
         "WHERE model = ? AND training_set_id = ?"
     )
     return bool(fetch_value(cursor, query, [made.model, made.id]))
@@ -362,7 +370,7 @@ def _pin(
         raise LakeError(f"{spec.training_table}: {written} of {made.rows} rows were written")
     registry_tables.insert(
         writer,
-        registry_tables.TRAINING_SETS,
+        layout.TRAINING_SETS,
         {
             "model": made.model,
             "training_set_id": made.id,

@@ -9,8 +9,7 @@ end of its period's gap.
 import duckdb
 
 from lakehouse.declarations.durations import format_duration, microseconds
-from lakehouse.lake import quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import quote, read_columns
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.labels import label_name
 from lakehouse.models.spec import ModelSpec, Settled

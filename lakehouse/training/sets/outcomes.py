@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.arrays import Bools, Ints
 from lakehouse.evaluation.capacity_curve import Money
-from lakehouse.lake import Lake, qualified, quote
-from lakehouse.lake.columns import read_columns
+from lakehouse.lake import Lake, qualified, quote, read_columns
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.sets.dataset import TrainingSet

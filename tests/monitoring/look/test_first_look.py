@@ -2,7 +2,8 @@
 
 import pytest
 
-from lakehouse.monitoring import tables, watch
+from lakehouse.lake import layout
+from lakehouse.monitoring import watch
 from lakehouse.monitoring.pictures import pictures
 from lakehouse.registry import NoChampion
 from lakehouse.scoring import score
@@ -26,8 +27,8 @@ def test_forecasts_and_classes_are_watched_as_well(lake, world, forecast, scenar
         train(spec, lake)
         score(spec, lake)
         assert watch(spec, lake).rows > 0
-        assert named(lake, tables.SCORE_DRIFT, "name", spec.name) == outputs
-        assert named(lake, tables.ESTIMATED, "metric", spec.name) == estimated
+        assert named(lake, layout.SCORE_DRIFT, "name", spec.name) == outputs
+        assert named(lake, layout.ESTIMATED, "metric", spec.name) == estimated
         drawn = pictures(spec, lake)
         assert {"feature_drift", "volume", *(f"{name}_drift" for name in outputs)} <= set(drawn)
         assert ("performance" in drawn) == bool(estimated)

@@ -7,9 +7,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.lake.progress import Progress, read_progress, write_progress
-from lakehouse.monitoring import tables, watch
+from lakehouse.lake import Author, Progress, layout, read_progress, write_progress
+from lakehouse.monitoring import watch
 from lakehouse.monitoring.look.reference import compute_reference, read_reference
 from lakehouse.monitoring.look.step import CHECKS, WatchedMeanwhile
 from lakehouse.monitoring.pictures import pictures
@@ -27,7 +26,7 @@ watch_module = import_module("lakehouse.monitoring.look.step")
 
 
 def rows_of(lake, table, order="ALL", columns="* EXCLUDE (run_id)"):
-    columns = columns if table == tables.FINDINGS else "*"
+    columns = columns if table == layout.FINDINGS else "*"
     with lake.reader() as cursor:
         query = f"SELECT {columns} FROM {table} ORDER BY {order}"
         return cursor.execute(query).to_arrow_table().to_pylist()
@@ -38,14 +37,14 @@ def everything(lake):
     found = {
         name: rows_of(lake, name, order)
         for name, order in {
-            tables.FEATURE_DRIFT: "day, name",
-            tables.SCORE_DRIFT: "day, name",
-            tables.VOLUME: "day",
-            tables.ESTIMATED: "day, metric",
-            tables.REFERENCE: "name",
+            layout.FEATURE_DRIFT: "day, name",
+            layout.SCORE_DRIFT: "day, name",
+            layout.VOLUME: "day",
+            layout.ESTIMATED: "day, metric",
+            layout.REFERENCE: "name",
         }.items()
     }
-    for row in found[tables.REFERENCE]:
+    for row in found[layout.REFERENCE]:
         del row["created_at"]
     return found
 
@@ -104,10 +103,10 @@ def test_drift_is_what_plain_python_computes_from_single_rows(lake, world, spec)
     assert report.rows == 9 * world.per_day
     train_rows, now = world.transactions(0, 25), world.transactions(55, 62)
     for name in ("amount_eur", "risk"):
-        (reference,) = [r for r in rows_of(lake, tables.REFERENCE) if r["name"] == name]
+        (reference,) = [r for r in rows_of(lake, layout.REFERENCE) if r["name"] == name]
         (found,) = [
             row
-            for row in rows_of(lake, tables.FEATURE_DRIFT)
+            for row in rows_of(lake, layout.FEATURE_DRIFT)
             if row["name"] == name and row["day"] == LAST + 2 * DAY
         ]
         expected = plain_psi(train_rows[name], now[name], reference["edges"])
@@ -123,11 +122,11 @@ def test_drift_is_what_plain_python_computes_from_single_rows(lake, world, spec)
 
 def test_the_reference_counts_the_training_period_and_is_made_once(lake, world, spec):
     watch(spec, lake)
-    before = rows_of(lake, tables.REFERENCE)
+    before = rows_of(lake, layout.REFERENCE)
     world.days(60, 61)
     score(spec, lake)
     watch(spec, lake)
-    assert rows_of(lake, tables.REFERENCE) == before
+    assert rows_of(lake, layout.REFERENCE) == before
     with lake.reader() as cursor:
         version = champion(lake, "detector")
         made = compute_reference(cursor, spec, lake, version)
@@ -178,7 +177,7 @@ def test_looking_day_by_day_finds_the_same_as_at_once(lake, world, spec):
         score(spec, lake)
         watch(spec, lake)
     piecemeal = everything(lake)
-    findings = [f for f in rows_of(lake, tables.FINDINGS) if f["name"] == "feature_drift"]
+    findings = [f for f in rows_of(lake, layout.FINDINGS) if f["name"] == "feature_drift"]
     assert [f["day"] for f in findings] == [LAST + i * DAY for i in range(6)]
     watch(spec, lake, full_refresh=True)
     assert everything(lake) == piecemeal
@@ -211,13 +210,13 @@ def test_days_that_were_made_anew_are_looked_at_anew_and_those_before_stay(lake,
     change(lake, f"UPDATE {CONTEXT} SET amount_eur = 5000 WHERE event_time >= '2026-02-27'")
     watch(spec, lake, since=datetime(2026, 2, 27))
     after = everything(lake)
-    for table in (tables.FEATURE_DRIFT, tables.SCORE_DRIFT):
+    for table in (layout.FEATURE_DRIFT, layout.SCORE_DRIFT):
         old = [row for row in before[table] if row["day"] < date(2026, 2, 27)]
         assert [row for row in after[table] if row["day"] < date(2026, 2, 27)] == old
         assert len(after[table]) == len(before[table])
     (changed,) = [
         row
-        for row in after[tables.FEATURE_DRIFT]
+        for row in after[layout.FEATURE_DRIFT]
         if row["day"] == LAST and row["name"] == "amount_eur"
     ]
     assert changed["psi"] > 1
@@ -232,12 +231,12 @@ def test_a_new_champion_is_watched_from_the_end_of_its_own_test_period(lake, wor
     report = watch(spec, lake)
     assert report.version == other.version
     assert report.days == tuple(date(2026, 1, 1) + (60 + i) * DAY for i in range(7))
-    rows = rows_of(lake, tables.FEATURE_DRIFT)
+    rows = rows_of(lake, layout.FEATURE_DRIFT)
     assert sum(row["counts"] is not None for row in rows if row["version"] == other.version) == 28
     with lake.reader() as cursor:
         assert len(read_reference(cursor, spec, other.version)) == 5
     # it has said nothing yet
-    score_rows = [r for r in rows_of(lake, tables.SCORE_DRIFT) if r["version"] == other.version]
+    score_rows = [r for r in rows_of(lake, layout.SCORE_DRIFT) if r["version"] == other.version]
     assert {row["rows"] for row in score_rows} == {0}
     assert not any(row["judged"] for row in score_rows)
 
@@ -335,7 +334,7 @@ def test_a_day_without_rows_is_found(lake, world, spec):
 
 def test_estimates_are_by_day_of_decision_and_grow_with_late_rows(lake, world, spec):
     watch(spec, lake)
-    rows = rows_of(lake, tables.ESTIMATED)
+    rows = rows_of(lake, layout.ESTIMATED)
     days = {row["day"] for row in rows}
     assert days == {date(2026, 1, 1) + (46 + i) * DAY for i in range(14)}
     truth = np.array(
@@ -355,11 +354,11 @@ def test_estimates_are_by_day_of_decision_and_grow_with_late_rows(lake, world, s
     watch(spec, lake)
     (late,) = [
         row
-        for row in rows_of(lake, tables.ESTIMATED)
+        for row in rows_of(lake, layout.ESTIMATED)
         if row["metric"] == "positives" and row["day"] == date(2026, 1, 1) + 55 * DAY
     ]
     assert late["rows"] == world.per_day + 1
-    assert len(rows_of(lake, tables.ESTIMATED)) == len(rows)
+    assert len(rows_of(lake, layout.ESTIMATED)) == len(rows)
 
 
 def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeypatch):
@@ -373,7 +372,7 @@ def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeyp
     monkeypatch.setattr(watch_module, "_look", look_late)
     with pytest.raises(WatchedMeanwhile, match="run it again"):
         watch(spec, lake)
-    assert len(rows_of(lake, tables.FEATURE_DRIFT)) == 7 * 4
+    assert len(rows_of(lake, layout.FEATURE_DRIFT)) == 7 * 4
 
 
 def test_pictures_are_png_of_all_that_is_watched(lake, world, spec):

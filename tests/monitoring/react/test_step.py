@@ -6,8 +6,8 @@ from importlib import import_module
 
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.monitoring import Finding, WatchReport, tables
+from lakehouse.lake import Author, layout
+from lakehouse.monitoring import Finding, WatchReport
 from lakehouse.monitoring.findings import replace_findings
 from lakehouse.monitoring.react.actions import last_actions
 from lakehouse.monitoring.react.step import go_back, react
@@ -295,7 +295,7 @@ def test_evidence_and_actions_are_json_and_rows(bench, lake):
     with lake.reader() as cursor:
         (text,) = cursor.execute("SELECT evidence FROM registry.requests").fetchone()
         assert json.loads(text)["cause"] == "below its gate"
-        kept = cursor.execute(f"SELECT action FROM {tables.ACTIONS} ORDER BY action").fetchall()
+        kept = cursor.execute(f"SELECT action FROM {layout.ACTIONS} ORDER BY action").fetchall()
     assert kept == [("retrain",), ("roll back",)]
 
 

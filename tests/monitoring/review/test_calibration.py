@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.monitoring import tables
+from lakehouse.lake import layout
 from lakehouse.monitoring.plots import calibration_plot
 from lakehouse.monitoring.review.calibration import REACH, always_valid, last_look, looked_at_from
 from lakehouse.monitoring.review.step import review
@@ -27,7 +27,7 @@ def found_by(bench, lake):
 
 def kept(lake):
     with lake.reader() as cursor:
-        query = f"SELECT * FROM {tables.CALIBRATION} ORDER BY day"
+        query = f"SELECT * FROM {layout.CALIBRATION} ORDER BY day"
         return cursor.execute(query).to_arrow_table().to_pylist()
 
 

@@ -8,7 +8,7 @@ from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.sequential import Look
-from lakehouse.lake import Author
+from lakehouse.lake import Author, layout
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.review.comparisons import REACH, judge, last_looks, look
 from lakehouse.registry import get_version, promote, rollback, start_shadow
@@ -78,7 +78,7 @@ def see(bench, champion, other, until):
 
 def keep(bench, row):
     with bench.lake.writer(Author("test")) as writer:
-        tables.insert(writer, tables.COMPARISONS, [row])
+        tables.insert(writer, layout.COMPARISONS, [row])
 
 
 def test_a_look_is_at_the_rows_after_both_tests_that_both_scored(bench):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.monitoring import tables
+from lakehouse.lake import layout
 from lakehouse.monitoring.review.step import review
 from lakehouse.registry import NoChampion, promote
 from tests.monitoring.matured_lake import Bench, at, on, spec_of
@@ -12,14 +12,14 @@ def rows_of(lake, table):
     if not lake.exists(table):
         return []
     with lake.reader() as cursor:
-        columns = "* EXCLUDE (run_id)" if table == tables.FINDINGS else "*"
+        columns = "* EXCLUDE (run_id)" if table == layout.FINDINGS else "*"
         query = f"SELECT {columns} FROM {table} ORDER BY ALL"
         return cursor.execute(query).to_arrow_table().to_pylist()
 
 
 def everything(lake):
-    kept = (tables.PERFORMANCE, tables.COMPARISONS, tables.FAIRNESS, tables.FINDINGS)
-    kept += (tables.CALIBRATION,)
+    kept = (layout.PERFORMANCE, layout.COMPARISONS, layout.FAIRNESS, layout.FINDINGS)
+    kept += (layout.CALIBRATION,)
     return {table: rows_of(lake, table) for table in kept}
 
 
@@ -40,7 +40,7 @@ def bench(lake):
 def test_every_version_at_work_is_told_of_and_each_as_what_it_is(bench, lake):
     report = review(bench.spec, lake)
     assert (report.until, report.new_days) == (on(13), 13)
-    told = rows_of(lake, tables.PERFORMANCE)
+    told = rows_of(lake, layout.PERFORMANCE)
     ap = [row for row in told if row["metric"] == "average_precision"]
     assert {(row["role"], row["version"]) for row in ap} == {
         ("champion", "v0002"),
@@ -56,7 +56,7 @@ def test_every_version_at_work_is_told_of_and_each_as_what_it_is(bench, lake):
     }
     names = {one.name for one in report.findings}
     assert names == {"calibration", "fairness", "matured_performance"}
-    (fair,) = rows_of(lake, tables.FAIRNESS)
+    (fair,) = rows_of(lake, layout.FAIRNESS)
     assert (fair["grouped_by"], fair["verdict"]) == ("who", "not shown to exceed")
 
 
@@ -80,7 +80,7 @@ def test_day_by_day_tells_the_same_of_days_and_weeks_as_at_once(bench, lake):
         report = review(bench.spec, lake)
     assert (report.until, report.new_days) == (on(53), 35)
     piecemeal = everything(lake)
-    days = {row["day"] for row in piecemeal[tables.COMPARISONS]}
+    days = {row["day"] for row in piecemeal[layout.COMPARISONS]}
     assert days == {on(13), on(14), on(18), on(53)}
     review(bench.spec, lake, full_refresh=True)
     assert everything(lake) == piecemeal
@@ -94,7 +94,7 @@ def test_a_new_champion_is_judged_on_what_it_decided(bench, lake):
     assert report.champion == "v0003"
     assert report.findings == review(bench.spec, lake).findings
     assert report.compared == (), "it has decided nothing yet, so there are no pairs"
-    told = [row for row in rows_of(lake, tables.PERFORMANCE) if row["role"] == "champion"]
+    told = [row for row in rows_of(lake, layout.PERFORMANCE) if row["role"] == "champion"]
     assert {row["version"] for row in told} == {"v0002"}
 
 

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.lock import LakeBusy, lock_path
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import Author, Lake, LakeBusy, is_retryable, lock_path
 from lakehouse.orchestration.dbt.project import DbtProjectError, DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import DbtFailed, run_dbt
 from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
@@ -113,7 +111,7 @@ def test_only_a_build_that_failed_by_what_may_pass_may_be_tried_again(
     files = new_files()
     with pytest.raises(DbtFailed) as raised:
         list(build(files, *models))
-    assert may_pass(raised.value) is passes, str(raised.value)
+    assert is_retryable(raised.value) is passes, str(raised.value)
 
 
 def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import dagster as dg
 import pytest
 
-from lakehouse.lake import Lake
-from lakehouse.lake.lock import LakeBusy
+from lakehouse.lake import Lake, LakeBusy
 from lakehouse.orchestration import build
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module

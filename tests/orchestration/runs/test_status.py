@@ -10,8 +10,7 @@ from lakehouse.cli.champions import print_news
 from lakehouse.cli.output import Output, Toned
 from lakehouse.cli.status import _age, _ago, print_failures
 from lakehouse.errors import LakehouseError
-from lakehouse.lake import Author, Lake
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, layout, write_progress
 from lakehouse.monitoring import tables
 from lakehouse.monitoring.champions import champion_rows
 from lakehouse.orchestration.runs.instance import open_instance
@@ -137,7 +136,7 @@ def test_models_tell_what_was_asked_for_and_what_was_done_last(lake: Lake) -> No
     }
     with lake.writer(Author("test")) as writer:
         ask_in(writer, Request("fraud_detector", asked, "it decays", {}), NOW - NOW)
-        tables.insert(writer, tables.ACTIONS, [action])
+        tables.insert(writer, layout.ACTIONS, [action])
     models = champion_rows(lake)
     text = StringIO()
     print_news(Output(text), models)

@@ -4,10 +4,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from lakehouse.lake import Author, qualified
-from lakehouse.lake.lake import table_exists
+from lakehouse.lake import Author, layout, qualified, table_exists
 from lakehouse.models.errors import TrainingError
-from lakehouse.registry import tables
 from lakehouse.training.choosing import choice as choose_module
 from lakehouse.training.choosing import tuning as search_module
 from lakehouse.training.choosing.choice import choose
@@ -53,7 +51,7 @@ def test_a_search_that_is_killed_goes_on_along_the_same_path(lake, searched, mat
     expected = trials_of(lake, whole.study)
     assert [number for number, *_ in expected] == list(range(9))
     with lake.writer(Author("test")) as writer:
-        writer.execute(f"DELETE FROM {qualified(tables.TRIALS)}")
+        writer.execute(f"DELETE FROM {qualified(layout.TRIALS)}")
 
     class Killed(BaseException):
         pass
@@ -202,9 +200,9 @@ def test_too_short_a_history_is_not_searched(lake, detector, material):
 
 def read_rows(lake):
     with lake.reader() as cursor:
-        if not table_exists(cursor, tables.TRIALS):
+        if not table_exists(cursor, layout.TRIALS):
             return []
-        return cursor.execute(f"SELECT params FROM {qualified(tables.TRIALS)}").fetchall()
+        return cursor.execute(f"SELECT params FROM {qualified(layout.TRIALS)}").fetchall()
 
 
 @pytest.mark.parametrize("task", ["forecast", "scenario"])

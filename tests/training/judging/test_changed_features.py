@@ -2,8 +2,7 @@
 
 import pytest
 
-from lakehouse.lake import Author
-from lakehouse.lake.progress import read_progress, write_progress
+from lakehouse.lake import Author, read_progress, write_progress
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.registry import champion, list_versions
 from lakehouse.training import train

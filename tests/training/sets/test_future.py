@@ -14,8 +14,7 @@ import pytest
 
 from lakehouse.declarations.specs import find_specs
 from lakehouse.features import FeatureSetSpec, refresh
-from lakehouse.lake import Author, Lake, qualified
-from lakehouse.lake.progress import Progress, write_progress
+from lakehouse.lake import Author, Lake, Progress, qualified, write_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.split import plan_split
 from lakehouse.settings import load_settings

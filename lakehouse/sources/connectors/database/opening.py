@@ -6,9 +6,14 @@ from contextlib import contextmanager
 
 import duckdb
 
-from lakehouse.lake import literal
-from lakehouse.lake.connection import connect, roll_back, spill_folder, use_object_storage
-from lakehouse.lake.transient import may_pass
+from lakehouse.lake import (
+    connect,
+    is_retryable,
+    literal,
+    roll_back,
+    spill_folder,
+    use_object_storage,
+)
 from lakehouse.settings import Settings
 from lakehouse.sources.connectors.database.database import Database
 from lakehouse.sources.connectors.database.postgres import PostgresDatabase
@@ -39,7 +44,7 @@ def open_database(address: str, table: str, settings: Settings) -> Iterator[Data
         source = _open(work, url)
         yield source
     except (duckdb.Error, sqlite3.Error) as error:
-        passes = may_pass(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        passes = is_retryable(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
         problem = SourceAway if passes else SourceDown
         raise problem(
             f"cannot read {table} of the database {url}: "

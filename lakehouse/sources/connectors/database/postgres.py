@@ -5,8 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from lakehouse.lake import literal, quote
-from lakehouse.lake.connection import load_extensions
+from lakehouse.lake import literal, load_extensions, quote
 from lakehouse.sources.connectors.database.database import Database, table_name
 
 # in the transaction only; a server may be set to other forms, some of which lose digits
