@@ -36,7 +36,7 @@ def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
-    """The progress of the table called `name` (`schema.table`); `NO_PROGRESS` if it never worked."""
+    """The progress of the table called `name` (`schema.table`); `NO_PROGRESS` if there is none."""
     return all_progress(cursor)[name]
 
 
