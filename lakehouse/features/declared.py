@@ -13,8 +13,7 @@ from lakehouse.features.compile import Plan
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import NoSuchTable, qualified, table_exists
-
-TABLE = "ops.feature_versions"
+from lakehouse.lake.layout import FEATURE_VERSIONS
 
 
 def is_declared(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -28,19 +27,19 @@ def declare(writer: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     if is_declared(writer, table):
         return
     writer.execute(
-        f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+        f"CREATE TABLE IF NOT EXISTS {qualified(FEATURE_VERSIONS)} "
         "(name VARCHAR, spine VARCHAR, declaration VARCHAR)"
     )
     writer.execute(
-        f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, ?)",
+        f"INSERT INTO {qualified(FEATURE_VERSIONS)} VALUES (?, ?, ?)",
         [table, plan.spine.name, plan.spec.model_dump_json()],
     )
 
 
 def forget(writer: duckdb.DuckDBPyConnection, table: str) -> None:
     """Delete the declaration of a table that is dropped, in the open transaction."""
-    if table_exists(writer, TABLE):
-        writer.execute(f"DELETE FROM {qualified(TABLE)} WHERE name = ?", [table])
+    if table_exists(writer, FEATURE_VERSIONS):
+        writer.execute(f"DELETE FROM {qualified(FEATURE_VERSIONS)} WHERE name = ?", [table])
 
 
 def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
@@ -81,9 +80,9 @@ def why_not_kept_up(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str] | None:
-    if not table_exists(cursor, TABLE):
+    if not table_exists(cursor, FEATURE_VERSIONS):
         return None
     row = cursor.execute(
-        f"SELECT spine, declaration FROM {qualified(TABLE)} WHERE name = ?", [table]
+        f"SELECT spine, declaration FROM {qualified(FEATURE_VERSIONS)} WHERE name = ?", [table]
     ).fetchone()
     return (str(row[0]), str(row[1])) if row else None

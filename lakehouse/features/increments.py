@@ -35,11 +35,11 @@ from lakehouse.lake import (
     table_exists,
     write_progress,
 )
+from lakehouse.lake.layout import FILES
 
 BYTES_PER_ROW = 1800
 """Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
 badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
-_FILES = "ops.files"
 
 
 class RefreshedMeanwhile(FeatureError, Transient):
@@ -337,8 +337,8 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
         raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
     time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
     seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
-    if table_exists(cursor, _FILES):
-        seals = f"SELECT load_id, max(seal) AS seal FROM {qualified(_FILES)} GROUP BY load_id"
+    if table_exists(cursor, FILES):
+        seals = f"SELECT load_id, max(seal) AS seal FROM {qualified(FILES)} GROUP BY load_id"
     rows = cursor.execute(
         f"""SELECT _load_id, n, coalesce(seal, newest)
             FROM (SELECT _load_id, count(*) AS n, max({time_column}) AS newest

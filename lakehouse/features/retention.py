@@ -3,19 +3,17 @@
 What models still read is told by the caller: features know no models.
 """
 
-import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 
 from lakehouse.features import declared
-from lakehouse.lake import CATALOG, Author, Lake, qualified, table_exists
-from lakehouse.lake.layout import PROGRESS
+from lakehouse.lake import CATALOG, Author, Lake, Table, qualified, table_exists
+from lakehouse.lake.layout import FEATURES, PROGRESS, VERSIONED
 
 KEEP_UNUSED = timedelta(days=7)
 """How long a version stays after it last grew: it may be in the making, or come back."""
-_VERSION = re.compile(r"\b\w+__[0-9a-f]{8}\b")
 
 
 def drop_old_versions(
@@ -28,7 +26,7 @@ def drop_old_versions(
     snapshot; so does doing it again.
     """
     before = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) - KEEP_UNUSED
-    author = Author("features", run_id, "drop feature versions that nobody reads")
+    author = Author(FEATURES, run_id, "drop feature versions that nobody reads")
     with lake.writer(author) as writer:
         unused = sorted(_unused(writer, before) - set(pinned))
         for table in unused:
@@ -45,12 +43,12 @@ def _unused(cursor: duckdb.DuckDBPyConnection, before: datetime) -> set[str]:
     rows = cursor.execute(
         f"SELECT name FROM {qualified(PROGRESS)} WHERE updated_at < ? "
         "AND name IN (SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-        "WHERE database_name = ? AND schema_name = 'features')",
-        [before, CATALOG],
+        "WHERE database_name = ? AND schema_name = ?)",
+        [before, CATALOG, FEATURES],
     ).fetchall()
     views = cursor.execute(
         "SELECT sql FROM duckdb_views() WHERE database_name = ?", [CATALOG]
     ).fetchall()
-    shown = {name for (sql,) in views for name in _VERSION.findall(sql)}
-    tables = {name for (name,) in rows if _VERSION.fullmatch(name.partition(".")[2])}
-    return {name for name in tables if name.partition(".")[2] not in shown}
+    shown = {found[0] for (sql,) in views for found in VERSIONED.finditer(sql)}
+    tables = [Table(name) for (name,) in rows]
+    return {t for t in tables if VERSIONED.fullmatch(t.name) and t.name not in shown}

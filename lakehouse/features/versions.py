@@ -8,7 +8,8 @@ import duckdb
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
 from lakehouse.features.computation import result_types
 from lakehouse.features.spec import FeatureSetSpec
-from lakehouse.lake import CATALOG, Lake, qualified, quote, table_exists
+from lakehouse.lake import CATALOG, Lake, Table, qualified, quote, table_exists
+from lakehouse.lake.layout import feature_table, feature_view
 
 __all__ = [
     "create_table",
@@ -23,16 +24,15 @@ __all__ = [
 ]
 
 
-def view_name(spec: FeatureSetSpec, spine: str | None = None) -> str:
+def view_name(spec: FeatureSetSpec, spine: str | None = None) -> Table:
     """`features.<set>` for the first spine, `features.<set>__<spine>` for another one."""
     chosen = spec.spine(spine)
-    suffix = "" if chosen == spec.spines[0] else f"__{chosen.name}"
-    return f"features.{spec.name}{suffix}"
+    return feature_view(spec.name, "" if chosen == spec.spines[0] else chosen.name)
 
 
-def table_name(plan: Plan) -> str:
+def table_name(plan: Plan) -> Table:
     """The table of this version: the view's name and eight hex digits."""
-    return f"{view_name(plan.spec, plan.spine.name)}__{plan.version}"
+    return feature_table(view_name(plan.spec, plan.spine.name).name, plan.version)
 
 
 def load_plan(
@@ -68,13 +68,13 @@ def create_table(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 def is_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> bool:
     """Whether the set's view shows this version."""
-    schema, _, name = view_name(plan.spec, plan.spine.name).partition(".")
+    view = view_name(plan.spec, plan.spine.name)
     row = cursor.execute(
         "SELECT sql FROM duckdb_views() "
         "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
-        [CATALOG, schema, name],
+        [CATALOG, *view.parts],
     ).fetchone()
-    return row is not None and table_name(plan).partition(".")[2] in row[0]
+    return row is not None and table_name(plan).name in row[0]
 
 
 def make_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:

@@ -261,13 +261,12 @@ def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
     A view whose table is gone is not.
     """
-    asked = Table(table)
     # after a commit duckdb_tables() reads the statistics of every table, which takes 0.2 s
     query = (
         "SELECT count(*) FROM duckdb_columns() "
         "WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     )
-    return bool(fetch_value(cursor, query, [CATALOG, asked.schema, asked.name]))
+    return bool(fetch_value(cursor, query, [CATALOG, *Table(table).parts]))
 
 
 def fetch_value(

@@ -119,6 +119,21 @@ def inputs_table(model: str) -> Table:
     return predictions_view(model).beside("inputs")
 
 
+def watch_progress(model: str, version: str) -> str:
+    """Under which name it is kept how far a version was watched."""
+    return f"{MONITORING.table(model)}@{version}"
+
+
+def review_progress(model: str, version: str) -> str:
+    """Under which name it is kept how far a version was judged on matured labels."""
+    return f"{watch_progress(model, version)}/matured"
+
+
+def shadow_progress(model: str, version: str) -> str:
+    """Under which name it is kept how far a version has scored beside the champion."""
+    return f"{shadow_table(model)}@{version}"
+
+
 def log_table(log: str) -> Table:
     """Where every row of the log `schema.name` is."""
     return Table(log).beside("log")

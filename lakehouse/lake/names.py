@@ -32,19 +32,25 @@ class Table(str):
         return super().__new__(cls, text)
 
     @property
+    def parts(self) -> tuple[str, str]:
+        """Schema and name."""
+        schema, _, name = self.partition(".")
+        return schema, name
+
+    @property
     def schema(self) -> str:
         """The part before the dot."""
-        return self.partition(".")[0]
+        return self.parts[0]
 
     @property
     def name(self) -> str:
         """The part behind the dot."""
-        return self.partition(".")[2]
+        return self.parts[1]
 
     @property
     def sql(self) -> str:
         """With catalog and quotes, for a statement: `"lake"."raw"."customers"`."""
-        return ".".join(map(quote, (CATALOG, self.schema, self.name)))
+        return ".".join(map(quote, (CATALOG, *self.parts)))
 
     def beside(self, suffix: str) -> "Table":
         """The table that is kept beside this one: `schema.name__suffix`."""

@@ -9,7 +9,7 @@ def rows_written(lake: Lake, table: str, since: int) -> int | None:
 
     None for a view, which has no rows of its own. Costs a count of what was inserted.
     """
-    schema, name = Table(table).schema, Table(table).name
+    schema, name = Table(table).parts
     with lake.reader() as cursor:
         found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
         if not fetch_value(cursor, f"{found} AND table_name = ?", [CATALOG, schema, name]):

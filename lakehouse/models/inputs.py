@@ -13,6 +13,7 @@ import duckdb
 
 from lakehouse.features.declared import why_not_kept_up
 from lakehouse.lake import CATALOG, NoSuchTable, qualified, quote, read_columns
+from lakehouse.lake.layout import FEATURES, VERSIONED, feature_table, feature_view
 from lakehouse.models.errors import SchemaMismatch, TrainingError
 from lakehouse.models.schema import Feature, FeatureSchema, Kind
 from lakehouse.models.spec import ModelSpec
@@ -29,11 +30,6 @@ class FeatureTable:
     version: str
     table: str
     columns: tuple[tuple[str, str], ...]
-
-
-def physical_table(name: str, version: str) -> str:
-    """The table that holds one version of a feature set."""
-    return f"features.{name}__{version}"
 
 
 def feature_tables(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[FeatureTable]:
@@ -53,7 +49,7 @@ def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> l
     """
     tables = []
     for name, version in schema.feature_sets.items():
-        table = physical_table(name, version)
+        table = feature_table(name, version)
         columns = _columns(cursor, table)
         if not columns:
             raise SchemaMismatch(
@@ -73,7 +69,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
     found: dict[str, str] = {}
     for name, version in schema.feature_sets.items():
         if _current_version(cursor, name) != version:
-            reason = why_not_kept_up(cursor, physical_table(name, version))
+            reason = why_not_kept_up(cursor, feature_table(name, version))
             found |= {name: reason} if reason else {}
     return found
 
@@ -81,7 +77,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
 def old_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[str]:
     """The schema's feature tables, `features.<set>__<version>`, that are no current version."""
     return [
-        physical_table(name, version)
+        feature_table(name, version)
         for name, version in schema.feature_sets.items()
         if _current_version(cursor, name) != version
     ]
@@ -146,7 +142,7 @@ def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:
     """
     aliases = {name: f"f{i}" for i, name in enumerate(schema.feature_sets)}
     joins = " ".join(
-        f"JOIN {qualified(physical_table(name, version))} {aliases[name]} "
+        f"JOIN {qualified(feature_table(name, version))} {aliases[name]} "
         f"ON {aliases[name]}.{quote(key)} = {on}"
         for name, version in schema.feature_sets.items()
     )
@@ -157,10 +153,10 @@ def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
     version = _current_version(cursor, name)
     if version is None:
         raise NoSuchTable(
-            f"there is no feature set features.{name} in the lake; "
+            f"there is no feature set {feature_view(name)} in the lake; "
             f"materialize it, or mend the name in `feature_sets`"
         )
-    table = physical_table(name, version)
+    table = feature_table(name, version)
     return FeatureTable(name, version, table, _columns(cursor, table))
 
 
@@ -168,11 +164,11 @@ def _current_version(cursor: duckdb.DuckDBPyConnection, name: str) -> str | None
     """The version that the set's view shows."""
     row = cursor.execute(
         "SELECT sql FROM duckdb_views() "
-        "WHERE database_name = ? AND schema_name = 'features' AND view_name = ?",
-        [CATALOG, name],
+        "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
+        [CATALOG, FEATURES, name],
     ).fetchone()
-    found = re.search(rf"\b{re.escape(name)}__([0-9a-f]{{8}})\b", row[0]) if row else None
-    return found[1] if found else None
+    shown = VERSIONED.finditer(row[0]) if row else ()
+    return next((found[2] for found in shown if found[1] == name), None)
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,7 @@
 """How far the rows of each version were looked at, by the progress that is kept under its name."""
 
+from collections.abc import Callable
+
 import duckdb
 
 from lakehouse.lake import qualified, read_progress, table_exists
@@ -8,19 +10,19 @@ from lakehouse.models import ModelSpec
 from lakehouse.registry import Version
 from lakehouse.registry.versions import find_versions
 
-
-def progress_name(spec: ModelSpec, version: Version) -> str:
-    """Under which name `ops.progress` keeps how far a version was watched."""
-    return f"monitoring.{spec.name}@{version.version}"
+ProgressName = Callable[[str, str], str]
+"""Under which name progress is kept, of a model and a version."""
 
 
 def former_champions(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, suffix: str = ""
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    champion: Version,
+    progress_name: ProgressName,
 ) -> list[tuple[Version, int]]:
     """Versions but the champion with decisions in later loads than they were looked at, by number.
 
-    With the last such load. How far one was looked at is in the progress of
-    `monitoring.<model>@<version><suffix>`.
+    With the last such load. How far one was looked at is kept under `progress_name`.
     """
     if not table_exists(cursor, decisions_table(spec.name)):
         return []
@@ -35,6 +37,6 @@ def former_champions(
         (version, decided[version.version])
         for version in reversed(find_versions(cursor, spec.name))
         if version.version in decided
-        and read_progress(cursor, f"monitoring.{spec.name}@{version.version}{suffix}").load_id
+        and read_progress(cursor, progress_name(spec.name, version.version)).load_id
         < decided[version.version]
     ]

@@ -7,18 +7,19 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.lake import qualified, quote, table_exists
-
-REFERENCE = "monitoring.reference"
-FEATURE_DRIFT = "monitoring.feature_drift"
-SCORE_DRIFT = "monitoring.score_drift"
-VOLUME = "monitoring.volume"
-ESTIMATED = "monitoring.estimated_performance"
-FINDINGS = "monitoring.findings"
-PERFORMANCE = "monitoring.performance"
-CALIBRATION = "monitoring.calibration"
-COMPARISONS = "monitoring.comparisons"
-FAIRNESS = "monitoring.fairness"
-ACTIONS = "monitoring.actions"
+from lakehouse.lake.layout import (
+    ACTIONS,
+    CALIBRATION,
+    COMPARISONS,
+    ESTIMATED,
+    FAIRNESS,
+    FEATURE_DRIFT,
+    FINDINGS,
+    PERFORMANCE,
+    REFERENCE,
+    SCORE_DRIFT,
+    VOLUME,
+)
 
 _TEXT, _WHOLE, _NUMBER, _YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 

@@ -17,9 +17,9 @@ from lakehouse.declarations.specs import find_specs
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake import describe_unknown, maintain, verify_lake
+from lakehouse.lake.layout import feature_table
 from lakehouse.models import ModelSpec
 from lakehouse.models.artefact import CARD
-from lakehouse.models.inputs import physical_table
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.runs.pruning import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
@@ -78,12 +78,12 @@ def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
     Raises:
         LakehouseError: for a card that cannot be read; then nobody knows what may be dropped.
     """
-    tables = set()
+    tables: set[str] = set()
     for version in versions:
         card = models_dir / version.artefact / CARD
         try:
             sets = json.loads(card.read_bytes())["features"]["feature_sets"]
-            tables |= {physical_table(name, found) for name, found in sets.items()}
+            tables |= {feature_table(name, found) for name, found in sets.items()}
         except (OSError, ValueError, KeyError) as error:
             raise LakehouseError(
                 f"{version.model} {version.version} is kept, but what it reads cannot be told from "

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse.lake.layout import DERIVED, PREDICTIONS
 from lakehouse.orchestration.housekeeping import maintenance, verification
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
@@ -17,7 +18,7 @@ from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
-REDONE = ("staging", "core", "reporting", "features", "predictions")
+REDONE = (*DERIVED, PREDICTIONS)
 """The groups whose rows `reprocess_days` replaces."""
 
 

@@ -51,7 +51,7 @@ def refuse_unfit_features(
         SpecError: a line for each of them.
     """
     features = {
-        view_name(of, spine.name).removeprefix("features."): [
+        view_name(of, spine.name).name: [
             name for feature in of.features for name, _ in of.outputs(feature)
         ]
         for of in feature_sets

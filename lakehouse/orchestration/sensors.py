@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse.lake.layout import RAW
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.runs.in_process import JOB, root_cause
 from lakehouse.orchestration.runs.webhook import post
@@ -36,7 +37,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
     @dg.sensor(
         name="source_changes",
         description="Refreshes the sources that have something new.",
-        target=dg.AssetSelection.groups("landing", "raw"),
+        target=dg.AssetSelection.groups("landing", RAW),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -64,7 +65,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
             return dg.SkipReason("; ".join(problems) or "no source has anything new")
         request = dg.RunRequest(
             asset_selection=[
-                dg.AssetKey([layer, name]) for name in due for layer in ("landing", "raw")
+                dg.AssetKey([layer, name]) for name in due for layer in ("landing", RAW)
             ],
             tags={SOURCE_TAG: ",".join(due)},
         )
@@ -84,7 +85,7 @@ def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]
     busy: set[str] = set()
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if run.asset_selection is not None:
-            busy |= {key.path[-1] for key in run.asset_selection if key.path[0] == "raw"}
+            busy |= {key.path[-1] for key in run.asset_selection if key.path[0] == RAW}
         elif run.job_name == JOB:
             busy |= {spec.name for spec in specs}
     return busy

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Lake, NoSuchTable, fetch_value, qualified, read_columns
+from lakehouse.lake import Lake, NoSuchTable, Table, fetch_value, qualified, read_columns
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 """For each column the columns it is made of: `(table, column)`, tables as `schema.table`."""
@@ -48,7 +48,7 @@ def column_lineage(inputs: ColumnInputs) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         deps_by_column={
             column: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(table.split(".")), column_name=name)
+                dg.TableColumnDep(asset_key=dg.AssetKey(Table(table).parts), column_name=name)
                 for table, name in sorted(set(parts))
             ]
             for column, parts in inputs.items()

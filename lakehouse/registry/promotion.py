@@ -65,7 +65,7 @@ def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
     newest = versions[0]
     raise NoChampion(
         f"{model} has no champion: its newest version {newest.version} is {newest.state}; "
-        "see registry.gates for the gates it failed, then mend the model or promote by hand"
+        "see {layout.GATES} for the gates it failed, then mend the model or promote by hand"
     )
 
 
@@ -119,7 +119,9 @@ def start_shadow(
     Raises:
         RegistryError: for an unknown version, or one whose state does not allow it.
     """
-    with lake.writer(Author(f"registry.{model}", message=f"shadow {version}: {why}")) as writer:
+    with lake.writer(
+        Author(layout.REGISTRY.table(model), message=f"shadow {version}: {why}")
+    ) as writer:
         return move_in(writer, model, version, "shadow", who, why, evidence or {}, lake_time(now))
 
 
@@ -138,7 +140,9 @@ def archive(
     Raises:
         RegistryError: for an unknown version, or the champion: somebody has to decide.
     """
-    with lake.writer(Author(f"registry.{model}", message=f"archive {version}: {why}")) as writer:
+    with lake.writer(
+        Author(layout.REGISTRY.table(model), message=f"archive {version}: {why}")
+    ) as writer:
         if pick(find_versions(writer, model), model, version).state == "champion":
             raise RegistryError(
                 f"{model} {version} decides; promote another version or roll it back"
@@ -190,7 +194,7 @@ def promote(
     if chosen.state == "rolled_back":
         deciding = current.version if current else None
         evidence = {**(evidence or {}), "was_rolled_back": True}
-    author = Author(f"registry.{model}", message=f"promote {version}: {why}")
+    author = Author(layout.REGISTRY.table(model), message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
         _still(writer, model, deciding)
         return promote_in(
@@ -268,7 +272,7 @@ def rollback(
         known["cannot_score"] = refused
     if target is None:
         known["decides"] = fallback
-    with lake.writer(Author(f"registry.{model}", message=f"roll back: {why}")) as writer:
+    with lake.writer(Author(layout.REGISTRY.table(model), message=f"roll back: {why}")) as writer:
         _still(writer, model, current.version)
         if target is not None:
             _not_moved(writer, model, target)

@@ -14,8 +14,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import qualified, read_columns
-
-TABLE = "registry.requests"
+from lakehouse.lake.layout import REQUESTS
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ def ask_in(writer: duckdb.DuckDBPyConnection, request: Request, cooldown: timede
     if last is not None and timedelta() <= request.asked_at - last.asked_at < cooldown:
         return False
     writer.execute(
-        f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+        f"CREATE TABLE IF NOT EXISTS {qualified(REQUESTS)} "
         "(model VARCHAR, asked_at TIMESTAMP, reason VARCHAR, evidence VARCHAR, answered BOOLEAN)"
     )
     _add_answered(writer)
     writer.execute(
-        f"INSERT INTO {qualified(TABLE)} (model, asked_at, reason, evidence, answered) "
+        f"INSERT INTO {qualified(REQUESTS)} (model, asked_at, reason, evidence, answered) "
         "VALUES (?, ?, ?, ?, false)",
         [request.model, request.asked_at, request.reason, json.dumps(dict(request.evidence))],
     )
@@ -74,24 +73,24 @@ def answer_in(writer: duckdb.DuckDBPyConnection, request: Request) -> None:
     """Record in the open transaction that a version follows `request`."""
     _add_answered(writer)
     writer.execute(
-        f"UPDATE {qualified(TABLE)} SET answered = true WHERE model = ? AND asked_at = ?",
+        f"UPDATE {qualified(REQUESTS)} SET answered = true WHERE model = ? AND asked_at = ?",
         [request.model, request.asked_at],
     )
 
 
 def _add_answered(writer: duckdb.DuckDBPyConnection) -> None:
-    if "answered" not in read_columns(writer, TABLE):
-        writer.execute(f"ALTER TABLE {qualified(TABLE)} ADD COLUMN answered BOOLEAN")
+    if "answered" not in read_columns(writer, REQUESTS):
+        writer.execute(f"ALTER TABLE {qualified(REQUESTS)} ADD COLUMN answered BOOLEAN")
 
 
 def _last(cursor: duckdb.DuckDBPyConnection, model: str) -> tuple[Request, bool | None] | None:
-    columns = read_columns(cursor, TABLE)
+    columns = read_columns(cursor, REQUESTS)
     if not columns:
         return None
     answered = "answered" if "answered" in columns else "NULL"
     # rowids follow the commits
     row = cursor.execute(
-        f"SELECT asked_at, reason, evidence, {answered} FROM {qualified(TABLE)} "
+        f"SELECT asked_at, reason, evidence, {answered} FROM {qualified(REQUESTS)} "
         "WHERE model = ? ORDER BY rowid DESC LIMIT 1",
         [model],
     ).fetchone()

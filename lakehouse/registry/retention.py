@@ -45,12 +45,12 @@ def drop_training_sets(
     Returns `model/training_set_id` of each set that went. Nothing to drop makes no snapshot.
     """
     at = lake_time(now)
-    author = Author("training", run_id, "drop training sets that no kept version needs")
+    author = Author(layout.TRAINING, run_id, "drop training sets that no kept version needs")
     with lake.writer(author) as writer:
         unused = _unused_sets(writer, at, keep_versions)
         for model, set_id in unused:
             where = "WHERE training_set_id = ?"
-            writer.execute(f"DELETE FROM {qualified(f'training.{model}')} {where}", [set_id])
+            writer.execute(f"DELETE FROM {layout.training_table(model).sql} {where}", [set_id])
             writer.execute(
                 f"DELETE FROM {qualified(layout.TRAINING_SETS)} {where} AND model = ?",
                 [set_id, model],

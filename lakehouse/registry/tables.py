@@ -5,15 +5,9 @@ from collections.abc import Mapping
 import duckdb
 
 from lakehouse.lake import qualified, quote, read_columns
+from lakehouse.lake.layout import GATES, THRESHOLDS, TRAINING_SETS, TRANSITIONS, TRIALS, VERSIONS
 
-TRAINING_SETS = "registry.training_sets"
-VERSIONS = "registry.versions"
-TRANSITIONS = "registry.transitions"
-GATES = "registry.gates"
-TRIALS = "registry.trials"
-THRESHOLDS = "registry.thresholds"
-
-_COLUMNS = {
+_COLUMNS: dict[str, dict[str, str]] = {
     TRAINING_SETS: {
         "model": "VARCHAR",
         "training_set_id": "VARCHAR",

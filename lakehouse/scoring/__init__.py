@@ -1,6 +1,5 @@
 """Batch predictions by the champion and the versions beside it, and their log."""
 
-from lakehouse.lake.layout import shadow_table
 from lakehouse.scoring.history import Decision, history
 from lakehouse.scoring.inputs import drop_inputs, replay
 from lakehouse.scoring.reconciliation import Reconciliation, find_broken, reconcile
@@ -19,5 +18,4 @@ __all__ = [
     "reconcile",
     "replay",
     "score",
-    "shadow_table",
 ]

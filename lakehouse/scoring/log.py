@@ -49,11 +49,6 @@ def output_types(spec: ModelSpec) -> dict[str, str]:
     return {**predicted, **_DECIDED, **blocked, "reasons": "VARCHAR", **_STAMP}
 
 
-def shadow_table(spec: ModelSpec) -> str:
-    """Where the predictions of versions beside the champion are."""
-    return f"{spec.predictions_table}__shadow"
-
-
 def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[str, Any]:
     """What `model` says of rows (rows, features), by column, and `feature_hash`.
 

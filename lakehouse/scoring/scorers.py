@@ -21,7 +21,7 @@ from lakehouse.lake import (
     read_progress,
     table_exists,
 )
-from lakehouse.lake.layout import shadow_table
+from lakehouse.lake.layout import shadow_progress
 from lakehouse.models import Model, ModelSpec, SchemaMismatch, Split, load_model
 from lakehouse.models.expiry import require_valid
 from lakehouse.models.inputs import FeatureTable, pinned_tables, stale_sets
@@ -212,7 +212,8 @@ def _beside(
     It says nothing of rows before the end of its test period: it was fitted to, stopped, tuned or
     chosen on those. All later ones are new to it, whenever it was trained.
     """
-    scorer = _scorer(cursor, spec, lake, version, f"{shadow_table(spec.name)}@{version.version}")
+    name = shadow_progress(spec.name, version.version)
+    scorer = _scorer(cursor, spec, lake, version, name)
     _require_current(cursor, scorer)
     load_id = max(scorer.before.load_id, min(scorer.after.load_id, champion.after.load_id))
     return replace(

@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.lake import qualified, quote, read_columns
+from lakehouse.lake.layout import decisions_table, inputs_table, log_table, superseded_table
 from lakehouse.models import ModelSpec
 
 FOREVER = datetime(9999, 12, 31)
@@ -37,26 +38,6 @@ _DECISIONS = {
 when the version was trained; of these it decided about rows with times from `starts_at` on."""
 
 
-def log_table(log: str) -> str:
-    """Where every row of the log `schema.name` is."""
-    return f"{log}__log"
-
-
-def superseded_table(log: str) -> str:
-    """Which rows of the log `schema.name` hold no more, and what took their place."""
-    return f"{log}__superseded"
-
-
-def decisions_table(spec: ModelSpec) -> str:
-    """Who decided about which loads, when and why."""
-    return f"{spec.predictions_table}__decisions"
-
-
-def inputs_table(spec: ModelSpec) -> str:
-    """The features of decisions, as the model saw them."""
-    return f"{spec.predictions_table}__inputs"
-
-
 def is_older(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
     """Whether the log `schema.name` is a table, and no view: so an older release kept it."""
     return bool(read_columns(cursor, log)) and not read_columns(cursor, log_table(log))
@@ -73,8 +54,7 @@ def prepare_log(
     """
     physical = log_table(log)
     if is_older(writer, log):
-        _, _, name = physical.partition(".")
-        writer.execute(f"ALTER TABLE {qualified(log)} RENAME TO {quote(name)}")
+        writer.execute(f"ALTER TABLE {qualified(log)} RENAME TO {quote(physical.name)}")
         added = f"ADD COLUMN {quote(DECISION)} BIGINT DEFAULT 0"
         writer.execute(f"ALTER TABLE {qualified(physical)} {added}")
     present = read_columns(writer, physical)

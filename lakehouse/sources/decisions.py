@@ -13,7 +13,7 @@ import duckdb
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, fetch_value, qualified, quote, table_exists
-from lakehouse.lake.layout import DECIDED_ROWS, DECISIONS
+from lakehouse.lake.layout import DECIDED_ROWS, DECISIONS, QUARANTINED
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.errors import LandingError
@@ -278,4 +278,4 @@ def _read(cursor: duckdb.DuckDBPyConnection, source: str) -> list[Decision]:
 
 
 def _author(spec: SourceSpec, decision: str, why: str) -> Author:
-    return Author("quarantine.rows", message=f"{decision} of {spec.name}: {why}")
+    return Author(QUARANTINED, message=f"{decision} of {spec.name}: {why}")

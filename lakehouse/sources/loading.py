@@ -96,7 +96,7 @@ def load(
             ):
                 raise LoadError(
                     f"{spec.name} makes no progress: {_first(todo)} was taken and is pending "
-                    "again. Compare its entries in ops.files with the ledger in "
+                    f"again. Compare its entries in {layout.FILES} with the ledger in "
                     f"{landing.root}/{FOLDER} and report this as a fault"
                 )
             try:

@@ -12,10 +12,9 @@ from typing import Literal
 import duckdb
 
 from lakehouse.lake import qualified, quote, read_columns
+from lakehouse.lake.layout import FILES, QUARANTINED
 from lakehouse.sources.landing import LandedFile
 
-FILES = "ops.files"
-QUARANTINE = "quarantine.rows"
 _WRITTEN = "row_number() OVER (PARTITION BY source ORDER BY rowid)"
 """The number of an entry of a lake that did not count: rowids follow the commits, clocks do not."""
 COLUMNS = {
@@ -82,7 +81,7 @@ def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
             " WHERE entry.rowid = counted.place"
         )
     cursor.execute(
-        f"CREATE TABLE IF NOT EXISTS {qualified(QUARANTINE)} (source VARCHAR, _file VARCHAR, "
+        f"CREATE TABLE IF NOT EXISTS {qualified(QUARANTINED)} (source VARCHAR, _file VARCHAR, "
         "_row BIGINT, _load_id BIGINT, reason VARCHAR, column_name VARCHAR, text VARCHAR, "
         "quarantined_at TIMESTAMP)"
     )

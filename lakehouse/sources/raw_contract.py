@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import fetch_value, literal, qualified, quote, read_columns, table_exists
+from lakehouse.lake.layout import CONTRACTS
 from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
 from lakehouse.sources.spec import SourceSpec
 
-CONTRACTS = "ops.contracts"
 SYSTEM_TYPES = ("VARCHAR", "BIGINT", "BIGINT", "TIMESTAMP", "TIMESTAMP")
 _MADE_FROM = ("origin", "type", "pii", "expression")
 _BOUNDS = ("values", "minimum", "maximum")

@@ -13,6 +13,8 @@ from lakehouse.declarations.durations import Duration
 from lakehouse.declarations.names import Identifier
 from lakehouse.declarations.part import Part
 from lakehouse.declarations.yaml_file import read_attributes
+from lakehouse.lake import Table
+from lakehouse.lake.layout import RAW
 from lakehouse.sources.connectors.registry import AnyConnector
 from lakehouse.sources.contract import Contract
 
@@ -90,9 +92,9 @@ class SourceSpec(Declaration):
         return self
 
     @property
-    def table(self) -> str:
+    def table(self) -> Table:
         """The table in the lake: `raw.<name>`."""
-        return f"raw.{self.name}"
+        return RAW.table(self.name)
 
 
 def load_spec(path: Path) -> SourceSpec:

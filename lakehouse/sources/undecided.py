@@ -14,8 +14,6 @@ from lakehouse.sources import manifest
 from lakehouse.sources.declared import declared_sources, find_source
 from lakehouse.sources.spec import SourceSpec
 
-DECISIONS = "ops.decisions"
-DECIDED_ROWS = "quarantine.decided"
 RELEASED = "released into "
 """How the reason of a row begins that was loaded from another landing file (`releasing.py`)."""
 TOO_FEW = "fewer rows than `volume` declares"
@@ -117,9 +115,9 @@ def read_rows(
 def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
     """A SELECT of `columns` of every undecided row (as `q`) of the source `?`."""
     decided = ""
-    if table_exists(cursor, DECIDED_ROWS):  # made with the first decision
+    if table_exists(cursor, layout.DECIDED_ROWS):  # made with the first decision
         decided = (
-            f"ANTI JOIN {qualified(DECIDED_ROWS)} AS d "
+            f"ANTI JOIN {qualified(layout.DECIDED_ROWS)} AS d "
             "ON q._load_id = d._load_id AND q._row = d._row "
         )
     return (
@@ -210,9 +208,9 @@ def _drifted(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undeci
 def _loaded(cursor: duckdb.DuckDBPyConnection, kind: Kind) -> str:
     """FROM and WHERE of loaded files (as `f`) of the source `?` without a decision of `kind`."""
     decided = ""
-    if table_exists(cursor, DECISIONS):
+    if table_exists(cursor, layout.DECISIONS):
         decided = (
-            f"ANTI JOIN (FROM {qualified(DECISIONS)} WHERE kind = {literal(kind)}) AS d "
+            f"ANTI JOIN (FROM {qualified(layout.DECISIONS)} WHERE kind = {literal(kind)}) AS d "
             "ON f.load_id = d.load_id "
         )
     files = qualified(layout.FILES)
@@ -240,10 +238,10 @@ def _decided_refusals(
     cursor: duckdb.DuckDBPyConnection, source: str, *decisions: str
 ) -> dict[str, int]:
     """Of every refused file the newest refusal that one of `decisions` was about."""
-    if not table_exists(cursor, DECISIONS):
+    if not table_exists(cursor, layout.DECISIONS):
         return {}
     found = cursor.execute(
-        f"SELECT file, max(refusal) FROM {qualified(DECISIONS)} "
+        f"SELECT file, max(refusal) FROM {qualified(layout.DECISIONS)} "
         "WHERE source = ? AND kind = 'file' AND list_contains(?, decision) GROUP BY file",
         [source, list(decisions)],
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from lakehouse.lake import Author, Lake, Progress, qualified, quote, read_progress, write_progress
+from lakehouse.lake.layout import FILES
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import agreed
@@ -96,7 +97,7 @@ def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
     what = f"is {entry.status}" if entry else "was never loaded"
     raise LoadError(
         f"{file} of {spec.name} {what}, so there is nothing to unload; "
-        f"`lakehouse sql \"FROM ops.files WHERE source = '{spec.name}'\"` lists what is"
+        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists what is"
     )
 
 

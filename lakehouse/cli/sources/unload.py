@@ -12,9 +12,6 @@ from lakehouse.cli.users import user
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
 
-REDONE = ("staging", "core", "reporting", "features")
-"""The groups that are built again after a file was taken out; predictions stay as they were."""
-
 
 @click.command(
     "unload",
@@ -65,5 +62,7 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
 
 def redo_selection(name: str) -> str:
     """All tables that follow a source, as Dagster selects assets."""
-    groups = " or ".join(f'group:"{group}"' for group in REDONE)
+    from lakehouse.lake.layout import DERIVED
+
+    groups = " or ".join(f'group:"{group}"' for group in DERIVED)
     return f'key:"raw/{name}"+ and ({groups})'

@@ -17,6 +17,7 @@ from lakehouse.declarations.reserved import (
     refuse_reserved,
 )
 from lakehouse.evaluation.metrics import Metric, metrics_of
+from lakehouse.lake import Table, layout
 from lakehouse.models.spec.choosing import (
     Calibration,
     Extraction,
@@ -228,25 +229,25 @@ class ModelSpec(Declaration):
         return self.judging.clusters or self.spine.entities[:2]
 
     @property
-    def training_table(self) -> str:
+    def training_table(self) -> Table:
         """Where its training sets are."""
-        return f"training.{self.name}"
+        return layout.training_table(self.name)
 
     @property
-    def predictions_table(self) -> str:
+    def predictions_table(self) -> Table:
         """Where its predictions are."""
-        return f"predictions.{self.name}"
+        return layout.predictions_view(self.name)
 
     @property
-    def predictions_log(self) -> str:
+    def predictions_log(self) -> Table:
         """Where every prediction is that ever decided, superseded ones too."""
-        return f"{self.predictions_table}__log"
+        return layout.log_table(self.predictions_table)
 
     @property
     def upstream_tables(self) -> tuple[str, ...]:
         """Every table it reads, feature sets under their current view; sorted."""
         label = self.label.table if isinstance(self.label, Settled) else self.label.stream
-        features = {f"features.{name}" for name in self.feature_sets}
+        features = {layout.feature_view(name) for name in self.feature_sets}
         return tuple(sorted({self.spine.table, label} | features))
 
     def recipe(self) -> dict[str, object]:

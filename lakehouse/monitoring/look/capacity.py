@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import duckdb
 
 from lakehouse.lake import qualified, quote
+from lakehouse.lake.layout import THRESHOLDS
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look.drift import DAY, Days
@@ -62,7 +63,7 @@ def _verdict(capacity: int, mean: float, most: float, days: int, day: date) -> F
         f"{mean:.1f} alerts a day on {days} days, {abs(away):.0%} {'more' if away > 0 else 'fewer'}"
         f" than the {capacity} that can be looked at"
     )
-    remedy = "see `registry.thresholds`: scores rise or fall faster than `threshold.trailing` tells"
+    remedy = f"see `{THRESHOLDS}`: scores rise or fall faster than `threshold.trailing` tells"
     if mean < capacity and most < (1 - TOLERATED) * capacity:
         cause += f"; there are only {most:.1f} a day to look at"
         remedy = "declare a `capacity` that the rows can fill"

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 def estimate(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
 ) -> list[dict[str, Any]]:
-    """Rows of `tables.ESTIMATED` for the days of decision from `first` on; by metric.
+    """Rows of `layout.ESTIMATED` for the days of decision from `first` on; by metric.
 
     None for a task whose predictions are not probabilities.
     """

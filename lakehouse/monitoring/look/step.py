@@ -50,7 +50,7 @@ from lakehouse.monitoring.look.reference import (
     write_reference,
 )
 from lakehouse.monitoring.look.volume import count_spine, judge_volume, volume_findings
-from lakehouse.monitoring.progress import former_champions, progress_name
+from lakehouse.monitoring.progress import former_champions
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in
 from lakehouse.registry.versions import lake_time
@@ -131,7 +131,7 @@ def watch(
     """
     with lake.reader() as reader:
         version = champion_in(reader, spec.name)
-        former = [one for one, _ in former_champions(reader, spec, version)]
+        former = [one for one, _ in former_champions(reader, spec, version, layout.watch_progress)]
     from_day = date.min if full_refresh else since.date() if since else None
     looks: list[WatchReport] = []
     unwatched: dict[str, str] = {}
@@ -158,7 +158,7 @@ def _watch(
 ) -> WatchReport:
     """One look at `version`, anew from `from_day` on if it is given."""
     with lake.reader() as reader:
-        name = progress_name(spec, version)
+        name = layout.watch_progress(spec.name, version.version)
         before = read_progress(reader, name)
         after = _target(reader, spec)
         kept = newest_findings(reader, spec.name, version.version)
@@ -171,7 +171,7 @@ def _watch(
         look = _look(reader, spec, lake, version, schema, before, after, from_day)
         look.findings.append(fits)
     message = f"look at {len(look.days)} days of {version.version}"
-    with lake.writer(Author(f"monitoring.{spec.name}", run_id, message)) as writer:
+    with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, message)) as writer:
         if read_progress(writer, name) != before:
             raise WatchedMeanwhile(f"another process watched {spec.name} meanwhile; run it again")
         _write(writer, spec, look, run_id, lake_time(now))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from lakehouse.lake import Author, Lake, read_progress
+from lakehouse.lake import Author, Lake, layout, read_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.expiry import expiry
 from lakehouse.models.readiness import Proof, prove_ready
@@ -49,7 +49,7 @@ def readiness(
     )
     new = [one for one in found if one not in known]
     if new:
-        author = Author(f"monitoring.{spec.name}", run_id, f"who could take over on {day}")
+        author = Author(layout.MONITORING.table(spec.name), run_id, f"who could take over on {day}")
         with lake.writer(author) as writer:
             replace_findings(writer, spec.name, champion.version, new, run_id)
     return found

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Author, Lake, layout
 from lakehouse.models import ModelSpec
 from lakehouse.models.readiness import prover
 from lakehouse.monitoring.findings import Finding
@@ -63,7 +63,7 @@ def react(
             request = Request(spec.name, at, "no version can score, the fallback does", {})
     if not actions and request is None:
         return ()
-    with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
+    with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, "actions")) as writer:
         if request is not None and ask_in(writer, request, spec.retrain.cooldown):
             outcome = "the training follows it as soon as more labels have settled"
             actions.append(Action("retrain", watched.version, request.reason, True, outcome))
@@ -95,7 +95,7 @@ def go_back(
         champion = find_champion(reader, spec.name)
     name = deciding or (champion.version if champion else "")
     action = _try("roll back", name, why, back)
-    with lake.writer(Author(f"monitoring.{spec.name}", run_id, "actions")) as writer:
+    with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, "actions")) as writer:
         if action.done and find_champion(writer, spec.name) is None:
             ask_in(writer, Request(spec.name, at, action.outcome, {}), spec.retrain.cooldown)
         record(writer, spec.name, [action], at, run_id)

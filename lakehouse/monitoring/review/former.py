@@ -5,6 +5,7 @@ Without this, a model that is often trained would never be watched. Nothing is d
 show: they decide no more.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -12,16 +13,20 @@ from typing import Any
 import duckdb
 
 from lakehouse.lake import Progress, qualified, read_progress, write_progress
+from lakehouse.lake.layout import review_progress
 from lakehouse.models import ModelSpec, Split
 from lakehouse.monitoring.progress import former_champions
 from lakehouse.monitoring.review.matured import matured_rows
 from lakehouse.monitoring.review.performance import WEEK, performance_rows
 from lakehouse.registry import Version
 
+ProgressName = Callable[[str, str], str]
+"""Under which name progress is kept, of a model and a version."""
+
 
 @dataclass(frozen=True)
 class FormerReview:
-    """Rows of `tables.PERFORMANCE`, and how far each former champion is judged, by name."""
+    """Rows of `layout.PERFORMANCE`, and how far each former champion is judged, by name."""
 
     performance: list[dict[str, Any]]
     progress: dict[str, Progress]
@@ -39,8 +44,8 @@ def review_former(
     done = FormerReview([], {})
     if until is None:
         return done
-    for version, last_load in former_champions(cursor, spec, champion, "/matured"):
-        name = f"monitoring.{spec.name}@{version.version}/matured"
+    for version, last_load in former_champions(cursor, spec, champion, review_progress):
+        name = review_progress(spec.name, version.version)
         before = read_progress(cursor, name)
         tested = Split.from_json(version.split).test_until.date()
         first = max(tested, before.seal.date()) if before.seal else tested

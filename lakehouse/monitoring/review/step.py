@@ -96,7 +96,7 @@ def review(
     """
     with lake.reader() as reader:
         champion, *others = scoring_versions(reader, spec.name)
-        name = f"monitoring.{spec.name}@{champion.version}/matured"
+        name = layout.review_progress(spec.name, champion.version)
         before = NO_PROGRESS if full_refresh else read_progress(reader, name)
         until = matured_until(reader, spec)
         start = _tested_until(champion)
@@ -108,7 +108,9 @@ def review(
         found = _Reviewed([], [], [], [], [])
         if due:
             found = _review(reader, spec, lake, champion, others, first, until)
-    author = Author(f"monitoring.{spec.name}", run_id, f"labels up to {until} have settled")
+    author = Author(
+        layout.MONITORING.table(spec.name), run_id, f"labels up to {until} have settled"
+    )
     with lake.writer(author) as writer:
         replaced = ("version", "role", "period", "start")
         _replace(writer, layout.PERFORMANCE, found.performance + former.performance, replaced)
@@ -225,7 +227,7 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
         bound=limit,
         cause=f"rates by {column} differ by {worst.value:.2f} ({worst.level:.0%} interval "
         f"{worst.low:.2f} to {worst.high:.2f}), significantly more than {limit:g}",
-        remedy=f"see monitoring.fairness and the report's groups by {column}: look for what the "
+        remedy=f"see {layout.FAIRNESS} and the report's groups by {column}: look for what the "
         "model cannot see of one group, or judge groups by thresholds of their own",
     )
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.place import Place
 from lakehouse.declarations.specs import FILE_NAME
+from lakehouse.lake import Table
 
 
 class SpecComponent(dg.Component):
@@ -41,4 +42,4 @@ class SpecComponent(dg.Component):
 
 def asset_key(table: str) -> dg.AssetKey:
     """The asset that is the table `schema.name`."""
-    return dg.AssetKey(table.split("."))
+    return dg.AssetKey(Table(table).parts)

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse import markdown
+from lakehouse.lake.layout import MONITORING
 from lakehouse.models import ModelSpec
 from lakehouse.models.spec import Forward
 from lakehouse.monitoring import Finding, watch
@@ -50,7 +51,7 @@ _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "al
 
 def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     """One look at everything that was scored or has matured since the last one."""
-    key = dg.AssetKey(["monitoring", spec.name])
+    key = asset_key(MONITORING.table(spec.name))
     label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
     checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
 
@@ -59,7 +60,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=[asset_key(spec.predictions_table), asset_key(label)],
         description=f"How {spec.name} does at work: drift against its training period, performance "
         "on settled labels, comparisons with versions beside it, and what was done about it.",
-        group_name="monitoring",
+        group_name=MONITORING,
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,

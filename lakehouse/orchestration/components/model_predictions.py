@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from lakehouse.lake import is_retryable
+from lakehouse.lake.layout import PREDICTIONS, feature_view
 from lakehouse.models import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.models.expiry import Expired
 from lakehouse.models.schema import clipped_text
@@ -31,11 +32,11 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=[
             dg.AssetKey(["models", spec.name]),
             asset_key(spec.spine.table),
-            *(asset_key(f"features.{name}") for name in spec.feature_sets),
+            *(asset_key(feature_view(name)) for name in spec.feature_sets),
         ],
         description=f"What {spec.name} decides about every new row, once, by who was champion when "
         "it landed: what holds of the log, which is only ever added to.",
-        group_name="predictions",
+        group_name=PREDICTIONS,
         kinds={"python", "lightgbm", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,

@@ -8,6 +8,7 @@ import dagster as dg
 from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake, is_retryable, rows_written
+from lakehouse.lake.layout import TRAINING, VERSIONS, feature_view
 from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.models.inputs import feature_tables
@@ -36,7 +37,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 deps=[asset_key(table) for table in spec.upstream_tables],
                 description=f"Pinned training sets of {spec.name}: spine, features and settled "
                 "labels as of one lake snapshot.",
-                group_name="training",
+                group_name=TRAINING,
                 kinds={"python", "duckdb"},
                 owners=list(spec.owners),
                 tags=spec.tags,
@@ -46,7 +47,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 model,
                 deps=[training],
-                description=f"{spec.description}\n\nVersions are in registry.versions; the "
+                description=f"{spec.description}\n\nVersions are in {VERSIONS}; the "
                 "champion is the one that decides.",
                 group_name="models",
                 kinds={"python", "lightgbm"},
@@ -258,7 +259,7 @@ def _feature_lineage(spec: ModelSpec, lake: Lake) -> dict[str, list[tuple[str, s
     with lake.reader() as cursor:
         tables = feature_tables(cursor, spec)
     return {
-        column: [(f"features.{table.name}", column)]
+        column: [(feature_view(table.name), column)]
         for table in tables
         for column, _ in table.columns
     }

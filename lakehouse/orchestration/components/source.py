@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakehouse.orchestration.components.base import SpecComponent
+from lakehouse.lake.layout import RAW
+from lakehouse.orchestration.components.base import SpecComponent, asset_key
 from lakehouse.orchestration.components.source_checks import (
     check_age,
     check_load,
@@ -35,7 +36,7 @@ class Source(SpecComponent):
 
 
 def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
-    landing, raw = dg.AssetKey(["landing", spec.name]), dg.AssetKey(["raw", spec.name])
+    landing, raw = dg.AssetKey(["landing", spec.name]), asset_key(spec.table)
     policy = freshness_of(spec.freshness)
 
     @dg.multi_asset(
@@ -54,7 +55,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 raw,
                 deps=[landing],
                 description=f"{spec.description}\n\nEach row once, checked against the contract.",
-                group_name="raw",
+                group_name=RAW,
                 kinds={"python", "duckdb"},
                 owners=spec.owners,
                 tags=spec.tags,

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse.lake.layout import QUARANTINED
 from lakehouse.sources import LoadReport, SourceSpec
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import Counts
@@ -111,7 +112,7 @@ def check_load(
             "quarantine",
             "; ".join(problems),
             "nothing that was set aside is undecided",
-            {"query": "SELECT * FROM quarantine.rows"},
+            {"query": f"SELECT * FROM {QUARANTINED}"},
         )
     else:
         yield _unseen(raw, "quarantine", NOTHING_LOADED)

@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Author, Lake, rows_written
+from lakehouse.lake import Author, Lake, Table, rows_written
+from lakehouse.lake.layout import CORE, REPORTING, STAGING
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
     DagsterDbtTranslator,
@@ -30,8 +31,8 @@ from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 
-STEPS = {"core": ("staging", "core"), "reporting": ("reporting",)}
-"""The schemas that a step builds."""
+STEPS = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
+"""The layers that a step builds."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -84,7 +85,9 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
                 metadata[ROWS_WRITTEN] = 0
-                yield dg.MaterializeResult(asset_key=table.split("."), metadata=metadata)
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(Table(table).parts), metadata=metadata
+                )
             yield from last.results()
             return
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"

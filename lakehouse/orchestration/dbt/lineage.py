@@ -14,7 +14,7 @@ from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
-from lakehouse.lake import Lake, read_columns
+from lakehouse.lake import CATALOG, Lake, Table, read_columns
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 
 Schemas = dict[str, object]
@@ -68,9 +68,9 @@ def lake_columns(lake: Lake, tables: Iterable[str]) -> Schemas:
     schemas: dict[str, dict[str, dict[str, str]]] = {}
     with lake.reader() as cursor:
         for table in tables:
-            schema, _, name = table.partition(".")
+            schema, name = Table(table).parts
             schemas.setdefault(schema, {})[name] = read_columns(cursor, table)
-    return {"lake": schemas}
+    return {CATALOG: schemas}
 
 
 def column_inputs(sql: str, columns: list[str], schemas: Schemas) -> Inputs:
@@ -107,6 +107,6 @@ def _leaves(node: Node) -> set[tuple[str, str]]:
         if isinstance(part.expression, exp.Table) and not part.downstream:
             table = part.expression
             name = part.name.rsplit(".", 1)[-1].strip('"')
-            if name != "*":
+            if name != "*" and table.db:
                 found.add((f"{table.db}.{table.name}", name))
     return found

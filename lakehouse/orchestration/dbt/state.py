@@ -13,17 +13,17 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Author, Lake, qualified, table_exists
+from lakehouse.lake.layout import CONTRACTS, CORE, DBT_BUILDS, FILES, PROGRESS, REPORTING
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
-from lakehouse.sources.raw_contract import CONTRACTS
 
-TABLE = "ops.dbt_builds"
-_INPUTS = {
-    "core": "SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {} "
+_INPUTS: dict[str, str] = {
+    CORE: f"SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {FILES.sql} "
     "GROUP BY ALL ORDER BY ALL",
     # reports write progress too, but read what core has come to
-    "reporting": "SELECT name, load_id, seal FROM {} WHERE name LIKE 'core.%' ORDER BY ALL",
+    REPORTING: f"SELECT name, load_id, seal FROM {PROGRESS.sql} WHERE name LIKE '{CORE}.%' "
+    "ORDER BY ALL",
 }
-_INPUT_TABLES = {"core": "ops.files", "reporting": "ops.progress"}
+_INPUT_TABLES: dict[str, str] = {CORE: FILES, REPORTING: PROGRESS}
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,16 @@ class Build:
 
 def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
     """A hash of everything that the models of `step` depend on: project, settings and inputs."""
-    table = _INPUT_TABLES[step]
     with lake.reader() as cursor:
         inputs = (
-            cursor.execute(_INPUTS[step].format(qualified(table))).fetchall()
-            if table_exists(cursor, table)
+            cursor.execute(_INPUTS[step]).fetchall()
+            if table_exists(cursor, _INPUT_TABLES[step])
             else []
         )
         # a raw table that was built again under another contract has no new load
         terms = (
             cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
-            if step == "core" and table_exists(cursor, CONTRACTS)
+            if step == CORE and table_exists(cursor, CONTRACTS)
             else []
         )
     return hashlib.sha256(f"{files.fingerprint}{inputs}{terms}".encode()).hexdigest()[:16]
@@ -69,10 +68,11 @@ def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
 def load_build(lake: Lake, step: str) -> Build | None:
     """The last success of `step`; None if there was none."""
     with lake.reader() as cursor:
-        if not table_exists(cursor, TABLE):
+        if not table_exists(cursor, DBT_BUILDS):
             return None
         row = cursor.execute(
-            f"SELECT state, built_at, models, checks FROM {qualified(TABLE)} WHERE step = ?", [step]
+            f"SELECT state, built_at, models, checks FROM {qualified(DBT_BUILDS)} WHERE step = ?",
+            [step],
         ).fetchone()
     return Build(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
@@ -101,11 +101,11 @@ def save_build(
     ]
     with lake.writer(author) as cursor:
         cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {qualified(TABLE)} "
+            f"CREATE TABLE IF NOT EXISTS {qualified(DBT_BUILDS)} "
             "(step VARCHAR, state VARCHAR, built_at TIMESTAMP, models VARCHAR[], checks VARCHAR)"
         )
-        cursor.execute(f"DELETE FROM {qualified(TABLE)} WHERE step = ?", [step])
+        cursor.execute(f"DELETE FROM {qualified(DBT_BUILDS)} WHERE step = ?", [step])
         cursor.execute(
-            f"INSERT INTO {qualified(TABLE)} VALUES (?, ?, current_localtimestamp(), ?, ?)",
+            f"INSERT INTO {qualified(DBT_BUILDS)} VALUES (?, ?, current_localtimestamp(), ?, ?)",
             [step, state, models, json.dumps(results)],
         )

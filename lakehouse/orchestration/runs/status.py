@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from lakehouse.lake import Lake, qualified, table_exists
+from lakehouse.lake import Lake, table_exists
+from lakehouse.lake.layout import FILES, PROGRESS
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs
 from lakehouse.orchestration.runs.outcomes import Outcome, outcome
@@ -201,13 +202,13 @@ def _failed_steps(instance: dg.DagsterInstance) -> list[FailedStep]:
 def _seals(lake: Lake) -> dict[str, datetime]:
     seals: dict[str, datetime] = {}
     with lake.reader() as cursor:
-        if table_exists(cursor, "ops.files"):
-            query = f"SELECT source, max(seal) FROM {qualified('ops.files')} GROUP BY source"
+        if table_exists(cursor, FILES):
+            query = f"SELECT source, max(seal) FROM {FILES.sql} GROUP BY source"
             for source, seal in cursor.execute(query).fetchall():
                 if seal is not None:
                     seals[f"landing/{source}"] = seals[f"raw/{source}"] = seal.replace(tzinfo=UTC)
-        if table_exists(cursor, "ops.progress"):
-            query = f"SELECT name, seal FROM {qualified('ops.progress')} WHERE seal IS NOT NULL"
+        if table_exists(cursor, PROGRESS):
+            query = f"SELECT name, seal FROM {PROGRESS.sql} WHERE seal IS NOT NULL"
             for name, seal in cursor.execute(query).fetchall():
                 seals[name.replace(".", "/", 1)] = seal.replace(tzinfo=UTC)
     return seals

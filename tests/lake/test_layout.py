@@ -1,0 +1,174 @@
+"""One file knows what layers and tables are called: nobody else spells a name."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lakehouse.lake import Lake, Table, layout
+from lakehouse.orchestration.dbt.assets import STEPS
+from lakehouse.settings import PROJECT_ROOT
+
+PACKAGE = PROJECT_ROOT / "lakehouse"
+DBT = PROJECT_ROOT / "dbt_project"
+NAMES = "|".join(layout.LAYERS)
+DOTTED = re.compile(rf"(?<![\w./-])({NAMES})\.\w+")
+DOTTED_PREFIX = re.compile(rf"(?<![\w./-])({NAMES})\.$")
+HANDBOOK = "the handbook's benchmark reads tables of its own project"
+FIELD = "a field of cards, plans and answers, or the column of kept inputs, of that name"
+WHO = "who moved a version, in the registry's history"
+EXCEPTIONS = {
+    **dict.fromkeys(
+        [
+            ("compile.py", "features"),
+            ("housekeeping.py", "features"),
+            ("inputs.py", "features"),
+            ("judge.py", "features"),
+            ("schema.py", "features"),
+            ("show_model.py", "features"),
+            ("tables.py", "features"),
+            ("wanted.py", "features"),
+            ("writing.py", "features"),
+        ],
+        FIELD,
+    ),
+    ("judge.py", "core.fct_transactions"): HANDBOOK,
+    ("judge.py", "core.fct_labels"): HANDBOOK,
+    ("react.py", "monitoring"): WHO,
+    ("train.py", "training"): WHO,
+    ("source.py", "quarantine"): "the name of a check",
+    ("jobs.py", "ops"): "the part of a run's configuration that is for ops",
+}
+"""Words that are spelled like a layer and are none: file, word, and the reason."""
+
+
+def spelled(source: str) -> Iterator[str]:
+    """Names of layers and tables in the strings of a module, its docstrings left out."""
+    tree = ast.parse(source)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    docstrings = {id(statement.value) for statement in statements}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            for text, following in zip(node.values, node.values[1:], strict=False):
+                found = DOTTED_PREFIX.search(str(getattr(text, "value", "")))
+                if found and isinstance(following, ast.FormattedValue):
+                    yield found[0]
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if id(node) in docstrings:
+            continue
+        if node.value in layout.LAYERS:
+            yield node.value
+        yield from (found[0] for found in DOTTED.finditer(node.value))
+
+
+def test_no_other_module_spells_the_name_of_a_layer_or_of_a_table() -> None:
+    found = {
+        (str(path.relative_to(PACKAGE)), word)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "lake" / "layout.py"
+        for word in spelled(path.read_text())
+    }
+    assert {(p, word) for p, word in found if (Path(p).name, word) not in EXCEPTIONS} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('x = f"features.{name}"', ["features."]),
+        ('x = f"SELECT 1 FROM ops.files WHERE {x}"', ["ops.files"]),
+        ('group_name = "raw"', ["raw"]),
+        ('x = "FROM registry.versions"', ["registry.versions"]),
+        ('def f():\n    """Reads `raw.customers`."""', []),
+        ('x = "from staging to features."', []),
+        ('x = f"{a} features. {b}"', []),
+        ('x = "lakehouse.features.spec"', []),
+    ],
+)
+def test_what_counts_as_spelled(source: str, words: list[str]) -> None:
+    assert list(spelled(source)) == words
+
+
+def test_dbt_builds_exactly_the_layers_that_its_steps_name() -> None:
+    project = yaml.safe_load((DBT / "dbt_project.yml").read_text())
+    built = set(re.findall(r"\+schema: (\w+)", (DBT / "dbt_project.yml").read_text()))
+    folders = {name for domain in project["models"]["lakehouse"].values() for name in domain}
+    assert built == {layer for layers in STEPS.values() for layer in layers}
+    assert built == {name for name in folders if not name.startswith("+")}
+
+
+def test_the_sql_of_dbt_names_only_tables_of_ops_that_are_known() -> None:
+    known = {table for table in vars(layout).values() if isinstance(table, Table)}
+    texts = [path.read_text() for path in sorted(DBT.rglob("*.sql"))]
+    used = {found for text in texts for found in re.findall(r"\.(ops\.\w+)", text)}
+    assert used == {layout.PROGRESS, layout.FILES}
+    assert used <= known
+
+
+def test_a_lake_has_every_layer(lake: Lake) -> None:
+    query = "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'lake'"
+    with lake.reader() as cursor:
+        found = {name for (name,) in cursor.execute(query).fetchall()}
+    assert found - {"main"} >= set(layout.LAYERS)
+
+
+def test_tables_of_one_name_are_declared_once() -> None:
+    tables = [table for table in vars(layout).values() if isinstance(table, Table)]
+    assert len(tables) == len(set(tables))
+    assert {table.schema for table in tables} <= set(layout.LAYERS)
+
+
+@pytest.mark.parametrize("text", ["", "raw", "raw.", ".customers", "lake.raw.customers"])
+def test_a_text_of_another_form_is_not_a_table(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a valid table name: write it as schema\.table"):
+        Table(text)
+
+
+def test_a_table_is_the_text_of_its_name_and_quotes_each_part() -> None:
+    table = Table('raw.odd "name"')
+    assert table == 'raw.odd "name"'
+    assert table.parts == ("raw", 'odd "name"') == (table.schema, table.name)
+    assert table.sql == '"lake"."raw"."odd ""name"""'
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        (layout.feature_view("risk"), "features.risk"),
+        (layout.feature_view("risk", "daily"), "features.risk__daily"),
+        (layout.feature_table("risk", "0a1b2c3d"), "features.risk__0a1b2c3d"),
+        (layout.feature_table("risk__daily", "0a1b2c3d"), "features.risk__daily__0a1b2c3d"),
+        (layout.training_table("detector"), "training.detector"),
+        (layout.predictions_view("detector"), "predictions.detector"),
+        (layout.shadow_table("detector"), "predictions.detector__shadow"),
+        (layout.decisions_table("detector"), "predictions.detector__decisions"),
+        (layout.inputs_table("detector"), "predictions.detector__inputs"),
+        (layout.log_table("predictions.detector"), "predictions.detector__log"),
+        (
+            layout.superseded_table(layout.shadow_table("detector")),
+            "predictions.detector__shadow__superseded",
+        ),
+        (layout.watch_progress("detector", "v1"), "monitoring.detector@v1"),
+        (layout.review_progress("detector", "v1"), "monitoring.detector@v1/matured"),
+        (layout.shadow_progress("detector", "v1"), "predictions.detector__shadow@v1"),
+    ],
+)
+def test_names_are_those_of_the_lakes_that_were_made_before(table: str, name: str) -> None:
+    assert table == name
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("FROM lake.features.risk__0a1b2c3d", [("risk", "0a1b2c3d")]),
+        ('"features"."risk__daily__0a1b2c3d"', [("risk__daily", "0a1b2c3d")]),
+        ("FROM features.risk__daily", []),
+    ],
+)
+def test_a_version_is_found_wherever_its_table_is_named(
+    text: str, found: list[tuple[str, str]]
+) -> None:
+    assert layout.VERSIONED.findall(text) == found
