@@ -11,6 +11,8 @@
   the same transaction. Where nothing is new nothing is written, and there is no snapshot. Without a hook
   before it (dbt compile, a unit test) the increment is everything.
 
+  What a model waits for is not declared: it is what its SQL reads, as dbt knows it (`graph`).
+
   With `--vars '{since: ..., until: ...}'` the increment is what was worked on already, of these event
   days: their rows are replaced in one commit, and progress stays.
 #}
@@ -45,6 +47,29 @@
     ))
 {%- endmacro %}
 
+{#
+  What a model reads, views passed through: sources (`x`) and tables with progress (`core.x`). With
+  `through_tables` the sources alone that all of its rows come from. dbt knows that when it executes;
+  a unit test reads nothing.
+#}
+{% macro inputs_of(node, through_tables=false) %}
+    {%- set found = [] -%}
+    {%- for id in node.depends_on.nodes or [] if execute and graph.nodes -%}
+        {%- set parent = graph.sources.get(id) or graph.nodes[id] -%}
+        {%- if parent.resource_type == 'source' -%}
+            {%- do found.append(parent.identifier) -%}
+        {%- elif through_tables or parent.config.materialized != 'incremental' -%}
+            {%- do found.extend(inputs_of(parent, through_tables)) -%}
+        {%- else -%}
+            {%- do found.append(parent.schema ~ '.' ~ parent.alias) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found | unique | list) }}
+{% endmacro %}
+
+{# The sources that all rows of this model come from. #}
+{% macro sources_of_this() %}{{ return(inputs_of(model, through_tables=true)) }}{% endmacro %}
+
 {# Sign the transaction, recall what was done, and say where the increment begins. #}
 {% macro begin_increment() %}
     {{ sign() }}
@@ -64,9 +89,10 @@
     {% endif %}
 {% endmacro %}
 
-{# Take the loads of `source` through which all `waits_for` are complete as well. #}
-{% macro begin_loads(source, waits_for=[]) %}
+{# Take the loads of `source` through which all else that the model reads is complete as well. #}
+{% macro begin_loads(source) %}
     {{ begin_increment() }}
+    {%- set waits_for = inputs_of(model) | reject('equalto', source) | list %}
     set variable upto_load = {% if redoing() %}getvariable('done_load'){% else -%} (
         select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ files_of(source) }}
         {%- if waits_for %} where seal <= {{ sealed(waits_for) }}{% endif %}
@@ -74,21 +100,21 @@
     set variable upto_seal = (select max(seal) from {{ files_of(source) }} where load_id <= getvariable('upto_load'));
 {% endmacro %}
 
-{# Take what became known until all `inputs` were complete; `sources` are those they all come from. #}
-{% macro begin_seals(inputs, sources) %}
+{# Take what became known until all that the model reads was complete. #}
+{% macro begin_seals() %}
     {{ begin_increment() }}
     set variable upto_seal = {% if redoing() %}getvariable('done_seal'){% else -%}
-        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs) }}, {{ beginning() }}))
+        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs_of(model)) }}, {{ beginning() }}))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
-        {%- for source in sources %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
+        {%- for source in sources_of_this() %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
 {% endmacro %}
 
-{# As `begin_seals`, for a summary: also find the first event whose period the new rows of `inputs` touch. #}
-{% macro begin_report(inputs, sources) %}
-    {{ begin_seals(inputs, sources) }}
+{# As `begin_seals`, for a summary: also find the first event whose period the new rows of its facts touch. #}
+{% macro begin_report() %}
+    {{ begin_seals() }}
     set variable first_event = (select min(event_time) from (
-    {%- for input in inputs if input.startswith('core.fct_') %}
+    {%- for input in inputs_of(model) if input.startswith('core.fct_') %}
         select event_time from {{ target.database }}.{{ input }} where {{ in_seals('known_at') }} and {{ on_chosen_days('event_time') }}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
@@ -125,13 +151,15 @@
 {%- endmacro %}
 
 {#
-  `rows` with the load that made each of them visible: the last of the loads that completed `sources`
-  through its known-at. So load ids grow with every increment, and depend on the files alone.
+  `rows` with the load that made each of them visible: the last of the loads that completed the model's
+  sources through its known-at. So load ids grow with every increment, and depend on the files alone.
+  A unit test has no loads.
 #}
-{% macro with_load_id(rows, sources) %}
+{% macro with_load_id(rows) %}
+    {%- set sources = sources_of_this() %}
     select
         {{ rows }}.*,
-        greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}) as _load_id
+        {% if sources %}greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}){% else %}cast(null as bigint){% endif %} as _load_id
     from {{ rows }}
     {%- for source in sources %}
     asof left join (select seal, min(load_id) as load_id from {{ files_of(source) }} group by seal) as load_{{ source }}

@@ -1,6 +1,5 @@
-{%- set sources = ['customers', 'transactions'] -%}
 {{ config(
-    pre_hook="{{ begin_seals(['core.dim_customers', 'transactions'], " ~ sources ~ ") }}",
+    pre_hook="{{ begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
@@ -11,7 +10,7 @@ with days as (
     from generate_series(
         cast(greatest(
             {{ after_seal() }},
-            (select min(seal) from {{ files_of('transactions') }})
+            (select min(seal) from {{ files_of(source('raw', 'transactions').identifier) }})
         ) as date) + 1,
         cast({{ upto_seal() }} as date) + 1,
         interval 1 day
@@ -32,7 +31,7 @@ spine as (
         and not customers.is_deleted
 ),
 
-loaded as ({{ with_load_id('spine', sources) }})
+loaded as ({{ with_load_id('spine') }})
 
 select customer_day_id, customer_id, event_time, known_at, _load_id
 from loaded

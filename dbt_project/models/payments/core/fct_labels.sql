@@ -1,6 +1,5 @@
-{%- set sources = ['transactions', 'exchange_rates', 'chargebacks'] -%}
 {{ config(
-    pre_hook="{{ begin_seals(['core.fct_transactions', 'core.fct_reports'], " ~ sources ~ ") }}",
+    pre_hook="{{ begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 {%- set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
@@ -33,7 +32,7 @@ labels as (
     where {{ on_chosen_days('settled.event_time') }}
 ),
 
-loaded as ({{ with_load_id('labels', sources) }})
+loaded as ({{ with_load_id('labels') }})
 
 select
     transaction_id,

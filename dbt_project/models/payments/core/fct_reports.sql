@@ -1,6 +1,5 @@
-{%- set sources = ['transactions', 'exchange_rates', 'chargebacks'] -%}
 {{ config(
-    pre_hook="{{ begin_seals(['chargebacks', 'core.fct_transactions'], " ~ sources ~ ") }}",
+    pre_hook="{{ begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
@@ -57,7 +56,7 @@ fresh as (
     {%- endif %}
 ),
 
-loaded as ({{ with_load_id('fresh', sources) }})
+loaded as ({{ with_load_id('fresh') }})
 
 select
     transaction_id,

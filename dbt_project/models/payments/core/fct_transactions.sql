@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ begin_loads('transactions', waits_for=['exchange_rates']) }}",
+    pre_hook="{{ begin_loads('transactions') }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 

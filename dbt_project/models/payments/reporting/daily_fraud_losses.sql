@@ -1,8 +1,5 @@
 {{ config(
-    pre_hook="{{ begin_report(
-        ['core.fct_transactions', 'core.fct_reports', 'core.fct_labels'],
-        ['transactions', 'exchange_rates', 'chargebacks']
-    ) }}",
+    pre_hook="{{ begin_report() }}",
     unique_key='day',
 ) }}
 {%- set tables = [ref('fct_transactions'), ref('fct_reports'), ref('fct_labels')] %}

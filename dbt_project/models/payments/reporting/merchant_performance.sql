@@ -1,8 +1,5 @@
 {{ config(
-    pre_hook="{{ begin_report(
-        ['core.fct_transactions', 'core.fct_reports', 'core.dim_terminals'],
-        ['transactions', 'exchange_rates', 'chargebacks', 'terminals']
-    ) }}",
+    pre_hook="{{ begin_report() }}",
     unique_key='month',
 ) }}
 

@@ -1,0 +1,81 @@
+"""What an increment waits for is what the model's SQL reads: no model repeats it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.orchestration.dbt.plugin import WritingSession
+from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
+from lakehouse.settings import PROJECT_ROOT, load_settings
+
+MONEY = {"transactions", "exchange_rates"}
+REPORTED = MONEY | {"chargebacks"}
+FACTS = {"core.fct_transactions", "core.fct_reports"}
+EXPECTED = {
+    "dim_customers": ({"customers"}, {"customers"}),
+    "dim_terminals": ({"terminals"}, {"terminals"}),
+    "fct_transactions": (MONEY, MONEY),
+    "customer_days": ({"core.dim_customers", "transactions"}, {"customers", "transactions"}),
+    "fct_reports": ({"core.fct_transactions", "chargebacks"}, REPORTED),
+    "fct_labels": (FACTS, REPORTED),
+    "daily_fraud_losses": (FACTS | {"core.fct_labels"}, REPORTED),
+    "customer_activity": (FACTS | {"core.dim_customers"}, REPORTED | {"customers"}),
+    "merchant_performance": (FACTS | {"core.dim_terminals"}, REPORTED | {"terminals"}),
+    # not declared anywhere: models of the test
+    "made_of_a_view": (FACTS, REPORTED),
+    "made_of_labels": ({"core.fct_labels", "customers"}, REPORTED | {"customers"}),
+}
+"""By model: what it waits for, and the sources that all of its rows come from."""
+
+NEW = {
+    "staging/recent_reports.sql": "select * from {{ ref('fct_transactions') }} "
+    "inner join {{ ref('fct_reports') }} using (transaction_id)",
+    "core/made_of_a_view.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "contract={'enforced': false}) }} select * from {{ ref('recent_reports') }}",
+    "core/made_of_labels.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "contract={'enforced': false}) }} select labels.* from {{ ref('fct_labels') }} as labels "
+    "inner join {{ ref('stg_customers') }} using (customer_id)",
+}
+ASK = """
+{%- set found = {} -%}
+{%- for node in graph.nodes.values()
+    if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
+    {%- do found.update({node.name: [inputs_of(node), inputs_of(node, through_tables=true)]}) -%}
+{%- endfor -%}
+{{ tojson(found) }}
+"""
+
+
+@pytest.fixture(scope="module")
+def derived(new_data_dir: Callable[[], Path]) -> dict[str, Any]:
+    """What dbt itself finds, in the project with three models more."""
+    folder = new_data_dir()
+    project = folder / "project"
+    shutil.copytree(PROJECT_ROOT / "dbt_project", project)
+    for name, sql in NEW.items():
+        (project / "models" / "payments" / name).write_text(sql)
+    settings = load_settings({}, data_dir=folder / "data", dbt_dir=project)
+    files = DbtProjectFiles(settings)
+    with WritingSession(settings).holding():
+        done = import_dbt()(manifest=files.parsed).invoke(
+            ["compile", "--inline", ASK, "--quiet", *files.places(files.target)]
+        )
+    assert done.success, done.exception
+    return dict(json.loads(done.result.results[0].node.compiled_code))
+
+
+def test_every_incremental_model_is_expected_here(derived: dict[str, Any]) -> None:
+    assert derived.keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("model", EXPECTED)
+def test_a_model_waits_for_what_it_reads_and_comes_from_its_sources(
+    derived: dict[str, Any], model: str
+) -> None:
+    inputs, sources = derived[model]
+    assert (set(inputs), set(sources)) == EXPECTED[model]
+    assert len(inputs) == len(set(inputs)), "each counts once where all must be complete"
