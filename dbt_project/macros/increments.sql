@@ -103,8 +103,12 @@
 {# Take what became known until all that the model reads was complete. #}
 {% macro begin_seals() %}
     {{ begin_increment() }}
+    {%- set inputs = inputs_of(model) %}
+    {%- if execute and not inputs %}
+        {{ exceptions.raise_compiler_error(name_of_this() ~ ' reads no source and no incremental table: it has nothing to wait for') }}
+    {%- endif %}
     set variable upto_seal = {% if redoing() %}getvariable('done_seal'){% else -%}
-        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs_of(model)) }}, {{ beginning() }}))
+        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs) }}, {{ beginning() }}))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
         {%- for source in sources_of_this() %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));

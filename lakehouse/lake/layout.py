@@ -1,7 +1,7 @@
-"""The layers and the tables of the lake: the one file that knows what they are called.
+"""What the layers and the tables of the lake are called; no other module spells a name.
 
-Which columns a table has is known where it is made. Tables of `staging`, `core` and `reporting`
-are called by the SQL that makes them.
+Which columns a table has stands where it is made. Tables of `staging`, `core` and `reporting` are
+named by the SQL that makes them.
 """
 
 import re

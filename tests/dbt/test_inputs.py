@@ -51,8 +51,8 @@ ASK = """
 
 
 @pytest.fixture(scope="module")
-def derived(new_data_dir: Callable[[], Path]) -> dict[str, Any]:
-    """What dbt itself finds, in the project with three models more."""
+def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
+    """Compiles SQL as dbt does, in the project with three models more."""
     folder = new_data_dir()
     project = folder / "project"
     shutil.copytree(PROJECT_ROOT / "dbt_project", project)
@@ -60,10 +60,20 @@ def derived(new_data_dir: Callable[[], Path]) -> dict[str, Any]:
         (project / "models" / "payments" / name).write_text(sql)
     settings = load_settings({}, data_dir=folder / "data", dbt_dir=project)
     files = DbtProjectFiles(settings)
-    with WritingSession(settings).holding():
-        done = import_dbt()(manifest=files.parsed).invoke(
-            ["compile", "--inline", ASK, "--quiet", *files.places(files.target)]
-        )
+
+    def run(sql: str) -> Any:
+        with WritingSession(settings).holding():
+            return import_dbt()(manifest=files.parsed).invoke(
+                ["compile", "--inline", sql, "--quiet", *files.places(files.target)]
+            )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def derived(compiled: Callable[[str], Any]) -> dict[str, Any]:
+    """What dbt finds for each incremental model."""
+    done = compiled(ASK)
     assert done.success, done.exception
     return dict(json.loads(done.result.results[0].node.compiled_code))
 
@@ -79,3 +89,11 @@ def test_a_model_waits_for_what_it_reads_and_comes_from_its_sources(
     inputs, sources = derived[model]
     assert (set(inputs), set(sources)) == EXPECTED[model]
     assert len(inputs) == len(set(inputs)), "each counts once where all must be complete"
+
+
+def test_a_model_that_reads_nothing_cannot_wait_and_is_refused(
+    compiled: Callable[[str], Any],
+) -> None:
+    done = compiled("{{ begin_seals() }}")
+    assert not done.success
+    assert "reads no source and no incremental table" in str(done.exception)
