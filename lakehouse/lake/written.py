@@ -1,4 +1,4 @@
-"""How many rows a step wrote, where it cannot tell: dbt reports none for DuckDB."""
+"""How many rows a step wrote, for a writer that does not count them itself."""
 
 from lakehouse.lake.lake import Lake, fetch_value
 from lakehouse.lake.names import CATALOG, Table
