@@ -53,13 +53,11 @@ class Settings(BaseSettings):
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
     dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
     memory_limit: str = Field(
-        default="4GB",
-        description="Most memory that DuckDB takes before it spills; a run's steps share it",
+        default="4GB", description="Most memory that DuckDB takes before it spills"
     )
     longest_row: str = Field(
         default="1MB", description="Longest row of a file from outside; a longer one is set aside"
     )
-    parallel_steps: int = Field(default=2, ge=1, description="Steps of a run beside each other")
     threads: int = Field(
         default=0, ge=0, description="Threads of DuckDB and LightGBM; 0 means one per core"
     )
@@ -161,11 +159,6 @@ class Settings(BaseSettings):
     def cores(self) -> int:
         """How many threads to use, at least one."""
         return self.threads or len(os.sched_getaffinity(0))
-
-    def of_a_step(self) -> "Settings":
-        """These settings for one of the steps that run beside each other, with its share."""
-        share = self.memory_bytes // self.parallel_steps
-        return self.model_copy(update={"memory_limit": f"{share}B"})
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""

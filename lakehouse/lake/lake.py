@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -18,6 +18,7 @@ import duckdb
 from lakehouse.lake.connection import open_connection, roll_back
 from lakehouse.lake.errors import LakeError as LakeError  # others find it here
 from lakehouse.lake.hashes import hash_commit
+from lakehouse.lake.interrupts import Interrupts
 from lakehouse.lake.layout import LAYERS
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.names import CATALOG, Table, qualified, quote
@@ -28,10 +29,6 @@ from lakehouse.settings import Settings
 LOOK_UP_SECONDS = 60.0
 """How long a server that was lost in a commit may take to come back and tell of it."""
 LOOK_UP_PAUSE = 1.0
-
-
-class LakeStopped(LakeError):
-    """Something that was to be committed after the lake had been stopped."""
 
 
 class CommitInDoubt(LakeError):
@@ -61,8 +58,7 @@ class Lake:
     """One open lake. Cheap to ask, costly to open (0.12 s): keep it and share it.
 
     Every `reader` and `writer` is a cursor of its own. Write from one thread: with three, DuckDB
-    1.5.5 was seen to abort in a commit once in some thirty runs. Threads with a lake each, as
-    processes, take their turns at the write lock.
+    1.5.5 was seen to abort in a commit once in some thirty runs.
     """
 
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
@@ -70,8 +66,7 @@ class Lake:
         self.read_only = read_only
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._cursors: set[duckdb.DuckDBPyConnection] = set()
-        self._stopped = False
+        self._interrupts = Interrupts()
         self._prefix: str | None = None
 
     def __enter__(self) -> Self:
@@ -91,16 +86,6 @@ class Lake:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def stop(self) -> None:
-        """Break off what is asked, from another thread; from now on nothing is committed.
-
-        Who takes an error of DuckDB's for a bad file can no longer make that true.
-        """
-        self._stopped = True
-        for cursor in [*self._cursors]:
-            with suppress(duckdb.Error):  # closed a moment ago
-                cursor.interrupt()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
@@ -144,11 +129,10 @@ class Lake:
         Names of tables need the catalog. Each question costs twice what it costs a `reader`.
         """
         cursor = self._cursor()
-        self._cursors.add(cursor)
         try:
-            yield cursor
+            with self._interrupts.kept(cursor):
+                yield cursor
         finally:
-            self._cursors.discard(cursor)
             roll_back(cursor)
             cursor.close()
 
@@ -171,8 +155,7 @@ class Lake:
                 _begin(chosen)
                 yield chosen
                 commit_id = sign(chosen, author)
-                if self._stopped:
-                    raise LakeStopped(f"{author.asset} was not written: the run was stopped")
+                self._interrupts.raise_again()
                 self._commit(chosen, author, commit_id)
                 hash_commit(chosen, storage)
             except BaseException:

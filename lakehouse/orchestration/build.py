@@ -15,7 +15,6 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
 from lakehouse.orchestration.references import refuse_unfit_features, refuse_unknown_inputs
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.orchestration.sensors import (
     build_automation_sensor,
     build_failure_sensor,
@@ -70,7 +69,7 @@ def build_definitions(
             "refresh": Refresh(),
             "clock": Clock(),
         },
-        executor=one_run(settings.parallel_steps, settings.data_dir),
+        executor=dg.in_process_executor,
     )
     merged = dg.Definitions.merge(_components(specs), own, build_jobs())
     refuse_unknown_inputs(merged, [*declared.feature_sets, *declared.models])

@@ -1,74 +1,70 @@
 """What assets are given at run time: the lake, how far to go back, and the time of day."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Self
 
 import dagster as dg
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
+from lakehouse.orchestration.runs.one_run import turn
 from lakehouse.settings import Settings, load_settings
 
 FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
+NEVER_AGAIN = {"dagster/max_retries": "0"}
+"""The tag of a run that the daemon does not try again as it does one that was killed."""
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """An open lake for each thread in which steps run, since a lake is written by one thread."""
+    """The open lake, and with it the turn of the run that works on it."""
 
-    _settings: Settings = PrivateAttr()
-    _lakes: dict[int, Lake] = PrivateAttr(default_factory=dict)
+    _lake: Lake = PrivateAttr()
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakeResource"]:
-        """Let go of the lakes at the end of the run."""
-        self._settings = load_settings().of_a_step()
-        try:
+        """Wait for the run's turn; let go of the lake at the end of the run."""
+        settings = load_settings()
+        with turn(context, settings.data_dir), Lake(settings) as self._lake:
             yield self
-        finally:
-            while self._lakes:
-                self._lakes.popitem()[1].close()
 
     @property
     def lake(self) -> Lake:
-        """The lake of this thread; it stays open from step to step."""
-        return self._lakes.setdefault(threading.get_ident(), Lake(self._settings))
+        """The lake; it is opened at its first use and stays open from step to step."""
+        return self._lake
 
     @property
     def settings(self) -> Settings:
-        """The settings of this run's steps."""
-        return self._settings
-
-    def stop(self) -> None:
-        """Break off what the steps ask of the lake, and commit nothing more."""
-        for lake in [*self._lakes.values()]:
-            lake.stop()
+        """The settings of the lake."""
+        return self._lake.settings
 
 
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """How a run brings tables up to date. The default works only on what is new.
-
-    Raises:
-        LakehouseError: for what is not a day, and for days of which none would be redone.
-    """
+    """How a run brings tables up to date. The default works only on what is new."""
 
     full_refresh: bool = Field(default=False, description="Build tables again from the start")
     since: str | None = Field(default=None, description="Redo from this day on (YYYY-MM-DD)")
     until: str | None = Field(default=None, description="Redo up to and with this day")
     force: bool = Field(default=False, description="Work even where nothing has changed")
 
-    @model_validator(mode="after")
-    def _some_days(self) -> Self:
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse days that cannot be redone, before the first step."""
+        try:
+            self.check()
+        except LakehouseError:
+            if context.instance and context.run:
+                context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
+            raise
+
+    def check(self) -> None:
+        """Raise a LakehouseError for what is not a day, or when no day would be redone."""
         since, until = _midnight("since", self.since), _midnight("until", self.until)
         if since and until and since > until:
             raise LakehouseError(
                 f"since {self.since} is after until {self.until}, so there is no day to redo; "
                 "exchange them"
             )
-        return self
 
     @property
     def only_new(self) -> bool:

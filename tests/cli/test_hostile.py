@@ -13,7 +13,6 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, quote
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.registry import champion
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
@@ -109,7 +108,6 @@ def graph(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SourceSpec:
             "refresh": Refresh(),
             "clock": Clock(at="2026-05-03T00:00:00+00:00"),
         },
-        executor=step_threads(2),
     )
     monkeypatch.setattr("lakehouse.definitions.defs", lambda: definitions)
     return spec

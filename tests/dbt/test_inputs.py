@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.orchestration.dbt.plugin import WritingSession
+from lakehouse.orchestration.dbt.session import WritingSession
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
 from lakehouse.settings import PROJECT_ROOT, load_settings
 

@@ -10,15 +10,14 @@ import time
 
 import dagster as dg
 
-from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import Waiting, run_assets
-from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.settings import Settings, load_settings
 
 
 def definitions(settings: Settings, seconds: float) -> dg.Definitions:
     @dg.asset(key=["raw", "slow"])
-    def slow(refresh: Refresh) -> None:
+    def slow(lake: LakeResource, refresh: Refresh) -> None:
         with (settings.data_dir / "trace").open("a") as trace:
             print(time.time(), "begin", os.getpid(), file=trace, flush=True)
             end = time.monotonic() + seconds
@@ -29,8 +28,8 @@ def definitions(settings: Settings, seconds: float) -> dg.Definitions:
     return dg.Definitions(
         assets=[slow],
         jobs=[dg.define_asset_job("refresh")],
-        resources={"refresh": Refresh()},
-        executor=one_run(2, settings.data_dir),
+        resources={"lake": LakeResource(), "refresh": Refresh()},
+        executor=dg.in_process_executor,
     )
 
 

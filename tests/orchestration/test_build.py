@@ -99,7 +99,7 @@ def test_days_of_which_none_would_be_redone_are_refused_before_anything_is_done(
     chosen: dict[str, str], words: str
 ) -> None:
     with pytest.raises(LakehouseError, match=words):
-        Refresh(**chosen)
+        Refresh(**chosen).check()
 
 
 def test_one_day_may_be_both_the_first_and_the_last() -> None:

@@ -13,7 +13,6 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.state import input_state
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
-from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
 from tests.sources.conftest import PAYMENTS, file_name, json_lines, make_spec, payment, seal_of
@@ -32,7 +31,6 @@ def run(
             "clock": Clock(at="2026-05-03T00:00:00+00:00"),
             "refresh": Refresh(),
         },
-        executor=step_threads(2),
     )
     return run_assets(definitions, home, select=select, refresh=Refresh(full_refresh=full_refresh))
 

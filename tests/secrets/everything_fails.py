@@ -22,7 +22,6 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs import retries
 from lakehouse.orchestration.runs.in_process import JOB, run_assets
 from lakehouse.orchestration.runs.instance import open_instance
-from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.orchestration.sensors import build_failure_sensor
 from lakehouse.settings import Settings, load_settings
@@ -86,7 +85,6 @@ def definitions() -> dg.Definitions:
         dg.Definitions(
             assets=[tells, breaks],
             jobs=[dg.define_asset_job(JOB)],
-            executor=step_threads(1),
             resources={"lake": LakeResource(), "clock": Clock(), "refresh": Refresh()},
         ),
     )

@@ -6,7 +6,6 @@ What is drawn is in the modules beside this one.
 import io
 import math
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -33,8 +32,6 @@ _POWER = re.compile(r"\$\\mathdefault\{(?:([^{}]*)\\times)?([^{}]*)\^\{([^{}]*)\
 """How matplotlib writes a power of ten, or a multiple of one."""
 _RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
-_DRAWING = threading.RLock()
-"""Matplotlib's style and its fonts are the whole process's: one picture at a time."""
 _STYLE: Any = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -62,7 +59,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
     def within(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
         import matplotlib
 
-        with _DRAWING, matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(_STYLE):
             picture = draw(*args, **kwargs)
             _write_powers(picture.figure)
             _frame(picture.figure)
@@ -83,7 +80,7 @@ class Picture:
         import matplotlib
 
         buffer = io.BytesIO()
-        with _DRAWING, matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(_STYLE):
             self.figure.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
 
@@ -96,7 +93,7 @@ class Picture:
         import matplotlib
 
         buffer = io.StringIO()
-        with _DRAWING, matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(_STYLE):
             self.figure.savefig(
                 buffer,
                 format="svg",

@@ -92,6 +92,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
             return
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         before = lake.lake.snapshot()
+        lake.lake.close()  # dbt brings a DuckDB of its own, and the memory limit is one
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
         # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:

@@ -3,18 +3,20 @@
 Which models, and what becomes of the results, is `dbt_assets.py`'s.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import LakehouseError, Transient
 from lakehouse.lake import is_retryable, sounds_transient
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
+from lakehouse.orchestration.dbt.session import WritingSession
 
-HEAR_SECONDS = 0.5
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
 _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
 
 
@@ -31,44 +33,33 @@ def run_dbt(
 ) -> Iterator[dict[str, Any]]:
     """Run a dbt command on the project; each node's result, in dbt's own words, when it is there.
 
-    What dbt compiles, and its log, go to `target`; what it prints goes to standard output. dbt runs
-    in a thread of its own, which holds the write lock until the last result is given. A caller that
-    stops before that, or is interrupted, stops dbt.
+    What dbt compiles, and its log, go to `target`; what it prints goes to standard output. dbt is
+    imported and runs in a thread of its own, which holds the write lock until the last result is
+    given; this one only waits, so that no signal can get lost. A caller that stops before the end,
+    or is interrupted, stops dbt.
 
     Raises:
         DbtFailed: at the end, when anything failed.
         LakeBusy: when another process keeps the lake's write lock.
     """
-    runner = import_dbt()
-    from dbt.cli.main import dbtRunnerResult
-    from dbt_common.events.base_types import EventMsg
-    from dbt_common.events.functions import msg_to_dict
-
-    from lakehouse.orchestration.dbt.plugin import WritingSession
-
-    events: SimpleQueue[EventMsg | None] = SimpleQueue()
-    session = WritingSession(files.settings.of_a_step())
+    events: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+    session = WritingSession(files.settings)
     command = [
         *("--no-use-colors", "--no-write-json"),
         *arguments,
         *files.arguments(**variables),
         *files.places(target),
     ]
-
-    def work() -> dbtRunnerResult:
-        with session.holding():
-            return runner(manifest=files.parsed, callbacks=[events.put]).invoke(command)
-
     errors: list[str] = []
     with ThreadPoolExecutor(1, thread_name_prefix="dbt") as thread:
-        running = thread.submit(work)
+        running = thread.submit(_build, files, command, session, events.put)
         running.add_done_callback(lambda _: events.put(None))
         try:
-            while (event := _next(events)) is not None:
-                if event.info.name in _RESULTS:
-                    yield msg_to_dict(event)
-                elif event.info.level == "error":
-                    errors.append(msg_to_dict(event)["info"]["msg"].strip())
+            while (event := events.get()) is not None:
+                if event["info"]["name"] in _RESULTS:
+                    yield event
+                else:
+                    errors.append(event["info"]["msg"].strip())
         except BaseException:
             session.stop()
             raise
@@ -77,6 +68,28 @@ def run_dbt(
         what = [error for error in errors if error] or [str(result.exception)]
         kind = DbtCutOff if _was_cut_off(result) else DbtFailed
         raise kind("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+
+
+def _build(
+    files: DbtProjectFiles,
+    command: list[str],
+    session: WritingSession,
+    tell: Callable[[dict[str, Any]], None],
+) -> "dbtRunnerResult":
+    """Run `command`; `tell` takes the results of nodes and what dbt logs as errors."""
+    runner = import_dbt()
+    from dbt.cli.main import dbtRunnerResult
+    from dbt_common.events.base_types import EventMsg
+    from dbt_common.events.functions import msg_to_dict
+
+    def hear(event: EventMsg) -> None:
+        if event.info.name in _RESULTS or event.info.level == "error":
+            tell(msg_to_dict(event))
+
+    with session.holding():
+        if session.stopped:
+            return dbtRunnerResult(success=False)
+        return runner(manifest=files.parsed, callbacks=[hear]).invoke(command)
 
 
 def _was_cut_off(result: Any) -> bool:
@@ -92,10 +105,3 @@ def _was_cut_off(result: Any) -> bool:
     return bool(failed) and all(
         status == "error" and sounds_transient(text) for status, text in failed
     )
-
-
-def _next(events: SimpleQueue[Any]) -> Any:
-    """The next event; an interrupt, which reaches a thread only between its own lines, is heard."""
-    while True:
-        with suppress(Empty):
-            return events.get(timeout=HEAR_SECONDS)

@@ -4,7 +4,6 @@ The run is an ordinary Dagster run: it shows in the UI beside those started ther
 """
 
 import re
-import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,19 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.execution.api import execute_run_iterator
-from dagster._core.remote_origin import (
-    RegisteredCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
-from lakehouse.orchestration.resources import Refresh
+from lakehouse.orchestration.resources import NEVER_AGAIN, Refresh
+from lakehouse.orchestration.run_origin import IN_REPOSITORY, OriginAtStart
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs, live_runs
 from lakehouse.orchestration.runs.one_run import STARTED_BY, WAITING
@@ -35,8 +26,6 @@ from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 JOB = "refresh"
-CODE_LOCATION = "lakehouse"
-"""As `workspace.yaml` calls it."""
 _ROWS = "dagster/row_count"
 _NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
 """What assets report when they did anything: a number above zero, or true."""
@@ -141,9 +130,11 @@ def run_assets(
     `select` takes Dagster's asset selection, such as `raw/customers` or `key:"raw/*"+`.
 
     Raises:
-        LakehouseError: when the selection is wrong or selects nothing.
+        LakehouseError: when the selection is wrong or selects nothing, or no day can be redone.
     """
-    selected = _selected(definitions, select) if select else None
+    refresh = refresh or Refresh()
+    refresh.check()
+    planned = _selected(definitions, select)
     job = definitions.resolve_job_def(JOB)
     summary = RunSummary(run_id=str(uuid.uuid4()))
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
@@ -155,26 +146,22 @@ def run_assets(
         redirect_stdout(RedactedStream(output)),
     ):
         end_killed_runs(instance)
+        instance.add_event_listener(summary.run_id, OriginAtStart(instance))
         instance.add_event_listener(summary.run_id, _Listener(summary, on_event))
         with _alive(instance, summary.run_id):
-            run = instance.create_run_for_job(
-                job_def=job.get_subset(asset_selection=selected) if selected else job,
-                run_id=summary.run_id,
+            result = job.execute_in_process(
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    "resources": {"refresh": {"config": (refresh or Refresh()).model_dump()}},
+                    "resources": {"refresh": {"config": refresh.model_dump()}},
                 },
+                instance=instance,
+                asset_selection=sorted(planned),
+                run_id=summary.run_id,
                 # who types a command sees that it was killed, and does not expect it to come back
-                tags={**job.run_tags, STARTED_BY: started_by, MAX_RETRIES_TAG: "0"},
-                asset_selection=selected,
-                remote_job_origin=_origin(),
+                tags={STARTED_BY: started_by, **NEVER_AGAIN, **IN_REPOSITORY},
+                raise_on_error=False,
             )
-            # as `job.execute_in_process`, which would run one step after the other
-            for _ in execute_run_iterator(InMemoryJob(job), run, instance):
-                pass
-        ended = instance.get_run_by_id(summary.run_id)
-        summary.success = ended is not None and ended.is_success
-    planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
+        summary.success = result.success
     done = {asset.asset for asset in summary.assets}
     summary.left = sorted({"/".join(key.path) for key in planned} - done)
     return summary
@@ -194,17 +181,11 @@ def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         locks.leave(run_id)
 
 
-def _origin() -> RemoteJobOrigin:
-    """Where the UI finds the job; a run without is missing from its timeline and the job's page."""
-    location = RegisteredCodeLocationOrigin(CODE_LOCATION)
-    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), JOB)
-
-
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
-    for text in select:
+    for text in select or ["*"]:
         try:
             selection = dg.AssetSelection.from_string(_as_selection(text))
             # a step that makes several assets runs as a whole
@@ -234,15 +215,12 @@ class _Listener:
         self._summary = summary
         self._on_event = on_event
         self._started: dict[str, float] = {}
-        self._one_at_a_time = threading.Lock()
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
-        with self._one_at_a_time:  # steps tell it from threads of their own
-            self._tell(entry)
-
-    def _tell(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
+            if entry.user_message.startswith(WAITING):
+                self._on_event(Waiting(entry.user_message.removeprefix(WAITING)))
             return
         step = event.step_key or ""
         kind = event.event_type
@@ -257,8 +235,6 @@ class _Listener:
             self._failed(step, root_cause(event.step_failure_data.error))
         elif kind == dg.DagsterEventType.STEP_SKIPPED:
             self._failed(step, None)
-        elif kind == dg.DagsterEventType.ENGINE_EVENT and (event.message or "").startswith(WAITING):
-            self._on_event(Waiting(str(event.message).removeprefix(WAITING)))
         elif kind == dg.DagsterEventType.RUN_FAILURE and not self._summary.problems:
             self._failed("the run", root_cause(event.job_failure_data.error))  # before any step
 

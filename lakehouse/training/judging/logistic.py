@@ -4,7 +4,6 @@ Made anew for each comparison and thrown away; no version is ever of this kind. 
 not beat it on the same rows has no claim to its complexity.
 """
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +18,6 @@ FIT_ROWS = 100_000
 
 _MOST_CODES = 20
 _FARTHEST = 8.0
-_LIMITING = threading.Lock()
-"""The limit of threads is the whole process's, and another thread would lift it too early."""
 
 
 def challenger_scores(
@@ -47,7 +44,7 @@ def challenger_scores(
     design = _Design(train[::step], categories)
     x, y, x_asked = design.columns(train[::step]), label[::step], design.columns(asked)
     # products this small are slower on several threads, and then differ in their last bits
-    with _LIMITING, threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"):
         return task.fit_linear(x, y, x_asked, classes)
 
 

@@ -10,7 +10,6 @@ import pytest
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import AssetDone, Event, StepFailed, run_assets
-from lakehouse.orchestration.runs.step_threads import step_threads
 from lakehouse.settings import Settings
 
 
@@ -39,7 +38,6 @@ DEFINITIONS = dg.Definitions(
     assets=[sound, broken, behind, long],
     jobs=[dg.define_asset_job("refresh")],
     resources={"refresh": Refresh()},
-    executor=step_threads(2),
 )
 
 

@@ -14,7 +14,6 @@ from dagster._core.loader import LoadingContextForTest
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import run_assets
 from lakehouse.orchestration.runs.instance import open_instance
-from lakehouse.orchestration.runs.one_run import one_run
 from lakehouse.orchestration.runs.pruning import KEEP_EVALUATIONS, prune_runs
 from lakehouse.orchestration.runs.status import read_status
 from lakehouse.settings import Settings
@@ -46,7 +45,6 @@ def definitions(home: Settings) -> dg.Definitions:
         assets=[seldom, often, fails],
         jobs=[dg.define_asset_job("refresh")],
         resources={"refresh": Refresh()},
-        executor=one_run(2, home.data_dir),
     )
 
 

@@ -1,0 +1,113 @@
+"""A signal ends what is asked of the lake at once, is never lost, and nothing is committed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import duckdb
+import pytest
+
+from lakehouse.lake import Author, Lake
+
+AUTHOR = Author("raw/t")
+ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b"
+"""A query that takes minutes."""
+BOUND = f"{ENDLESS} WHERE a.range > ?"
+PATIENCE = 20.0
+"""Seconds after which a query counts as not interrupted; it is ended then."""
+
+
+class Stopped(BaseException):
+    """As Dagster's own exception for an interrupted run, which is no `Exception` either."""
+
+
+@pytest.fixture(autouse=True)
+def raising_handler() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGINT, stop)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def signalled(lake: Lake) -> Iterator[None]:
+    """A signal comes in the middle of the next query; the query ends later even if it is lost."""
+    with lake.reader():  # opening the lake takes a moment
+        pass
+    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    yield
+    interrupt.cancel()
+    interrupt.join()
+
+
+def ask(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    give_up = threading.Timer(PATIENCE, cursor.interrupt)
+    give_up.start()
+    try:
+        cursor.execute(query, [1] if "?" in query else None)
+    finally:
+        give_up.cancel()
+
+
+@pytest.mark.parametrize("query", [ENDLESS, BOUND])
+def test_what_the_handler_raises_ends_the_query_and_leaves_the_block(
+    lake: Lake, signalled: None, query: str
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        with lake.reader() as cursor:
+            ask(cursor, query)
+    assert time.monotonic() - started < PATIENCE / 2
+
+
+@pytest.mark.parametrize("query", [ENDLESS, BOUND])
+def test_who_takes_the_error_for_another_one_commits_nothing(
+    lake: Lake, signalled: None, query: str
+) -> None:
+    with pytest.raises(Stopped):
+        with lake.cursor() as cursor:
+            with suppress(Exception):
+                ask(cursor, query)
+            with lake.writer(AUTHOR, cursor) as writing:
+                writing.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    assert not lake.exists("raw.t")
+
+
+def test_the_lake_goes_on_afterwards_and_the_handler_is_back(lake: Lake, signalled: None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Stopped):
+        with lake.reader() as outer, lake.reader() as inner:
+            outer.execute("SELECT 1")
+            ask(inner, BOUND)
+    assert signal.getsignal(signal.SIGINT) is handler
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
+    assert lake.rows("raw.t") == 1
+
+
+def test_a_handler_that_only_takes_note_interrupts_nothing(lake: Lake) -> None:
+    noted: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    with lake.reader() as cursor:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert cursor.execute("SELECT sum(range) FROM range(?)", [10]).fetchall() == [(45,)]
+    assert noted == [signal.SIGINT]
+
+
+def test_a_lake_of_another_thread_leaves_signals_alone(lake: Lake) -> None:
+    handler, seen = signal.getsignal(signal.SIGINT), []
+
+    def look() -> None:
+        with lake.reader():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [handler]
