@@ -1,8 +1,8 @@
-"""Signals while DuckDB is at work: the query is broken off, and what the handler raised is kept.
+"""Signals that must not get lost: what their handler raised is kept, and a query is broken off.
 
 DuckDB 1.5.5 runs signal handlers during a query, but loses what they raise: a query with bound
-values goes on to its end as if nothing had come, any other raises `RuntimeError` instead. Whose
-handler it is (Python's, Dagster's) does not matter here.
+values goes on to its end as if nothing had come, any other raises `RuntimeError` instead. So may
+whatever calls Python from C. Whose handler it is (Python's, Dagster's) does not matter here.
 """
 
 import signal
@@ -17,23 +17,23 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What signal handlers raised in the queries of one lake, until it has been raised again."""
+    """What signal handlers raised inside `kept`, until it has been raised again."""
 
     def __init__(self) -> None:
         self._raised: BaseException | None = None
 
     def raise_again(self) -> None:
-        """Raise what a handler raised and DuckDB may have lost; nothing if there was nothing."""
+        """Raise what a handler raised and may be lost; nothing if there was nothing."""
         raised, self._raised = self._raised, None
         if raised is not None:
             raise raised
 
     @contextmanager
-    def kept(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Until the end of the block: a handler that raises also interrupts `cursor`.
+    def kept(self, cursor: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
+        """What a handler raises inside leaves the block, whatever became of it there.
 
-        What it raised leaves the block, whatever became of it inside. Python runs handlers in the
-        main thread alone; in any other one this does nothing.
+        The query of `cursor` is broken off at once. Python runs handlers in the main thread alone;
+        in any other one this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -47,7 +47,8 @@ class Interrupts:
                 handler(number, frame)
             except BaseException as error:
                 self._raised = error
-                cursor.interrupt()
+                if cursor is not None:
+                    cursor.interrupt()
                 raise
 
         for number, handler in handlers.items():

@@ -90,7 +90,8 @@ class Lake:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
             if self._connection is None:
-                self._connection = self._open()
+                with self._interrupts.kept():
+                    self._connection = self._open()
             return self._connection.cursor()
 
     def _open(self) -> duckdb.DuckDBPyConnection:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lakehouse.orchestration.dbt.session import WritingSession
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
+from lakehouse.orchestration.dbt.session import WritingSession
 from lakehouse.settings import PROJECT_ROOT, load_settings
 
 MONEY = {"transactions", "exchange_rates"}

@@ -16,6 +16,7 @@ from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retried
+from lakehouse.orchestration.stopping import stoppable
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.sources import SourceSpec, extract, load
 from lakehouse.sources.landing import Landing
@@ -64,6 +65,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         ],
         check_specs=checks_of(spec),
     )
+    @stoppable
     def bring_up_to_date(
         context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock, refresh: Refresh
     ) -> Iterator[object]:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import is_retryable
+from lakehouse.orchestration.stopping import stoppable
 
 MAX_RETRIES = 3
 FIRST_WAIT = 2.0
@@ -32,14 +33,15 @@ def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def retrying(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """The body of a step, as a whole tried again after what may pass.
+    """The body of a step, as a whole tried again after what may pass, and `stoppable`.
 
     It must be one that goes on from what the lake holds, as every step of this package is.
     """
+    body = stoppable(step)
 
     @wraps(step)
     def attempt(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
         with retried(context):
-            yield from step(context, *args, **kwargs)
+            yield from body(context, *args, **kwargs)
 
     return attempt
