@@ -34,7 +34,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     from lakehouse.orchestration.build import build_definitions  # which builds this job, too
 
     if locks := live_runs(context.instance):
-        locks.enter(context.run_id)  # no `OneRun` does: this run itself takes no turn
+        locks.enter(context.run_id)  # this run needs no lake, and takes no turn itself
     settings = load_settings()
     summary = run_assets(
         build_definitions(settings),

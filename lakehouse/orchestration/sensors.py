@@ -84,7 +84,7 @@ def _may_ask(last: dict[str, str] | None, news: str, now: datetime) -> bool:
 def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:
     busy: set[str] = set()
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
-        if run.asset_selection is not None:
+        if run.asset_selection:  # empty in a run of everything that the command started
             busy |= {key.path[-1] for key in run.asset_selection if key.path[0] == RAW}
         elif run.job_name == JOB:
             busy |= {spec.name for spec in specs}

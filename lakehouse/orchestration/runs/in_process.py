@@ -134,7 +134,7 @@ def run_assets(
     """
     refresh = refresh or Refresh()
     refresh.check()
-    planned = _selected(definitions, select)
+    selected = _selected(definitions, select) if select else None
     job = definitions.resolve_job_def(JOB)
     summary = RunSummary(run_id=str(uuid.uuid4()))
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
@@ -155,13 +155,14 @@ def run_assets(
                     "resources": {"refresh": {"config": refresh.model_dump()}},
                 },
                 instance=instance,
-                asset_selection=sorted(planned),
+                asset_selection=sorted(selected) if selected else None,
                 run_id=summary.run_id,
                 # who types a command sees that it was killed, and does not expect it to come back
                 tags={STARTED_BY: started_by, **NEVER_AGAIN, **IN_REPOSITORY},
                 raise_on_error=False,
             )
         summary.success = result.success
+    planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
     done = {asset.asset for asset in summary.assets}
     summary.left = sorted({"/".join(key.path) for key in planned} - done)
     return summary
@@ -185,7 +186,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[d
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
-    for text in select or ["*"]:
+    for text in select:
         try:
             selection = dg.AssetSelection.from_string(_as_selection(text))
             # a step that makes several assets runs as a whole
