@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     @property
     def cores(self) -> int:
         """How many threads to use, at least one."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or count_cores()
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""
@@ -167,6 +167,13 @@ class Settings(BaseSettings):
             for name, value in self.model_dump().items()
             if value != ""
         }
+
+
+def count_cores() -> int:
+    """Cores that this process may use, at least one: those it is bound to, where a system tells."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _bytes(size: str) -> int:

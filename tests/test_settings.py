@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from lakehouse.settings import SettingsError, load_settings
+from lakehouse.settings import SettingsError, count_cores, load_settings
 
 
 def test_an_unknown_setting_is_an_error_that_names_the_likely_one() -> None:
@@ -49,3 +50,20 @@ def test_a_limit_of_memory_is_read_as_duckdb_reads_it(limit: str, size: int) -> 
 def test_a_limit_of_memory_that_is_no_size_is_refused(limit: str) -> None:
     with pytest.raises(SettingsError, match="no size like 4GB"):
         load_settings({"LAKEHOUSE_MEMORY_LIMIT": limit})
+
+
+def test_threads_are_those_set_or_one_per_core_that_the_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings({}, threads=3).cores == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 4, 5}, raising=False)
+    assert (count_cores(), load_settings({}).cores) == (3, 3)
+
+
+@pytest.mark.parametrize(("reported", "cores"), [(8, 8), (None, 1)])
+def test_a_system_that_binds_no_process_to_cores_gives_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, reported: int | None, cores: int
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: reported)
+    assert count_cores() == cores

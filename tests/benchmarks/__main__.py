@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lakehouse.settings import PROJECT_ROOT
+from lakehouse.settings import PROJECT_ROOT, count_cores
 
 TARGETS = {
     "whole_graph_slope": 1.3,
@@ -147,7 +147,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _machine() -> dict[str, Any]:
     return {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": count_cores(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("duckdb", "dagster", "dbt-core", "lightgbm")},
     }

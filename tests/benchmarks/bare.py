@@ -368,5 +368,5 @@ def main(data: Path, database: Path, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    cores = int(sys.argv[3]) if len(sys.argv) > 3 else len(os.sched_getaffinity(0))
+    cores = int(sys.argv[3]) if len(sys.argv) > 3 else os.cpu_count() or 1
     main(Path(sys.argv[1]), Path(sys.argv[2]), cores)

@@ -6,21 +6,15 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.lake import Author
 from lakehouse.models import TrainingError
 from lakehouse.models.artefact import load_evaluation, load_model
 from lakehouse.models.tasks.multiclass import UNSEEN_CLASS, MulticlassTask
 from lakehouse.training import train, training_set
 from lakehouse.training.sets.dataset import read_rows
+from tests.training.conftest import change
 
 DAY = timedelta(days=1)
 NUMBER = {"table": "core.fct_labels", "column": "number"}
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def with_number(lake, value):

@@ -29,6 +29,10 @@ TEST_FROM = 46
 """The day from which versions trained on the sixty days of the template were tested."""
 
 
+def break_artefact(lake: Lake, version: Version) -> None:
+    (lake.settings.models_dir / version.artefact / "model.txt").write_text("nonsense")
+
+
 @dataclass(frozen=True)
 class Ready:
     """A lake of sixty days with a champion that scored them, and a candidate; a copy per test."""

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakehouse.lake import Author
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import history, score
 from lakehouse.scoring.inputs import drop_inputs, replay
 from tests.scoring.conftest import TEST_FROM
+from tests.training.conftest import change
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -26,12 +26,6 @@ def rows(lake, table, columns="*"):
 
 def digest(found):
     return hashlib.sha256(repr(sorted(map(repr, found))).encode()).hexdigest()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 ACTIONS = st.lists(

@@ -11,22 +11,11 @@ from lakehouse.scoring import find_broken, reconcile, score
 from lakehouse.scoring.scorers import find_readers
 from lakehouse.training import train
 from tests.scoring.test_upkeep import SETS, activity
-from tests.training.conftest import spec_values
+from tests.training.conftest import ask, change, spec_values
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
 RISK = "features.risk__0a1b2c3d"
-
-
-def ask(lake, query, *values):
-    with lake.reader() as cursor:
-        return cursor.execute(query, [*values]).fetchall()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def deciders(lake, day):

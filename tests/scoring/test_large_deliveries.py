@@ -13,21 +13,12 @@ from lakehouse.lake import Author, write_progress
 from lakehouse.registry import champion, promote, rollback
 from lakehouse.scoring import score
 from lakehouse.training import train
+from tests.scoring.conftest import break_artefact
+from tests.training.conftest import ask, change
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
 RISK = "features.risk__0a1b2c3d"
-
-
-def ask(lake, query, *values):
-    with lake.reader() as cursor:
-        return cursor.execute(query, [*values]).fetchall()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def trained(lake, detector, seed):
@@ -134,10 +125,6 @@ def test_who_landed_first_decides_though_moves_came_before_the_scoring(ready, de
         (first, 60),
         (ready.other.version, 60),
     ]
-
-
-def break_artefact(lake, version):
-    (lake.settings.models_dir / version.artefact / "model.txt").write_text("nonsense")
 
 
 def test_a_version_that_cannot_or_may_not_decide_any_more_is_replaced(ready, detector):

@@ -6,19 +6,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from lakehouse.lake import Author
 from lakehouse.lake.layout import FEATURE_VERSIONS as DECLARED
 from lakehouse.models import Model
 from lakehouse.models.readiness import SAMPLE, prove_ready
 from lakehouse.registry import champion
+from tests.training.conftest import change
 
 RISK = "features.risk__0a1b2c3d"
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def problem(ready, **changes):

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lakehouse.lake import Author, Progress
+from lakehouse.lake import Progress
 from lakehouse.models import load_model
 from lakehouse.registry import champion, promote, rollback, start_shadow
 from lakehouse.scoring import ScoredMeanwhile, score
 from lakehouse.scoring import score as score_function
 from lakehouse.training import train
+from tests.scoring.conftest import break_artefact
+from tests.training.conftest import change
 
 
 def able(_version):
@@ -27,12 +29,6 @@ def rows(lake, table, columns="* EXCLUDE (scored_at, run_id, _decision)"):
     with lake.reader() as cursor:
         query = f"SELECT {columns} FROM {table} ORDER BY transaction_id, model_version"
         return cursor.execute(query).to_arrow_table().to_pylist()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def pairs(lake, table):
@@ -167,10 +163,6 @@ def test_each_row_is_said_once_by_each_version_also_when_days_are_redone(lake, w
     }
     assert len(hashes) == 2 * world.per_day, "both were asked about the changed features"
     assert score(spec, lake, full_refresh=True).shadows[0].rows == (62 - TEST_UNTIL) * world.per_day
-
-
-def break_artefact(lake, version):
-    (lake.settings.models_dir / version.artefact / "model.txt").write_text("nonsense")
 
 
 def make_stale(lake, version):

@@ -9,6 +9,7 @@ from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote
 from lakehouse.scoring import ScoredMeanwhile, find_broken, score
 from lakehouse.training import train
+from tests.training.conftest import change
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -23,12 +24,6 @@ def log(lake, spec, columns="* EXCLUDE (scored_at, run_id, _decision)"):
     with lake.reader() as cursor:
         query = f"SELECT {columns} FROM {spec.predictions_table} ORDER BY transaction_id"
         return cursor.execute(query).to_arrow_table().to_pylist()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 @pytest.fixture

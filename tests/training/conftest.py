@@ -160,6 +160,18 @@ class World:
         writer.execute(f"INSERT INTO {qualified(table)} SELECT {columns} FROM rows")
 
 
+def ask(lake: Lake, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with lake.reader() as cursor:
+        return cursor.execute(query, [*values]).fetchall()
+
+
+def change(lake: Lake, *statements: str) -> None:
+    """Execute the statements in one commit."""
+    with lake.writer(Author("test")) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """One thread: OpenMP's threads wait busily, which a crowded machine pays for."""

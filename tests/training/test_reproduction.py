@@ -1,6 +1,6 @@
 import pytest
 
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Lake
 from lakehouse.models.artefact import CARD, TREES
 from lakehouse.registry import champion, list_versions
 from lakehouse.settings import load_settings
@@ -8,6 +8,7 @@ from lakehouse.training import reproduction as reproduce_module
 from lakehouse.training import train
 from lakehouse.training.fitting.collapse import Collapsed
 from lakehouse.training.reproduction import NotReproducible, reproduce
+from tests.training.conftest import change
 
 EVERYTHING = {
     "folds": {"count": 2, "length": "3d"},
@@ -17,11 +18,6 @@ EVERYTHING = {
     "imbalance": {"method": "undersample", "ratio": 3},
     "calibration": "sigmoid",
 }
-
-
-def change(lake, statement):
-    with lake.writer(Author("test")) as writer:
-        writer.execute(statement)
 
 
 def test_a_version_with_everything_on_repeats_to_the_byte_in_another_lake_and_from_its_pins(

@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 from sklearn.metrics import average_precision_score
 
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Lake
 from lakehouse.models import BadArtefact, NotEnoughData, TrainingError, load_model
 from lakehouse.models.artefact import CARD, EVALUATION, TREES
 from lakehouse.models.split import Split
@@ -15,6 +15,7 @@ from lakehouse.training import identity, train
 from lakehouse.training.identity import due
 from lakehouse.training.judging.decision import decide
 from lakehouse.training.judging.replays import replay
+from tests.training.conftest import change
 
 train_module = import_module("lakehouse.training.step")
 
@@ -22,11 +23,6 @@ train_module = import_module("lakehouse.training.step")
 def files(lake, version):
     folder = lake.settings.models_dir / version.artefact
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def change(lake, statement):
-    with lake.writer(Author("test")) as writer:
-        writer.execute(statement)
 
 
 def declared(lake, version):

@@ -12,13 +12,7 @@ from lakehouse.registry import champion, list_transitions, list_versions, promot
 from lakehouse.registry.versions import register
 from lakehouse.scoring import score
 from tests.monitoring.matured_lake import Bench, at, spec_of
-from tests.training.conftest import World
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
+from tests.training.conftest import World, change
 
 
 def look(spec, lake):

@@ -15,7 +15,7 @@ from lakehouse.monitoring.pictures import pictures
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import score
 from lakehouse.training import train
-from tests.training.conftest import World
+from tests.training.conftest import World, change
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -47,12 +47,6 @@ def everything(lake):
     for row in found[layout.REFERENCE]:
         del row["created_at"]
     return found
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def found_by(report, name):

@@ -6,15 +6,10 @@ from lakehouse.lake import Author, read_progress, write_progress
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.registry import champion, list_versions
 from lakehouse.training import train
+from tests.training.conftest import change
 
 OLD = "0a1b2c3d"
 NEW = "ffffffff"
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def redefine(lake, risk="CAST(transaction_id % 3 AS INTEGER)"):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.remarks import find_remarks
-from lakehouse.lake import Author, Lake, qualified
+from lakehouse.lake import Lake, qualified
 from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.settings import load_settings
@@ -18,7 +18,7 @@ from lakehouse.training.report import gather
 from lakehouse.training.report.insight import Insight
 from lakehouse.training.report.pictures import insight_pictures
 from lakehouse.training.report.sections import page
-from tests.training.conftest import World, forecast_values, scenario_values, spec_values
+from tests.training.conftest import World, change, forecast_values, scenario_values, spec_values
 
 MONEY = {"table": "core.fct_transactions", "column": "amount_eur", "alert_costs": 2.5}
 EXAMINED = {
@@ -39,12 +39,6 @@ EXAMINED = {
     },
     "gates": [],
 }
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 @pytest.fixture(scope="module")

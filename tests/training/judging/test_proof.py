@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.lake import Author, Lake
+from lakehouse.lake import Lake
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.registry import champion
@@ -15,7 +15,7 @@ from lakehouse.settings import load_settings
 from lakehouse.training import train
 from lakehouse.training.judging.proof import _last_days
 from lakehouse.training.judging.replays import replay
-from tests.training.conftest import World, forecast_values, scenario_values, spec_values
+from tests.training.conftest import World, change, forecast_values, scenario_values, spec_values
 from tests.training.judging.test_assessment import made_rows
 
 JUDGED = {
@@ -36,12 +36,6 @@ JUDGED = {
     "calibration": "sigmoid",
     "folds": {"count": 2, "length": "4d"},
 }
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def evaluation_of(lake, report) -> Evaluation:

@@ -2,11 +2,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lakehouse.lake import Author, NoSuchTable
+from lakehouse.lake import NoSuchTable
 from lakehouse.models import NotEnoughData, TrainingError
 from lakehouse.training import training_set
 from lakehouse.training.sets.dataset import read_rows
 from lakehouse.training.sets.row_hash import content_hash
+from tests.training.conftest import change
 
 WEEK = timedelta(days=7)
 
@@ -14,12 +15,6 @@ WEEK = timedelta(days=7)
 def read(lake, spec, made, period=""):
     with lake.reader() as cursor:
         return read_rows(cursor, spec, made, period).read_all().to_pylist()
-
-
-def change(lake, *statements):
-    with lake.writer(Author("test")) as writer:
-        for statement in statements:
-            writer.execute(statement)
 
 
 def test_no_period_learns_from_labels_that_were_unknown_when_the_next_began(lake, world, detector):
