@@ -14,9 +14,9 @@ from lakehouse.lake import Author, Lake, Table, rows_written
 from lakehouse.lake.layout import CORE, REPORTING, STAGING
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
+    UNIQUE_ID,
     DagsterDbtTranslator,
     DbtCoreCliEventMessage,
-    get_subset_selection_for_context,
 )
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
@@ -144,17 +144,11 @@ def _events(
     refresh: Refresh,
 ) -> Iterator[Any]:
     translator = Translator()
-    everything = " ".join(f"config.schema:{layer}" for layer in layers)
-    selected, indirect = get_subset_selection_for_context(
-        context, files.manifest, everything, None, None, translator, None
-    )
     arguments = [
         "build",
-        *selected,
+        *_selection(context, files, layers),
         # unit tests need no data: they belong to the project's tests
         *("--exclude-resource-type", "unit_test"),
-        # a test that needs a model of a later step as well belongs to that step
-        *("--indirect-selection", indirect or "buildable"),
     ]
     if refresh.full_refresh:
         arguments.append("--full-refresh")
@@ -162,6 +156,25 @@ def _events(
     for result in run_dbt(files, arguments, variables, target):
         message = DbtCoreCliEventMessage(raw_event=result, event_history_metadata={})
         yield from message.to_default_asset_events(files.manifest, translator, context, target)
+
+
+def _selection(
+    context: dg.AssetExecutionContext, files: DbtProjectFiles, layers: Collection[str]
+) -> list[str]:
+    """The whole step, or the models and tests that were asked for, each by its name.
+
+    If dbt chose the tests of a part, it would leave out those that also read a model which is
+    neither in the part nor upstream of it, and their checks would stay without a result.
+    """
+    if not context.is_subset:
+        everything = " ".join(f"config.schema:{layer}" for layer in layers)
+        # a test that needs a model of a later step as well belongs to that step
+        return ["--select", everything, "--indirect-selection", "buildable"]
+    models = [files.models[".".join(key.path)] for key in context.selected_asset_keys]
+    checks = context.assets_def.check_specs  # those that were asked for
+    tests = [files.manifest["nodes"][(check.metadata or {})[UNIQUE_ID]] for check in checks]
+    names = " ".join(".".join(node["fqn"]) for node in [*models, *tests])
+    return ["--select", names, "--indirect-selection", "empty"]
 
 
 def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:

@@ -15,14 +15,14 @@ if _hidden:
     sys.modules[_FOUND_BY] = None  # type: ignore[assignment]  # to import it raises ImportError
 try:
     from dagster_dbt import DagsterDbtTranslator
-    from dagster_dbt.asset_utils import get_subset_selection_for_context
+    from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY as UNIQUE_ID
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 finally:
     if _hidden:
         del sys.modules[_FOUND_BY]
 
 __all__ = [
+    "UNIQUE_ID",
     "DagsterDbtTranslator",
     "DbtCoreCliEventMessage",
-    "get_subset_selection_for_context",
 ]

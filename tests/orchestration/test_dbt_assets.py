@@ -1,0 +1,77 @@
+"""A part of a dbt step runs what it was asked for: its models, and each check of them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lakehouse.orchestration.dbt.assets import build_dbt_assets
+from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.resources import LakeResource, Refresh
+from lakehouse.settings import PROJECT_ROOT, Settings
+
+PAYMENTS, CUSTOMERS = dg.AssetKey(["core", "payments"]), dg.AssetKey(["core", "customers"])
+KNOWN = {
+    "relationships": {
+        "name": "customers_are_known",
+        "arguments": {"to": "ref('customers')", "field": "id"},
+    }
+}
+MODELS = {
+    "models": [
+        {
+            "name": "payments",
+            "columns": [{"name": "customer", "data_tests": ["not_null", KNOWN]}],
+        },
+        {"name": "customers", "columns": [{"name": "id", "data_tests": ["unique"]}]},
+    ]
+}
+
+SCHEMAS = "{% macro generate_schema_name(name, node) %}{{ name or target.schema }}{% endmacro %}"
+
+
+@pytest.fixture
+def steps(home: Settings, tmp_path: Path) -> list[dg.AssetsDefinition]:
+    """Payments whose customers are a model of the same step, neither read by the other."""
+    folder = tmp_path / "dbt"
+    models = folder / "models"
+    models.mkdir(parents=True)
+    (models / "payments.sql").write_text("select 1 as customer")
+    (models / "customers.sql").write_text("select 1 as id")
+    (models / "models.yml").write_text(json.dumps({"version": 2, **MODELS}))
+    (folder / "macros").mkdir()
+    (folder / "macros" / "schemas.sql").write_text(SCHEMAS)
+    shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
+    tables = {"+materialized": "table", "+schema": "core"}
+    (folder / "dbt_project.yml").write_text(
+        json.dumps({"name": "small", "profile": "lakehouse", "models": tables})
+    )
+    return build_dbt_assets(DbtProjectFiles(home.model_copy(update={"dbt_dir": folder})))
+
+
+def run(
+    steps: list[dg.AssetsDefinition], selection: dg.AssetSelection
+) -> tuple[set[dg.AssetKey], set[str]]:
+    """What was materialized and what was checked."""
+    result = dg.materialize(
+        steps, selection=selection, resources={"lake": LakeResource(), "refresh": Refresh()}
+    )
+    made = {event.asset_key for event in result.get_asset_materialization_events()}
+    checked = {check.check_name for check in result.get_asset_check_evaluations()}
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    return {key for key in made if key}, checked
+
+
+def test_every_check_of_a_part_runs_also_one_that_reads_a_model_outside_of_it(
+    steps: list[dg.AssetsDefinition],
+) -> None:
+    whole = run(steps, dg.AssetSelection.all())
+    checks = {"customers_are_known", "not_null_payments_customer"}
+    assert whole == ({PAYMENTS, CUSTOMERS}, checks | {"unique_customers_id"})
+    assert run(steps, dg.AssetSelection.assets(PAYMENTS)) == ({PAYMENTS}, checks)
+    only = dg.AssetSelection.assets(PAYMENTS).without_checks()
+    assert run(steps, only) == ({PAYMENTS}, set())
+    named = dg.AssetSelection.checks(dg.AssetCheckKey(PAYMENTS, "customers_are_known"))
+    assert run(steps, named) == (set(), {"customers_are_known"})
