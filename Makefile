@@ -2,14 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# four on two cores: the whole graph waits a lot
-PYTEST := $(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder
+# four on two cores: the whole graph waits a lot. Groups are in tests/conftest.py
+PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test types quick-tests test-all reference bench lint format lock clean
+.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint format lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@awk -F ':.*## +' '/^[a-z-]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0])'
@@ -35,10 +35,12 @@ types: install
 	$(BIN)/mypy
 
 quick-tests: install
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n 4 -m "not slow"
 
-test-all: install  ## all tests: those with servers, a browser and long runs too
-	$(PYTEST)
+slow-tests: install  ## the tests with servers, a browser, kills and simulations
+	$(PYTEST) -n 2 -m slow
+
+test-all: test slow-tests  ## all tests
 
 reference: install  ## write docs/reference/commands.md from the commands' own help
 	$(BIN)/python -m tests.cli.reference > docs/reference/commands.md

@@ -18,9 +18,27 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 
+TOGETHER = ("whole_graph", "scoring")
+"""Folders whose tests share what is costly to make; elsewhere a file's tests do."""
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest chain of tests first, so that the others run beside it and not before it."""
+    """Groups of tests that one process runs; the longest chain first, and the others beside it."""
     items.sort(key=lambda item: "whole_graph" not in item.path.parts)
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder in TOGETHER else f"{folder}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A thread for each lake, here and in commands: on small data a second one doubles the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lakehouse.settings.count_cores", lambda: 1)
+        patch.setenv("LAKEHOUSE_THREADS", "1")
+        yield
 
 
 @pytest.fixture
