@@ -48,11 +48,11 @@ def dev(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Every process that has this folder in its environment."""
+    """Every process that has this folder in its environment, where there is a /proc."""
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
+            if str(folder).encode() in (entry / "environ").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue

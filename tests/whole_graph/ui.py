@@ -98,7 +98,12 @@ def running_ui(data_dir: Path) -> Iterator[Ui]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("lakehouse")), "dev", "--port", str(port)],
-        env={**os.environ, "LAKEHOUSE_DATA_DIR": str(data_dir)},
+        # on a busy machine a tick of the daemon takes longer than the minute that Dagster allows it
+        env={
+            **os.environ,
+            "LAKEHOUSE_DATA_DIR": str(data_dir),
+            "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",
+        },
         stdout=(data_dir / "dev.log").open("w"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
