@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# four on two cores: the whole graph waits a lot. Groups are in tests/conftest.py
+# three on two cores: one waits for commands most of the time. Its groups are in tests/conftest.py
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
@@ -35,7 +35,7 @@ types: install
 	$(BIN)/mypy
 
 quick-tests: install
-	$(PYTEST) -n 4 -m "not slow"
+	$(PYTEST) -n 3 -m "not slow"
 
 slow-tests: install  ## the tests with servers, a browser, kills and simulations
 	$(PYTEST) -n 2 -m slow

@@ -15,7 +15,7 @@ from lakehouse.settings import Settings, load_settings
 from tests.lake.server import running_server
 from tests.lake.soak import soak
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "90"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
