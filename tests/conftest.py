@@ -18,17 +18,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 
-TOGETHER = ("whole_graph", "scoring")
-"""Folders whose tests share what is costly to make; elsewhere a file's tests do."""
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups of tests that one process runs; the longest chain first, and the others beside it."""
+    """A file's tests run in one process, those of the whole graph too; these come first.
+
+    They share one world, and are the longest chain of tests.
+    """
     items.sort(key=lambda item: "whole_graph" not in item.path.parts)
     for item in items:
         folder = item.path.parent.name
-        group = folder if folder in TOGETHER else f"{folder}/{item.path.stem}"
+        group = folder if folder == "whole_graph" else f"{folder}/{item.path.stem}"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -88,11 +88,15 @@ def test_an_attack_is_refused_before_it_is_tried(place: Place, door: Door, attac
 
 
 @pytest.mark.parametrize("around", HIDDEN)
-def test_an_attack_is_found_wherever_it_hides(place: Place, door: Door, around: str) -> None:
+@pytest.mark.parametrize("parts", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_attack_is_found_wherever_it_hides(
+    place: Place, door: Door, around: str, parts: int
+) -> None:
+    """Each in every place, or a part of them in each place, and all in some."""
     list(door.ask(around.format("SELECT 1 AS a")).rows())  # the place itself is no reason
     hidden = [one for one in ALL if one.startswith(("FROM", "SELECT", "WITH")) and ";" not in one]
     assert len(hidden) > 80
-    for attack in hidden:
+    for attack in hidden[HIDDEN.index(around) % parts :: parts]:
         with pytest.raises(Refused):
             door.ask(around.format(place.attack(attack)))
 
@@ -321,8 +325,8 @@ def test_a_question_too_deep_to_parse_is_an_error_and_no_crash(door: Door) -> No
 
 
 def test_a_text_of_many_comments_is_read_once(door: Door) -> None:
-    assert list(door.ask("/**/" * 10_000 + "SELECT 1").rows()) == [(1,)]
-    assert len(list(door.ask("/**/ -- a\n" * 10_000 + "EXPLAIN /* b */ SELECT 1").rows())) == 1
+    assert list(door.ask("/**/" * 5_000 + "SELECT 1").rows()) == [(1,)]
+    assert len(list(door.ask("/**/ -- a\n" * 5_000 + "EXPLAIN /* b */ SELECT 1").rows())) == 1
 
 
 def test_the_functions_that_may_be_called_are_those_that_were_looked_through(door: Door) -> None:
