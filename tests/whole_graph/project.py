@@ -19,7 +19,12 @@ class Project:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(Path(sys.executable).with_name("lakehouse")), *arguments],
-            env={**os.environ, "LAKEHOUSE_DATA_DIR": str(self.settings.data_dir), "COLUMNS": "200"},
+            env={
+                **os.environ,
+                "LAKEHOUSE_DATA_DIR": str(self.settings.data_dir),
+                "LAKEHOUSE_THREADS": "0",  # one per core, as a person has them
+                "COLUMNS": "200",
+            },
             capture_output=True,
             text=True,
         )

@@ -102,6 +102,7 @@ def running_ui(data_dir: Path) -> Iterator[Ui]:
         env={
             **os.environ,
             "LAKEHOUSE_DATA_DIR": str(data_dir),
+            "LAKEHOUSE_THREADS": "0",
             "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",
         },
         stdout=(data_dir / "dev.log").open("w"),
