@@ -21,7 +21,7 @@ def test_of_forty_worlds_few_miss_an_auc_of_97():
 @pytest.mark.parametrize("positives", [30, 55, 200])
 def test_intervals_hold_the_true_value(positives, auc, clusters):
     """Of 95 at least 92 of an AUC with 55 positives, but for two errors of so many worlds."""
-    worlds = 150 if positives < 200 else 50
+    worlds = 150
     found = coverage(worlds, positives, auc, clusters)
     for name in METRICS:
         one = found[name]
