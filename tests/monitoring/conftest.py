@@ -18,6 +18,7 @@ from tests.training.conftest import (
     forecast,
     scenario,
     settings,
+    sixty_days,
     spec_values,
     world,
 )

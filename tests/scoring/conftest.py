@@ -21,6 +21,7 @@ from tests.training.conftest import (
     forecast,
     scenario,
     settings,
+    sixty_days,
     spec_values,
     world,
 )

@@ -1,5 +1,6 @@
 """A small payment lake made with SQL alone: a spine, labels, two feature sets, one load a day."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -178,12 +179,20 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({}, data_dir=tmp_path / "data", threads=1)
 
 
+@pytest.fixture(scope="session")
+def sixty_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of such a lake, made once."""
+    folder = tmp_path_factory.mktemp("sixty") / "data"
+    with Lake(load_settings({}, data_dir=folder, threads=1)) as lake:
+        World(lake).days(0, 60)
+    return folder
+
+
 @pytest.fixture
-def world(lake: Lake) -> World:
+def world(sixty_days: Path, lake: Lake) -> World:
     """A lake with sixty days."""
-    made = World(lake)
-    made.days(0, 60)
-    return made
+    shutil.copytree(sixty_days, lake.settings.data_dir, dirs_exist_ok=True)
+    return World(lake)
 
 
 @pytest.fixture(scope="session")
