@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint format lock clean
+.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint lint-files format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,7 @@ run: install  ## make the embedded world if there is none, and materialize every
 dev: install  ## Dagster's UI and daemon on 127.0.0.1:3000
 	$(BIN)/lakehouse dev
 
-test: install  ## the tests, in about a quarter of an hour on 2 cores
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+test: install lint-files  ## format, lint, types and the quick tests
 	$(MAKE) --no-print-directory --jobs 2 types quick-tests
 
 types: install
@@ -42,15 +40,18 @@ slow-tests: install  ## the tests with servers, a browser, kills and simulations
 
 test-all: test slow-tests  ## all tests
 
-reference: install  ## write docs/reference/commands.md from the commands' own help
-	$(BIN)/python -m tests.cli.reference > docs/reference/commands.md
+docs: install  ## write the parts of the documentation that are made from the code
+	$(BIN)/python -m tests.docs
 
 bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
 	$(BIN)/python -m tests.benchmarks
 
-lint: install types  ## formatting, lint and types
+lint: lint-files types  ## format, lint, who imports whom, and types
+
+lint-files: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 format: install  ## format the code
 	$(BIN)/ruff format .

@@ -19,7 +19,7 @@ def command(settings: "Settings") -> None:
     With the number of their columns, and of the rows of tables.
     """
     from lakehouse.cli.opening import open_lake
-    from lakehouse.lake.listing import list_tables
+    from lakehouse.lake import list_tables
 
     with open_lake(settings) as lake:
         found = list_tables(lake)

@@ -12,6 +12,7 @@ from lakehouse.lake.connection import (
     spill_folder,
     use_object_storage,
 )
+from lakehouse.lake.interrupts import Interrupts
 from lakehouse.lake.lake import (
     Author,
     Lake,
@@ -21,6 +22,7 @@ from lakehouse.lake.lake import (
     fetch_value,
     table_exists,
 )
+from lakehouse.lake.listing import list_tables
 from lakehouse.lake.lock import LakeBusy, lock_path, write_lock
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.names import CATALOG, Table, literal, qualified, quote
@@ -41,6 +43,7 @@ __all__ = [
     "NO_PROGRESS",
     "Author",
     "Damage",
+    "Interrupts",
     "Lake",
     "LakeBusy",
     "LakeError",
@@ -57,6 +60,7 @@ __all__ = [
     "hash_commits",
     "is_retryable",
     "last_load",
+    "list_tables",
     "literal",
     "load_extensions",
     "lock_path",

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse.lake import Lake
+from lakehouse.models.declared import declared_models
 from lakehouse.models.expiry import expiry
 from lakehouse.monitoring.react.actions import last_actions
 from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.requests import open_request
 from lakehouse.registry.versions import find_versions, lake_time
 from lakehouse.scoring import fallback
-from lakehouse.training.declared import declared_models
 
 
 def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from functools import wraps
 from typing import Any, ParamSpec
 
-from lakehouse.lake.interrupts import Interrupts
+from lakehouse.lake import Interrupts
 
 _Arguments = ParamSpec("_Arguments")
 

@@ -9,10 +9,10 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_evaluation, load_model
+from lakehouse.models.declared import declared_models
 from lakehouse.models.expiry import expiry
 from lakehouse.registry import GateResult, Version, list_gates, list_transitions, list_versions
 from lakehouse.registry.thresholds import find_thresholds
-from lakehouse.training.declared import declared_models
 
 
 def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:

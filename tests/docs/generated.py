@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.docs.commands import command_sections
+from tests.docs.operations import operation_table
 from tests.docs.packages import package_table
 
 ROOT = Path(__file__).parents[2]
 
 PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("docs/architecture.md", "packages"): package_table,
+    ("docs/guides/add-a-feature-set.md", "operations"): operation_table,
+    ("docs/reference/commands.md", "commands"): command_sections,
 }
 """What makes each part, by page and name."""
 

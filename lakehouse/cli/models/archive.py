@@ -29,9 +29,9 @@ def command(settings: "Settings", name: str, version: str, why: str) -> None:
     It does not score until it is promoted again. Who and why are recorded.
     """
     from lakehouse.cli.opening import open_lake
+    from lakehouse.models.declared import find_model
     from lakehouse.registry import archive
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.declared import find_model
 
     find_model(name)
     with open_lake(settings, read_only=False) as lake:

@@ -28,9 +28,9 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.evaluation.metrics import ordered_metrics
+    from lakehouse.models.declared import find_model
     from lakehouse.monitoring.matured_pair import matured_pair
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.declared import find_model
     from lakehouse.training.tested_pair import tested_pair
 
     spec = find_model(name)

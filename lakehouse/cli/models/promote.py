@@ -35,10 +35,10 @@ def command(settings: "Settings", name: str, version: str, why: str, shadow: boo
     decides again only after it was a shadow, or if the champion cannot score.
     """
     from lakehouse.cli.opening import open_lake
+    from lakehouse.models.declared import find_model
     from lakehouse.models.readiness import prover
     from lakehouse.registry import list_gates, promote, start_shadow
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.declared import find_model
     from lakehouse.training.summary import failed_gates
 
     spec = find_model(name)

@@ -36,8 +36,8 @@ def command(
     Prints the path of the page.
     """
     from lakehouse.cli.opening import open_lake
+    from lakehouse.models.declared import find_model
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.declared import find_model
     from lakehouse.training.report import write_report
 
     spec = find_model(name)

@@ -24,8 +24,8 @@ def command(settings: "Settings", name: str, version: str, force: bool) -> None:
     the same.
     """
     from lakehouse.cli.opening import open_lake
+    from lakehouse.models.declared import find_model
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.declared import find_model
     from lakehouse.training.reproduction import reproduce
 
     spec = find_model(name)

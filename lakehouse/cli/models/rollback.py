@@ -27,9 +27,9 @@ def command(settings: "Settings", name: str, why: str) -> None:
     does (`promotion.fallback`); without one nothing is moved. Who and why are recorded.
     """
     from lakehouse.cli.opening import open_lake
+    from lakehouse.models.declared import find_model
     from lakehouse.models.readiness import prover
     from lakehouse.registry import champion, rollback
-    from lakehouse.training.declared import find_model
 
     spec = find_model(name)
     fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
