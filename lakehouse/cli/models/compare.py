@@ -47,7 +47,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
     )
     output = Output()
     if as_json:
-        comparisons = [one.model_dump(mode="json", exclude={"against"}) for one in found]
+        comparisons = [c.model_dump(mode="json", exclude={"against"}) for c in found]
         versions = {"first": one.version, "second": other.version}
         output.json({"model": name, **versions, "rows": pair.rows, "comparisons": comparisons})
         return
