@@ -29,10 +29,11 @@ class LakeBusy(Transient):
 
 @dataclass
 class _Turn:
-    """Whose turn it is among the threads of this process; `thread` is the holder's."""
+    """Whose turn it is among the threads of this process: the holder's thread and name."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: int | None = None
+    holder: str = ""
 
 
 _turns: dict[str, _Turn] = {}
@@ -48,11 +49,10 @@ def lock_path(settings: Settings) -> Path:
 def write_lock(settings: Settings, holder: str) -> Iterator[None]:
     """Hold the lake's write lock. Re-entrant within a thread; it falls when the process dies.
 
-    `holder` is told to whoever waits in vain. A thread waits for another one of its own process as
-    long as it takes: a step for dbt beside it.
+    `holder` is named in the error of whoever waits in vain.
 
     Raises:
-        LakeBusy: after `settings.lock_timeout` seconds of waiting for another process.
+        LakeBusy: after `settings.lock_timeout` seconds of waiting for another thread or process.
         CatalogDown: when the server of the catalog does not answer.
     """
     turn = _turns.setdefault(settings.catalog, _Turn())
@@ -60,12 +60,17 @@ def write_lock(settings: Settings, holder: str) -> Iterator[None]:
         yield
         return
     me = f"{holder} (process {os.getpid()})"
-    with turn.lock, (_file_lock if settings.embedded else _server_lock)(settings, me):
-        turn.thread = threading.get_ident()
-        try:
-            yield
-        finally:
-            turn.thread = None
+    if not turn.lock.acquire(timeout=settings.lock_timeout):
+        raise _busy(settings, me, "in this process", turn.holder)
+    try:
+        with (_file_lock if settings.embedded else _server_lock)(settings, me):
+            turn.thread, turn.holder = threading.get_ident(), me
+            try:
+                yield
+            finally:
+                turn.thread = None
+    finally:
+        turn.lock.release()
 
 
 @contextmanager
