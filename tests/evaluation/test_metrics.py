@@ -214,7 +214,7 @@ def test_a_metric_is_added_in_one_place(monkeypatch, detector):
         source="Brier, Monthly Weather Review 78, 1950",
     )
     gate = {"gates": [{"metric": "brier", "at_most": 0.1}]}
-    with pytest.raises(ValueError, match="'brier' is not a binary metric"):
+    with pytest.raises(ValueError, match="'brier' is not a metric of binary models"):
         detector(**gate)
     monkeypatch.setattr(catalogue, "METRICS", (*catalogue.METRICS, added))
     assert metric_values(examples("binary"))["brier"] == pytest.approx(0.105)

@@ -21,7 +21,7 @@ def compared(first: Binary, second: Binary, seed: int = 1):
 
 
 def test_a_metric_that_only_one_of_them_has_is_left_out() -> None:
-    decides, ranks = Binary(TRUTH, SCORE, threshold=0.5), Binary(TRUTH, SCORE)
+    decides, ranks = Binary(TRUTH, SCORE, SCORE >= 0.5), Binary(TRUTH, SCORE)
     assert [found.metric for found in compared(decides, ranks)] == ["average_precision", "auc_roc"]
     assert [found.metric for found in compared(decides, decides)] == list(METRICS)
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake.layout import QUARANTINED
+from lakehouse.orchestration.components.base import asset_key
 from lakehouse.sources import LoadReport, SourceSpec
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import Counts
@@ -156,7 +157,7 @@ def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.Asse
 
 
 def _keys(spec: SourceSpec) -> tuple[dg.AssetKey, dg.AssetKey]:
-    return dg.AssetKey(["landing", spec.name]), dg.AssetKey(["raw", spec.name])
+    return dg.AssetKey(["landing", spec.name]), asset_key(spec.table)
 
 
 def _of_kind(undecided: Sequence[Undecided], *kinds: Kind) -> list[Undecided]:
