@@ -1,4 +1,4 @@
-"""Batch predictions by the champion and the versions beside it, and their log."""
+"""Batch predictions by the champion and by shadow versions, and the prediction log."""
 
 from lakehouse.scoring.history import Decision, history
 from lakehouse.scoring.inputs import drop_inputs, replay

@@ -1,8 +1,8 @@
 """Which version decides about the rows of which loads: the champion at the time when they landed.
 
-Told from the registry's moves and the counter of loads, never from a clock: each move keeps the
-newest load of its time. So a champion that is replaced still decides about what landed before, and
-a process that was killed between the move and the scoring loses nothing.
+Derived from the registry's moves and the load counter, never from a clock: each move records the
+newest load at its time. So a champion that is replaced still decides about rows that landed before,
+and a process that is killed between the move and the scoring loses nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -17,23 +17,24 @@ ALL_LOADS = 2**63 - 1
 
 @dataclass(frozen=True)
 class Charge:
-    """`version` decides about rows of the loads after `after`, up to and with `until`."""
+    """`version` decides about rows of the loads after `after`, up to and including `until`."""
 
     version: Version
     after: int
     until: int
 
     def within(self, after: int, until: int) -> "Charge | None":
-        """The part of it that concerns the loads after `after` up to `until`, if there is any."""
+        """The part of this charge that covers loads after `after` up to `until`, or None."""
         cut = replace(self, after=max(self.after, after), until=min(self.until, until))
         return cut if cut.after < cut.until else None
 
 
 def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[Charge]:
-    """Charges over all loads, in their order, without gaps; `champion` is who decides now.
+    """Charges over all loads, in load order, without gaps; `champion` is the current champion.
 
-    What landed before there was any champion is the first one's. A version that was rolled back
-    decides no more: what it left is its successor's, though it may be a shadow again since.
+    The first champion also decides about rows that landed before it. A version that was rolled back
+    no longer decides: its successor decides about the rows that it left, even if the version is a
+    shadow again by now.
     """
     versions = {version.version: version for version in find_versions(cursor, champion.model)}
     history = find_transitions(cursor, champion.model)[::-1]
@@ -54,7 +55,7 @@ def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[C
 
 
 def trained_until(cursor: duckdb.DuckDBPyConnection, version: Version) -> int:
-    """The last load that may be in the version's training set: rows of later ones are new to it."""
+    """The last load that the version's training set may contain; rows of later loads are new to it."""
     loads = [
         move.load_id
         for move in find_transitions(cursor, version.model)

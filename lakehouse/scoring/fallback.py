@@ -1,7 +1,7 @@
-"""What decides when no version can: the declared base rate, in the same log, flagging nothing.
+"""Decisions while no version can score: the declared base rate, in the same log, flagging nothing.
 
-It needs no features and no artefact: the constant comes from the newest pinned training rows. Rows
-that it scored stay scored; the next champion begins after them.
+The fallback needs no features and no artefact: its constant comes from the newest pinned training
+rows. Rows that it scored keep their score; the next champion starts after them.
 """
 
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.writing import write_decided
 
 NAME = "fallback"
-"""The version that the log names."""
+"""The version name in the log."""
 
 
 class NoFallback(LakeError):
-    """The fallback that is declared cannot tell its constant."""
+    """The declared fallback has no training rows to compute its constant from."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Fallback:
 
 @dataclass(frozen=True)
 class Loads:
-    """The loads after `after`, up to and with `until`."""
+    """The loads after `after`, up to and including `until`."""
 
     after: int
     until: int
@@ -60,7 +60,7 @@ class Loads:
 
 @dataclass(frozen=True)
 class Decided:
-    """The fallback in charge of some loads, as the log wants to know it."""
+    """The fallback as decider of some loads, in the form that the log needs."""
 
     charge: Loads
     trained_until: int
@@ -71,7 +71,7 @@ class Decided:
 
 
 def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
-    """Whether the declared fallback is in charge: a champion decided before, and none is left."""
+    """Whether the declared fallback decides: a champion decided before, and none is left."""
     return (
         spec.promotion.fallback != "none"
         and find_champion(cursor, spec.name) is None
@@ -108,7 +108,7 @@ def find_fallback(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Fallbac
 
 @dataclass(frozen=True)
 class FallbackReport:
-    """`rows` were written by `fallback` of the loads up to `load_id`."""
+    """The fallback wrote `rows` rows, of the loads up to `load_id`."""
 
     rows: int
     load_id: int
@@ -118,13 +118,13 @@ class FallbackReport:
 def score_by_fallback(
     spec: ModelSpec, lake: Lake, *, run_id: str = "", now: datetime | None = None
 ) -> FallbackReport:
-    """Log the fallback for every row that no version has scored; again it changes nothing.
+    """Log the fallback for every row that no version has scored; running it again changes nothing.
 
-    Of rows that were there when the last champion was trained, those from before its test period
-    are left alone, as by a champion.
+    Rows that landed before the last champion was trained and are older than its test period are
+    skipped, as they are by a champion.
 
     Raises:
-        NoFallback: when the constant cannot be told.
+        NoFallback: when no training rows are left.
     """
     key, time, table = quote(spec.spine.key), quote(spec.spine.time), qualified(spec.spine.table)
     with lake.reader() as reader, lake.cursor() as stage:
@@ -172,7 +172,7 @@ def _stage(
     spec: ModelSpec,
     fallback: Fallback,
 ) -> None:
-    """The temporary tables that `write_decided` writes from, filled batch by batch."""
+    """Fill the temporary tables that `write_decided` reads, batch by batch."""
     _add(stage, spec, reader.execute("FROM wanted LIMIT 0").to_arrow_table(), fallback)
     for batch in reader.execute("FROM wanted").to_arrow_reader(BATCH_ROWS):
         _add(stage, spec, pa.Table.from_batches([batch]), fallback)
@@ -190,7 +190,7 @@ def _stage(
 def _add(
     stage: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: pa.Table, fallback: Fallback
 ) -> None:
-    """Rows into `scored`, which is made by the first."""
+    """Add rows to `scored`; the first call creates the table."""
     n = len(rows)
     scored = rows.append_column("version", pa.array([NAME] * n, pa.string()))
     scored = scored.append_column("place", pa.array([0] * n, pa.int32()))

@@ -1,4 +1,4 @@
-"""What was decided about one row, when, by whom, and why it holds no more: the log as evidence."""
+"""Every decision about one row: what, when, by which version, and why it was superseded."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,9 @@ from lakehouse.scoring.tables import DECISION
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about a row: `row` is what the log has of it, by column.
+    """One decision about a row; `row` holds the logged columns.
 
-    `scored_at` is naive UTC. `superseded_by` is the decision that took its place, if one did.
+    `scored_at` is naive UTC. `superseded_by` is the number of the decision that replaced this one.
     """
 
     decision: int
@@ -37,9 +37,9 @@ def history(
     at: datetime | None = None,
     beside: bool = False,
 ) -> list[Decision]:
-    """All decisions about the row with that `key`, the oldest first; `at`: as of then (naive UTC).
+    """All decisions about the row with that `key`, oldest first; `at`: as of that time (naive UTC).
 
-    `beside`: what versions beside the champion said of it.
+    `beside`: the predictions of shadow versions instead.
     """
     log = shadow_table(spec.name) if beside else spec.predictions_table
     with lake.reader() as cursor:

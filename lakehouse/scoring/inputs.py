@@ -1,7 +1,7 @@
-"""The features of decisions, as the model saw them: kept so long as `log.features` declares.
+"""The features of decisions, as the model read them, kept for as long as `log.features` declares.
 
-With them and the version's artefact a decision can be made again, whatever became of the feature
-tables. What stays for ever is their hash in the log.
+With them and the version's artefact a decision can be replayed, even after the feature tables have
+changed. Their hash stays in the log permanently.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from lakehouse.scoring.tables import DECISION
 
 @dataclass(frozen=True)
 class Replayed:
-    """`rows` decisions made again from the features that were kept; how some differ, in words."""
+    """The number of decisions replayed from stored features (`rows`), and the differences as text."""
 
     rows: int
     differences: tuple[str, ...]
@@ -41,13 +41,13 @@ def as_lists(matrix: Matrix) -> pa.Array:
 def replay(
     spec: ModelSpec, lake: Lake, *, keys: Sequence[object] | None = None, rows: int = 1_000
 ) -> Replayed:
-    """Predict again what was decided, from the log alone, and compare hash and output to the bit.
+    """Replay logged decisions from the log alone and compare hash and output bit for bit.
 
-    Of all decisions whose features are kept, superseded ones too: those about `keys`, or else the
-    newest `rows`. Reads no feature table.
+    Covers all decisions whose features are stored, superseded ones too: those about `keys`, or else
+    the newest `rows`. Reads no feature table.
 
     Raises:
-        BadArtefact: when a version's files are gone or changed.
+        BadArtefact: when a version's files are missing or changed.
     """
     with lake.reader() as cursor:
         if not table_exists(cursor, inputs_table(spec.name)):
@@ -70,10 +70,10 @@ def replay(
 def drop_inputs(
     lake: Lake, spec: ModelSpec, *, now: datetime | None = None, run_id: str = ""
 ) -> int:
-    """Delete the features of decisions that were made longer ago than `log.features`; their rows.
+    """Delete the features of decisions older than `log.features`; returns the number of rows.
 
-    Whole decisions go, which is whole files but for the last. Their hashes stay in the log. Nothing
-    to delete makes no snapshot.
+    Deletes whole decisions, so that whole files go, except for the last. The hashes stay in the
+    log. If there is nothing to delete, no snapshot is made.
     """
     table = inputs_table(spec.name)
     with lake.reader() as cursor:

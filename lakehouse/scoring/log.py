@@ -1,10 +1,10 @@
-"""The prediction log: its columns, and what of a row does not depend on a threshold.
+"""The prediction log: its columns, and the part of a row that does not depend on a threshold.
 
-`predictions.<model>` is what was decided, by who was champion when the row landed.
-`predictions.<model>__shadow` is what versions beside it said of the same rows: the same columns,
-one row per key and version, where a decision is what would have been decided. Both are views of the
-rows that hold now; what they are views of is `tables.py`'s. Batch scoring and the API write the
-same rows.
+`predictions.<model>` holds the decisions, made by the version that was champion when the row
+landed. `predictions.<model>__shadow` holds the predictions of shadow versions for the same rows:
+the same columns, one row per key and version, where `decision` is the decision that the version
+would have made. Both are views of the current rows; `tables.py` has the tables behind them. Batch
+scoring and the API write the same rows.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ _STAMP = {
 
 @dataclass(frozen=True)
 class Stamp:
-    """What all rows of one scoring run share; `scored_at` is naive UTC.
+    """Values that all rows of one scoring run share; `scored_at` is naive UTC.
 
-    `snapshot` is that of the lake from which their features were read.
+    `snapshot` is the lake snapshot from which the features were read.
     """
 
     run_id: str
@@ -41,7 +41,7 @@ class Stamp:
 
 
 def output_types(spec: ModelSpec) -> dict[str, str]:
-    """SQL types of the columns that scoring adds to who and when, in order."""
+    """SQL types, in order, of the columns that scoring adds to the key, entities and time."""
     predicted = dict(spec.task.logged)
     if not spec.task.decides:
         return {**predicted, **_STAMP}
@@ -50,7 +50,7 @@ def output_types(spec: ModelSpec) -> dict[str, str]:
 
 
 def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[str, Any]:
-    """What `model` says of rows (rows, features), by column, and `feature_hash`.
+    """Predictions of `model` for rows (rows, features), by column, and `feature_hash`.
 
     For a model that blocks, also whether the row is in the control stream.
     """
@@ -63,9 +63,9 @@ def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[
 
 
 def in_control(spec: ModelSpec, key: object) -> bool:
-    """Whether a row is let through whatever its score: so it is for a random share of all keys.
+    """Whether a row is let through whatever its score, as a random share of all keys is.
 
-    Drawn from the key and the model's name, so that it can be told again, a row keeps it whatever
+    Derived from the key and the model's name: so it is reproducible, a row keeps it whichever
     version decides, and two models control different rows.
     """
     digest = hashlib.blake2b(f"{spec.name}\0{key}".encode(), digest_size=8).digest()

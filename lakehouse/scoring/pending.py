@@ -1,4 +1,4 @@
-"""Which spine rows each version scores, as one temporary table; and what versions say of them.
+"""Which spine rows each version scores, as one temporary table, and the versions' predictions.
 
 Features are read once for all versions that were trained on the same ones.
 """
@@ -29,8 +29,8 @@ BATCH_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Predicted:
-    """Why versions beside the champion failed, by name, and how many of the values that the
-    champion read had to be clipped, by feature."""
+    """Why shadow versions failed, by name, and how many of the values that the champion read were
+    clipped, by feature."""
 
     failed: Mapping[str, str] = field(default_factory=dict)
     clipped: Mapping[str, int] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Range:
-    """Spine times to predict anew, naive UTC, the end excluded; None is unbounded."""
+    """Spine times to predict again, naive UTC, the end excluded; None is unbounded."""
 
     since: datetime | None
     until: datetime | None
 
 
 def within(time: str, redo: Range | None) -> tuple[str, list[Any]]:
-    """SQL for `time` being in the range to redo, with its parameters."""
+    """SQL condition that `time` is in the range to redo, with its parameters."""
     if redo is None:
         return "false", []
     bounds = {">=": redo.since, "<": redo.until}
@@ -59,11 +59,11 @@ def want(
     scorers: Scorers,
     redo: Range | None,
 ) -> dict[int, int]:
-    """Fill the temporary table `wanted`; returns how many rows are wanted of each scorer, by place.
+    """Fill the temporary table `wanted`; returns the number of rows per scorer, by place.
 
-    It has key, entities, `event_time`, `_load_id` and, for each scorer by place, a BOOLEAN `_0`,
-    `_1`, ... Those who decide score what landed in their charge, the champion also the range to
-    redo. Versions beside it score the same rows, and those that others decided while they were not
+    Its columns are key, entities, `event_time`, `_load_id` and, for each scorer by place, a BOOLEAN
+    `_0`, `_1`, ... Deciding versions score the rows that landed in their charge, the champion also
+    the range to redo. Shadow versions score the same rows, and rows decided while they were not
     scoring.
     """
     time, key = quote(spec.spine.time), quote(spec.spine.key)
@@ -73,7 +73,7 @@ def want(
     values: list[Any] = [champion.before.load_id, champion.start, *bounds]
     logged = table_exists(cursor, spec.predictions_table)
     kept, kept_bounds = "true", []
-    if logged and redo is not None:  # tables that were built again may have given rows other loads
+    if logged and redo is not None:  # rebuilt tables may have given rows other loads
         kept = (
             f"{key} NOT IN (SELECT {key} FROM {qualified(spec.predictions_table)} "
             f"WHERE event_time < ? OR NOT ({again}))"
@@ -131,8 +131,8 @@ def predict(
 ) -> Predicted:
     """Fill the temporary table `scored` of `stage` from `wanted` of `reader`, batch by batch.
 
-    It has who and when, `place` and `version` of the scorer, what that version says, and the
-    `features` of a decision. Versions that failed have no rows.
+    Its columns are key, entities and time, `place` and `version` of the scorer, that version's
+    prediction, and the `features` of a decision. Versions that failed have no rows.
     """
     failed: dict[str, str] = {}
     clipped: Counter[str] = Counter()
@@ -186,7 +186,7 @@ def _scored(
 
 
 def _lots(spec: ModelSpec, rows: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
-    """For a binary model the column `lot`, by which equal scores are told apart; not logged."""
+    """For a binary model the column `lot`, which breaks ties between equal scores; not logged."""
     if not spec.task.decides:
         return {}
     unit = spec.capacity.unit if spec.capacity else ""

@@ -1,7 +1,7 @@
-"""Why rows were flagged: the features that raised their score most, kept beside the decision.
+"""Why rows were flagged: the features that raised their score most, stored with the decision.
 
-Only decisions that flag are explained: TreeSHAP costs too much for all rows. How a score is taken
-apart is `evaluation.explanations`'s.
+Only flagged rows are explained: TreeSHAP costs too much for all rows. `evaluation.explanations`
+decomposes a score.
 """
 
 import json
@@ -36,7 +36,7 @@ def explain(
 ) -> str:
     """Fill the temporary table `reasons` (key, reasons) of `stage` for the flagged rows.
 
-    Returns why there are none, if a model's trees are too costly to explain; else nothing.
+    Returns why there are none if a model's trees are too costly to explain; else an empty string.
     """
     key = quote(spec.spine.key)
     stage.execute(

@@ -1,7 +1,7 @@
-"""Whether the prediction log is what it should be, and whether every row that landed is in it.
+"""Whether the prediction log is sound, and whether it contains every row that landed.
 
-Both look at the whole log and the whole spine, keys alone: the newest load may be sound where
-others are not.
+Both check the keys of the whole log and the whole spine: the newest load may be sound where others
+are not.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from lakehouse.scoring import fallback
 
 
 def find_broken(spec: ModelSpec, lake: Lake) -> str:
-    """What is wrong with the log, in words; empty if nothing is.
+    """A description of what is wrong with the log; empty if nothing is.
 
-    There must be rows, each key must be there once, what was predicted must not be NULL, and the
-    log must have as many rows as were ever decided: none may go, and none come otherwise.
+    The log must have rows, each key once, no prediction may be NULL, and it must have as many rows
+    as were ever decided: rows are neither removed nor added any other way.
     """
     table, key = qualified(spec.predictions_table), quote(spec.spine.key)
     output = spec.task.logged_number
@@ -58,10 +58,11 @@ def find_broken(spec: ModelSpec, lake: Lake) -> str:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """Every row of the spine, by what became of it; all but `landed` add up to it.
+    """Every row of the spine, by outcome; all counts but `landed` add up to it.
 
-    `passed_over` rows were there when who decided was trained, and are older than its test period:
-    it may have learnt from them. `lost` ones nobody scored, though nothing was in the way.
+    `passed_over` rows landed before the deciding version was trained and are older than its test
+    period, so they may be training rows. No version scored the `lost` rows, although nothing
+    prevented it.
     """
 
     landed: int
@@ -73,7 +74,7 @@ class Reconciliation:
 
     @property
     def words(self) -> str:
-        """The sum, for people."""
+        """The counts as a sentence."""
         parts = {
             "scored": self.scored,
             "waiting for features": self.waiting,
@@ -88,7 +89,7 @@ class Reconciliation:
 
 
 def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
-    """Count what became of each row of the spine. Its cost is that of joining the keys of both.
+    """Count the outcome of each row of the spine. The cost is that of joining the keys of both.
 
     Raises:
         NoSuchTable: when the spine is not in the lake.
@@ -138,10 +139,10 @@ def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
 
 
 def _lost(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake) -> int:
-    """Those of `unexplained` that could have been scored: by features, or by the fallback.
+    """The number of rows of `unexplained` that could have been scored, by features or the fallback.
 
-    Rows without features have no row in one of the champion's tables; where there is none, in one
-    of those that are declared.
+    Rows without features are missing in one of the champion's feature tables; without a champion,
+    in one of the declared ones.
     """
     version = find_champion(cursor, spec.name)
     if version is None:

@@ -1,8 +1,8 @@
-"""Who scores: those who decide, and beside them shadows and the predecessor, each loaded.
+"""The versions that score: those that decide, and in parallel shadows and the predecessor, loaded.
 
-Who decides about a row is the champion at the time when it landed (`charge.py`). Whatever is wrong
-with another version than the champion leaves it out and is told; only what is wrong with the
-champion is an error. Which rows they score is `wanted.py`'s.
+The champion at the time when a row landed decides about it (`deciders.py`). Any problem with
+another version excludes it and is reported; only a problem with the champion is an error.
+`pending.py` selects the rows that they score.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,12 +31,12 @@ from lakehouse.scoring.deciders import ALL_LOADS, Charge, find_charges, trained_
 
 @dataclass(frozen=True)
 class Scorer:
-    """A version that scores rows of loads after `before` to `after`.
+    """A version that scores rows of loads after `before` up to `after`.
 
-    Rows of loads up to `trained_until` may be in its training set: of these only those with times
-    from `start` on. One that `decides` does so in the loads of its `charge`; the champion without
-    one, about what is predicted anew. `place` numbers the scorers of one run: a version that gave
-    the championship up has two.
+    Rows of loads up to `trained_until` may be in its training set: it scores only those with times
+    from `start` on. A version that `decides` does so in the loads of its `charge`; a champion
+    without one decides about rows that are predicted again. `place` numbers the scorers of one run:
+    a former champion has two.
     """
 
     version: Version
@@ -58,7 +58,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class ShadowReport:
-    """What a version other than the champion did: `rows`, or why it was left out this time."""
+    """The outcome of a version other than the champion: `rows` scored, or why it was skipped."""
 
     version: str
     state: str
@@ -68,10 +68,10 @@ class ShadowReport:
 
 @dataclass(frozen=True)
 class Scorers:
-    """The champion for what is predicted anew; a scorer for each charge; those beside it.
+    """The champion for rows predicted again, a scorer for each charge, and the shadow versions.
 
-    `skipped` are versions beside the champion that are left out, `replaced` those that should have
-    decided and cannot: the champion does in their place.
+    `skipped` are shadow versions that were excluded; `replaced` are versions that should have
+    decided and cannot, so the champion decides instead.
     """
 
     champion: Scorer
@@ -86,7 +86,7 @@ class Scorers:
         return (self.champion, *self.deciding, *self.beside)
 
     def without(self, failed: Mapping[str, str]) -> "Scorers":
-        """Without the versions beside the champion that failed, by name, and why."""
+        """The scorers without the shadow versions in `failed`, which gives the reason by name."""
         told = (
             ShadowReport(one.name, one.version.state, 0, failed[one.name])
             for one in self.beside
@@ -103,11 +103,11 @@ def find_scorers(
     at: datetime,
     unable: Collection[ShadowReport] = (),
 ) -> Scorers:
-    """Who scores what is new at the time `at` (naive UTC). `unable` failed to decide a moment ago.
+    """The scorers of new rows at the time `at` (naive UTC). `unable`: these just failed to decide.
 
     Raises:
         NoChampion, BadArtefact, SchemaMismatch: when there is no champion, or it cannot be used.
-        Expired: when the champion may decide no more.
+        Expired: when the champion may no longer decide.
     """
     decides, *others = scoring_versions(cursor, spec.name)
     champion = _scorer(cursor, spec, lake, decides, spec.predictions_table)
@@ -118,7 +118,7 @@ def find_scorers(
     for version in others:
         try:
             beside.append(_beside(cursor, spec, lake, version, champion))
-        except Exception as error:  # a broken version never stops the champion; the report says it
+        except Exception as error:  # a broken version never stops the champion; it is reported
             skipped.append(ShadowReport(version.version, version.state, 0, str(error)))
     placed = [replace(one, place=i + 1) for i, one in enumerate([*deciding, *beside])]
     return Scorers(
@@ -131,10 +131,10 @@ def find_scorers(
 
 
 def find_readers(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[Version]:
-    """The versions whose features have to grow: those that score, and whoever owes rows.
+    """The versions whose features must be kept up to date: those that score or still owe rows.
 
     Raises:
-        NoChampion: when nothing may decide.
+        NoChampion: when no version may decide.
     """
     scoring = scoring_versions(cursor, spec.name)
     done = read_progress(cursor, spec.predictions_table).load_id
@@ -156,8 +156,8 @@ def _deciding(
 ) -> tuple[Scorer, list[Scorer], list[ShadowReport]]:
     """The champion, and a scorer for each charge over the loads that can be scored now.
 
-    An earlier champion whose features are not final yet is waited for, as the champion is. One that
-    never can again, or may decide no more, is replaced.
+    Scoring waits for an earlier champion whose features are not final yet, as it does for the
+    champion. An earlier champion that can never score again, or may no longer decide, is replaced.
     """
     after = champion.before.load_id
     charges = [
@@ -174,7 +174,7 @@ def _deciding(
             try:
                 require_valid(spec, charge.version, at)
                 scorer = _former(cursor, spec, lake, charge)
-            except Exception as error:  # it owed these rows; somebody has to score them
+            except Exception as error:  # it owed these rows; another version has to score them
                 if is_retryable(error):
                     raise
                 state = charge.version.state
@@ -207,10 +207,10 @@ def _beside(
     version: Version,
     champion: Scorer,
 ) -> Scorer:
-    """A version that follows the champion, as far as its own features are final.
+    """A version that scores behind the champion, as far as its own features are final.
 
-    It says nothing of rows before the end of its test period: it was fitted to, stopped, tuned or
-    chosen on those. All later ones are new to it, whenever it was trained.
+    It does not score rows before the end of its test period: they were used for its fitting, early
+    stopping, tuning or selection. All later rows are new to it, whenever it was trained.
     """
     name = shadow_progress(spec.name, version.version)
     scorer = _scorer(cursor, spec, lake, version, name)
@@ -259,10 +259,10 @@ def _target(
     tables: Sequence[FeatureTable],
     before: Progress,
 ) -> Progress:
-    """Up to which load, and to which time, rows can be scored now.
+    """The load and the time up to which rows can be scored now.
 
     A spine row that became known after the seal of a feature set still waits for its features, and
-    the whole load with it.
+    the whole load waits with it.
     """
     table = spec.spine.table
     if not table_exists(cursor, table):

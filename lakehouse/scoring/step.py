@@ -1,8 +1,8 @@
-"""Batch scoring: every new spine row is decided about, once, as its features become final.
+"""Batch scoring: every new spine row is decided about once, as soon as its features are final.
 
-Who was champion when a row landed decides about it; versions beside it predict the same rows in the
-same commit and decide nothing. Nothing is trained or promoted here. Which rows are new follows from
-load ids, as everywhere.
+The version that was champion when a row landed decides about it; shadow versions predict the same
+rows in the same commit and decide nothing. Nothing is trained or promoted here. Load ids determine
+which rows are new, as everywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,17 +38,17 @@ from lakehouse.scoring.writing import write_predictions
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What one call of `score` did.
+    """The outcome of one call of `score`.
 
-    `rows` were decided, `version` is who decides from now on, and `owed` tells of each version that
-    decided because it was champion when rows landed, and of each that should have and could not.
-    `passed_over` rows of the same loads are older than the test period of who decided, which may
-    have learnt from them; `without_features` ones have none and never will, so neither is scored;
-    `waiting` ones wait for features. `load_id` is the last load worked in. `stale_sets` are feature
-    sets whose current version is another one than the champion reads, so that rows would wait for
-    ever: let a version be promoted that reads it. `shadows` tells of each version beside the
-    champion; `unexplained` why alerts have no reasons; `clipped` how many values of a feature were
-    beyond what a model can read.
+    `rows` were decided, and `version` decides from now on. `owed` reports each version that decided
+    because it was champion when rows landed, and each that should have and could not. `passed_over`
+    rows of the same loads are older than the test period of the deciding version, so they may be
+    its training rows; `without_features` rows have none and never will: neither are scored.
+    `waiting` rows wait for features. `load_id` is the last load processed. `stale_sets` are feature
+    sets whose current version differs from the one that the champion reads, so rows would wait
+    forever: promote a version that reads the current one. `shadows` reports each shadow version,
+    `unexplained` why alerts have no reasons, and `clipped` how many values of a feature were
+    outside the range that a model can read.
     """
 
     model: str
@@ -66,7 +66,7 @@ class ScoreReport:
 
 
 class ScoredMeanwhile(LakeError):
-    """Another process scored the same rows while this one was at it."""
+    """Another process scored the same rows at the same time."""
 
 
 def score(
@@ -79,27 +79,29 @@ def score(
     run_id: str = "",
     now: datetime | None = None,
 ) -> ScoreReport:
-    """Score what is new, each row by who was champion when it landed.
+    """Score new rows, each by the version that was champion when it landed.
 
-    Without a champion the declared fallback scores, if there was one; it can redo nothing.
+    If no champion is left, the declared fallback scores; it cannot redo rows.
 
-    Of rows that were there when a version was trained, it scores those from the start of its test
-    period on: earlier ones are what it learnt from, so a score of theirs would say nothing. A
-    version that should decide and cannot, or that was rolled back, is replaced by the champion. A
-    load is scored when the features of all its rows are final. Doing it again changes nothing.
+    Of the rows that landed before a version was trained, it scores those from the start of its test
+    period on: earlier ones may be training rows, so scoring them would be meaningless. The champion
+    replaces a version that should decide and cannot, or that was rolled back. A load is scored when
+    the features of all its rows are final. Running it again changes nothing.
 
     Shadows and the champion's predecessor score the same rows, from the end of their own test
-    periods on, those included that were scored before they began. One that cannot (its features are
-    stale, its artefact is broken) is left out and told in the report, and catches up later.
+    periods on, including rows that were scored before they began. One that cannot score (its
+    features are stale, its artefact is broken) is skipped, appears in the report, and catches up
+    later.
 
-    With `since` or `until` (spine times, naive UTC, the end excluded) or `full_refresh`, rows of
-    that range are predicted anew as well, by the champion, and supersede in the same commit what
-    was said before; those before the champion's test period keep it. Thresholds stay as they were.
+    With `since` or `until` (spine times, naive UTC, the end excluded) or `full_refresh`, the
+    champion also predicts the rows of that range again; the new predictions supersede the earlier
+    ones in the same commit. Rows before the champion's test period keep their prediction.
+    Thresholds do not change.
 
     Raises:
-        NoChampion: when nothing has been promoted.
-        Expired: when the champion may decide no more.
-        BadArtefact, SchemaMismatch: when the champion cannot be used; the log stays as it was.
+        NoChampion: when no version has been promoted.
+        Expired: when the champion may no longer decide.
+        BadArtefact, SchemaMismatch: when the champion cannot be used; the log does not change.
     """
     with lake.reader() as reader:
         if fallback.decides(reader, spec):
@@ -109,7 +111,7 @@ def score(
     while True:
         try:
             return _score(spec, lake, redo, run_id, now, unable)
-        except _CannotDecide as error:  # each time another version, so this ends
+        except _CannotDecide as error:  # a different version each time, so the loop ends
             unable.append(error.report)
 
 
@@ -208,7 +210,7 @@ def _reports(scorers: Sequence[Scorer], counts: Mapping[int, int]) -> list[Shado
 
 
 def _landed(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Scorer) -> int:
-    """Spine rows of the loads that are worked in now."""
+    """The number of spine rows of the loads that are being processed."""
     query = (
         f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE _load_id > ? AND _load_id <= ?"
     )

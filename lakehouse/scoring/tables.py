@@ -1,9 +1,10 @@
-"""The tables of a prediction log, of which rows are only ever added to.
+"""The tables of a prediction log, which is append-only.
 
-`<log>__log` has every row that was ever decided, with the number of its decision. What a redo
-replaces stays, and `<log>__superseded` names it: a row's key, its decision, and the one that took
-its place. The view `<log>` is what holds now. `<model>__decisions` says of each number who decided
-about which loads, when and why; `<model>__inputs` keeps the features of decisions for a while.
+`<log>__log` has every row that was ever decided, with the number of its decision. A redo keeps the
+rows that it replaces and adds them to `<log>__superseded`: a row's key, its decision, and the
+decision that replaced it. The view `<log>` has the current rows. `<model>__decisions` describes
+each decision: which version decided about which loads, when and why. `<model>__inputs` keeps the
+features of decisions for a limited time.
 """
 
 from datetime import datetime
@@ -15,7 +16,7 @@ from lakehouse.lake.layout import decisions_table, inputs_table, log_table, supe
 from lakehouse.models import ModelSpec
 
 FOREVER = datetime(9999, 12, 31)
-"""Until then: of a log that an older release wrote nobody knows what it passed over."""
+"""`starts_at` of a log that an older release wrote, where the rows passed over are unknown."""
 
 DECISION = "_decision"
 
@@ -34,12 +35,12 @@ _DECISIONS = {
     "scored_at": "TIMESTAMP",
     "run_id": "VARCHAR",
 }
-"""Of the loads after `after_load` up to `until_load` those up to `trained_until_load` were known
-when the version was trained; of these it decided about rows with times from `starts_at` on."""
+"""Of the loads after `after_load` up to `until_load`, those up to `trained_until_load` existed when
+the version was trained; in these it decided about rows with times from `starts_at` on."""
 
 
 def is_older(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
-    """Whether the log `schema.name` is a table, and no view: so an older release kept it."""
+    """Whether the log `schema.name` is a table and not a view, as in an older release."""
     return bool(read_columns(cursor, log)) and not read_columns(cursor, log_table(log))
 
 
@@ -49,8 +50,7 @@ def prepare_log(
     """Make the tables of the log `schema.name` and its view, in the open transaction.
 
     `types` are the SQL types of its columns by name, in order, without the decision. The rows of a
-    log that an older release wrote stay where they are, as decision 0; columns that came since are
-    added.
+    log that an older release wrote stay where they are, as decision 0; newer columns are added.
     """
     physical = log_table(log)
     if is_older(writer, log):
@@ -70,9 +70,9 @@ def prepare_log(
 
 
 def current_rows(log: str, key: str) -> str:
-    """SQL for the rows of the log `schema.name` that hold now.
+    """SQL for the current rows of the log `schema.name`.
 
-    What was superseded is mostly nothing: the join then costs nothing, and filters reach the scan.
+    Usually nothing is superseded: then the join costs nothing, and filters reach the scan.
     """
     same = f"s.{quote(key)} = l.{quote(key)} AND s.{DECISION} = l.{DECISION}"
     return (

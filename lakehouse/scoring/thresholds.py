@@ -1,9 +1,10 @@
-"""From which score a batch is flagged: for each version and day, from its scores of earlier days.
+"""The score above which a batch is flagged: per version and day, from its scores of earlier days.
 
-The k highest of a day cannot be known when its first row comes in, so the threshold of a day is the
-score that the declared number of alerts a day passed over the `trailing` days before it. Scores
-that rise or fall leave that behind, so what the days before had too many or too few is made up for.
-All of it depends on days and not on batches: scored at once or day by day, decisions are the same.
+The k highest scores of a day are unknown when its first row arrives, so the threshold of a day is
+the score that the declared number of alerts a day exceeded over the `trailing` days before it.
+Rising or falling scores outrun that threshold, so the excess or shortfall of the days before is
+compensated. Everything depends on days and not on batches: whether rows are scored at once or day
+by day, the decisions are the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,23 +27,23 @@ from lakehouse.registry.thresholds import Threshold, find_thresholds, latest
 from lakehouse.scoring.scorers import Scorer
 
 FULL_DAY = timedelta(hours=23)
-"""A version's first day counts if its scores cover that much of it."""
+"""A version's first day counts if its scores cover at least this much of it."""
 
 MOST_MADE_UP = 0.5
-"""No day aims at more than one and a half times the capacity, or less than half of it."""
+"""The target of a day stays between half and one and a half times the capacity."""
 
 FLAGGED = (
     "(s.score > t.threshold OR (s.score = t.threshold AND s.lot < t.ties)) "
-    "AND NOT isnan(s.score)"  # NaN is above all in SQL
+    "AND NOT isnan(s.score)"  # SQL sorts NaN above every number
 )
-"""Whether a row s of `scored` passes the threshold t of its day, in SQL."""
+"""SQL condition that a row s of `scored` passes the threshold t of its day."""
 
 
 @dataclass(frozen=True)
 class History:
-    """A version's highest scores by day, each with how often it is there, (scores,) each.
+    """A version's highest scores by day, each with its number of occurrences; arrays of (scores,).
 
-    `counts` is how many scores the days have altogether.
+    `counts` is the total number of scores per day.
     """
 
     day: npt.NDArray[Any]
@@ -51,14 +52,15 @@ class History:
     counts: dict[datetime, int]
 
     def between(self, since: datetime, until: datetime) -> npt.NDArray[np.bool_]:
-        """The scores of days from `since` to before `until`."""
+        """Mask of the scores of days from `since` to before `until`."""
         inside: npt.NDArray[np.bool_] = (self.day >= np.datetime64(since)) & (
             self.day < np.datetime64(until)
         )
         return inside
 
     def passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
-        """How many of the `chosen` scores pass a threshold; of equal ones their share."""
+        """The number of the `chosen` scores that pass a threshold; equal ones count by the share
+        `ties`."""
         score, times = self.score[chosen], self.times[chosen]
         above = times[score > threshold.threshold].sum()
         return float(above + threshold.ties * times[score == threshold.threshold].sum())
@@ -72,8 +74,8 @@ def choose_thresholds(
 ) -> dict[str, list[Threshold]]:
     """Fill the temporary table `thresholds` (version, day, threshold, ties) of `stage`.
 
-    It has every day of `scored`. Days in the past keep the threshold that was in force. Returns the
-    new ones by version, to be registered: at most one a day, and only when it changes.
+    It has every day of `scored`. Past days keep the threshold that was in force. Returns the new
+    thresholds by version, for the registry: at most one a day, and only when it changes.
     """
     stage.execute(
         "CREATE TEMP TABLE thresholds "
@@ -141,15 +143,15 @@ def _threshold(
 def aim(
     history: History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
 ) -> float:
-    """How many of the scores of `days` are to pass: the capacity, and what they lacked of it.
+    """The number of scores of `days` that should pass: the capacity, plus the shortfall so far.
 
-    Integral control, as the pacing of a budget has it (Åström & Murray, *Feedback Systems*, 2008,
-    chapter 10): without, scores that rise bring too many alerts for as long as they rise.
+    Integral control, as in budget pacing (Åström & Murray, *Feedback Systems*, 2008, chapter 10):
+    without it, rising scores bring too many alerts for as long as they rise.
     """
     made = 0.0
     for day in days:
         threshold = latest(recorded, day)
-        if threshold is None:  # logged before thresholds were kept
+        if threshold is None:  # logged before thresholds were recorded
             made += alerts
             continue
         made += history.passed(history.between(day, day + DAY), threshold)
@@ -165,11 +167,11 @@ def _history(
     scorer: Scorer,
     days: list[datetime],
 ) -> History:
-    """What the version said on the days before `days`, in the log and just now.
+    """The version's scores on the days before `days`, from the log and from this run.
 
-    Of each day only as many scores are kept as can be alerts, equal ones as one: memory follows the
-    capacity, not the rows. Units count once a day, by their highest score, and not at all after
-    they became known.
+    Keeps only as many scores of each day as there can be alerts, equal ones as one, so memory
+    depends on the capacity and not on the rows. A unit counts once a day, by its highest score, and
+    no longer counts once it is known.
     """
     assert spec.capacity is not None
     trailing = spec.threshold.trailing
@@ -177,7 +179,7 @@ def _history(
     columns = f"event_time, {quote(unit) if unit else 'NULL'} AS unit, score"
     parts = [f"SELECT {columns} FROM scored WHERE version = $version"]
     for table in (spec.predictions_table, shadow_table(spec.name)):
-        if table_exists(reader, table):  # without what is being predicted anew
+        if table_exists(reader, table):  # without the rows that are predicted again
             key = quote(spec.spine.key)
             parts.append(
                 f"SELECT {columns} FROM {qualified(table)} WHERE model_version = $version "
@@ -219,9 +221,9 @@ def _history(
 
 
 def known_units(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
-    """Units with a positive that is known, and since when."""
+    """Units with a known positive, and the time since which it is known."""
     assert spec.capacity is not None
-    assert isinstance(spec.label, Settled)  # a binary model's is
+    assert isinstance(spec.label, Settled)  # a binary model's label is `Settled`
     label, key = spec.label, quote(spec.label.key or spec.spine.key)
     return cursor.execute(
         f"""SELECT s.{quote(spec.capacity.unit)} AS unit, min(l.{quote(label.known_at)}) AS known_at

@@ -1,7 +1,7 @@
-"""Adding to the two logs within the writer's transaction; no row of theirs is changed or deleted.
+"""Adds to the two logs within the writer's transaction; no logged row is changed or deleted.
 
-What is written was computed before into temporary tables of `stage`: `scored`, `thresholds` and
-`reasons`. Only the comparison of score and threshold happens here.
+The rows were computed before, into the temporary tables `scored`, `thresholds` and `reasons` of
+`stage`. Only the comparison of score and threshold happens here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,11 @@ from lakehouse.scoring.thresholds import FLAGGED
 
 
 class Logged(Protocol):
-    """Whoever has rows in `scored` under this name, with times from `start` on."""
+    """A version or fallback with rows in `scored` under this name, with times from `start` on."""
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """Its name in the log."""
 
     @property
     def start(self) -> datetime:
@@ -47,7 +47,7 @@ class Logged(Protocol):
 
 
 class Loads(Protocol):
-    """The loads after `after`, up to and with `until`."""
+    """The loads after `after`, up to and including `until`."""
 
     @property
     def after(self) -> int:
@@ -59,11 +59,11 @@ class Loads(Protocol):
 
 
 class Decider(Protocol):
-    """Whoever has rows in `scored`: a version, or the declared fallback."""
+    """A decider with rows in `scored`: a version, or the declared fallback."""
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """Its name in the log."""
 
     @property
     def place(self) -> int:
@@ -71,15 +71,15 @@ class Decider(Protocol):
 
     @property
     def decides(self) -> bool:
-        """Whether its rows go into the log, and not into the shadow log."""
+        """Whether its rows go into the log rather than the shadow log."""
 
     @property
     def charge(self) -> Loads | None:
-        """The loads about whose rows it decides."""
+        """The loads in which it decides."""
 
     @property
     def trained_until(self) -> int:
-        """The last load of which it passes over rows from before `start`."""
+        """The last load in which it skips rows from before `start`."""
 
     @property
     def start(self) -> datetime:
@@ -96,11 +96,11 @@ def write_predictions(
     redo: Range | None,
     stamp: Stamp,
 ) -> None:
-    """Decisions into the log, what other versions say into the shadow log, each with its number.
+    """Write decisions to the log and shadow predictions to the shadow log, each with its number.
 
-    `counts` are the rows of each scorer by place. Of a range to redo, what was there from the start
-    of the champion's test period on and is predicted anew is superseded in both; in the shadow log
-    only what these versions said. A row that cannot be scored any more keeps what was said.
+    `counts` are the rows of each scorer by place. In a range to redo, rows from the start of the
+    champion's test period on that are predicted again are superseded in both logs; in the shadow
+    log only those of the same versions. A row that can no longer be scored keeps its prediction.
     """
     types = _types(reader, spec)
     prepare(writer, spec, types, beside=bool(scorers.beside))
@@ -142,7 +142,7 @@ def write_decided(
     rows: int,
     stamp: Stamp,
 ) -> None:
-    """The `rows` of `scored`, all by one decider that reads no features, into the log."""
+    """Write the `rows` of `scored`, all by one decider that reads no features, to the log."""
     types = _types(reader, spec)
     prepare(writer, spec, types, beside=False)
     numbers = _numbers(writer, spec, [decider])
@@ -155,7 +155,7 @@ def write_decided(
 def prepare(
     writer: duckdb.DuckDBPyConnection, spec: ModelSpec, types: dict[str, str], *, beside: bool
 ) -> None:
-    """Make the tables of the logs, in the open transaction; take over what an older release wrote.
+    """Make the tables of the logs in the open transaction, and take over those of an older release.
 
     `types` are the SQL types of a log's columns, `beside` whether a shadow log is needed.
     """
@@ -191,7 +191,7 @@ def prepare(
 
 
 def _types(reader: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, str]:
-    """SQL types of all columns of a log, in order: who and when, what was said, the load."""
+    """SQL types of all columns of a log, in order: key, entities, time, prediction, load."""
     described = "SELECT column_name, column_type FROM (DESCRIBE wanted)"
     wanted = dict(reader.execute(described).fetchall())
     who_and_when = [spec.spine.key, *spec.spine.entities, "event_time"]
@@ -202,7 +202,7 @@ def _types(reader: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, str]
 def _numbers(
     writer: duckdb.DuckDBPyConnection, spec: ModelSpec, deciders: Sequence[Decider]
 ) -> dict[int, int]:
-    """A new number for each scorer, by place; they only grow, for the lock is held."""
+    """A new decision number for each scorer, by place; numbers only grow, as the lock is held."""
     table = qualified(decisions_table(spec.name))
     last = fetch_value(writer, f"SELECT coalesce(max({DECISION}), 0) FROM {table}")
     return {decider.place: last + 1 + decider.place for decider in deciders}
@@ -216,7 +216,7 @@ def _keep_numbers(stage: duckdb.DuckDBPyConnection, numbers: Mapping[int, int]) 
 def _register_again(
     stage: duckdb.DuckDBPyConnection, writer: duckdb.DuckDBPyConnection, spec: ModelSpec
 ) -> None:
-    """Let the writer see as `again` which rows (key, place) were predicted."""
+    """Register the predicted rows (key, place) as `again` for the writer."""
     keys = stage.execute(f"SELECT {quote(spec.spine.key)} AS key, place FROM scored")
     writer.register("again", keys.to_arrow_table())
 
@@ -231,7 +231,7 @@ def _supersede(
     redo: Range,
     version: str = "",
 ) -> int:
-    """Take what `scorer` predicted anew (of one version, if given) out of what holds; how many."""
+    """Supersede the rows that `scorer` predicted again (of `version` if given), and count them."""
     again, bounds = within("event_time", redo)
     said = "model_version = ?" if version else "true"
     written = writer.execute(
