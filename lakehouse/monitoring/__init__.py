@@ -1,6 +1,6 @@
-"""Watching models at work: drift, volume, what can be told before labels arrive, and after.
+"""Monitoring of deployed models: drift, volume, and performance before and after labels arrive.
 
-Nothing here acts: it finds, keeps what it found with its history, and asks. `registry` acts.
+Monitoring records findings with their history and requests actions; `registry` carries them out.
 """
 
 from lakehouse.monitoring.findings import Finding

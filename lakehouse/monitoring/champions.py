@@ -1,4 +1,4 @@
-"""The present state of each declared model: its champion, its shadows, the last actions."""
+"""The current state of each declared model: its champion, its shadows, the last actions."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from lakehouse.scoring import fallback
 
 
 def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any]]:
-    """Every declared model with its champion: version, since when, metrics of the test period.
+    """Every declared model with its champion: version, creation time, metrics of the test period.
 
-    Also whether it has expired by `now`, whether the fallback decides, the versions beside it, the
-    request for a retrain that is open, and the last actions.
+    Also whether it has expired by `now`, whether the fallback decides, its shadows, the open
+    request for a retrain, and the last actions.
     """
     rows: list[dict[str, Any]] = []
     with lake.reader() as cursor:

@@ -1,4 +1,4 @@
-"""What watching found, as verdicts: one of each kind a look, whether it is good news or not."""
+"""Findings of monitoring as verdicts: one per check and look, passed or failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Severity = Literal["warn", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of one look, about the rows up to and with `day`.
+    """One check of one look, about the rows up to and including `day`.
 
-    `passed` is None if nothing could be judged, and `cause` says why. `value` and `bound` are of
-    the worst case; None if it could not be told or has no number. `cause` and `remedy` are empty
-    where it passed. `rollback`: an earlier version is likely to do better, because what is wrong
-    lies with the version; nothing here does it.
+    `passed` is None if nothing could be judged, and `cause` gives the reason. `value` and `bound`
+    are those of the worst case; None if undefined. `cause` and `remedy` are empty if the check
+    passed. `rollback`: an earlier version is likely to do better, because the fault lies with the
+    version; nothing here rolls back.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Finding:
 
     @property
     def failed(self) -> bool:
-        """Whether something was found to be wrong."""
+        """Whether the check failed."""
         return self.passed is False
 
 
 def not_judged(name: str, day: date, why: str) -> Finding:
-    """No verdict, and why: it stops nothing, and is not green either."""
+    """A finding without a verdict, with the reason: it blocks nothing, and is not green either."""
     return Finding(name, day, None, cause=f"not judged: {why}")
 
 
@@ -51,7 +51,7 @@ def replace_findings(
     findings: Sequence[Finding],
     run_id: str,
 ) -> None:
-    """Keep `findings`, each instead of one of the same day and name, in the open transaction."""
+    """Store `findings`, replacing those of the same day and name, in the open transaction."""
     tables.create(writer, layout.FINDINGS)
     for day in {finding.day for finding in findings}:
         names = [finding.name for finding in findings if finding.day == day]
@@ -67,7 +67,7 @@ def replace_findings(
 def newest_findings(
     cursor: duckdb.DuckDBPyConnection, model: str, version: str
 ) -> tuple[Finding, ...]:
-    """The newest verdict of each name on this version, by name."""
+    """The newest verdict of each check on this version, by name."""
     if not table_exists(cursor, layout.FINDINGS):
         return ()
     rows = cursor.execute(

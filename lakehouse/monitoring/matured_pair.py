@@ -10,9 +10,10 @@ from lakehouse.registry import Version
 
 
 def matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair | None:
-    """What both logged about rows whose labels have settled; None if there is no such row.
+    """Predictions of both versions for rows whose labels have settled; None if there are none.
 
-    Either may have decided or scored beside: of the four ways, the one with most rows in common.
+    Each version may have decided or scored in parallel: of the four combinations, the one with the
+    most common rows is used.
     """
     first = max(Split.from_json(v.split).test_until.date() for v in (one, other))
     with lake.reader() as cursor:

@@ -1,4 +1,4 @@
-"""The pictures of one model's watch, from the tables of the schema `monitoring`."""
+"""The plots of one model's monitoring, from the tables of the schema `monitoring`."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -22,9 +22,9 @@ WORST = 3
 
 
 def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict[str, bytes]:
-    """PNG pictures by name, of the champion's last ninety days; none before the first look.
+    """PNG plots by name, of the champion's last ninety days; none before the first look.
 
-    `matured` is the estimated metric (average precision, or accuracy of a multiclass model) on
+    `matured` is the estimated metric (average precision, or accuracy for a multiclass model) on
     settled labels, by day.
     """
     with lake.reader() as cursor:
@@ -44,8 +44,8 @@ def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict
 def _features(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> dict[str, Picture]:
-    """The map of all features, and how those are distributed that moved too far in the newest whole
-    window: the worst `WORST` of them, and at least the one that moved most."""
+    """The drift map of all features, and the distributions of the features that drifted too far
+    in the newest whole window: the worst `WORST`, and at least the one that drifted most."""
     rows = _newest(cursor, layout.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
     if not rows:
         return {}
@@ -130,7 +130,7 @@ def _newest(
     columns: str,
     condition: str,
 ) -> list[tuple[Any, ...]]:
-    """Day and `columns` of the version's last `DAYS` days, by day."""
+    """`day` and `columns` of the version's last `DAYS` days, by day."""
     if not table_exists(cursor, table):
         return []
     return cursor.execute(

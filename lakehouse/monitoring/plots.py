@@ -1,6 +1,6 @@
-"""Pictures of what watching found, in the style of `evaluation.plots`. Only drawing.
+"""Plots of monitoring results, in the style of `evaluation.plots`. Drawing only.
 
-Which rows of which table go into them is `pictures.py`'s.
+`pictures.py` selects the rows and tables.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ Point = tuple[date, float]
 def drift_map(
     days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, most: int = 20
 ) -> Picture:
-    """PSI as a share of its bound, (days, features): the features that came closest, the worst on
-    top. What went beyond its bound is ringed."""
+    """PSI as a share of its bound, (days, features): the features that came closest, the worst
+    on top. Values beyond their bound are ringed."""
     share = psi / bound
     reached = np.nan_to_num(share).max(axis=0)
     worst = np.argsort(-reached, kind="stable")[:most]
@@ -57,7 +57,8 @@ def drift_map(
 def distribution_plot(
     name: str, labels: Sequence[str], reference: Counts, now: Counts, when: str
 ) -> Picture:
-    """Shares of rows by cell, then and now; `labels` name the cells, empty ones are left out."""
+    """Shares of rows by cell, reference and current; `labels` name the cells, empty ones are
+    omitted."""
     used = (reference + now) > 0
     shares = [counts[used] / max(int(counts.sum()), 1) for counts in (reference, now)]
     figure, axes = canvas("", "Share of rows")
@@ -87,7 +88,7 @@ def score_drift_plot(days: Sequence[date], psi: Floats, bound: Floats, name: str
 
 @styled
 def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
-    """Rows a day, the same weekday's median, and between which bounds a day is usual."""
+    """Rows a day, the median of the same weekday, and the usual range."""
     days = [one.day for one in volumes]
     rows = np.array([one.rows for one in volumes], dtype=float)
 
@@ -113,9 +114,9 @@ def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
 def performance_plot(
     metric: str, estimated: Sequence[Point], matured: Sequence[Point], labels_until: date
 ) -> Picture:
-    """What scores promise a day, and what labels showed, as far as they have settled.
+    """The performance that scores predict for each day, and the performance on settled labels.
 
-    Days from `labels_until` on are grey: their labels are not yet in, so only the promise is known.
+    Days from `labels_until` on are grey: their labels are pending, so only the estimate exists.
     """
     figure, axes = canvas("", metric.replace("_", " "))
     shown = [day for day, _ in (*estimated, *matured)]
@@ -139,7 +140,8 @@ def performance_plot(
 def calibration_plot(
     days: Sequence[date], ratio: Floats, low: Floats, high: Floats, factor: float
 ) -> Picture:
-    """Observed over expected positives by look, its interval for all looks, and what is allowed."""
+    """Observed over expected positives by look, with the interval for all looks and the allowed
+    range."""
     figure, axes = canvas("", "observed / expected")
     axes.axhspan(1 / factor, factor, color=GREEN, alpha=0.1, linewidth=0, label="allowed")
     axes.axhline(1, color=INK, linewidth=0.8)
@@ -154,7 +156,7 @@ def calibration_plot(
 
 
 def _dates(axes: Any) -> None:
-    dates: Any = import_module("matplotlib.dates")  # costly, and half typed
+    dates: Any = import_module("matplotlib.dates")  # slow to import, and only partly typed
     first, last = axes.dataLim.intervalx
     if first == last:
         axes.set_xlim(first - 1, last + 1)

@@ -1,4 +1,4 @@
-"""How far the rows of each version were looked at, by the progress that is kept under its name."""
+"""How far the rows of each version have been monitored, as progress stored under its name."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from lakehouse.registry import Version
 from lakehouse.registry.versions import find_versions
 
 ProgressName = Callable[[str, str], str]
-"""Under which name progress is kept, of a model and a version."""
+"""The name under which progress is stored, given a model and a version."""
 
 
 def former_champions(
@@ -20,9 +20,10 @@ def former_champions(
     champion: Version,
     progress_name: ProgressName,
 ) -> list[tuple[Version, int]]:
-    """Versions but the champion with decisions in later loads than they were looked at, by number.
+    """Earlier champions that decided in loads not yet monitored, by number, with the last such
+    load.
 
-    With the last such load. How far one was looked at is kept under `progress_name`.
+    How far a version has been monitored is stored under `progress_name`.
     """
     if not table_exists(cursor, decisions_table(spec.name)):
         return []

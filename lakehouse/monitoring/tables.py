@@ -1,4 +1,4 @@
-"""The tables of the schema `monitoring`, and how rows get into one. No figures are made here."""
+"""The tables of the schema `monitoring`, and how rows are inserted. Nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,8 +42,8 @@ _DRIFT = {
     "unseen_bound": _NUMBER,
     "judged": _YES_NO,
 }
-"""`counts` are the day's, by slot (see `cells.py`); all the rest is of the window that ends with
-the day. `judged`: the window is a whole one, so that the bounds hold for it."""
+"""`counts` are the day's, by slot (see `cells.py`); all other columns are of the window that
+ends with the day. `judged`: the window is whole, so the bounds apply to it."""
 
 COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
     REFERENCE: {
@@ -160,7 +160,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "run_id": _TEXT,
     },
 }
-"""Columns of each table, in order; a row of every one must be given in full."""
+"""Columns of each table, in order; a row must give all of them."""
 
 _SQL = {
     _TEXT: "VARCHAR",
@@ -173,7 +173,7 @@ _SQL = {
 
 
 def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Make `table`, or the columns that it lacks, in the open transaction."""
+    """Make `table`, or its missing columns, in the open transaction."""
     columns = [f"{quote(name)} {_sql(kind)}" for name, kind in COLUMNS[table].items()]
     writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({', '.join(columns)})")
     if not has_columns(writer, table):
@@ -182,7 +182,7 @@ def create(writer: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def has_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether `table` is there with all columns, which one of an earlier release may not have."""
+    """Whether `table` exists with all columns; one of an earlier release may lack some."""
     if not table_exists(cursor, table):
         return False
     described = cursor.execute(f"SELECT * FROM {qualified(table)} LIMIT 0").description or ()
@@ -190,9 +190,9 @@ def has_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 
 def create_all(writer: duckdb.DuckDBPyConnection) -> None:
-    """Make those that are not there yet, in the open transaction.
+    """Make all missing tables, in the open transaction.
 
-    So a query of what nothing is known about yet gives no rows, and no error.
+    So a query before the first rows gives no rows instead of an error.
     """
     for table in COLUMNS:
         create(writer, table)
@@ -201,13 +201,13 @@ def create_all(writer: duckdb.DuckDBPyConnection) -> None:
 def insert(
     writer: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Add `rows` in the open transaction; without any, nothing happens."""
+    """Add `rows` in the open transaction; does nothing if there are none."""
     if not rows:
         return
     create(writer, table)
     names = ", ".join(map(quote, COLUMNS[table]))
     schema = pa.schema(list(COLUMNS[table].items()))
-    columns = [[row[name] for row in rows] for name in schema.names]  # a missing one is an error
+    columns = [[row[name] for row in rows] for name in schema.names]  # a missing column is an error
     writer.register("incoming", pa.table(columns, schema=schema))
     writer.execute(f"INSERT INTO {qualified(table)} ({names}) SELECT {names} FROM incoming")
     writer.unregister("incoming")

@@ -55,7 +55,7 @@ def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[C
 
 
 def trained_until(cursor: duckdb.DuckDBPyConnection, version: Version) -> int:
-    """The last load that the version's training set may contain; rows of later loads are new to it."""
+    """The last load that the version's training set may contain; later rows are new to it."""
     loads = [
         move.load_id
         for move in find_transitions(cursor, version.model)

@@ -25,7 +25,7 @@ from lakehouse.scoring.tables import DECISION
 
 @dataclass(frozen=True)
 class Replayed:
-    """The number of decisions replayed from stored features (`rows`), and the differences as text."""
+    """`rows` decisions replayed from stored features; `differences` describes mismatches."""
 
     rows: int
     differences: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""Looking at scores and features before labels are known: drift, volume, capacity."""
+"""Monitoring of scores and features before labels are known: drift, volume, capacity."""

@@ -1,8 +1,8 @@
-"""From where on a difference is called drift: declared, or proposed from the model's own history.
+"""The difference above which a column has drifted: declared, or proposed from the model's history.
 
-A proposal asks how far apart windows of the pinned training set lay from the reference, while the
-model was learning and being judged: that much change it was proved under. Textbook bounds for all
-features alike would ring for ever on a day of the month and sleep over a flag. Pure functions.
+A proposal measures how far windows of the pinned training set lay from the reference during
+training and evaluation: the model was validated under that much change. One textbook bound for all
+features would raise a permanent alarm on day-of-month and miss a change of a flag. Pure functions.
 """
 
 import math
@@ -16,24 +16,25 @@ from lakehouse.monitoring.look.chance import Chance
 from lakehouse.monitoring.look.distance import Counts, Floats
 
 ALPHA = 0.01
-"""Chance that any feature of a model rings in a window in which nothing changed."""
+"""Probability of an alarm on any feature of a model in a window in which nothing changed."""
 
 LEAST_PSI, LEAST_SCORE_PSI = 0.1, 0.1
 LEAST_MISSING, LEAST_UNSEEN = 0.05, 0.01
 """A smaller difference is never worth a person's time, however significant it is. A PSI of .1 is
-what the credit industry calls a small shift; it is a mean moved by a third of a deviation."""
+what the credit industry calls a small shift; it is a mean shifted by a third of a standard
+deviation."""
 
 WITHOUT_HISTORY = 0.25
-"""The PSI that the same industry calls a large shift: the bound while too few days are known, also
-of a difference of shares."""
+"""The PSI that the same industry calls a large shift: the bound until enough days are known,
+also for a difference of shares."""
 
 KINDS = 3
-"""Kinds of figures that share the chance: PSI, missing and unseen values."""
+"""Kinds of figures that share the error probability: PSI, missing values, unseen values."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The most that a column may differ in: PSI, and differences of shares."""
+    """The largest difference allowed for a column: PSI, and differences of shares."""
 
     psi: float
     missing: float
@@ -41,21 +42,21 @@ class Bounds:
 
 
 def propose(law: Chance | None, columns: int, least: float, unknown: float) -> float:
-    """The bound for one of `columns` figures, from its law while nothing changes.
+    """The bound for one of `columns` figures, from its distribution while nothing changes.
 
-    At `ALPHA`, shared among the columns and `KINDS` (Bonferroni). Never below `least`; without a
-    law, `unknown`.
+    At `ALPHA`, shared among the columns and `KINDS` (Bonferroni). Never below `least`; `unknown`
+    without a distribution.
     """
     return unknown if law is None else max(least, law.reach(ALPHA / (KINDS * columns)))
 
 
 def propose_share(law: Chance | None, columns: int, least: float) -> float:
-    """The same for a difference of shares, whose law is of its square."""
+    """The same for a difference of shares, whose distribution is that of its square."""
     return math.sqrt(propose(law, columns, least**2, WITHOUT_HISTORY**2))
 
 
 def widened(bound: float, columns: int) -> float:
-    """`bound`, meant for one column, as it has to be when each of `columns` has it."""
+    """`bound`, declared for one column, widened for a model with `columns` of them."""
     normal = NormalDist()
     return bound * normal.inv_cdf(1 - ALPHA / columns) / normal.inv_cdf(1 - ALPHA)
 
@@ -77,7 +78,7 @@ def noise(reference: Counts, rows: Floats, columns: int) -> Floats:
 def feature_bounds(
     watch: Watch, columns: int, psi: Chance | None, missing: Chance | None, unseen: Chance | None
 ) -> Bounds:
-    """The bounds of one feature: what `watch` declares, widened; else proposed from its laws."""
+    """The bounds of one feature: declared in `watch` and widened, or proposed from its history."""
     return Bounds(
         psi=widened(watch.psi, columns) if watch.psi else _propose_psi(psi, columns, LEAST_PSI),
         missing=widened(watch.missing, columns)
@@ -88,7 +89,7 @@ def feature_bounds(
 
 
 def output_bounds(watch: Watch, columns: int, psi: Chance | None) -> Bounds:
-    """The bounds of one thing that a model says; it is never missing where all is well."""
+    """The bounds of one model output, which is never missing in normal operation."""
     declared = widened(watch.score_psi, columns) if watch.score_psi else None
     score_psi = declared or _propose_psi(psi, columns, LEAST_SCORE_PSI)
     return Bounds(score_psi, LEAST_MISSING, LEAST_UNSEEN)

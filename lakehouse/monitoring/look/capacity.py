@@ -1,4 +1,5 @@
-"""Capacity: whether as many alerts a day were raised as can be looked at. It needs no labels."""
+"""Capacity: whether the number of alerts a day matches the number that can be reviewed. No
+labels."""
 
 from datetime import date, timedelta
 
@@ -14,19 +15,21 @@ from lakehouse.scoring.thresholds import known_units
 NAME = "alerts_at_capacity"
 WINDOW = timedelta(days=28)
 LEAST_DAYS = 21
-"""On fewer, a few alerts a day are too many or too few by chance."""
+"""With fewer days, a few alerts too many or too few a day may be chance."""
 
 TOLERATED = 0.15
-"""Share of the capacity that alerts a day may be away from it, on average over the window."""
+"""Tolerated deviation of the daily alerts from the capacity, as a share, averaged over the
+window."""
 
 
 def capacity_findings(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, days: Days
 ) -> list[Finding]:
-    """On the four weeks that end with the newest of `days`; nothing on less than three.
+    """Findings on the four weeks that end with the newest of `days`; none with less than three
+    weeks.
 
-    Of binary models with a threshold at capacity. A day counts on which the version scored, and
-    what is counted is what the capacity counts: rows or units, without those that are known.
+    For binary models with a threshold at capacity. Days on which the version scored count, in the
+    unit of the capacity: rows, or units that are not yet known.
     """
     if spec.capacity is None or spec.threshold.rule != "capacity" or not len(days):
         return []

@@ -1,8 +1,7 @@
 """How far windows lie from a reference by chance: measured on the days of the training set.
 
-Days differ although nothing changes (a payday, rain, a campaign), and rows of one day share that.
-So it is days that are drawn, never rows. From when on a distance is more than chance is
-`bounds.py`'s.
+Days differ although nothing changes (a payday, rain, a campaign), and rows of one day share that
+effect. So days are drawn, never rows. `bounds.py` decides which distance is more than chance.
 """
 
 import math
@@ -23,15 +22,16 @@ square of a difference of shares; NaN where a window has no rows."""
 WEEK = 7
 DRAWS = 500
 LEAST_WINDOWS = 3
-"""With fewer days than so many windows have, chance cannot be told."""
+"""Chance cannot be estimated from fewer days than this many windows have."""
 
 FEWEST_DIRECTIONS = 0.5
-"""Fewer, so a heavier tail, are not read off a few hundred draws."""
+"""A few hundred draws do not support a lower value, which would mean a heavier tail."""
 
 
 @dataclass(frozen=True)
 class Chance:
-    """A figure's law while nothing changes: a shifted and scaled chi-square of `directions`.
+    """A figure's distribution while nothing changes: a shifted and scaled chi-square of
+    `directions`.
 
     `days` are the degrees of freedom with which its mean and deviation were estimated.
     """
@@ -42,7 +42,7 @@ class Chance:
     days: float
 
     def reach(self, alpha: float) -> float:
-        """What the figure of one more window exceeds with probability `alpha`.
+        """The value that the figure of one more window exceeds with probability `alpha`.
 
         Estimates in place of the true moments make the chi-square an F, as in the second-order
         correction of J. N. K. Rao & A. J. Scott ("On chi-squared tests for multiway contingency
@@ -58,9 +58,11 @@ class Chance:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Windows of the training set: `drawn` of its days (draws, slots), and of `successive` days.
+    """Windows of the training set: `drawn` from its days (draws, slots), and from `successive`
+    days.
 
-    `days` is how many there are, `free` how many differ from their weekday's mean freely.
+    `days` is the number of days, `free` the degrees of freedom of their deviations from the mean of
+    the weekday.
     """
 
     drawn: Counts
@@ -70,13 +72,14 @@ class Draws:
     free: int
 
     def law(self, figure: Figure) -> Chance:
-        """The law of `figure`: the chi-square with the mean, deviation and skewness of the drawn.
+        """The distribution of `figure`: the chi-square with the mean, deviation and skewness of the
+        draws.
 
         Three moments, since two make the far tail of a sum of squares too light where one of them
-        is the largest (Imhof, "Computing the distribution of quadratic forms in normal variables",
-        Biometrika 48, 1961, after E. S. Pearson). Days that lean on their neighbours, or a trend,
-        make real windows lie farther off than drawn ones: if their mean is larger, the law is
-        scaled to it.
+        dominates (Imhof, "Computing the distribution of quadratic forms in normal variables",
+        Biometrika 48, 1961, after E. S. Pearson). Autocorrelated days, or a trend, make real
+        windows lie farther off than drawn ones: if their mean is larger, the distribution is scaled
+        to it.
         """
         figures = figure(self.drawn)
         mean, deviation = float(figures.mean()), float(figures.std())
@@ -85,7 +88,7 @@ class Draws:
         skewness = float((((figures - mean) / deviation) ** 3).mean())
         most = float(self.drawn.shape[1])
         directions = float(np.clip(8 / max(skewness, 1e-3) ** 2, FEWEST_DIRECTIONS, most))
-        # the reference is made of such days too, and drawn days vary less than the days they are of
+        # the reference consists of such days too, and drawn days vary less than the true ones
         scale = self.days / self.free * (1 + self.window / self.days)
         if len(self.successive):
             scale = max(scale, float(figure(self.successive).mean()) / mean)
@@ -93,7 +96,7 @@ class Draws:
 
 
 def draw_windows(days: Counts, periods: npt.NDArray[Any], window: int) -> Draws | None:
-    """Windows of so many days from counts of `days` (days, slots), which come in order.
+    """Windows of `window` days, from counts of `days` (days, slots) in order.
 
     A new period begins where `periods` (days,) changes; days without rows are left out. Windows of
     whole weeks take each weekday equally often, as real ones do. None with fewer days than
@@ -105,7 +108,7 @@ def draw_windows(days: Counts, periods: npt.NDArray[Any], window: int) -> Draws 
     free = len(days) - len(np.unique(strata))
     if len(days) < LEAST_WINDOWS * window or free < 1:
         return None
-    # whole numbers, so exact in whatever order they are added
+    # whole numbers, so the sum is exact in any order
     drawn = (_times_drawn(strata, window) @ days.astype(np.float64)).astype(np.int64)
     successive = [_running(days[periods == one], window) for one in np.unique(periods)]
     return Draws(drawn, np.concatenate(successive), window, len(days), free)
@@ -124,6 +127,6 @@ def _times_drawn(strata: npt.NDArray[np.int64], window: int) -> Floats:
 
 
 def _running(days: Counts, window: int) -> Counts:
-    """Sums of each `window` successive days, (days - window + 1, slots); none of fewer days."""
+    """Sums of each `window` successive days, (days - window + 1, slots); empty with fewer days."""
     total = np.concatenate([np.zeros((1, days.shape[1]), np.int64), days.cumsum(axis=0)])
     return total[window:] - total[:-window] if len(days) >= window else total[:0]

@@ -1,7 +1,7 @@
-"""How far apart two histograms with the same cells are. Arrays in, figures out.
+"""Distances between two histograms with the same cells. Arrays in, figures out.
 
-Every function takes `reference` (slots,) and `current` (..., slots), counts laid out as `cells.py`
-says, and gives (...) figures: NaN where there is nothing to compare.
+Every function takes `reference` (slots,) and `current` (..., slots), counts in the layout of
+`cells.py`, and returns (...) figures: NaN where there is nothing to compare.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ HALF = 0.5
 def psi(reference: Counts, current: Counts) -> Floats:
     """Population stability index: the sum over slots of (q - p) ln(q / p), missing ones included.
 
-    Half a row is added to every slot, and slots that are empty on both sides count nothing. It is
-    the symmetric Kullback-Leibler divergence; see B. Yurdakul, "Statistical Properties of
+    Half a row is added to every slot, and slots that are empty on both sides contribute nothing. It
+    is the symmetric Kullback-Leibler divergence; see B. Yurdakul, "Statistical Properties of
     Population Stability Index" (2018), for its distribution when nothing changed.
     """
     slots = reference.shape[-1]
@@ -34,9 +34,10 @@ def psi(reference: Counts, current: Counts) -> Floats:
 
 
 def ks(reference: Counts, current: Counts) -> Floats:
-    """Kolmogorov and Smirnov's largest difference of two distribution functions, at the edges.
+    """The Kolmogorov-Smirnov distance: the largest difference of two distribution functions at the
+    edges.
 
-    Of numbers that are there; at most the distance that the values themselves would show.
+    Missing values are excluded. It is at most the distance of the values themselves.
     """
     gap = np.abs(_distribution(reference) - _distribution(current))
     largest: Floats = gap.max(axis=-1)
@@ -44,10 +45,10 @@ def ks(reference: Counts, current: Counts) -> Floats:
 
 
 def wasserstein(reference: Counts, current: Counts, edges: Floats) -> Floats:
-    """Wasserstein's distance of numbers that are there, in standard deviations of the reference.
+    """Wasserstein distance of the numbers present, in standard deviations of the reference.
 
-    Each cell counts as lying at its upper edge, what is beyond the last one at that. NaN where the
-    reference does not vary.
+    Each cell counts at its upper edge, and values beyond the last edge count at that edge. NaN
+    where the reference does not vary.
     """
     gap = np.abs(_distribution(reference) - _distribution(current))
     moved = (gap[..., :-1] * np.diff(edges)).sum(axis=-1)

@@ -1,7 +1,7 @@
 """Drift of features and output: days counted into the reference's cells, windows compared with it.
 
-Each scored row is counted once, on the day on which it became known; such a day is complete when
-its seal has passed, and no row joins it later. A window is the sum of its days.
+Each scored row counts once, on the day on which it became known; a day is complete when its seal
+has passed, and no row joins it later. A window is the sum of its days.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,12 +39,12 @@ class Days:
 
     @property
     def bounds(self) -> list[datetime]:
-        """Midnights (naive) at which they begin and end."""
+        """The midnights (naive) at which they begin and end."""
         return [datetime.combine(self.first, time()), datetime.combine(self.until, time())]
 
 
 def window_days(spec: ModelSpec) -> int:
-    """Days in a window; a shorter one is a day."""
+    """Number of days in a window; at least one."""
     return max(1, spec.watch.window // DAY)
 
 
@@ -56,7 +56,7 @@ def count_days(
     references: Sequence[Reference],
     days: Days,
 ) -> dict[tuple[Part, str], Counts]:
-    """Counts (days, slots) of every column; features of all rows scored, output of the version's.
+    """Counts (days, slots) of every column; features of all scored rows, output of this version's.
 
     Reads rows in batches and keeps only the counts.
     """
@@ -98,7 +98,7 @@ def earlier_days(
     references: Sequence[Reference],
     days: Days,
 ) -> dict[tuple[Part, str], Counts]:
-    """What was counted for `days` before; a day that was not watched is empty."""
+    """The stored counts of `days`; a day that was not monitored is empty."""
     found = {
         (one.part, one.name): np.zeros((len(days), one.cells.slots), dtype=np.int64)
         for one in references
@@ -128,8 +128,8 @@ def compare(
 ) -> list[dict[str, Any]]:
     """A row of `layout.FEATURE_DRIFT` for each of `days`, from counts (days, slots).
 
-    `earlier` are of the days just before, one less than a window has. `columns` is how many
-    columns of this kind the model has: the bounds allow for their number.
+    `earlier` are counts of the days just before, one less than a window has. `columns` is the
+    number of columns of this kind in the model: the bounds allow for it.
     """
     width = window_days(spec)
     running = np.concatenate([earlier, counts]).cumsum(axis=0)
@@ -171,7 +171,7 @@ def compare(
 
 
 def bounds_of(spec: ModelSpec, reference: Reference, columns: int) -> Bounds:
-    """From where on the column has drifted."""
+    """The bounds above which the column has drifted."""
     if reference.part == "output":
         return output_bounds(spec.watch, columns, reference.psi)
     return feature_bounds(spec.watch, columns, reference.psi, reference.missing, reference.unseen)
@@ -193,7 +193,7 @@ _REMEDIES = {
 
 
 def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days) -> list[Finding]:
-    """One verdict a kind and day, on the column that goes farthest beyond its bound.
+    """One verdict per kind and day, on the column that goes farthest beyond its bound.
 
     Days whose window is not whole have none.
     """

@@ -1,9 +1,9 @@
-"""Performance as the scores themselves promise it, until labels arrive. A chart, never a trigger.
+"""Estimated performance from the scores alone, until labels arrive. A chart, never a trigger.
 
 If a score of .2 means that two in ten are positive, then the sum of scores is the expected number
 of positives, and every metric has an expectation (confidence-based performance estimation, as in
-NannyML's documentation). It assumes calibrated scores and a concept that stands still: it can show
-what another mix of rows does to a metric, and is blind to fraudsters who learn.
+NannyML's documentation). It assumes calibrated scores and no concept drift: it can show the effect
+of a different mix of rows on a metric, but not of fraudsters who adapt.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 def estimate(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
 ) -> list[dict[str, Any]]:
-    """Rows of `layout.ESTIMATED` for the days of decision from `first` on; by metric.
+    """Rows of `layout.ESTIMATED` for the days of decision from `first` on, by metric.
 
     None for a task whose predictions are not probabilities.
     """
@@ -55,7 +55,7 @@ def first_new_day(
 def _days(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date
 ) -> Iterator[tuple[date, Floats, npt.NDArray[np.bool_]]]:
-    """Day, scores and decisions, day by day; no more than one day is held, and a batch."""
+    """Day, scores and decisions, day by day; at most one day and one batch are held in memory."""
     score, decision = spec.task.logged_number, "decision" if spec.task.decides else "true"
     batches = cursor.execute(
         f"SELECT CAST(event_time AS DATE), {quote(score)}, {decision} "

@@ -1,7 +1,8 @@
-"""Checks that need no labels and no whole day: what a broken version shows with its first scores.
+"""Checks that need neither labels nor a whole day: symptoms of a broken version in its first
+scores.
 
-They only find; `rollback` says that an earlier version would likely do better. What the world or a
-source does to the features is `drift.py`'s, and no version can help that.
+They only report; `rollback` means that an earlier version would likely do better. `drift.py` covers
+changes of the features caused by the world or a source, which no version can fix.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,10 @@ from lakehouse.monitoring.look.drift import bounds_of
 from lakehouse.monitoring.look.reference import BATCH_ROWS, Reference
 
 LEAST_ROWS = 50
-"""With fewer scores, that all are equal or high may be chance."""
+"""With fewer scores, it may be chance that all are equal or high."""
 
 JUMP, LEAST_JUMP = 3.0, 0.5
-"""A jump is so many times the bound of drift: a batch may be a Sunday, which a week never is."""
+"""A jump is this many times the drift bound: a batch may be a Sunday, which a week never is."""
 
 BACK = "roll back to the version before, and look at what went into this one"
 
@@ -32,7 +33,7 @@ BACK = "roll back to the version before, and look at what went into this one"
 def check_schema(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, schema: FeatureSchema, day: date
 ) -> Finding:
-    """Whether every feature is there and of the kind that the version learnt."""
+    """Whether every feature is present and of the kind that the version was trained on."""
     try:
         pinned_tables(cursor, schema)
     except SchemaMismatch as error:
@@ -55,10 +56,11 @@ def check_scores(
     references: Sequence[Reference],
     after_load: int,
 ) -> list[Finding]:
-    """What the version said of the loads after `after_load`; nothing, if it said nothing.
+    """Findings on the version's scores of the loads after `after_load`; none if there are no
+    scores.
 
-    Their `day` is the newest of these rows. Of what a multiclass model says the probability is
-    looked at.
+    Their `day` is that of the newest of these rows. For a multiclass model the probability is
+    checked.
     """
     outputs = [one for one in references if one.part == "output"]
     number = next(one for one in outputs if one.cells.kind == "number")
@@ -100,7 +102,7 @@ def _jump(
     after_load: int,
     day: date,
 ) -> Finding:
-    """On the output that lies farthest beyond its bound."""
+    """The finding on the output that lies farthest beyond its bound."""
     names = ", ".join(quote(one.name) for one in outputs)
     batches = cursor.execute(
         f"SELECT {names} FROM {qualified(spec.predictions_table)} "
@@ -126,7 +128,7 @@ def _jump(
 def _alerts(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date, last: date
 ) -> Finding:
-    """On the day with the most alerts; a day that is not over counts what it has."""
+    """The finding on the day with the most alerts; an incomplete day counts as far as it goes."""
     assert spec.capacity is not None
     unit = spec.capacity.unit
     counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"

@@ -1,7 +1,7 @@
-"""What a model version's features looked like when it learnt, and its output when it was judged.
+"""The reference distributions of a model version: features in training, output on its test period.
 
-Counted once per version, on the pinned training set, and kept in `monitoring.reference`: comparing
-never reads the training rows again.
+Counted once per version, on the pinned training set, and stored in `monitoring.reference`, so that
+a comparison never reads the training rows again.
 """
 
 from dataclasses import astuple, dataclass
@@ -26,7 +26,8 @@ from lakehouse.registry import Version
 BATCH_ROWS = 65_536
 SAMPLE_ROWS = 50_000
 MOST_DAYS = 400
-"""Of longer training sets only the newest days tell how much days differ: memory is bounded."""
+"""Only the newest days of a longer training set are used to estimate daily variation: it bounds
+memory."""
 
 _GAP, _TRAIN, _TEST = -1, 0, 2
 
@@ -35,11 +36,11 @@ Part = Literal["feature", "output"]
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """One column as it was. `counts` (slots,) are of the training period for a feature, of the test
-    period for an output.
+    """The reference of one column. `counts` (slots,) are of the training period for a feature, of
+    the test period for an output.
 
-    The chances tell how far windows lie from it while nothing changes: in PSI, and in the squared
-    differences of the shares of missing and unseen values. None where too few days could tell.
+    The chances describe how far windows lie from it while nothing changes: in PSI, and in the
+    squared differences of the shares of missing and unseen values. None with too few days.
     """
 
     part: Part
@@ -53,9 +54,9 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Periods:
-    """The days of a training set from `first` on, and in which period (days,) each lies.
+    """The days of a training set from `first` on, and the period (days,) of each.
 
-    Row 0 of counts by day holds all earlier ones, which are of the training period.
+    Row 0 of counts by day holds all earlier days, which are in the training period.
     """
 
     first: date
@@ -85,9 +86,9 @@ class Periods:
 def read_reference(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> list[Reference]:
-    """What is kept for the version and the spec's window, in the order of the features; or none.
+    """The stored references for the version and the spec's window, in feature order; may be empty.
 
-    What was kept before chances were, counts as nothing.
+    References stored by a release without chances count as missing.
     """
     if not tables.has_columns(cursor, layout.REFERENCE):
         return []
@@ -164,7 +165,7 @@ def write_reference(
 def _feature_cells(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, card: ModelCard, set_id: str
 ) -> dict[str, Cells]:
-    """Cells of every feature, from a sample of training rows, picked by key."""
+    """Cells of every feature, from a sample of training rows, selected by key."""
     table = qualified(spec.training_table)
     where = "training_set_id = ? AND split = 'train'"
     rows = fetch_value(cursor, f"SELECT count(*) FROM {table} WHERE {where}", [set_id])
@@ -187,7 +188,7 @@ def _count(
 ) -> list[tuple[Part, str, Cells, Counts]]:
     """Part, name, cells and counts (days + 1, slots) of every column.
 
-    Outputs are counted where the model did not learn; they are kept until the end, twelve bytes a
+    Outputs are counted outside the training period; they are kept until the end, twelve bytes a
     row, since their cells depend on all of them.
     """
     card = model.card
@@ -226,15 +227,16 @@ def _count(
 def reference_of(
     part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
 ) -> Reference:
-    """One column's reference for windows of so many days, from `counts` (days + 1, slots).
+    """One column's reference for windows of the given number of days, from `counts` (days + 1,
+    slots).
 
-    Validation and test days count as well: no label is looked at, and how far they lay from the
-    training rows is what the model was judged under. A category is unseen only where none was
-    learnt, so training days do not count there.
+    Validation and test days count as well: no label is read, and the model was evaluated under
+    their distance from the training rows. Unseen categories are counted only outside the training
+    days, where every category is seen.
     """
     of = np.concatenate([[_TRAIN], periods.period])
     then = counts[of == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
-    if not then.sum():  # without a test period, what was said of validation rows
+    if not then.sum():  # without a test period, the predictions on validation rows
         then = counts.sum(axis=0)
     missing, unseen = distance.missing_share(then), distance.unseen_share(then)
     period = periods.period[:, None]

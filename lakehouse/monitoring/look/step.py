@@ -1,7 +1,7 @@
-"""Looking at all that was scored since the last look, in one commit; looking again changes nothing.
+"""Monitoring of all rows scored since the last look, in one commit; idempotent.
 
-Drift and volume are told of whole days, the fast path and the estimate of every row. Matured
-performance, fairness, comparisons and what is done about findings are in the modules beside this.
+Drift and volume cover whole days, the fast path and the estimate every row. `review` covers matured
+performance, fairness and comparisons; `react` acts on the findings.
 """
 
 from collections.abc import Iterable, Mapping
@@ -69,17 +69,17 @@ CHECKS = (
     "unseen_categories",
     "volume",
 )
-"""Names of the findings made here; those of alerts are of binary models."""
+"""Names of the findings made here; those on alerts are for binary models."""
 
 
 @dataclass(frozen=True)
 class WatchReport:
-    """What one look came to.
+    """The outcome of one look.
 
-    `days` are those whose drift and volume are new, `rows` the scored ones on them. `findings` has
-    the newest verdict of each name, also where nothing was new. `former` are the looks at versions
-    that decided about new rows and were replaced since; `unwatched` says why some of them could not
-    be looked at, by version.
+    `days` are the days with new drift and volume, `rows` the scored rows on them. `findings` has
+    the newest verdict of each check, even where nothing was new. `former` are the looks at versions
+    that decided about new rows and were replaced since; `unwatched` gives the reason, by version,
+    why one of them could not be monitored.
     """
 
     model: str
@@ -92,7 +92,7 @@ class WatchReport:
 
 
 class WatchedMeanwhile(LakeError):
-    """Another process looked at the same rows while this one was at it."""
+    """Another process monitored the same rows at the same time."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,15 @@ def watch(
     run_id: str = "",
     now: datetime | None = None,
 ) -> WatchReport:
-    """Look at what was scored since the last look: by the champion, and by those it replaced.
+    """Monitor the rows scored since the last look, by the champion and by those it replaced.
 
-    A version is watched from the end of its test period on; what came before, its own bounds are
-    made of. `since` (naive UTC) or `full_refresh` look at later days anew. A version that was
-    replaced, perhaps because its files are gone, stops no look at the champion.
+    A version is monitored from the end of its test period on; its own bounds are made from earlier
+    rows. `since` (naive UTC) or `full_refresh` repeat later days. A version that was replaced,
+    perhaps because its files are missing, never stops a look at the champion.
 
     Raises:
-        NoChampion: when nothing has been promoted.
-        BadArtefact, TrainingError: when the champion's files or training set are gone.
+        NoChampion: when no version has been promoted.
+        BadArtefact, TrainingError: when the champion's files or training set are missing.
     """
     with lake.reader() as reader:
         version = champion_in(reader, spec.name)
@@ -140,7 +140,9 @@ def watch(
             looks.append(_watch(spec, lake, one, None, run_id, now))
         except WatchedMeanwhile:
             raise
-        except LakehouseError as error:  # its files or training set are gone; it decides no more
+        except (
+            LakehouseError
+        ) as error:  # its files or training set are missing; it no longer decides
             if is_retryable(error):
                 raise
             unwatched[one.version] = str(error)
@@ -156,7 +158,7 @@ def _watch(
     run_id: str,
     now: datetime | None,
 ) -> WatchReport:
-    """One look at `version`, anew from `from_day` on if it is given."""
+    """One look at `version`, starting over from `from_day` if given."""
     with lake.reader() as reader:
         name = layout.watch_progress(spec.name, version.version)
         before = read_progress(reader, name)
@@ -182,7 +184,8 @@ def _watch(
 
 
 def _target(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Progress:
-    """The last load scored, and up to when every row is: some of a sealed day may still wait."""
+    """The last scored load, and the time up to which every row is scored: rows of a sealed day
+    may wait."""
     scored = read_progress(cursor, spec.predictions_table)
     if scored == NO_PROGRESS:
         return NO_PROGRESS
@@ -280,7 +283,7 @@ def _replace(
     first: date,
     rows: list[dict[str, Any]],
 ) -> None:
-    """Put `rows` in the place of what the table has from day `first` on."""
+    """Replace the table's rows from day `first` on with `rows`."""
     tables.create(writer, table)
     same = " AND ".join(f"{name} = ?" for name in key)
     writer.execute(
@@ -290,7 +293,7 @@ def _replace(
 
 
 def _newest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The newest of each name that is made here, by name; of one day the last in order."""
+    """The newest finding of each check made here, by name; of one day the last in order."""
     newest: dict[str, Finding] = {}
     for one in sorted(findings, key=lambda finding: finding.day):
         newest[one.name] = one

@@ -1,6 +1,6 @@
 """Volume: whether as many rows came as on the same weekday of the weeks before. Whole days only.
 
-Counted on the spine, by the day on which a row became known: what was up for scoring.
+Counts spine rows, by the day on which a row became known: the rows to score.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from lakehouse.monitoring.look.drift import DAY, Days
 WEEKS = 6
 LEAST_WEEKS = 2
 CHANCE = 4.0
-"""A difference of so many standard deviations of a Poisson count may always be chance: three rows
-where nine are usual are no news."""
+"""A difference of this many standard deviations of a Poisson count may always be chance: three
+rows where nine are usual are not an incident."""
 
 
 @dataclass(frozen=True)
 class DayVolume:
-    """Rows of a day, how many were expected and are usual; None without weeks before."""
+    """Rows of a day, the expected number and the usual range; None without earlier weeks."""
 
     day: date
     rows: int
@@ -34,10 +34,10 @@ class DayVolume:
 
 
 def judge_volume(counts: Sequence[int], days: Days, factor: float) -> list[DayVolume]:
-    """The volume of `days`; `counts` also has the `WEEKS` weeks before them, and starts there.
+    """The volume of `days`; `counts` starts with the `WEEKS` weeks before them.
 
     Expected is the median of the same weekday in those weeks. Leading days without any row are
-    before the beginning, and are no evidence.
+    before the start of the data, and are not evidence.
     """
     begun = next((i for i, rows in enumerate(counts) if rows), len(counts))
     found = []
@@ -71,7 +71,7 @@ def count_spine(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, days: Days) 
 
 
 def volume_findings(spec: ModelSpec, volumes: Sequence[DayVolume]) -> list[Finding]:
-    """One verdict for each day that has weeks before it."""
+    """One verdict for each day that has earlier weeks to compare with."""
     found = []
     for one in volumes:
         if one.low is None or one.high is None:

@@ -1,6 +1,6 @@
-"""What was done about findings, and what could not be, as rows of `monitoring.actions`.
+"""Actions taken on findings, and actions that failed, as rows of `monitoring.actions`.
 
-Only the record; what calls for an action is `react.py`'s.
+Only the record; `react/step.py` decides which action to take.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Kind = Literal["roll back", "promote", "archive", "retrain"]
 
 @dataclass(frozen=True)
 class Action:
-    """What was asked for, about which version and why; whether it was done, or why not."""
+    """The requested action, its version and reason; whether it was done, or why not."""
 
     action: Kind
     version: str
@@ -34,7 +34,7 @@ def record(
     at: datetime,
     run_id: str,
 ) -> None:
-    """Keep what was done, and what was refused for the first time, in the open transaction."""
+    """Store actions that were done, and new refusals, in the open transaction."""
     new = [action for action in actions if action.done or not _is_known(writer, model, action)]
     shared = {"model": model, "taken_at": at, "run_id": run_id}
     tables.insert(writer, layout.ACTIONS, [{**shared, **vars(action)} for action in new])
@@ -43,20 +43,21 @@ def record(
 def last_actions(
     cursor: duckdb.DuckDBPyConnection, model: str, count: int = 3
 ) -> list[dict[str, Any]]:
-    """The newest actions about `model`, the newest first, as rows of `monitoring.actions`."""
+    """The newest actions for `model`, newest first, as rows of `monitoring.actions`."""
     if not table_exists(cursor, layout.ACTIONS):
         return []
     names = ["taken_at", "action", "version", "why", "done", "outcome"]
     rows = cursor.execute(
         f"SELECT {', '.join(names)} FROM {qualified(layout.ACTIONS)} WHERE model = ? "
-        "ORDER BY rowid DESC LIMIT ?",  # in the order of the commits
+        "ORDER BY rowid DESC LIMIT ?",  # in commit order
         [model, count],
     ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _is_known(cursor: duckdb.DuckDBPyConnection, model: str, action: Action) -> bool:
-    """Whether the same was refused before on the same ground; figures may differ by the day."""
+    """Whether the same action was refused before for the same reason; figures may differ by the
+    day."""
     if not table_exists(cursor, layout.ACTIONS):
         return False
     query = (

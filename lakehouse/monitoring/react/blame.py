@@ -1,6 +1,6 @@
-"""Whether it is the version or the data: two versions in a row with the same trouble are no chance.
+"""Whether the version or the data is at fault: a fault of two versions in a row is the data's.
 
-Without this, one bad day of a source would roll back through all versions that ever decided.
+Without this check, one bad day of a source would roll back through all earlier champions.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ def blamed_before(
 ) -> str | None:
     """The successor that was rolled back to `champion` for one of its own failed `findings`.
 
-    Of those that need no labels. None if there is none, or if `champion` has passed since.
+    Covers only findings that need no labels. None if there is none, or if `champion` has passed
+    since.
     """
     moves = find_transitions(cursor, model)
     places = [i for i, move in enumerate(moves) if move.to_state == "champion"]

@@ -1,7 +1,7 @@
-"""Whether somebody could take over today, and whether the champion may still decide; no labels.
+"""Whether a version could take over today, and whether the champion may still decide; no labels.
 
-A rollback is needed when nobody has time to find out that it does not work. So the version that it
-would go to is tried on the newest rows each day, as it would be then (`training.ready`).
+When a rollback is needed, there is no time to discover that it does not work. So each day the
+rollback target scores the newest rows, as it would then (`models.readiness`).
 """
 
 from datetime import datetime, timedelta
@@ -22,18 +22,18 @@ CHECKS = ("expiry", "rollback_ready")
 """Names of the findings made here."""
 
 BEHIND = timedelta(days=2)
-"""A version whose newest row is so much older than what was scored could not take over at once."""
+"""A version whose newest row lags this far behind the scored rows could not take over at once."""
 
 
 def readiness(
     spec: ModelSpec, lake: Lake, *, run_id: str = "", now: datetime | None = None
 ) -> tuple[Finding, ...]:
-    """Try the champion's predecessors and the declared fallback, and keep the verdicts.
+    """Test the champion's predecessors and the declared fallback, and store the verdicts.
 
     The same verdict of the same day is not written again.
 
     Raises:
-        NoChampion: when nothing decides.
+        NoChampion: when no version decides.
     """
     at = lake_time(now)
     with lake.reader() as reader:
@@ -79,7 +79,8 @@ def _rollback_ready(
     until: datetime,
     now: datetime | None,
 ) -> Finding:
-    """The nearest predecessor has to be ready; of those behind it is told who would decide."""
+    """Passes if the nearest predecessor is ready; else the cause names what would decide
+    instead."""
     day, causes = until.date(), []
     ready: Proof | None = None
     for version in earlier:

@@ -1,7 +1,7 @@
-"""What is done about findings: roll back, promote, archive, ask for a retrain. Each is recorded.
+"""Reactions to findings: roll back, promote, archive, request a retrain. Each is recorded.
 
-Monitoring asks and the registry acts, with the findings as evidence. Nothing is done twice for the
-same reason, and a version that was rolled back does not come back by itself.
+Monitoring requests and the registry acts, with the findings as evidence. No reaction repeats for
+the same reason, and a version that was rolled back never returns automatically.
 """
 
 import json
@@ -45,12 +45,12 @@ def react(
     run_id: str = "",
     now: datetime | None = None,
 ) -> tuple[Action, ...]:
-    """Do what the newest findings call for, at most one change of who decides.
+    """React to the newest findings, with at most one change of champion.
 
-    In this order: what needs no labels and points at the version (broken scores, another schema);
-    the champion's predecessor doing better on matured labels; performance below a gate; a shadow
-    that has shown itself better. A retrain is asked for on drift or decay, as `retrain.triggers`
-    says. What cannot be done is told, and recorded once.
+    In this order: findings that need no labels and point at the version (broken scores, another
+    schema); the champion's predecessor does better on matured labels; performance is below a gate;
+    a shadow is shown to be better. A retrain is requested on drift or decay, as `retrain.triggers`
+    declares. An action that cannot be done is reported, and recorded once.
     """
     at = lake_time(now)
     findings = (*watched.findings, *reviewed.findings)
@@ -80,11 +80,13 @@ def go_back(
     run_id: str = "",
     now: datetime | None = None,
 ) -> Action:
-    """Roll back a champion that cannot score at all, and keep that; who can score decides again.
+    """Roll back a champion that cannot score at all, and record it; a version that can score
+    decides.
 
-    That is the nearest earlier champion which is proved able to, else the declared fallback, which
-    also asks for a retrain. Not done without either: then nothing scores until a version is
-    promoted. `deciding` is the version that could not score: two who find that go back once.
+    That is the nearest earlier champion that is proved able to score, else the declared fallback,
+    which also requests a retrain. Without either nothing is rolled back, and nothing scores until a
+    version is promoted. `deciding` is the version that could not score: two callers that find this
+    roll back once.
     """
     at = lake_time(now)
 
@@ -138,7 +140,7 @@ def _roll_back(
     deciding: str | None,
     now: datetime | None,
 ) -> str:
-    """Do it, and say who decides from now on."""
+    """Roll back, and return a text that names the version that decides from now on."""
     fallback = spec.promotion.fallback
     earlier = rollback(
         lake,
@@ -159,9 +161,9 @@ def _roll_back(
 def _reason_to_go_back(
     spec: ModelSpec, findings: Sequence[Finding], compared: Sequence[Compared]
 ) -> tuple[str, dict[str, Any]] | None:
-    """Why the champion should not decide, and the figures; performance is the last resort.
+    """Why the champion should not decide, and the figures; performance is checked last.
 
-    Whoever is below a gate stays if its predecessor is known to be worse: the world has changed.
+    A champion below a gate stays if its predecessor is known to be worse: the world has changed.
     """
     broken = [one for one in findings if one.failed and one.rollback]
     at_once = [one for one in broken if one.name != "matured_performance"]
@@ -185,7 +187,7 @@ def _settle_shadows(
     at: datetime,
     now: datetime | None,
 ) -> list[Action]:
-    """Promote one shadow that is better; archive those that are worse or have had their time."""
+    """Promote one shadow that is better; archive those that are worse or have run out of time."""
     looks = {one.version: one for one in compared}
     moves = list_transitions(lake, spec.name)
     shadows = [one.version for one in list_versions(lake, spec.name) if one.state == "shadow"]
@@ -199,7 +201,7 @@ def _settle_shadows(
             takes_over = partial(promote, deciding=champion, prove=prover(spec, lake, now))
             actions.append(_move("promote", takes_over, spec, lake, version, why, evidence, now))
             if actions[-1].done:
-                break  # the others were compared with who decided until now
+                break  # the others were compared with the previous champion
         elif verdict == "worse":
             why = f"worse than {champion} on matured labels"
             actions.append(_move("archive", archive, spec, lake, version, why, evidence, now))
@@ -228,7 +230,7 @@ def _move(
 
 
 def _try(kind: Kind, version: str, why: str, do: Callable[[], str]) -> Action:
-    """What the registry refuses (meanwhile another decides, no predecessor) is an outcome."""
+    """Run `do`; a refusal by the registry (champion changed, no predecessor) is an outcome."""
     try:
         return Action(kind, version, why, True, do())
     except RegistryError as error:
@@ -236,7 +238,7 @@ def _try(kind: Kind, version: str, why: str, do: Callable[[], str]) -> Action:
 
 
 def _request(spec: ModelSpec, findings: Sequence[Finding], at: datetime) -> Request | None:
-    """For a retrain: of decay before drift."""
+    """The request for a retrain: for decay rather than for drift."""
     failed = [one for one in findings if one.failed]
     decayed = [one for one in failed if one.name == "matured_performance"]
     drifted = [one for one in failed if one.name in DRIFT]
@@ -251,6 +253,6 @@ def _plain(finding: Finding) -> dict[str, Any]:
 
 
 def _json(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Dates as texts: evidence is kept as JSON."""
+    """Dates as texts, because evidence is stored as JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(evidence), default=str))
     return plain

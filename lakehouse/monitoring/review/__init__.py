@@ -1,1 +1,1 @@
-"""Reviewing versions by labels that have settled: performance, calibration, comparisons."""
+"""Reviewing versions on settled labels: performance, calibration, comparisons."""

@@ -1,7 +1,7 @@
-"""Calibration on matured labels: whether the champion's probabilities still mean what they say.
+"""Calibration on matured labels: whether the champion's probabilities still match the outcomes.
 
-One look at all rows that have matured since its test period (or since looking began anew), each
-day: so the interval is one that holds for all looks together. Nothing is done about it here.
+Each day, one look covers all rows that have matured since the test period (or since looking started
+over), so the interval has to hold for all looks together. Nothing acts on the result here.
 """
 
 import math
@@ -22,18 +22,18 @@ from lakehouse.monitoring.review.matured import Matured
 
 NAME = "calibration"
 REACH = timedelta(days=90)
-"""Looking begins anew after so long: cost is bounded, an old error does not hide a new one, and the
-error allowed is per so long."""
+"""Looking starts over after this time: it bounds the cost, an old error does not hide a new one,
+and the allowed error is per such period."""
 ALPHA = 0.025
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One look: `observed` positives where `expected` was the sum of scores of `rows`.
+    """One look: `observed` positives where `expected` was the sum of the scores of `rows`.
 
-    `ratio` is observed over expected, its interval holding for all looks together; None without
-    anything to expect. `slope` as `calibration_slope` has it.
+    `ratio` is observed over expected, with an interval that holds for all looks together; None if
+    nothing was expected. `slope` is as in `calibration_slope`.
     """
 
     rows: int
@@ -44,12 +44,12 @@ class Calibrated:
 
 
 def looked_at_from(tested_until: date, until: date) -> date:
-    """The first day of the rows that a look at all before `until` takes."""
+    """The first day of the rows that a look at all days before `until` covers."""
     return tested_until + max(until - tested_until - DAY, timedelta()) // REACH * REACH
 
 
 def calibration_of(spec: ModelSpec, rows: Matured) -> Calibrated | None:
-    """How far scores and outcomes of these rows are apart; None unless the model is binary."""
+    """How far scores and outcomes of these rows differ; None unless the model is binary."""
     said = rows.said
     if not isinstance(said, Binary):
         return None
@@ -61,12 +61,12 @@ def calibration_of(spec: ModelSpec, rows: Matured) -> Calibrated | None:
 
 
 def always_valid(observed: int, expected: float, effect: float, alpha: float = ALPHA) -> Interval:
-    """Observed over expected, with an interval that holds at however many looks.
+    """Observed over expected, with an interval that holds for any number of looks.
 
-    Those ratios are in it at which the observed count lies within `boundary` standard errors of
-    what they make of the expected one, its variance being `effect` times itself: the score interval
-    of a Poisson mean (Wilson's for counts), a quadratic equation. Unlike a standard error at the
-    observed count it has an upper end without any positive as well.
+    The interval contains the ratios at which the observed count lies within `boundary` standard
+    errors of the count that they predict, whose variance is `effect` times itself: the score
+    interval of a Poisson mean (Wilson's for counts), a quadratic equation. Unlike a standard error
+    at the observed count, it also has an upper end when there are no positives.
     """
     reach = boundary(max(1, round(expected)), alpha=alpha) ** 2 * effect
     middle, half = observed + reach / 2, math.sqrt(reach * observed + reach**2 / 4)
@@ -77,7 +77,7 @@ def always_valid(observed: int, expected: float, effect: float, alpha: float = A
 def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Finding:
     """Whether observed over expected is shown to lie beyond `watch.calibration`, to either side.
 
-    Not judged as long as too little has matured.
+    Not judged until enough labels have matured.
     """
     factor = spec.watch.calibration
     enough = spec.shadow.min_positives
@@ -109,7 +109,8 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
 
 
 def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> dict[str, Any] | None:
-    """The newest row of `layout.CALIBRATION` on a version; None if no label of its has matured."""
+    """The newest row of `layout.CALIBRATION` for a version; None if none of its labels have
+    matured."""
     if not table_exists(cursor, layout.CALIBRATION):
         return None
     rows = cursor.execute(
@@ -124,7 +125,7 @@ def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> di
 def calibration_row(
     spec: ModelSpec, version: str, day: date, found: Calibrated, finding: Finding
 ) -> dict[str, Any]:
-    """A look as a row to keep; `day` is the last that had matured."""
+    """A look as a row to store; `day` is the last day that had matured."""
     ratio = found.ratio
     return {
         "model": spec.name,

@@ -1,11 +1,12 @@
-"""The champion against each version that scores beside it, on the same matured rows, look by look.
+"""The champion against each version that scores in parallel, on the same matured rows, look by
+look.
 
-Both said what they said before any label was known, so nothing could leak; and it is the rows that
-the champion decided about. With `actions.mode: block` only the control stream has honest labels.
+Both predicted before any label was known, so there is no leakage, and the rows are those that the
+champion decided about. With `actions.mode: block` only the control stream has honest labels.
 
-Looks belong to a stretch. One that has ended, because it lasted `REACH`, because one of the two was
-rolled back or because another version decided meanwhile, is history: the next begins without rows,
-looks or verdict, so that what was shown under an old world does not decide in a new one.
+Looks belong to a stretch. A stretch ends when it has lasted `REACH`, when one of the two versions
+is rolled back, or when another version has decided in between. The next stretch begins without
+rows, looks or verdict, so evidence from an old world does not decide in a new one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +29,14 @@ from lakehouse.registry import Version
 from lakehouse.registry.versions import find_transitions
 
 REACH = timedelta(days=90)
-"""How long a stretch is: cost is bounded, and the error allowed is per so long."""
+"""Length of a stretch: it bounds the cost, and the allowed error is per stretch."""
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What all looks together say of a version beside the champion; the last look is evidence."""
+    """The verdict of all looks together on a version that scores in parallel; the last look is
+    the evidence."""
 
     version: str
     role: str
@@ -49,10 +51,11 @@ def look(
     other: Version,
     until: date,
 ) -> dict[str, Any] | None:
-    """One more look at all rows that both scored and that matured before the day `until`.
+    """Compare the two versions once more on all rows that both scored and that matured before
+    `until`.
 
-    As a row to keep, with what all looks together say of `other`. None when they share no row that
-    can tell the primary metric, or all repeats of the bootstrap say the same.
+    Returns a row to store, with the verdict of all looks on `other`. None when they share no row on
+    which the primary metric is defined, or all bootstrap repeats give the same value.
     """
     since = stretch(cursor, spec, champion, other, until)
     ours, theirs = paired(
@@ -99,7 +102,8 @@ def look(
 
 
 def judge(spec: ModelSpec, looks: Sequence[Look]) -> Decided:
-    """What all looks say together, with an error of `shadow.alpha` at most, however many."""
+    """The verdict of all looks together, with an error of at most `shadow.alpha` for any number
+    of looks."""
     return decide(
         looks,
         lower_is_better=find_metric(spec.primary_metric).lower_is_better,
@@ -115,9 +119,9 @@ def last_looks(
     others: Sequence[Version],
     until: date,
 ) -> tuple[Compared, ...]:
-    """What the looks of the stretch in which the day `until` lies say of each of `others` so far.
+    """The verdict so far on each of `others`, in the stretch that contains the day `until`.
 
-    Nothing of one that was not looked at in it.
+    Versions without a look in that stretch are omitted.
     """
     if not tables.has_columns(cursor, layout.COMPARISONS):
         return ()
@@ -142,10 +146,10 @@ def stretch(
     other: Version,
     until: date,
 ) -> date:
-    """The first day of the stretch of these two in which the rows before `until` lie.
+    """The first day of the stretch of these two versions that contains the rows before `until`.
 
-    The first one begins when both have been tested and none is left of what parted them; each
-    further one `REACH` after the one before.
+    The first stretch begins when both have been tested and the last event that separated them has
+    passed; each further one begins `REACH` after the one before.
     """
     first = max(
         _rolled_back(cursor, spec, champion, other),
@@ -169,7 +173,7 @@ def _earlier(
     since: date,
     before: date,
 ) -> list[Look]:
-    """The looks of the stretch since that day, before another day, the oldest first."""
+    """The looks of the stretch since that day, before another day, oldest first."""
     if not tables.has_columns(cursor, layout.COMPARISONS):
         return []
     rows = cursor.execute(
@@ -186,7 +190,7 @@ def _pair(spec: ModelSpec, champion: Version, other: Version, since: date) -> li
 def _rolled_back(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, other: Version
 ) -> date:
-    """When one of the two last was."""
+    """The last time at which one of the two was rolled back."""
     moves = find_transitions(cursor, spec.name)
     pair = {champion.version, other.version}
     back = (m for m in moves if m.to_state == "rolled_back" and m.version in pair)

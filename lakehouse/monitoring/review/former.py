@@ -1,8 +1,8 @@
-"""Versions that decided and were replaced: their rows are looked at, and mature, like any others.
+"""Replaced champions: the rows that they decided about are monitored and evaluated like any others.
 
-A champion that is replaced as soon as rows land never decides about rows that mature in its time.
-Without this, a model that is often trained would never be watched. Nothing is done about what they
-show: they decide no more.
+A champion that is replaced as soon as rows land never decides about rows that mature during its
+time. Without this module, a model that is often retrained would never be evaluated. Nothing acts on
+these results, since these versions no longer decide.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ from lakehouse.monitoring.review.performance import WEEK, performance_rows
 from lakehouse.registry import Version
 
 ProgressName = Callable[[str, str], str]
-"""Under which name progress is kept, of a model and a version."""
+"""The name under which progress is stored, given a model and a version."""
 
 
 @dataclass(frozen=True)
 class FormerReview:
-    """Rows of `layout.PERFORMANCE`, and how far each former champion is judged, by name."""
+    """Rows of `layout.PERFORMANCE`, and how far each former champion is evaluated, by name."""
 
     performance: list[dict[str, Any]]
     progress: dict[str, Progress]
 
     def write_progress(self, writer: duckdb.DuckDBPyConnection) -> None:
-        """Record how far they are judged, in the open transaction."""
+        """Record how far they are evaluated, in the open transaction."""
         for name, progress in self.progress.items():
             write_progress(writer, name, progress)
 
@@ -40,7 +40,7 @@ class FormerReview:
 def review_former(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Version, until: date | None
 ) -> FormerReview:
-    """What matured before the day `until` of the rows that former champions decided about."""
+    """Evaluate rows that former champions decided about and that matured before the day `until`."""
     done = FormerReview([], {})
     if until is None:
         return done
@@ -51,7 +51,7 @@ def review_former(
         first = max(tested, before.seal.date()) if before.seal else tested
         if until <= first:
             continue
-        week = max(tested, first - WEEK)  # a week that ends now has days that were told before
+        week = max(tested, first - WEEK)  # a week that ends now has days that were reported before
         rows = matured_rows(cursor, spec, version.version, week, until)
         done.performance.extend(
             performance_rows(spec, version.version, "champion", rows, first, until)

@@ -1,7 +1,7 @@
-"""Scored rows whose labels have settled: what all judgement of models at work is made of.
+"""Scored rows whose labels have settled: the basis of every measured metric of deployed models.
 
-A day has matured when every label of it is known, by the seal of what brings labels. Only reading;
-what is made of the rows is in the modules beside this.
+A day has matured when all its labels are known, by the seal of the label source. This module only
+reads; the neighbouring modules evaluate the rows.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, eq=False)
 class Matured:
-    """Rows in the order of their keys, one version's: what was said, and what came.
+    """One version's rows in key order: predictions and outcomes.
 
     `day` (rows,) counts days since 1970. Decisions are those that were made, whatever the threshold
     was. `entities` are by column of the spine. `classes` are the positions in `said` (multiclass
@@ -41,10 +41,10 @@ class Matured:
     classes: tuple[str, ...] = ()
 
     def take(self, chosen: npt.NDArray[Any]) -> "Matured":
-        """The rows where this mask is true, or at these places."""
+        """The rows where this mask is true, or at these positions."""
         said = self.said.take(chosen)
         if isinstance(said, Binary) and isinstance(self.said, Binary):
-            # all rows of whole days stay, so the alerts are still those of all rows
+            # whole days are kept, so the alerts are still those of all rows
             said = replace(said, day=self.day[chosen], alerts=self.said.alerts)
         return replace(
             self,
@@ -55,13 +55,13 @@ class Matured:
         )
 
     def resampling(self, spec: ModelSpec) -> Resampling:
-        """How intervals of these rows are made, as `judging` declares."""
+        """The resampling for intervals of these rows, as `judging` declares."""
         clusters = [self.entities[name] for name in spec.clusters]
         return Resampling.of(self.said.rows, *clusters, repeats=spec.judging.repeats)
 
 
 def matured_until(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> date | None:
-    """The day before which every label is known; None if none is."""
+    """The day before which every label is known; None if there is none."""
     label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
     if not table_exists(cursor, label):
         return None
@@ -78,11 +78,11 @@ def matured_rows(
     *,
     beside: bool = False,
 ) -> Matured:
-    """Rows that `version` scored with times in the days from `first` to before `until`.
+    """Rows that `version` scored, with times in the days from `first` to before `until`.
 
-    `beside`: what it said as one that did not decide. A row that could be blocked is left out, for
-    a blocked one is never reported: of a model that blocks only the control stream is left, which
-    is a random share of all rows, flagged or not, so that no metric is bent.
+    `beside`: the rows that it scored without deciding. A row that can be blocked is excluded,
+    because a blocked one is never reported: for a model that blocks, only the control stream
+    remains. It is a random share of all rows, flagged or not, so no metric is biased.
     """
     table = shadow_table(spec.name) if beside else spec.predictions_table
     logged = (*spec.task.logged, *(["decision"] if spec.task.decides else []))
@@ -94,7 +94,7 @@ def matured_rows(
         return _matured(spec, {name: np.ma.array([]) for name in names})
     days = [datetime.combine(day, datetime.min.time()) for day in (first, until)]
     key, time = quote(spec.spine.key), quote(spec.spine.time)
-    if isinstance(spec.label, Forward):  # its labels are made for a relation of that name
+    if isinstance(spec.label, Forward):  # its labels are computed for a relation of that name
         cursor.execute(
             f"CREATE OR REPLACE TEMP TABLE spine AS FROM {qualified(spec.spine.table)} "
             f"WHERE {time} >= ? AND {time} < ?",
@@ -138,7 +138,7 @@ def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
 
 
 def _alerts(spec: ModelSpec) -> int | None:
-    """How many of the rows can be looked at in a day; None where capacity counts other things."""
+    """The number of rows that can be reviewed a day; None where capacity counts other units."""
     if spec.capacity is None or spec.capacity.unit:
         return None
     share = spec.actions.control if spec.actions.mode == "block" else 1.0

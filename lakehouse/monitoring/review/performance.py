@@ -1,7 +1,7 @@
 """Performance on matured labels: each day's and week's metrics, and whether the champion decays.
 
-The only performance that is measured. It is late by the label's maturity, which is why drift and
-estimates are watched beside it.
+The only performance that is measured. It lags by the label maturity, which is why drift and
+estimates are monitored as well.
 """
 
 from collections.abc import Iterator
@@ -29,19 +29,19 @@ from lakehouse.monitoring.review.matured import Matured
 EPOCH = date(1970, 1, 1)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 JUDGED = timedelta(days=28)
-"""The matured days on which the champion is held against what it promised."""
+"""The matured days on which the champion is compared with its test result."""
 ALPHA = 0.01
-"""Chance that a champion that keeps its promise is called worse in a year of daily looks, if errors
-were known. They are estimated, and a tenth too small: simulated, it is at most one year in twenty
-(`docs/statistics.md`)."""
+"""Probability that a champion that has not decayed is called worse in a year of daily looks, if
+errors were known. They are estimated, and a tenth too small: in simulations it is at most one
+year in twenty (`docs/statistics.md`)."""
 WINDOWS = timedelta(days=365) / JUDGED
 
 
 @dataclass(frozen=True)
 class Decay:
-    """The champion's metric on its last matured days, and what it was on its test period.
+    """The champion's metric on its last matured days, and on its test period.
 
-    Intervals are of one look. Where one is None, `missing` says why.
+    Intervals are for a single look. Where one is None, `missing` gives the reason.
     """
 
     metric: str
@@ -54,7 +54,8 @@ class Decay:
 def performance_rows(
     spec: ModelSpec, version: str, role: str, rows: Matured, first: date, until: date
 ) -> list[dict[str, Any]]:
-    """One row per period and metric: of each day, and of each whole week that ended since `first`.
+    """One row per period and metric: for each day, and for each whole week that ended since
+    `first`.
 
     Weeks begin on Mondays.
     """
@@ -82,7 +83,7 @@ def performance_rows(
 
 
 def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
-    """The metrics of these rows; None for what they cannot tell. Decisions are those made then."""
+    """The metrics of these rows; None where undefined. Decisions are those made at the time."""
     found = metric_values(rows.said)
     if isinstance(rows.said, Binary) and rows.said.flagged is not None:
         found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.said.flagged)
@@ -92,7 +93,7 @@ def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
 
 
 def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
-    """The champion's primary metric on `rows` against its test's."""
+    """The champion's primary metric on `rows` against its test result."""
     metric, positives = spec.primary_metric, rows.said.positives
     then = _promised(evaluation, metric)
     if then is None:
@@ -108,13 +109,14 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
 
 
 def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
-    """Whether the champion does significantly worse than its test promised, and than it may.
+    """Whether the champion does significantly worse than on its test, and than is allowed.
 
-    Its metric has to lie below the promise by more than chance, in all looks of a year together and
-    with the promise's own error (`scan.py`), and so far that more than `performance_drop` is lost.
-    Below a gate by more than chance, the version should not decide: then, and only then, an earlier
-    one should. A share of 0 has no place on its scale: at best it is Clopper & Pearson's end at the
-    same chance, and that has to lie below the promise's interval.
+    Its metric has to lie below the test result by more than chance, over all looks of a year
+    together and with the test result's own error (`scan.py`), and so far that more than
+    `performance_drop` is lost. If it is below a gate by more than chance, the version should not
+    decide: then, and only then, an earlier one should. A share of 0 has no value on the metric's
+    scale: its upper end is Clopper & Pearson's at the same error probability, and that has to lie
+    below the test result's interval.
     """
     name = "matured_performance"
     if decay.now is None or decay.then is None:
@@ -165,13 +167,15 @@ def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
 
 
 def _error(found: Interval, scale: Scale) -> float:
-    """The standard error on the scale: half of the interval's length there, by its quantile."""
+    """The standard error on the scale: half of the interval's length there, divided by its
+    quantile."""
     low, high = scale.deviations(np.array([found.low, found.high]), found.value)
     return float(high - low) / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
 
 
 def _none_of(trials: int) -> float:
-    """The highest share of which none in so many trials is chance, in all looks of a year."""
+    """The highest share at which no success in this many trials is chance, over all looks of a
+    year."""
     tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS))
     return 1.0 - float(tail ** (1 / max(trials, 1)))
 
@@ -179,7 +183,8 @@ def _none_of(trials: int) -> float:
 def performance_history(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, metric: str, period: str = "day"
 ) -> list[tuple[date, float]]:
-    """What the deciding versions came to, oldest first, in each period in which it can be told."""
+    """The measured metric of the deciding versions, oldest first, in each period where it is
+    defined."""
     if not table_exists(cursor, layout.PERFORMANCE):
         return []
     rows = cursor.execute(
@@ -191,7 +196,7 @@ def performance_history(
 
 
 def _alerts_per_day(spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool_]) -> float:
-    """In the unit of the capacity; of a control stream, what it would be of all rows."""
+    """In the unit of the capacity; for a control stream, extrapolated to all rows."""
     day = rows.day[flagged]
     unit = spec.capacity.unit if spec.capacity else ""
     alerts = len(set(zip(day, rows.entities[unit][flagged], strict=True))) if unit else len(day)

@@ -1,6 +1,6 @@
-"""What matured labels say of the versions at work, in one commit; doing it again changes nothing.
+"""Review of the deployed versions on matured labels, in one commit; idempotent.
 
-The counterpart of `watch.py`, which needs no labels. What is done about it is `react.py`'s.
+The counterpart of `look/step.py`, which needs no labels. `react/step.py` acts on the findings.
 """
 
 from dataclasses import dataclass
@@ -55,13 +55,14 @@ from lakehouse.monitoring.review.performance import (
 from lakehouse.registry import Version, scoring_versions
 
 CHECKS = ("calibration", "fairness", "matured_performance")
-"""Names of the findings made here; `fairness` where groups are declared, `calibration` of binary
-models."""
+"""Names of the findings made here; `fairness` where groups are declared, `calibration` for
+binary models."""
 
 
 @dataclass(frozen=True)
 class ReviewReport:
-    """`until`: labels of earlier days have all settled; `findings` are the newest of each name."""
+    """The outcome of a review: labels of days before `until` have all settled; `findings` are
+    the newest of each name."""
 
     model: str
     champion: str
@@ -85,14 +86,15 @@ class _Reviewed:
 def review(
     spec: ModelSpec, lake: Lake, *, full_refresh: bool = False, run_id: str = ""
 ) -> ReviewReport:
-    """Judge the champion, and those who score beside it, on the days that have matured since.
+    """Evaluate the champion and the shadow versions on the days that have matured since the last
+    review.
 
-    A version is judged from the end of its test period on, also when it was replaced since.
-    `full_refresh` judges all days of the champion again.
+    A version is evaluated from the end of its test period on, even if it has been replaced since.
+    `full_refresh` evaluates all days of the champion again.
 
     Raises:
-        NoChampion: when nothing has been promoted.
-        BadArtefact: when the champion's evaluation is gone.
+        NoChampion: when no version has been promoted.
+        BadArtefact: when the champion's evaluation is missing.
     """
     with lake.reader() as reader:
         champion, *others = scoring_versions(reader, spec.name)
@@ -141,7 +143,7 @@ def _review(
     until: date,
 ) -> _Reviewed:
     last, judged_from = until - DAY, until - JUDGED
-    week = first - WEEK  # a week that ends now has days that were told before
+    week = first - WEEK  # a week that ends now has days that were reported before
     tested = _tested_until(champion)
     looked_at = looked_at_from(tested, until)
     earliest = min(week, judged_from, looked_at)
@@ -211,7 +213,8 @@ def _fairness(
 
 
 def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> Finding:
-    """On the grouping whose lower end is highest: it fails if that exceeds the limit."""
+    """The finding on the grouping with the highest lower end: it fails if that exceeds the
+    limit."""
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
     told = [(found, column) for found, column in differences if found is not None]
     if not told:
@@ -250,7 +253,7 @@ def _replace(
     rows: list[dict[str, Any]],
     key: tuple[str, ...],
 ) -> None:
-    """Add `rows` in place of those of the same model and `key`."""
+    """Replace the rows of the same model and `key` with `rows`."""
     if not rows:
         return
     tables.create(writer, table)
