@@ -1,4 +1,4 @@
-"""Model versions: what there is, which one decides, and how that came to be."""
+"""Model versions: which exist, which one decides, and the history of their states."""
 
 from lakehouse.registry.gates import GateResult, list_gates
 from lakehouse.registry.promotion import (

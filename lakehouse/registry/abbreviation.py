@@ -1,4 +1,4 @@
-"""A version as people name it: in full, or by its beginning."""
+"""Finding a version by its full name or an unambiguous prefix."""
 
 from lakehouse.lake import Lake
 from lakehouse.registry.states import RegistryError
@@ -6,12 +6,12 @@ from lakehouse.registry.versions import Version, list_versions
 
 
 def find_version(lake: Lake, model: str, text: str) -> Version:
-    """The version that `text` names: in full, or by a beginning that only one has (`v0003`).
+    """The version that `text` names: in full, or by a prefix that only one has (`v0003`).
 
     Without text the champion, or the newest version if there is none.
 
     Raises:
-        RegistryError: naming the versions that there are, when none or several begin so.
+        RegistryError: naming the existing versions, when none or several have the prefix.
     """
     versions = list_versions(lake, model)
     if not text and versions:

@@ -1,4 +1,4 @@
-"""Gates: bounds that a version's metrics must keep, judged and kept in `registry.gates`."""
+"""Gates: bounds that a version's metrics must meet, with the verdicts in `registry.gates`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lakehouse.registry import tables
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's verdict on one version; a metric that could not be told fails its gate."""
+    """One gate's verdict on one version; an undefined metric fails its gate."""
 
     gate: str
     metric: str

@@ -1,6 +1,6 @@
-"""Which version decides, which score beside it, and the moves between: each a recorded decision.
+"""Which version decides, which score in parallel, and the moves between them, each recorded.
 
-The rules by which a model wants to move are `training`'s and `monitoring`'s; here it only happens.
+`training` and `monitoring` have the rules that request a move; this module only carries it out.
 Moves are made under the lake's write lock, so two processes never leave two champions.
 """
 
@@ -24,15 +24,15 @@ from lakehouse.registry.versions import (
 )
 
 Evidence = Mapping[str, Any]
-"""The figures behind a decision, ready for JSON."""
+"""The figures behind a decision, as JSON values."""
 
 Prove = Callable[[Version], str]
-"""Tries whether a version can score real rows: why it cannot, or nothing if it can. The registry
-knows no models, so whoever moves versions brings the proof (`training.ready.prover`)."""
+"""Tests whether a version can score real rows: the reason why it cannot, or an empty string. The
+registry does not depend on models, so the caller supplies the proof (`models.readiness.prover`)."""
 
 
 class NobodyReady(RegistryError):
-    """No earlier champion can score, so that nothing was moved."""
+    """No earlier champion can score, so nothing was moved."""
 
 
 def find_champion(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
@@ -48,7 +48,7 @@ def champion(lake: Lake, model: str) -> Version:
     """The version that decides.
 
     Raises:
-        NoChampion: when none was promoted; the message says what became of the newest version.
+        NoChampion: when none was promoted; the message gives the state of the newest version.
     """
     with lake.reader() as cursor:
         return champion_in(cursor, model)
@@ -70,8 +70,11 @@ def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
 
 
 def predecessor(lake: Lake, model: str) -> Version | None:
-    """The version that a rollback tries first: the last that gave the championship up and is
-    archived since. None if there is none; never one that was rolled back."""
+    """The version that a rollback tries first: the last champion that was replaced and is still
+    archived.
+
+    None if there is none; never one that was rolled back.
+    """
     with lake.reader() as cursor:
         return predecessor_in(cursor, model)
 
@@ -82,9 +85,9 @@ def predecessor_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | N
 
 
 def predecessors_in(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
-    """All versions that a rollback may go back to, the nearest first."""
+    """All versions that a rollback may go back to, most recent first."""
     archived = {v.version: v for v in find_versions(cursor, model) if v.state == "archived"}
-    given_up: dict[str, str] = {}  # by version, the newest first: what a champion became
+    given_up: dict[str, str] = {}  # by version, newest first: the state after champion
     for transition in find_transitions(cursor, model):
         if transition.from_state == "champion":
             given_up.setdefault(transition.version, transition.to_state)
@@ -93,10 +96,10 @@ def predecessors_in(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Versi
 
 
 def scoring_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
-    """The versions that score: the champion, then those beside it (shadows, its predecessor).
+    """The versions that score: the champion, then those in parallel (shadows, its predecessor).
 
     Raises:
-        NoChampion: when nothing may decide.
+        NoChampion: when no version may decide.
     """
     decides = champion_in(cursor, model)
     shadows = [v for v in find_versions(cursor, model) if v.state == "shadow"]
@@ -114,7 +117,7 @@ def start_shadow(
     evidence: Evidence | None = None,
     now: datetime | None = None,
 ) -> Version:
-    """Let `version` score beside the champion without deciding; a shadow stays one.
+    """Make `version` a shadow, which scores without deciding; a shadow stays one.
 
     Raises:
         RegistryError: for an unknown version, or one whose state does not allow it.
@@ -135,10 +138,10 @@ def archive(
     evidence: Evidence | None = None,
     now: datetime | None = None,
 ) -> Version:
-    """Take a candidate or shadow out of the running; an archived version stays one.
+    """Archive a candidate or shadow; an archived version stays one.
 
     Raises:
-        RegistryError: for an unknown version, or the champion: somebody has to decide.
+        RegistryError: for an unknown version, or the champion, since a model needs one.
     """
     with lake.writer(
         Author(layout.REGISTRY.table(model), message=f"archive {version}: {why}")
@@ -162,16 +165,17 @@ def promote(
     deciding: str | None = None,
     now: datetime | None = None,
 ) -> Version:
-    """Make `version` the champion and archive the one before it, in one commit.
+    """Make `version` the champion and archive the previous one, in one commit.
 
-    Promoting the champion again changes nothing. `prove` is asked before anything moves; without
-    it the caller has seen the version score. A version that was rolled back is let in only if
-    `prove` refuses the champion, so that the only one that can score is never barred. `deciding` is
-    the champion that the decision was made about, if it was about one.
+    Promoting the champion again changes nothing. `prove` runs before anything moves; without it,
+    the caller has already seen the version score. A version that was rolled back is accepted only
+    if `prove` rejects the champion, so the only version that can score is never blocked. `deciding`
+    is the champion that the decision was about, if any.
 
     Raises:
         RegistryError: for an unknown version, one whose state does not allow it or that cannot
-            score, and when another version than `deciding` decides by now.
+            score, and
+        when the champion is no longer `deciding`.
     """
     with lake.reader() as reader:
         _still(reader, model, deciding)
@@ -216,7 +220,7 @@ def promote_in(
 ) -> Version:
     """`promote` inside an open transaction; `at` is naive UTC.
 
-    `returning`: a version that was rolled back may decide again, as nothing else can.
+    `returning`: a version that was rolled back may decide again, because no other can.
     """
     versions = find_versions(writer, model)
     chosen = pick(versions, model, version)
@@ -242,18 +246,19 @@ def rollback(
     deciding: str | None = None,
     now: datetime | None = None,
 ) -> Version | None:
-    """Take the champion back and let the nearest earlier one that can score decide again.
+    """Roll back the champion; the most recent earlier champion that can score decides again.
 
-    Each is asked by `prove`, the nearest first, before anything moves; why those before it cannot
-    score is kept as evidence. If none can, the declared `fallback` decides (its name, empty where
-    none is declared), and None is returned. `deciding` is the champion that is meant: with it, two
-    who see the same trouble roll back once.
+    `prove` tests each, most recent first, before anything moves; the evidence records why those
+    skipped cannot score. If none can, the declared `fallback` decides (its name, empty where none
+    is declared), and None is returned. `deciding` is the champion to roll back: with it, two
+    callers that see the same problem roll back once.
 
     Raises:
-        NoChampion: when there is nothing to take back.
-        NobodyReady: when nothing else can decide; it says what a person can do.
-        RegistryError: when another version than `deciding` decides by now, or another process moved
-            the version to go back to.
+        NoChampion: when there is no champion to roll back.
+        NobodyReady: when nothing else can decide; the message gives the remedy.
+        RegistryError: when the champion is no longer `deciding`, or another process moved the
+            version to go
+        back to.
     """
     with lake.reader() as reader:
         _still(reader, model, deciding)
@@ -287,7 +292,7 @@ def rollback(
 def _first_ready(
     versions: Iterable[Version], prove: Prove
 ) -> tuple[Version | None, dict[str, str]]:
-    """The first that can score, and why those before it cannot."""
+    """The first version that can score, and why those before it cannot."""
     refused: dict[str, str] = {}
     for version in versions:
         problem = prove(version)
@@ -298,9 +303,10 @@ def _first_ready(
 
 
 def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> str:
-    """What a person can do: name the newest version that can score, or say that none can.
+    """The remedy: name the newest version that can score, or report that none can.
 
-    One that was rolled back comes last, and may only become a shadow while the champion can score.
+    A version that was rolled back comes last, and may only become a shadow while the champion can
+    score.
     """
     tried = {version.version for version in but}
     with lake.reader() as reader:
@@ -331,9 +337,10 @@ def move_in(
     evidence: Evidence,
     at: datetime,
 ) -> Version:
-    """Put one version into `state`, unless it is in it, and record that; in the open transaction.
+    """Set one version's state, unless it has it already, and record the move; in the open
+    transaction.
 
-    For champions there are `promote_in` and `rollback`, which see to the other one as well.
+    For champions use `promote_in` and `rollback`, which also move the other version.
     """
     chosen = pick(find_versions(writer, model), model, version)
     if chosen.state == state:

@@ -1,8 +1,8 @@
-"""Asking for a new version: who asks says why; whoever trains next takes it into account.
+"""Requests for a new version, each with its reason; the next training follows the open one.
 
-Nothing here trains. A request is answered by the next version whose training began with it, as that
-training records: by the order of the commits, for clocks are set back. None is noted within the
-model's cool-down after the one before, so that alarms cannot storm.
+Nothing here trains. A request is answered by the next version whose training started from it, as
+that training records. Requests are ordered by commit, because clocks can be set back. No request is
+recorded within the model's cool-down after the last one, so that alarms cannot storm.
 """
 
 import json
@@ -19,7 +19,7 @@ from lakehouse.lake.layout import REQUESTS
 
 @dataclass(frozen=True)
 class Request:
-    """A wish for a new version of `model`; `asked_at` is naive UTC."""
+    """A request for a new version of `model`; `asked_at` is naive UTC."""
 
     model: str
     asked_at: datetime
@@ -38,8 +38,8 @@ def open_request(
 ) -> Request | None:
     """The newest request that no version has answered yet.
 
-    `newest` is when the newest version was made; it counts for requests from before answers were
-    recorded.
+    `newest` is the creation time of the newest version; it decides for requests from before answers
+    were recorded.
     """
     found = _last(cursor, model)
     if found is None:
@@ -51,9 +51,10 @@ def open_request(
 
 
 def ask_in(writer: duckdb.DuckDBPyConnection, request: Request, cooldown: timedelta) -> bool:
-    """Note `request` in the open transaction; False if one was noted within `cooldown` before."""
+    """Record `request` in the open transaction; False if one was recorded within `cooldown`
+    before."""
     last = last_request(writer, request.model)
-    # one of the future was noted by another clock, and must not silence this one until then
+    # a request dated in the future comes from another clock, and must not block this one until then
     if last is not None and timedelta() <= request.asked_at - last.asked_at < cooldown:
         return False
     writer.execute(
@@ -88,7 +89,7 @@ def _last(cursor: duckdb.DuckDBPyConnection, model: str) -> tuple[Request, bool 
     if not columns:
         return None
     answered = "answered" if "answered" in columns else "NULL"
-    # rowids follow the commits
+    # rowids follow commit order
     row = cursor.execute(
         f"SELECT asked_at, reason, evidence, {answered} FROM {qualified(REQUESTS)} "
         "WHERE model = ? ORDER BY rowid DESC LIMIT 1",

@@ -1,8 +1,8 @@
-"""Which versions can still be made again, and the training sets that nobody needs any more.
+"""Which versions stay reproducible, and which training sets are no longer needed.
 
 A version that is no longer kept stays in the registry, with its figures, its history and its
-artefact. What goes are the pinned rows that it was trained on, and with them `reproduce`; the
-feature tables that it reads go by `features/retention.py`.
+artefact. Its pinned training rows are deleted, and `reproduce` no longer works for it;
+`features/retention.py` deletes the feature tables that it reads.
 """
 
 from datetime import datetime, timedelta
@@ -14,11 +14,11 @@ from lakehouse.registry.promotion import predecessor_in
 from lakehouse.registry.versions import Version, find_transitions, find_versions, lake_time
 
 KEEP_VERSIONS = 5
-"""So many of a model's newest versions are kept, whatever became of them."""
+"""This many of a model's newest versions are kept, whatever their state."""
 KEEP_REIGN = timedelta(days=90)
 """How long a version is kept after it last decided."""
 KEEP_UNUSED = timedelta(days=7)
-"""How long a training set stays that no version refers to: one may be in the making."""
+"""How long a training set stays without a version that refers to it: training may be under way."""
 
 
 def kept_versions(
@@ -26,8 +26,8 @@ def kept_versions(
 ) -> list[Version]:
     """The versions of all models that must stay usable and reproducible, by model and number.
 
-    Those are the champion, the one that a rollback goes back to, shadows, the newest candidate, the
-    newest `keep_versions`, and whatever decided within the last 90 days.
+    Those are the champion, the rollback target, shadows, the newest candidate, the newest
+    `keep_versions`, and every version that decided within the last 90 days.
     """
     with lake.reader() as cursor:
         return _kept(cursor, lake_time(now), keep_versions)
@@ -42,7 +42,8 @@ def drop_training_sets(
 ) -> list[str]:
     """Delete, in one commit, the pinned rows that no kept version was trained on.
 
-    Returns `model/training_set_id` of each set that went. Nothing to drop makes no snapshot.
+    Returns `model/training_set_id` of each deleted set. If there is nothing to delete, no snapshot
+    is made.
     """
     at = lake_time(now)
     author = Author(layout.TRAINING, run_id, "drop training sets that no kept version needs")

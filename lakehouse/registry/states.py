@@ -4,7 +4,7 @@
         │            │          │
         └─▶ champion └─▶ archived └─▶ rolled_back ──▶ shadow
 
-Why a version moves is decided elsewhere; that it moved is recorded by `promotion.py`.
+Other modules decide why a version moves; `promotion.py` records the move.
 """
 
 from typing import Literal
@@ -20,16 +20,16 @@ MOVES: dict[State, tuple[State, ...]] = {
     "archived": ("champion", "shadow"),
     "rolled_back": ("shadow", "champion"),
 }
-"""A version that was taken back has to prove itself beside the champion before it decides again,
-unless the champion cannot score: then a person may let it decide at once (`promotion.promote`)."""
+"""A version that was rolled back has to prove itself as a shadow before it decides again, unless
+the champion cannot score: then a person may let it decide at once (`promotion.promote`)."""
 
 
 class RegistryError(LakehouseError):
-    """A version or a champion that is not there, or a step that its state does not allow."""
+    """A version or a champion does not exist, or its state does not allow the move."""
 
 
 def check_move(model: str, version: str, state: State, to: State) -> None:
-    """Raises `RegistryError`, naming what is allowed, unless `state` may become `to`."""
+    """Raises `RegistryError`, naming the allowed moves, unless `state` may become `to`."""
     if to not in MOVES[state]:
         raise RegistryError(
             f"{model} {version} is {state} and cannot become {to}; "

@@ -1,4 +1,4 @@
-"""The registry's tables in the lake, and how a row gets into one. No decisions here."""
+"""The registry's tables in the lake, and how a row is inserted. No decisions here."""
 
 from collections.abc import Mapping
 
@@ -88,16 +88,16 @@ _COLUMNS: dict[str, dict[str, str]] = {
 
 
 def create(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the registry's tables, as far as they are missing, in the open transaction."""
+    """Make the registry's missing tables, in the open transaction."""
     for table, columns in _COLUMNS.items():
         listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")
-    # a lake from before equal scores were shared out flagged all of them
+    # older lakes have no `ties`: they flagged all scores equal to the threshold
     cursor.execute(f"ALTER TABLE {qualified(THRESHOLDS)} ADD COLUMN IF NOT EXISTS ties DOUBLE")
 
 
 def add_missing_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Give a table that an older release made the columns that came since; they are NULL there."""
+    """Add newer columns to a table of an older release; they are NULL there."""
     present = read_columns(cursor, table)
     for name, sql_type in _COLUMNS[table].items():
         if name not in present:

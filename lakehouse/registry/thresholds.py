@@ -1,7 +1,7 @@
-"""The scores from which a version flagged, and since when: `registry.thresholds`.
+"""The scores above which a version flagged, and since when: `registry.thresholds`.
 
-How a threshold is found is `scoring`'s; here it is kept, so that every decision can be explained
-and one that comes in between two batches uses the one that is in force.
+`scoring` chooses a threshold; it is stored here, so that every decision can be explained and one
+between two batches uses the threshold in force.
 """
 
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ from lakehouse.registry import tables
 class Threshold:
     """Rows from `valid_from` on (naive UTC, a midnight) are flagged above `threshold`.
 
-    Of those that are equal to it the share `ties` is, as lots from their keys decide. `rule` is
-    "capacity" for a trailing quantile: of `rows` scores on `days` days, of which `alerts_per_day`
-    pass it (both count units, where the capacity does). Else it is the version's own: "first" until
-    a day of scores exists, or "cost"; then the three are 0.
+    Of the scores equal to it the share `ties` is flagged, by lots drawn from their keys. `rule` is
+    "capacity" for a trailing quantile: of `rows` scores on `days` days, `alerts_per_day` exceed it
+    (both count units, if the capacity does). Otherwise it is the version's own threshold: "first"
+    until a day of scores exists, or "cost"; then the three are 0.
     """
 
     valid_from: datetime
@@ -34,7 +34,7 @@ class Threshold:
 
 
 def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> list[Threshold]:
-    """The thresholds of one version, the oldest first; each holds until the next."""
+    """The thresholds of one version, oldest first; each holds until the next."""
     if not table_exists(cursor, layout.THRESHOLDS):
         return []
     ties = "coalesce(ties, 1.0)" if "ties" in read_columns(cursor, layout.THRESHOLDS) else "1.0"
@@ -49,12 +49,12 @@ def find_thresholds(cursor: duckdb.DuckDBPyConnection, model: str, version: str)
 def threshold_at(
     cursor: duckdb.DuckDBPyConnection, model: str, version: str, time: datetime
 ) -> Threshold | None:
-    """The threshold in force at `time` (naive UTC); None if the version flagged nothing by then."""
+    """The threshold in force at `time` (naive UTC); None if the version had none by then."""
     return latest(find_thresholds(cursor, model, version), time)
 
 
 def latest(thresholds: Iterable[Threshold], time: datetime) -> Threshold | None:
-    """The last of `thresholds`, given by age, that is valid at `time`; None if there is none."""
+    """The last of `thresholds`, oldest first, that is valid at `time`; None if there is none."""
     return next((t for t in reversed([*thresholds]) if t.valid_from <= time), None)
 
 

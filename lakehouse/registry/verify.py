@@ -1,4 +1,4 @@
-"""Whether the artefacts of all model versions are what was registered. Reads only."""
+"""Whether the artefacts of all model versions match what was registered. Read-only."""
 
 import hashlib
 
@@ -9,9 +9,10 @@ from lakehouse.registry.versions import list_models, list_versions
 
 
 def verify_artefacts(lake: Lake, done: Verification) -> None:
-    """Compare each file of each version with its SHA-256 in the registry, and add that to `done`.
+    """Compare each file of each version with its SHA-256 in the registry, and add the result to
+    `done`.
 
-    Artefacts are small: every byte is read, whatever was asked of the lake's files.
+    Artefacts are small: every byte is read, whichever check of the lake's files was requested.
     """
     remedy = "restore it from a backup, or train a new version and promote that"
     verified = 0

@@ -1,6 +1,6 @@
 """Model versions as rows of `registry.versions`: read, number and register them.
 
-Which one decides is `promotion.py`'s; what is inside an artefact is `training`'s.
+`promotion.py` decides which one is champion; `models` reads and writes artefacts.
 """
 
 import json
@@ -19,7 +19,7 @@ Metrics = Mapping[str, Mapping[str, float | None]]
 
 
 class NoChampion(RegistryError):
-    """Nothing has been promoted yet, so nothing may decide."""
+    """No version has been promoted yet, so none may decide."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Transition:
-    """One recorded decision about a version; `from_state` is empty when it was registered.
+    """One recorded move of a version; `from_state` is empty when it was registered.
 
-    `load_id` is the newest load in the lake at the time: later ones landed under the new state. An
+    `load_id` is the newest load in the lake at the time: later loads landed under the new state. An
     older release did not record it.
     """
 
@@ -73,12 +73,12 @@ _JSON = frozenset({"split", "params", "metrics", "files", "evidence"})
 
 
 def find_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
-    """All versions of `model` as this cursor's transaction sees them, the newest first."""
+    """All versions of `model` as this cursor's transaction sees them, newest first."""
     return [Version(**row) for row in _rows(cursor, layout.VERSIONS, Version, model, "number DESC")]
 
 
 def list_versions(lake: Lake, model: str) -> list[Version]:
-    """All versions of `model`, the newest first; none if it was never trained."""
+    """All versions of `model`, newest first; none if it was never trained."""
     with lake.reader() as cursor:
         return find_versions(cursor, model)
 
@@ -93,25 +93,25 @@ def list_models(lake: Lake) -> list[str]:
 
 
 def find_transitions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Transition]:
-    """Decisions about `model` as this cursor's transaction sees them, the newest first."""
-    # in the order of their commits: two may have the same time, and clocks differ
+    """Moves of `model`'s versions as this cursor's transaction sees them, newest first."""
+    # in commit order: two may have the same time, and clocks differ
     rows = _rows(cursor, layout.TRANSITIONS, Transition, model, "rowid DESC")
     return [Transition(**row) for row in rows]
 
 
 def list_transitions(lake: Lake, model: str) -> list[Transition]:
-    """Every recorded decision about `model`, the newest first."""
+    """Every recorded move of `model`'s versions, newest first."""
     with lake.reader() as cursor:
         return find_transitions(cursor, model)
 
 
 def get_version(lake: Lake, model: str, version: str) -> Version:
-    """One version by name. Raises `RegistryError` naming those that exist."""
+    """One version by name. Raises `RegistryError` naming the existing ones."""
     return pick(list_versions(lake, model), model, version)
 
 
 def pick(versions: list[Version], model: str, version: str) -> Version:
-    """The version called `version`. Raises `RegistryError` naming those that exist."""
+    """The version called `version`. Raises `RegistryError` naming the existing ones."""
     for candidate in versions:
         if candidate.version == version:
             return candidate
@@ -123,7 +123,7 @@ def register(writer: duckdb.DuckDBPyConnection, version: Version, who: str, why:
     """Add a candidate with its first transition, in the open transaction.
 
     Raises:
-        RegistryError: when the number was given meanwhile, by another process.
+        RegistryError: when another process has taken the number meanwhile.
     """
     tables.create(writer)
     if any(other.number == version.number for other in find_versions(writer, version.model)):
@@ -155,7 +155,7 @@ def record(
 
 
 def lake_time(now: datetime | None) -> datetime:
-    """`now` (or the clock's time) as the lake keeps it: UTC without a zone."""
+    """`now` (or the current time) as the lake stores it: UTC without a zone."""
     return (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
 
 

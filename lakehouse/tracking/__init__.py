@@ -1,4 +1,4 @@
-"""Showing the registry to outside trackers. Copies only: nothing here is ever read back."""
+"""Copies of the registry for external trackers. Write-only: nothing is ever read back."""
 
 from lakehouse.tracking.mlflow import Mirrored, MissingExtra, mirror
 

@@ -1,7 +1,8 @@
-"""MLflow as an onlooker: versions as runs and model versions, roles as aliases. An extra.
+"""A mirror of the registry in MLflow: versions as runs and model versions, roles as aliases. An
+extra.
 
-The registry in the lake stays the only one that decides. What is missing over there is found by
-looking there, so whatever a server missed while it was down is made up for at the next run.
+The registry in the lake stays the only source of truth. Each run compares with the server and adds
+what is missing, so a server that was down catches up.
 """
 
 import os
@@ -18,11 +19,11 @@ from lakehouse.registry import Version, list_versions
 VERSION_TAG = "lakehouse.version"
 STATE_TAG = "lakehouse.state"
 ALIASES = ("champion", "shadow")
-"""States that are aliases as well; of several shadows the newest has it."""
+"""States that are also aliases; with several shadows the newest has it."""
 
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""By default MLflow tries for four minutes before it says that a server is down."""
-_MOST_PARAMS = 100  # in one request
+"""By default MLflow retries for four minutes before it reports that a server is down."""
+_MOST_PARAMS = 100  # per request
 
 
 class MissingExtra(LakehouseError):
@@ -31,16 +32,16 @@ class MissingExtra(LakehouseError):
 
 @dataclass(frozen=True)
 class Mirrored:
-    """Versions that were logged now; `problem` says why not all is over there, if so."""
+    """Versions logged by this call; `problem` gives the reason if the mirror is incomplete."""
 
     logged: tuple[str, ...] = ()
     problem: str = ""
 
 
 def mirror(lake: Lake, model: str) -> Mirrored:
-    """Bring MLflow up to date about one model; nothing happens unless a tracking URI is set.
+    """Bring MLflow up to date for one model; does nothing unless a tracking URI is set.
 
-    A server that does not answer is a `problem` and no error: it never fails what happened here.
+    A server that does not answer is a `problem` and not an error: it never fails the caller.
 
     Raises:
         MissingExtra: when a tracking URI is set and MLflow is not installed.
@@ -98,7 +99,7 @@ def _mirror(client: Any, lake: Lake, model: str, logged: list[str]) -> None:
 
 
 def _point(client: Any, model: str, versions: Iterable[Version], copies: dict[str, Any]) -> None:
-    """Let the aliases say who has which role."""
+    """Set the aliases to the versions that have the roles."""
     wanted: dict[str, str] = {
         v.state: str(copies[v.version].version) for v in versions if v.state in ALIASES
     }
@@ -117,7 +118,7 @@ def _experiment(client: Any, model: str) -> str:
 
 
 def _runs(client: Any, experiment: str) -> dict[str, Any]:
-    """The finished run of each version; one that was killed while it was logged is ended."""
+    """The finished run of each version; ends a run that was interrupted during logging."""
     runs: dict[str, Any] = {}
     token = None
     while True:
@@ -134,7 +135,7 @@ def _runs(client: Any, experiment: str) -> dict[str, Any]:
 
 
 def _log(client: Any, experiment: str, lake: Lake, version: Version) -> Any:
-    """One run with all of a version: parameters, metrics by period, files, where it comes from."""
+    """Log one version as one run: parameters, metrics by period, files, provenance."""
     from mlflow.entities import Metric, Param
 
     at = int(version.created_at.replace(tzinfo=UTC).timestamp() * 1000)
@@ -161,7 +162,7 @@ def _log(client: Any, experiment: str, lake: Lake, version: Version) -> Any:
         client.log_batch(number, params=params[start : start + _MOST_PARAMS])
     folder = lake.settings.models_dir / version.artefact
     for path in (folder / name for name in version.files):
-        if path.exists():  # an old artefact may be gone; its figures are still worth telling
+        if path.exists():  # an old artefact may be gone; its metrics are still worth logging
             client.log_artifact(number, str(path))
     client.set_terminated(number, "FINISHED", at)
     return client.get_run(number)

@@ -18,15 +18,13 @@ LEAST_DAYS = 21
 """With fewer days, a few alerts too many or too few a day may be chance."""
 
 TOLERATED = 0.15
-"""Tolerated deviation of the daily alerts from the capacity, as a share, averaged over the
-window."""
+"""Tolerated deviation from the capacity, as a share of it, averaged over the window."""
 
 
 def capacity_findings(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, days: Days
 ) -> list[Finding]:
-    """Findings on the four weeks that end with the newest of `days`; none with less than three
-    weeks.
+    """Findings on the four weeks up to the newest of `days`; none with less than three weeks.
 
     For binary models with a threshold at capacity. Days on which the version scored count, in the
     unit of the capacity: rows, or units that are not yet known.

@@ -58,8 +58,7 @@ class Chance:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Windows of the training set: `drawn` from its days (draws, slots), and from `successive`
-    days.
+    """Windows of the training set: `drawn` from its days (draws, slots), and `successive` days.
 
     `days` is the number of days, `free` the degrees of freedom of their deviations from the mean of
     the weekday.
@@ -72,8 +71,7 @@ class Draws:
     free: int
 
     def law(self, figure: Figure) -> Chance:
-        """The distribution of `figure`: the chi-square with the mean, deviation and skewness of the
-        draws.
+        """The distribution of `figure`: a chi-square with the draws' mean, deviation and skewness.
 
         Three moments, since two make the far tail of a sum of squares too light where one of them
         dominates (Imhof, "Computing the distribution of quadratic forms in normal variables",

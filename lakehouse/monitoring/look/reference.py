@@ -26,8 +26,7 @@ from lakehouse.registry import Version
 BATCH_ROWS = 65_536
 SAMPLE_ROWS = 50_000
 MOST_DAYS = 400
-"""Only the newest days of a longer training set are used to estimate daily variation: it bounds
-memory."""
+"""Daily variation is estimated from at most this many of the newest days, to bound memory."""
 
 _GAP, _TRAIN, _TEST = -1, 0, 2
 
@@ -36,8 +35,9 @@ Part = Literal["feature", "output"]
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The reference of one column. `counts` (slots,) are of the training period for a feature, of
-    the test period for an output.
+    """The reference of one column.
+
+    `counts` (slots,) are of the training period for a feature, of the test period for an output.
 
     The chances describe how far windows lie from it while nothing changes: in PSI, and in the
     squared differences of the shares of missing and unseen values. None with too few days.
@@ -227,8 +227,7 @@ def _count(
 def reference_of(
     part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
 ) -> Reference:
-    """One column's reference for windows of the given number of days, from `counts` (days + 1,
-    slots).
+    """One column's reference for windows of `window` days, from `counts` (days + 1, slots).
 
     Validation and test days count as well: no label is read, and the model was evaluated under
     their distance from the training rows. Unseen categories are counted only outside the training

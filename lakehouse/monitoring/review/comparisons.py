@@ -102,8 +102,7 @@ def look(
 
 
 def judge(spec: ModelSpec, looks: Sequence[Look]) -> Decided:
-    """The verdict of all looks together, with an error of at most `shadow.alpha` for any number
-    of looks."""
+    """The verdict of all looks together, with an error of at most `shadow.alpha` in total."""
     return decide(
         looks,
         lower_is_better=find_metric(spec.primary_metric).lower_is_better,

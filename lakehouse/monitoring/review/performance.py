@@ -167,15 +167,13 @@ def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
 
 
 def _error(found: Interval, scale: Scale) -> float:
-    """The standard error on the scale: half of the interval's length there, divided by its
-    quantile."""
+    """The standard error on the scale: half the interval's length there, over its quantile."""
     low, high = scale.deviations(np.array([found.low, found.high]), found.value)
     return float(high - low) / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
 
 
 def _none_of(trials: int) -> float:
-    """The highest share at which no success in this many trials is chance, over all looks of a
-    year."""
+    """The highest share at which no success in `trials` is still chance, over a year's looks."""
     tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS))
     return 1.0 - float(tail ** (1 / max(trials, 1)))
 
