@@ -1,4 +1,4 @@
-"""The payment lake of the training tests serves here as well, with a model that has scored it."""
+"""The payment lake of the training tests is used here as well, with a model that has scored it."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ from tests.training.conftest import (
 def _made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
     """Sixty days with a champion that has scored them; training for each test would take minutes.
 
-    A lake knows its folder, so tests use this very one, one after the other, and `scored` restores
-    it from the copy.
+    A lake depends on its folder, so the tests use this one in turn, and `scored` restores it from
+    the copy.
     """
     folder = tmp_path_factory.mktemp("scored")
     settings = load_settings({}, data_dir=folder / "data", threads=1)

@@ -1,8 +1,8 @@
-"""A lake with nothing but rows, labels and what versions said of them: no features, no training.
+"""A lake with only rows, labels and predictions: no features, no training.
 
-`Bench` writes days of a spine with labels that settle a week later. What a version says is given by
-`skill`: how far the scores of positives lie above those of negatives, in deviations of the noise;
-or as the very values.
+`Bench` writes days of a spine with labels that settle a week later. `skill` sets a version's
+predictions: how far the scores of positives lie above those of negatives, in standard deviations of
+the noise; or the values themselves.
 """
 
 from dataclasses import dataclass, field
@@ -73,13 +73,13 @@ def on(day: int) -> date:
 
 
 def at(day: int) -> datetime:
-    """Noon of that day, as a clock says it."""
+    """Noon of that day, in UTC."""
     return (midnight(day) + timedelta(hours=12)).replace(tzinfo=UTC)
 
 
 @dataclass
 class Bench:
-    """`per_day` rows a day, the key counting up; a fifth of them positive."""
+    """`per_day` rows a day, with increasing keys; a fifth of them positive."""
 
     lake: Lake
     spec: ModelSpec
@@ -87,7 +87,7 @@ class Bench:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def truth(self, days: range) -> dict[str, np.ndarray]:
-        """The rows of these days and what came of them, the same whenever asked."""
+        """The rows of these days with their outcomes; the same on every call."""
         parts = []
         for day in days:
             random = np.random.default_rng(day)
@@ -108,7 +108,7 @@ class Bench:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def days(self, first: int, last: int) -> None:
-        """Bring the days first..last-1, with the labels that have settled by then."""
+        """Add the days first..last-1, with the labels that have settled by then."""
         rows = pa.table(
             {k: v.tolist() if k == "kind" else v for k, v in self.truth(range(first, last)).items()}
         )
@@ -141,7 +141,7 @@ class Bench:
                 write_progress(writer, table, Progress(last, seal))
 
     def version(self, number: int, tested_until: int = 0, *, state: str = "") -> Version:
-        """Register a version, and let it be a `champion` or a `shadow` from that day on."""
+        """Register a version, and make it a `champion` or a `shadow` from that day on."""
         tested = midnight(tested_until)
         made = Version(
             model=self.spec.name,
@@ -179,7 +179,7 @@ class Bench:
         beside: bool = False,
         threshold: float = 0.9,
     ) -> dict[str, np.ndarray]:
-        """Log what a version says of these days; returns the rows with it."""
+        """Log a version's predictions for these days; returns the rows with the prediction."""
         rows = self.truth(days)
         n = len(rows["transaction_id"])
         random = np.random.default_rng([version.number, days.start])

@@ -1,7 +1,7 @@
-"""A payment-like world in memory: to count false alarms without drift, and drift that is found.
+"""A payment-like world in memory, to measure false alarms without drift and detection of drift.
 
-Rows come from customers who each have their own habits, so that a week's rows are far from
-independent; more come at weekends. Everything goes through the code that watches a real model.
+Rows come from customers with individual habits, so a week's rows are far from independent; there
+are more at weekends. Everything runs through the code that monitors a real model.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from lakehouse.monitoring.look.reference import Periods, reference_of
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
 BEGIN = TRAIN + GAP + PERIOD + GAP + PERIOD
-"""The day on which watching starts: the end of the test period."""
+"""The first monitored day: the end of the test period."""
 PERIODS = Periods(
     START,
     np.repeat([0, -1, 1, -1, 2], [TRAIN, GAP, PERIOD, GAP, PERIOD]),
@@ -72,11 +72,11 @@ def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> 
 
 @dataclass(frozen=True)
 class Unrest:
-    """What varies although nothing changes for good, in standard deviations of a column.
+    """Variation without a lasting change, in standard deviations of a column.
 
-    `day` and `weekday` are the deviations of independent effects of days and weekdays, of each
-    column alone, or of all together if `common`. `rise` is by how much it moves, up or down, while
-    the model learns. `gaps`: how much the log odds of a missing value vary from day to day.
+    `day` and `weekday` are the deviations of independent effects of days and weekdays, per column,
+    or shared by all if `common`. `rise` is how far a column moves, up or down, during the training
+    period. `gaps`: how much the log odds of a missing value vary from day to day.
     """
 
     day: float = 0.0
@@ -122,9 +122,9 @@ def look_at(
     injuries: Mapping[str, Injury] | None = None,
     features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `injuries` change columns then.
+    """The findings of `windows` days after the test period; `injuries` change columns in that time.
 
-    `features` is how many the model has, where not all of them are in `world`.
+    `features` is the model's number of features, if not all of them are in `world`.
     """
     days = Days(START + BEGIN * DAY, START + (BEGIN + windows + window_days(spec) - 1) * DAY)
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Before any label has settled, a query of what monitoring tells gives no rows, and no error."""
+"""Before any label has settled, a query of the monitoring tables gives no rows and no error."""
 
 from lakehouse.lake import layout
 from lakehouse.models import ModelSpec

@@ -1,4 +1,4 @@
-"""A version is named in full, or by a beginning that only one has."""
+"""A version is found by its full name, or by an unambiguous prefix."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each move keeps the newest load of its time, so that it is known who decided about which rows."""
+"""Each move records the newest load at its time, so each row's deciding version is known."""
 
 from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.registry import list_transitions, promote

@@ -1,4 +1,4 @@
-"""Nothing moves before its target is proved able to score, and advice never leads in a circle."""
+"""No move happens before its target is proved able to score, and advice never goes in a circle."""
 
 import re
 import threading
@@ -26,7 +26,7 @@ FALLBACK = "base_rate"
 
 
 class Able:
-    """A proof that knows who can score, and keeps whom it was asked about."""
+    """A proof that accepts the given versions and records which it was called with."""
 
     def __init__(self, *names):
         self.names, self.asked = set(names), []
@@ -101,8 +101,11 @@ def test_the_only_version_is_never_barred(lake):
 
 
 def follow(lake, able, subject, message):
-    """Do what a message advises; True if that ends with a version that decides and can score, or
-    the message says that training is needed, as none can but the one to get rid of."""
+    """Follow a message's advice: whether it works.
+
+    It works if a version decides and can score at the end, or if the message reports that training
+    is needed because no version but the one to replace can score.
+    """
     if "--force" in message:
         return able.names <= {subject}
     if found := re.search(r"(v\d{4}-\w+) decides and can score", message):
@@ -126,7 +129,7 @@ WORLDS = [(before, able) for before in ("", "r", "rr", "a", "s", "rs") for able 
 def test_the_advice_of_every_refusal_leads_to_a_version_that_decides_or_to_training(
     lake, four, able, before
 ):
-    """Whoever can score, and whatever was moved before: rolled back, archived, a shadow."""
+    """For any set of versions that can score, after a rollback, an archiving or a shadow."""
     for step in before:
         if step == "r":
             rollback(lake, "m", prove=Able(*four), **BY)
@@ -144,7 +147,7 @@ def test_the_advice_of_every_refusal_leads_to_a_version_that_decides_or_to_train
 
 
 def refusal(move):
-    """What a move is refused for; nothing if it was made."""
+    """The reason why a move is refused; an empty string if it was made."""
     try:
         move()
     except RegistryError as error:
@@ -204,7 +207,7 @@ def test_a_death_between_proof_and_move_leaves_everything_as_it_was(lake, four, 
 def test_two_who_roll_back_at_once_go_back_one_version_or_two_and_leave_one_champion(
     lake, four, settings
 ):
-    """Without `deciding` each means the champion that it saw; only who saw the last one moves."""
+    """Without `deciding`, each caller means the champion that it saw; a stale one is refused."""
     start, outcomes = threading.Barrier(2), []
 
     def go(name):

@@ -177,7 +177,7 @@ def test_whatever_is_asked_in_whatever_order_every_state_follows_from_recorded_a
     steps = data.draw(
         st.lists(st.tuples(st.sampled_from("psar"), st.sampled_from(names)), max_size=12)
     )
-    expected_before = []  # champions that gave way, the last one at the end
+    expected_before = []  # replaced champions, the last one at the end
     for step, name in steps:
         reigning = [v.version for v in list_versions(lake, model) if v.state == "champion"]
         before = predecessor(lake, model)
@@ -222,7 +222,7 @@ def test_a_predecessor_is_who_gave_way_last_never_who_was_taken_back(lake, three
     reign(lake, three[0], 1)
     assert predecessor(lake, "m") is None
     for name in three[1:]:
-        reign(lake, name, 1)  # at the same time: what was recorded later, came later
+        reign(lake, name, 1)  # at the same time: the later record is the later move
     assert predecessor(lake, "m").version == three[1]
     rollback(lake, "m", prove=able, who="me", why="decay", now=at(1))
     assert predecessor(lake, "m").version == three[0]
@@ -270,7 +270,7 @@ with Lake(load_settings()) as lake:
 
 
 def race(settings, names):
-    """Processes that promote each its own version, over and over, from one start."""
+    """Processes that each promote their own version, repeatedly, from one start."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROMOTE, name],

@@ -1,4 +1,4 @@
-"""Asking for a new version: noted once within the cool-down, open until a version follows."""
+"""Requests for a new version: recorded once within the cool-down, open until a version follows."""
 
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ def test_a_request_is_open_until_a_version_answers_it(lake):
     ask(lake, 0, "drift")
     ask(lake, 3, "decay")
     asked = Request("m", NOON + 3 * timedelta(days=1), "decay", {"value": 0.2})
-    for made in (None, NOON - COOLDOWN, NOON + 99 * COOLDOWN):  # whatever the clock of a training
+    for made in (None, NOON - COOLDOWN, NOON + 99 * COOLDOWN):  # whatever the training's clock
         with lake.reader() as cursor:
             assert last_request(cursor, "m") == open_request(cursor, "m", made) == asked
             assert open_request(cursor, "other", made) is None

@@ -1,4 +1,4 @@
-"""Training sets go when no version needs them that anybody could still want."""
+"""Training sets are deleted once no version still needs them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

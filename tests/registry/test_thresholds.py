@@ -1,4 +1,4 @@
-"""Thresholds as they are kept, those of an older lake included."""
+"""Thresholds as stored, including those of an older lake."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The payment lake of the training tests serves here as well."""
+"""The payment lake of the training tests is used here as well."""
 
 import itertools
 import shutil
@@ -46,7 +46,7 @@ class Ready:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of such a lake, made once: most of what these tests would take is training."""
+    """The folder of such a lake, made once, because training takes most of the tests' time."""
     folder = tmp_path_factory.mktemp("ready") / "data"
     with Lake(load_settings({}, data_dir=folder, threads=1)) as lake:
         World(lake).days(0, 60)

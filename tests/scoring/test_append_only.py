@@ -1,4 +1,4 @@
-"""The log is only ever added to, and what holds is what a slow reference in plain Python says."""
+"""The log is append-only, and its current rows match a slow reference in plain Python."""
 
 import hashlib
 from datetime import datetime, timedelta

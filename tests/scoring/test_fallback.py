@@ -1,4 +1,4 @@
-"""Rows that no version can score are scored by the declared rule, and the log says so."""
+"""The declared fallback scores rows that no version can score, and the log records it."""
 
 from datetime import UTC, timedelta
 
@@ -22,7 +22,7 @@ def log(lake, spec, where="true"):
 
 
 def give_up(lake, model="detector"):
-    """No version can score any more."""
+    """Make every version unable to score."""
     return rollback(
         lake, model, who="me", why="broken", prove=lambda _: "gone", fallback="base_rate"
     )

@@ -1,4 +1,4 @@
-"""Who decides, and what is kept, where several things happen between two scorings."""
+"""Which version decides, and what is kept, when several things happen between two scorings."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -72,7 +72,7 @@ def test_what_a_version_owed_that_was_rolled_back_is_not_its_own_when_it_is_a_sh
 
 
 def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
-    """It landed after the last champion was trained, so nobody can have learnt from it."""
+    """It landed after the last champion was trained, so no version can have been trained on it."""
     lake, table = ready.lake, "core.fct_transactions"
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
     give_up(lake)
@@ -110,7 +110,7 @@ def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(rea
 
 
 def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(lake, world):
-    """It is not the predecessor any more, and its rows would wait for ever."""
+    """It is no longer the predecessor; without this its rows would wait forever."""
     spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
     refresh(activity("7d"), lake)
     train(spec, lake)

@@ -1,8 +1,8 @@
 """Weeks of rows land at once, and each delivery trains a version that takes over before scoring.
 
-The order is the graph's: rows land, a version is trained and promoted, then rows are scored and
-looked at. A version's test period ends a gap before the newest label, so most rows of a delivery
-are older than the test period of the version that decides from then on.
+The order is that of the graph: rows land, a version is trained and promoted, then rows are scored
+and monitored. A version's test period ends a gap before the newest label, so most rows of a
+delivery are older than the test period of the version that decides from then on.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ RISK = "features.risk__0a1b2c3d"
 
 
 def trained(lake, detector, seed):
-    """A new version that decides from now on, as `better` would have it."""
+    """A new version that decides from now on, as with the rule `better`."""
     spec = detector(seed=seed, rounds=3, promotion={"rule": "manual"})
     made = train(spec, lake, force=True).version
     promote(lake, "detector", made.version, who="rule", why="better")
@@ -30,7 +30,7 @@ def trained(lake, detector, seed):
 
 
 def deciders(lake):
-    """Version by key, and that each key is there once."""
+    """The deciding version by key; fails if a key is repeated."""
     found = ask(lake, "SELECT transaction_id, model_version FROM predictions.detector")
     assert len(dict(found)) == len(found)
     return dict(found)

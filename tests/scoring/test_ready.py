@@ -1,4 +1,4 @@
-"""A version is ready if it scores real rows now; whatever is in its way is found before a move."""
+"""A version is ready if it can score real rows now; obstacles are found before a move."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -103,7 +103,7 @@ def test_what_may_pass_proves_nothing(ready, monkeypatch):
     ("after", "days", "stopped"), [("warn", 400, False), ("stop", 380, False), ("stop", 400, True)]
 )
 def test_a_version_that_may_decide_no_more_is_not_ready(ready, lake, after, days, stopped):
-    """A year and thirty days after it was made; time is the caller's."""
+    """A year and thirty days after it was made; the caller supplies the time."""
     spec = ready.spec.model_copy(
         update={"papers": ready.spec.papers.model_copy(update={"after_expiry": after})}
     )

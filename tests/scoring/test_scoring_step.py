@@ -1,4 +1,4 @@
-"""The steps of a model whose champion cannot score: who takes over, and what the checks say."""
+"""The steps of a model whose champion cannot score: the successor and the check results."""
 
 import dagster as dg
 import pytest
@@ -18,7 +18,7 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 @pytest.fixture
 def broken(ready, lake, monkeypatch):
-    """The champion lost its files, and a day of rows waits."""
+    """The champion's files are missing, and a day of rows waits."""
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
     monkeypatch.setattr("lakehouse.orchestration.runs.webhook.post", lambda *_: None)
     folder = lake.settings.models_dir / champion(lake, "detector").artefact

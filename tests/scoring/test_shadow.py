@@ -1,4 +1,4 @@
-"""Versions beside the champion: the same rows, in the same commit, deciding nothing."""
+"""Shadow versions: the same rows, in the same commit, without deciding."""
 
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
 RISK = "features.risk__0a1b2c3d"
 SHADOW = "predictions.detector__shadow"
-TEST_UNTIL = 53  # the day up to which versions trained on sixty days were tested
+TEST_UNTIL = 53  # the end of the test period of versions trained on sixty days
 
 
 def rows(lake, table, columns="* EXCLUDE (scored_at, run_id, _decision)"):
@@ -54,7 +54,7 @@ def spec(ready):
 
 @pytest.fixture
 def other(ready):
-    """A second version, a candidate yet."""
+    """A second version, still a candidate."""
     return ready.other
 
 
@@ -87,7 +87,7 @@ def test_a_shadow_says_what_it_would_of_the_rows_after_its_test_and_of_each_new_
     assert [row["score"] for row in said] == model.predict_rows(batch).tolist()
     both = {row["transaction_id"]: row for row in rows(lake, spec.predictions_table)}
     for row in said:
-        if row["score"] != row["threshold"]:  # of equal ones a share is flagged
+        if row["score"] != row["threshold"]:  # of equal scores a share is flagged
             assert row["decision"] == (row["score"] > row["threshold"])
         assert row["reasons"] is None
         for same in ("feature_hash", "event_time", "customer_id", "_load_id"):

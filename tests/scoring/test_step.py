@@ -70,7 +70,7 @@ def test_the_first_run_scores_the_test_period_and_later_with_what_the_model_says
     hashes = row_hashes(model.card.features.matrix(batch))
     assert [row["feature_hash"] for row in rows] == hashes
     for row in rows:
-        if row["score"] != row["threshold"]:  # of equal ones a share is flagged
+        if row["score"] != row["threshold"]:  # of equal scores a share is flagged
             assert row["decision"] == (row["score"] > row["threshold"])
         assert row["model_version"] == version.version
 
@@ -81,7 +81,7 @@ def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, mon
         world.days(first, last)
     score(spec, lake)
     piecemeal = log(lake, spec)
-    change(lake, "DELETE FROM registry.thresholds")  # so that they are found anew
+    change(lake, "DELETE FROM registry.thresholds")  # so that they are computed again
     monkeypatch.setattr(wanted_module, "BATCH_ROWS", 7)
     report = score(spec, lake, full_refresh=True)
     assert report.rows == len(piecemeal)

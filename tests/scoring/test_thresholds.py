@@ -1,4 +1,4 @@
-"""Decisions: thresholds that only the past decides, reasons of alerts, and the control stream."""
+"""Decisions: thresholds that depend only on the past, reasons of alerts, and the control stream."""
 
 import json
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ def rows(lake, table="predictions.detector", where="true"):
 
 
 def again(lake, spec, **changes):
-    """Score everything anew as another declaration wants it, as if for the first time."""
+    """Score everything again under a changed declaration, as if for the first time."""
     spec = spec.model_copy(
         update={k: getattr(spec, k).model_copy(update=v) for k, v in changes.items()}
     )
@@ -53,7 +53,7 @@ def thresholds(lake, version):
 def loop(said, own, alerts, trailing, unit=None, known=None):
     """The threshold of each day and its share of ties, by a plain loop over the days before it.
 
-    `own` is the version's. What the days before had too many or too few is made up for.
+    `own` is the version's threshold. An excess or shortfall on the days before is compensated.
     """
     first = min(row["event_time"] for row in said)
     dates = sorted({row["event_time"].date() for row in said})
@@ -91,7 +91,7 @@ def loop(said, own, alerts, trailing, unit=None, known=None):
 
 
 def in_force(lake, version):
-    """By day of the log, the threshold and the share of ties that the registry has of it."""
+    """The threshold and the share of ties in the registry, by day of the log."""
     found = thresholds(lake, version)
     days = sorted({row["event_time"].date() for row in rows(lake)})
     latest = {d: [t for t in found if t.valid_from.date() <= d][-1] for d in days}
@@ -99,7 +99,7 @@ def in_force(lake, version):
 
 
 def passes(spec, row, threshold, ties):
-    """Whether a row of the log is an alert, from what it and its key alone tell."""
+    """Whether a row of the log is an alert, from the row and its key alone."""
     unit = spec.capacity.unit
     units = pa.array([row[unit]]) if unit else None
     day = (row["event_time"].date() - date(1970, 1, 1)).days
@@ -119,7 +119,7 @@ def known_positives(lake):
 
 @pytest.fixture
 def spread(monkeypatch):
-    """Scores without ties, that are higher on some days than on others."""
+    """Scores without ties that are higher on some days than on others."""
 
     def predict(self, matrix):
         score = matrix[:, 0].astype(np.float64)
@@ -172,7 +172,7 @@ def test_each_day_is_flagged_from_the_score_that_the_days_before_reached_so_ofte
 def test_a_model_that_says_the_same_of_many_rows_spends_its_capacity_and_no_more(
     ready, lake, monkeypatch, capacity, values
 ):
-    """A model of few trees: so many different scores, the highest far below the base rate."""
+    """A model of few trees: many rows share a score, and the highest is far below the base rate."""
     few = [0.001, 0.002, 0.003, 0.004][-values:]
 
     def predict(self, matrix):
@@ -189,7 +189,9 @@ def test_a_model_that_says_the_same_of_many_rows_spends_its_capacity_and_no_more
         for row in said
         if row["decision"]
     }
-    mean = np.mean([sum(d == day for d, _ in alerts) for day in days])  # the first by its own
+    mean = np.mean(
+        [sum(d == day for d, _ in alerts) for day in days]
+    )  # the first day has the version's own threshold
     assert mean == pytest.approx(spec.capacity.alerts, rel=0.15)
     found = in_force(lake, champion(lake, "detector").version)
     for row in said:
@@ -197,7 +199,7 @@ def test_a_model_that_says_the_same_of_many_rows_spends_its_capacity_and_no_more
 
 
 def test_scores_that_rise_for_weeks_bring_no_more_alerts_than_can_be_looked_at():
-    """By a trailing quantile alone, every day of a rise would bring too many."""
+    """With a trailing quantile alone, every day of a rise would bring too many."""
     days, per_day = 60, 60
     alerts, trailing = [], []
     random = np.random.default_rng(0)
@@ -344,7 +346,7 @@ def test_a_model_that_blocks_lets_a_random_share_of_all_rows_through_and_says_wh
 
 
 def test_training_leaves_out_what_was_blocked_and_keeps_the_control_stream(ready, lake):
-    """Nobody reports a payment that was stopped, so its label says nothing."""
+    """A stopped payment is never reported, so its label carries no information."""
     before = set(keys(lake, training_set(ready.spec, lake)))
     spec = again(lake, ready.spec, actions={"mode": "block", "control": 0.25})
     said = rows(lake)

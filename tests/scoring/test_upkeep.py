@@ -1,4 +1,4 @@
-"""A champion goes on scoring after a feature set that it reads was declared anew."""
+"""A champion continues to score after a feature set that it reads is redefined."""
 
 from datetime import timedelta
 
@@ -42,7 +42,7 @@ def activity(window):
 
 @pytest.fixture
 def spec(world, lake):
-    """A champion that reads a declared set, which counts other days since."""
+    """A champion that reads a declared set whose window has changed since."""
     refresh(activity("7d"), lake)
     spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
     train(spec, lake)
@@ -83,7 +83,7 @@ def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
 
 
 def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):
-    """Fifteen days more: all test rows of the new version are younger than the old table."""
+    """Fifteen more days: all test rows of the new version are newer than the old table."""
     first = champion(lake, "detector")
     arrive(world, lake, 60, 60 + 8 + MATURITY.days)
     report = train(spec, lake)

@@ -1,4 +1,4 @@
-"""MLflow shows what the registry says: by a stand-in here, and by the real one where it is."""
+"""MLflow mirrors the registry: with a stand-in, and with the real package where installed."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ class Down(Exception):
 
 
 class Server:
-    """What MLflow keeps, and a client of it as far as it is used; it can be down."""
+    """A stand-in for the MLflow server and the client calls used here; it can be down."""
 
     def __init__(self):
         self.runs, self.models, self.experiments = {}, {}, {}
@@ -105,7 +105,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    """A stand-in for MLflow that is installed."""
+    """A stand-in for an installed MLflow."""
     server = Server()
     package, exceptions, entities = (
         ModuleType(name) for name in ("mlflow", "mlflow.exceptions", "mlflow.entities")

@@ -10,7 +10,7 @@ WIDE = Chance(mean=1.0, deviation=2**0.5, directions=1.0, days=90.0)
 
 
 def test_a_proposal_is_reached_as_often_as_its_alpha_says():
-    """A square of a normal estimate over its estimated variance is an F."""
+    """The square of a normal estimate over its estimated variance is an F."""
     expected = stats.f(1, 90).ppf(1 - bounds.ALPHA / (3 * 20))
     assert bounds.propose(WIDE, 20, 0.1, 0.25) == pytest.approx(expected)
 

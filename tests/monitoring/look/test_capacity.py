@@ -1,4 +1,4 @@
-"""Whether capacity is spent: over four weeks of alerts, by rows or by units, without labels."""
+"""Whether capacity is used: over four weeks of alerts, by rows or by units, without labels."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.monitoring.matured_lake import Bench, on, spec_of
 
 
 def look(lake, per_day, days=28, **capacity):
-    """What is found when so many rows of each day are alerts; the capacity is five."""
+    """The findings when the given number of rows of each day are alerts; the capacity is five."""
     spec = spec_of(capacity={"alerts": 5, **capacity})
     bench = Bench(lake, spec)
     bench.days(0, days)

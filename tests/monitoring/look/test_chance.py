@@ -1,4 +1,4 @@
-"""The law of a distance while nothing changes, judged by windows of days that were never seen."""
+"""The distribution of a distance while nothing changes, checked on windows of unseen days."""
 
 from datetime import datetime, timedelta
 
@@ -14,19 +14,19 @@ PER_DAY = 1000
 
 
 def shares(counts):
-    """The square of the difference of the second slot's share from a half."""
+    """The squared difference of the second slot's share from a half."""
     return (counts[..., 1] / counts.sum(axis=-1) - 0.5) ** 2
 
 
 def days_of(random, days, weekday=0.0, spread=0.1):
-    """Rows of two slots, (days, 2), of a share that differs from day to day."""
+    """Rows of two slots, (days, 2), with a share that differs from day to day."""
     share = 0.5 + spread * random.normal(size=days) + weekday * (np.arange(days) % 7 == 6)
     ones = random.binomial(PER_DAY, np.clip(share, 0, 1))
     return np.stack([PER_DAY - ones, ones], axis=1)
 
 
 def test_one_window_in_a_hundred_goes_beyond_what_days_that_differ_allow():
-    """Of rows alone one would allow a difference of .03, and one in two would be beyond it."""
+    """Rows alone would allow a difference of .03, which every second window exceeds."""
     beyond = []
     for seed in range(60):
         random = np.random.default_rng(seed)

@@ -1,6 +1,6 @@
-"""How often drift is called where there is none, and found where there is some.
+"""How often drift is reported without drift, and found when there is some.
 
-Moderate: `tests/monitoring/simulation.py` makes larger ones.
+Moderate sizes: `tests/monitoring/simulation.py` makes larger ones.
 """
 
 import numpy as np

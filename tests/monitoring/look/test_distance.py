@@ -12,7 +12,7 @@ EDGES = np.array([-2.0, -1.0, 0.0, 0.5, 3.0])
 HISTOGRAMS = [RANDOM.integers(0, 50, FIRST + len(EDGES) + 1) for _ in range(12)]
 PAIRS = list(zip(HISTOGRAMS[::2], HISTOGRAMS[1::2], strict=True))
 PLACES = [*EDGES, EDGES[-1]]
-"""Where each cell counts as lying."""
+"""The position at which each cell counts."""
 
 
 def plain_psi(reference, current):

@@ -1,4 +1,4 @@
-"""Watching where little or nothing was scored yet, and models of other tasks."""
+"""Monitoring when few or no rows have been scored, and models of other tasks."""
 
 import pytest
 

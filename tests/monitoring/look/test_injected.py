@@ -1,4 +1,4 @@
-"""Bad versions, bad data and good versions, let into a lake, and what then happens by itself."""
+"""Bad versions, bad data and good versions injected into a lake, and the automatic reactions."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Watching on a small lake with a model at work: sixty days, watched from the 53rd on."""
+"""Monitoring a small lake with a deployed model: sixty days, monitored from the 53rd on."""
 
 import math
 from datetime import date, datetime, timedelta
@@ -33,7 +33,7 @@ def rows_of(lake, table, order="ALL", columns="* EXCLUDE (run_id)"):
 
 
 def everything(lake):
-    """All that watching wrote; a reference apart from when it was made."""
+    """All rows that monitoring wrote; references without their creation time."""
     found = {
         name: rows_of(lake, name, order)
         for name, order in {
@@ -229,7 +229,7 @@ def test_a_new_champion_is_watched_from_the_end_of_its_own_test_period(lake, wor
     assert sum(row["counts"] is not None for row in rows if row["version"] == other.version) == 28
     with lake.reader() as cursor:
         assert len(read_reference(cursor, spec, other.version)) == 5
-    # it has said nothing yet
+    # it has no predictions yet
     score_rows = [r for r in rows_of(lake, layout.SCORE_DRIFT) if r["version"] == other.version]
     assert {row["rows"] for row in score_rows} == {0}
     assert not any(row["judged"] for row in score_rows)

@@ -11,7 +11,7 @@ WEEK = [100, 110, 120, 130, 200, 300, 250]
 
 
 def judged(last, factor=3.0, weeks=WEEKS, week=WEEK):
-    """The verdicts on a week's first days, behind ordinary weeks."""
+    """The verdicts on a week's first days, after ordinary weeks."""
     counts = [0] * 7 * (WEEKS - weeks) + week * weeks + last
     days = Days(MONDAY, MONDAY + timedelta(days=len(last)))
     return judge_volume(counts, days, factor)

@@ -1,4 +1,4 @@
-"""Each day it is known whether a rollback would work, and whether the champion may still decide."""
+"""Each day shows whether a rollback would work, and whether the champion may still decide."""
 
 from datetime import UTC, timedelta
 

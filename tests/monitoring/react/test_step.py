@@ -1,4 +1,4 @@
-"""What is done about findings: each reaction once, recorded, and none that makes another one."""
+"""Reactions to findings: each happens once, is recorded, and triggers no other."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ DRIFTED = Finding("feature_drift", on(20), False, 0.9, 0.2, "warn", "amounts mov
 
 
 def do(bench, *findings, compared=(), day=20, spec=None):
-    """React to these findings about who decides now."""
+    """React to these findings about the current champion."""
     name = champion(bench.lake, "detector").version
     watched = WatchReport("detector", name, (), 0, tuple(findings))
     reviewed = ReviewReport("detector", name, on(13), 0, tuple(compared), ())
@@ -48,7 +48,7 @@ def recorded(lake):
 
 @pytest.fixture(autouse=True)
 def able(monkeypatch):
-    """Versions of the bench have no files: here all can score but those that a test puts in."""
+    """Versions of the bench have no files: here all can score except those that a test adds."""
     unable = {}
     monkeypatch.setattr(
         react_module, "prover", lambda *_: lambda version: unable.get(version.version, "")
@@ -58,7 +58,7 @@ def able(monkeypatch):
 
 @pytest.fixture
 def bench(lake):
-    """v0001 decided before v0002, which decides; v0003 and v0004 are shadows since day 0."""
+    """v0002 is champion after v0001; v0003 and v0004 are shadows since day 0."""
     made = Bench(lake, spec_of())
     for number, state in enumerate(("champion", "champion", "shadow", "shadow"), 1):
         made.version(number, state=state)
@@ -193,7 +193,7 @@ def test_two_who_react_to_the_same_news_roll_back_once(bench, lake):
 
 
 def test_a_version_that_was_rolled_back_never_returns_by_itself(bench, lake):
-    """Neither for what once spoke for it nor as a predecessor; only after being a shadow again."""
+    """Neither on old evidence nor as a predecessor; only after being a shadow again."""
     bench.days(0, 30)
     bench.say(champion(lake, "detector"), range(23), 3.0)
     do(bench, BROKEN)
@@ -211,13 +211,13 @@ def test_a_version_that_was_rolled_back_never_returns_by_itself(bench, lake):
 
 
 def test_bad_data_roll_back_one_version_at_most(bench, lake):
-    """What two versions in a row show is no fault of theirs, until it has passed in between."""
+    """A fault that two versions in a row show is not theirs, unless it disappeared in between."""
     bench.version(5, state="champion")
     assert do(bench, BROKEN)[0].done
     assert champion(lake, "detector").version == "v0002"
     for day in range(21, 24):
         broken = replace(BROKEN, day=on(day), cause=f"{day} rows have no score")
-        with lake.writer(Author("test")) as writer:  # as watching does
+        with lake.writer(Author("test")) as writer:  # as monitoring does
             replace_findings(writer, "detector", "v0002", [broken], "")
         (action,) = do(bench, broken, day=day)
         assert not action.done

@@ -1,4 +1,4 @@
-"""Calibration on matured labels: found when it is off, not judged on too little, kept by day."""
+"""Calibration on matured labels: errors are found, small samples not judged, each day stored."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
 
 
 def champion(lake, days, factor=1.0, matured=None):
-    """One that says `factor` times the true probability, a fifth; `days` have been scored."""
+    """One that predicts `factor` times the true probability, a fifth; `days` have been scored."""
     bench = Bench(lake, spec_of())
     bench.days(0, (matured or days) + 7)
     version = bench.version(1, state="champion")

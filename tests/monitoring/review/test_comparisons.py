@@ -1,4 +1,4 @@
-"""Looking daily at champion and shadow: on which rows, and how often it errs."""
+"""Daily looks at champion and shadow: the rows compared, and the error rate."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def able(_version):
 
 
 def history(seed, skill=(1.0, 1.0), *, days=30, per_day=60, repeats=60):
-    """Daily looks at two versions, on all rows so far; rows of a card have a habit in common."""
+    """Daily looks at two versions, on all rows so far; rows of a card share a habit."""
     random = np.random.default_rng(seed)
     n = days * per_day
     card = random.integers(0, 40, n)
@@ -52,7 +52,8 @@ def verdicts(histories, spec, skill=(1.0, 1.0), **size):
 
 
 def test_equal_versions_are_hardly_ever_told_apart_in_thirty_looks():
-    """At .025 to either side .4 of 16 should be called better, and 3 hardly once in 100 times."""
+    """At .025 to either side, .4 of 16 should be called better; 3 happen less than once in 100
+    times."""
     found = verdicts(16, spec_of(), repeats=40)
     assert found.count("better") <= 2
     assert found.count("worse") <= 2
@@ -141,7 +142,7 @@ def test_a_comparison_begins_anew_after_its_reach_so_that_a_look_costs_no_more(b
 
 
 def test_the_verdict_of_a_stretch_that_has_ended_is_history(lake):
-    """Over two hundred days: worse for ninety, and better since the world has changed."""
+    """Over two hundred days: worse for ninety, then better because the world has changed."""
     bench = Bench(lake, spec_of())
     bench.days(0, 200)
     champion, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
@@ -169,7 +170,7 @@ def test_the_verdict_of_a_stretch_that_has_ended_is_history(lake):
 
 
 def test_a_pair_that_meets_again_after_another_decided_begins_anew(bench):
-    """By hand there and back, so nobody was rolled back."""
+    """Promoted by hand there and back, so there was no rollback."""
     first, second = bench.version(1, state="champion"), bench.version(2, state="shadow")
     bench.say(first, range(40), 3.0)
     bench.say(second, range(40), 0.5, beside=True)

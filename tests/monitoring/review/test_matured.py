@@ -1,4 +1,4 @@
-"""Which rows have matured, and that they are what was said and what came: joined by hand here."""
+"""Which rows have matured, with their predictions and outcomes, against a join made by hand."""
 
 from datetime import date
 
@@ -67,7 +67,7 @@ def test_a_score_that_is_no_number_flags_nothing_and_ranks_last(lake):
 
 
 def test_of_a_model_that_blocks_only_the_control_stream_is_judged(lake):
-    """Blocked frauds look like good payments: with them the better version would look worse."""
+    """Blocked frauds look like good payments: counted, they make the better version look worse."""
     actions = {"mode": "block", "control": 0.3}
     bench = Bench(lake, spec_of(actions=actions), per_day=200)
     bench.days(0, 20)

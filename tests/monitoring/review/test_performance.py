@@ -1,4 +1,4 @@
-"""Each day's and week's metrics on matured rows, judged by a few lines of plain Python."""
+"""Each day's and week's metrics on matured rows, checked against a few lines of plain Python."""
 
 from datetime import timedelta
 
@@ -122,7 +122,7 @@ def matured_forecasts(lake):
 
 
 def around(value, error=0.02):
-    """An interval of one look, 2 `error` to either side."""
+    """An interval for a single look, 2 `error` to either side."""
     return Interval(value=value, low=value - 2 * error, high=value + 2 * error)
 
 
@@ -140,7 +140,7 @@ def around(value, error=0.02):
     ids=["kept", "lost a quarter", "lost two fifths", "below", "kept", "lost half", "above"],
 )
 def test_more_than_chance_and_more_than_may_be_lost(metric, now, then, passed, rollback):
-    """.44 of .60 is more than chance, and less than the three tenths that may be lost."""
+    """.44 of .60 is more than chance, and less than the allowed loss of three tenths."""
     lower = metric == "log_loss"
     gate = {"metric": metric, "at_most": 0.5} if lower else {"metric": metric, "at_least": 0.3}
     spec = spec_of(
@@ -182,7 +182,7 @@ def test_a_loss_that_one_look_would_call_significant_is_not_one_of_a_year_of_loo
     ids=["perfect", "both perfect", "was perfect", "found none", "found one", "found few before"],
 )
 def test_shares_at_the_end_of_their_scale_are_judged_as_well(now, then, passed):
-    """0 of 60 found, where four of five were promised, is no chance; where one in 20 was, it is."""
+    """0 of 60 where the test found four of five is not chance; where it found one in 20, it is."""
     first, second = (Interval(value=value, low=low, high=high) for value, low, high in (now, then))
     found = decay_finding(spec_of(), Decay("recall_at_capacity", first, second, 60), on(5))
     assert found.passed is passed

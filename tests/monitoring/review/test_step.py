@@ -1,4 +1,4 @@
-"""One commit for each day that has matured; doing it again, or day by day, changes nothing."""
+"""One commit for each day that has matured; running again, or day by day, changes nothing."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def everything(lake):
 
 @pytest.fixture
 def bench(lake):
-    """A champion whose predecessor and shadow score beside it, for sixty days."""
+    """A champion with its predecessor and a shadow scoring in parallel, for sixty days."""
     groups = {"who": {"table": "core.fct_transactions", "column": "customer_id", "bins": [15]}}
     made = Bench(lake, spec_of(fairness={"groups": groups, "limit": 0.1, "min_positives": 20}))
     made.days(0, 20)
