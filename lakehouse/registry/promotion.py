@@ -174,8 +174,7 @@ def promote(
 
     Raises:
         RegistryError: for an unknown version, one whose state does not allow it or that cannot
-            score, and
-        when the champion is no longer `deciding`.
+            score, and when the champion is no longer `deciding`.
     """
     with lake.reader() as reader:
         _still(reader, model, deciding)
@@ -256,9 +255,8 @@ def rollback(
     Raises:
         NoChampion: when there is no champion to roll back.
         NobodyReady: when nothing else can decide; the message gives the remedy.
-        RegistryError: when the champion is no longer `deciding`, or another process moved the
-            version to go
-        back to.
+        RegistryError: when the champion is no longer `deciding`, or another process moved the version
+            to go back to.
     """
     with lake.reader() as reader:
         _still(reader, model, deciding)

@@ -52,8 +52,7 @@ def verdicts(histories, spec, skill=(1.0, 1.0), **size):
 
 
 def test_equal_versions_are_hardly_ever_told_apart_in_thirty_looks():
-    """At .025 to either side, .4 of 16 should be called better; 3 happen less than once in 100
-    times."""
+    """At .025 to either side, .4 of 16 should be called better; 3 occur in under 1 % of runs."""
     found = verdicts(16, spec_of(), repeats=40)
     assert found.count("better") <= 2
     assert found.count("worse") <= 2
