@@ -255,8 +255,8 @@ def rollback(
     Raises:
         NoChampion: when there is no champion to roll back.
         NobodyReady: when nothing else can decide; the message gives the remedy.
-        RegistryError: when the champion is no longer `deciding`, or another process moved the version
-            to go back to.
+        RegistryError: when the champion is no longer `deciding`, or another process moved the
+            version to go back to.
     """
     with lake.reader() as reader:
         _still(reader, model, deciding)
