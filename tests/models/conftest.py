@@ -1,3 +1,11 @@
 """The payment lake of the training tests serves here as well."""
 
-from tests.training.conftest import World, detector, forecast, scenario, settings, world
+from tests.training.conftest import (
+    World,
+    detector,
+    forecast,
+    scenario,
+    settings,
+    sixty_days,
+    world,
+)

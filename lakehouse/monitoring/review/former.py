@@ -5,7 +5,6 @@ time. Without this module, a model that is often retrained would never be evalua
 these results, since these versions no longer decide.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -19,9 +18,6 @@ from lakehouse.monitoring.progress import former_champions
 from lakehouse.monitoring.review.matured import matured_rows
 from lakehouse.monitoring.review.performance import WEEK, performance_rows
 from lakehouse.registry import Version
-
-ProgressName = Callable[[str, str], str]
-"""The name under which progress is stored, given a model and a version."""
 
 
 @dataclass(frozen=True)
