@@ -1,4 +1,4 @@
-"""The lake and the ledger agree: what was decided once is done in that order, and as decided."""
+"""Keeps lake and ledger in agreement: recorded decisions are repeated, in the same order."""
 
 from datetime import datetime
 
@@ -16,15 +16,15 @@ from lakehouse.sources.staged import Staged, StagedFile
 def agreed(
     spec: SourceSpec, lake: Lake, ledger: Ledger, seen: dict[str, Entry], first: int
 ) -> list[Decision]:
-    """The ledger from `first` on, once it holds all that this lake's manifest does.
+    """The ledger from `first` on, after it has been completed from this lake's manifest.
 
     Raises:
-        LoadError: when the two tell different stories.
+        LoadError: when the ledger and the manifest disagree.
     """
     last = manifest.last_number(seen)
     decisions = ledger.since(min(first, last))
     if (decisions[-1].number if decisions else 0) < last:
-        # a lake from before there were ledgers, or a landing zone that lost the newest part of it
+        # the lake predates ledgers, or the landing zone lost the newest part of its ledger
         with write_lock(lake.settings, spec.table), lake.reader() as cursor:
             after = decisions[-1].number if decisions else 0
             entries = manifest.all_entries(cursor, spec.name)
@@ -51,7 +51,7 @@ def put_in_order(
     landed: dict[str, LandedFile],
     landing: Landing,
 ) -> None:
-    """Let `staged.files` be the first of `decided`: with those in between that nobody reads."""
+    """Set `staged.files` to the first of `decided`, with those in between that are not read."""
     read = {entry.file.name: entry for entry in staged.files}
     unread = len(read)
     staged.files = []
@@ -59,7 +59,7 @@ def put_in_order(
         file = landed.get(decision.file)
         if decision.status == "loaded" and file is not None:
             if decision.file not in read:
-                return  # for a later batch
+                return  # left for a later batch
             entry = read[decision.file]
             if entry.sha256 != decision.sha256:
                 entry.refused = (
@@ -71,7 +71,7 @@ def put_in_order(
             why = decision.reason
             if decision.status == "loaded":
                 why = "it was loaded once, but is not in the landing zone any more; put it back"
-            # what was set aside then may have been corrected meanwhile, and is another file
+            # a file refused then may have been corrected since, and is now a different file
             if file is None or not _is_decided_on(landing, file, decision):
                 file = absent(decision)
             entry = StagedFile(file, unread, decision.sha256, refused=why)
@@ -80,7 +80,7 @@ def put_in_order(
 
 
 def absent(decision: Decision) -> LandedFile:
-    """What stands for a file that was decided on and is not in the landing zone any more."""
+    """A placeholder for a file that has a decision but is no longer in the landing zone."""
     return LandedFile(decision.file, "", decision.bytes, datetime.min)
 
 

@@ -1,4 +1,4 @@
-"""Whether a source has something that the lake has not: cheap enough to be asked all the time."""
+"""Whether a source has data that the lake lacks. The check is cheap enough to run all the time."""
 
 from datetime import UTC, datetime
 
@@ -10,12 +10,13 @@ from lakehouse.sources.spec import SourceSpec
 
 
 def pending(spec: SourceSpec, lake: Lake, *, now: datetime | None = None) -> str:
-    """The news in a few words, the same words for the same news; empty when there is none.
+    """A short description of what is pending, stable while nothing changes; empty if there is
+    nothing.
 
-    Landed files that are not loaded yet, or else what the connector knows of at `now`.
+    It covers landed files that are not loaded yet, or else what the connector finds at `now`.
 
     Raises:
-        SourceDown: when the source cannot be asked.
+        SourceDown: when the source cannot be queried.
     """
     if files := pending_files(spec, lake, lake.settings):
         return f"{len(files)} new files up to {files[-1].name} ({files[-1].modified})"

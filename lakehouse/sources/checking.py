@@ -1,4 +1,4 @@
-"""The contract as SQL: from an Arrow table of texts to typed columns and a reason per bad row.
+"""The contract as SQL: turns an Arrow table of texts into typed columns and a reason per bad row.
 
 Pure functions that build one SELECT; `staging.py` runs it.
 """
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 KEPT = 10_000
-"""Characters of a bad row's text that quarantine keeps; the landed file has all."""
+"""Characters of a bad row's text that quarantine keeps; the landed file has the full text."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition (SQL) under which a row is bad, and what is then said about it."""
+    """A condition (SQL) under which a row is bad, and the reason to report."""
 
     condition: str
     reason: str
@@ -35,11 +35,10 @@ def check_sql(
 ) -> str:
     """A SELECT over the table `chunk` (as `reading` makes it) of files of one `shape`.
 
-    It gives `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
+    It returns `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
     tokens), the contract's stored columns and `extras` (undeclared columns, as text). `types` are
-    DuckDB's types of the table's columns, among them those that were written in plain form, as
-    `prepared` calls them. The parameters of `pii.token_parameters` are needed when there are
-    personal columns.
+    DuckDB's types of the table's columns, including the columns in plain form that `prepared`
+    names. With personal columns, the query needs the parameters of `pii.token_parameters`.
     """
     origins = dict.fromkeys([column.origin for column in contract.read] + list(extras))
     source = {origin: _source(origin, shape, types) for origin in origins}
@@ -61,7 +60,7 @@ def check_sql(
         ),
     ]
     read = [f"{_typed(source[c.origin], c, types)} AS {quote(c.name)}" for c in contract.read]
-    # an error in an expression makes its struct NULL, and not the value in it
+    # an error in an expression makes its struct NULL; a NULL value leaves the struct intact
     tried = [
         f"TRY(struct_pack(value := CAST(({c.expression}) AS {c.type}))) AS {_made(n)}"
         for n, c in enumerate(contract.expressions)
@@ -102,7 +101,7 @@ def try_expressions(contract: "Contract") -> None:
 
 @dataclass(frozen=True)
 class _Source:
-    """A column as the file has it: the SQL of its value, and DuckDB's type."""
+    """A column of the file: the SQL of its value, and its DuckDB type."""
 
     value: str
     type: str
@@ -126,7 +125,7 @@ def _typed(source: _Source, column: "Column", types: dict[str, str]) -> str:
 
 
 def prepared(value: str, column: str) -> str:
-    """The name under which `chunk` has the file's column `value` in plain form for `column`."""
+    """The name in `chunk` of the file's column `value`, converted to plain form for `column`."""
     return f"{value}_{column}"
 
 
@@ -166,7 +165,7 @@ def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
 
 
 def _constant(value: object, column: "Column") -> str:
-    """A value of the contract as the column's type; the contract has seen that it is one."""
+    """A value of the contract as the column's type; the contract has already validated it."""
     written = column.kind.exact(str(value))
     assert written is not None
     return f"CAST({literal(written)} AS {column.type})"
@@ -180,10 +179,10 @@ def _stored(column: "Column") -> str:
 
 
 def _evidence(contract: "Contract", shape: Shape, source: dict[str, _Source]) -> str:
-    """The original text of a bad row; with personal columns, only what may be kept of it.
+    """The original text of a bad row; with personal columns, only the parts that may be kept.
 
-    Then declared columns stay as they came, personal and undeclared ones become tokens or vanish,
-    and a row that cannot be taken apart is one token.
+    In that case declared columns keep their text, personal and undeclared ones become tokens or are
+    dropped, and a row that cannot be split into columns becomes one token.
     """
     if not contract.personal:
         if shape.format != "parquet":
@@ -198,7 +197,7 @@ def _evidence(contract: "Contract", shape: Shape, source: dict[str, _Source]) ->
 
 
 def _fields(shown: dict[str, str | None], source: dict[str, _Source]) -> str:
-    """A JSON object; what JSON would round is a text in it."""
+    """A JSON object; values that JSON would round are stored in it as text."""
     pairs = ", ".join(
         f"{_key(origin)}, {token_sql(source[origin].as_text) if pii else _shown(source[origin])}"
         for origin, pii in shown.items()
@@ -207,7 +206,7 @@ def _fields(shown: dict[str, str | None], source: dict[str, _Source]) -> str:
 
 
 def _key(name: str) -> str:
-    """A name from outside as SQL text, in which NUL would end the statement."""
+    """A name from the source as SQL text; a NUL in it would end the statement."""
     return " || chr(0) || ".join(map(literal, name.split("\0")))
 
 

@@ -1,9 +1,9 @@
-"""The types that a contract may declare, and values from outside as one: exactly, or NULL.
+"""The types that a contract may declare, and the conversion of source values: exact, or NULL.
 
 A value depends on its own spelling alone. DuckDB's casts round decimals, drop the time of a DATE,
-read `1_000`, and carry a named time zone on to the rows behind it. So a cast sees only spellings
-that it takes exactly, which nearly all have; `plain` has the others written in that form
-(`spellings.py`), or makes them NULL.
+read `1_000`, and apply a named time zone to the rows after it. So a cast receives only spellings
+that it converts exactly, which covers nearly all values; `plain` rewrites the others into such a
+form (`spellings.py`), or makes them NULL.
 """
 
 import re
@@ -32,10 +32,10 @@ _LAST = _OUR_ERA.format("TIMESTAMP", " 23:59:59.999999")
 class ColumnType:
     """A type of a contract.
 
-    `is_plain` is a pattern of spellings that a cast takes exactly, and `write` puts any other into
-    that form, or gives None. `taken_over` are DuckDB's types whose values need no text between.
-    `bounds` is SQL for whether `{0}` is finite and of our era, which Python and most databases can
-    hold; a number lies between the `limits` (exclusive).
+    `is_plain` is a pattern of spellings that a cast converts exactly, and `write` rewrites any
+    other into that form, or returns None. `taken_over` are DuckDB's types whose values need no
+    conversion through text. `bounds` is SQL for whether `{0}` is finite and within the range of
+    years that Python and most databases can hold; a number lies between the `limits` (exclusive).
     """
 
     name: str
@@ -46,10 +46,11 @@ class ColumnType:
     limits: tuple[int, int] | None = None
 
     def plain(self, values: Any, source: str) -> Any:
-        """The Arrow array `values`, of DuckDB's type `source`, in a form that `cast_sql` takes.
+        """The Arrow array `values`, of DuckDB's type `source`, in a form that `cast_sql` accepts.
 
-        The same array where nothing is to do. Where a value is not exactly one of this type, NULL.
-        Numbers of binary floats count as the shortest text that gives them, except for a DOUBLE.
+        Returns the same array if nothing needs rewriting. A value that is not exactly of this type
+        becomes NULL. A binary float counts as the shortest text that yields it, except for a
+        DOUBLE.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -60,14 +61,14 @@ class ColumnType:
         odd = pc.invert(pc.match_substring_regex(texts, f"^{self.is_plain}$"))
         if not pc.any(odd).as_py():
             return texts
-        # each spelling once: a column that is odd is so throughout, and often repeats itself
+        # each spelling once: unusual columns are unusual throughout, and often repeat values
         spelled = texts.filter(odd).unique()
         written = pa.array(map(self._written, spelled.to_pylist()), pa.string())
         places = pc.index_in(texts, spelled)
         return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
 
     def exact(self, text: str) -> str | None:
-        """One spelling in a form that a cast takes exactly; None if there is none."""
+        """One spelling in a form that a cast converts exactly; None if there is none."""
         written = text if self.name == "VARCHAR" else self._written(text)
         if written is None or self.limits is None:
             return written
@@ -75,7 +76,7 @@ class ColumnType:
         return written if least < Decimal(written) < most else None
 
     def cast_sql(self, value: str, source: str) -> str:
-        """SQL for the column `value` of DuckDB's type `source`, as `plain` gave it, as one."""
+        """SQL that casts the column `value`, of DuckDB's type `source`, as `plain` returned it."""
         if self.name == "VARCHAR":
             return text_sql(value, source)
         cast = f"try_cast({value} AS {self.name})"
@@ -107,9 +108,9 @@ def text_sql(value: str, source: str) -> str:
 
 @cache
 def column_type(text: str, *, from_float: bool = False) -> ColumnType:
-    """The type that a contract calls `text`, in whatever case and with or without spaces.
+    """The type that a contract calls `text`; case and spaces are ignored.
 
-    `from_float`: what binary floats add to a DECIMAL is rounded away.
+    `from_float`: round away the noise that binary floats add to a DECIMAL.
 
     Raises:
         ValueError: for an unknown type.

@@ -1,4 +1,4 @@
-"""One staged batch into the lake: rows, rejected rows, manifest and progress in one commit."""
+"""Commits a staged batch to the lake: rows, rejected rows, manifest and progress at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from lakehouse.sources.staged import Staged, StagedFile
 
 @dataclass(frozen=True)
 class Commit:
-    """What was written: files with their load ids and seals, those refused and why, columns that
-    raw gained, reasons of rejected rows."""
+    """What was written: files with their load ids and seals, refused files with their reasons,
+    columns that raw gained, reasons of rejected rows."""
 
     loads: list["Load"]
     refused: dict[str, str]
@@ -40,7 +40,8 @@ class Commit:
 
 @dataclass(frozen=True)
 class Load:
-    """A file's place in the order: the source was complete up to `previous`, now is to `seal`."""
+    """A file's place in the order: the source was complete up to `previous` and is now up to
+    `seal`."""
 
     entry: StagedFile
     load_id: int
@@ -61,8 +62,8 @@ def commit(
 ) -> Commit | None:
     """Write a batch: `staged.files` are the first of `todo`, in order.
 
-    New files get their places here, and the ledger has them before the lake does. None, and nothing
-    written, when another process has been at work on this source meanwhile.
+    Assigns new files their places, and writes them to the ledger before the lake. Returns None,
+    with nothing written, when another process has changed this source meanwhile.
     """
     message = f"load {len(staged.files)} files into {spec.table}"
     with lake.writer(Author(spec.table, run_id, message)) as cursor:
@@ -116,7 +117,8 @@ def insert_rows(
     raw: str = "",
     quarantine: str = "",
 ) -> None:
-    """Staged rows into raw, rejected ones into quarantine; or into other tables of their form."""
+    """Insert staged rows into raw and rejected ones into quarantine, or into tables of the same
+    form."""
     names = [column.name for column in spec.contract.stored] + staged.extras
     columns = ", ".join(map(quote, names))
     places = [
@@ -139,7 +141,7 @@ def insert_rows(
         "unnest(CAST(? AS TIMESTAMP[])) AS _loaded_at"
     )
     declared = quote(spec.contract.declared_time)
-    # greatest() passes over NULL: no previous seal, no bound from below
+    # greatest() ignores NULL: without a previous seal there is no lower bound
     known_at = (
         f"least(greatest(coalesce({declared}, _own), _previous + INTERVAL 1 microsecond), _seal)"
     )

@@ -1,4 +1,4 @@
-"""What a source promises of its rows: the columns of its contract, its key, what a change does."""
+"""The contract of a source: its columns, its key, and what happens when columns change."""
 
 from functools import cached_property
 from typing import Literal, Self
@@ -10,17 +10,17 @@ from lakehouse.declarations.part import FieldError, Part
 from lakehouse.sources.column_types import ColumnType, column_type
 
 SYSTEM_COLUMNS = ("_file", "_row", "_load_id", "_loaded_at", "known_at")
-"""What raw adds to the declared columns."""
+"""The columns that raw adds to the declared ones."""
 
 
 class Column(Part):
-    """One column of raw. `from` is its name in the source, when that is another.
+    """One column of raw. `from` is its name in the source, if different.
 
-    A file that lacks the column is a change of the source, unless it is `optional`. A DECIMAL that
-    comes `from_float` was computed in binary floats, and what little they add is rounded away.
-    `pii: token` keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression`
-    makes a column of the source's columns, dropped ones included, in DuckDB's SQL. One that is made
-    of personal columns says what of them it `reveals`, in words for whoever reads the contract.
+    A file that lacks the column is a change of the source, unless it is `optional`. A DECIMAL with
+    `from_float` was computed in binary floats, and their small noise is rounded away. `pii: token`
+    keeps a keyed token instead of the value, `pii: drop` nothing at all; `expression` computes a
+    column from the source's columns, including dropped ones, in DuckDB's SQL. An expression over
+    personal columns describes in `reveals` what it discloses, for people who read the contract.
     """
 
     name: Identifier
@@ -70,7 +70,7 @@ class Column(Part):
 
     @property
     def kind(self) -> ColumnType:
-        """What the column's type is, and how a value becomes one."""
+        """The column's type, which also converts values."""
         return column_type(self.type, from_float=self.from_float)
 
     @property
@@ -80,12 +80,12 @@ class Column(Part):
 
 
 class Contract(Part):
-    """What a source promises. Rows that break it are quarantined.
+    """The rows that a source promises. Rows that break the contract are quarantined.
 
-    `declared_time` is the column that says when the source published the row. `on_change` is what
-    happens to columns that nobody declared: `evolve` adds them to raw as text, `freeze`
-    quarantines the file, `discard` leaves them out. A file that lacks a declared column is
-    quarantined under `freeze`, and told of under `discard`.
+    `declared_time` is the column with the time when the source published the row. `on_change` is
+    what happens to undeclared columns: `evolve` adds them to raw as text, `freeze` quarantines the
+    file, `discard` leaves them out. A file that lacks a declared column is quarantined under
+    `freeze`, and reported under `discard`.
     """
 
     columns: tuple[Column, ...] = Field(min_length=1)
@@ -130,7 +130,7 @@ class Contract(Part):
 
     @cached_property
     def expressions(self) -> tuple[Column, ...]:
-        """The columns made at the door."""
+        """The columns computed while loading."""
         return tuple(column for column in self.columns if column.expression)
 
     @cached_property
@@ -145,9 +145,9 @@ class Contract(Part):
 
     @property
     def has_deletes(self) -> bool:
-        """Whether rows may be deletes (`op` = `delete`), of which only the key is required."""
+        """Whether rows may be deletes (`op` = `delete`), which require only the key."""
         return any(column.name == "op" for column in self.read)
 
     def required(self, column: Column) -> bool:
-        """Whether a row without this column is broken."""
+        """Whether a row without this column breaks the contract."""
         return not column.nullable or column.name in self.key

@@ -1,7 +1,7 @@
-"""Which files are to be loaded next, in which order, with which seals. No SQL, nothing is written.
+"""Decides which files to load next, in which order, with which seals. No SQL; nothing is written.
 
-What the ledger has and the manifest lacks comes first, as it was decided then; files that no
-ledger knows come after it and are decided on now.
+Decisions that the ledger has and the manifest lacks come first, unchanged; files that are not in
+the ledger come after them and are decided on now.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,9 +21,10 @@ TOO_FAR = "its seal is too far ahead"
 
 @dataclass(frozen=True)
 class Todo:
-    """`decided` long ago, not loaded here yet; or else `new` files. `last` number of the manifest.
+    """Either `decided` files that are not loaded here yet, or `new` files.
 
-    `reference`: up to here the other inputs are complete (UTC, naive), if there are any.
+    `last` is the manifest's last number. `reference`: the other inputs are complete up to here
+    (UTC, naive), if there are any.
     """
 
     last: int
@@ -32,7 +33,7 @@ class Todo:
     new: tuple[LandedFile, ...] = ()
 
     def without(self, names: Collection[str]) -> "Todo":
-        """The same but for new files with these names."""
+        """The same without the new files of these names."""
         return replace(self, new=tuple(file for file in self.new if file.name not in names))
 
     def __bool__(self) -> bool:
@@ -48,10 +49,10 @@ def find_todo(
     is_altered: Callable[[LandedFile, Entry], bool],
     again: Collection[str] = (),
 ) -> Todo:
-    """What is to be done, given the landed files, the manifest and the rest of the ledger.
+    """What to load, given the landed files, the manifest and the rest of the ledger.
 
-    `is_altered` tells whether a file has other bytes than an entry; it reads the file. `again` are
-    refused files that somebody has released since.
+    `is_altered` returns whether a file has other bytes than an entry; it reads the file. `again`
+    are refused files that were released since.
     """
     last = last_number(seen)
     landed = {file.name: file for file in files}
@@ -60,7 +61,7 @@ def find_todo(
         entry, file = seen.get(decision.file), landed.get(decision.file)
         if decision.number > last:
             return True
-        # what had landed under its name was another file; now it may be the one that was loaded
+        # another file had landed under its name; the current one may be the one that was loaded
         return (
             entry is not None
             and entry.number == decision.number
@@ -80,7 +81,7 @@ def _keeps_place(entry: Entry) -> bool:
 
 
 def first_to_read(seen: Mapping[str, Entry], files: Sequence[LandedFile]) -> int:
-    """The number of the first decision of the ledger that is of interest."""
+    """The number of the first relevant decision of the ledger."""
     landed = {file.name: file for file in files}
     return min(
         (
@@ -93,7 +94,7 @@ def first_to_read(seen: Mapping[str, Entry], files: Sequence[LandedFile]) -> int
 
 
 def _without_unloaded(decided: Sequence[Decision]) -> tuple[Decision, ...]:
-    """A file that is unloaded further on is not even read."""
+    """The decisions without files that a later one unloads: these are not read."""
     found: list[Decision] = []
     unloaded: set[str] = set()
     for decision in reversed(decided):
@@ -114,7 +115,7 @@ def _new(
     is_altered: Callable[[LandedFile, Entry], bool],
     again: Collection[str],
 ) -> list[LandedFile]:
-    """Files never seen, and those set aside that have changed, by seal; names without one last."""
+    """Files never seen, and refused ones that have changed, by seal; names without a seal last."""
     seal = last_seal(seen)
 
     def is_new(file: LandedFile) -> bool:
@@ -144,7 +145,7 @@ def decide(
     seen: Mapping[str, Entry],
     reference: datetime | None,
 ) -> list[Decision]:
-    """Number and seals of new files, in their order; sets those aside that are too far ahead."""
+    """Number and seals of new files, in order; files too far ahead are refused."""
     number, seal = last_number(seen), last_seal(seen)
     decisions = []
     for entry in staged:
@@ -155,7 +156,7 @@ def decide(
             entry.refused = why_too_far(spec, own, previous, reference)
         if entry.refused is None:
             assert own is not None
-            # a late file: its rows can be known only after what was already complete
+            # a late file: its rows become known only after what was already complete
             seal = own if previous is None else max(own, previous + TICK)
         decisions.append(
             Decision(
@@ -176,7 +177,7 @@ def decide(
 def why_too_far(
     spec: SourceSpec, own: datetime, last: datetime | None, reference: datetime | None
 ) -> str | None:
-    """Why a file with the seal `own` is set aside, when all inputs are that far behind it."""
+    """Why a file with the seal `own` is refused, if it is too far ahead of all other inputs."""
     newest = max((time for time in (last, reference) if time), default=None)
     furthest = spec.seal_pattern.furthest
     if newest is None or own - newest < furthest:
@@ -190,7 +191,7 @@ def why_too_far(
 
 
 def from_manifest(spec: SourceSpec, entries: Sequence[Entry], after: int) -> list[Decision]:
-    """The decisions with a number above `after`, as a lake remembers them that kept no ledger."""
+    """The decisions with a number above `after`, from the manifest of a lake without a ledger."""
     decisions: list[Decision] = []
     seal: datetime | None = None
     for entry in entries:

@@ -1,1 +1,1 @@
-"""One connector a kind of source: it puts complete files into landing, and does nothing else."""
+"""One connector per kind of source: it only puts complete files into the landing zone."""

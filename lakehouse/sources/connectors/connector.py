@@ -1,4 +1,4 @@
-"""What every kind of source can do: land complete files, and tell cheaply whether there is news."""
+"""The interface of every kind of source: land complete files, and check cheaply for new data."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -12,45 +12,46 @@ from lakehouse.sources.landing import Landing
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that was just landed: its name below the source's folder, and how many rows it has."""
+    """A file that was just landed: its name below the source's folder, and its number of rows."""
 
     file: str
     rows: int
 
 
 class Connector(Part, ABC):
-    """What the YAML of one kind of source declares, and how that kind is read.
+    """The YAML fields of one kind of source, and how that kind is read.
 
-    A kind is a class in a file of its own, with `kind` a Literal, and a line in `registry.py`. It
-    remembers nothing: `landing`, the source's landed files, is all that it knows of earlier calls,
-    and `last` the newest seal among them (UTC, naive; None before the first).
+    A kind is a class in its own file, with `kind` a Literal, and a line in `registry.py`. It keeps
+    no state: the source's landed files (`landing`) are its only record of earlier calls, and `last`
+    is the newest seal among them (UTC, naive; None before the first).
     """
 
     kind: str
 
     @abstractmethod
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:
-        """Land what the source has that landing has not, in files named by their seals.
+        """Land what the source has and the landing zone lacks, in files named by their seals.
 
-        No other process lands for the same source meanwhile. Files that were landed before an error
-        stay.
+        No other process lands files for the same source at the same time. Files that were landed
+        before an error stay.
 
         Raises:
             SourceDown: when the source does not answer.
-            LandingError: when landing cannot be written.
+            LandingError: when the landing zone cannot be written.
         """
 
     @abstractmethod
     def news(
         self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
-        """What `land` would find, in a few words: the same for the same news; empty for none.
+        """What `land` would find, in a few words, stable while nothing changes; empty for nothing.
 
-        The sensor asks twice a minute, so it may miss what is dear to find. It lands nothing.
+        The sensor calls it twice a minute, so it may skip what is expensive to find. It lands
+        nothing.
 
         Raises:
             SourceDown: when the source does not answer.
         """
 
     def check(self, contract: Contract) -> None:
-        """Raise ValueError, with what to change, for a contract that this kind cannot keep."""
+        """Raise ValueError, with what to change, for a contract that this kind cannot fulfil."""

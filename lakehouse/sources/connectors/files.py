@@ -1,4 +1,4 @@
-"""Files that somebody else puts into the landing folder."""
+"""Files that another system puts into the landing folder."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,16 +10,16 @@ from lakehouse.sources.landing import Landing
 
 
 class FilesConnector(Connector):
-    """The outside world puts complete files into the landing folder itself."""
+    """Another system puts complete files into the landing folder."""
 
     kind: Literal["files"]
 
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:
-        """Nothing: the files are there."""
+        """Nothing: the files are already there."""
         return ()
 
     def news(
         self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
-        """Nothing: files that are not loaded yet are news of every source."""
+        """Nothing: files that are not loaded yet are checked for every source."""
         return ""

@@ -1,4 +1,4 @@
-"""The kinds of sources there are: a connector is known once it has its line here."""
+"""The available kinds of sources: each connector has a line here."""
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
@@ -17,7 +17,7 @@ CONNECTORS: tuple[type[Connector], ...] = (
 
 
 def any_of(connectors: tuple[type[Connector], ...]) -> Any:
-    """The type of a field that takes any of `connectors`, told apart by their `kind`."""
+    """The type of a field that accepts any of `connectors`, discriminated by `kind`."""
     return Annotated[Union[connectors], Field(discriminator="kind")]  # noqa: UP007
 
 

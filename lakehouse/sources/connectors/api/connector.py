@@ -1,6 +1,6 @@
 """An HTTP API with one resource a day, landed as one file a day.
 
-A day is gathered page by page in a scratch file, so memory holds one page, and that is bounded.
+The pages of a day are collected in a scratch file, so memory holds one page of bounded size.
 """
 
 import gzip
@@ -32,9 +32,9 @@ class ApiConnector(Connector):
     """An HTTP API with one resource a day: `{url}/{day}.json`, its pages linked by `next`.
 
     A page is `{"data": [...], "next": <relative address or null>, "complete_through": <time>}`. A
-    day that is missing (404) or not yet complete is asked for again next time. `start` is the
-    first day; only a `file://` address, whose days can be listed, goes without. Records are landed
-    with the text they came with. A page of more than `page_bytes` (decompressed) is refused.
+    day that is missing (404) or not yet complete is requested again next time. `start` is the first
+    day; only a `file://` address, whose days can be listed, may omit it. Records are landed with
+    their original text. A page of more than `page_bytes` (decompressed) is refused.
     """
 
     kind: Literal["api"]
@@ -47,7 +47,7 @@ class ApiConnector(Connector):
     page_bytes: int = Field(default=256 << 20, ge=1)
 
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
-        """Land every complete day after `last`; stop at the first that is not there yet."""
+        """Land every complete day after `last`; stop at the first that is not published yet."""
         settings = landing.settings
         base = self._base(settings)
         day = self._day_after(base, last)
@@ -69,9 +69,10 @@ class ApiConnector(Connector):
     def news(
         self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
-        """The next day, if it ought to be out: over by `now`, once in each interval of `poll`.
+        """The next day, if it is due: it has ended by `now`. Reported once in each interval of
+        `poll`.
 
-        Of a `file://` address, whether its file is there.
+        For a `file://` address: whether its file exists.
         """
         base = self._base(landing.settings)
         day = self._day_after(base, last)
@@ -88,7 +89,7 @@ class ApiConnector(Connector):
         return resolve(self.url, settings).rstrip("/") + "/"
 
     def _day_after(self, base: str, last: datetime | None) -> date | None:
-        """The first day to ask for; None when there is none. Only folders list their days."""
+        """The first day to request; None if there is none. Only folders can list their days."""
         if last or self.start:
             return (last + _TICK).date() if last else self.start
         if not base.startswith("file://"):
@@ -103,7 +104,7 @@ def _end_of(day: date) -> datetime:
 
 
 def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
-    """Write all records of a day, from all its pages, to `scratch`; how many there are.
+    """Write all records of a day, from all its pages, to `scratch`; return their number.
 
     None when the day is not published or not complete.
     """
@@ -119,7 +120,7 @@ def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
             if page is None or not _is_complete(page, url, day):
                 return None
             for record in page.records:
-                # bytes that are not UTF-8 go out as they came in
+                # bytes that are not UTF-8 are written unchanged
                 lines.write(record.encode(errors="surrogateescape") + b"\n")
             rows += len(page.records)
             url = urljoin(url, page.next) if page.next else None

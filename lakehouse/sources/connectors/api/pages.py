@@ -1,9 +1,9 @@
-"""A page of an API taken apart without being parsed: each record keeps the text it came with.
+"""Splits a page of an API into records without parsing it: each record keeps its original text.
 
-Python's `json` would turn numbers into floats, keep one of two equal keys and stop at deep nesting.
-Here only strings and brackets are followed, so a record arrives as it was given, and one that is
-not JSON (`NaN`, `01`) is quarantined by the loader, not lost with its whole page. What a value
-means is not for this file.
+Python's `json` would turn numbers into floats, keep one of two equal keys and fail on deep nesting.
+This module only tracks strings and brackets, so a record keeps its text, and the loader quarantines
+a record that is not JSON (`NaN`, `01`) without losing its whole page. Values are not interpreted
+here.
 """
 
 import codecs
@@ -25,7 +25,7 @@ class NotAPage(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """`records`: one line of text each, as given; `next` and `complete_through`: None if absent."""
+    """`records`: one line of original text each; `next` and `complete_through`: None if absent."""
 
     records: list[str]
     next: str | None
@@ -33,11 +33,11 @@ class Page:
 
 
 def decode_page(content: bytes, charset: str | None) -> str:
-    """The text of a body. JSON is UTF-8 whatever the header says, unless the bytes say otherwise.
+    """The text of a body. JSON is UTF-8 whatever the header declares, unless the bytes differ.
 
-    A byte order mark and zero bytes tell UTF-16 and UTF-32. `charset`, which the header declares,
-    is believed for bytes that are not UTF-8. Without it they stay in the text as surrogate
-    escapes, so that the records that have them can be landed with those very bytes.
+    A byte order mark and zero bytes identify UTF-16 and UTF-32. `charset`, from the header, is used
+    only for bytes that are not UTF-8. Without it they stay in the text as surrogate escapes, so
+    that their records can be landed with the original bytes.
 
     Raises:
         NotAPage: when the bytes are not in the encoding that they or the header declare.
@@ -57,13 +57,14 @@ def decode_page(content: bytes, charset: str | None) -> str:
 
 
 def split_page(text: str) -> Page:
-    """The records of a page, each with the text it came with, and where the next page is.
+    """The records of a page, each with its original text, and the address of the next page.
 
     Line breaks between the tokens of a record become spaces. One inside a string, which JSON does
-    not allow, becomes a carriage return, which it does not allow either: still one bad record.
+    not allow, becomes a carriage return, which JSON does not allow either: the result is still one
+    bad record.
 
     Raises:
-        NotAPage: naming the position (in characters) where the text stops being a page.
+        NotAPage: with the position (in characters) where the text stops being a page.
     """
     members: dict[str, list[str] | str] = {}
     at = _open(text, _skip(text, 0), "{")
@@ -103,7 +104,7 @@ def _records(text: str, at: int) -> tuple[list[str], int]:
 
 
 def _end_of_value(text: str, at: int) -> int:
-    """The position after the value at `at`. No recursion: depth is bounded by memory alone."""
+    """The position after the value at `at`. Not recursive: only memory limits the depth."""
     if text[at : at + 1] not in _CLOSING:
         match = _SCALAR.match(text, at)
         if match is None:
@@ -141,7 +142,7 @@ def _text_of(members: dict[str, list[str] | str], name: str) -> str | None:
 
 
 def _string(raw: str) -> str | None:
-    """What a JSON string says; None when `raw` is not a valid one."""
+    """The value of a JSON string; None when `raw` is not a valid one."""
     if not raw.startswith('"'):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Pages of an API over HTTP: what may pass is tried again, and no answer is bigger than the limit.
+"""Pages of an API over HTTP: transient failures are retried, and the size of answers is limited.
 
-requests with urllib3's Retry, not dlt's REST client: both back off and honour Retry-After, but dlt
-costs 0.6 s more of import and 25 packages, and reads configuration of its own.
+It uses requests with urllib3's Retry rather than dlt's REST client: both back off and honour
+Retry-After, but dlt adds 0.6 s of import time and 25 packages, and reads its own configuration.
 """
 
 import io
@@ -24,7 +24,7 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
 
 class Session:
-    """Asks for pages; also at `file://` addresses, so that canned answers come the same way."""
+    """Requests pages, from `file://` addresses too, so that canned answers take the same path."""
 
     def __init__(
         self, attempts: int, backoff: timedelta, timeout: timedelta, page_bytes: int
@@ -46,10 +46,10 @@ class Session:
         self._session.close()
 
     def page(self, url: str, *, missing_is_fine: bool) -> Page | None:
-        """The page at `url`; None for a 404 where that is fine.
+        """The page at `url`; None for a 404 if `missing_is_fine`.
 
         Raises:
-            SourceDown: when there is no answer, or none that is a page.
+            SourceDown: when there is no answer, or the answer is not a page.
         """
         import requests
 
@@ -66,7 +66,7 @@ class Session:
                 content = self._body(response, url)
                 charset = _CHARSET.search(response.headers.get("Content-Type", ""))
         except requests.RequestException as error:
-            # an address that is none (a ValueError) stays so
+            # an invalid address (a ValueError) stays invalid, so a retry is useless
             problem = SourceDown if isinstance(error, ValueError) else SourceAway
             raise problem(
                 f"{url} cannot be reached ({self.attempts} attempts, time-out "
@@ -78,7 +78,7 @@ class Session:
             raise not_a_page(url, error) from error
 
     def _body(self, response: "requests.Response", url: str) -> bytes:
-        """The body, decompressed; read piece by piece, so that it ends at the limit."""
+        """The decompressed body, read in pieces so that reading stops at the limit."""
         content = bytearray()
         for piece in response.iter_content(1 << 20):
             content += piece
@@ -92,7 +92,7 @@ class Session:
 
 
 def not_a_page(url: str, error: ValueError) -> SourceDown:
-    """What to raise for an answer of another form."""
+    """The error for an answer that is not a page."""
     return SourceDown(
         f"{url} answers no page of the form {{data: [...], next, complete_through}}: {error}; "
         "nothing of that day was landed. Tell the API's owner"
@@ -100,7 +100,7 @@ def not_a_page(url: str, error: ValueError) -> SourceDown:
 
 
 def local_path(url: str) -> Path:
-    """The path that a `file://` address names."""
+    """The path of a `file://` address."""
     return Path(unquote(urlsplit(url).path))
 
 

@@ -1,1 +1,1 @@
-"""A table of a relational database, landed as the rows that changed."""
+"""A table of a relational database, landed as its changed rows."""

@@ -1,9 +1,9 @@
-"""What of a database's table was not landed yet: the table against the landed files.
+"""Finds the rows of a database table that were not landed yet: compares it with the landed files.
 
-The keys and times of the whole table are held against what was landed, which finds every row that
-is new, has another time than before, or is gone; the contents of rows since a given time are
-compared as well, which finds changes that kept their time. What was landed is asked of the landed
-files (`landed_rows.py`), never remembered elsewhere; so they must stay.
+The keys and times of the whole table are compared with those that were landed, which finds every
+row that is new, has a different time, or is gone. The contents of rows since a given time are
+compared as well, which finds changes that kept their time. The landed files (`landed_rows.py`) are
+the only record of what was landed, so they must be kept.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from lakehouse.sources.connectors.database.database import Database, ask_one, ta
 
 _IN_LIST = 500
 _MANY = 5_000
-"""So many rows out of order are read with the whole table, not by their keys."""
+"""If more rows than this are out of order, the whole table is read instead of single keys."""
 
 
 class Comparison:
     """Makes the table `changes`: rows to land, each with its `time` and its `turn`.
 
-    `turn` is 0 for former versions, 1 for current ones, 2 for deletes: so the last row of a key in
-    a file is what the table held, whatever the times say. `known` and `recent` must be there.
+    `turn` is 0 for former versions, 1 for current ones, 2 for deletes, so the last row of a key in
+    a file is what the table held, independent of the times. `known` and `recent` must exist.
     Contents are compared since `since`; rows after `seal` wait.
     """
 
@@ -37,7 +37,7 @@ class Comparison:
         self.seal = seal
 
     def run(self, table: str, history: str) -> None:
-        """Compare `table` (and `history`, its former versions, if it has a name)."""
+        """Compare `table`, and `history` (its former versions) unless that is empty."""
         selected = self.source.selected(table, self.columns.names)
         self._fetch(table, selected)
         self._fetch_former(history)
@@ -58,7 +58,7 @@ class Comparison:
         self.work.execute(f"CREATE TEMP TABLE present AS {pairs}")
 
     def _fetch_former(self, history: str) -> None:
-        """Begin `changes` with the former versions to land."""
+        """Create `changes` with the former versions to land."""
         if history:
             former = self.source.selected(history, self.columns.names)
             self.source.fetch(
@@ -78,10 +78,10 @@ class Comparison:
             )
 
     def _want(self) -> None:
-        """Make `wanted`: keys and times of the table that are not the ones landed last.
+        """Make `wanted`: keys and times of the table that differ from those landed last.
 
-        Those of a key with a former version to land as well: what the table holds comes after it.
-        Of a key that the table has twice, each time is wanted that was never landed with it.
+        It includes the keys with a former version to land: the current row must come after it. For
+        a key that the table has twice, it includes each time that was never landed with that key.
         """
         self.work.execute(
             """CREATE TEMP TABLE latest AS
@@ -92,7 +92,7 @@ class Comparison:
         self.work.execute(
             "CREATE TEMP TABLE doubles AS SELECT k FROM present GROUP BY k HAVING count(*) > 1"
         )
-        # two spellings of a time are one; but comparing texts first saves reading most times
+        # two spellings of a time are equal; comparing texts first avoids parsing most times
         self.work.execute(
             f"""CREATE TEMP TABLE wanted AS
             WITH others AS (
@@ -117,7 +117,7 @@ class Comparison:
         )
 
     def _fetch_wanted(self, table: str, selected: Sequence[str | None]) -> None:
-        """Complete `current` with wanted rows from before its beginning, by their keys."""
+        """Add wanted rows from before the start of `current`, by their keys."""
         work, name = self.work, table_name(table)
         missing = f"wanted ANTI JOIN current ON {self._is_wanted}"
         keys = [row[0] for row in work.execute(f"SELECT DISTINCT k FROM {missing}").fetchall()]
@@ -131,11 +131,11 @@ class Comparison:
                 SEMI JOIN (FROM {missing}) AS m ON {self._is_wanted}"""
             )
         if ask_one(work, f"SELECT count(*) FROM {missing}"):
-            # too many, or keys that a list does not find: NULL, or of several types in SQLite
+            # too many, or keys that an IN list misses: NULL, or of several types in SQLite
             self.source.fetch("current", selected, f"FROM {name}")
 
     def _add_current(self) -> None:
-        """Add what is wanted, and rows since `since` whose contents alone have changed."""
+        """Add wanted rows, and rows since `since` of which only the contents have changed."""
         columns = self.columns
         self.work.execute(
             f"""INSERT INTO changes SELECT current.*, 1, {columns.time} FROM current
@@ -157,7 +157,7 @@ class Comparison:
             )
 
     def _add_deleted(self) -> None:
-        """Add a delete for each key that was landed and that the table has no more."""
+        """Add a delete for each key that was landed and is gone from the table."""
         key = self.columns.key
         nothing = ", ".join(
             f"k AS c{n}" if n == key else f"NULL AS c{n}" for n in range(len(self.columns.names))
@@ -176,7 +176,7 @@ class Comparison:
         )
 
     def _window(self, table: str) -> str:
-        """A WHERE for the rows of a table whose contents are compared."""
+        """A WHERE clause for the rows whose contents are compared."""
         return self.source.since(table, self.columns.updated_name, self.since) if self.since else ""
 
     def _is_closed(self, at: str) -> str:

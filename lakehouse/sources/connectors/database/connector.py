@@ -1,8 +1,8 @@
-"""A table of a relational database, read when it has moved on, and landed as what changed.
+"""A table of a relational database, read when it has changed, and landed as its changed rows.
 
-No instant is ever closed by having been read: rows may still come with the newest `updated_at`, and
-a long transaction may commit rows with an older one. So every extraction compares the table with
-what was landed (`comparison.py`).
+Reading a point in time does not close it: rows may still arrive with the newest `updated_at`, and a
+long transaction may commit rows with an older one. So every extraction compares the table with the
+landed files (`comparison.py`).
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ class DatabaseConnector(Connector):
     """A table of a relational database, read when `updated_at` has moved.
 
     `url` is `sqlite:<path>` or `postgresql://...`, with placeholders. `seal` is a query, in the
-    database's own SQL, for the time up to which it is complete; without it, the newest
-    `updated_at` stands in. `history_table` holds earlier versions, with the same columns.
-    Deletes are noticed from missing keys and landed as rows whose `op` is `delete`. `overlap`: how
-    far before the last landed seal contents are compared again, for rows that were committed late.
+    database's own SQL, for the time up to which it is complete; the default is the newest
+    `updated_at`. `history_table` holds earlier versions, with the same columns. Deletes are
+    detected by missing keys and landed as rows whose `op` is `delete`. `overlap`: how far before
+    the last landed seal contents are compared again, for rows that were committed late.
     """
 
     kind: Literal["database"]
@@ -54,7 +54,7 @@ class DatabaseConnector(Connector):
         return overlap
 
     def check(self, contract: Contract) -> None:
-        """Rows are told apart by one key, and say whether they are deletes."""
+        """Require a key of one column, and a column `op` that marks deletes."""
         if not contract.has_deletes:
             raise ValueError(
                 "a database source needs a column `op` (VARCHAR) in its contract: it says "
@@ -67,11 +67,11 @@ class DatabaseConnector(Connector):
             )
 
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
-        """Land one file with every version that was not landed yet, up to the seal, and deletes.
+        """Land one file with deletes and every version that was not landed yet, up to the seal.
 
-        Without a `seal` query the file is named after the newest time; one that brings nothing
-        newer than `last` is named a microsecond after it. Nothing changed lands nothing; but a seal
-        that has moved lands a file even when no row has: it says that there was no change.
+        Without a `seal` query the file is named after the newest time; a file with nothing newer
+        than `last` is named a microsecond after it. Without changes nothing is landed, with one
+        exception: a seal that has moved lands an empty file, which records that nothing changed.
         """
         with open_database(self.url, self.table, landing.settings) as source:
             seal = self._seal(source) if self.seal else None
@@ -92,7 +92,7 @@ class DatabaseConnector(Connector):
     ) -> str:
         """A seal that has moved; without a `seal` query, new rows of the newest time or later.
 
-        The next extraction alone finds older ones and deletes.
+        Only an extraction finds older rows and deletes.
         """
         with open_database(self.url, self.table, landing.settings) as source:
             if self.seal:
@@ -117,7 +117,7 @@ class DatabaseConnector(Connector):
             return f"{late} more rows of {moment}" if late else ""
 
     def _columns(self, source: Database, contract: Contract, name: str) -> Columns:
-        """All columns of table and history."""
+        """All columns of the table and its history."""
         columns = source.columns(self.table)
         key = contract.column(contract.key[0]).origin
         for needed in (key, self.updated_at):
@@ -151,7 +151,7 @@ class DatabaseConnector(Connector):
         return seal
 
     def _newest(self, source: Database, columns: Columns, last: datetime | None) -> datetime:
-        """The seal of a file when no query gives one."""
+        """The seal of a file if there is no query for it."""
         newest: datetime | None = ask_one(source.work, "SELECT max(time) FROM changes")
         if newest is None and last is None:
             example = ask_one(source.work, f"SELECT c{columns.updated} FROM changes LIMIT 1")

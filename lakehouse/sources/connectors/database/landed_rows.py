@@ -1,7 +1,7 @@
-"""What of a table was landed before, asked of the landed files themselves: nothing else remembers.
+"""The rows of a table that were landed before, read from the landed files, the only record of them.
 
-Two tables come of it. `known` has every landed row's key and time: `k`, `u`, `op`, `place` (in
-order of landing). `recent` has whole rows since a given time: `body`, `k`, `op`, `place`.
+It makes two tables. `known` has every landed row's key and time: `k`, `u`, `op`, `place` (in order
+of landing). `recent` has whole rows since a given time: `body`, `k`, `op`, `place`.
 """
 
 import json
@@ -17,7 +17,7 @@ from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import LandedFile, Landing, seal_name
 
 UPSERT = b', "op": "upsert"}'
-"""How a line of JSON ends, instead of with a brace alone, that holds text that is not UTF-8."""
+"""The end of a JSON line with text that is not UTF-8, in place of the closing brace."""
 _BATCH = 1 << 16
 _ROWS_A_FILE = 1 << 36
 
@@ -32,10 +32,10 @@ def read_landed(
 ) -> None:
     """Make `known` and `recent` (see above) in `work`; both are empty before the first landing.
 
-    `recent` begins at `since`; without `all_keys`, `known` has no more files than it.
+    `recent` begins at `since`; without `all_keys`, `known` covers only the same files.
 
     Raises:
-        LandingError: naming the file that cannot be read.
+        LandingError: with the name of the file that cannot be read.
     """
     work.execute(
         "CREATE OR REPLACE TEMP TABLE known (k VARCHAR, u VARCHAR, op VARCHAR, place BIGINT)"
@@ -62,7 +62,7 @@ def _read_keys(
     parquet = {file.path: number for number, file in files if file.name.endswith(".parquet")}
     if parquet:
         paths = ", ".join(map(literal, parquet))
-        # by name: files of older versions have the types of their database
+        # by name: files from older versions have the column types of their database
         options = "union_by_name=true, filename='landed file', file_row_number=true"
         read = f"read_parquet([{paths}], {options})"
         try:
@@ -154,7 +154,7 @@ def _tables(
 
 
 def _is_older(group: Any, updated: str, since: datetime) -> bool:
-    """Whether all times of a row group, in whatever zone they are written, are before `since`."""
+    """Whether all times of a row group, in any zone, are before `since`."""
     for number in range(group.num_columns):
         column = group.column(number)
         if column.path_in_schema == updated and column.is_stats_set:

@@ -1,4 +1,4 @@
-"""Opening a source's database for reading, and what is to blame when it cannot be read."""
+"""Opens a source's database for reading, and reports the cause when it cannot be read."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 @contextmanager
 def open_database(address: str, table: str, settings: Settings) -> Iterator[Database]:
-    """The database at `address`, as the YAML has it, in one read-only transaction.
+    """The database at `address` (as in the YAML), in one read-only transaction.
 
-    `table` is what is to be read of it, for the messages.
+    `table` is the table to read, for error messages.
 
     Raises:
         SourceDown: when it cannot be reached or read; also from the block that uses it.

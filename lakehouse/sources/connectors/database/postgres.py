@@ -1,4 +1,4 @@
-"""PostgreSQL, by DuckDB's scanner: each value becomes text on the server, before any other type."""
+"""PostgreSQL, by DuckDB's scanner: the server converts each value to text before any other type."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ import duckdb
 from lakehouse.lake import literal, load_extensions, quote
 from lakehouse.sources.connectors.database.database import Database, table_name
 
-# in the transaction only; a server may be set to other forms, some of which lose digits
+# for this transaction only; a server may be set to other forms, and some of them lose digits
 _FORMS = {
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -33,20 +33,20 @@ class PostgresDatabase(Database):
         work.execute(f"FROM {_native('SELECT ' + forms)}").fetchall()
 
     def close(self) -> None:
-        """Nothing: it is attached to `work`, and goes with it."""
+        """Do nothing: the database is attached to `work`, which closes it."""
 
     def columns(self, table: str) -> list[str]:
-        """As the server's catalog has them."""
+        """The columns in the server's catalog."""
         return list(self._types(table))
 
     def ask(self, query: str) -> str | None:
-        """The first value, made text by the server."""
+        """The first value, converted to text by the server."""
         query = f"SELECT CAST(value AS text) AS value FROM ({query}\n) AS answer(value)"
         row = self.work.execute(f"SELECT value FROM {_native(query)}").fetchone()
         return row[0] if row else None
 
     def since(self, table: str, column: str, moment: datetime) -> str:
-        """Exactly since `moment` for a column of timestamps."""
+        """Exact for a column of timestamps."""
         if self._types(table)[column].startswith("timestamp"):
             return f"WHERE {quote(column)} >= '{moment}+00'"
         return super().since(table, column, moment)
@@ -69,5 +69,5 @@ class PostgresDatabase(Database):
 
 
 def _native(query: str) -> str:
-    """What PostgreSQL gives for a query that it runs itself, filter and all."""
+    """SQL that lets PostgreSQL run the query itself, including its filter."""
     return f"postgres_query('source', {literal(query)})"

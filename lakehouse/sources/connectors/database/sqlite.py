@@ -1,4 +1,4 @@
-"""SQLite, by Python's own module: DuckDB's scanner stops at text in a column of integers."""
+"""SQLite, by Python's own module: DuckDB's scanner fails on text in an integer column."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ _ROWS = 5_000
 
 
 class SqliteDatabase(Database):
-    """An SQLite file, opened for reading only."""
+    """An SQLite file, opened read-only."""
 
     def __init__(self, work: duckdb.DuckDBPyConnection, url: str) -> None:
         super().__init__(work)
@@ -34,22 +34,22 @@ class SqliteDatabase(Database):
         self.source.execute("BEGIN")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.source.close()
 
     def columns(self, table: str) -> list[str]:
-        """As a query describes them."""
+        """The columns in the description of a query."""
         found = self.source.execute(f"SELECT * FROM {table_name(table)} LIMIT 0")
         return [column[0] for column in found.description]
 
     def ask(self, query: str) -> str | None:
-        """The first value, with every digit that it has."""
+        """The first value, with all its digits."""
         row = self.source.execute(query).fetchone()
         return _text(row[0]) if row else None
 
     def since(self, table: str, column: str, moment: datetime) -> str:
-        """To a second, as far as SQLite reads the column's texts as times."""
-        # of those that an index finds; SQLite tells times of most ISO forms to a millisecond
+        """Exact to a second for texts that SQLite reads as times."""
+        # narrows what the index finds; SQLite reads most ISO forms to a millisecond
         exact = f"julianday({quote(column)}) >= julianday('{moment - timedelta(seconds=1)}')"
         return f"{super().since(table, column, moment)} AND coalesce({exact}, true)"
 
@@ -63,7 +63,7 @@ class SqliteDatabase(Database):
             if "Could not decode" not in str(error):
                 raise
             self.work.execute(f"DELETE FROM {into}")
-            self.source.text_factory = _decode  # slower, and takes all bytes
+            self.source.text_factory = _decode  # slower, but accepts all bytes
             self._stream(into, columns, query)
 
     def _stream(self, into: str, columns: Sequence[str | None], query: str) -> None:
@@ -79,7 +79,7 @@ def _decode(text: bytes) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """Numbers with every digit that they have; bytes as PostgreSQL writes them."""
+    """Numbers with all their digits; bytes in PostgreSQL's notation."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""The changes of a table as a landed file: every value as text, Parquet or JSON Lines."""
+"""Writes the changes of a table as a landed file: every value as text, Parquet or JSON Lines."""
 
 import json
 from datetime import datetime
@@ -21,7 +21,7 @@ def put_changes(
     columns: Columns,
     seal: datetime,
 ) -> str:
-    """Land `changes`, as text: Parquet, or JSON Lines if some of it is not UTF-8."""
+    """Land `changes`, as text: Parquet, or JSON Lines if some text is not UTF-8."""
     names = [*columns.names, "op"]
     suffix, write = ".parquet", _write_parquet
     if ask_one(work, "SELECT count(_bytes) FROM changes"):
