@@ -1,7 +1,7 @@
-"""What somebody decided about what was set aside: recorded for good, and never taken back.
+"""Decisions about rows and files that were set aside: recorded permanently, never undone.
 
-`discard` accepts the loss. `release` tries again: rejected rows come into a landing file of their
-own (`releasing.py`), a refused file is read again as it is. Nothing leaves the quarantine.
+`discard` accepts the loss. `release` tries again: rejected rows are written to a new landing file
+(`releasing.py`), a refused file is read again unchanged. Nothing leaves the quarantine.
 """
 
 from collections.abc import Iterable
@@ -40,16 +40,16 @@ _COLUMNS = {
 
 
 class DecisionError(LakehouseError):
-    """There is nothing to decide, or what was chosen cannot be decided so."""
+    """There is nothing to decide, or the choice does not allow this decision."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about one file. `decision_id` is shared by all files decided at once.
+    """One decision about one file. Files that were decided together share a `decision_id`.
 
     `kind` is that of `Undecided`; `refusal` counts the file's refusals up to the one decided.
-    `reason` narrows the decision to rows with it, empty for all. `rows` were decided, of them the
-    released ones are in the landing file `released_into`.
+    `reason` limits the decision to rows with that reason; empty for all. `rows` is the number of
+    decided rows; released ones are in the landing file `released_into`.
     """
 
     decision_id: int
@@ -69,7 +69,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a decision is about: all of a source, or one `file` of it, or one `reason`, or both."""
+    """The scope of a decision: a whole source, or only one `file`, one `reason`, or both."""
 
     file: str = ""
     reason: str = ""
@@ -80,7 +80,7 @@ class Choice:
 
 
 def list_decisions(lake: Lake, source: str = "") -> list[Decision]:
-    """The decisions about `source`, or all of them, the newest first."""
+    """The decisions about `source`, or all decisions, newest first."""
     with lake.reader() as cursor:
         return _read(cursor, source)
 
@@ -88,10 +88,10 @@ def list_decisions(lake: Lake, source: str = "") -> list[Decision]:
 def discard(
     spec: SourceSpec, lake: Lake, choice: Choice, *, who: str, why: str, now: datetime
 ) -> list[Decision]:
-    """Accept the loss of what is undecided: the contract's gate passes over it from now on.
+    """Accept the loss of what is undecided: the contract's check ignores it from now on.
 
     Raises:
-        DecisionError: when nothing that was chosen is undecided.
+        DecisionError: when nothing in `choice` is undecided.
     """
     with lake.writer(_author(spec, "discard", why)) as cursor:
         clerk = _Clerk(cursor, spec, choice, "discard", who, why, now)
@@ -108,13 +108,13 @@ def release(
     why: str,
     now: datetime,
 ) -> list[Decision]:
-    """Try again what is undecided, under today's contract, with the source's next load.
+    """Try what is undecided again, under the current contract, with the source's next load.
 
     Rows that are not text in the file's encoding stay undecided. A release that was killed before
     it was recorded is recorded now, and lands nothing twice.
 
     Raises:
-        DecisionError: when nothing that was chosen is undecided, or nothing of it can be tried.
+        DecisionError: when nothing in `choice` is undecided, or none of it can be tried again.
         LandingError: when a file is gone or altered, or the landing zone cannot be written.
     """
     landing = Landing(settings, spec.name)
@@ -149,7 +149,7 @@ def release(
 
 
 class _Clerk:
-    """One decision in one transaction: what it is about, and how it is written down."""
+    """Records one decision in one transaction."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class _Clerk:
         return f"{text}; what waits for a decision is: {known}"
 
     def rows(self, found: Undecided) -> set[int]:
-        """Numbers of the undecided rows that were chosen."""
+        """Numbers of the chosen undecided rows."""
         if found.kind != "rows":
             return set()
         rows = self.cursor.execute(
@@ -195,7 +195,7 @@ class _Clerk:
         return {row for (row,) in rows.fetchall()}
 
     def write(self, decided: Iterable[tuple[Undecided, set[int], str]]) -> list[Decision]:
-        """Record what was decided, and the rows it was decided of."""
+        """Record the decisions and the rows that they cover."""
         done = list(decided)
         _create_tables(self.cursor)
         last = fetch_value(self.cursor, f"SELECT max(decision_id) FROM {qualified(DECISIONS)}")
@@ -235,7 +235,7 @@ class _Clerk:
 def _landed(
     landing: Landing, clerk: _Clerk, cursor: duckdb.DuckDBPyConnection, spec: SourceSpec
 ) -> dict[str, LandedFile]:
-    """The landed files of what was chosen, as they were when they were loaded."""
+    """The landed files of the choice, unchanged since they were loaded."""
     present = {file.name: file for file in landing.files()}
     entries = manifest.read_entries(cursor, spec.name)
     for found in clerk.found:

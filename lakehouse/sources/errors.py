@@ -1,4 +1,4 @@
-"""What can go wrong between the outside world and raw."""
+"""The errors that can occur between a source and raw."""
 
 from lakehouse.declarations.yaml_file import SpecError
 from lakehouse.errors import LakehouseError, Transient
@@ -15,11 +15,11 @@ __all__ = [
 
 
 class SourceDown(LakehouseError):
-    """The database or API does not answer, or answers what cannot be used."""
+    """The database or API does not answer, or its answer cannot be used."""
 
 
 class SourceAway(SourceDown, Transient):
-    """The database or API does not answer now, or says that it is busy; it may a little later."""
+    """The database or API does not answer now, or reports that it is busy; a retry may succeed."""
 
 
 class LandingError(LakehouseError):
@@ -27,7 +27,7 @@ class LandingError(LakehouseError):
 
 
 class ContractError(LakehouseError):
-    """The raw table and the contract disagree in a way that only a person can settle."""
+    """The raw table and the contract conflict in a way that only a person can resolve."""
 
 
 class UnknownSource(LakehouseError):

@@ -1,6 +1,6 @@
-"""What an expression of a contract is made of, read from its parsed tree and not from its text.
+"""Checks what an expression of a contract uses, by its parsed tree rather than its text.
 
-Whether it compiles is for `checking.py`.
+`checking.py` checks whether it compiles.
 """
 
 import json
@@ -29,16 +29,18 @@ UNSTABLE = frozenset(
         *("error", "sleep_ms", "stats", "write_log"),
     }
 )
-"""Functions whose value is another one when raw is built again; `age` counts from today."""
+"""Functions whose value changes when raw is built again; `age` counts from today."""
 _WRAPPERS = {"CAST": "child", "COLLATE": "child"}
 
 
 def refuse_unfit(contract: "Contract") -> None:
-    """Refuse what would bring personal data past its token into the lake, or differ each time.
+    """Refuse expressions that would leak personal data into the lake, or give other values each
+    time.
 
     Raises:
         ValueError: for a second column that reads a personal one, and for an expression that refers
-            to one without saying by `reveals` what it lets out, copies it, or could name it unseen.
+            to one without a `reveals` that describes what it discloses, that copies it, or that
+            could refer to it without naming it.
     """
     _refuse_second_readers(contract)
     personal = {column.name.lower(): column.name for column in contract.personal}
@@ -66,7 +68,7 @@ def refuse_unfit(contract: "Contract") -> None:
 
 
 def _refuse_second_readers(contract: "Contract") -> None:
-    # a JSON key is found whatever its case
+    # JSON keys are matched in any case
     personal = {column.origin.lower(): column.name for column in contract.personal}
     for column in contract.read:
         if not column.pii and column.origin.lower() in personal:
@@ -77,7 +79,7 @@ def _refuse_second_readers(contract: "Contract") -> None:
 
 
 def _refuse_unseen(column: "Column", tree: Any) -> None:
-    """Refuse references that may stand for any column, or for a whole row."""
+    """Refuse references that may mean any column, or a whole row."""
     for node in _nodes(tree):
         if node.get("class") in _EVERYTHING:
             raise ValueError(
@@ -88,7 +90,7 @@ def _refuse_unseen(column: "Column", tree: Any) -> None:
 
 
 def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> None:
-    """Refuse what is not made of the row alone: a table that is built again would differ."""
+    """Refuse what does not depend on the row alone: a rebuilt table would differ."""
     functions = {str(node.get("function_name", "")).lower() for node in _nodes(tree)}
     if changing := functions & UNSTABLE:
         raise ValueError(
@@ -111,9 +113,9 @@ def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> 
 
 
 def _parse(column: "Column") -> Any:
-    """The tree of one expression."""
+    """The syntax tree of one expression."""
     with duckdb.connect(":memory:") as connection:
-        # a bound parameter would import pandas, and this is done wherever the graph is loaded
+        # a bound parameter would import pandas, and this runs wherever the graph is loaded
         query = literal(f"SELECT ({column.expression}\n)")
         row = connection.execute(f"SELECT json_serialize_sql({query}::VARCHAR)").fetchone()
     parsed = json.loads(row[0]) if row else {"error": True}
@@ -136,7 +138,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _references(tree: Any) -> Iterator[str]:
-    """The first names of all references, in lower case as DuckDB compares them."""
+    """The first names of all references, in lower case, as DuckDB compares them."""
     for node in _nodes(tree):
         if node.get("class") == "COLUMN_REF":
             yield node["column_names"][0].lower()

@@ -1,4 +1,4 @@
-"""From the outside world into the landing zone, whatever the kind of source."""
+"""Extracts a source of any kind into the landing zone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,8 @@ from lakehouse.sources.spec import SourceSpec
 
 @dataclass(frozen=True)
 class Extraction:
-    """Files that were landed, their rows, and the seal (UTC, naive) of the landing zone now."""
+    """The files that were landed, their rows, and the current seal (UTC, naive) of the landing
+    zone."""
 
     files: tuple[str, ...]
     rows: int
@@ -23,11 +24,11 @@ class Extraction:
 
 
 def extract(spec: SourceSpec, settings: Settings) -> Extraction:
-    """Land what the source has that landing has not; nothing new lands nothing.
+    """Land what the source has and the landing zone lacks; without new data nothing is landed.
 
     Raises:
         SourceDown: when the source does not answer; complete files landed before stay.
-        LandingError: when landing cannot be written, or another process is extracting.
+        LandingError: when the landing zone cannot be written, or another process is extracting.
     """
     landing = Landing(settings, spec.name)
     with _alone(spec, settings):

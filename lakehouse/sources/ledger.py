@@ -1,10 +1,10 @@
-"""The ledger of a source: what was decided about its landed files, kept beside them.
+"""The ledger of a source: the decisions about its landed files, stored next to them.
 
 `known_at` depends on the order in which files were loaded and on the seals at that time. Both are
-decided under the lake's write lock and written here before the lake commits, one small immutable
-object for each batch: `<landing>/<source>/.loads/00000001.json`, named after the number of its
-first decision. So a fresh lake on the same landing zone, and one that was killed between the two,
-repeats what is written here. Nothing here touches the lake.
+decided under the lake's write lock and written here before the lake commits, as one small immutable
+object per batch: `<landing>/<source>/.loads/00000001.json`, named after the number of its first
+decision. So a new lake on the same landing zone, or a lake whose process was killed between the two
+writes, repeats these decisions. This module does not touch the lake.
 """
 
 import re
@@ -22,11 +22,12 @@ _NAME = re.compile(r"(\d{8,})\.json")
 
 
 class Decision(BaseModel):
-    """What was decided about one file; times are UTC, naive.
+    """The decision about one file; times are UTC, naive.
 
     `number` counts the decisions about a source, without gaps. The source was complete up to
-    `previous`, the file's name says `own`, and the source is complete up to `seal` now. `reason` is
-    why a file was set aside or unloaded, by whom and when only of the latter.
+    `previous`, `own` is the seal in the file's name, and the source is now complete up to `seal`.
+    `reason` is why a file was refused or unloaded; the person and the time are recorded only for an
+    unloaded file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,15 +57,16 @@ class _Batch(BaseModel):
 
 
 class Ledger:
-    """The decisions about one source, in order. Objects are only ever added."""
+    """The decisions about one source, in order. Objects are only added, never changed."""
 
     def __init__(self, landing: Landing) -> None:
         self._landing = landing
 
     def since(self, number: int) -> list[Decision]:
-        """The decisions from the batch on that holds `number`; of the last batch, if none does.
+        """The decisions of the batch that holds `number` and of all later ones; else the last
+        batch.
 
-        Reads those batches alone, so that the cost does not grow with the history.
+        Only those batches are read, so the cost does not grow with the history.
 
         Raises:
             LandingError: when a batch is missing or broken.
@@ -86,7 +88,7 @@ class Ledger:
         return found
 
     def append(self, decisions: Sequence[Decision]) -> bool:
-        """Write a batch; False, and nothing written, if somebody else has taken its number."""
+        """Write a batch; False, with nothing written, if another process has taken its number."""
         content = _Batch(decisions=tuple(decisions)).model_dump_json(indent=1, exclude_none=True)
         name = f"{FOLDER}/{decisions[0].number:08d}.json"
         return self._landing.claim_hidden(name, content.encode())

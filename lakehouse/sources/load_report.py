@@ -1,4 +1,4 @@
-"""What one call of `load` did."""
+"""The report of one call of `load`."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from lakehouse.sources.staged import Staged
 
 @dataclass
 class LoadReport:
-    """What one call of `load` did. Empty when there was nothing new.
+    """The report of one call of `load`. Empty when there was nothing new.
 
     `rows` were loaded and `rejected` quarantined, from `files`; `reasons` counts rejected rows by
     "column: reason". `quarantined_files` were refused as a whole, with the reason. `altered_files`
-    have other bytes than when they were loaded: they are not loaded again, and somebody should
-    ask why. `discarded` counts rows that lost an undeclared column, and
-    `missing` has the declared columns that a file lacks, by file; `short_files` have fewer
-    rows than the source's `volume` expects. `seal`: the source is complete up to here (UTC).
+    have other bytes than when they were loaded: they are not loaded again, and the change needs an
+    explanation. `discarded` counts rows that lost an undeclared column, and `missing` has the
+    declared columns that a file lacks, by file; `short_files` have fewer rows than the source's
+    `volume` expects. `seal`: the source is complete up to here (UTC).
     """
 
     source: str
@@ -37,7 +37,9 @@ class LoadReport:
 
     def add(self, spec: SourceSpec, staged: Staged, done: Commit) -> None:
         """Count a batch that was committed."""
-        self.quarantined_files |= done.refused  # before the loads: a file may have been both
+        self.quarantined_files |= (
+            done.refused
+        )  # before the loads: a file may have been refused and then loaded
         for load in done.loads:
             self.files.append(load.entry.file.name)
             self.load_ids.append(load.load_id)

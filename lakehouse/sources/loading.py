@@ -1,8 +1,8 @@
-"""Landed files into raw: each exactly once, its rows and its manifest entry in one commit.
+"""Loads landed files into raw: each exactly once, its rows and its manifest entry in one commit.
 
-Reading and checking (`staging.py`) happen before the write lock is taken, writing
-(`committing.py`) under it. Whatever is killed whenever, the next call goes on with what the
-manifest lacks: first what the ledger (`ledger.py`) has decided already, then new files.
+Reading and checking (`staging.py`) happen before the write lock is taken, writing (`committing.py`)
+under it. After a kill at any point, the next call continues with what the manifest lacks: first the
+files that the ledger (`ledger.py`) has decided on, then new files.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def pending_files(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[LandedFile]:
-    """Landed files that `load` would take, in its order: as the ledger says, by seal, by name."""
+    """Landed files that `load` would process, in its order: by the ledger, by seal, by name."""
     landing = Landing(settings, spec.name)
     files = landing.files()
     with lake.reader() as cursor:
@@ -48,7 +48,7 @@ def pending_files(
 
 
 def read_seal(spec: SourceSpec, lake: Lake) -> datetime | None:
-    """Up to when raw is complete (UTC, naive); None before the first load."""
+    """The time up to which raw is complete (UTC, naive); None before the first load."""
     with lake.reader() as cursor:
         return manifest.last_seal(manifest.read_entries(cursor, spec.name))
 
@@ -64,10 +64,10 @@ def load(
 ) -> LoadReport:
     """Load every pending file, in batches of bounded size that are each all or nothing.
 
-    `progress` is told the report so far after each batch. `now` gives `_loaded_at`.
+    `progress` receives the report so far after each batch. `now` gives `_loaded_at`.
 
     Raises:
-        LoadError: when a batch cannot be committed; those before it stay loaded.
+        LoadError: when a batch cannot be committed; earlier batches stay loaded.
         LandingError, ContractError: see there.
     """
     report = LoadReport(spec.name)
@@ -84,9 +84,9 @@ def load(
             files = landing.files()
             decisions = agreed(spec, lake, ledger, seen, first_to_read(seen, files))
             if {decision.file for decision in decisions} - {file.name for file in files}:
-                files = landing.files()  # it landed, and another lake loaded it, a moment ago
+                files = landing.files()  # another lake has just loaded a file that landed meanwhile
             todo = find_todo(spec, files, seen, decisions, reference, _comparison(landing), again)
-            todo = todo.without(tried)  # a file that goes on changing is for the next call
+            todo = todo.without(tried)  # a file that keeps changing waits for the next call
             if not todo:
                 report.seal = manifest.last_seal(seen)
                 report.altered_files = _altered(landing, files, seen)
@@ -132,7 +132,8 @@ def _reference(
     seen: dict[str, Entry],
     now: Callable[[], datetime],
 ) -> datetime | None:
-    """Up to when other inputs are complete; before the first load, the time of day is one."""
+    """The time up to which other inputs are complete; before the first load, the current time
+    counts too."""
     known = bool(seen or read_columns(cursor, layout.FILES))
     others = manifest.last_of_others(cursor, spec.name) if known else None
     if manifest.last_seal(seen) is not None:

@@ -1,4 +1,4 @@
-"""What the loader remembers in the lake: one row per file it has seen, and the rejected rows.
+"""The loader's record in the lake: one row per file that it has seen, and the rejected rows.
 
 Written only in the transaction that commits the rows themselves.
 """
@@ -16,7 +16,7 @@ from lakehouse.lake.layout import FILES, QUARANTINED
 from lakehouse.sources.landing import LandedFile
 
 _WRITTEN = "row_number() OVER (PARTITION BY source ORDER BY rowid)"
-"""The number of an entry of a lake that did not count: rowids follow the commits, clocks do not."""
+"""Numbers the entries of a lake that did not number them: rowids follow commits, clocks do not."""
 COLUMNS = {
     "source": "VARCHAR",
     "file": "VARCHAR",
@@ -37,11 +37,11 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One file as the manifest has it. `seal` is the source's running seal after it (UTC).
+    """One file in the manifest. `seal` is the source's seal after it (UTC).
 
-    `number` counts the entries of a source in the order of the commits: the ledger's number of the
-    decision. A quarantined entry with a seal keeps its place in the order: the ledger has the file
-    as loaded, but what has landed here under its name is not that file.
+    `number` counts the entries of a source in the order of the commits; it is the ledger's number
+    of the decision. A quarantined entry with a seal keeps its place in the order: the ledger has
+    the file as loaded, but a different file has landed here under its name.
     """
 
     source: str
@@ -60,17 +60,17 @@ class Entry:
     number: int
 
     def is_of(self, file: LandedFile) -> bool:
-        """Whether size and time say that `file` is what was seen then."""
+        """Whether `file` has the size and time that the entry recorded."""
         return (self.bytes, self.modified) == (file.bytes, file.modified)
 
 
 def is_ready(cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the manifest is there, with all its columns."""
+    """Whether the manifest exists, with all its columns."""
     return read_columns(cursor, FILES).keys() >= COLUMNS.keys()
 
 
 def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the manifest and the quarantine if they are missing; count entries of old lakes."""
+    """Make the manifest and the quarantine if they are missing; number the entries of old lakes."""
     columns = ", ".join(f"{quote(name)} {type}" for name, type in COLUMNS.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {qualified(FILES)} ({columns})")
     if "number" not in read_columns(cursor, FILES):
@@ -112,7 +112,7 @@ def last_number(entries: Mapping[str, Entry]) -> int:
 
 
 def last_seal(entries: Mapping[str, Entry]) -> datetime | None:
-    """Up to when a source with these entries is complete; None before its first load."""
+    """The time up to which a source with these entries is complete; None before its first load."""
     return max((entry.seal for entry in entries.values() if entry.seal), default=None)
 
 
@@ -131,9 +131,9 @@ def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime |
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of a source: its seal, its files by their newest entry, their rows.
+    """The state of a source: its seal, its files by their newest entry, their rows.
 
-    `rows` are in raw and `rejected` in quarantine, of the `loaded` files.
+    `rows` are in raw and `rejected` in quarantine, both from the `loaded` files.
     """
 
     seal: datetime | None
@@ -145,7 +145,7 @@ class Counts:
 
 
 def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
-    """What became of the files of `source`; zeros before the first load."""
+    """The counts of `source`; zeros before the first load."""
     entries = read_entries(cursor, source)
     by_status = Counter(entry.status for entry in entries.values())
     return Counts(
@@ -159,7 +159,7 @@ def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:
-    """Take out the entries with these numbers, in the open transaction."""
+    """Delete the entries with these numbers, in the open transaction."""
     cursor.execute(
         f"DELETE FROM {qualified(FILES)} WHERE source = ? AND number IN (SELECT unnest(?))",
         [source, list(numbers)],

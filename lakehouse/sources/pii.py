@@ -1,7 +1,7 @@
-"""Tokens that stand for personal data: HMAC-SHA256 (RFC 2104) under a secret key.
+"""Tokens that replace personal data: HMAC-SHA256 (RFC 2104) under a secret key.
 
-The same value gives the same token everywhere, so tables still join; without the key nobody can
-try out values. Originals are not kept here.
+The same value gives the same token everywhere, so tables can still be joined; without the key,
+tokens cannot be matched against guessed values. Originals are not kept here.
 """
 
 import os
@@ -16,7 +16,8 @@ _BLOCK = 64
 
 
 def token_key(settings: Settings) -> bytes:
-    """The secret: `settings.pii_key`, or one made once in `data_dir/secrets` for its owner only."""
+    """The secret: `settings.pii_key`, or one created once in `data_dir/secrets`, readable by its
+    owner only."""
     if settings.pii_key:
         return settings.pii_key.encode()
     path = settings.data_dir / "secrets" / "pii.key"
@@ -26,7 +27,7 @@ def token_key(settings: Settings) -> bytes:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             stream.write(secrets.token_hex(32))
-        # of two processes that make a key at once, the first to link it wins
+        # if two processes create a key at once, the first to link it wins
         with suppress(FileExistsError):
             os.link(fresh, path)
         fresh.unlink()

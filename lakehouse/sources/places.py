@@ -14,9 +14,10 @@ _PLACEHOLDER = re.compile(
 
 
 def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None = None) -> str:
-    """`text` with its placeholders filled; what a variable holds is taken as it is.
+    """`text` with its placeholders filled in; placeholders inside a variable's value are not
+    expanded.
 
-    Passwords and keys in it are hidden from now on wherever they would be shown.
+    Passwords and keys in it are hidden from now on in all output.
 
     Raises:
         SpecError: for a variable that is unset and has no default, or an unknown `{place}`.

@@ -1,7 +1,7 @@
-"""The contract that a raw table was made under, kept with it, and what today's changes about it.
+"""The contract under which a raw table was built, stored with it, and how today's contract differs.
 
-A change that the rows in raw do not bear, such as another type or name, is a migration: it is
-refused here, and carried out from the landed files by `rebuilding.py`.
+A change that the rows in raw do not allow, such as another type or name, is a migration: it is
+refused here, and `rebuilding.py` carries it out from the landed files.
 """
 
 import json
@@ -21,7 +21,7 @@ _BOUNDS = ("values", "minimum", "maximum")
 
 
 def terms(spec: SourceSpec) -> dict[str, Any]:
-    """What of the contract decides how rows look in raw, ready for JSON."""
+    """The parts of the contract that decide how rows look in raw, ready for JSON."""
     contract = spec.contract
     columns = {
         column.name: {
@@ -45,7 +45,7 @@ def terms(spec: SourceSpec) -> dict[str, Any]:
 
 
 def read_terms(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any] | None:
-    """The terms that `raw.<source>` was last made under; None where no load has kept any."""
+    """The terms under which `raw.<source>` was last built; None if no load has stored any."""
     if not table_exists(cursor, CONTRACTS):
         return None
     row = cursor.execute(
@@ -56,7 +56,7 @@ def read_terms(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any]
 
 
 def write_terms(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> None:
-    """Keep today's terms in the open transaction."""
+    """Store today's terms in the open transaction."""
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {qualified(CONTRACTS)} (source VARCHAR, terms VARCHAR)"
     )
@@ -67,15 +67,15 @@ def write_terms(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> None:
 
 
 def declared_columns(spec: SourceSpec) -> dict[str, str]:
-    """The columns that the raw table has by the contract, with their types, in order."""
+    """The columns of the raw table by the contract, with their types, in order."""
     columns = {column.name: column.raw_type for column in spec.contract.stored}
     return columns | dict(zip(SYSTEM_COLUMNS, SYSTEM_TYPES, strict=True))
 
 
 def breaking_changes(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
-    """What of today's contract the rows in raw do not bear, each in a clause; empty if nothing.
+    """The changes of today's contract that the rows in raw do not allow, one clause each.
 
-    A raw table without rows bears everything.
+    A raw table without rows allows every change.
     """
     present = read_columns(cursor, spec.table)
     if not present or not has_rows(cursor, spec):
@@ -85,7 +85,7 @@ def breaking_changes(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> lis
 
 
 def has_rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> bool:
-    """Whether the raw table, which is there, holds anything."""
+    """Whether the raw table, which must exist, has any rows."""
     query = f"SELECT EXISTS (SELECT 1 FROM {qualified(spec.table)})"
     return bool(fetch_value(cursor, query))
 
@@ -93,7 +93,7 @@ def has_rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> bool:
 def _columns(
     spec: SourceSpec, present: Mapping[str, str], made: Mapping[str, Any] | None
 ) -> Iterator[str]:
-    """Columns that raw and the contract do not have in common, or under different types."""
+    """Columns that only raw or only the contract has, or that have different types."""
     wanted = declared_columns(spec)
     for name, type in wanted.items():
         if present.get(name, type) != type:
@@ -111,7 +111,7 @@ def _columns(
 
 
 def _goes_on(spec: SourceSpec, name: str, type: str, made: Mapping[str, Any] | None) -> bool:
-    """Whether a column that is not declared (any more) is filled as the source's own column."""
+    """Whether an undeclared column is still filled from the source's column of that name."""
     if spec.contract.on_change != "evolve" or type != "VARCHAR":
         return False
     before = made["columns"].get(name) if made else None
@@ -124,7 +124,7 @@ def _terms(
     present: Mapping[str, str],
     made: Mapping[str, Any] | None,
 ) -> Iterator[str]:
-    """Terms of the columns that raw has already."""
+    """Changed terms of the columns that raw has already."""
     now = terms(spec)
     for name in ("key", "declared_time"):
         if made and made[name] != now[name]:
@@ -132,13 +132,13 @@ def _terms(
     for column in spec.contract.columns:
         before: Any = made["columns"].get(column.name) if made else None
         if made and before is None and column.name not in present:
-            continue  # new, as `_columns` tells where it matters
+            continue  # new; `_columns` reports it where it matters
         today, changed = now["columns"][column.name], False
         for part in _MADE_FROM if before else ():
             was, now_is = _shown(before[part]), _shown(today[part])
             if was != now_is:
                 changed = True
-                if part != "type" or column.pii:  # other types differ in the table itself
+                if part != "type" or column.pii:  # other types already differ in the table
                     yield f"{part} of {column.name} was {was} and is {now_is}"
         if not changed and present.get(column.name) == column.raw_type:
             yield from _broken_rows(cursor, spec, column, before)
@@ -150,7 +150,7 @@ def _broken_rows(
     column: Column,
     before: Mapping[str, Any] | None,
 ) -> Iterator[str]:
-    """Rows in raw that a new term of a column would have kept out."""
+    """Rows in raw that a new term of a column would have rejected."""
     contract, name = spec.contract, quote(column.name)
     conditions: dict[str, str] = {}
     if contract.required(column) and not (before and before["required"]):

@@ -1,4 +1,4 @@
-"""The raw table of a source: its columns, as the contract and the evolving files have made them."""
+"""The raw table of a source, with the columns of the contract and of evolving files."""
 
 from collections.abc import Sequence
 
@@ -22,11 +22,11 @@ from lakehouse.sources.spec import SourceSpec
 def create_tables(spec: SourceSpec, lake: Lake) -> list[str]:
     """Make `raw.<source>` with all declared columns, and the manifest, if they are missing.
 
-    Keeps the contract's terms with the table. Gives the columns that a table with rows gained:
-    they may be NULL, and are so in the rows that are there.
+    Stores the contract's terms with the table. Returns the columns that were added to a table with
+    rows: they must be nullable, and are NULL in existing rows.
 
     Raises:
-        ContractError: when the rows in the table do not bear the contract; with the remedy.
+        ContractError: when the rows in the table do not allow the contract; includes the remedy.
     """
     with lake.reader() as cursor:
         if (
@@ -73,7 +73,7 @@ def _bring_up_to_date(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> li
 
 
 def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
-    """Columns that came into raw without being declared, and go on being filled."""
+    """Columns of raw that were never declared and are still filled."""
     if spec.contract.on_change != "evolve":
         return []
     declared = {*SYSTEM_COLUMNS, *(column.name for column in spec.contract.stored)}
@@ -84,7 +84,7 @@ def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> l
 def take_out(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str) -> None:
     """Delete a file's rows from raw and quarantine, and its seal, in the open transaction.
 
-    Its load id is kept, so that it is never given again.
+    Its load id is kept, so that it is never assigned again.
     """
     cursor.execute(f"DELETE FROM {qualified(spec.table)} WHERE _file = ?", [file])
     of_source = "WHERE source = ? AND "

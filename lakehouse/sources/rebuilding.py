@@ -1,8 +1,8 @@
-"""A raw table again from the landed files, under today's contract: how a contract changes.
+"""Rebuilds a raw table from the landed files, under today's contract: how a contract changes.
 
 The files are read in the order in which they were loaded, and each keeps its load id, its load
-time, and the seals that decide `known_at`. All of it is staged in a file beside the lake, so memory
-stays bounded and readers and writers go on; one commit at the end puts it in the old table's place.
+time, and the seals that decide `known_at`. All rows are staged in a file next to the lake, so
+memory stays bounded and readers and writers continue; one commit at the end replaces the old table.
 """
 
 import shutil
@@ -49,7 +49,7 @@ _QUARANTINE = (
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild made: rows in raw and rows rejected, and those in raw before."""
+    """The result of a rebuild: rows in raw and rejected rows, and the rows in raw before."""
 
     files: int
     rows: int
@@ -72,7 +72,7 @@ def load_order(
 ) -> list[Place]:
     """The loaded files of a source in their order, with the seals that decided `known_at`.
 
-    The manifest says which; the `ledger`, by number, what the source was complete to before them.
+    The manifest lists the files; the `ledger`, by number, has the earlier seals.
     """
     return [
         Place(entry, entry.load_id, decision.previous, entry.seal)
@@ -87,7 +87,7 @@ def load_order(
 
 
 def needs_rebuild(spec: SourceSpec, lake: Lake) -> bool:
-    """Whether the contract has changed so that only a rebuild can carry it out."""
+    """Whether the contract has changed so that it requires a rebuild."""
     with lake.reader() as cursor:
         return bool(breaking_changes(cursor, spec))
 
@@ -102,8 +102,8 @@ def rebuild(
 ) -> Rebuilt | None:
     """Build `raw.<source>` and its quarantine again from the landed files; None if none was loaded.
 
-    Whatever goes wrong, or is killed, leaves the table as it was. Decisions stay: they are about
-    rows of a load, and a row that is rejected again is decided already.
+    Any error or kill leaves the table unchanged. Decisions stay: they are about rows of a load, and
+    a row that is rejected again is decided already.
 
     Raises:
         LandingError: when a loaded file is gone from the landing zone or was altered.
@@ -156,7 +156,7 @@ class _Build:
         cursor.execute(f"CREATE TABLE {self.quarantine} ({_QUARANTINE})")
 
     def take(self, staged: Staged, places: list[Place]) -> None:
-        """Add a batch, each file at the place that it has had."""
+        """Add a batch, each file at its original place."""
         refused = [f"{one.file.name}: {one.refused}" for one in staged.files if one.refused]
         if refused:
             more = f" and {len(refused) - 3:,} more" if len(refused) > 3 else ""
@@ -194,7 +194,7 @@ def _put_in_place(
     ledger: Mapping[int, Decision],
     run_id: str,
 ) -> Rebuilt:
-    """The one commit: new rows for old ones, in raw, in quarantine and in the manifest's counts."""
+    """The one commit: replaces old rows in raw and in quarantine, and the manifest's counts."""
     table, quarantine = qualified(spec.table), qualified(layout.QUARANTINED)
     ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
     with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
@@ -240,7 +240,7 @@ def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
 
 @contextmanager
 def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
-    """No other process builds this table again meanwhile."""
+    """Keep other processes from rebuilding this table at the same time."""
     lock = settings.data_dir / "locks" / f"rebuild-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -256,9 +256,9 @@ def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
 def _scratch(
     cursor: duckdb.DuckDBPyConnection, settings: Settings, spec: SourceSpec
 ) -> Iterator[str]:
-    """A database file of its own, attached to the lake's DuckDB under the name that is given.
+    """A separate database file, attached to the lake's DuckDB under the name that is yielded.
 
-    What a killed rebuild of the source has left behind is removed first.
+    Files left by a killed rebuild of the source are removed first.
     """
     spill, prefix = settings.data_dir / "spill", f"rebuild-{spec.name}-"
     spill.mkdir(parents=True, exist_ok=True)
@@ -270,5 +270,5 @@ def _scratch(
         try:
             yield name
         finally:
-            with suppress(duckdb.Error):  # a lake that was stopped answers no more
+            with suppress(duckdb.Error):  # a lake that was stopped no longer answers
                 cursor.execute(f"DETACH {name}")

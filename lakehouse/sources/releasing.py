@@ -1,9 +1,9 @@
-"""Rejected rows once more into the landing zone, for the ordinary loader to try again.
+"""Writes rejected rows to the landing zone again, for the ordinary loader to retry.
 
-The rows are taken from the landed file itself, since quarantine keeps only what may be kept of a
-text. They go into a new file of the same format and the same seal beside it, so they are known
-from then on, like those of any late file. A hidden note beside the new file tells which rows it
-took, so that whoever loads both files, a new lake or a full refresh, has each row once.
+The rows are copied from the landed file, since quarantine keeps only the permitted part of a text.
+They go into a new file of the same format and the same seal next to it, so they are known from then
+on, like the rows of any late file. A hidden note next to the new file lists the rows it contains,
+so that a new lake or a full refresh, which loads both files, gets each row once.
 """
 
 import csv
@@ -24,14 +24,14 @@ from lakehouse.sources.staging import reading_of
 from lakehouse.sources.undecided import RELEASED
 
 NOTES = ".released"
-"""The hidden folder of a source's landing zone with a note for each released file."""
+"""The hidden folder in a source's landing zone with a note for each released file."""
 _SUFFIX = re.compile(r"((?:\.(?:jsonl|csv|parquet))?(?:\.(?:gz|zst))?)$")
 
 
 def land_rows(
     spec: SourceSpec, landing: Landing, file: LandedFile, rows: set[int]
 ) -> tuple[str, set[int]]:
-    """Land `rows` (numbers as in `_row`) of `file` again; the new file's name, and which it has.
+    """Land `rows` (numbers as in `_row`) of `file` again; return the new file's name and its rows.
 
     Rows whose bytes are not text in today's encoding, or that are too long, are left out; a file
     without any row is not landed, and its name is empty.
@@ -56,7 +56,7 @@ def land_rows(
             raise _Nothing
         if spec.contract.personal:
             target.chmod(0o600)
-        # first the note: of a file that is not there it tells nothing
+        # the note comes first: without its file it is ignored
         note = json.dumps({"file": file.name, "rows": sorted(taken)})
         landing.put_again(f"{NOTES}/{name}.json", note.encode())
 
@@ -72,7 +72,7 @@ class _Nothing(Exception):
 
 
 def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
-    """Which rows of which file were released, and into which; only of files that are there."""
+    """The released rows of each file, and the file that has them now; only for files that exist."""
     notes = [name for name in landing.hidden(NOTES) if name.endswith(".json")]
     if not notes:
         return {}
@@ -87,7 +87,7 @@ def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
 
 
 def mark_released(cursor: duckdb.DuckDBPyConnection, landing: Landing, staged: Staged) -> None:
-    """Set aside the staged rows that another landing file brings, with the name of that file."""
+    """Set aside the staged rows that another landing file contains, with the name of that file."""
     notes = read_notes(landing)
     marked = [
         (entry.number, row, RELEASED + into)
@@ -118,7 +118,7 @@ def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
     suffix = ending[1] if ending else ""
     stem, suffix = name.removesuffix(suffix), suffix.removesuffix(".gz").removesuffix(".zst")
     for number in itertools.count(1):
-        # after the name, or in a folder, for patterns that allow nothing after the time
+        # in a folder, if the pattern allows nothing after the time
         candidates = [f"{stem}_released_{number}{suffix}", f"released_{number}/{stem}{suffix}"]
         if not present.intersection(candidates):
             break
@@ -169,7 +169,7 @@ def _copy_parquet(path: Path, target: Path, rows: set[int]) -> Iterator[int]:
                 numbers = range(first, first + len(batch))
                 wanted = [index for index, number in enumerate(numbers) if number in rows]
                 if wanted:
-                    # one by one, as not every type can be taken from
+                    # row by row, as `take` does not support every type
                     rows_of = [batch.slice(index, 1) for index in wanted]
                     writer.write_table(pa.Table.from_batches(rows_of))
                 yield from (numbers[index] for index in wanted)

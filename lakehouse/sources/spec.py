@@ -1,4 +1,4 @@
-"""What the YAML of a source declares: where it comes from, what it promises, whose it is."""
+"""The YAML declaration of a source: where it comes from, its contract, its owners."""
 
 import codecs
 import re
@@ -20,12 +20,12 @@ from lakehouse.sources.contract import Contract
 
 
 class SealPattern(Part):
-    """How a file's name tells up to when the source is complete with it.
+    """How a file's name gives the time up to which the source is complete with it.
 
     The first group of `regex`, searched in the path below the source's folder, is read with
-    `strptime` as UTC; `offset` is added (a file named after its day: `23h59m59s999999us`). A file
-    whose seal is `furthest` or more ahead of every other input is set aside: one wrong year in a
-    name would hold back everything for as long.
+    `strptime` as UTC; `offset` is added (for a file named after its day: `23h59m59s999999us`). A
+    file whose seal is `furthest` or more ahead of every other input is set aside: a wrong year in a
+    name would otherwise hold back everything for that long.
     """
 
     regex: str = r"(?:^|/)(\d{8}T\d{12}Z)"
@@ -45,7 +45,7 @@ class SealPattern(Part):
         return regex
 
     def read(self, name: str) -> datetime | None:
-        """The seal in `name` (UTC, naive, inclusive), or None when it holds none."""
+        """The seal in `name` (UTC, naive, inclusive), or None if there is none."""
         match = re.search(self.regex, name)
         if match is None:
             return None
@@ -56,13 +56,13 @@ class SealPattern(Part):
 
 
 class Volume(Part):
-    """What to expect of each file; less is reported, not refused."""
+    """The expected rows of each file; fewer are reported, not refused."""
 
     min_rows: int = Field(default=0, ge=0)
 
 
 class SourceSpec(Declaration):
-    """One source: where it comes from, what it promises, who owns it."""
+    """One source: where it comes from, its contract, its owners."""
 
     name: Identifier
     description: str = Field(min_length=1)
@@ -101,6 +101,6 @@ def load_spec(path: Path) -> SourceSpec:
     """The source declared in the `attributes` of `path`.
 
     Raises:
-        SpecError: naming file, line and field, when it is no YAML or no source.
+        SpecError: with file, line and field, when it is not valid YAML or not a valid source.
     """
     return read_attributes(path, SourceSpec)

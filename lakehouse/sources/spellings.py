@@ -1,6 +1,6 @@
-"""One spelling of a value written in plain form, by Python's own `decimal`, `datetime`, `zoneinfo`.
+"""Rewrites one spelling of a value in plain form, with Python's `decimal`, `datetime`, `zoneinfo`.
 
-None for what is not exactly such a value.
+The result is None if the text is not exactly such a value.
 """
 
 import re
@@ -23,14 +23,14 @@ _WORDS = {
 
 
 def boolean(text: str) -> str | None:
-    """`true` or `false`, of the words and digits that are used for them."""
+    """`true` or `false`, from the usual words and digits."""
     return _WORDS.get(text.lower())
 
 
 def number(text: str, scale: int = 0, *, from_float: bool = False) -> str | None:
-    """Written out, with no more than `scale` places after the point.
+    """All digits written out, with no more than `scale` decimal places.
 
-    `from_float`: what lies within 1e-4 of the last place is taken for noise of binary floats.
+    `from_float`: a difference within 1e-4 of the last place counts as noise of binary floats.
     """
     if not _NUMBER.fullmatch(text):
         return None
@@ -45,7 +45,7 @@ def number(text: str, scale: int = 0, *, from_float: bool = False) -> str | None
 
 
 def double(text: str) -> str | None:
-    """The nearest one, unless that is infinite, or 0 for what is not."""
+    """The nearest double; None if that is infinite, or 0 for a number that is not 0."""
     if not _NUMBER.fullmatch(text):
         return None
     nearest = float(text)
@@ -63,7 +63,7 @@ def day(text: str) -> str | None:
 
 
 def timestamp(text: str) -> str | None:
-    """In UTC; not what has more than microseconds, or what a change of clocks skips or repeats."""
+    """In UTC; None for more than microseconds, or a time that a clock change skips or repeats."""
     match = _MOMENT.fullmatch(text)
     if match is None:
         return None

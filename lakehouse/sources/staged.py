@@ -1,4 +1,4 @@
-"""A batch that was read and checked and is not committed yet: what became of each of its files."""
+"""A batch that was read and checked but is not committed yet, with the outcome for each file."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from lakehouse.sources.landing import LandedFile
 
 @dataclass
 class StagedFile:
-    """What became of one file. `refused` is why none of its rows may be loaded.
+    """The outcome for one file. `refused` is why none of its rows may be loaded.
 
-    `drift` tells which of its columns were lost although the contract does not discard them, and
-    which of the contract's it lacks.
+    `drift` lists its columns that were lost although the contract does not discard them, and the
+    declared columns that it lacks.
     """
 
     file: LandedFile
@@ -22,15 +22,15 @@ class StagedFile:
     rejected: int = 0
     drift: str | None = None
     found: Counter[str] = field(default_factory=Counter)
-    """How many of its rows have each of its columns."""
+    """The number of its rows that have each of its columns."""
 
 
 @dataclass
 class Staged:
     """A batch. `table` has `_no` (in `files`), `_row`, `_reason`, `_column`, `_text` and data.
 
-    `extras` are undeclared columns in it, `discarded` the rows that had one and lost it, `missing`
-    the declared columns that a file lacks, by file.
+    `extras` are its undeclared columns, `discarded` the rows that lost one, `missing` the declared
+    columns that a file lacks, by file.
     """
 
     table: str

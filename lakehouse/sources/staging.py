@@ -1,6 +1,6 @@
-"""One batch of landed files, read and checked, waiting in DuckDB's memory (which may spill).
+"""Reads and checks one batch of landed files, and holds it in DuckDB's memory (which may spill).
 
-No lock is held meanwhile and nothing of the lake is touched: `loading.py` commits the result.
+It holds no lock and does not touch the lake: `loading.py` commits the result.
 """
 
 import uuid
@@ -21,13 +21,13 @@ from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staged import Staged, StagedFile
 
 BATCH_BYTES = 256 << 20
-"""Decoded bytes after which a batch is committed; a bigger file is a batch of its own."""
+"""Decoded bytes after which a batch is committed; a bigger file is its own batch."""
 _CHUNK_BYTES = 32 << 20
 _OF_THE_MACHINE = (
     *(duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException),
     *(duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException),
 )
-"""Errors of DuckDB's that no file is to blame for."""
+"""DuckDB errors that are not caused by a file."""
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def stage(
     files: list[LandedFile],
     known_extras: list[str],
 ) -> Iterator[Staged]:
-    """Read and check as many of `files`, in order, as a batch may hold; gone after the block."""
+    """Read and check as many of `files`, in order, as fit in a batch; dropped after the block."""
     table = f'memory.main."staged_{spec.name}_{uuid.uuid4().hex}"'
     settings = landing.settings
     staged = Staged(table, extras=list(known_extras))
@@ -73,7 +73,7 @@ def reading_of(spec: SourceSpec, name: str, longest: int) -> Reading:
 
 
 class _Stager:
-    """Gathers tables of one shape, so that many small files are checked in one statement."""
+    """Collects tables of one shape, so that many small files are checked in one statement."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class _Stager:
         self.cursor.execute(f"CREATE TABLE {self.staged.table} ({', '.join(columns)})")
 
     def add(self, landing: Landing, file: LandedFile) -> int:
-        """Read one file; how many decoded bytes it had."""
+        """Read one file; return its number of decoded bytes."""
         entry = StagedFile(file, len(self.staged.files), refused=file.problem)
         self.staged.files.append(entry)
         if entry.refused:
@@ -137,7 +137,7 @@ class _Stager:
         return size
 
     def finish(self) -> None:
-        """Check what is left, take out refused files and count the rows of the others."""
+        """Check the remaining tables, remove refused files and count the rows of the others."""
         self._check()
         table = self.staged.table
         refused = [entry.number for entry in self.staged.files if entry.refused]
@@ -169,7 +169,7 @@ class _Stager:
         except _OF_THE_MACHINE:
             raise
         except duckdb.Error:
-            # something in one of these files that nobody thought of: the others go on
+            # an unforeseen problem in one of these files must not stop the others
             for table in chunk:
                 self._check_alone(table)
 
@@ -180,7 +180,7 @@ class _Stager:
             raise
         except duckdb.Error as error:
             entry = self.staged.files[table["_no"][0].as_py()]
-            # DuckDB's words may hold a value
+            # DuckDB's message may contain a value
             said = "" if self.spec.contract.personal else f": {str(error).splitlines()[0]}"
             entry.refused = f"its rows cannot be checked ({type(error).__name__}){said}"
 
@@ -202,7 +202,7 @@ class _Stager:
             self.cursor.unregister("chunk")
 
     def _register(self, chunk: Any) -> dict[str, str]:
-        """Make `chunk` known to the cursor; DuckDB's types of its columns."""
+        """Register `chunk` with the cursor; return DuckDB's types of its columns."""
         self.cursor.register("chunk", chunk)
         return {row[0]: row[1] for row in self.cursor.execute("DESCRIBE chunk").fetchall()}
 
@@ -219,7 +219,7 @@ class _Stager:
         return odd
 
     def _meet_undeclared(self, entry: StagedFile, block: Block) -> None:
-        """Do with columns that nobody declared what the contract says."""
+        """Handle undeclared columns by the contract."""
         entry.found.update(block.found)
         undeclared = [name for name in block.found if name not in self.declared]
         if undeclared and self.spec.contract.on_change == "freeze":
@@ -229,7 +229,7 @@ class _Stager:
         for name in undeclared:
             is_read = name in block.shape.columns
             if is_read and name not in self.staged.extras and self._is_free(name):
-                # what was gathered is checked without it
+                # tables collected so far are checked without the new column
                 self._check()
                 self.staged.extras.append(name)
                 self.cursor.execute(
@@ -237,7 +237,7 @@ class _Stager:
                 )
 
     def _meet_missing(self, entry: StagedFile) -> None:
-        """A declared column that a file with rows lacks: refused or told, as the contract says."""
+        """Refuse or report declared columns that a file with rows lacks, by the contract."""
         contract = self.spec.contract
         missing = [
             column.origin
@@ -259,7 +259,7 @@ class _Stager:
         return "; ".join(told) or None
 
     def _is_free(self, name: str) -> bool:
-        """Whether raw can have a column of this name: its names do not differ in case alone."""
+        """Whether raw can have a column of this name: its names must not differ in case alone."""
         taken = ["known_at", *self.staged.extras]
         taken += [column.name for column in self.spec.contract.columns]
         taken += [column.origin for column in self.spec.contract.read]

@@ -1,7 +1,7 @@
-"""What was set aside and waits for somebody: computed from the lake's tables, never from a run.
+"""What was set aside and awaits a decision, computed from the lake's tables and never from a run.
 
-Rejected rows, wholly refused files, and loaded files with too few rows stay undecided until a
-decision about them is recorded (`decisions.py`), however many runs come and go in between.
+Rejected rows, refused files, and loaded files with too few rows stay undecided until a decision
+about them is recorded (`decisions.py`), regardless of the runs in between.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,27 +15,27 @@ from lakehouse.sources.declared import declared_sources, find_source
 from lakehouse.sources.spec import SourceSpec
 
 RELEASED = "released into "
-"""How the reason of a row begins that was loaded from another landing file (`releasing.py`)."""
+"""The start of the reason of a row that was loaded from another landing file (`releasing.py`)."""
 TOO_FEW = "fewer rows than `volume` declares"
 FLOOD = 0.05
-"""Share of undecided rows of one load above which the source is taken for broken."""
+"""Share of undecided rows of one load above which the source counts as broken."""
 A_FEW = 10
-"""So many undecided rows are never a flood, however small the load."""
+"""Up to this many undecided rows are never a flood, however small the load."""
 
 WHY = "concat_ws(': ', q.column_name, q.reason)"
-"""SQL of a row's reason as reports and decisions name it."""
+"""SQL of a row's reason, as reports and decisions show it."""
 
 Kind = Literal["rows", "file", "volume", "columns"]
 
 
 @dataclass(frozen=True)
 class Undecided:
-    """What of one file is undecided.
+    """The undecided part of one file.
 
     `kind` is `rows` (rejected ones), `file` (refused as a whole), `volume` (it has too few rows) or
-    `columns` (it lacks some, or has some that raw cannot have).
-    `rows` of the file's `of` rows are undecided; `reasons` counts them by "column: reason".
-    `refusals` is how often the file was refused so far: a decision is about one refusal.
+    `columns` (it lacks some, or has some that raw cannot have). `rows` of the file's `of` rows are
+    undecided; `reasons` counts them by "column: reason". `refusals` is how often the file was
+    refused so far: a decision is about one refusal.
     """
 
     source: str
@@ -49,17 +49,17 @@ class Undecided:
 
     @property
     def share(self) -> float:
-        """Undecided rows among the rows of the load, from 0 to 1."""
+        """Undecided rows as a share of the rows of the load, from 0 to 1."""
         return self.rows / max(self.of, 1)
 
     @property
     def is_flood(self) -> bool:
-        """Whether so much of the load was rejected that nothing behind it should go on."""
+        """Whether so much of the load was rejected that everything downstream must stop."""
         return self.kind == "rows" and self.share > FLOOD and self.rows > A_FEW
 
 
 def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
-    """Everything of the source that waits for a decision, in the order of its loads."""
+    """Everything of the source that awaits a decision, in the order of its loads."""
     if not table_exists(cursor, layout.FILES):
         return []
     rows, files = _rows(cursor, spec), _files(cursor, spec)
@@ -67,7 +67,7 @@ def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[
 
 
 def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
-    """What waits for a decision, of one source or of all that are declared.
+    """What awaits a decision, for one source or for all declared ones.
 
     Raises:
         UnknownSource: when `source` is not declared.
@@ -78,7 +78,7 @@ def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
 
 
 def as_row(found: Undecided) -> dict[str, Any]:
-    """One undecided thing, ready for JSON."""
+    """One undecided item, ready for JSON."""
     return {**asdict(found), "share": found.share, "blocks": found.is_flood}
 
 
@@ -100,7 +100,7 @@ def read_rows(
     reason: str = "",
     limit: int,
 ) -> list[UndecidedRow]:
-    """The first `limit` undecided rows of the source, of one file or reason if given."""
+    """The first `limit` undecided rows of the source, filtered by file or reason if given."""
     if not table_exists(cursor, layout.QUARANTINED):
         return []
     query = (
@@ -115,7 +115,7 @@ def read_rows(
 def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
     """A SELECT of `columns` of every undecided row (as `q`) of the source `?`."""
     decided = ""
-    if table_exists(cursor, layout.DECIDED_ROWS):  # made with the first decision
+    if table_exists(cursor, layout.DECIDED_ROWS):  # created with the first decision
         decided = (
             f"ANTI JOIN {qualified(layout.DECIDED_ROWS)} AS d "
             "ON q._load_id = d._load_id AND q._row = d._row "
@@ -152,7 +152,7 @@ def _rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided
 
 
 def _files(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
-    """Files whose newest entry is a refusal that nobody has decided."""
+    """Files whose newest entry is a refusal without a decision."""
     refused = [
         entry
         for entry in manifest.read_entries(cursor, spec.name).values()
@@ -193,7 +193,7 @@ def _short(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecide
 
 
 def _drifted(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
-    """Loaded files whose columns are not those of the contract, in a way that loses something."""
+    """Loaded files whose columns differ from the contract in a way that loses data."""
     found = cursor.execute(
         f"SELECT f.file, f.load_id, f.rows, f.rows + f.rejected, f.reason "
         f"{_loaded(cursor, 'columns')} AND f.reason IS NOT NULL ORDER BY f.load_id",
@@ -237,7 +237,7 @@ def _refusals(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, int]:
 def _decided_refusals(
     cursor: duckdb.DuckDBPyConnection, source: str, *decisions: str
 ) -> dict[str, int]:
-    """Of every refused file the newest refusal that one of `decisions` was about."""
+    """For every refused file the newest refusal with one of `decisions`."""
     if not table_exists(cursor, layout.DECISIONS):
         return {}
     found = cursor.execute(
@@ -249,7 +249,7 @@ def _decided_refusals(
 
 
 def in_words(found: Undecided) -> str:
-    """One undecided thing in a clause: what, of which file, and why."""
+    """One undecided item as a clause: what, of which file, and why."""
     if found.kind == "file":
         return f"{found.file} was refused: {next(iter(found.reasons))}"
     if found.kind == "volume":

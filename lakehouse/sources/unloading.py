@@ -1,6 +1,6 @@
-"""Taking a wrong file out of raw again, as a recorded decision. The file itself stays landed.
+"""Removes a wrong file from raw, as a recorded decision. The file itself stays landed.
 
-Nothing downstream is done here: `Unloaded` says which days its rows touched.
+Downstream tables are not changed here: `Unloaded` has the range of days that its rows touched.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from lakehouse.sources.spec import SourceSpec
 
 @dataclass(frozen=True)
 class Unloaded:
-    """What was taken out. `since` and `until`: the earliest declared time and the latest known-at
-    of its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
+    """What was removed. `since` and `until`: the earliest declared time and the latest known-at of
+    its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
 
     file: str
     rows: int
@@ -44,13 +44,13 @@ def unload(
     why: str,
     now: datetime | None = None,
 ) -> Unloaded:
-    """Take `file` out of raw and quarantine in one commit, and out of every lake made from now on.
+    """Remove `file` from raw and quarantine in one commit, and from every lake made from now on.
 
-    The seals of other files stay as they were; if it was the newest, the source is complete up to
-    the one before.
+    The seals of other files stay; if it was the newest, the source is complete up to the seal
+    before it.
 
     Raises:
-        LoadError: when it is not loaded, or another process is at work on the source.
+        LoadError: when it is not loaded, or another process is changing the source.
     """
     ledger = Ledger(Landing(settings, spec.name))
     create_tables(spec, lake)
@@ -123,7 +123,7 @@ def _entry(entry: Entry, decision: Decision, at: datetime) -> Entry:
 def _touched(
     cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str
 ) -> tuple[datetime | None, datetime | None]:
-    """Times of its rows and of those that share a key with one: the first of a key may change."""
+    """Times of the file's rows and of others with their keys: the first of a key may change."""
     stored = {column.name for column in spec.contract.stored}
     keys = ", ".join(quote(name) for name in spec.contract.key if name in stored)
     table, declared = qualified(spec.table), quote(spec.contract.declared_time)

@@ -1,6 +1,6 @@
-"""The landing zone: complete, immutable files, one folder (or object-store prefix) a source.
+"""The landing zone: complete, immutable files, one folder (or object-store prefix) per source.
 
-Names, listing and atomic writes. What is inside the files is for `reading`.
+This package covers names, listing and atomic writes; `reading` covers the contents of files.
 """
 
 from lakehouse.sources.landing.files import LandedFile, seal_name, sha256, shown

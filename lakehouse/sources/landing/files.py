@@ -1,4 +1,4 @@
-"""A landed file: what it is called, and what the storage knows of it."""
+"""A landed file: its name, and its metadata in the storage."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 @dataclass(frozen=True)
 class LandedFile:
-    """`name`: path below the source's folder; `modified`: UTC, naive, as the storage has it.
+    """`name`: path below the source's folder; `modified`: the storage's time (UTC, naive).
 
-    `problem` is why it cannot be read at all: a link to nothing, a pipe, a folder that is closed.
+    `problem` is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
     """
 
     name: str
@@ -23,12 +23,12 @@ class LandedFile:
 
 
 def seal_name(seal: datetime, suffix: str) -> str:
-    """The name of a file that completes a source up to `seal` (UTC, naive)."""
+    """The name of a file after which a source is complete up to `seal` (UTC, naive)."""
     return seal.strftime(SEAL_FORMAT) + suffix
 
 
 def shown(name: str) -> str:
-    """A name from outside as a message shows it: as it is, or escaped where that cannot be seen."""
+    """A name from the source for messages: unchanged, or escaped if it has invisible characters."""
     return name if name.isprintable() and name.strip() == name and name else repr(name)
 
 

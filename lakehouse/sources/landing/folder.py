@@ -1,4 +1,4 @@
-"""Landed files in a folder of this machine, their owner's alone."""
+"""Landed files in a local folder, accessible to their owner only."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ _KINDS = {
     stat.S_IFLNK: "a link",
 }
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""What a file system without hard links answers."""
+"""The error codes of file systems without hard links."""
 
 
 class Folder:
@@ -31,7 +31,7 @@ class Folder:
         self.root = Path(root)
 
     def files(self) -> Iterator[LandedFile]:
-        """Every file, and each folder that is closed to us as a file with a problem."""
+        """Every file; a folder that we may not read is listed as a file with a problem."""
         closed: list[OSError] = []
         for folder, folders, names in os.walk(self.root, onerror=closed.append):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -43,17 +43,17 @@ class Folder:
         for error in closed:
             if error.filename == str(self.root):
                 if isinstance(error, FileNotFoundError):
-                    continue  # nothing was landed yet
+                    continue  # nothing has been landed yet
                 raise error
             name = os.path.relpath(error.filename, self.root)
             yield replace(_look_at(name, error.filename), problem=f"{error.strerror}: {name}")
 
     def has_changed(self, file: LandedFile) -> bool:
-        """Whether size, time or kind are others than when it was listed."""
+        """Whether size, time or type differ from when the file was listed."""
         return _look_at(file.name, file.path) != file
 
     def open_to_others(self) -> list[str]:
-        """Folders and files with rights for others than their owner."""
+        """Folders and files that give rights to others than their owner."""
         found = [self.root, *self.root.rglob("*")] if self.root.exists() else []
         return [
             path.relative_to(self.root).as_posix()
@@ -67,9 +67,9 @@ class Folder:
         yield Path(file.path)
 
     def put(self, name: str, write: Callable[[Path], object]) -> None:
-        """Let `write` fill a file beside the place, then rename it. Landed files stay as they are.
+        """Let `write` fill a temporary file, then rename it. Landed files are never overwritten.
 
-        In a folder of its own: what DuckDB makes may be read by all until it is narrowed.
+        The temporary file has its own folder: DuckDB creates files that everyone may read at first.
         """
         path = self.root / name
         path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
@@ -87,12 +87,12 @@ class Folder:
         _sync(path.parent)
 
     def replace(self, name: str, content: bytes) -> None:
-        """Take out what is there, and put `content` in its place."""
+        """Replace the file by one with `content`."""
         (self.root / name).unlink(missing_ok=True)
         self.put(name, lambda path: path.write_bytes(content))
 
     def claim(self, name: str, content: bytes) -> bool:
-        """Write a file and link it: of several processes one does."""
+        """Write a file and link it: only one of several processes succeeds."""
         path = self.root / name
         path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
@@ -120,7 +120,7 @@ class Folder:
 
 
 def _look_at(name: str, path: str) -> LandedFile:
-    # a name is bytes, which need not be text
+    # a file name is bytes, and not always valid text
     name = os.fsencode(name).decode(errors="backslashreplace")
     status, problem = os.lstat(path), None
     if stat.S_ISLNK(status.st_mode):
@@ -135,7 +135,7 @@ def _look_at(name: str, path: str) -> LandedFile:
 
 
 def _link(partial: Path, path: Path) -> bool:
-    """Give the file at `partial` its name; False if another one has it."""
+    """Give the file at `partial` its final name; False if that name is taken."""
     try:
         os.link(partial, path)
     except FileExistsError:

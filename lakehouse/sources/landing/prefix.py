@@ -15,7 +15,7 @@ from lakehouse.sources.landing.files import LandedFile
 
 
 class Prefix:
-    """The objects below `root`. An object is there as a whole or not at all."""
+    """The objects below `root`. An object exists as a whole or not at all."""
 
     def __init__(self, root: str, settings: Settings) -> None:
         self.root = root
@@ -35,32 +35,32 @@ class Prefix:
                 yield LandedFile(name, path, size, modified)
 
     def has_changed(self, file: LandedFile) -> bool:
-        """Never: what is read is one object."""
+        """Always false: a read returns one whole object."""
         return False
 
     def open_to_others(self) -> list[str]:
-        """None that is known: the store's policies decide."""
+        """Always empty: the store's policies control access."""
         return []
 
     @contextmanager
     def local(self, file: LandedFile) -> Iterator[Path]:
-        """A copy, gone after the block."""
+        """A copy, deleted after the block."""
         with self._scratch(Path(file.name).name) as copy:
             self._copy(file.path, str(copy))
             yield copy
 
     def put(self, name: str, write: Callable[[Path], object]) -> None:
-        """Let `write` fill a file here, then store it."""
+        """Let `write` fill a local file, then upload it."""
         with self._scratch(Path(name).name) as scratch:
             write(scratch)
             self._copy(str(scratch), f"{self.root}/{name}")
 
     def replace(self, name: str, content: bytes) -> None:
-        """Store `content`, whatever was there."""
+        """Store `content`, overwriting any object of that name."""
         self.put(name, lambda path: path.write_bytes(content))
 
     def claim(self, name: str, content: bytes) -> bool:
-        """Look, then store: two that look at the same moment could both."""
+        """Check, then store: two processes that check at the same moment could both succeed."""
         folder, _, file = name.rpartition("/")
         if file in self.hidden(folder):
             return False

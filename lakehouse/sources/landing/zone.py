@@ -1,4 +1,4 @@
-"""The landed files of one source, wherever they are, and the notes of our own beside them."""
+"""The landed files of one source in any storage, and our own notes next to them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,34 +23,35 @@ class Landing:
         self.source = source
         self.root = f"{settings.landing.rstrip('/')}/{source}"
         self.remote = "://" in self.root
-        # names are paths below it, and its errors are the storage's own
+        # names are paths below the root; errors are those of the storage
         self._store = Prefix(self.root, settings) if self.remote else Folder(self.root)
 
     def files(self) -> list[LandedFile]:
-        """Every complete file, by name. A name with a part that starts with a dot is none yet."""
+        """Every complete file, by name. A path with a part that starts with a dot is not complete
+        yet."""
         with self._failing(f"cannot list the landing zone {self.root}"):
             return sorted(self._store.files(), key=lambda file: file.name)
 
     def has_changed(self, file: LandedFile) -> bool:
-        """Whether `file` is another one than when it was listed. An object is never half there."""
+        """Whether `file` differs from when it was listed. An object is never partial."""
         return self._store.has_changed(file)
 
     def open_to_others(self) -> list[str]:
         """Folders and files that others than their owner may read or change, relative to the root.
 
-        Files in the making included. In an object store the store's policies decide; none then.
+        Includes unfinished files. Empty for an object store, where policies control access.
         """
         return self._store.open_to_others()
 
     def local(self, file: LandedFile) -> AbstractContextManager[Path]:
-        """The file on this machine; one from an object store is there only inside the block."""
+        """The file on this machine; one from an object store exists only inside the block."""
         return self._store.local(file)
 
     def put(self, name: str, write: Callable[[Path], object]) -> str:
-        """Land what `write` puts into the path it is given: all of it under `name`, or nothing.
+        """Land what `write` puts into the given path: all of it under `name`, or nothing.
 
         Raises:
-            LandingError: when there is such a file already, or no room for it.
+            LandingError: when the file exists already, or there is no room for it.
         """
         what = f"cannot land {name} in {self.root}"
         with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
@@ -58,16 +59,16 @@ class Landing:
         return name
 
     def put_again(self, name: str, content: bytes) -> None:
-        """Write a note of our own, which is no landed file, in place of one that is there."""
+        """Write one of our own notes, which is not a landed file; an existing one is replaced."""
         what = f"cannot land {name} in {self.root}"
         with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
             self._store.replace(name, content)
 
     def claim_hidden(self, name: str, content: bytes) -> bool:
-        """Write `<folder>/<file>`, all of it or nothing; False if there is one of that name.
+        """Write `<folder>/<file>`, all of it or nothing; False if that name is taken.
 
-        It is on the disk when this returns. Of several processes one wins, on a local file system
-        with hard links; elsewhere two that look at the same moment could both.
+        It is on the disk when this returns. Of several processes one succeeds, on a local file
+        system with hard links; elsewhere two that check at the same moment could both succeed.
 
         Raises:
             LandingError: when it cannot be written.
@@ -76,12 +77,12 @@ class Landing:
             return self._store.claim(name, content)
 
     def hidden(self, folder: str) -> list[str]:
-        """Names of files below a folder of our own, by name; the folder's has a dot."""
+        """Names of files in one of our own folders, sorted; the folder's name starts with a dot."""
         with self._failing(f"cannot list {self.root}/{folder}"):
             return sorted(self._store.hidden(folder))
 
     def read_hidden(self, name: str) -> bytes:
-        """All bytes of `<folder>/<file>` below a folder of our own."""
+        """All bytes of `<folder>/<file>` in one of our own folders."""
         with self._failing(f"cannot read {self.root}/{name}"):
             return self._store.read(name)
 

@@ -1,6 +1,6 @@
 """Landed files as Arrow tables: every row with its number, its columns and, if bad, its text.
 
-Nothing is judged here but whether a file and its rows can be read; types are for `column_types.py`.
+This package only decides whether a file and its rows can be read; `column_types.py` covers types.
 """
 
 from lakehouse.sources.reading.files import file_format, read_file

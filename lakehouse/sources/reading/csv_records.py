@@ -1,8 +1,8 @@
-"""CSV by RFC 4180, strictly: a record that is malformed ends with its first line.
+"""CSV by RFC 4180, strictly: a malformed record ends with its first line.
 
-So a quote that nothing closes costs its own line, and not those behind it. A line without a quote
-is a record, whoever reads it, and Arrow splits those; the others go through Python's `csv`, whose
-strict mode says where a record breaks (docs/decisions/0012-reading-csv.md).
+So an unclosed quote costs only its own line, and not the lines after it. A line without a quote is
+a record for any parser, and Arrow splits those; the others go through Python's `csv`, whose strict
+mode reports where a record breaks (docs/decisions/0012-reading-csv.md).
 """
 
 import csv
@@ -29,13 +29,15 @@ from lakehouse.sources.reading.tables import (
 )
 
 Record = tuple[str, str | None, list[str] | None]
-"""The text of a record, why it is broken, and its fields; none where the text is to be split."""
+"""The text of a record, why it is broken, and its fields; None if the text is yet to be split."""
 _QUOTE = '"'
 
 
 def read_csv(stream: Any, reading: Reading) -> Iterator[Block]:
-    """The blocks of a file with a header; empty lines are no rows, empty fields are NULL."""
-    csv.field_size_limit(sys.maxsize)  # it is the module's, for all; lines are bounded here
+    """The blocks of a file with a header; empty lines are skipped, empty fields are NULL."""
+    csv.field_size_limit(
+        sys.maxsize
+    )  # the limit is global to the module; this reader limits lines itself
     text = io.TextIOWrapper(
         io.BufferedReader(_Raw(stream), BLOCK_BYTES),
         encoding="utf-8",
@@ -54,7 +56,7 @@ def read_csv(stream: Any, reading: Reading) -> Iterator[Block]:
 
 
 class _Rows:
-    """The rows of a block: those that are taken apart already, and lines that are to be split."""
+    """The rows of a block: split records, and lines that are yet to be split."""
 
     def __init__(self, shape: Shape, header: tuple[str, ...], delimiter: str) -> None:
         self._shape, self._header, self._delimiter = shape, header, delimiter
@@ -70,11 +72,11 @@ class _Rows:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is enough for a block."""
+        """Whether there are enough rows for a block."""
         return self._size > BLOCK_BYTES or len(self._rows) + len(self._lines) >= BLOCK_ROWS
 
     def add(self, number: int, text: str, broken: str | None, fields: list[str] | None) -> None:
-        """Add a record; an empty one is no row."""
+        """Add a record; an empty one is skipped."""
         self._size += len(text)
         if fields is None and not broken:
             if text:
@@ -86,7 +88,7 @@ class _Rows:
             column.append(fields[place] or None if fields and not broken else None)
 
     def take(self) -> Block:
-        """The rows so far, in order; then there are none."""
+        """Remove and return the rows so far, in order."""
         import pyarrow as pa
 
         tables = [self._split()] if self._lines else []
@@ -122,7 +124,7 @@ class _Rows:
 
 
 def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ...]]:
-    """The columns to read, and all that the file has."""
+    """The columns to read, and all columns of the file."""
     original, broken, header = next(records, ("", None, []))
     if broken:
         raise Unreadable(f"unreadable csv: its header is {broken}")
@@ -142,7 +144,7 @@ def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ..
 
 
 class _Records:
-    """The records of a text; `header` says how many fields they have, once it is known."""
+    """The records of a text; `header` sets their number of fields, once it is known."""
 
     def __init__(self, text: io.TextIOWrapper, reading: Reading) -> None:
         self.header: list[str] = []
@@ -181,7 +183,7 @@ class _Records:
         return "".join(self._taken).rstrip("\r\n"), None, fields
 
     def _broken(self, why: str) -> Record:
-        """The first line of what was taken, and the others to be read again."""
+        """The first line of a broken record; the other lines are read again."""
         self._again.extendleft(reversed(self._taken[1:]))
         self._open()
         return self._taken[0].rstrip("\r\n"), why, []
@@ -213,11 +215,11 @@ class _Cut(str):
 
 
 class _TooLong(Exception):
-    """A record that is longer than rows may be."""
+    """A record that exceeds the longest row allowed."""
 
 
 class _Raw(io.RawIOBase):
-    """A stream with only `read`, for Python's own buffers."""
+    """Wraps a stream that has only `read`, for Python's own buffers."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""One file, whatever its format and compression: its blocks, or why it cannot be read."""
+"""Reads one file of any format and compression: its blocks, or why it cannot be read."""
 
 import codecs
 import csv
@@ -14,7 +14,7 @@ _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 def file_format(name: str) -> str:
-    """The format a file's name ends in, compression aside. Raises `Unreadable`."""
+    """The format in a file's name, without compression. Raises `Unreadable`."""
     parts = name.removesuffix(".gz").removesuffix(".zst").rsplit(".", 1)
     if len(parts) < 2 or parts[1] not in ("jsonl", "csv", "parquet"):
         raise Unreadable("its name ends in none of .jsonl, .csv, .parquet (with .gz or .zst)")
@@ -26,7 +26,7 @@ def read_file(
 ) -> Iterator[Block]:
     """The blocks of one file in order, each of a bounded number of bytes.
 
-    A `scratch` DuckDB, of which nothing else is asked meanwhile, makes JSON Lines faster.
+    A `scratch` DuckDB, which nothing else may use meanwhile, makes JSON Lines faster.
 
     Raises:
         Unreadable: before or between blocks, when the rest cannot be read.
@@ -42,10 +42,10 @@ def read_file(
             yield from read_parquet(path, reading)
             return
         compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
-        # opened here, as Arrow takes no name that is not UTF-8
+        # opened here, as Arrow accepts only names in UTF-8
         with path.open("rb") as file, pa.input_stream(file, compression=compression) as stream:
             yield from _read_text(_decoded(stream, reading), reading, scratch)
-    # what libraries raise of damaged input: they have no common word for it
+    # the errors of libraries for damaged input have no common base
     except (
         *(pa.ArrowException, OSError, EOFError, csv.Error, ValueError, LookupError, TypeError),
         *(ArithmeticError, MemoryError, RecursionError, AttributeError),
@@ -67,7 +67,7 @@ def _read_text(
 
 
 def _decoded(stream: Any, reading: Reading) -> Any:
-    """The stream as UTF-8, whose mark at the start is taken off."""
+    """The stream as UTF-8, without its byte order mark."""
     if codecs.lookup(reading.encoding).name != "utf-8":
         return _Recoded(stream, reading.encoding)
     start = stream.read(len(codecs.BOM_UTF8))
@@ -81,7 +81,7 @@ def _decoded(stream: Any, reading: Reading) -> Any:
 
 
 class _After:
-    """A stream with `start` before it."""
+    """A stream preceded by `start`."""
 
     def __init__(self, start: bytes, stream: Any) -> None:
         self._start, self._stream = start, stream
@@ -93,14 +93,14 @@ class _After:
 
 
 class _Recoded:
-    """A stream in another encoding, as UTF-8. What is not of that encoding is an error."""
+    """A stream in another encoding, as UTF-8. Bytes outside that encoding are an error."""
 
     def __init__(self, stream: Any, encoding: str) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)()
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
-        # a byte becomes at most three
+        # a byte becomes at most three bytes
         while block := self._stream.read(max(size // 4, 1)):
             if text := self._decoder.decode(block):
                 return text.encode()

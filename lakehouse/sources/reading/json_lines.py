@@ -1,8 +1,8 @@
-"""JSON Lines: each value as the text that the file has of it, so that no number passes a float.
+"""JSON Lines: each value as its text in the file, so that no number passes through a float.
 
-DuckDB's JSON makes 9007199254740992 of 9007199254740993.0, and drops one of two equal keys. So it
-gets only lines whose form says that nothing can be lost: flat objects of plain texts and of numbers
-that a double holds to the digit. The others go through Python's parser with hooks.
+DuckDB's JSON turns 9007199254740993.0 into 9007199254740992, and drops one of two equal keys. So it
+receives only lines whose form rules out any loss: flat objects of plain texts and of numbers that a
+double holds to the digit. The others go through Python's parser with hooks.
 """
 
 import json
@@ -37,17 +37,17 @@ class _Number(str):
 
 
 _TEXTS = {str, _Number, type(None)}
-"""Types of values that are their own text; of the others (true, lists) it is what the file has."""
+"""Types of values that are their own text; for others (true, lists) the file's text is kept."""
 
 
 class _Twice(ValueError):
-    """A key that an object has twice."""
+    """A duplicate key in an object."""
 
 
 def read_json_lines(
     stream: Any, reading: Reading, scratch: duckdb.DuckDBPyConnection | None = None
 ) -> Iterator[Block]:
-    """The blocks of a file whose lines are JSON objects; blank lines are no rows.
+    """The blocks of a file whose lines are JSON objects; blank lines are skipped.
 
     With a `scratch` DuckDB most lines take a third of the time.
     """
@@ -63,7 +63,7 @@ def read_json_lines(
 def _read_flat(
     scratch: duckdb.DuckDBPyConnection, reading: Reading, numbered: list[tuple[int, Line]]
 ) -> tuple[Block | None, list[tuple[int, Line]]]:
-    """The block of all lines of plain form that have the same keys, and the lines left over."""
+    """One block of all lines in plain form with the same keys, and the remaining lines."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -126,7 +126,7 @@ def _together(flat: Block, odd: Block) -> Block:
 
 
 def _read_odd(reading: Reading, numbered: list[tuple[int, Line]]) -> Block:
-    """Lines of any form, by Python's parser."""
+    """Lines of any form, read by Python's parser."""
     rows: list[tuple[int, str, str | None]] = []
     objects: list[dict[str, str | None]] = []
     for number, (line, broken) in numbered:
@@ -180,7 +180,7 @@ def _text(value: Any, original: str) -> str | None:
 
 
 def _members(text: str) -> Iterator[tuple[str, str]]:
-    """Keys and the original texts of the values of an object that is known to be well formed."""
+    """Keys and original texts of the values of an object that is known to be well formed."""
 
     def skip(position: int) -> int:
         while text[position] in _SPACE:

@@ -6,11 +6,11 @@ from typing import Any
 from lakehouse.sources.reading.tables import BLOCK_BYTES, SHOWN, too_long
 
 Line = tuple[bytes, str | None]
-"""A line without its end, and why it is broken, if it is."""
+"""A line without its end, and why it is broken (or None)."""
 
 
 def read_lines(stream: Any, longest: int) -> Iterator[tuple[int, list[Line]]]:
-    """Blocks of lines, with the number of the first. Of a line that is too long the start stays."""
+    """Blocks of lines, with the number of the first. Lines that are too long are cut."""
     first, rest, cut = 1, b"", False
     while block := stream.read(BLOCK_BYTES):
         pieces = (rest + block).split(b"\n")

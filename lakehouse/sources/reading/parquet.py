@@ -1,7 +1,7 @@
-"""Parquet: columns with the types that DuckDB can take over as they are; the rest as text.
+"""Parquet: columns whose types DuckDB can use directly keep them; the others become text.
 
-Batches are bounded by what their rows take once decoded: a dictionary of a few long texts makes
-gigabytes of a small file.
+Batches are bounded by the decoded size of their rows: a dictionary of a few long texts turns a
+small file into gigabytes.
 """
 
 import itertools
@@ -24,13 +24,13 @@ from lakehouse.sources.reading.tables import (
 )
 
 FEW_ROWS = 256
-"""Rows of a block with columns whose size cannot be told before they are decoded."""
+"""Rows of a block with columns whose size is unknown until they are decoded."""
 MOST_CHUNK = 1 << 30
-"""Bytes of one column of one row group, without compression, from which a file is not read."""
+"""Uncompressed bytes of one column in one row group; a file above this is not read."""
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
-    """The blocks of a file; only columns that are wanted are read."""
+    """The blocks of a file; only the requested columns are read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -43,7 +43,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
             raise Unreadable(f"it has {len(every):,} columns, more than {MOST_COLUMNS:,}")
         leaves = [file.schema.column(place) for place in range(len(file.schema))]
         old_times = {c.path.split(".")[0] for c in leaves if c.physical_type == "INT96"}
-        # nobody asked for an undeclared column, so one that cannot be read is left out
+        # an undeclared column is not required, so one that cannot be read is left out
         wanted = [
             f
             for f in fields
@@ -59,7 +59,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
     first = 1
     with path.open("rb") as raw, pq.ParquetFile(raw, read_dictionary=texts) as file:
         tops = [f.name for f in wanted]
-        # of what is decoded at once nobody knows the size before
+        # columns that are not read as dictionaries have an unknown size until they are decoded
         most = BLOCK_ROWS if all(f.name in texts or _is_exact(f.type) for f in wanted) else FEW_ROWS
         for group in range(file.num_row_groups):
             rows = min(_rows_at_once(file.metadata.row_group(group), set(tops)), most)
@@ -74,7 +74,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
 
 
 def _rows_at_once(group: Any, wanted: set[str]) -> int:
-    """How many rows of a row group make a block, by what its pages take without compression."""
+    """How many rows of a row group make a block, by the uncompressed size of its pages."""
     taken = 0
     for index in range(group.num_columns):
         chunk = group.column(index)
@@ -126,15 +126,15 @@ def _block(
         pa.array(broken, pa.string()),
     ]
     table = pa.table([*head, *columns], names=names(len(columns)))
-    # the types as they are now: they can differ from part to part
+    # the current types: they can differ from part to part
     shape = Shape("parquet", tuple(columns_of), tuple(str(column.type) for column in columns))
     return Block(shape, table, found)
 
 
 def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -> Any:
-    """The column in a type that DuckDB takes over exactly; rows that have no text are broken.
+    """The column in a type that DuckDB reads exactly; rows without a valid text are broken.
 
-    Of an undeclared column, bytes that are no text become hex digits.
+    In an undeclared column, bytes that are not text become hex digits.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -177,7 +177,7 @@ def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -
 
 
 def _is_readable(kind: Any) -> bool:
-    """Whether `_plain` knows what to do with a type."""
+    """Whether `_plain` supports a type."""
     import pyarrow as pa
 
     types = pa.types
@@ -190,7 +190,7 @@ def _is_readable(kind: Any) -> bool:
 
 
 def _is_exact(kind: Any) -> bool:
-    """Whether DuckDB takes over the type as it is."""
+    """Whether DuckDB reads the type exactly."""
     import pyarrow as pa
 
     types = pa.types
@@ -218,20 +218,20 @@ def _is_text(kind: Any) -> bool:
 
 
 def _told(value: Any) -> str:
-    """A value inside a nested one that JSON has no word for."""
+    """The text of a nested value that JSON cannot represent."""
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 _SECONDS = (-62_135_596_800, 253_402_300_800)
-"""The years 1 to 9999, from 1970 on; the end is not in it."""
+"""The years 1 to 9999, in seconds from 1970; the end is exclusive."""
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6}
 
 
 def _of_our_era(column: Any, broken: list[str | None] | None) -> Any:
-    """Dates and times that DuckDB and Python can hold, in microseconds or without a zone.
+    """Dates and times within the range of DuckDB and Python, in microseconds or without a zone.
 
-    A time in nanoseconds with a zone would lose digits, and one far away stop everything: a
-    declared one breaks its row, an undeclared column becomes text, of the number that it stores.
+    A time in nanoseconds with a zone would lose digits, and one out of range would stop the whole
+    load: a declared one breaks its row, an undeclared column becomes the text of its stored number.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -263,7 +263,7 @@ def _of_our_era(column: Any, broken: list[str | None] | None) -> Any:
 def _utf8(
     column: Any, undecoded: list[str | None] | None, broken: list[str | None], longest: int
 ) -> Any:
-    """Texts, which Parquet stores as bytes and nobody has checked; no longer than rows may be."""
+    """Texts, which Parquet stores as unchecked bytes; no longer than rows may be."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -280,7 +280,7 @@ def _utf8(
                 broken[row] = too_long(longest)
         raw = pc.if_else(pc.less_equal(lengths, longest), raw, pa.scalar(None, raw.type))
     try:
-        return raw.cast(pa.binary()).cast(pa.string())  # which checks
+        return raw.cast(pa.binary()).cast(pa.string())  # the cast checks the bytes
     except pa.ArrowInvalid:
         texts: list[str | None] = []
         for row, data in enumerate(raw.to_pylist()):

@@ -1,8 +1,8 @@
-"""What every reader of files gives: blocks, whose table has the same form for all formats.
+"""The blocks that every reader returns; their tables have the same form for all formats.
 
 `_row` (1-based: the line of JSON Lines, the record of a CSV below its header, the row of a Parquet
 file), `_text` (the original, NULL for Parquet), `_broken` (why the row has no columns, or NULL),
-and the columns that were asked for as `_c0`, `_c1`, ..., in the order of `Shape.columns`.
+and the requested columns as `_c0`, `_c1`, ..., in the order of `Shape.columns`.
 """
 
 from collections import Counter
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BLOCK_BYTES = 8 << 20
-"""How much of a file is read at a time."""
+"""Bytes of a file that are read at a time."""
 BLOCK_ROWS = 1 << 16
 SHOWN = 2_000
-"""Characters that are kept of a row that is longer than rows may be."""
+"""Characters that are kept of a row that is too long."""
 MOST_COLUMNS = 2_000
-"""A file with more columns is taken for damaged: each would become one of the lake's."""
+"""A file with more columns counts as damaged: each would become a column of the lake."""
 
 
 class Unreadable(Exception):
@@ -25,9 +25,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read: `columns` are wanted from it, and with `others` all that it has.
+    """How a file is read: `columns` are requested from it, and with `others` all its columns.
 
-    `longest` is the most bytes of one row. `encoding` is that of texts, as Python calls it.
+    `longest` is the most bytes of one row. `encoding` is that of texts, by its Python name.
     """
 
     format: str
@@ -74,12 +74,12 @@ def text_block(
 
 
 def names(width: int) -> list[str]:
-    """The names of a table's columns, of which `width` are the file's."""
+    """The names of a table's columns; `width` of them come from the file."""
     return ["_row", "_text", "_broken", *(f"_c{index}" for index in range(width))]
 
 
 def clean(text: str) -> str:
-    """`text` with undecoded bytes, as `surrogateescape` keeps them, replaced."""
+    """`text` with undecoded bytes (kept by `surrogateescape`) replaced."""
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -88,10 +88,10 @@ _LONGER = "longer than "
 
 
 def is_original(broken: str | None) -> bool:
-    """Whether the `_text` of a row that is `broken` for this reason is all that the file has."""
+    """Whether the `_text` of a row that is `broken` for this reason is the complete original."""
     return broken is None or not (broken == NOT_UTF8 or broken.startswith(_LONGER))
 
 
 def too_long(longest: int) -> str:
-    """Why a row is broken that is longer than rows may be."""
+    """The reason for a row that exceeds the longest row allowed."""
     return f"{_LONGER}{longest:,} bytes (LAKEHOUSE_LONGEST_ROW)"
