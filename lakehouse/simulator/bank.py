@@ -1,7 +1,7 @@
-"""The bank's database: SQLite, as an operational system keeps it.
+"""The bank's database: SQLite, as an operational system would keep it.
 
-A row that changes goes to the history as it was; one that goes is deleted. A day's changes and its
-entry in `end_of_day` are one transaction, and a day that is closed is never written again.
+The history receives the former version of a changed row; a row that goes away is deleted. A day's
+changes and its entry in `end_of_day` are one transaction, and a closed day is never written again.
 """
 
 import sqlite3
@@ -39,9 +39,9 @@ _WRITES = {
 
 @contextmanager
 def open_bank(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that begins transactions only when told to, closed at the end."""
+    """A connection that begins transactions only explicitly, closed at the end."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=60)
-    # A killed process leaves whole days all the same; only a loss of power may not.
+    # A killed process still leaves whole days; only a power loss may not.
     connection.execute("PRAGMA synchronous = OFF")
     try:
         yield connection
@@ -50,7 +50,7 @@ def open_bank(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def found_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
-    """Make the database with its first rows; one that is there already is made anew."""
+    """Create the database with its first rows, replacing an existing one."""
     path.unlink(missing_ok=True)
     path.touch(FILE)  # it holds names and addresses
     with open_bank(path) as bank:
@@ -66,7 +66,7 @@ def close_day(
     changed: dict[str, Sequence[Row]],
     gone: dict[str, Sequence[int]],
 ) -> None:
-    """Record a day: by table the rows as they are now, and the ids that are gone.
+    """Record a day: for each table the current rows, and the ids that are gone.
 
     Does nothing if the day is closed already.
     """
@@ -84,7 +84,7 @@ def close_day(
 
 
 def count_rows(bank: sqlite3.Connection) -> dict[str, int]:
-    """How many customers and terminals there are now, and versions of them in all."""
+    """The number of current customers and terminals, and of all their versions."""
     counts: dict[str, int] = {}
     for table in _WRITES:
         current, former = (

@@ -1,7 +1,7 @@
-"""What a night brings: people join, leave, move; shops open and close; habits and activity wander.
+"""The changes of one night: people join, leave, move; shops open and close; habits drift.
 
-`next_day` takes the population of one day to the next and says what the bank has to record. It
-makes no transactions and knows no fraud.
+`next_day` takes the population from one day to the next and returns what the bank must record.
+Transactions and fraud are not made here.
 """
 
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ GOING_AWAY = 0.006
 
 @dataclass(frozen=True)
 class Population:
-    """Everybody, and everywhere they can pay."""
+    """All customers, and all places where they can pay."""
 
     customers: Customers
     terminals: Terminals
@@ -49,7 +49,7 @@ class Population:
 
 @dataclass(frozen=True)
 class Changes:
-    """What the bank records of a day, as positions: new or changed rows, and rows to delete."""
+    """What the bank records for a day, as positions: new or changed rows, and rows to delete."""
 
     customers: Ints
     customers_left: Ints
@@ -71,9 +71,10 @@ def found(config: WorldConfig) -> Population:
 def next_day(
     config: WorldConfig, before: Population, day: int, now: Conditions
 ) -> tuple[Population, Changes]:
-    """The population of day `day`, given that of the day before.
+    """The population of day `day`, from that of the day before.
 
-    Who is new is recorded on this day and pays from the next one on; who leaves pays no more.
+    New customers are recorded on this day and pay from the next day on; those who leave no longer
+    pay.
     """
     terminals, opened, closed = _next_terminals(config, before.terminals, day, now)
     customers, changed, left = _next_customers(
@@ -88,7 +89,7 @@ def _next_terminals(
     rng = generator(config.seed, "terminals", day)
     start = midnight(now.date)
     there = np.flatnonzero(before.active(day))
-    # The first shop and the first online merchant never close: there is always somewhere to pay.
+    # The first shop and the first online merchant never close, so there is always a place to pay.
     shaken = some(rng, there[2:], (CLOSING + REBRANDING) * len(there))
     closing, rebranding = shaken[::2], shaken[1::2]
     last_day, category = before.last_day.copy(), before.category.copy()
@@ -111,7 +112,7 @@ def _next_customers(
     start = midnight(now.date)
     there = np.flatnonzero(before.active(day))
     changing = some(rng, there, CHANGING * len(there))
-    # Nobody is the last to leave, and nobody changes and leaves on one day.
+    # At least one customer stays, and no customer changes and leaves on the same day.
     staying = np.setdiff1d(there, changing, assume_unique=True)[1:]
     leaving = some(rng, staying, LEAVING * len(there))
     last_day, updated_us = before.last_day.copy(), before.updated_us.copy()
@@ -152,7 +153,7 @@ def _next_customers(
 
 
 def _next_habits(rng: np.random.Generator, before: Customers, places: Places) -> tuple[Ints, Ints]:
-    """Where customers go, after some swapped a shop and those that closed were replaced."""
+    """The places that customers visit, after some swapped a shop and closed shops were replaced."""
     nearby, online = before.nearby.copy(), before.online.copy()
     replaced = ~places.is_open[nearby]
     replaced.flat[rng.integers(0, nearby.size, int(HABITS * nearby.size))] = True

@@ -15,9 +15,9 @@ from lakehouse.simulator.geography import CURRENCIES
 from lakehouse.simulator.times import DAY, json_time
 
 MEDIAN_DAYS = 4.0
-SPREAD = 0.85  # deviation of the logarithm of the delay: 93 % come within 14 days
+SPREAD = 0.85  # standard deviation of the log delay: 93 % come within 14 days
 LONGEST_DAYS = 30.0
-UNKNOWN_IDS = 900_000_000_000  # ids from here on are of transactions that nobody ever saw
+UNKNOWN_IDS = 900_000_000_000  # ids from here on belong to transactions that do not exist
 HEADER = (
     "chargeback_id",
     "transaction_id",
@@ -31,7 +31,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Reports(Columns):
-    """Reports of fraud, of the past or to come."""
+    """Reports of fraud, past or future."""
 
     transaction_id: Ints
     event_us: Ints
@@ -49,10 +49,10 @@ class Reports(Columns):
 def reports_of(
     config: WorldConfig, transactions: Transactions, delivered: Deliveries, day: int
 ) -> Reports:
-    """The reports that a day's frauds will bring.
+    """The future reports of a day's frauds.
 
-    Delays are lognormal; those beyond LONGEST_DAYS are drawn again, uniformly. A row that is
-    delivered late is reported as much later, so that no report comes before its transaction.
+    Delays are lognormal; those above LONGEST_DAYS are drawn again, uniformly. A late delivery
+    delays the report by the same time, so that no report comes before its transaction.
     """
     rng = generator(config.seed, "reports", day)
     fraud = np.flatnonzero(transactions.kind != GENUINE)
@@ -73,7 +73,7 @@ def reports_of(
 
 
 def with_unknown(config: WorldConfig, due: Reports, day: int) -> Reports:
-    """A day's reports in order of time, among them a few about unknown transactions."""
+    """A day's reports in order of time, including a few about unknown transactions."""
     rng = generator(config.seed, "unknown", day)
     count = rng.poisson(config.dirt.unknown_chargeback * len(due))
     model = due.take(rng.integers(0, max(len(due), 1), count))
@@ -85,7 +85,7 @@ def with_unknown(config: WorldConfig, due: Reports, day: int) -> Reports:
 
 
 def csv_file(reports: Reports, first_id: int) -> bytes:
-    """A day's file: a header always, then a line per report."""
+    """A day's file: always a header, then a line per report."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)

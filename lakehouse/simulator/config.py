@@ -1,4 +1,4 @@
-"""What a world is like: its size, its seed and every rate. No code that makes anything."""
+"""The configuration of a world: its size, its seed and every rate. No code that generates data."""
 
 from datetime import date, timedelta
 from typing import Self
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class FraudShares(BaseModel):
-    """Share of all transactions that each kind of fraud makes up on average (0.01 is 1 %)."""
+    """Average share of each kind of fraud in all transactions (0.01 is 1 %)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,9 +18,9 @@ class FraudShares(BaseModel):
 
 
 class DirtShares(BaseModel):
-    """Share of transactions that each kind of dirt befalls; a transaction has at most one kind.
+    """Share of transactions with each kind of dirt; a transaction has at most one kind.
 
-    `unknown_chargeback` is a share of the chargebacks: rows about transactions nobody ever saw.
+    `unknown_chargeback` is a share of the chargebacks: rows about transactions that do not exist.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,10 +36,11 @@ class DirtShares(BaseModel):
 
 
 class WorldConfig(BaseModel):
-    """One world. The same config gives the same files, whenever and in how many steps it is made.
+    """One world. The same config gives the same files, independent of the time and the number of
+    steps.
 
-    The settings counted in days default to a fraction of `days`; worlds of unlike length are the
-    same where they overlap only if these are given.
+    The settings counted in days default to a fraction of `days`; worlds of different length are
+    equal where they overlap only if these settings are given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +69,6 @@ class WorldConfig(BaseModel):
 
     @classmethod
     def ending(cls, today: date, days: int = 180, **settings: object) -> Self:
-        """The world whose last day is the one before `today` (which is passed in, never read)."""
+        """The world whose last day is the day before `today`, which the caller passes in."""
         start = today - timedelta(days=days)
         return cls.model_validate({"start": start, "days": days, **settings})

@@ -1,6 +1,6 @@
-"""A day's transactions, as they truly happened: the genuine ones here, fraud in `fraud`.
+"""The true transactions of a day: the genuine ones here, fraud in `fraud`.
 
-Nothing of files, dirt or the bank.
+Files, dirt and the bank are in other modules.
 """
 
 import calendar
@@ -29,9 +29,9 @@ WALLETS = ("apple", "google")
 KINDS = ("amount_outlier", "terminal_compromise", "card_compromise", "card_testing")
 GENUINE = -1
 NO_WALLET = -1
-AMOUNT_SPREAD = 0.6  # deviation of the logarithm of one customer's amounts
+AMOUNT_SPREAD = 0.6  # standard deviation of one customer's log amounts
 MOST_GENUINE = 90_000  # cents; no genuine amount is larger, so that outliers are out of range
-AWAY = 0.2  # share of their transactions that people make who are away
+AWAY = 0.2  # factor on the number of transactions of customers who are away
 PAYDAY_DAYS = 5
 
 
@@ -49,7 +49,7 @@ class Payments(Columns):
 
 @dataclass(frozen=True)
 class Transactions(Columns):
-    """Transactions as the source knows them; `cents` are of the currency."""
+    """Transactions in the source; `cents` are of the currency."""
 
     transaction_id: Ints
     customer_id: Ints
@@ -75,7 +75,7 @@ def genuine(config: WorldConfig, people: Population, day: int, now: Conditions) 
     customer = np.repeat(np.arange(len(customers)), rng.poisson(expected))
     count = len(customer)
     is_online = rng.random(count) < now.online_share
-    # Squared, so that the first favourites are gone to more often.
+    # Squared, so that customers visit their first favourites more often.
     liking = rng.random(count) ** 2
     terminal = np.where(
         is_online,
@@ -103,7 +103,7 @@ def genuine(config: WorldConfig, people: Population, day: int, now: Conditions) 
 
 
 def _expected(config: WorldConfig, customers: Customers, day: int, now: Conditions) -> Floats:
-    """How many genuine transactions each customer makes on average on this day."""
+    """The average number of genuine transactions of each customer on this day."""
     activity = np.exp(customers.activity - ACTIVITY_SPREAD**2 / 2)
     return (
         config.transactions_per_customer_day
@@ -117,7 +117,7 @@ def _expected(config: WorldConfig, customers: Customers, day: int, now: Conditio
 
 
 def _payday(customers: Customers, now: Conditions) -> Floats:
-    """Factor of the days since the salary came: high at first, gone after PAYDAY_DAYS, mean 1."""
+    """A factor by days since the salary: high at first, constant after PAYDAY_DAYS, mean 1."""
     today = now.date
     year, month = (today.year, today.month - 1) if today.month > 1 else (today.year - 1, 12)
     since = today.day - customers.salary_day
@@ -137,7 +137,7 @@ def register(
 ) -> Transactions:
     """The payments in order of time, with ids, in the currency of the terminal's country.
 
-    `log_rates` are the logarithms of euro per unit of each currency, as published last.
+    `log_rates` are the logarithms of euro per unit of each currency, from the latest publication.
     """
     rng = generator(config.seed, "wallets", day)
     payments = payments.take(np.argsort(payments.event_us, kind="stable"))

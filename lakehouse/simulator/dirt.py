@@ -1,6 +1,6 @@
-"""What goes wrong between the payment and the file: who is hit, and which file a row goes to.
+"""Errors between the payment and the file: which rows they affect, and which file each row goes to.
 
-How a hit row looks in the file is in `landing`. What is done is kept by `truth`.
+`landing` writes the broken rows, and `truth` records which rows were broken.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from lakehouse.simulator.days import Transactions
 from lakehouse.simulator.times import DAY, HOUR, SECOND, midnight
 
 DIRT = (
-    "duplicate",  # delivered a second time, word for word, in the same file or one soon after
+    "duplicate",  # delivered twice, with identical text, in the same file or in one soon after
     "late",  # delivered one to three days late
     "malformed",  # the line breaks off
     "null_field",  # a required field is null
@@ -28,7 +28,7 @@ LATEST = 3  # days
 
 @dataclass(frozen=True)
 class Deliveries(Transactions):
-    """Rows on their way to a file, as they will stand there but for what `landing` breaks."""
+    """Rows on their way to a file, in their final form except for what `landing` breaks."""
 
     file_day: Ints
     dirt: Ints  # index into DIRT, or CLEAN
@@ -36,7 +36,7 @@ class Deliveries(Transactions):
 
     @classmethod
     def none(cls) -> "Deliveries":
-        """Nothing on its way."""
+        """No deliveries."""
         return cls(*(np.zeros(0, dtype=np.int64) for _ in range(12)))
 
 
@@ -69,5 +69,5 @@ def soil(
 
 
 def arrival(config: WorldConfig, file_day: Ints) -> Ints:
-    """The day on which a row can first be read: a day later than its file's if that is cut off."""
+    """The day from which a row can be read: a day after its file's day if that file is cut off."""
     return np.where(file_day == config.truncated_day, file_day + 1, file_day)

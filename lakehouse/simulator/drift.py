@@ -1,6 +1,6 @@
-"""What changes with time and for everybody alike: the season, the week, prices and tactics.
+"""Changes over time that affect all customers: the season, the week, prices and tactics.
 
-All of it is a function of the day; a `quiet` world has the week and nothing else.
+All of it is a function of the day; a `quiet` world has only the weekly pattern.
 """
 
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ WEEK = (0.90, 0.90, 0.94, 1.00, 1.20, 1.26, 0.80)
 
 @dataclass(frozen=True)
 class Conditions:
-    """One day's conditions. Factors multiply what a customer or a criminal would do anyway."""
+    """One day's conditions. Factors multiply the usual behaviour of customers and criminals."""
 
     date: date
     volume: float  # of transactions
     prices: float
     online_share: float
     payday: float  # 1 if paydays count, else 0
-    terminal_compromise: float  # factor of how often terminals fall
-    card_testing: float  # factor of how often cards are tested
-    card_factor: float  # by how much a stolen card's amounts are inflated
+    terminal_compromise: float  # factor of how often terminals are compromised
+    card_testing: float  # factor of the frequency of card testing
+    card_factor: float  # factor on the amounts of stolen cards
 
 
 def conditions(config: WorldConfig, day: int) -> Conditions:
     """The conditions of day `day`, counted from the world's start.
 
-    Over `drift_days` prices rise by a tenth, payments move online, stolen cards are used more
-    quietly, and card testing grows from half its mean to twice in the last third.
+    Over `drift_days` prices rise by a tenth, payments move online, stolen cards are used less
+    conspicuously, and card testing grows from half its mean to twice its mean in the last third.
     """
     today = config.start + timedelta(days=day)
     week = WEEK[today.weekday()]

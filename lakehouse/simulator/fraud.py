@@ -1,17 +1,18 @@
-"""Fraud, of four kinds, and one known disparity.
+"""Fraud of four kinds, and one known disparity.
 
-- `amount_outlier`: a single amount that nobody ever pays.
+- `amount_outlier`: a single amount that no genuine payment reaches.
 - `terminal_compromise`: nearly all payments at a terminal, for three to five weeks. Amounts are
-  ordinary; only what is known of the terminal gives it away.
+  ordinary; only the history of the terminal reveals it.
 - `card_compromise`: a third of a card's payments for two weeks, with inflated amounts.
 - `card_testing`: within minutes 5 to 15 tiny online payments with one card, then a large one.
 
 The disparity: stolen cards of women (gender F) are used with hardly inflated amounts, so their
 frauds are harder to find. A model's true positive rate is lower for F than for M, and a fairness
-monitor that does not say so is wrong. `world/truth/known.json` has it for machines.
+monitor that does not report this is wrong. `world/truth/known.json` has it in machine-readable
+form.
 
-The first three kinds follow the handbook's simulator:
-https://fraud-detection-handbook.github.io (chapter 3, "Transaction data simulator").
+The first three kinds follow the handbook's simulator: https://fraud-detection-handbook.github.io
+(chapter 3, "Transaction data simulator").
 """
 
 from dataclasses import replace
@@ -28,7 +29,7 @@ from lakehouse.simulator.population import GENDERS
 from lakehouse.simulator.times import DAY, HOUR, SECOND, midnight
 
 HARDER_GENDER = "F"
-HARDER_FACTOR = 1.5  # of the amounts of stolen cards, where others have `card_factor`
+HARDER_FACTOR = 1.5  # factor on the amounts of their stolen cards; others use `card_factor`
 TERMINAL_DAYS = 28
 TERMINAL_SHARE = 0.95  # of a compromised terminal's payments
 CARD_DAYS = 14
@@ -39,9 +40,10 @@ TESTS = (5, 16)  # tiny payments in a burst, half open
 def next_victims(
     config: WorldConfig, people: Population, day: int, now: Conditions, found: bool = False
 ) -> Population:
-    """The population with terminals and cards that fall on this day marked.
+    """The population, with the terminals and cards marked that are compromised from this day on.
 
-    With `found`, those are marked that fell earlier and still are: the world begins stationary.
+    With `found`, it marks those that were compromised earlier and still are, so that the world
+    starts in a stationary state.
     """
     rng = generator(config.seed, "victims", -1 if found else day)
     customers, terminals = people.customers, people.terminals
@@ -70,7 +72,7 @@ def next_victims(
 def with_fraud(
     config: WorldConfig, people: Population, payments: Payments, day: int, now: Conditions
 ) -> Payments:
-    """The day's payments, some of them turned into frauds, and the bursts of card testing added."""
+    """The day's payments, with some turned into fraud and with bursts of card testing added."""
     rng = generator(config.seed, "fraud", day)
     customers, terminals = people.customers, people.terminals
     chance, count = rng.random(len(payments)), len(payments)
@@ -101,7 +103,7 @@ def _bursts(
     day: int,
     now: Conditions,
 ) -> Payments:
-    """Card testing: payments in bursts, one after the other."""
+    """Card testing: payments in bursts, one burst after the other."""
     size = sum(TESTS) / 2 + 0.5
     bursts = rng.poisson(payments * config.fraud.card_testing * now.card_testing / size)
     tests = rng.integers(*TESTS, size=bursts)

@@ -1,4 +1,4 @@
-"""The map: a square of 100 by 100, cut into countries from west to east, with terminals on it."""
+"""The map: a square of 100 by 100, divided into countries from west to east, with its terminals."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from lakehouse.simulator.columns import Bools, Floats, Ints
 
 SIDE = 100.0
-RADIUS = 5.0  # how far people go to pay, as in the handbook's simulator
+RADIUS = 5.0  # how far customers travel to pay, as in the handbook's simulator
 
 
 @dataclass(frozen=True)
 class Country:
-    """A strip of the map that ends at `east`; `locale` is Faker's, for the names of people."""
+    """A strip of the map that ends at `east`; `locale` is the Faker locale for names of people."""
 
     code: str
     currency: str
@@ -40,9 +40,9 @@ def country_at(x: Floats) -> Ints:
 
 
 class Places:
-    """Where one can pay on a day: shops near a point, online merchants from everywhere.
+    """The places to pay on a day: shops near a point, online merchants from everywhere.
 
-    Shops are found by cells of the map that hold about six of them each.
+    Shops are found by map cells that hold about six shops each.
     """
 
     def __init__(self, x: Floats, y: Floats, is_online: Bools, is_open: Bools) -> None:
@@ -61,7 +61,7 @@ class Places:
         return column * self._side + np.clip(y * scale, 0, last).astype(np.int64)
 
     def near(self, rng: np.random.Generator, x: Floats, y: Floats) -> Ints:
-        """A random shop within about RADIUS of each point; anywhere if none is there."""
+        """A random shop within about RADIUS of each point; a shop anywhere if there is none."""
         angle = rng.random(x.shape) * (2 * np.pi)
         distance = RADIUS * np.sqrt(rng.random(x.shape))
         cell = self._cell(x + distance * np.cos(angle), y + distance * np.sin(angle))

@@ -1,7 +1,7 @@
-"""Files of the landing zone: transactions as JSON Lines, whole and atomically.
+"""Files of the landing zone: transactions as JSON Lines, written atomically.
 
-Lines are joined by Arrow from columns of text: 0.6 us a row, where DuckDB's JSON writer took 1.0
-and its gzip 4.2; zlib at level 1 takes 0.8 us a row more.
+Arrow joins the lines from columns of text: 0.6 us a row, while DuckDB's JSON writer took 1.0 and
+its gzip 4.2; zlib at level 1 takes 0.8 us a row more.
 """
 
 import gzip
@@ -20,14 +20,14 @@ from lakehouse.simulator.dirt import DIRT, Deliveries
 from lakehouse.simulator.geography import CURRENCIES
 
 REQUIRED = ("transaction_id", "customer_id", "terminal_id", "event_time", "amount", "currency")
-# What stands in place of a value of the wrong type.
+# The replacement values of the wrong type.
 MISTYPED = {"amount": '"abc"', "customer_id": '"unknown"', "event_time": '"yesterday"'}
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file that appears whole or not at all; `durable` also survives a loss of power."""
+    """Write a file that appears whole or not at all; `durable` also survives a power loss."""
     partial = path.with_name(f".{path.name}.partial")
-    # people's data are the owner's alone, as far as a file can say so
+    # personal data: only the owner may read the file
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
         file.write(content)
@@ -94,7 +94,7 @@ def _replace(column: Any, where: Bools, text: str) -> Any:
 
 
 def _break_off(lines: Any, where: Bools, how: Ints) -> Any:
-    """The lines with some cut anywhere behind the first brace and before the last."""
+    """The lines with some cut anywhere after the first brace and before the last."""
     cut = [
         line[: 1 + number % (len(line) - 3)] + "\n"
         for line, number in zip(
@@ -105,7 +105,7 @@ def _break_off(lines: Any, where: Bools, how: Ints) -> Any:
 
 
 def _bytes(lines: Any) -> bytes:
-    """The text of all lines: an Arrow column keeps it in one piece already."""
+    """The text of all lines: an Arrow column already stores it contiguously."""
     if not len(lines):
         return b""
     _, offsets, text = lines.buffers()

@@ -1,6 +1,6 @@
 """Personal data: pools of names made once by Faker, and the bank's rows built from them.
 
-The pools are kept with the world, so that it stays the same under another version of Faker.
+The pools are stored with the world, so that a different version of Faker does not change it.
 """
 
 import unicodedata
@@ -28,7 +28,7 @@ Row = tuple[int | float | str, ...]
 
 
 class Names(BaseModel):
-    """Names of people: NAMES for each country, one country after the other."""
+    """Names of people: NAMES for each country, in the order of the countries."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class Names(BaseModel):
 
 
 def make_names(seed: int) -> Names:
-    """Draw the names; the same seed and version of Faker give the same ones."""
+    """Draw the names; the same seed and version of Faker give the same names."""
     from faker import Faker
 
     female: list[str] = []
@@ -108,6 +108,6 @@ def terminal_rows(names: Names, terminals: Terminals, which: Ints) -> list[Row]:
 
 @cache
 def _ascii(name: str) -> str:
-    """A name as it stands in an e-mail address."""
+    """A name in the form used in an e-mail address."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return "".join(letter for letter in plain if letter.isalnum())

@@ -1,7 +1,7 @@
-"""Who pays and where: customers and terminals as columns, and how new ones are made.
+"""Customers and terminals as columns, and how new ones are made.
 
-A customer's or terminal's position in the columns is its id less one; those who left stay in them.
-How they change from day to day is in `changes`.
+A customer's or terminal's position in the columns is its id less one; those who left keep their
+position. `changes` covers how they change from day to day.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lakehouse.simulator.columns import Bools, Columns, Floats, Ints
 from lakehouse.simulator.geography import SIDE, Places
 from lakehouse.simulator.times import DAY
 
-NEVER = 1 << 40  # a day index that does not come
+NEVER = 1 << 40  # a day index that is never reached
 SEGMENTS = ("basic", "plus", "premium")
 SEGMENT_AMOUNT: Floats = np.array([0.85, 1.25, 2.0])
 GENDERS = ("F", "M", "X")
@@ -21,12 +21,12 @@ CATEGORIES = ("groceries", "fuel", "restaurant", "fashion", "electronics", "trav
 CATEGORY_SHARE: Floats = np.array([0.32, 0.12, 0.20, 0.12, 0.07, 0.05, 0.12])
 CATEGORY_AMOUNT: Floats = np.array([0.8, 1.1, 0.7, 1.3, 2.0, 2.6, 0.9])
 MAIL_DOMAINS = 6
-NAMES = 200  # how many first names and last names a country has
+NAMES = 200  # number of first names and of last names per country
 
-NEARBY = 24  # terminals that a customer goes to
+NEARBY = 24  # shops that a customer visits
 ONLINE = 8  # online merchants that a customer buys from
-ACTIVITY_SPREAD = 0.65  # deviation of the logarithm of a customer's activity
-ACTIVITY_MEMORY = 0.5 ** (1 / 25)  # what is left of it after a day: half after 25 days
+ACTIVITY_SPREAD = 0.65  # standard deviation of a customer's log activity
+ACTIVITY_MEMORY = 0.5 ** (1 / 25)  # the share that remains after a day: half after 25 days
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,20 @@ class Customers(Columns):
     amount: Floats  # mean amount, before the segment
     activity: Floats  # logarithm; wanders slowly
     salary_day: Ints  # of the month
-    payday: Floats  # how much more is spent right after it
+    payday: Floats  # extra spending right after it
     away_until: Ints
     stolen_until: Ints
     nearby: Ints  # shape (customers, NEARBY)
     online: Ints  # shape (customers, ONLINE)
 
     def active(self, day: int) -> Bools:
-        """Who may pay on a day."""
+        """Which customers may pay on a day."""
         return (self.first_day <= day) & (day < self.last_day)
 
 
 @dataclass(frozen=True)
 class Terminals(Columns):
-    """Terminals: shops on the map, and online merchants, which are near to everybody."""
+    """Terminals: shops on the map, and online merchants, which every customer can reach."""
 
     x: Floats
     y: Floats
@@ -77,18 +77,18 @@ class Terminals(Columns):
     compromised_until: Ints
 
     def active(self, day: int) -> Bools:
-        """Which take payments on a day."""
+        """Which terminals accept payments on a day."""
         return (self.first_day <= day) & (day < self.last_day)
 
     def places(self, day: int) -> Places:
-        """Where one can pay on a day."""
+        """The places to pay on a day."""
         return Places(self.x, self.y, self.is_online, self.active(day))
 
 
 def new_terminals(
     rng: np.random.Generator, opened_us: Ints, first_day: int, already: int = 0
 ) -> Terminals:
-    """A terminal for each time of opening; every seventh of all is online, from the first on."""
+    """A terminal for each opening time; every seventh of all is online, starting with the first."""
     count = len(opened_us)
     x = rng.random(count) * SIDE
     return Terminals(
@@ -108,10 +108,10 @@ def new_terminals(
 def new_customers(
     rng: np.random.Generator, places: Places, opened_us: Ints, first_day: int
 ) -> Customers:
-    """One customer for each time of opening, who pays from `first_day` on.
+    """One customer for each opening time, who pays from `first_day` on.
 
-    Rates are gamma, amounts lognormal, as in the handbook's simulator only with longer tails;
-    activity begins in its stationary distribution.
+    Rates are gamma, amounts lognormal, as in the handbook's simulator but with longer tails;
+    activity starts in its stationary distribution.
     """
     count = len(opened_us)
     x, y = rng.random(count) * SIDE, rng.random(count) * SIDE
@@ -144,11 +144,11 @@ def new_customers(
 
 
 def choose_nearby(rng: np.random.Generator, places: Places, x: Floats, y: Floats) -> Ints:
-    """For each home NEARBY shops; shape (homes, NEARBY)."""
+    """NEARBY shops for each home; shape (homes, NEARBY)."""
     shape = (len(x), NEARBY)
     return places.near(rng, np.broadcast_to(x[:, None], shape), np.broadcast_to(y[:, None], shape))
 
 
 def country_of(who: Customers | Terminals) -> Ints:
-    """Index of the country that each lives or stands in."""
+    """Index of the country of each customer or terminal."""
     return geography.country_at(who.x)

@@ -1,7 +1,7 @@
 """Exchange rates: a random walk, and the answers of the API that publishes them.
 
-A rate is published every day at 15:00 UTC, weekends and holidays as well, from the day before the
-world's first on, so that every transaction has a rate that was known by then.
+Rates are published every day at 15:00 UTC, including weekends and holidays, starting the day before
+the world's first, so that every transaction has a rate that was known by then.
 """
 
 import json
@@ -17,7 +17,7 @@ from lakehouse.simulator.landing import write_atomically
 from lakehouse.simulator.times import DAY, HOUR, json_time, midnight, moment
 
 FIRST: Floats = np.log([1.0, 0.92, 1.17, 1.04])  # euro per unit of each of CURRENCIES
-STEP = 0.004  # deviation of a day's change
+STEP = 0.004  # standard deviation of a day's change
 PUBLISHED = 15 * HOUR
 PAGE = 2  # rates on a page
 COUNT = len(CURRENCIES) - 1  # rates a day; the euro has none

@@ -1,7 +1,7 @@
-"""What a world needs to go on: saved after every day, last of all, so that a killed day is redone.
+"""The state from which a world continues: saved last on every day, so that a killed day is redone.
 
-`world.json` can be read by people and is what makes a folder a world; it names the file of arrays
-that belongs to it, so that the two change together.
+`world.json` is readable text, and its presence makes a folder a world; it names its file of arrays,
+so that the two change together.
 """
 
 import json
@@ -24,7 +24,7 @@ RECORD = "world.json"
 
 
 class Counts(BaseModel):
-    """How much has been made so far."""
+    """The totals so far."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,10 +66,10 @@ def read_record(world_dir: Path) -> Record:
 
 
 def save(world_dir: Path, config: WorldConfig, state: State) -> None:
-    """Write the state; the one before stays valid until this one is whole.
+    """Write the state; the previous one stays valid until the new one is complete.
 
     The arrays' file is a line of JSON with their types and shapes, then their bytes: NumPy's own
-    formats took four times as long for so many arrays.
+    formats took four times as long for this many arrays.
     """
     arrays = [*_arrays(state), state.log_rates]
     name = f"state-{state.counts.days:05}.arrays"
@@ -85,7 +85,7 @@ def save(world_dir: Path, config: WorldConfig, state: State) -> None:
 
 
 def load(world_dir: Path) -> tuple[WorldConfig, State]:
-    """Read what `save` wrote."""
+    """Read the state that `save` wrote."""
     record = read_record(world_dir)
     header, content = (world_dir / record.arrays).read_bytes().split(b"\n", 1)
     arrays, place = [], 0

@@ -15,17 +15,17 @@ def midnight(day: date) -> int:
 
 
 def moment(microseconds: int) -> datetime:
-    """The time of so many microseconds since 1970."""
+    """The time at `microseconds` since 1970."""
     return EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def json_time(microseconds: int) -> str:
-    """As files and answers have it: `2026-05-25T10:11:12.000000Z`."""
+    """The format of files and API answers: `2026-05-25T10:11:12.000000Z`."""
     return f"{moment(microseconds):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def sql_time(microseconds: int) -> str:
-    """As the bank's database has it: `2026-05-25 10:11:12.000000`."""
+    """The format of the bank's database: `2026-05-25 10:11:12.000000`."""
     return f"{moment(microseconds):%Y-%m-%d %H:%M:%S.%f}"
 
 

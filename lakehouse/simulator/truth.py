@@ -1,7 +1,7 @@
-"""What truly happened, for tests and demonstrations; the pipeline never reads it.
+"""The true events, for tests and demonstrations; the pipeline never reads them.
 
-`<world>/truth/transactions/<day>.parquet` has one row per transaction made on the day, with what
-became of it; `<world>/truth/known.json` is what a monitor ought to find. Chargebacks about unknown
+`<world>/truth/transactions/<day>.parquet` has one row per transaction made on the day, with its
+outcome; `<world>/truth/known.json` is what a monitor should find. Chargebacks about unknown
 transactions are those whose `transaction_id` is 900,000,000,000 or more.
 """
 
@@ -38,7 +38,7 @@ def write_transactions(
     again: Deliveries,
     reports: Reports,
 ) -> None:
-    """Write a day's transactions, with the days on which they can be read from the landing zone."""
+    """Write a day's transactions, with the days from which the landing zone has them."""
     begins = int(transactions.transaction_id[0]) if len(transactions) else 0
     repeated = _spread(len(first), again.transaction_id - begins, arrival(config, again.file_day))
     reported = _spread(len(first), reports.transaction_id - begins, reports.reported_us)
@@ -62,7 +62,7 @@ def write_transactions(
 
 
 def write_known(world_dir: Path, config: WorldConfig) -> None:
-    """Write what is true of the whole world: the disparity, and the days of lasting changes."""
+    """Write the facts about the whole world: the disparity, and the days of lasting changes."""
     known = {
         "disparity": {
             "column": "gender",
@@ -80,9 +80,9 @@ def write_known(world_dir: Path, config: WorldConfig) -> None:
 def count_expected(world_dir: Path, last_day: date) -> dict[str, int]:
     """What a lake must hold of the transactions delivered up to the end of `last_day`.
 
-    `lines` delivered are `rejected_*` (quarantine) or `loaded` (raw). What is loaded are
-    `duplicates`, `dropped_negative_amount` (both left out by staging) or unique `transactions`.
-    Of these `frauds` are frauds, and `frauds_reported` those that a chargeback has named.
+    `lines` delivered are `rejected_*` (quarantine) or `loaded` (raw). Loaded rows are `duplicates`,
+    `dropped_negative_amount` (staging leaves out both) or unique `transactions`. Of these `frauds`
+    are frauds, and `frauds_reported` those named by a chargeback.
     """
     import duckdb
 
@@ -131,7 +131,7 @@ def _name(config: WorldConfig, day: int) -> str:
 
 
 def _words(words: tuple[str, ...], code: Ints) -> Any:
-    """The words of codes; null for negative ones."""
+    """The words for the codes; null for negative codes."""
     return pa.DictionaryArray.from_arrays(pa.array(code, mask=code < 0), pa.array(words))
 
 
@@ -142,7 +142,7 @@ def _dates(config: WorldConfig, day: Ints) -> Any:
 
 
 def _spread(length: int, places: Ints, values: Ints) -> Ints:
-    """An array of -1 but for the values at their places."""
+    """An array of -1, except for the values at their places."""
     spread = np.full(length, -1)
     spread[places] = values
     return spread

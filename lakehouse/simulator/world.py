@@ -1,7 +1,7 @@
-"""The door to the embedded world: create one, move it on by days, look at it.
+"""The interface of the embedded world: create one, advance it by days, inspect it.
 
 A world is a folder `world_dir` (the bank's database, the API's answers, the truth, the state) and
-the landing zone it delivers files to. No clock is read here: the config says when days are.
+the landing zone that receives its files. No clock is read here: the config sets the days.
 """
 
 import sqlite3
@@ -32,19 +32,20 @@ from lakehouse.simulator.times import DAY, midnight, seal, sql_time
 BANK = "bank.sqlite"
 RATES = "api/exchange_rates"
 NAMES = "names.json"
-OUTBOX = "outbox"  # the whole of the file that was cut off, until it is delivered again
+OUTBOX = "outbox"  # the complete copy of a cut-off file, until it is delivered again
 CUT = 0.6  # share of the cut file that arrives
 
-Progress = Callable[[date, int], None]  # a day that is done, and its transactions
+Progress = Callable[[date, int], None]  # a finished day, and its number of transactions
 
 
 class WorldError(LakehouseError):
-    """A world that is, or is not, where it should be."""
+    """A world is missing, or exists where it must not."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A world as it stands: its config, its last whole day (at first: the one before), counts."""
+    """The current state of a world: its config, its last complete day (or the day before it),
+    counts."""
 
     config: WorldConfig
     last_day: date
@@ -52,18 +53,18 @@ class World:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its creation has come to the end."""
+        """Whether its creation is complete."""
         return self.counts.days >= self.config.days
 
 
 def create_world(
     config: WorldConfig, world_dir: Path, landing_dir: Path, *, progress: Progress | None = None
 ) -> World:
-    """Make a world of `config.days` days; go on with one of the same config that was interrupted.
+    """Make a world of `config.days` days, or continue an interrupted one of the same config.
 
     Raises:
         WorldError: if there is a world already, or the landing zone has files of another one, or
-            another process is at work on it.
+            another process is changing it.
     """
     make_private(world_dir)
     with _alone(world_dir):
@@ -82,10 +83,10 @@ def create_world(
 def advance_world(
     world_dir: Path, landing_dir: Path, days: int, *, progress: Progress | None = None
 ) -> World:
-    """Let so many more days pass, from the first one that is not whole.
+    """Advance the world by `days` days, from the first incomplete one.
 
     Raises:
-        WorldError: if there is no world, or another process is at work on it.
+        WorldError: if there is no world, or another process is changing it.
     """
     load_world(world_dir)
     make_private(world_dir)
@@ -107,11 +108,11 @@ def load_world(world_dir: Path) -> World:
 
 
 def expected_counts(world_dir: Path) -> dict[str, int]:
-    """What a lake holds that has read everything this world delivered.
+    """The counts in a lake that has read everything this world delivered.
 
     The counts of `truth.count_expected`, and `chargebacks` (all lines of their files),
-    `exchange_rates`, `customers` and `terminals` (as they are now) and `customer_versions` and
-    `terminal_versions` (with all former ones).
+    `exchange_rates`, `customers` and `terminals` (current ones) and `customer_versions` and
+    `terminal_versions` (including all former ones).
     """
     world = load_world(world_dir)
     with bank.open_bank(world_dir / BANK) as connection:
@@ -136,7 +137,7 @@ def _alone(world_dir: Path) -> Iterator[None]:
 
 
 def _found(config: WorldConfig, world_dir: Path, landing_dir: Path) -> None:
-    """Everything from before the first day; the state last, so that a kill is no harm."""
+    """Create everything before the first day; the state last, so that a kill does no harm."""
     for source in ("transactions", "chargebacks"):
         if any((landing_dir / source).glob("*")):
             raise WorldError(
@@ -180,7 +181,7 @@ def _make_days(world_dir: Path, landing_dir: Path, days: int, progress: Progress
 def _make_day(
     config: WorldConfig, before: State, world_dir: Path, landing_dir: Path
 ) -> tuple[State, Changes]:
-    """One day: what happens, and its files. The same state gives the same files every time."""
+    """One day: its events, and its files. The same state always gives the same files."""
     day = before.counts.days
     now = conditions(config, day)
     people, changes = next_day(config, before.people, day, now)
@@ -217,7 +218,7 @@ def _make_day(
 def _deliver(
     config: WorldConfig, rows: Deliveries, day: int, world_dir: Path, landing_dir: Path
 ) -> None:
-    """Write a day's transactions file; cut one off, and deliver it whole a day later."""
+    """Write a day's transactions file; if it is to be cut off, deliver it whole a day later."""
     folder = landing_dir / "transactions"
     name = seal(config.start + timedelta(days=day))
     in_order = rows.take(np.argsort(rows.event_us, kind="stable"))

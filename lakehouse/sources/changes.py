@@ -10,8 +10,7 @@ from lakehouse.sources.spec import SourceSpec
 
 
 def pending(spec: SourceSpec, lake: Lake, *, now: datetime | None = None) -> str:
-    """A short description of what is pending, stable while nothing changes; empty if there is
-    nothing.
+    """A short text about pending data, the same until something changes; empty if there is nothing.
 
     It covers landed files that are not loaded yet, or else what the connector finds at `now`.
 

@@ -40,8 +40,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Load:
-    """A file's place in the order: the source was complete up to `previous` and is now up to
-    `seal`."""
+    """A file's place in the order: the source was complete up to `previous`, now up to `seal`."""
 
     entry: StagedFile
     load_id: int
@@ -117,8 +116,7 @@ def insert_rows(
     raw: str = "",
     quarantine: str = "",
 ) -> None:
-    """Insert staged rows into raw and rejected ones into quarantine, or into tables of the same
-    form."""
+    """Insert staged rows into raw, rejected ones into quarantine, or into tables like these."""
     names = [column.name for column in spec.contract.stored] + staged.extras
     columns = ", ".join(map(quote, names))
     places = [

@@ -15,8 +15,7 @@ from lakehouse.sources.spec import SourceSpec
 
 @dataclass(frozen=True)
 class Extraction:
-    """The files that were landed, their rows, and the current seal (UTC, naive) of the landing
-    zone."""
+    """The landed files, their rows, and the current seal (UTC, naive) of the landing zone."""
 
     files: tuple[str, ...]
     rows: int

@@ -132,8 +132,8 @@ def _reference(
     seen: dict[str, Entry],
     now: Callable[[], datetime],
 ) -> datetime | None:
-    """The time up to which other inputs are complete; before the first load, the current time
-    counts too."""
+    """The time up to which other inputs are complete; before the first load, at least the current
+    time."""
     known = bool(seen or read_columns(cursor, layout.FILES))
     others = manifest.last_of_others(cursor, spec.name) if known else None
     if manifest.last_seal(seen) is not None:

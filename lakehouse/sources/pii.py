@@ -16,8 +16,7 @@ _BLOCK = 64
 
 
 def token_key(settings: Settings) -> bytes:
-    """The secret: `settings.pii_key`, or one created once in `data_dir/secrets`, readable by its
-    owner only."""
+    """The secret: `settings.pii_key`, or one created once in `data_dir/secrets`, owner-only."""
     if settings.pii_key:
         return settings.pii_key.encode()
     path = settings.data_dir / "secrets" / "pii.key"

@@ -1,4 +1,4 @@
-"""A small house to try sources in, and the judge: the loader again, in plain Python."""
+"""A small project to test sources in, and the reference: the loader again, in plain Python."""
 
 import csv
 import gzip
@@ -111,7 +111,7 @@ Row = tuple[str, int, int, datetime, Decimal, str | None, datetime]
 
 
 def reference(files: list[tuple[str, bytes]]) -> tuple[list[Row], list[tuple[str, int, str]]]:
-    """What raw and quarantine must hold after `files` of payments were loaded in this order."""
+    """What raw and quarantine must hold after these `files` of payments were loaded in order."""
     loaded, rejected, running = [], [], None
     for name, content in files:
         data = gzip.decompress(content) if name.endswith(".gz") else content

@@ -23,7 +23,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Api(ThreadingHTTPServer):
-    """Answers each path with what was put down for it, the last answer again and again."""
+    """Answers each path with its prepared answers, and repeats the last one."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""A bad file is refused by name, or read as far as it goes; it never stops its source."""
+"""A bad file is refused by name, or read up to its damage; it never stops its source."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ def row(number: int, note: str = "") -> str:
 
 
 def records(house: House, text: str) -> tuple[list[int], list[tuple[int, str, str]]]:
-    """The ids that are loaded, and the rejected records, of a CSV with these lines."""
+    """The loaded ids, and the rejected records, of a CSV with these lines."""
     house.land(BAD, (HEADER + text).encode())
     report = house.load(make_spec())
     assert not report.quarantined_files

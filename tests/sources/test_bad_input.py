@@ -1,4 +1,4 @@
-"""What is wrong with the input is kept, named and counted, and nothing else is held up by it."""
+"""Bad input is kept, named and counted, and holds up nothing else."""
 
 import gzip
 import subprocess

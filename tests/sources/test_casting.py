@@ -1,4 +1,4 @@
-"""Every spelling of a value, in every format, is exact or set aside. Python is the judge."""
+"""Every spelling of a value, in every format, is exact or set aside. Python is the reference."""
 
 import csv
 import io
@@ -91,7 +91,7 @@ FORMATS = ("csv", "jsonl", "parquet")
 
 
 def judge(text: str, type: str) -> Any:
-    """What `text` is as `type`, by Python's own words; None where it must be set aside."""
+    """The value of `text` as `type`, by Python's own parsers; None if it must be set aside."""
     if type == "VARCHAR":
         return text
     text = text.strip(" \t")
@@ -132,7 +132,7 @@ def judge_time(text: str, type: str) -> date | datetime | None:
             return None
     text = re.sub(r" (?=[+-]\d\d:\d\d$)", "", text)
     if re.search(r"[+-]\d\d:?[6-9]\d$", text):
-        return None  # Python would count the minutes on
+        return None  # Python would carry the minutes over
     text = re.sub(r"(\.\d{6})0+(?=$|Z|[+-])", r"\1", text)
     if re.search(r"\.\d{7,}", text) or not re.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})", text):
         return None
@@ -171,7 +171,7 @@ def as_file(format: str, spellings: Sequence[str]) -> bytes:
 
 
 def loaded(house: House, type: str, format: str, spellings: Sequence[str]) -> dict[int, Any]:
-    """What the loader made of each spelling, by place; those that were set aside are left out."""
+    """The loader's value of each spelling, by place, without those that were set aside."""
     name = f"{format}_{re.sub(r'[^a-z0-9]', '', type.lower())}_{len(spellings)}"
     columns = [
         column("id", "BIGINT"),

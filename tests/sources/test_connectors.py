@@ -1,4 +1,4 @@
-"""A new kind of source is one class: declared, landed, loaded and asked like any other."""
+"""A new kind of source is one class: declared, landed, loaded and checked like any other."""
 
 import re
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ Notebook: type[Connector] = locals()["Notebook"]
 
 
 class Spec(SourceSpec):
-    """What `SourceSpec` is once the registry has a line more."""
+    """`SourceSpec` with one more line in the registry."""
 
     connector: any_of((*CONNECTORS, Notebook))  # type: ignore[valid-type]
 

@@ -1,4 +1,4 @@
-"""The database connector: the same promises on SQLite and on a real PostgreSQL."""
+"""The database connector: the same guarantees on SQLite and on a real PostgreSQL."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -86,11 +86,11 @@ def test_changes_history_and_deletes_come_in_once_each(house: House, bank: Bank)
 
     first = datetime(2026, 5, 1)
     start = [
-        (2, "upsert", "Nice", first),  # what was there before comes before what is there now
+        (2, "upsert", "Nice", first),  # the former version comes before the current one
         (3, "upsert", "Cork", first),
         (1, "upsert", "Bern", first),
         (2, "upsert", "Rome", datetime(2026, 5, 2)),
-        (3, "delete", None, datetime(2026, 5, 3)),  # left before we ever looked
+        (3, "delete", None, datetime(2026, 5, 3)),  # deleted before the first extraction
     ]
     assert rows(house) == start
     assert extraction.files == ("20260503T000000000000Z.parquet",)
@@ -102,7 +102,7 @@ def test_changes_history_and_deletes_come_in_once_each(house: House, bank: Bank)
         f"INSERT INTO people_history VALUES (1, 'Bern', {at(1)});"
         f"DELETE FROM people WHERE id = 1; DELETE FROM people WHERE id = 2;"
         f"INSERT INTO people_history VALUES (2, 'Rome', {at(2)});"
-        f"INSERT INTO people VALUES (3, 'Kiel', {at(4)});"  # and comes back
+        f"INSERT INTO people VALUES (3, 'Kiel', {at(4)});"  # and is inserted again
         f"INSERT INTO end_of_day VALUES ({at(5)});"
     )
     extract(spec, house.settings)
@@ -239,7 +239,7 @@ def test_rows_that_come_later_with_the_newest_time_are_taken(house: House, bank:
     first, later = datetime(2026, 5, 1), datetime(2026, 5, 1, 0, 0, 0, 1)
     assert rows(house) == [
         (1, "upsert", "Bern", first),
-        (1, "upsert", "Basel", later),  # known only after what was complete already
+        (1, "upsert", "Basel", later),  # known only after what was already complete
         (2, "upsert", "Rome", later),
         (3, "upsert", "Oslo", datetime(2026, 5, 1, 1)),
     ]
@@ -260,7 +260,7 @@ def test_a_row_that_a_long_transaction_commits_after_the_seal_comes_with_the_nex
     bank.run(f"INSERT INTO end_of_day VALUES ({at(11)});")
     extract(spec, house.settings)
     house.load(spec)
-    # Chur, a former version from before the overlap of ten minutes, is all that is not found
+    # only Chur is not found: a former version from before the overlap of ten minutes
     assert {row[:3] for row in rows(house)[2:]} == {
         (1, "upsert", "Thun"),
         (1, "upsert", "Basel"),

@@ -1,7 +1,7 @@
-"""Whatever order rows come in, with whatever times: raw has in the end what the table had.
+"""For any order of rows with any times, raw finally has what the table had.
 
 Random inserts, updates and deletes, with tied times and times out of order, between extractions.
-The judge is plain Python: it keeps the table as a dictionary and knows no SQL.
+The reference is plain Python: it keeps the table as a dictionary and uses no SQL.
 """
 
 import sqlite3
@@ -26,7 +26,7 @@ TIMES = [
     START + timedelta(microseconds=offset)
     for offset in (0, 1, 2, 1_000_000, 60_000_000, 7_200_000_000, 180_000_000_000)
 ]
-"""Ties and next neighbours; within the overlap of each other and far out of it."""
+"""Ties and adjacent times, within the overlap of each other and far outside it."""
 Row = tuple[str, str, str, datetime]
 step = st.tuples(
     st.sampled_from(["put", "put", "put", "delete", "extract", "extract", "close"]),
@@ -83,7 +83,7 @@ class Judge:
 
 @dataclass
 class Trial:
-    """The same steps done to the database and to the judge."""
+    """Applies the same steps to the database and to the reference."""
 
     house: House
     bank: Bank
@@ -113,7 +113,7 @@ class Trial:
                 self.statements.append(f"INSERT INTO people VALUES ({key}, '{city}', '{time}')")
 
     def is_unseen(self, key: str, city: str, time: datetime) -> bool:
-        """Whether it is a change that keeps its time, older than the overlap: not promised."""
+        """Whether the change keeps its time and is older than the overlap, so need not be found."""
         landed = [row for row in self.judge.rows if row[0] == key][-1:]
         old = self.judge.last is not None and time < self.judge.last - OVERLAP
         return old and bool(landed) and landed[0][3] == time and landed[0][2] != city
@@ -130,7 +130,7 @@ class Trial:
         return done
 
     def finish(self) -> None:
-        """All is closed, extracted and loaded; then nothing more is found."""
+        """Close, extract and load everything; then nothing more is found."""
         table, house = self.judge.table, self.house
         self.do("close", 0, "", TIMES[-1] + timedelta(days=1))
         self.extract()

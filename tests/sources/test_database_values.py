@@ -1,4 +1,4 @@
-"""What a database holds reaches the landing zone exactly: each type with values that are hard."""
+"""Database values reach the landing zone exactly: each type with difficult values."""
 
 import json
 import sqlite3
@@ -60,12 +60,16 @@ SQLITE = [
     ("INTEGER", "twelve", "twelve"),
     ("INTEGER", 1.5, "1.5"),
     ("REAL", 0.1 + 0.2, "0.30000000000000004"),
-    ("REAL", 9007199254740993, "9007199254740992.0"),  # SQLite itself keeps no more
+    ("REAL", 9007199254740993, "9007199254740992.0"),  # SQLite itself keeps no more digits
     ("REAL", 5e-324, "5e-324"),
     ("REAL", 1.7976931348623157e308, "1.7976931348623157e+308"),
     ("REAL", float("inf"), "inf"),
-    ("REAL", -0.0, "0.0"),  # SQLite itself keeps no sign
-    ("DECIMAL(38,18)", "1234567890123456789.012345678901234567", "1234567890123456768"),  # so too
+    ("REAL", -0.0, "0.0"),  # SQLite itself drops the sign
+    (
+        "DECIMAL(38,18)",
+        "1234567890123456789.012345678901234567",
+        "1234567890123456768",
+    ),  # SQLite itself keeps no more digits
     ("TEXT", "1234567890123456789.012345678901234567", "1234567890123456789.012345678901234567"),
     ("TEXT", "1.10", "1.10"),
     ("TEXT", "é€😀", "é€😀"),
@@ -214,7 +218,7 @@ POSTGRES = [
     ("text", "", None),
     ("varchar(3)", "abc", None),
 ]
-"""Type, what is put in, and what must be landed if that is not the same text."""
+"""Type, the inserted value, and the landed text if that differs."""
 
 
 @pytest.mark.slow

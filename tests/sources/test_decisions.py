@@ -1,4 +1,4 @@
-"""What was set aside waits until somebody decides, and each decision is made and recorded once."""
+"""What was set aside waits for a decision, and each decision is made and recorded once."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ TICK = timedelta(microseconds=1)
 NOW = datetime(2026, 5, 9, tzinfo=UTC)
 BOUNDED = [*PAYMENTS[:2], column("amount", "DECIMAL(18, 2)", minimum=10), PAYMENTS[3]]
 STRICT = make_spec(BOUNDED)
-"""Takes large amounts only; `make_spec()` is the contract after it was corrected."""
+"""Accepts large amounts only; `make_spec()` is the corrected contract."""
 TOO_LITTLE = "amount: below the minimum 10"
 
 
@@ -140,7 +140,7 @@ def test_a_new_load_is_undecided_whatever_was_decided_before_it(house: House) ->
 
 
 def three_rows(house: House) -> str:
-    """A file of which a corrected contract takes the second row as well, and never the third."""
+    """A file: a corrected contract also accepts its second row, and never the third."""
     name = file_name(seal_of(0))
     house.land(name, json_lines(payment(1, NOON, "10.00"), payment(2, NOON, "1.50"), '{"id": "y"'))
     house.load(STRICT)
@@ -317,7 +317,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def written(format: str, rows: list[dict[str, Any]], delimiter: str, path: Path) -> None:
-    """A file of `rows` by writers that are not ours."""
+    """A file of `rows`, written by third-party writers."""
     if format == "jsonl":
         path.write_bytes(json_lines(*rows))
     elif format == "parquet":

@@ -1,4 +1,4 @@
-"""CSV, JSON Lines and Parquet, plain or compressed, say the same."""
+"""CSV, JSON Lines and Parquet, plain or compressed, give the same rows."""
 
 import csv
 import gzip
@@ -155,7 +155,7 @@ def test_any_fields_that_csv_can_write_are_read_back(
     rows: list[list[str]], end: str, quoting: Any, delimiter: str
 ) -> None:
     if any(letter in field for row in rows for field in row for letter in "\r\n"):
-        quoting = csv.QUOTE_ALL  # else Python writes what nobody can read back
+        quoting = csv.QUOTE_ALL  # otherwise Python writes files that cannot be read back
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([["a", "b", "c"], *rows])

@@ -1,4 +1,4 @@
-"""Whatever is killed whenever: what is loaded in the end is what the reference says."""
+"""After a kill at any point, the final content of the lake equals the reference."""
 
 import gzip
 import random

@@ -1,4 +1,4 @@
-"""Two lakes on one landing zone are one lake, whatever was killed, late, refused or altered."""
+"""Two lakes on one landing zone are equal, whatever was killed, late, refused or altered."""
 
 import json
 import shutil
@@ -83,7 +83,7 @@ def test_what_the_first_lake_has_not_loaded_changes_nothing_of_what_it_has(house
 
 
 class Killed(BaseException):
-    """Stands for a process that is gone."""
+    """Stands for a killed process."""
 
 
 POINTS = ("before", "between", "after")
@@ -130,7 +130,7 @@ rows: Any = st.lists(
 steps: Any = st.lists(
     st.tuples(
         st.sampled_from(["payments", "refunds"]),
-        st.integers(0, 9),  # the day: late ones, and others that were refused before
+        st.integers(0, 9),  # the day: late files, and files that were refused before
         st.one_of(st.none(), rows),  # None: an empty file, which is refused
         st.sampled_from(["", "", "load", "other lake", *POINTS]),
     ),
@@ -229,7 +229,7 @@ def test_a_process_killed_around_the_ledger_repeats_its_decision(
         house.land(file_name(seal_of(3)), one(1, 3))
         command = [sys.executable, "-c", SCRIPT, str(home.data_dir), str(spec_file), point]
         assert subprocess.run(command).returncode == -9
-        # a file that is earlier, and would have been loaded first
+        # an earlier file, which would have been loaded first
         house.land(file_name(seal_of(1)), one(2, 1))
 
         house.load(make_spec())
@@ -297,7 +297,7 @@ def test_a_lake_that_kept_no_ledger_writes_it_once(house: House) -> None:
     house.load(make_spec())
     told = Ledger(Landing(house.settings, "payments")).since(0)
     ledger = Path(house.settings.landing) / "payments" / ".loads"
-    for kept in (3, 0):  # as from a backup, or from before there was one
+    for kept in (3, 0):  # as from a backup, or from a time without a ledger
         for path in sorted(ledger.iterdir())[kept:]:
             path.unlink()
 

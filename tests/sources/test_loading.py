@@ -1,4 +1,4 @@
-"""The loader: each row once, where it belongs, when it could be known."""
+"""The loader: each row once, in the right table, with the right known-at."""
 
 import gzip
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def test_rows_land_in_raw_with_their_place_and_the_time_they_were_known(house: H
                 payment(2, datetime(2026, 5, 2, 9), "2.50"),
                 "",
                 payment(3, datetime(2026, 5, 1, 8)),  # of the day before: known after its seal
-                payment(4, datetime(2026, 5, 3, 1)),  # a clock that is ahead: known by the seal
+                payment(4, datetime(2026, 5, 3, 1)),  # a clock that runs ahead: known at the seal
             ),
         ),
     ]

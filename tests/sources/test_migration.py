@@ -1,4 +1,4 @@
-"""A contract that changes is carried out from the landed files, or refused: never NULLs."""
+"""A changed contract is carried out from the landed files, or refused; it never yields NULLs."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def rebuilt(house: House, spec: SourceSpec) -> Any:
 
 
 def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
-    """Three files: two in order, then one that is late, with a row of three decimals."""
+    """Three files: two in order, then a late one, with a row of three decimals."""
     for number, (day, amount) in enumerate([(0, "1.00"), (4, "2.50"), (2, "0.125")], start=1):
         time = datetime(2026, 5, 1, 9) + timedelta(days=day)
         rows = payment(number, time, amount, **more), payment(number + 10, time, "7.00", **more)

@@ -1,4 +1,4 @@
-"""The order of loads is counted, never read off a clock; a load that goes round in circles ends."""
+"""The order of loads is counted, never read from a clock; a load that repeats itself ends."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

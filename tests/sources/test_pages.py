@@ -1,4 +1,4 @@
-"""What an API gave reaches the landing zone as it was given; the judge is the text itself."""
+"""An API's records reach the landing zone unchanged; the reference is the text itself."""
 
 import gzip
 import json
@@ -57,7 +57,7 @@ RECORDS = [
     "17",
     "{}",
 ]
-"""Nothing of this survives `json.loads` and `json.dumps` unchanged, and some of it stops them."""
+"""`json.loads` and `json.dumps` change every one of these, and fail on some."""
 
 
 def test_each_record_is_landed_with_the_text_it_came_with(house: House, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_bytes_that_are_not_utf_8_put_one_record_aside(house: House, tmp_path: P
     ("content", "charset"),
     [
         ("é€".encode(), None),
-        ("é€".encode(), "iso-8859-1"),  # the header is wrong: no other text looks like UTF-8
+        ("é€".encode(), "iso-8859-1"),  # the header is wrong: only UTF-8 text is valid as UTF-8
         ("é€".encode("utf-8-sig"), None),
         ("é€".encode("utf-16"), None),
         ("a é€".encode("utf-16-le"), None),

@@ -1,4 +1,4 @@
-"""Personal data leaves the lake at the door: raw and quarantine hold tokens or nothing."""
+"""Personal data is removed while loading: raw and quarantine hold tokens or nothing."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Personal rows are their owner's alone, wherever they lie before the token."""
+"""Only the owner can read personal rows, wherever they are stored before they become tokens."""
 
 import os
 import stat
@@ -53,7 +53,7 @@ def test_the_world_and_what_is_landed_of_it_are_their_owners_alone(tmp_path: Pat
     landed = [landing / n for n in ("customers", "exchange_rates", "transactions", "chargebacks")]
     assert all(any(folder.iterdir()) for folder in landed)
     assert open_to_others(*landed) == []
-    # below the world's own folder, which nobody else may enter, people stand in two files
+    # only the owner may enter the world's folder; two files in it hold personal data
     assert stat.S_IMODE(settings.world_dir.stat().st_mode) == 0o700
     for name in ("bank.sqlite", "names.json"):
         assert stat.S_IMODE((settings.world_dir / name).stat().st_mode) == 0o600

@@ -1,4 +1,4 @@
-"""One wrong year in a file's name holds back nothing; old history is always welcome."""
+"""One wrong year in a file's name holds back nothing; old history is always accepted."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A source's YAML: what is wrong with it is told with file, line and field."""
+"""A source's YAML: mistakes are reported with file, line and field."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Undecided rows are read in the order of their loads, of one file or one reason if asked for."""
+"""Undecided rows are read in the order of their loads, filtered by file or reason if given."""
 
 from datetime import datetime
 

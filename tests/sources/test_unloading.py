@@ -1,4 +1,4 @@
-"""A wrong file goes out of raw, in this lake and in every other one, and the rest stays."""
+"""A wrong file is removed from raw, in this lake and in every other one; the rest stays."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The embedded world, read through the sources that the package ships, is all there."""
+"""The embedded world, read through the sources that the package ships, is complete."""
 
 from datetime import date
 from pathlib import Path

@@ -44,7 +44,8 @@ class Connector(Part, ABC):
     def news(
         self, contract: Contract, landing: Landing, last: datetime | None, now: datetime
     ) -> str:
-        """What `land` would find, in a few words, stable while nothing changes; empty for nothing.
+        """A short text about what `land` would find, the same until something changes; empty for
+        nothing.
 
         The sensor calls it twice a minute, so it may skip what is expensive to find. It lands
         nothing.

@@ -27,8 +27,7 @@ class Landing:
         self._store = Prefix(self.root, settings) if self.remote else Folder(self.root)
 
     def files(self) -> list[LandedFile]:
-        """Every complete file, by name. A path with a part that starts with a dot is not complete
-        yet."""
+        """Every complete file, by name. Paths with a part that starts with a dot are incomplete."""
         with self._failing(f"cannot list the landing zone {self.root}"):
             return sorted(self._store.files(), key=lambda file: file.name)
 

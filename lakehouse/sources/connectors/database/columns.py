@@ -28,8 +28,7 @@ class Columns:
 
     @property
     def body(self) -> str:
-        """SQL for the whole content of a fetched row, for comparison, independent of how its time
-        is spelt."""
+        """SQL for the content of a fetched row, for comparison; ignores how its time is spelt."""
         numbers = range(len(self.names))
         texts = [canonical(f"c{n}") if n == self.updated else f"c{n}" for n in numbers]
         return f"[{', '.join([*texts, 'hex(_bytes)'])}]"
