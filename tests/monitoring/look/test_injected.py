@@ -94,8 +94,14 @@ def states(bench):
     return {found.version: found.state for found in list_versions(bench.lake, "detector")}
 
 
+@pytest.fixture
+def proved(monkeypatch):
+    """Every version is able to score: those of the bench have no files."""
+    monkeypatch.setattr("lakehouse.monitoring.react.step.prover", lambda *_: lambda version: "")
+
+
 @pytest.mark.slow
-def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(lake):
+def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(lake, proved):
     bench = Bench(lake, spec_of())
     bench.days(0, 9)
     before = bench.version(1, state="champion")
@@ -118,9 +124,7 @@ def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(l
     [(2.5, "promote", "champion"), (0.0, "archive", "archived")],
     ids=["better", "worse"],
 )
-def test_a_shadow_is_settled_by_matured_labels(lake, monkeypatch, skill, action, becomes):
-    # versions of the bench have no files
-    monkeypatch.setattr("lakehouse.monitoring.react.step.prover", lambda *_: lambda version: "")
+def test_a_shadow_is_settled_by_matured_labels(lake, proved, skill, action, becomes):
     bench = Bench(lake, spec_of())
     bench.days(0, 20)
     decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
