@@ -25,7 +25,7 @@ class Ui:
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         answer = requests.post(
-            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=60
+            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=300
         )
         content = answer.json()
         assert "errors" not in content, content["errors"]
@@ -116,7 +116,7 @@ def running_ui(data_dir: Path) -> Iterator[Ui]:
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
-            process.wait(90)
+            process.wait(300)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
