@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 START = "from lakehouse.cli import start; start()"
 
 
