@@ -1,4 +1,4 @@
-"""Training: sets, fits, choices, judgements and reports of the models that YAML declares."""
+"""Training of declared models: training sets, fits, model selection, evaluation and reports."""
 
 from lakehouse.training.fitting.collapse import Collapsed
 from lakehouse.training.sets.dataset import TrainingSet, training_set

@@ -1,10 +1,10 @@
 """The definitions that functions depend on, followed by name through the package's sources.
 
-A definition is a function, a class or an assignment at the top of a module. From the functions that
-are asked about, every name in their bodies is followed to where it is defined, through imports and
-re-exports, in whatever file that is. Of a class only the members count whose name is used somewhere
-on the path, and its special methods. So a file can be moved or split, and a comment or a docstring
-reworded, without any effect. What is looked up by text (`getattr`) is not found.
+A definition is a function, a class or an assignment at the top of a module. Starting from the given
+functions, every name in a body is followed to its definition, through imports and re-exports, in
+any file. Of a class, only special methods and members whose name occurs on the path count. So
+moving or splitting a file, or rewording a comment or a docstring, has no effect. Names that are
+looked up by text (`getattr`) are not found.
 """
 
 import ast
@@ -15,18 +15,18 @@ from functools import cache
 from pathlib import Path
 
 Read = Callable[[str], str | None]
-"""The source of a module, by its dotted name; None when there is no such module."""
+"""The source of a module, by its dotted name; None if the module does not exist."""
 
 MEANINGLESS = frozenset({"ctx", "kind", "type_comment", "type_params", "type_ignores"})
-"""Fields of a syntax tree without an effect, or which only some releases of Python have."""
+"""Syntax tree fields that have no effect, or that only some Python releases have."""
 
 ACCESSORS = frozenset({"property", "cached_property", "classmethod", "staticmethod", "overload"})
-"""Decorators that leave it to others whether a method is called; a validator, say, always is."""
+"""Decorators that do not call the method themselves; any other one (a validator, say) may."""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A top-level name of a module; the empty name stands for what runs on import."""
+    """A top-level name of a module; the empty name stands for the code that runs on import."""
 
     module: str
     name: str
@@ -34,14 +34,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class Module:
-    """The statements of a module by the names they bind, and where imported names come from."""
+    """The statements of a module by the names they bind, and the origin of each imported name."""
 
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, Definition] = field(default_factory=dict)
 
 
 def reader_of(folder: Path) -> Read:
-    """Read the modules of a package from its folder: `lakehouse.lake` is `folder/lake`."""
+    """Return a reader for the modules of a package in `folder`: `lakehouse.lake` is
+    `folder/lake`."""
 
     def read(module: str) -> str | None:
         place = folder.joinpath(*module.split(".")[1:])
@@ -58,17 +59,17 @@ def definitions_behind(
 ) -> dict[Definition, str]:
     """Each definition that these functions (`package.module:name`) depend on, with its SHA-256.
 
-    `outside` are packages, by dotted name, whose definitions are not followed.
+    `outside` lists packages, by dotted name, whose definitions are not followed.
 
     Raises:
-        LookupError: when there is no such function.
+        LookupError: when a function does not exist.
     """
 
     @cache
     def module(name: str) -> Module:
         package, _, member = name.rpartition(".")
         if package and member in module(package).definitions:
-            return Module()  # a class of that module, say
+            return Module()  # for example a class of that module
         return _parse(read(name) or "")
 
     def resolve(wanted: Definition, depth: int = 9) -> Definition | None:
@@ -95,7 +96,7 @@ def definitions_behind(
         found.add(start)
     members: set[str] = set()
     before = (0, 0)
-    while before != (len(found), len(members)):  # a new name may be that of a member passed over
+    while before != (len(found), len(members)):  # a new name may match a skipped member
         before = (len(found), len(members))
         for definition in list(found):
             for statement in module(definition.module).definitions[definition.name]:
@@ -110,7 +111,7 @@ def definitions_behind(
 
 
 def hash_of(digests: Iterable[str]) -> str:
-    """One SHA-256 for all of them, whatever their order."""
+    """One SHA-256 for all digests, in any order."""
     return hashlib.sha256("\n".join(sorted(set(digests))).encode()).hexdigest()
 
 
@@ -144,7 +145,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 
 def _is_silent(node: ast.AST) -> bool:
-    """Whether it is an import, text on its own, or meant for a type checker."""
+    """Whether the node is an import, a bare string, or code for type checkers only."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant(value=str())):
             return True
@@ -154,7 +155,7 @@ def _is_silent(node: ast.AST) -> bool:
 
 
 def _children(node: ast.AST, members: Collection[str]) -> Iterator[tuple[str, ast.AST | object]]:
-    """The fields of a node, as far as they count; of a class, the members that are in use."""
+    """The relevant fields of a node; of a class, only the members in use."""
     for name, value in ast.iter_fields(node):
         if name in MEANINGLESS:
             continue

@@ -1,4 +1,4 @@
-"""What a version is made of, as hashes, and so when a new one is due."""
+"""The hashes that identify a version's inputs, and the rule that decides when a new one is due."""
 
 import hashlib
 import json
@@ -26,8 +26,8 @@ MAKES_BYTES = (
     "lakehouse.training.fitting.warm_start:start_from",
     "lakehouse.training.fitting.assembly:make",
 )
-"""The functions that make the bytes of a version, with everything that they depend on. What judges
-a version, promotes it or reports on it is not among them."""
+"""The functions that produce a version's bytes; their dependencies count too. The code that
+evaluates, promotes or reports on a version is not included."""
 
 OUTSIDE = (
     "lakehouse.errors",
@@ -37,8 +37,8 @@ OUTSIDE = (
     "lakehouse.settings",
     "lakehouse.training.identity",
 )
-"""Packages that store and name things, and compute nothing of a version. The features it is trained
-on have versions of their own, and what YAML declares is in the configuration hash."""
+"""Packages that store and name things but do not compute any part of a version. Feature sets have
+versions of their own, and the YAML declaration is in the configuration hash."""
 
 
 def due(
@@ -49,10 +49,11 @@ def due(
     exact: bool = False,
     asked: Request | None = None,
 ) -> str:
-    """Why a new version is due, or nothing. `exact`: any other split than the newest's counts.
+    """Return the reason why a new version is due, or an empty text.
 
-    What was `asked` for, since the newest was made, is due with the next day of settled labels: of
-    the same rows the same version would be made.
+    With `exact`, any split other than the newest version's counts. A request `asked` since the
+    newest version was trained is due with the next day of settled labels: the same rows would give
+    the same version.
     """
     if newest is None:
         return "first version"
@@ -73,7 +74,8 @@ def due(
 
 
 def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
-    """Whether training on this set would make that version again (or, warm, one more like it)."""
+    """Whether training on this set would reproduce that version (a similar one, with a warm
+    start)."""
     return (
         version.training_set_hash,
         version.config_hash,
@@ -83,19 +85,19 @@ def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
 
 
 def config_hash(spec: ModelSpec) -> str:
-    """SHA-256 of the declared fields that a trained artefact depends on."""
+    """SHA-256 of the declared fields that affect a trained artefact."""
     return hashlib.sha256(json.dumps(spec.recipe(), sort_keys=True).encode()).hexdigest()
 
 
 @cache
 def code_hash() -> str:
-    """SHA-256 of the definitions that make a version's bytes, and of the versions of LightGBM and
-    NumPy. Comments, docstrings and the files that definitions are in have no part in it."""
+    """SHA-256 of the definitions that produce a version's bytes, and of the versions of LightGBM
+    and NumPy. Comments, docstrings and file locations do not affect it."""
     versions = [f"{name} {library_version(name)}" for name in ("lightgbm", "numpy")]
     return hash_of([*versions, *code_definitions().values()])
 
 
 def code_definitions() -> dict[Definition, str]:
-    """The definitions that make a version's bytes, each with its SHA-256."""
+    """The definitions that produce a version's bytes, each with its SHA-256."""
     package = Path(lakehouse.__file__).parent
     return definitions_behind(MAKES_BYTES, reader_of(package), OUTSIDE)

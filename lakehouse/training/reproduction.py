@@ -1,4 +1,4 @@
-"""Making a registered version again, from its pinned training set and what its card records."""
+"""Reproduce a registered version from its pinned training set and its model card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,12 +21,15 @@ from lakehouse.training.sets.row_hash import content_hash
 
 
 class NotReproducible(TrainingError):
-    """What a version was made of is not all there any more; the message says what is missing."""
+    """An input of a version is no longer complete; the message names what is missing."""
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of making a version again: `files` by name, as registered and as made now."""
+    """The outcome of reproducing a version.
+
+    `files` maps each name to two SHA-256: as registered, and as reproduced.
+    """
 
     same: bool
     files: Mapping[str, tuple[str, str]]
@@ -36,15 +39,16 @@ class Reproduction:
 def reproduce(
     spec: ModelSpec, lake: Lake, version: Version, *, force: bool = False
 ) -> Reproduction:
-    """Train again from pinned rows with the recorded recipe, choice and parent; compare the bytes.
+    """Train again on the pinned rows with the recorded recipe, choice and parent; compare the
+    bytes.
 
-    Nothing is searched or selected anew, and nothing is written. `force` tries in spite of another
-    code or other libraries than those recorded.
+    No search or selection runs, and nothing is written. `force` tries even if the code or the
+    libraries differ from the recorded ones.
 
     Raises:
-        NotReproducible: when code or libraries differ (unless forced), or rows or the parent are
-            not what they were.
-        BadArtefact, TrainingError: when the artefact or the training set is gone.
+        NotReproducible: when code or libraries differ (unless forced), or when the rows or the
+            parent have changed.
+        BadArtefact, TrainingError: when the artefact or the training set no longer exists.
     """
     model = artefact.load_model(lake.settings.models_dir, version.artefact, version.files)
     card = model.card
@@ -70,7 +74,7 @@ def reproduce(
 
 
 def _differences(card: ModelCard) -> list[str]:
-    """How what would make it now differs from what made it, in words."""
+    """Describe how the current code and libraries differ from the recorded ones."""
     now = library_versions()
     differs = [
         f"{name} was {recorded}, here it is {now.get(name, 'missing')}"
@@ -87,7 +91,7 @@ def _differences(card: ModelCard) -> list[str]:
 
 
 def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
-    """The version's training set, if its rows are still those that it was hashed from."""
+    """The version's training set, if its rows still have the recorded hash."""
     with lake.reader() as cursor:
         pinned = pinned_set(cursor, spec.name, version.training_set_id)
         batches = read_rows(cursor, spec, pinned)
@@ -104,7 +108,7 @@ def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
 def _start(
     spec: ModelSpec, lake: Lake, card: ModelCard, columns: Columns, classes: tuple[str, ...]
 ) -> Start:
-    """The recorded start. Raises `NotReproducible` if the parent is not what it was."""
+    """The recorded start. Raises `NotReproducible` if the parent has changed."""
     if card.parent is None:
         said = "no warm start: "
         why = next((note.removeprefix(said) for note in card.notes if note.startswith(said)), "")

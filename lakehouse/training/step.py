@@ -1,8 +1,9 @@
-"""Training as one step: is a new version due, make it, judge it, let it decide or not.
+"""The training step: check whether a new version is due, train it, evaluate it, decide on
+promotion.
 
-Everything costly happens before the last commit, which adds the version, its verdicts and its
-promotion at once: a process that dies earlier leaves at most finished trials, which the next search
-takes up, and files that nobody refers to.
+All expensive work happens before the last commit, which adds the version, its verdicts and its
+promotion at once. A process that dies earlier leaves at most finished trials, which the next search
+reuses, and unreferenced files.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,12 +42,12 @@ WHO = "training"
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a call of `train` came to.
+    """The outcome of a call of `train`.
 
-    `version` is the newest one; `trained` says whether this call made it, `why` for which reason
-    it did or did not. `champion` is the name of the version that decides from now on, if any, and
-    `decision` what was said about promoting, empty when that was not up. `notes` of a version that
-    was just made say what was declared and could not be done, and what of the rows is remarkable.
+    `version` is the newest version, `trained` is true if this call made it, and `why` gives the
+    reason. `champion` is the name of the version that decides from now on, if any. `decision` is
+    the promotion decision in words, empty if there was none to make. `notes` of a new version list
+    what was declared but could not be done, and anything unusual about the rows.
     """
 
     version: Version
@@ -68,15 +69,16 @@ def train(
     now: datetime | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> TrainReport:
-    """Bring the model up to date: train, evaluate and perhaps promote a new version if one is due.
+    """Bring the model up to date: if a new version is due, train, evaluate and perhaps promote it.
 
-    `split` replaces the planned periods, `force` trains though nothing is due. The same training
-    set, configuration and code never make a second version. `on_progress` is told of every trial.
+    `split` replaces the planned periods; `force` trains even if nothing is due. The same training
+    set, configuration and code never make a second version. `on_progress` is called with a line
+    about every trial.
 
     Raises:
         NotEnoughData: when the settled history is too short.
-        Collapsed: when next to nothing was learnt; the champion stays.
-        TrainingError, NoSuchTable: when an input is not what the spec says.
+        Collapsed: when the model is hardly better than chance; the champion stays.
+        TrainingError, NoSuchTable: when an input does not match the spec.
     """
     at = lake_time(now)
     with lake.reader() as reader:
@@ -108,7 +110,7 @@ def train(
     decision = _decide(spec, lake, version, evaluation, gates, now)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
-        pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it meanwhile
+        pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it since
         register(writer, version, WHO, why)
         if asked is not None:
             answer_in(writer, asked)
@@ -118,7 +120,8 @@ def train(
 
 
 def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
-    """What goes on deciding when training could not be done because of `why`; None if nothing."""
+    """The report on the champion that stays when training failed because of `why`; None without
+    one."""
     with lake.reader() as cursor:
         champion = find_champion(cursor, spec.name)
         if champion is None:
@@ -134,7 +137,7 @@ def _make(
     run_id: str,
     on_progress: Callable[[str], None],
 ) -> Made:
-    """Choose and fit on the pinned set; nothing is written but trials."""
+    """Choose and fit on the pinned set; only trials are written."""
     material = load_material(spec, lake, pinned)
     choice = choose(spec, lake, material, run_id=run_id, tell=on_progress)
     start = Start()
@@ -167,7 +170,8 @@ def _write(
     run_id: str,
     at: datetime,
 ) -> Version:
-    """Write the artefact, named by its card; returns the version, which is not registered yet."""
+    """Write the artefact, named after its card; returns the version, which is not registered
+    yet."""
     card = made.model.card
     files = made.files | {artefact.EVALUATION: evaluation.to_json().encode()}
     digests = {name: artefact.sha256(content) for name, content in files.items()}
@@ -199,7 +203,7 @@ def _write(
 def _review(
     spec: ModelSpec, lake: Lake, version: Version, why: str, run_id: str, now: datetime | None
 ) -> TrainReport:
-    """Judge a version that is there by the gates of today; writes only if a verdict changed."""
+    """Apply the current gates to an existing version; writes only if a verdict changed."""
     evaluation = artefact.load_evaluation(lake.settings.models_dir, version)
     gates = judge(spec, evaluation)
     with lake.reader() as cursor:
@@ -222,7 +226,8 @@ def _decide(
     gates: tuple[GateResult, ...],
     now: datetime | None,
 ) -> Decision:
-    """The declared rule's decision, unless it is for a version that cannot score real rows."""
+    """The decision of the declared rule, without promoting a version that cannot score real
+    rows."""
     decision = decide(spec, lake, version, evaluation, gates)
     if decision.state == "champion":
         problem = prove_ready(spec, lake, version, now=now).problem
@@ -239,7 +244,8 @@ def _settle(
     decision: Decision,
     at: datetime,
 ) -> Decision:
-    """Write the verdicts, and do what was decided unless another version decides by now."""
+    """Write the verdicts and apply the decision, unless the champion has changed in the
+    meantime."""
     write_gates(writer, spec.name, version.version, gates, at)
     about = (writer, spec.name, version.version)
     champion = find_champion(writer, spec.name)

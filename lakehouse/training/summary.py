@@ -1,4 +1,4 @@
-"""What is recorded of model versions, as plain data for people and JSON."""
+"""The record of model versions as plain data, for people and JSON."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,9 +16,9 @@ from lakehouse.registry.thresholds import find_thresholds
 
 
 def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:
-    """Each version of a model, the newest first: its primary metric with interval, its gates.
+    """Each version of a model, newest first, with its primary metric, interval and gates.
 
-    `problem` is what is wrong with the files of a version, empty if nothing is.
+    `problem` describes what is wrong with the version's files; empty if nothing is.
     """
     declared = declared_models()
     metric = declared[model].primary_metric if model in declared else ""
@@ -46,9 +46,9 @@ def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:
 
 
 def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
-    """All that was recorded of a version when it was made and decided about, ready for JSON.
+    """Everything recorded about a version when it was trained and decided on, ready for JSON.
 
-    Where files are broken `card` or `evaluation` is None, and `problem` gives the cause.
+    If files are broken, `card` or `evaluation` is None and `problem` gives the cause.
     """
     evaluation, problem = _evaluation(lake, version)
     try:
@@ -76,18 +76,19 @@ def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
 
 
 def failed_gates(gates: Iterable[GateResult]) -> list[str]:
-    """Names of the gates that were not passed."""
+    """Names of the failed gates."""
     return [gate.gate for gate in gates if not gate.passed]
 
 
 def _expires(version: Version) -> datetime | None:
-    """When it expires by the declaration of now; None if the model is declared no more."""
+    """When the version expires by the current declaration; None if the model is no longer
+    declared."""
     spec = declared_models().get(version.model)
     return expiry(spec, version).on if spec else None
 
 
 def _evaluation(lake: Lake, version: Version) -> tuple[Evaluation | None, str]:
-    """The version's evaluation, or None with what is wrong with its files."""
+    """The version's evaluation and an empty text, or None and what is wrong with its files."""
     try:
         return load_evaluation(lake.settings.models_dir, version), ""
     except LakehouseError as error:

@@ -15,11 +15,14 @@ from lakehouse.training.judging.rivals import registered, test_rows
 
 
 def tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair:
-    """Both on the test rows of the one whose test ended later, from after both were trained.
+    """Predictions of both versions on the same test rows.
+
+    The rows are those of the version whose test ended later, from the start of the later test
+    period on.
 
     Raises:
-        RegistryError: when the rows that one was tested on are training rows of the other.
-        BadArtefact, SchemaMismatch: when one of them cannot score the rows any more.
+        RegistryError: when the test rows of one are training rows of the other.
+        BadArtefact, SchemaMismatch: when one of them can no longer score the rows.
     """
     newer = max(one, other, key=lambda v: (Split.from_json(v.split).test_until, v.number))
     model = load_model(lake.settings.models_dir, newer.artefact, newer.files)

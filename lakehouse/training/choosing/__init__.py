@@ -1,1 +1,1 @@
-"""Features and parameters, chosen on walk-forward folds: a recorded input of a version."""
+"""Choice of features and parameters on walk-forward folds, a recorded input of a version."""

@@ -1,7 +1,6 @@
-"""What a training set decides before the model is fitted: features and parameters.
+"""Choice of features and parameters before the model is fitted, both on walk-forward folds.
 
-Both by walk-forward folds. A choice is a recorded input: made once, kept in the card, and given
-again when a version is reproduced.
+A choice is a recorded input: made once, kept in the card, and used again to reproduce a version.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Choice:
-    """Parameters for LightGBM, and the names of what the trees see (None: everything there is)."""
+    """Parameters for LightGBM, and the names of the columns that the trees use (None: all)."""
 
     params: Mapping[str, Any]
     kept: tuple[str, ...] | None = None
@@ -33,7 +32,7 @@ class Choice:
 
     @classmethod
     def of(cls, card: ModelCard) -> "Choice":
-        """The choice that a version was made with."""
+        """The recorded choice of a version."""
         return cls(card.params, card.inputs, card.selection, card.study)
 
 
@@ -47,10 +46,10 @@ def choose(
 ) -> Choice:
     """Select features with the declared parameters, then search parameters with those features.
 
-    Without a fold, or without anything to choose, it is the declaration.
+    Without folds, or with neither search nor selection declared, returns the declared parameters.
 
     Raises:
-        TrainingError: when LightGBM refuses the declared parameters.
+        TrainingError: when LightGBM rejects the declared parameters.
     """
     if not material.folds or (spec.search is None and spec.selection is None):
         return Choice(spec.params)

@@ -1,8 +1,7 @@
-"""Which parameters a search tries next: Optuna's samplers, asked anew for every trial.
+"""The parameters that a search tries next, proposed by Optuna's samplers.
 
-A proposal depends on the declaration, the trial's number and the finished trials before it, and on
-nothing else: no sampler lives on from one trial to the next, so a search that was killed goes on
-along the very path that it would have taken.
+A proposal depends only on the declaration, the trial's number and the finished trials before it.
+Each trial has a new sampler, so a search that was killed resumes on exactly the same path.
 """
 
 from collections.abc import Sequence
@@ -16,11 +15,14 @@ from lakehouse.models.spec import Between, OneOf, Search
 from lakehouse.training.choosing.trials import Params, Trial
 
 STARTUP = 6
-"""Trials that TPE draws at random before it looks at what they came to."""
+"""Trials that TPE draws at random before it uses the results."""
 
 
 def budget(search: Search) -> int:
-    """How many trials there are: a grid may be smaller than declared. The first is no proposal."""
+    """The number of trials, including the declared parameters as the first.
+
+    A grid may have fewer points than declared trials.
+    """
     if search.method == "grid":
         return min(search.trials, 1 + len(_grid(search)))
     return search.trials
@@ -29,10 +31,10 @@ def budget(search: Search) -> int:
 def propose(
     search: Search, seed: int, number: int, finished: Sequence[Trial], *, minimize: bool
 ) -> dict[str, Any]:
-    """The parameters of trial `number` (1 or more), after those before it have finished.
+    """The parameters of trial `number` (1 or more), given the finished trials before it.
 
-    `tpe`: Bergstra et al., "Algorithms for hyper-parameter optimization", 2011, as Optuna has it.
-    `grid`: its points in a shuffled order, so that a small budget sees all corners of it.
+    `tpe`: Bergstra et al., "Algorithms for hyper-parameter optimization", 2011, as implemented in
+    Optuna. `grid`: its points in shuffled order, so that a small budget covers the whole grid.
 
     Raises:
         TrainingError: for a grid over numbers without a step.
@@ -58,7 +60,7 @@ def propose(
 
 
 def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
-    """A finished trial as Optuna knows it, with those of its parameters that are in the space."""
+    """A finished trial in Optuna's form, with those of its parameters that are in the space."""
     params = {
         name: value
         for name, value in trial.params.items()
@@ -76,7 +78,8 @@ def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) ->
 
 
 def _inside(among: Between | OneOf, value: Any) -> bool:
-    """Whether a value could have been drawn: the declared ones of the first trial need not be."""
+    """Whether the space contains a value; the declared values of the first trial may lie
+    outside."""
     if isinstance(among, OneOf):
         return value in among.choices
     if not isinstance(value, int | float) or not among.low <= value <= among.high:
@@ -119,5 +122,5 @@ def _whole(among: Between) -> bool:
 def _optuna() -> Any:
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would announce every study
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Optuna logs every study by default
     return optuna

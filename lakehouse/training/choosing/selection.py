@@ -1,6 +1,6 @@
-"""Which features earn their place: judged within the folds, by groups, with the figures kept.
+"""Feature selection by group within the folds, with the recorded figures.
 
-Only fold rows of the training period take part, so that validation and test know nothing of it.
+It uses only fold rows of the training period, so validation and test rows have no influence.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ Groups = dict[str, tuple[str, ...]]
 def select(
     spec: ModelSpec, folds: Sequence[FoldData], params: Params, judge: Judge
 ) -> tuple[GroupFigure, ...]:
-    """A figure and a verdict for every group; `judge` gives the primary metric of a prediction.
+    """A figure and a verdict for every group; `judge` computes the primary metric of a prediction.
 
-    If nothing earns its place, everything stays, and the reasons say so.
+    If no group passes, all are kept, and the reasons record it.
     """
     assert spec.selection is not None
     groups = group_columns(spec.selection, folds[0].columns.used)
@@ -41,7 +41,8 @@ def select(
 
 
 def group_columns(selection: FeatureSelection, columns: Sequence[str]) -> Groups:
-    """The declared groups, a column in the first with a pattern for it; others by themselves."""
+    """Columns by group: the first declared group with a matching pattern, else one named after
+    itself."""
     groups: Groups = {}
     for column in columns:
         names = (
@@ -62,10 +63,11 @@ def _permutation(
     judge: Judge,
     groups: Groups,
 ) -> tuple[GroupFigure, ...]:
-    """Breiman, "Random forests", 2001: what it costs to shuffle a group among the scored rows.
+    """Breiman, "Random forests", 2001: the loss of metric when a group is shuffled in the scored
+    rows.
 
-    The rows of a group move together. It must cost more than twice the standard error over folds
-    and shuffles, which one useless group in forty does by chance.
+    All columns of a group are shuffled together. A group is kept if the loss exceeds twice its
+    standard error over folds and shuffles; one useless group in forty passes by chance.
     """
     sign = -1.0 if find_metric(spec.primary_metric).lower_is_better else 1.0
     costs: dict[str, list[float]] = {name: [] for name in groups}
@@ -112,7 +114,7 @@ def _null_importance(
 ) -> tuple[GroupFigure, ...]:
     """Altmann et al., "Permutation importance", 2010: gain against gain under shuffled labels.
 
-    As many rounds as the true labels wanted; weights move with their labels.
+    The null models have as many rounds as the real one; weights are shuffled with their labels.
     """
     real: dict[str, list[float]] = {name: [] for name in groups}
     null: dict[str, list[float]] = {name: [] for name in groups}

@@ -1,6 +1,6 @@
-"""The trials of searches as rows of `registry.trials`, one commit each: a killed search resumes.
+"""Search trials as rows of `registry.trials`, one commit each, so that a killed search resumes.
 
-How parameters are proposed and judged is elsewhere.
+Proposing and evaluating parameters is in `proposals.py` and `tuning.py`.
 """
 
 import json
@@ -17,10 +17,10 @@ Params = Mapping[str, int | float | str | bool]
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial. `fold_values` are of the folds it was judged on, the oldest first.
+    """One finished trial. `fold_values` are the metric's values on the folds, oldest first.
 
-    `value` is their mean; None when LightGBM refused the parameters (`failed`). A `pruned` trial
-    was given up before its last fold.
+    `value` is their mean; None if LightGBM rejected the parameters (`failed`). A `pruned` trial was
+    stopped before its last fold.
     """
 
     number: int
@@ -48,7 +48,7 @@ def read_trials(lake: Lake, model: str, study: str) -> list[Trial]:
 
 
 def write_trial(lake: Lake, model: str, study: str, trial: Trial, run_id: str) -> None:
-    """Add a finished trial, unless another process was quicker: its trial is the same one."""
+    """Add a finished trial, unless another process has already written the same one."""
     author = Author(f"models.{model}", run_id, f"trial {trial.number} of study {study}")
     with lake.writer(author) as writer:
         tables.create(writer)

@@ -1,6 +1,6 @@
-"""The search for LightGBM parameters on walk-forward folds, resumable, its trials in the lake.
+"""The search for LightGBM parameters on walk-forward folds; it resumes from trials in the lake.
 
-What is tried next is `propose.py`'s; here it is tried, judged, given up or chosen.
+`proposals.py` proposes parameters; this module runs, evaluates, prunes and chooses.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from lakehouse.training.sets.rows import Rows
 Tell = Callable[[str], None]
 
 BEFORE_PRUNING = 4
-"""Complete trials that there must be before one may be given up."""
+"""Complete trials that pruning requires."""
 
 _NO_INFLUENCE = {"calibration", "threshold", "warm_start"}
 
@@ -43,13 +43,13 @@ def search(
     run_id: str = "",
     tell: Tell = lambda text: None,
 ) -> Study:
-    """Run the trials that the study lacks, and choose the best by its mean over the folds.
+    """Run the study's missing trials, and choose the one with the best mean over the folds.
 
-    The first trial is the declaration, so that no search can do worse than it on the folds. Folds
-    stop early on the rows that they score, which flatters all trials alike.
+    The first trial is the declared parameters, so the chosen trial is never worse than them on the
+    folds. Folds stop early on the rows that they score, which favours all trials equally.
 
     Raises:
-        TrainingError: when LightGBM refuses the declared parameters.
+        TrainingError: when LightGBM rejects the declared parameters.
     """
     assert spec.search is not None
     metric = spec.search.metric or spec.primary_metric
@@ -83,9 +83,9 @@ def search(
 
 
 def study_id(spec: ModelSpec, training_set_hash: str, code_hash: str, inputs: Sequence[str]) -> str:
-    """Names what trials depend on: a study of the same name may go on, also with more trials.
+    """A name made from everything that trials depend on; a study of the same name can resume.
 
-    Not the number of trials, nor what only matters after the search.
+    The number of trials, and settings that only matter after the search, are not part of it.
     """
     recipe = {name: value for name, value in spec.recipe().items() if name not in _NO_INFLUENCE}
     recipe["search"] = spec.search and spec.search.model_dump(mode="json", exclude={"trials"})
@@ -97,7 +97,7 @@ def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metri
     """`metric` of a prediction for a fold's scored rows.
 
     Raises:
-        TrainingError: when these rows cannot tell it.
+        TrainingError: when the metric is undefined on these rows.
     """
     cut = threshold_on(spec, rows, prediction)
     threshold = None
@@ -147,7 +147,7 @@ def _try(
 
 def _behind(values: Sequence[float], finished: Sequence[Trial], minimize: bool) -> bool:
     """The median rule of Golovin et al., "Google Vizier", 2017: the mean so far is worse than the
-    median of what complete trials had by the same fold."""
+    median of the complete trials' means up to the same fold."""
     others = [fmean(t.fold_values[: len(values)]) for t in finished if t.state == "complete"]
     if len(others) < BEFORE_PRUNING:
         return False

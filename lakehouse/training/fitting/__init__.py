@@ -1,1 +1,1 @@
-"""From rows and parameters to a model: the same bytes for the same inputs."""
+"""Fitting: from rows and parameters to a model, with the same bytes for the same inputs."""

@@ -1,6 +1,6 @@
-"""Making a model: from a pinned training set and a choice to trees and card, the same bytes always.
+"""Make a model's trees and card from a pinned training set and a choice, deterministically.
 
-Nothing is written, judged or registered here, and no test row is read.
+This module reads no test rows and does not write, evaluate or register anything.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Made:
-    """A model in memory, and the rows it was made of, with the features of its card."""
+    """A model in memory, and the rows that it was fitted on, with the features of its card."""
 
     model: Model
     rows: Mapping[str, Rows]
@@ -51,7 +51,7 @@ class Made:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What `reproduce` compares byte for byte."""
+        """The files that `reproduce` compares byte for byte."""
         return {
             artefact.TREES: self.model.trees.encode(),
             artefact.CARD: artefact.card_bytes(self.model.card),
@@ -59,15 +59,16 @@ class Made:
 
 
 def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, threads: int) -> Made:
-    """Fit trees; fit calibration and threshold to rows they did not learn from; write a card.
+    """Fit trees, then calibration and threshold on rows outside the training data; write a card.
 
-    Trees stop growing by the validation rows. Out-of-fold scores come from as many rounds, which
-    stop on nothing. Calibration is fitted to both; the prior's shift and the threshold are taken
-    from validation rows (without any, from out-of-fold ones, else training rows, as a note says).
+    Early stopping uses the validation rows. Out-of-fold scores come from models with the same
+    number of rounds and no early stopping. Calibration is fitted on both. The prior's shift and the
+    threshold come from validation rows (without any, from out-of-fold rows, else from training
+    rows, with a note).
 
     Raises:
-        Collapsed: when the trees learnt next to nothing.
-        TrainingError: when LightGBM refuses a parameter.
+        Collapsed: when the model is hardly better than chance.
+        TrainingError: when LightGBM rejects a parameter.
     """
     columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
     material = material.only(columns.schema)
@@ -163,9 +164,9 @@ def _calibrate(
 ) -> tuple[Calibrator | None, float]:
     """A calibrator, and the prior's shift since; None and 0 if there are no rows for it.
 
-    Fitted to what the folds' models predict for their rows, and the model itself for the validation
-    rows: the former are many, the latter are newer and of the very model that is calibrated. That
-    these rows stopped its trees chose one number, the rounds. The shift is estimated on `newest`.
+    It is fitted on the out-of-fold predictions of the fold models, of which there are many, and on
+    the model's own predictions of the validation rows, which are newer. Early stopping on the
+    validation rows chose only one number, the rounds. The shift is estimated on `newest`.
     """
     scores = [found.uncalibrated] if found else []
     labels = [found.rows.label] if found else []

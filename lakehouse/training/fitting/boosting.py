@@ -1,6 +1,6 @@
-"""Fitting LightGBM: the same examples and parameters give the same bytes.
+"""Fit LightGBM: the same examples and parameters give the same bytes.
 
-Which rows, columns and parameters those are, is decided elsewhere.
+Callers choose the rows, columns and parameters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from lakehouse.models.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows for LightGBM: what the trees see, the label, and how much each row counts."""
+    """Rows for LightGBM: the matrix of the trees' columns, the labels, and the row weights."""
 
     matrix: Matrix
     label: npt.NDArray[np.float64]
@@ -28,18 +28,18 @@ class Examples:
 
 @dataclass(frozen=True)
 class Boosted:
-    """A trained LightGBM booster, of which the first `rounds` rounds are to be used."""
+    """A trained LightGBM booster; only its first `rounds` rounds are used."""
 
     booster: Any
     rounds: int
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """What the trees say, as trained: neither corrected nor calibrated."""
+        """The trees' raw predictions, neither corrected nor calibrated."""
         prediction = self.booster.predict(matrix, num_iteration=self.rounds)
         return np.asarray(prediction, dtype=np.float64)
 
     def trees(self) -> str:
-        """LightGBM's text of the rounds that are to be used."""
+        """LightGBM's text of the rounds in use."""
         text: str = self.booster.model_to_string(num_iteration=self.rounds)
         return text
 
@@ -47,7 +47,7 @@ class Boosted:
 def lightgbm_params(
     spec: ModelSpec, declared: Mapping[str, Any], classes: int, threads: int
 ) -> dict[str, Any]:
-    """All parameters of a fit; what makes it repeatable cannot be overridden."""
+    """All parameters of a fit; those that make it repeatable cannot be overridden."""
     return {
         **spec.task.params(classes),
         **declared,
@@ -62,7 +62,7 @@ def lightgbm_params(
 def dataset(
     examples: Examples, categorical: Sequence[int], params: Mapping[str, Any], *, keep: bool = False
 ) -> Any:
-    """A LightGBM dataset; with `keep` it may be used again, with other parameters too."""
+    """A LightGBM dataset; `keep` allows further fits on it, also with other parameters."""
     return import_lightgbm().Dataset(
         examples.matrix,
         examples.label,
@@ -74,10 +74,11 @@ def dataset(
 
 
 def stopping(data: Any, matrix: Matrix, label: npt.NDArray[np.float64], odds: float) -> Any:
-    """Rows that end training on `data`, by a loss that is proper for what the trees predict.
+    """Rows for early stopping on `data`, weighted so that the loss is proper for the trees'
+    predictions.
 
-    Odds that weights or undersampling made `odds` times too high are right where a negative counts
-    1 / `odds`.
+    If weights or undersampling make the odds `odds` times too high, each negative has the weight 1
+    / `odds`.
     """
     weight = None if odds == 1 else np.where(label > 0, 1.0, 1 / odds)
     return data.create_valid(matrix, label, weight=weight)
@@ -91,12 +92,12 @@ def boost(
     stop: Any = None,
     parent: Any = None,
 ) -> Boosted:
-    """Train on a dataset; stop early on the dataset `stop`, if the spec says so and there is one.
+    """Train on a dataset; stop early on the dataset `stop` if it is given and the spec declares it.
 
     With `parent`, a booster, its trees come first and `rounds` are added.
 
     Raises:
-        TrainingError: when LightGBM refuses a parameter.
+        TrainingError: when LightGBM rejects a parameter.
     """
     lightgbm = import_lightgbm()
     valid_sets: list[Any] = []
@@ -122,5 +123,5 @@ def boost(
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what the bytes of a model depend on."""
+    """Versions of the libraries that a model's bytes depend on."""
     return {name: version(name) for name in ("lightgbm", "numpy", "duckdb", "pyarrow")}

@@ -1,7 +1,7 @@
-"""A guard against collapse: a run that learnt next to nothing never becomes a version.
+"""A guard against collapse: a model that is hardly better than chance never becomes a version.
 
-Gates say how good a model must be to decide; this says that training itself went wrong, so that
-nobody looks for the fault in the data of a version that should not exist.
+Gates define how good a model must be to decide. This guard detects that training itself failed,
+before anyone searches for the fault in the data.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,10 @@ from lakehouse.training.sets.rows import Rows
 Floats = npt.NDArray[np.float64]
 
 NEAR_CHANCE = 0.65
-"""AUC. A diverged booster does not stop at .5, for it still finds the crudest frauds: on one week
-of the handbook's data a learning rate of 0.3 leaves .47 to .58 with depth 3 and .62 with depth 6,
-where sound ones have .88. A problem so hard that honest models stay below is not worth alerts."""
+"""AUC. A diverged booster does not stop at .5, because it still finds the most obvious frauds: on
+one week of the handbook's data a learning rate of 0.3 gives .47 to .58 with depth 3 and .62 with
+depth 6, where sound models reach .88. If a problem is so hard that sound models stay below, alerts
+on it are not worthwhile."""
 
 LEAST_GAIN = 0.005
 """Share of the trivial prediction's loss that a forecast or a classifier must save."""
@@ -31,20 +32,21 @@ _FEWEST_POSITIVES, _FEWEST_ROWS, _FEWEST_DAYS = 10, 200, 5
 
 
 class Collapsed(TrainingError):
-    """Training ran and learnt next to nothing."""
+    """The trained model is hardly better than chance."""
 
 
 def refuse_collapse(
     spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
 ) -> None:
-    """Raise `Collapsed` if the prediction is significantly worse than it must be.
+    """Raise `Collapsed` if the prediction is significantly worse than the required minimum.
 
-    Significantly: two standard errors do not lift it over the bound, so few rows never condemn.
-    For a binary model the bound is an AUC (which no base rate moves; average precision at a rate of
-    a half is high for any model), its error the one of pure chance (Mann & Whitney, 1947). For the
-    others it is the loss saved against what knows only the training labels `learnt`: their median
-    and mean (a regression must fail against both), or the shares of the classes; its error is taken
-    between days, since rows of one day resemble each other.
+    Significantly: it stays below the bound even with two standard errors added, so few rows never
+    fail. For a binary model the bound is an AUC, which does not depend on the base rate (average
+    precision at a base rate of a half is high for any model); its standard error is the one under
+    pure chance (Mann & Whitney, 1947). For other tasks it is the loss saved against a constant
+    prediction from the training labels `learnt`: their median and mean (a regression must fail
+    against both), or the class shares. Its standard error is computed between days, because rows of
+    one day resemble each other.
     """
     losses = spec.task.losses(rows.label, prediction, learnt)
     if not losses:
@@ -81,7 +83,7 @@ def _judge_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period:
 
 
 def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
-    """The share of the trivial loss that is saved, and its standard error between days."""
+    """The saved share of the trivial loss, and its standard error between days."""
     _, place = np.unique(day, return_inverse=True)
     total = np.bincount(place, weights=trivial)
     if not total.sum():

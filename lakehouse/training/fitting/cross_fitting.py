@@ -1,6 +1,7 @@
-"""What the chosen configuration says of fold rows that it did not learn from.
+"""Out-of-fold predictions of the chosen configuration.
 
-Calibration is fitted on this: no row of it taught, stopped or tests the model.
+Calibration is fitted on these rows. The models that score them are not trained, stopped or tested
+on them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,10 +21,10 @@ from lakehouse.training.sets.rows import Rows
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """The scored rows of all folds, the oldest fold first, within a fold by key.
+    """The scored rows of all folds, oldest fold first, within a fold by key.
 
-    `fold` counts from 0. `uncalibrated` is at the true base rate, `prediction` is the final output,
-    calibrated by what was fitted to these very rows.
+    `fold` counts from 0. `uncalibrated` is at the true base rate. `prediction` is the final output,
+    with a calibrator that was fitted on these same rows.
     """
 
     rows: Rows
@@ -41,7 +42,7 @@ def out_of_fold(
     params: Mapping[str, Any],
     rounds: int,
 ) -> OutOfFold:
-    """Learn every fold anew with so many rounds, stopping on nothing, and score its rows."""
+    """Fit each fold with `rounds` rounds, without early stopping, and score its rows."""
     predictions = []
     for fold in folds:
         data = fold_data(spec, schema, rows, fold, kept)
@@ -53,7 +54,8 @@ def out_of_fold(
 
 
 def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:
-    """The first threshold by these rows and their final scores; None if not binary."""
+    """The initial threshold from these rows and their final scores; None if the task is not
+    binary."""
     if not spec.task.decides or spec.capacity is None:
         return None
     unit = rows.entities[spec.capacity.unit] if spec.capacity.unit else None

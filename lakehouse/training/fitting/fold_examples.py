@@ -1,6 +1,6 @@
-"""A fold made ready to be learnt from many times: by trials, by selection, and for its own scores.
+"""A fold prepared for many fits: by trials, by selection, and for out-of-fold scores.
 
-The matrix is cut and binned once; only parameters change between fits.
+The matrix is extracted and binned once; only parameters change between fits.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,12 +20,12 @@ from lakehouse.training.sets.folds import Fold
 from lakehouse.training.sets.rows import Rows
 
 _REUSABLE = {"feature_pre_filter": False}
-"""Without it, a smaller `min_data_in_leaf` would have everything binned anew."""
+"""Otherwise a smaller `min_data_in_leaf` would require binning again."""
 
 
 @dataclass(frozen=True)
 class FoldData:
-    """What a fold learns from, as the trees see it, and the rows that it scores."""
+    """A fold's training examples as the trees see them, and the rows that it scores."""
 
     spec: ModelSpec
     columns: Columns
@@ -47,10 +47,11 @@ class FoldData:
         return stopping(self._data, self.seen, self.scored.label, self.odds)
 
     def fit(self, params: Mapping[str, Any], rounds: int, *, stop: bool) -> Boosted:
-        """Learn; with `stop` until the scored rows gain no more, which flatters them.
+        """Fit; `stop` enables early stopping on the scored rows, which makes their scores
+        optimistic.
 
         Raises:
-            TrainingError: when LightGBM refuses a parameter.
+            TrainingError: when LightGBM rejects a parameter.
         """
         given = {**params, **_REUSABLE}
         return boost(self.spec, given, self._data, rounds, self._stop if stop else None)
@@ -58,13 +59,13 @@ class FoldData:
     def predict(self, boosted: Boosted, seen: Matrix | None = None) -> npt.NDArray[np.float64]:
         """Predictions for the scored rows at the true base rate, not calibrated.
 
-        `seen` replaces what the trees see of them.
+        `seen` replaces the matrix of these rows.
         """
         return true_odds(boosted.predict(self.seen if seen is None else seen), self.odds)
 
 
 def weigh(spec: ModelSpec, label: npt.NDArray[np.float64], share: float = 1.0) -> Weighed:
-    """The declared balance of the classes, and of what is left of them `share` of the commonest."""
+    """The declared class balance, then only `share` of the commonest class."""
     balanced = balance(spec.imbalance, label, spec.seed)
     if share >= 1:
         return balanced
@@ -78,7 +79,7 @@ def weigh(spec: ModelSpec, label: npt.NDArray[np.float64], share: float = 1.0) -
 
 
 def examples(columns: Columns, rows: Rows, weighed: Weighed) -> Examples:
-    """The rows that are learnt from, as the trees see them."""
+    """The training rows as the trees see them."""
     chosen = weighed.places
     matrix, label = rows.matrix, rows.label
     if chosen is not None:
@@ -94,9 +95,11 @@ def fold_data(
     kept: Collection[str] | None = None,
     share: float = 1.0,
 ) -> FoldData:
-    """Cut a fold out of the training rows; what is fitted to rows is fitted to those it learns.
+    """Cut a fold out of the training rows; columns and weights are fitted on its training part
+    only.
 
-    `kept` names what the trees see, `share` is how much of the commonest class is learnt from.
+    `kept` names the columns that the trees use; `share` is the part of the commonest class to train
+    on.
     """
     learnt = rows.take(fold.learnt(rows))
     columns = fit_columns(spec, schema, learnt.matrix, kept)

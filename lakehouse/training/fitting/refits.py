@@ -1,4 +1,4 @@
-"""The recipe of a version once more, with another seed or on a resample of its training rows."""
+"""Refit a version's recipe with another seed or on a resample of its training rows."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from lakehouse.training.sets.rows import Rows
 def refit(
     spec: ModelSpec, model: Model, train: Rows, scored: Rows, number: int, sample: bool
 ) -> Prediction:
-    """What a refit predicts of `scored`; `number` (from 1) chooses the seed, or the resample.
+    """A refit's predictions of `scored`; `number` (from 1) selects the seed or the resample.
 
-    Parameters, columns, rounds and calibrator stay the version's, and nothing is stopped early: the
-    refit differs by what is drawn at random (undersampling, bagging, columns of a tree), or with
-    `sample` by rows that are drawn anew in whole clusters, with replacement. That is the
-    instability of Riley & Collins, "Stability of clinical prediction models developed using
-    statistical or machine learning methods", Biometrical Journal 65, 2023.
+    Parameters, columns, rounds and calibrator stay those of the version, without early stopping.
+    The refit differs by its random draws (undersampling, bagging, columns of a tree), or with
+    `sample` by a resample of whole clusters with replacement. This is the instability of Riley &
+    Collins, "Stability of clinical prediction models developed using statistical or machine
+    learning methods", Biometrical Journal 65, 2023.
     """
     card, columns = model.card, model.columns
     seed = spec.seed if sample else spec.seed + number
@@ -37,7 +37,7 @@ def refit(
 def _resample(
     spec: ModelSpec, rows: Rows, number: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Positions of rows, in their order, as often as their cluster was drawn."""
+    """Positions of rows, in order, each repeated as often as its cluster was drawn."""
     random = np.random.default_rng([spec.seed, number])
     clusters = spec.judging.clusters or spec.spine.entities
     code = np.arange(len(rows))

@@ -1,4 +1,4 @@
-"""Going on from the champion's trees: whether that is possible, and if not, why not."""
+"""Warm start: continue from the champion's trees, or give the reason why that is impossible."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,16 @@ from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
 
 MOST_INHERITED = 4
-"""A parent with more than so many times `rounds` is not gone on from: trees would pile up."""
+"""A parent with more than this many times `rounds` is not continued, to limit the number of
+trees."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The booster to go on from, with its record; both None, and why, if training begins afresh."""
+    """The booster to continue from, with its record; without a warm start both are None.
+
+    `why_not` is then the reason.
+    """
 
     parent: Parent | None = None
     booster: Any = None
@@ -31,7 +35,7 @@ def start_from(
     columns: Columns,
     classes: tuple[str, ...],
 ) -> Start:
-    """Go on from this version, if its trees see exactly what new ones would see."""
+    """Continue from this version, if its trees use exactly the columns that new ones would use."""
     if version is None:
         return Start(why_not="there is no champion yet")
     try:
