@@ -1,1 +1,1 @@
-"""What a version is worth: on its test rows, against others, and whether it is promoted."""
+"""Evaluation of a version on its test rows and against others, and the promotion decision."""

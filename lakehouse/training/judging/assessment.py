@@ -1,4 +1,4 @@
-"""From predictions of a period's rows to metrics, and from an evaluation to verdicts of gates."""
+"""Metrics from the predictions of a period, and gate verdicts from an evaluation."""
 
 import math
 
@@ -26,9 +26,9 @@ def assess(
     constant: float,
     classes: tuple[str, ...],
 ) -> Metrics:
-    """The metrics of `prediction` on `rows`; what they do not determine is None.
+    """The metrics of `prediction` on `rows`; undefined ones are None.
 
-    Where capacity is counted in units (cards), so are the metrics at capacity and alerts a day.
+    If capacity is counted in units (cards), so are the metrics at capacity and alerts a day.
     """
     found = spec.task.evaluate(
         predictions(spec, rows, prediction, threshold, constant), constant, classes
@@ -43,23 +43,23 @@ def assess(
 def predictions(
     spec: ModelSpec, rows: Rows, prediction: Prediction, threshold: float | None, constant: float
 ) -> Predictions:
-    """The same in the form that intervals and comparisons are made of.
+    """The same predictions in the form that intervals and comparisons need.
 
-    Metrics at capacity are left out where they count units: `unit_days` has other rows.
+    Metrics at capacity are left out if they count units, because `unit_days` has different rows.
     """
     alerts = None if spec.capacity is None or spec.capacity.unit else spec.capacity.alerts
     return spec.task.predictions(rows, prediction, constant, threshold=threshold, alerts=alerts)
 
 
 def predictions_of_units(spec: ModelSpec, units: UnitDays, threshold: float | None) -> Binary:
-    """Units of a day in place of rows."""
+    """Predictions with one row for each unit and day."""
     assert spec.capacity is not None
     flagged = None if threshold is None else units.score >= threshold
     return Binary(units.truth, units.score, flagged, units.day, spec.capacity.alerts)
 
 
 def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:
-    """Rows as who looks at units sees them; None if the capacity does not count units."""
+    """Rows grouped into units and days; None if the capacity does not count units."""
     if not spec.task.decides or spec.capacity is None or not spec.capacity.unit:
         return None
     unit = rows.entities[spec.capacity.unit]
@@ -68,11 +68,11 @@ def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays |
 
 
 def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
-    """The verdict of each gate, and of what holds for every model.
+    """The verdict of each declared gate, and of the checks that apply to every model.
 
-    What could not be told fails: a metric without positives, a probe of one class, fairness
-    without two groups to compare. Fairness is a gate only where the declaration says that it
-    blocks, and fails if even the lower end of the difference exceeds the limit.
+    An undefined value fails: a metric without positives, a probe with one class, fairness without
+    two groups to compare. Fairness is a gate only if the declaration sets `blocks`; it fails if
+    even the lower end of the difference exceeds the limit.
     """
     results = [_verdict(gate, evaluation) for gate in spec.gates]
     for probe in evaluation.probes:

@@ -1,7 +1,7 @@
-"""What becomes of a version that was evaluated: gates first, then the champion on the same rows.
+"""The decision about an evaluated version: first its gates, then the champion on the same rows.
 
-Only the decision; `registry.promotion` makes it happen. How a shadow fares on matured labels is
-`monitoring`'s.
+This module only decides; `registry.promotion` acts on it, and `monitoring` compares shadows on
+matured labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ from lakehouse.training.judging.rivals import registered, test_rows
 
 @dataclass(frozen=True)
 class Decision:
-    """What a version should be from now on, the reason in words, and the figures behind it.
+    """The new state of a version, the reason in words, and the figures behind it.
 
-    `champion` is the version that decided at the time, if any.
+    `champion` is the champion at the time of the decision, if any.
     """
 
     state: Literal["champion", "shadow", "candidate"]
@@ -40,11 +40,12 @@ def decide(
     evaluation: Evaluation,
     gates: Sequence[GateResult],
 ) -> Decision:
-    """The declared rule. Without a champion, a version that passes its gates decides at once.
+    """Apply the declared rule. Without a champion, a version that passes its gates becomes
+    champion.
 
-    By `better` the interval of the difference on the same test rows must lie above the margin. A
-    comparison that is impossible (the champion's artefact or features are gone) promotes nobody,
-    nor do test rows of which the metric cannot be told.
+    With `better`, the interval of the difference on the same test rows must lie above the margin.
+    Nothing is promoted if a comparison is impossible (the champion's artefact or features no longer
+    exist) or the metric is undefined on the test rows.
     """
     untold = untold_test(spec, evaluation)
     if untold:
@@ -70,7 +71,7 @@ def decide(
 
 
 def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
-    """Why the test period says nothing of the version; empty if it does say something."""
+    """Why the test period cannot evaluate the version; empty if it can."""
     test = evaluation.metrics.get("test", {})
     for name in (spec.task.probe_metric, spec.primary_metric):
         if test.get(name) is None:
@@ -79,9 +80,10 @@ def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
 
 
 def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, dict[str, Any]]:
-    """Whether the interval of the gain over the champion lies above the margin; words; figures.
+    """Whether the interval of the gain over the champion exceeds the margin, with a reason and
+    figures.
 
-    Too few positives (rows, for a regression) for `shadow.min_positives` show nothing.
+    With fewer positives (rows, for a regression) than `shadow.min_positives` the result is false.
     """
     metric, margin = compared.metric, spec.promotion.margin
     difference = compared.difference
@@ -117,7 +119,8 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
 def _without_comparison(
     spec: ModelSpec, version: Version, champion: Version, error: str
 ) -> Decision:
-    """By `shadow` matured labels compare, if the champion scores again; else a person decides."""
+    """With `shadow`, matured labels compare later, if the champion scores again; else a person
+    decides."""
     cause = f"champion {champion.version} cannot score the test rows ({error})"
     if spec.promotion.rule == "shadow":
         why = f"gates passed; it has to prove itself; {cause}"
@@ -134,7 +137,7 @@ def _without_comparison(
 def _comparison(
     spec: ModelSpec, lake: Lake, version: Version, evaluation: Evaluation, champion: Version
 ) -> Comparison:
-    """By the primary metric: as evaluated, unless another version decides by now.
+    """The evaluated comparison by the primary metric, or a new one if the champion has changed.
 
     Raises:
         BadArtefact, SchemaMismatch: when one of the two cannot score the rows.

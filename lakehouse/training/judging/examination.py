@@ -1,6 +1,6 @@
-"""What a reviewer of model risk asks of a new version: rows, refits, money and labels come here.
+"""The model-risk review of a new version: it prepares rows, refits, money and labels.
 
-The figures are `evaluation`'s. Nothing here changes an artefact or decides about a version.
+`evaluation` computes the figures. Nothing here changes an artefact or decides about a version.
 """
 
 from collections.abc import Mapping
@@ -41,17 +41,17 @@ from lakehouse.training.sets.dataset import TrainingSet
 from lakehouse.training.sets.rows import Rows
 
 EXAMINED_ROWS = 30_000
-"""Of more test rows only the last whole days are stressed, refitted for, searched for proxies."""
+"""With more test rows, only the last whole days are used for stress, refits and proxies."""
 
 _PROXY_ROWS = 10_000
 
 ASSUMED_SHARE = 0.05
-"""Of positives, where nothing is known of late or reversed ones: only to see what it would do."""
+"""The share of positives that are late or reversed, assumed as a scenario if none were recorded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A version and the rows it is judged on; `recent` masks the test rows that are looked at."""
+    """A version and the rows it is evaluated on; `recent` masks the test rows under review."""
 
     model: Model
     train: Rows
@@ -66,7 +66,7 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
     """Sensitivity, stability, stress, labels and proxies; `previous` predicts the same test rows.
 
     Raises:
-        TrainingError: for declared tables and columns that are not there or cannot be used.
+        TrainingError: for declared tables and columns that are missing or unusable.
     """
     result = Review(
         stability=_stability(spec, subject, previous),
@@ -85,7 +85,7 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
 
 
 def _metric(spec: ModelSpec) -> str:
-    """The primary metric, unless it counts units of a day, whose rows are others."""
+    """The primary metric; the task's default one if the primary counts units of a day, not rows."""
     by_unit = bool(spec.capacity and spec.capacity.unit)
     at_capacity = spec.primary_metric in AT_CAPACITY
     return spec.task.default_metric if by_unit and at_capacity else spec.primary_metric
@@ -129,7 +129,7 @@ def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Sta
 def _agreement(
     spec: ModelSpec, rows: Rows, ours: Prediction, theirs: Prediction
 ) -> dict[str, float | None]:
-    """Rank correlation, and the share of alerts or classes that both give."""
+    """Rank correlation, and the share of alerts or classes on which both agree."""
     if spec.task.has_classes:
         same = ours.argmax(axis=1) == theirs.argmax(axis=1)
         return {"agree": float(same.mean()) if len(same) else None}
@@ -139,7 +139,7 @@ def _agreement(
     one, other = unit_days(spec, rows, ours), unit_days(spec, rows, theirs)
     if one is None or other is None:
         kept = alerts_kept(rows.day, ours, theirs, spec.capacity.alerts)
-    else:  # the same units of the same days in the same order, whatever their scores
+    else:  # both have the same units and days in the same order
         kept = alerts_kept(one.day, one.score, other.score, spec.capacity.alerts)
     return {"rank": rank, "agree": kept}
 
@@ -187,9 +187,9 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
 
 
 def _proportional(spec: ModelSpec, names: list[str]) -> list[int]:
-    """Columns of the declared amounts that this model has, the amount itself first.
+    """Columns of the declared amounts that this model has, the row's own amount first.
 
-    Without the amount itself there are none: it is what the others are multiples of.
+    Empty without the row's own amount, because the others are multiples of it.
     """
     patterns = spec.judging.stress.amounts
     if not patterns or patterns[0] not in names:
@@ -201,7 +201,7 @@ def _proportional(spec: ModelSpec, names: list[str]) -> list[int]:
 def _alerts_per_day(
     spec: ModelSpec, model: Model, rows: Rows, prediction: Prediction
 ) -> float | None:
-    """At the version's threshold, in the unit of the capacity."""
+    """Alerts at the version's threshold, in the unit of the capacity."""
     if model.card.threshold is None or not len(rows):
         return None
     units = unit_days(spec, rows, prediction)
@@ -264,7 +264,7 @@ def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
 
 
 def _share(found: Mapping[str, int] | None, positives: Mapping[str, int], *, among: bool) -> float:
-    """Of all true positives of the training period; assumed where nothing was found there."""
+    """The share of all true positives of the training period; assumed if none were found there."""
     count = (found or {}).get("train", 0)
     whole = positives.get("train", 0) + (0 if among else count)
     return min(count / whole, 0.5) if count and whole else ASSUMED_SHARE

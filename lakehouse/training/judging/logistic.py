@@ -1,7 +1,7 @@
-"""The plain challenger: a regression without interactions, to say what the trees are worth.
+"""The linear challenger: a regression without interactions that shows what the trees add.
 
-Made anew for each comparison and thrown away; no version is ever of this kind. A model that does
-not beat it on the same rows has no claim to its complexity.
+It is fitted for each comparison and discarded; no version is of this kind. A model that does not
+beat it on the same rows does not justify its complexity.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,12 @@ def challenger_scores(
     categories: Sequence[int],
     classes: int,
 ) -> Floats:
-    """What a linear model of `train` (rows, features) and `label` (rows,) says of `asked`.
+    """Predictions for `asked` by a linear model of `train` (rows, features) and `label` (rows,).
 
-    Logistic (binary; multinomial for several classes) or ridge regression of standardized columns,
-    missing values being the training median, with a column for each common code of `categories`
-    (positions of such features). Scores (rows,), probabilities (rows, `classes`), or forecasts.
+    Logistic (binary; multinomial for several classes) or ridge regression of standardized columns.
+    Missing values become the training median, and each common code of `categories` (positions of
+    such features) has a column. Returns scores (rows,), probabilities (rows, `classes`), or
+    forecasts.
 
     Raises:
         ValueError: when `label` has a single value and the task is not a regression.
@@ -43,13 +44,13 @@ def challenger_scores(
     step = -(-max(len(train), 1) // FIT_ROWS)
     design = _Design(train[::step], categories)
     x, y, x_asked = design.columns(train[::step]), label[::step], design.columns(asked)
-    # products this small are slower on several threads, and then differ in their last bits
+    # products this small are slower on several threads, and their last bits then vary
     with threadpool_limits(1, user_api="blas"):
         return task.fit_linear(x, y, x_asked, classes)
 
 
 class _Design:
-    """How columns of features become columns of a linear model, as the training rows have it."""
+    """The design matrix of the linear model, with statistics of the training rows."""
 
     def __init__(self, train: Matrix, categories: Sequence[int]) -> None:
         self.numbers = [i for i in range(train.shape[1]) if i not in set(categories)]
@@ -59,12 +60,12 @@ class _Design:
         self.median = np.array([np.median(column) if len(column) else 0.0 for column in known])
         values = np.where(on_scale(values), values, self.median)
         self.mean, self.scale = values.mean(axis=0), values.std(axis=0)
-        self.scale[self.scale <= 1e-9 * np.abs(self.mean)] = np.inf  # a constant says nothing
+        self.scale[self.scale <= 1e-9 * np.abs(self.mean)] = np.inf  # drops constant columns
 
     def columns(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         values = matrix[:, self.numbers].astype(np.float64)
         values = np.where(on_scale(values), values, self.median)
-        # a single row far outside would tilt everything, and the trees do not feel it either
+        # a single extreme row would dominate the fit, while trees are insensitive to it
         standard = np.clip((values - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
         codes = [matrix[:, i] == code for i, common in self.codes.items() for code in common]
         return np.column_stack([standard, *codes])

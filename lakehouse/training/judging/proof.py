@@ -1,7 +1,7 @@
-"""What a new version is worth: everything that is found out about it before it is registered.
+"""The complete evaluation of a new version before it is registered.
 
-The figures are `evaluation`'s; here the rows, groups and rivals are brought to them. Nothing here
-changes the artefact, and what gates make of an evaluation is `assess.py`'s.
+`evaluation` computes the figures; this module supplies rows, groups and rivals. It never changes
+the artefact; `assessment.py` applies the gates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ from lakehouse.training.sets.dataset import TrainingSet
 from lakehouse.training.sets.rows import Rows
 
 TRAIN_ROWS = 100_000
-"""Of more training rows than this only the last days are predicted, to see the overfitting gap."""
+"""With more training rows, only the last days are predicted, to measure the overfitting gap."""
 
 _PROBE_ROWS = 20_000
 _PROBE_ROUNDS = 30
@@ -64,7 +64,7 @@ _PROBE_ROUNDS = 30
 
 @dataclass(frozen=True)
 class Said:
-    """Rows, and a final prediction of them."""
+    """Rows and their final predictions."""
 
     rows: Rows
     prediction: Prediction
@@ -81,10 +81,10 @@ def prove(
 ) -> Evaluation:
     """Evaluate `model` on the periods of its pinned training set.
 
-    `rows` are by period ("train", "validation", "test"), their columns being those of
-    `model.card.features`; `out_of_fold` is what the chosen configuration said within the folds, and
-    `versions` all registered ones, the newest first. Only the test says anything about the future:
-    intervals, segments, comparisons and fairness are of it.
+    `rows` are by period ("train", "validation", "test"), with the columns of `model.card.features`.
+    `out_of_fold` are the chosen configuration's predictions within the folds, and `versions` all
+    registered ones, newest first. Intervals, segments, comparisons and fairness are computed on the
+    test period only, because only it is evidence about the future.
     """
     card, test = model.card, rows["test"]
     said = {
@@ -159,7 +159,7 @@ def _calibration(ours: Binary, before: Prediction, resampling: Resampling) -> Ca
 
 
 def _row_counts(spec: ModelSpec, made: TrainingSet, train: Rows) -> tuple[RowCount, ...]:
-    """Where rows went; of the training period not all that are pinned are fitted to."""
+    """The row counts of each period; in the training period, undersampling leaves some rows out."""
     places = weigh(spec, train.label).places
     left_out = 0 if places is None else len(train) - len(places)
     return tuple(
@@ -187,7 +187,7 @@ def _thin(rows: Rows, most: int) -> Rows:
 
 
 def _last_days(rows: Rows, most: int) -> Rows:
-    """Whole days, for capacity is per day."""
+    """The last whole days, because capacity is per day."""
     if len(rows) <= most:
         return rows
     first = np.sort(rows.day)[-most]
@@ -202,7 +202,7 @@ def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
 def _intervals(
     spec: ModelSpec, test: Rows, prediction: Prediction, ours: Predictions, resampling: Resampling
 ) -> dict[str, Interval | None]:
-    """By metric; those at capacity from resampled units, where units are counted."""
+    """Intervals by metric; those at capacity resample units if capacity counts units."""
     found = metric_intervals(ours, resampling)
     if isinstance(ours, Binary):
         found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
@@ -238,7 +238,7 @@ def _rivals(
     prediction: Prediction,
     versions: Sequence[Version],
 ) -> list[Rival]:
-    """Others' predictions; registered versions that cannot score the rows are left out."""
+    """Predictions of all rivals; registered versions that cannot score the rows are left out."""
     card, test = model.card, rows["test"]
     flagged = 0 if card.threshold is None else (prediction >= card.threshold).sum()
     rivals = [
@@ -253,7 +253,7 @@ def _rivals(
             try:
                 rival = registered(cursor, spec, lake, made.id, version, against, card.classes)
             except (BadArtefact, SchemaMismatch):
-                continue  # what it cannot score says nothing; `promote.py` says so in its reason
+                continue  # `decision.py` gives the reason if it is the champion
             rivals.append(rival)
     return rivals
 
@@ -261,7 +261,7 @@ def _rivals(
 def against_rival(
     spec: ModelSpec, model: Model, test: Rows, prediction: Prediction, rival: Rival
 ) -> Comparison:
-    """Our prediction of the test rows against a rival's, on those that both predict, in pairs."""
+    """Compare our prediction with a rival's, paired on the test rows that both predict."""
     card = model.card
     if rival.shared is not None:
         test, prediction = test.take(rival.shared), prediction[rival.shared]
@@ -281,7 +281,7 @@ def against_rival(
 def _compared(
     spec: ModelSpec, test: Rows, prediction: Prediction, threshold: float | None, constant: float
 ) -> tuple[Predictions, Resampling]:
-    """What the primary metric is told from: rows, or the units of each day."""
+    """The data for the primary metric: rows, or the units of each day."""
     units = unit_days(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
     if units is not None:
         return predictions_of_units(spec, units, None), _resampling(spec, test.take(units.row))
@@ -315,7 +315,7 @@ def _lone(spec: ModelSpec, model: Model, test: Rows) -> Probe:
 
 
 def _shuffled(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
-    """Train on shuffled labels of some rows; judge on test rows with labels shuffled likewise."""
+    """Train on shuffled labels of some rows; evaluate on test rows with shuffled labels."""
     random = np.random.default_rng(spec.seed)
     learnt, judged = _thin(train, _PROBE_ROWS), _thin(test, _PROBE_ROWS)
     card, columns = model.card, model.columns

@@ -1,4 +1,4 @@
-"""A registered version put beside its pinned rows again: for plots, reports and comparisons."""
+"""A registered version's predictions of its pinned rows, for plots, reports and comparisons."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,10 @@ from lakehouse.training.sets.rows import Rows, load_rows
 def replay(
     spec: ModelSpec, lake: Lake, version: Version, period: str = "test"
 ) -> tuple[Rows, npt.NDArray[np.float64]]:
-    """The rows of one period of the version's training set, by key, and what it says of them.
+    """The rows of one period of the version's training set, by key, and the version's predictions.
 
     Raises:
-        BadArtefact, TrainingError: when the artefact or the training set is gone.
+        BadArtefact, TrainingError: when the artefact or the training set no longer exists.
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     with lake.reader() as cursor:

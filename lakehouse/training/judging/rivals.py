@@ -1,7 +1,7 @@
-"""What others say of the test rows of a training set, for comparisons on the same rows.
+"""Other models' predictions of a training set's test rows, for comparisons on the same rows.
 
-Registered versions read the features that they were trained on; the trivial model and the plain
-one are made from the training rows. What differs between them is `evaluation`'s to judge.
+Registered versions read the features that they were trained on; the trivial and the linear model
+are fitted on the training rows. `evaluation` compares the predictions.
 """
 
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ from lakehouse.training.sets.rows import Rows, collect
 
 @dataclass(frozen=True)
 class Rival:
-    """Somebody else's prediction of the test rows, by key, in the shape of ours.
+    """Another model's prediction of the test rows, by key, in the shape of ours.
 
-    `threshold` is None for whom nobody gave one. `shared`, (test rows,), is true for the rows that
-    the prediction is of; None means all of them.
+    `threshold` is None if the rival has none. `shared`, (test rows,), is true for the rows that the
+    rival predicts; None means all of them.
     """
 
     against: Against
@@ -41,7 +41,8 @@ class Rival:
     shared: npt.NDArray[np.bool_] | None = None
 
     def of(self, rows: npt.NDArray[np.bool_]) -> Prediction:
-        """The prediction of the test rows where `rows` is true, which are all among `shared`."""
+        """The prediction of the test rows where `rows` is true; all of these must be in
+        `shared`."""
         return self.prediction[rows if self.shared is None else rows[self.shared]]
 
 
@@ -54,11 +55,11 @@ def registered(
     against: Against,
     classes: tuple[str, ...],
 ) -> Rival:
-    """What `version` says of the test rows of training set `set_id`; `classes` are ours.
+    """The predictions of `version` for the test rows of training set `set_id`; `classes` are ours.
 
     Raises:
-        BadArtefact, SchemaMismatch: when it can score none of them, because its artefact is broken
-            or the features it reads are gone.
+        BadArtefact, SchemaMismatch: when it cannot score any of them, because its artefact is
+            broken or the features it reads no longer exist.
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     rows, shared = test_rows(cursor, spec, set_id, model, classes)
@@ -79,7 +80,7 @@ def trivial(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
 def plain(
     spec: ModelSpec, schema: FeatureSchema, train: Rows, test: Rows, classes: int, flagged: int
 ) -> Rival:
-    """A linear model of the same features; it flags `flagged` rows, as many as ours."""
+    """A linear model of the same features; it flags `flagged` rows, as many as our model does."""
     prediction = challenger_scores(
         spec.task,
         train.matrix,
@@ -101,10 +102,10 @@ def test_rows(
     model: Model,
     classes: tuple[str, ...],
 ) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """The test rows of a training set with the features of `model`, which may be another one's.
+    """The test rows of a training set with the features of `model`, which may be another version.
 
-    Its features may be of older versions: whether those still grow is of no matter here. Returns
-    the rows that have them, and for each test row by key whether it is one of those.
+    Its features may be of older versions that are no longer updated. Returns the rows that have all
+    features, and for each test row, by key, whether it is one of them.
 
     Raises:
         SchemaMismatch: when no row has them.

@@ -1,4 +1,4 @@
-"""What of a training set's rows a reader of the evaluation must know, in sentences."""
+"""Notes about a training set's rows for readers of the evaluation."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from lakehouse.training.sets.rows import Rows
 def data_notes(
     names: list[str], rows: Mapping[str, Rows], classes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Values that were clipped and classes that could not be learnt, of `rows` by period.
+    """Notes on clipped values and on classes missing from training, for `rows` by period.
 
     `names` are the columns of the rows' matrices, `classes` those of the training period.
     """

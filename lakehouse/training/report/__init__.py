@@ -1,7 +1,7 @@
-"""The report of a model version: gathered from registry, artefact and pinned rows, and written.
+"""The report of a model version: read from registry, artefact and pinned rows, and written.
 
-What a page looks like is `evaluation.report`'s, how pictures are drawn `evaluation.plots`'. None
-of this can change an artefact.
+`evaluation.report` defines the page's layout, `evaluation.plots` draws the pictures. Nothing here
+changes an artefact.
 """
 
 from lakehouse.training.report.gather import Gathered, gather

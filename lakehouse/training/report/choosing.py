@@ -1,4 +1,4 @@
-"""How a version was chosen: parameters, search, folds, selection, calibration, threshold."""
+"""The section on model selection: parameters, search, folds, selection, calibration, threshold."""
 
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
@@ -11,7 +11,7 @@ _TRIALS_SHOWN = 10
 
 
 def choosing(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
-    """What was declared, what was found, and on which rows each choice was made."""
+    """The declaration, the outcome, and the rows on which each choice was made."""
     spec, card = gathered.spec, gathered.model.card
     folds = spec.folds
     extracted = [name for state in card.extraction for name in state.added]

@@ -1,4 +1,4 @@
-"""The section on what a version learnt from and was judged on."""
+"""The section on a version's training, validation and test rows."""
 
 from lakehouse.evaluation.report import Block, Facts, Table, Text
 from lakehouse.evaluation.report.review_sections import row_counts
@@ -9,7 +9,7 @@ _MISSING_SHOWN = 15
 
 
 def data(gathered: Gathered) -> list[Block]:
-    """Periods with rows and labels, when labels settle, and what is missing."""
+    """Periods with rows and labels, label maturity, and missing values."""
     spec, made, periods = gathered.spec, gathered.made, gathered.periods
     classes = list(dict.fromkeys(name for one in periods for name in one.labels.classes))
     extra = spec.task.label_heads(classes, gathered.unit)

@@ -1,4 +1,4 @@
-"""The section on what a version looks at, and how far that can be believed."""
+"""The section on explanations: feature contributions, and how reliable they are."""
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
@@ -9,7 +9,7 @@ from lakehouse.training.report.insight import Insight
 
 
 def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
-    """What it looks at, sample reasons for alerts, and the check of both by other means."""
+    """Feature contributions, sample reasons for alerts, and an independent check of both."""
     gathered, cost = insight.gathered, insight.cost
     blocks: list[Block] = [Figure(pictures)]
     blocks.append(
@@ -57,7 +57,7 @@ def _agreement(checked: Agreement) -> str:
 
 
 def _value(gathered: Gathered, feature: str, value: float | None) -> str:
-    """A feature's value as people know it: categories by their text."""
+    """A feature's value for readers: categories by their text."""
     texts = gathered.model.card.features.categories.get(feature)
     if value is None:
         return "missing"

@@ -1,4 +1,4 @@
-"""Everything that a report tells of a version, read once, in one transaction of the lake."""
+"""Read everything for a version's report, once, in one transaction of the lake."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PERIODS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """What a period of the training set holds; `missing` are shares of features."""
+    """A summary of one period of the training set; `missing` maps features to shares."""
 
     period: str
     since: datetime
@@ -36,17 +36,17 @@ class PeriodSummary:
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """The number of rows."""
         return self.labels.rows
 
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """A version with all that is known of it; `said` is its prediction for the test rows.
+    """A version with everything known about it; `said` is its prediction for the test rows.
 
-    `evaluation` holds no more than metrics for a version that was never `proved`. `versions` are
-    all of the model's, `transitions` this version's, oldest first. `rows_by_day` counts those of
-    all periods of the pinned set.
+    If the version was never evaluated, `proved` is false and `evaluation` holds only metrics.
+    `versions` are all of the model's, `transitions` those of this version, both oldest first.
+    `rows_by_day` counts the rows of all periods of the pinned set.
     """
 
     spec: ModelSpec
@@ -66,21 +66,21 @@ class Gathered:
 
     @property
     def expires(self) -> datetime:
-        """When the version should no longer be used without a new judgement; naive UTC."""
+        """When the version should no longer be used without a new review; naive UTC."""
         return self.version.created_at + timedelta(days=self.spec.papers.expires_after_days)
 
     @property
     def unit(self) -> str:
-        """What forecasts are counted in, as far as the declaration tells: the summed column."""
+        """The unit of forecasts, if the declaration has one: the summed column."""
         return getattr(self.spec.label, "value", "").replace("_", " ")
 
 
 def gather(spec: ModelSpec, lake: Lake, version: Version) -> Gathered:
-    """Read everything about `version`, its state anew as well.
+    """Read everything about `version`, including its current state.
 
     Raises:
-        BadArtefact, TrainingError: when the artefact or the training set is gone.
-        RegistryError: when there is no such version.
+        BadArtefact, TrainingError: when the artefact or the training set no longer exists.
+        RegistryError: when the version does not exist.
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     study = model.card.study

@@ -1,6 +1,6 @@
-"""What the model looks at on its test rows: SHAP summary, sample reasons, the check by other means.
+"""Explanations on the test rows: SHAP summary, sample reasons, and an independent check.
 
-All of it is told of the trees and the matrix that they see.
+All of it applies to the trees and the matrix that they use.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class Insight:
-    """A gathered version's trees, and what they make of its test rows."""
+    """A gathered version's trees, and explanations of their predictions on its test rows."""
 
     gathered: Gathered
 
@@ -40,11 +40,11 @@ class Insight:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that the trees see."""
+        """The columns that the trees use."""
         return self.gathered.model.card.inputs
 
     def seen(self, matrix: Matrix) -> Matrix:
-        """What the trees see of these rows."""
+        """These rows as the trees see them."""
         return self.gathered.model.columns.matrix(matrix)
 
     @cached_property
@@ -61,16 +61,16 @@ class Insight:
 
     @cached_property
     def cost(self) -> ExplainingCost:
-        """What the reasons for one row cost."""
+        """The cost of explaining one row."""
         return explaining_cost(self.booster)
 
     @cached_property
     def highest(self) -> npt.NDArray[np.int64]:
-        """Positions of the test rows with the highest scores, the highest first."""
+        """Positions of the test rows with the highest scores, highest first."""
         return np.argsort(-self.gathered.said, kind="stable")[:_CHECKED]
 
     def samples(self) -> list[tuple[float, bool, list[Reason]]]:
-        """Score, truth and reasons of the few highest scores of a binary model's test rows."""
+        """Score, truth and reasons of a binary model's test rows with the highest scores."""
         chosen = self.highest[:_SHOWN]
         rows, said = self.gathered.rows, self.gathered.said
         found = reasons(self.booster, self.seen(rows.matrix[chosen]), self.names)
@@ -80,7 +80,7 @@ class Insight:
         ]
 
     def checked(self) -> Agreement | None:
-        """How far local lines agree with TreeSHAP on the highest scores of a binary model."""
+        """How well local linear models agree with TreeSHAP on a binary model's highest scores."""
         matrix = self.seen(self.gathered.rows.matrix[self.highest])
         sample = self.summary.values
 

@@ -1,4 +1,4 @@
-"""The pictures of a version, by name: the report and the UI show the same ones."""
+"""The pictures of a version, by name; the report and the UI use the same ones."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ _VERSIONS_SHOWN = 12
 
 
 def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
-    """Every picture that there is something to show for."""
+    """Every picture that has data."""
     made = {
         **outcome_pictures(gathered),
         **insight_pictures(gathered, insight),
@@ -42,7 +42,7 @@ def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
 
 
 def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
-    """How the version does on its test rows; none without rows."""
+    """The version's performance on its test rows; empty without rows."""
     rows, said, card = gathered.rows, gathered.said, gathered.model.card
     if not len(rows.label):
         return {}
@@ -53,7 +53,7 @@ def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
 
 
 def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
-    """What the version looks at."""
+    """Feature importance and SHAP values."""
     made = {"importance": plots.importance_plot(gathered.model.card.importance, _fitted(gathered))}
     if len(gathered.rows.label):
         made["shap"] = plots.shap_plot(insight.summary)
@@ -61,7 +61,7 @@ def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]
 
 
 def history_pictures(gathered: Gathered) -> dict[str, Picture]:
-    """How the version was chosen, and how versions followed each other."""
+    """The search for parameters, and the metric over versions."""
     spec, versions, made = gathered.spec, gathered.versions[-_VERSIONS_SHOWN:], {}
     metric = spec.primary_metric
     if len(versions) > 1:
@@ -85,13 +85,14 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
 
 
 def _fitted(gathered: Gathered) -> int:
-    """Rows that the trees were fitted to; of old versions those that were pinned for it."""
+    """The number of rows that the trees were fitted on; for old versions, of the pinned training
+    rows."""
     used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
     return sum(used or [one.rows for one in gathered.periods if one.period == "train"])
 
 
 def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:
-    """Scores as used, and without the calibrator if there is one."""
+    """Scores as used, and also without the calibrator if there is one."""
     if gathered.model.card.calibration is None:
         return {"as used": gathered.said}
     before = gathered.model.uncalibrated(gathered.rows.matrix)
@@ -99,7 +100,7 @@ def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _rows_by_week(gathered: Gathered) -> dict[date, int]:
-    """Rows of the weeks that the evaluation tells of, by their first day."""
+    """Rows of the weeks in the evaluation, by their first day."""
     counts = gathered.rows_by_day
     return {
         week.start: sum(counts.get(week.start + timedelta(days=i), 0) for i in range(7))
@@ -108,10 +109,10 @@ def _rows_by_week(gathered: Gathered) -> dict[date, int]:
 
 
 def chosen(pictures: Mapping[str, Picture], *names: str) -> tuple[Picture, ...]:
-    """Those of `names` that there are, in this order."""
+    """Those of `names` that exist, in this order."""
     return tuple(pictures[name] for name in names if name in pictures)
 
 
 def series(pictures: Mapping[str, Picture], of: str) -> tuple[Picture, ...]:
-    """One for each column that there is a picture `of`: of its segments, or its fairness."""
+    """All pictures of kind `of` ("segments" or "fairness"), one for each column."""
     return tuple(picture for name, picture in pictures.items() if name.startswith(f"{of}_"))

@@ -1,4 +1,4 @@
-"""Where a version comes from, to the hash, and what was decided about it."""
+"""The sections on a version's lineage, with hashes, and on the decisions about it."""
 
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
 from lakehouse.evaluation.report.words import moment, number
@@ -35,7 +35,7 @@ def decisions(gathered: Gathered) -> list[Block]:
 
 
 def lineage(gathered: Gathered) -> list[Block]:
-    """Tables and feature sets that it was made of, and hashes of all that it depends on."""
+    """The tables and feature sets that it was trained on, and the hashes of all its inputs."""
     spec, version, card = gathered.spec, gathered.version, gathered.model.card
     sets = tuple(
         (name, pinned, str(sum(feature.set == name for feature in card.features.features)))
@@ -83,7 +83,7 @@ def _label(gathered: Gathered) -> str:
 
 
 def _chosen_by(gathered: Gathered) -> list[tuple[str, str]]:
-    """Inputs beside the training set: the study of the search, the version it went on from."""
+    """Inputs in addition to the training set: the search's study, the parent of a warm start."""
     card, found = gathered.model.card, []
     if card.study is not None:
         found.append(("Study", card.study.id))

@@ -1,4 +1,4 @@
-"""The page of a version: which sections it has, and those that an evaluation alone cannot fill."""
+"""The page of a version: its list of sections, and those that need more than an evaluation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ from lakehouse.training.report.verdicts import badges
 
 
 def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) -> Page:
-    """Everything that is known of a version, for people; what is not known is said so."""
+    """Everything known about a version, for people; missing information is marked as missing."""
     spec, version, figures = gathered.spec, gathered.version, gathered.evaluation
     metric = spec.primary_metric
     test = chosen(
@@ -71,7 +71,7 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
 
 
 def _risks(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[tuple[str, Sequence[Block]]]:
-    """What a reviewer of model risk asks, as far as the task has it."""
+    """The sections of the model-risk review that apply to the task."""
     figures = gathered.evaluation
     found = figures.review
     parts: list[tuple[str, Sequence[Block]]] = [

@@ -1,4 +1,4 @@
-"""A version in a dozen lines of Markdown, for the metadata that the UI shows."""
+"""A version in a dozen lines of Markdown, for the metadata in the UI."""
 
 from lakehouse.evaluation.report.page import SIGNS
 from lakehouse.evaluation.report.words import bounds, day, metric_name, number
@@ -44,7 +44,7 @@ def summarize(gathered: Gathered) -> str:
 
 
 def _alerts(gathered: Gathered) -> str:
-    """Alerts a day at the version's threshold, beside how many can be looked at."""
+    """Alerts a day at the version's threshold, compared with the capacity."""
     alerts = gathered.evaluation.metrics.get("test", {}).get("alerts_per_day")
     capacity = gathered.spec.capacity
     if alerts is None or capacity is None:
@@ -57,9 +57,9 @@ def _alerts(gathered: Gathered) -> str:
 def report_summary(
     spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
 ) -> str:
-    """`version` in a dozen lines of Markdown, from what is known now.
+    """`version` in a dozen lines of Markdown, from its current state.
 
     Raises:
-        BadArtefact, TrainingError: when the artefact or the pinned rows are gone.
+        BadArtefact, TrainingError: when the artefact or the pinned rows no longer exist.
     """
     return summarize(gathered or gather(spec, lake, version))

@@ -1,4 +1,4 @@
-"""A version's verdicts at one glance: for the head of its report, and for its summary."""
+"""A version's verdicts at a glance, for the head of its report and for its summary."""
 
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.evaluation.report import Badge, Tone
@@ -9,7 +9,7 @@ _STATES: dict[str, Tone] = {"champion": "good", "rolled_back": "bad"}
 
 
 def badges(gathered: Gathered) -> tuple[Badge, ...]:
-    """State, gates, comparisons, fairness and probes, as far as there are any."""
+    """State, gates, comparisons, fairness and probes, if they exist."""
     state = gathered.version.state
     found = [Badge("State", state.replace("_", " "), _STATES.get(state, "plain")), _gates(gathered)]
     evaluation = gathered.evaluation
@@ -36,7 +36,8 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
 
 
 def _gates(gathered: Gathered) -> Badge:
-    """Probes are gates that nobody declared; alone they say nothing of how good a version is."""
+    """The gates' badge; probes are gates too, but alone they do not measure how good a version
+    is."""
     passed = sum(gate.passed for gate in gathered.gates)
     verdict = f"{passed} of {len(gathered.gates)} passed"
     if passed < len(gathered.gates):

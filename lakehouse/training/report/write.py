@@ -1,4 +1,4 @@
-"""Writing a version's report beside its artefact: atomically, and the same bytes each time."""
+"""Write a version's report next to its artefact: atomically, and the same bytes each time."""
 
 import os
 import tempfile
@@ -18,19 +18,19 @@ REPORT = "report.html"
 
 
 def write_report(spec: ModelSpec, lake: Lake, version: Version) -> Path:
-    """Write `<models_dir>/<artefact>/report.html` from what is known now; returns its path.
+    """Write `<models_dir>/<artefact>/report.html` from the current state; returns its path.
 
-    The page says no time of its own: it changes only when the version's state, its verdicts or the
-    declaration's texts do.
+    The page contains no time of writing: it changes only if the version's state, its verdicts or
+    the texts of the declaration do.
 
     Raises:
-        BadArtefact, TrainingError: when the artefact or the pinned rows are gone.
+        BadArtefact, TrainingError: when the artefact or the pinned rows no longer exist.
     """
     return draw_report(lake, gather(spec, lake, version))[0]
 
 
 def draw_report(lake: Lake, gathered: Gathered) -> tuple[Path, dict[str, Picture]]:
-    """Write the report from what was read before; returns its path, and its pictures by name."""
+    """Write the report from gathered data; returns its path, and its pictures by name."""
     insight = Insight(gathered)
     pictures = draw(gathered, insight)
     path = lake.settings.models_dir / gathered.version.artefact / REPORT
@@ -39,7 +39,7 @@ def draw_report(lake: Lake, gathered: Gathered) -> tuple[Path, dict[str, Picture
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Readers see the file as it was or as it is, whatever dies meanwhile."""
+    """Replace the file atomically: a crash leaves either the old or the new content."""
     if path.exists() and path.read_bytes() == content:
         return
     handle, temporary = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)

@@ -1,1 +1,1 @@
-"""Training sets: pinned in the lake, checked, loaded into memory, cut into folds."""
+"""Training sets: pin in the lake, check, load into memory, cut into folds."""

@@ -1,7 +1,7 @@
 """Training sets: a spine with features and settled labels, as of one lake snapshot, pinned.
 
-A set's rows are kept in `training.<model>` under an id made from their hash, so that a version can
-be trained again when the snapshot has expired. Fitting and evaluating are elsewhere.
+A set's rows are stored in `training.<model>` under an id from their hash, so that a version can be
+trained again after the snapshot has expired. Fitting and evaluation are elsewhere.
 """
 
 import json
@@ -43,7 +43,8 @@ BATCH_ROWS = 65_536
 class TrainingSet:
     """A pinned training set. `id` is the start of `hash`; `rows` counts all three periods.
 
-    `counts` says where the spine's rows of each period went; only who made the set knows.
+    `counts` accounts for the spine's rows of each period; it is empty for a set read back from the
+    lake.
     """
 
     model: str
@@ -59,7 +60,7 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training set of now would be made of, before any row is read."""
+    """The inputs of a training set made now, before any row is read."""
 
     schema: FeatureSchema
     split: Split
@@ -67,7 +68,7 @@ class Plan:
 
 
 def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None = None) -> Plan:
-    """Look at the inputs within the cursor's transaction; `split` replaces the planned periods.
+    """Inspect the inputs within the cursor's transaction; `split` replaces the planned periods.
 
     Raises:
         NoSuchTable, NotEnoughData, TrainingError: for missing, short and unusable inputs.
@@ -95,7 +96,8 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
 
 
 def _refuse_inexact(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Sums of floating-point numbers depend on threads: the same rows would be another set."""
+    """Refuse sums of floating-point numbers: they depend on threads, so the set's hash would
+    vary."""
     label = spec.label
     if not isinstance(label, Forward) or label.op != "sum":
         return
@@ -115,10 +117,10 @@ def training_set(
     run_id: str = "",
     now: datetime | None = None,
 ) -> TrainingSet:
-    """Make and pin the training set that the lake holds now; the same rows are never kept twice.
+    """Make and pin the training set of the lake's current state; identical rows are stored once.
 
     Raises:
-        NotEnoughData: without rows, or with a period that has none.
+        NotEnoughData: without rows, or with an empty period.
         TrainingError: when a key is not unique in the spine, the labels or a feature set.
     """
     with lake.reader() as reader:
@@ -154,7 +156,7 @@ def read_rows(
 
 
 def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
-    """The training set of that id, as it was pinned. Raises `TrainingError` if there is none."""
+    """The pinned training set with this id. Raises `TrainingError` if it does not exist."""
     row = None
     if table_exists(cursor, layout.TRAINING_SETS):
         row = cursor.execute(
@@ -181,12 +183,12 @@ def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> Tr
 
 
 def row_columns(spec: ModelSpec) -> list[str]:
-    """The columns of a training set before its features."""
+    """The columns of a training set that precede its features."""
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
 
 
 def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:
-    """Fill the temporary table `computed`; returns how many labelled rows had no features."""
+    """Fill the temporary table `computed`; returns the number of labelled rows without features."""
     split = made.split
     key, time = quote(spec.spine.key), quote(spec.spine.time)
     period = f"""CASE
@@ -235,7 +237,8 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
 
 
 def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for when a spine row was known itself: late ones have labels that settle later."""
+    """SQL for the time at which a spine row itself became known: labels of late rows settle
+    later."""
     has_one = "known_at" in read_columns(cursor, spec.spine.table)
     return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
 
@@ -243,7 +246,7 @@ def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
 def _count_rows(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
 ) -> tuple[RowCount, ...]:
-    """Where the spine's rows of each period went, from the temporary tables; drops `spine`."""
+    """Row counts of each period of the spine, from the temporary tables; drops `spine`."""
     key, time = quote(spec.spine.key), quote(spec.spine.time)
     blocked = _blocked(cursor, spec)
     found = cursor.execute(
@@ -284,13 +287,13 @@ def wanted_periods(split: Split) -> dict[str, tuple[datetime, datetime]]:
 
 
 def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for a spine row s being one that the model itself blocked: nobody will ever report it.
+    """SQL for whether the model itself blocked the spine row s: such a row is never reported.
 
-    What is left of such rows without these is the control stream, picked at random, so that what is
-    learnt of such rows stays true however few they are. A redo that would not block any more does
-    not undo what happened, so superseded decisions count.
+    Among the rows that the model flags, the control stream remains, a random sample, so that
+    training on it stays unbiased. A redo that would no longer block a row does not undo the block,
+    so superseded decisions count.
     """
-    tables = (spec.predictions_log, spec.predictions_table)  # an older release had only the second
+    tables = (spec.predictions_log, spec.predictions_table)  # older releases had only the second
     logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
     if not logged:
         return "false"
@@ -299,7 +302,7 @@ def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
 
 
 def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
-    """Refuse a set that nothing could be learnt from, and keys that joins multiplied."""
+    """Refuse a set with an empty period, and keys that joins multiplied."""
     counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
     for period, (start, end) in wanted_periods(split).items():
         if start < end and not counts.get(period):
@@ -358,7 +361,7 @@ def _pin(
     for name in names:
         writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quote(name)} {types[name]}")
     listed = ", ".join(map(quote, names))
-    # nothing else may run on `reader` until the stream is drained: it would end it in silence
+    # any other query on `reader` would silently end the stream before it is drained
     stream = reader.execute(f"SELECT {listed} FROM computed").to_arrow_reader(BATCH_ROWS)
     writer.register("incoming", stream)
     written = fetch_value(

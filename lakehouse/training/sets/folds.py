@@ -1,7 +1,8 @@
-"""Walk-forward folds inside the training period: what is learnt from, what is scored, and the gap.
+"""Walk-forward folds inside the training period: training rows, gap, scored rows.
 
-Times only, and which rows fall into them. Training rows alone take part: validation stops training
-and the test judges, so that nothing is chosen, calibrated or thresholded on either.
+This module handles only times and the rows within them. Folds use training rows alone: validation
+rows stop training and test rows evaluate, so neither is used for choices, calibration or
+thresholds.
 """
 
 from dataclasses import dataclass
@@ -17,12 +18,12 @@ from lakehouse.training.sets.rows import Rows
 Mask = npt.NDArray[np.bool_]
 
 SHORTEST = 2
-"""A fold learns from at least so many times the length that it scores."""
+"""The training part of a fold is at least this many times as long as the scored part."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Bounds as naive UTC midnights; each period holds its start and not its end."""
+    """Bounds as naive UTC midnights; each period includes its start and excludes its end."""
 
     train_from: datetime
     train_until: datetime
@@ -31,20 +32,21 @@ class Fold:
     settled: bool = True
 
     def learnt(self, rows: Rows) -> Mask:
-        """The rows to learn from: of the period, if `settled` with a label known by its end."""
+        """A mask of the training rows; if `settled`, only those whose label was known before
+        scoring."""
         inside = _within(rows, self.train_from, self.train_until)
         return inside & (rows.known < _microseconds(self.score_from)) if self.settled else inside
 
     def scored(self, rows: Rows) -> Mask:
-        """The rows to score."""
+        """A mask of the rows to score."""
         return _within(rows, self.score_from, self.score_until)
 
 
 def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
-    """The declared folds at the end of the training period, the oldest first.
+    """The declared folds at the end of the training period, oldest first.
 
-    They score neighbouring stretches of whole days (a part of a day counts as one). Those that
-    would have too little to learn from are left out, which may be all.
+    They score adjacent periods of whole days (a part of a day counts as one). Folds with too short
+    a training part are left out; the result may be empty.
     """
     length = DAY * max(1, -(-spec.folds.length // DAY))
     settled = spec.folds.settled
@@ -59,9 +61,9 @@ def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
 
 
 def telling(spec: ModelSpec, folds: tuple[Fold, ...], rows: Rows) -> tuple[Fold, ...]:
-    """Those of the folds whose rows can teach and judge: more than one label value on either side.
+    """The folds with more than one label value in both the training and the scored rows.
 
-    (A regression only needs rows to score.)
+    A regression only needs scored rows.
     """
     return tuple(fold for fold in folds if _tells(spec, fold, rows))
 

@@ -1,8 +1,8 @@
-"""What labels must be before anything is learnt from them; each error names a key or a column.
+"""Checks of labels before training; each error names a key or a column.
 
 `check_labels` and `check_days` read the temporary tables of `dataset.py`: `spine(<key>, <time>,
-period, ...)` and `labelled(split, key, event_time, label, label_known_at, _arrived, _in_time)`,
-where `_arrived` is when the row itself was known, and `_in_time` whether the label was known by the
+period, ...)` and `labelled(split, key, event_time, label, label_known_at, _arrived, _in_time)`.
+`_arrived` is when the row itself became known, and `_in_time` whether the label was known by the
 end of its period's gap.
 """
 
@@ -15,12 +15,13 @@ from lakehouse.models.labels import label_name
 from lakehouse.models.spec import ModelSpec, Settled
 
 EXPECTED_LABELS = 10
-"""Days without a label are blamed on the labels where so many could have been expected: with chance
-exp(-10) there would be none."""
+"""Days without a label are an error if at least this many labels were expected: by chance there
+would be none with probability exp(-10)."""
 
 
 def refuse_unreadable(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Refuse a label column that is no number where the task needs one. Raises `TrainingError`."""
+    """Refuse a label column that is not a number where the task needs one. Raises
+    `TrainingError`."""
     if not isinstance(spec.label, Settled) or spec.task.has_classes:
         return
     kind = read_columns(cursor, spec.label.table).get(spec.label.column)
@@ -37,10 +38,10 @@ def refuse_unreadable(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Non
 
 
 def check_labels(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Values that the task allows, each known in time.
+    """Check that each value is valid for the task and was known in time.
 
-    A binary label is 0 or 1, and a number is one that LightGBM's 32-bit floats can hold. A label is
-    known within the maturity of its event; that of a row which arrives later, when the row does.
+    A binary label is 0 or 1, and a number must fit LightGBM's 32-bit floats. A label must be known
+    within the maturity of its event, or, for a row that arrives later, when the row arrives.
 
     Raises:
         TrainingError: naming the column, a key and its value or time.
@@ -70,10 +71,10 @@ def check_labels(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
 
 
 def check_days(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Refuse a period whose last days have rows, but not a label: it would be cut in silence.
+    """Refuse a period whose last days have rows but no label: they would be dropped silently.
 
     Raises:
-        TrainingError: naming the period, the days and how many rows are without a label.
+        TrainingError: naming the period, the days and the number of rows without a label.
     """
     time = quote(spec.spine.time)
     rows = cursor.execute(

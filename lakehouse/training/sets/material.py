@@ -1,4 +1,4 @@
-"""A pinned training set in memory, as far as a model is made of it: never its test rows."""
+"""The training and validation rows of a pinned set in memory, without its test rows."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,8 @@ from lakehouse.training.sets.rows import Rows, find_categories, find_classes, lo
 
 @dataclass(frozen=True)
 class Material:
-    """`folds` are the usable ones inside the training period; rows are those of `schema`."""
+    """Rows with the features of `schema`; `folds` are the usable ones inside the training
+    period."""
 
     made: TrainingSet
     schema: FeatureSchema
@@ -23,7 +24,7 @@ class Material:
     folds: tuple[Fold, ...]
 
     def only(self, schema: FeatureSchema) -> "Material":
-        """The same with some of the features."""
+        """The same rows with a subset of the features."""
         if schema.names == self.schema.names:
             return self
         places = [self.schema.names.index(name) for name in schema.names]
@@ -39,7 +40,7 @@ def load_material(spec: ModelSpec, lake: Lake, made: TrainingSet) -> Material:
     """Read the training and validation rows of a pinned set.
 
     Raises:
-        NotEnoughData: when the training rows hold a single label value.
+        NotEnoughData: when the training rows have a single label value.
         TrainingError: when a text has too many values to be a category.
     """
     with lake.reader() as cursor:

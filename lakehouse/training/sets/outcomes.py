@@ -1,6 +1,6 @@
-"""What became of pinned rows, from declared tables: amounts, late reports, reversals.
+"""Outcomes of pinned rows from declared tables: amounts, late reports, reversals.
 
-Judged by, never learnt from.
+They are used for evaluation, never for training.
 """
 
 import re
@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
 class ProvedWrong:
     """Counts by period, and a mask of the test rows (by key) that were reported too late.
 
-    None where no table is declared to tell.
+    A field is None if its table is not declared.
     """
 
     positives: Mapping[str, int]
@@ -36,10 +36,10 @@ class ProvedWrong:
 
 
 def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
-    """Look at the declared tables before anything is trained.
+    """Check the declared tables before training.
 
     Raises:
-        TrainingError: for one that is not there or cannot be used.
+        TrainingError: for a table that is missing or unusable.
     """
     with lake.reader() as cursor:
         if spec.judging.money is not None:
@@ -51,10 +51,10 @@ def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
 
 
 def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
-    """The amounts of the `rows` test rows by key, exactly; one without an amount counts 0.
+    """The exact amounts of the `rows` test rows, by key; a missing amount counts as 0.
 
     Raises:
-        TrainingError: for a column that is not there or no exact number, a table with several
+        TrainingError: for a column that is missing or not an exact number, a table with several
             rows for a key, or a cost with more digits than the column.
     """
     declared = spec.judging.money
@@ -78,7 +78,7 @@ def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
 
 
 def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
-    """Digits behind the point of the declared amounts."""
+    """Decimal places of the declared amounts."""
     declared = spec.judging.money
     assert declared is not None
     kind = read_columns(cursor, declared.table).get(declared.column)
@@ -97,7 +97,7 @@ def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
 
 
 def _alert_costs(spec: ModelSpec, scale: int) -> int:
-    """In minor units."""
+    """The cost of an alert in minor units."""
     assert spec.judging.money is not None
     costs = spec.judging.money.alert_costs.scaleb(scale)
     if costs != costs.to_integral_value():
@@ -106,7 +106,8 @@ def _alert_costs(spec: ModelSpec, scale: int) -> int:
 
 
 def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Money:
-    """What is at stake in each unit's day: the positives' amounts; `kept` are its best rows."""
+    """Amounts by unit and day: the sum of the positives' amounts; `kept` are the units' best
+    rows."""
     places = np.unique(np.stack([day, unit]), axis=1, return_inverse=True)[1].reshape(-1)
     whole = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
     np.add.at(whole, places[truth], money.amount[truth])
@@ -114,7 +115,7 @@ def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Mo
 
 
 def proved_wrong(spec: ModelSpec, lake: Lake, made: TrainingSet) -> ProvedWrong:
-    """Positives, late reports and reversals of the pinned rows, as the lake knows them now."""
+    """Positives, late reports and reversals of the pinned rows, from the lake's current state."""
     declared = spec.judging.reports
     with lake.reader() as cursor:
         rows = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ? AND label > 0"
@@ -137,7 +138,7 @@ def proved_wrong(spec: ModelSpec, lake: Lake, made: TrainingSet) -> ProvedWrong:
 def _late(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, table: str
 ) -> tuple[dict[str, int], npt.NDArray[np.bool_]]:
-    """Rows with a label of no that somebody reported after all: counts, and those of the test."""
+    """Negative rows that were reported after all: counts by period, and a mask of the test rows."""
     _require(cursor, spec, table)
     key = quote(spec.spine.key)
     late = f"NOT t.label > 0 AND t.key IN (SELECT {key} FROM {qualified(table)})"

@@ -1,9 +1,9 @@
-"""A hash of rows that depends on their values and order alone.
+"""A hash of rows that depends only on their values and order.
 
-Not on DuckDB's version or threads, nor on how rows are cut into batches or stored. Each column has
-two SHA-256 digests: of one validity byte a row, and of its values (missing ones as zero) as
-little-endian bytes; texts are UTF-8 behind their length in four bytes each, held apart. The hash of
-the set is the SHA-256 over every column's name, type and digests, in order.
+DuckDB's version and threads, the batch size and the storage do not affect it. Each column has
+separate SHA-256 digests: of one validity byte per row, and of its values (missing ones as zero) as
+little-endian bytes. For texts these are the lengths, four bytes each, and the UTF-8 bytes. The hash
+of the set is the SHA-256 over every column's name, type and digests, in order.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 
 def content_hash(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[str, int]:
-    """The hash of all rows, and how many there are. Columns: numbers, booleans, times, texts."""
+    """The hash and the number of rows. Columns may be numbers, booleans, times and texts."""
     columns = {field.name: [hashlib.sha256() for _ in range(3)] for field in schema}
     rows = 0
     for batch in batches:

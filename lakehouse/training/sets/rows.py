@@ -1,4 +1,4 @@
-"""Rows of training sets in memory: matrices, labels and dictionaries for fitting and judging."""
+"""Rows of training sets in memory: matrices, labels and dictionaries for fitting and evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ MOST_CATEGORIES = 255
 class Rows:
     """One period of a training set, ordered by key.
 
-    `label` holds numbers, or positions in the classes, the first position after them standing for
-    any class that the training period does not have; `day` counts days since 1970, and `known` is
-    when the label was known, in microseconds since then. `entities` are numbers as well: a text is
-    one that stands for it everywhere.
+    `label` holds numbers or positions in the classes; the first position after them stands for any
+    class that the training period does not have. `day` counts days since 1970, and `known` is when
+    the label became known, in microseconds since 1970. `entities` are numbers; a text has the same
+    number everywhere.
     """
 
     matrix: Matrix
@@ -42,7 +42,7 @@ class Rows:
         return len(self.label)
 
     def of_classes(self, classes: tuple[str, ...]) -> "Rows":
-        """Without rows of a class that the training period does not have: no model predicts it."""
+        """Without rows whose class is missing from the training period: no model predicts it."""
         known = self.label < len(classes)
         return self if not classes or known.all() else self.take(known)
 
@@ -61,7 +61,7 @@ class Rows:
 def find_categories(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
 ) -> FeatureSchema:
-    """The set's schema with a dictionary of the texts that the training period has, sorted.
+    """The set's schema with a sorted dictionary of the texts in the training period.
 
     Raises:
         TrainingError: when a text has too many values to be a category.
@@ -84,7 +84,7 @@ def find_classes(
 ) -> tuple[str, ...]:
     """The classes of a multiclass label in the training period, sorted; none for other tasks.
 
-    A class that only later periods have cannot be learnt: its rows count as errors there.
+    A class that only later periods have cannot be predicted: its rows count as errors.
     """
     if not spec.task.has_classes:
         return ()
@@ -99,7 +99,7 @@ def load_rows(
     classes: tuple[str, ...],
     period: str,
 ) -> Rows:
-    """One period of the pinned set, read in batches: memory is four bytes a row and feature."""
+    """One period of the pinned set, read in batches: memory is four bytes per row and feature."""
     query = (
         f"SELECT count(*) FROM {qualified(spec.training_table)} "
         "WHERE training_set_id = ? AND split = ?"
@@ -116,10 +116,10 @@ def collect(
     classes: tuple[str, ...],
     entities: Sequence[str] = (),
 ) -> Rows:
-    """`count` rows from a stream that has features, `event_time`, labels and naive forecasts.
+    """Read `count` rows from a stream with features, `event_time`, labels and naive forecasts.
 
     Raises:
-        SchemaMismatch: when a feature is missing, or of another kind.
+        SchemaMismatch: when a feature is missing or has another type.
     """
     rows = Rows(
         matrix=np.empty((count, len(schema.features)), dtype=np.float32),
