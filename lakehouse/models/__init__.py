@@ -1,6 +1,7 @@
-"""What a model is: its declaration, features, labels and split, and its trained artefact.
+"""Models: declaration, features, labels, split, and trained artefact.
 
-Fitting, choosing and judging are in `training`. Scoring, monitoring and serving need this alone.
+Fitting, choosing and evaluating are in `training`. Scoring, monitoring and serving depend on this
+package, not on `training`.
 """
 
 from lakehouse.models.artefact import load_evaluation, load_model

@@ -1,7 +1,8 @@
 """A version's files, never pickle: `model.txt` (LightGBM's text), `model.json` (the card), and
-`evaluation.json` (what was found out about it).
+`evaluation.json` (the evaluation).
 
-A folder appears whole or not at all, and is only used if its bytes are those that were registered.
+A folder is written completely or not at all, and is only used if its bytes match the registered
+hashes.
 """
 
 import hashlib
@@ -35,10 +36,10 @@ def card_bytes(card: ModelCard) -> bytes:
 
 
 def write_artefact(models_dir: Path, artefact: str, files: Mapping[str, bytes]) -> None:
-    """Put `files` into the folder `models_dir/artefact`, atomically.
+    """Write `files` into the folder `models_dir/artefact`, atomically.
 
-    A folder already there was left by a process that died before it registered the version (no
-    version number is given twice), and is replaced.
+    An existing folder was left by a process that died before it registered the version (version
+    numbers are never reused), and is replaced.
     """
     folder = models_dir / artefact
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +59,10 @@ def write_artefact(models_dir: Path, artefact: str, files: Mapping[str, bytes]) 
 
 
 def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Model:
-    """The model in `models_dir/artefact`, whose `files` must have the SHA-256 given.
+    """The model in `models_dir/artefact`, whose `files` must have the given SHA-256.
 
     Raises:
-        BadArtefact: for a file that is missing or was changed, and for the card of another release.
+        BadArtefact: for a missing or changed file, and for the card of another release.
     """
     contents = {
         name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()
@@ -77,7 +78,7 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
 
 
 def why_broken(models_dir: Path, version: Version) -> str:
-    """What is wrong with the files of a version; nothing if all are what was registered."""
+    """What is wrong with a version's files; empty if all match the registered hashes."""
     try:
         for name, digest in version.files.items():
             _verified(models_dir / version.artefact / name, digest)
@@ -87,10 +88,10 @@ def why_broken(models_dir: Path, version: Version) -> str:
 
 
 def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
-    """What was found out about a version; its metrics alone if nothing else was kept.
+    """A version's evaluation; only its metrics if no evaluation was stored.
 
     Raises:
-        BadArtefact: for a file that is missing or was changed.
+        BadArtefact: for a missing or changed file.
     """
     if EVALUATION not in version.files:
         return Evaluation(metrics={period: dict(m) for period, m in version.metrics.items()})

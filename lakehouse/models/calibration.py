@@ -1,8 +1,8 @@
-"""From a score that ranks to a probability: fitted on out-of-fold scores, kept as JSON in the card.
+"""From a score to a probability: fitted on out-of-fold scores, stored as JSON in the card.
 
-Every kind keeps the order of scores, so that calibrating changes no alert at capacity. Correcting
-for weights and undersampling comes before and is the model's; how well calibrated a model is, is
-`evaluation`'s to say.
+Every kind keeps the order of scores, so calibration changes no alert at capacity. The model
+corrects for weights and undersampling before calibration; `evaluation` measures how well calibrated
+a model is.
 """
 
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.models import spec
 
 FEWEST = 10
-"""Rows of each class without which nothing is fitted (for a temperature: rows in all)."""
+"""The minimum number of rows of each class for a fit (for a temperature: rows in all)."""
 
 _EDGE = 1e-15
 _OWN_SHARE = 0.01
@@ -42,7 +42,7 @@ class Temperature(_State):
 
 
 class Isotonic(_State):
-    """For each class (of a binary model: the positive one) the curve through these points."""
+    """The curve through these points for each class (in a binary model, the positive class)."""
 
     kind: Literal["isotonic"] = "isotonic"
     curves: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
@@ -54,8 +54,8 @@ Calibrator = Annotated[Sigmoid | Temperature | Isotonic, Field(discriminator="ki
 def fit_calibration(kind: spec.Calibration, score: Floats, label: Floats) -> Calibrator | None:
     """A calibrator from scores and labels (rows,), or probabilities (rows, classes) and positions.
 
-    None if none was asked for, or if the rows cannot tell: too few of a class, or labels that do
-    not rise with the score.
+    None if none was requested, or if the rows are not sufficient: too few of a class, or labels
+    that do not rise with the score.
     """
     if kind == "none" or not len(score):
         return None
@@ -100,7 +100,7 @@ def _fit_sigmoid(score: Floats, truth: Bools) -> Sigmoid | None:
     """Platt, "Probabilistic outputs for support vector machines", 1999, on the score's logit.
 
     The targets are not 0 and 1 but what they would be with one more row of each class. Newton's
-    method with halved steps, as Lin, Lin & Weng (2007) advise.
+    method with step halving, as recommended by Lin, Lin & Weng (2007).
     """
     x = _logit(score)
     positives, negatives = int(truth.sum()), int((~truth).sum())
@@ -114,7 +114,7 @@ def _fit_sigmoid(score: Floats, truth: Bools) -> Sigmoid | None:
     now = loss(at)
     for _ in range(_STEPS):
         p = _expit(at[0] * x + at[1])
-        # sums, no matrix products: the last bits of those depend on the number of threads
+        # sums instead of matrix products, whose last bits depend on the number of threads
         gradient = np.array([np.sum((p - target) * x), np.sum(p - target)])
         w = p * (1 - p)
         across = np.sum(w * x)
@@ -132,8 +132,8 @@ def _fit_sigmoid(score: Floats, truth: Bools) -> Sigmoid | None:
 def _fit_temperature(probability: Floats, position: Ints) -> Temperature | None:
     """Guo et al., "On calibration of modern neural networks", 2017: one number for all classes.
 
-    One against the rest would take two numbers a class, and could change which class is likeliest.
-    The log loss is convex in the sharpness: the root of its slope is bracketed and halved.
+    One-vs-rest would need two numbers per class, and could change the likeliest class. The log loss
+    is convex in the sharpness, so bisection finds the root of its slope.
     """
     logs = _log(probability)
     mine = logs[np.arange(len(position)), position]
@@ -166,11 +166,12 @@ def _pool(score: Floats, truth: Bools) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def _follow(curve: tuple[tuple[float, ...], tuple[float, ...]], score: Floats) -> Floats:
-    """Straight lines between the blocks' centres, with a hundredth of the score itself mixed in.
+    """Straight lines between the blocks' centres, mixed with a hundredth of the score itself.
 
-    A step function would tie all scores of a block, and the highest block holds the very alerts
-    whose order counts; lines leave ties only beyond the outermost centres, and the hundredth
-    parts those. It also keeps any probability from being 0 or 1, whatever the sample said.
+    A step function would tie all scores of a block, and the order matters most in the highest
+    block, which holds the alerts. Lines leave ties only outside the outermost centres, and the
+    hundredth of the score resolves those. It also keeps every probability away from 0 and 1,
+    whatever the sample.
     """
     centres, shares = curve
     return (1 - _OWN_SHARE) * np.interp(score, centres, shares) + _OWN_SHARE * score

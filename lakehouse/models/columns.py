@@ -1,7 +1,7 @@
-"""From the matrix of a schema's features to the one that the trees see.
+"""From the matrix of a schema's features to the matrix that the trees use.
 
-Extracted columns come behind the features, then what was not selected is left out. How an
-extraction is fitted is `extraction.py`'s, what is selected `selection.py`'s.
+Extracted columns follow the features, then unselected columns are removed. `extraction.py` fits
+extractions; `selection.py` in `training` selects.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from lakehouse.models.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Columns:
-    """`used` names what the trees see, in order: features and extracted columns."""
+    """The columns in `used`, in order: features and extracted columns."""
 
     schema: FeatureSchema
     extraction: tuple[FittedExtraction, ...]
@@ -24,7 +24,7 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """The features, and behind them the extracted columns."""
+        """The features, followed by the extracted columns."""
         return [*self.schema.names, *added_names(self.extraction)]
 
     @property
@@ -34,9 +34,9 @@ class Columns:
         return [i for i, name in enumerate(self.used) if kinds.get(name) == "category"]
 
     def matrix(self, features: Matrix) -> Matrix:
-        """What the trees see of rows of the schema's features; the same array if nothing is done.
+        """The trees' matrix for rows of the schema's features; the same array if nothing changes.
 
-        A row gives the same bits whether it comes alone or among many.
+        A row gives the same bits alone as in a batch.
         """
         everything = extend(self.extraction, self.schema.names, features)
         names = self.names
@@ -45,7 +45,7 @@ class Columns:
         return np.ascontiguousarray(everything[:, [names.index(name) for name in self.used]])
 
     def only(self, kept: Collection[str]) -> "Columns":
-        """Without what `kept` does not name, nor the features that nothing else is made of."""
+        """Keep the columns in `kept`, and the features that these are extracted from."""
         extraction = tuple(
             state for state in self.extraction if any(name in kept for name in state.added)
         )
@@ -57,9 +57,9 @@ class Columns:
 def fit_columns(
     spec: ModelSpec, schema: FeatureSchema, matrix: Matrix, kept: Collection[str] | None = None
 ) -> Columns:
-    """Columns of rows of the schema's features, with the extractions fitted to these rows.
+    """Columns of rows of the schema's features, with the extractions fitted on these rows.
 
-    `kept` names what the trees see; None: everything.
+    `kept` names the columns that the trees use; None means all.
 
     Raises:
         TrainingError: for an extraction of columns that the model does not have.

@@ -11,7 +11,7 @@ def declared_models() -> dict[str, ModelSpec]:
 
 
 def find_model(name: str) -> ModelSpec:
-    """The model called `name`. Raises `RegistryError`, naming those that are declared."""
+    """The model called `name`. Raises `RegistryError`, which lists the declared models."""
     specs = declared_models()
     if name not in specs:
         known = ", ".join(sorted(specs)) or "none"

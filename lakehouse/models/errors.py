@@ -1,10 +1,10 @@
-"""What can be wrong with a model's inputs or artefacts. Every message names thing and remedy."""
+"""Errors in a model's inputs or artefacts. Every message names the object and the remedy."""
 
 from lakehouse.errors import LakehouseError
 
 
 class TrainingError(LakehouseError):
-    """A model cannot be trained from what its spec names."""
+    """A model cannot be trained on the inputs that its spec names."""
 
 
 class NotEnoughData(TrainingError):
@@ -12,8 +12,8 @@ class NotEnoughData(TrainingError):
 
 
 class SchemaMismatch(TrainingError):
-    """Features are not what the model was trained on, by name, type or version."""
+    """Features differ from those that the model was trained on, by name, type or version."""
 
 
 class BadArtefact(TrainingError):
-    """A version's files are missing or changed since they were registered."""
+    """A version's files are missing or have changed since they were registered."""

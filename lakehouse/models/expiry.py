@@ -1,7 +1,7 @@
-"""When a version expires, and whether it may go on deciding then: `papers` of the declaration.
+"""When a version expires, and whether it may still decide after that: `papers` of the declaration.
 
-An expired version warns. By `after_expiry: stop` it may not decide once `grace` has passed as well.
-Time is what the caller calls now, on the clock by which the version was registered.
+An expired version causes a warning. With `after_expiry: stop` it may not decide once `grace` has
+also passed. The caller passes the current time, on the same clock as the registration time.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from lakehouse.registry import RegistryError, Version
 
 
 class Expired(RegistryError):
-    """The version that decides has expired, and the declaration forbids that it goes on."""
+    """The champion has expired, and the declaration does not allow it to continue."""
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """`on`: when the version expires; `stops`: when it may decide no more (None: never).
+    """`on`: when the version expires; `stops`: when it may no longer decide (None: never).
 
     Both are naive UTC.
     """
@@ -27,7 +27,7 @@ class Expiry:
     stops: datetime | None
 
     def warning(self, at: datetime) -> str:
-        """What is to be said of it at that time (naive UTC); nothing before it expires."""
+        """The warning at that time (naive UTC); empty before the version expires."""
         if at < self.on:
             return ""
         text = f"{self.version} expired on {self.on:%Y-%m-%d}"
@@ -37,12 +37,13 @@ class Expiry:
         return f"{text} and {verb} {self.stops:%Y-%m-%d}"
 
     def has_stopped(self, at: datetime) -> bool:
-        """Whether it may decide no more at that time (naive UTC)."""
+        """Whether it may no longer decide at that time (naive UTC)."""
         return self.stops is not None and at >= self.stops
 
 
 def expiry(spec: ModelSpec, version: Version) -> Expiry:
-    """By the declaration of now, so that a longer term helps a version that is there."""
+    """The expiry by the current declaration, so that a longer term also applies to existing
+    versions."""
     papers = spec.papers
     on = version.created_at + timedelta(days=papers.expires_after_days)
     stops = on + papers.grace if papers.after_expiry == "stop" else None
@@ -50,7 +51,7 @@ def expiry(spec: ModelSpec, version: Version) -> Expiry:
 
 
 def require_valid(spec: ModelSpec, version: Version, at: datetime) -> None:
-    """Raises `Expired` when `version` may decide no more at that time (naive UTC)."""
+    """Raises `Expired` if `version` may no longer decide at that time (naive UTC)."""
     found = expiry(spec, version)
     if found.has_stopped(at):
         raise Expired(

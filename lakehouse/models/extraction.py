@@ -1,7 +1,7 @@
-"""Further columns made of a model's features, fitted on the training period, kept as JSON.
+"""Columns extracted from a model's features, fitted on the training period, stored as JSON.
 
-`extend` gives a row the same bits whether it comes alone or among many: sums are taken column by
-column, never by a matrix product, whose last bits depend on the shape and on threads.
+`extend` gives a row the same bits alone as in a batch: it sums column by column, and avoids matrix
+products, whose last bits depend on the shape and on threads.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ _Array = npt.NDArray[np.float64]
 class FittedExtraction(BaseModel):
     """One declared extraction, fitted.
 
-    A row's `columns` are taken, missing and clipped values replaced by `median`, and standardized
-    with `mean` and `scale`. `matrix` holds principal components (a row each), centres of clusters
-    (a row each), or what makes the columns of usual rows independent (anomaly: the distance is the
-    length then).
+    It takes a row's `columns`, replaces missing and clipped values with `median`, and standardizes
+    with `mean` and `scale`. `matrix` holds principal components (one per row), cluster centres (one
+    per row), or for `anomaly` the whitening matrix of usual rows, after which the length is the
+    distance.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,11 +52,11 @@ class FittedExtraction(BaseModel):
 def fit_extraction(
     parts: Sequence[Extraction], names: Sequence[str], matrix: Matrix, seed: int = 0
 ) -> tuple[FittedExtraction, ...]:
-    """Fit each declared part to training rows (rows, features) whose columns are `names`.
+    """Fit each declared part on training rows (rows, features) whose columns are `names`.
 
     Raises:
-        TrainingError: for a column that is none of the features, a name that is one already, or
-            more principal components than columns.
+        TrainingError: for a column that is not a feature, a name that is already taken, or more
+            principal components than columns.
     """
     rows = matrix[:: -(-max(len(matrix), 1) // FIT_ROWS)]
     fitted = tuple(_fit(part, names, rows, seed) for part in parts)
@@ -73,7 +73,7 @@ def added_names(states: Sequence[FittedExtraction]) -> tuple[str, ...]:
 
 
 def extend(states: Sequence[FittedExtraction], names: Sequence[str], matrix: Matrix) -> Matrix:
-    """`matrix` (rows, features) with the columns of `added_names` behind its own."""
+    """`matrix` (rows, features), followed by the columns of `added_names`."""
     if not states:
         return matrix
     columns = [as_floats(_extract(state, names, matrix)) for state in states]
@@ -87,7 +87,7 @@ def _fit(part: Extraction, names: Sequence[str], matrix: Matrix, seed: int) -> F
     median = np.array(medians, dtype=np.float32).astype(np.float64)
     values = np.where(on_scale(values), values, median)
     mean, scale = values.mean(axis=0), values.std(axis=0)
-    scale[scale <= 1e-9 * np.abs(mean)] = 1.0  # a constant; what is left of it is rounding
+    scale[scale <= 1e-9 * np.abs(mean)] = 1.0  # a constant column: only rounding errors remain
     standard = (values - mean) / scale
     if part.kind == "pca":
         found = _principal(part, standard)
@@ -131,7 +131,7 @@ def _extract(state: FittedExtraction, names: Sequence[str], matrix: Matrix) -> _
 
 
 def _principal(part: Extraction, standard: _Array) -> _Array:
-    """The directions of most variance, each with its largest weight above 0."""
+    """The directions of largest variance, each with a positive largest weight."""
     if part.components > len(part.columns):
         raise TrainingError(
             f"extraction {part.name}: {len(part.columns)} columns have no {part.components} "
@@ -147,9 +147,9 @@ def _principal(part: Extraction, standard: _Array) -> _Array:
 def _whitening(standard: _Array) -> tuple[_Array, _Array]:
     """Centre of the usual rows, and a matrix W for which |W x| is the Mahalanobis distance.
 
-    Usual are nine rows in ten, those nearest to the medians, so that what is to be found does not
-    shape what it is measured by. The covariance is shrunk towards its diagonal, and so invertible
-    (Ledoit & Wolf, 2004, with a fixed share for simplicity).
+    The usual rows are the 90 % nearest to the medians, so that anomalies do not affect the
+    estimate. The covariance is shrunk towards its diagonal, which makes it invertible (Ledoit &
+    Wolf, 2004, with a fixed share for simplicity).
     """
     distance = np.square(standard - np.median(standard, axis=0)).sum(axis=1)
     usual = standard[distance <= np.quantile(distance, 1 - _TRIMMED)]
@@ -164,7 +164,7 @@ def _whitening(standard: _Array) -> tuple[_Array, _Array]:
 def _centres(standard: _Array, count: int, random: np.random.Generator) -> _Array:
     """k-means (Lloyd) from k-means++ starts (Arthur & Vassilvitskii, 2007), the best of several.
 
-    Centres come in the order of their coordinates, so that equal clusters are equal columns.
+    Centres are sorted by their coordinates, so that equal clusters give equal columns.
     """
     best, least = standard[:1], np.inf
     for _ in range(_RESTARTS):
@@ -187,7 +187,7 @@ def _centres(standard: _Array, count: int, random: np.random.Generator) -> _Arra
 
 
 def _spread(standard: _Array, count: int, random: np.random.Generator) -> _Array:
-    """Rows far from each other: each next one with a chance that grows with its distance."""
+    """Rows far from each other: the probability of each next one grows with its distance."""
     chosen = [standard[random.integers(len(standard))]]
     for _ in range(count - 1):
         far = _squared_distances(standard, np.array(chosen)).min(axis=1)

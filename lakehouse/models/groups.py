@@ -1,7 +1,7 @@
-"""The value of declared groups (`spec.data.Group`) for rows: segments, and fairness by group.
+"""The values of declared groups (`spec.data.Group`) for rows: segments, and fairness by group.
 
-Groups are for judging and never become features. Any relation with a key, the entities and a time
-will do: test rows of a training set here, scored rows in monitoring.
+Groups are for evaluation and never become features. Any relation with a key, the entities and a
+time works: test rows of a training set, or scored rows in monitoring.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import Group
 
 MISSING = "missing"
-"""The group of rows of which nothing was known in time."""
+"""The group of rows without a value that was known in time."""
 
 
 def group_query(
     group: Group, relation: str, *, key: str, spine_key: str, time: str = "event_time"
 ) -> tuple[str, list[object]]:
-    """SQL for `key` and `value` (a text) of each row of `relation`, and what to bind to it.
+    """SQL for `key` and `value` (a text) of each row of `relation`, and its parameters.
 
-    `relation` is SQL (a quoted table, say) with columns `key`, `time` and `group.entity`; a table
-    without entity is joined by its column `spine_key`. Of a history, what counts is the latest
-    version with `known_at` before the row's time.
+    `relation` is SQL (a quoted table, for example) with columns `key`, `time` and `group.entity`; a
+    table without entity is joined by its column `spine_key`. In a history, the latest version with
+    `known_at` before the row's time counts.
     """
     table, column = qualified(group.table), quote(group.column)
     if group.entity:
         entity = quote(group.entity)
-        # two versions known at once would be picked at random: the greater value is as good
+        # two versions with the same known-at: the greater value makes the choice repeatable
         source = f"""ASOF LEFT JOIN (
             SELECT {entity}, known_at, max({column}) AS value FROM {table} GROUP BY ALL
         ) g ON g.{entity} = s.{entity} AND g.known_at < s.{quote(time)}"""
@@ -59,10 +59,10 @@ def group_values(
     spine_key: str,
     time: str = "event_time",
 ) -> dict[str, npt.NDArray[Any]]:
-    """By name of the group, the texts of all rows of `relation`, ordered by key.
+    """The group of each row of `relation` as text, by group name, ordered by key.
 
     Raises:
-        TrainingError: for a table or column that is not there, or a table with repeated keys.
+        TrainingError: for a missing table or column, or a table with repeated keys.
     """
     count = cursor.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
     found = {}
@@ -82,7 +82,7 @@ def group_values(
 
 
 def band_labels(bins: tuple[float, ...]) -> list[str]:
-    """Names of the bands between lower bounds: `<30`, `30-49`, `50+` for whole ones."""
+    """Names of the bands between lower bounds: `<30`, `30-49`, `50+` for integer bounds."""
     if all(bound == int(bound) for bound in bins):
         whole = [int(bound) for bound in bins]
         between = [f"{low}-{high - 1}" for low, high in pairwise(whole)]

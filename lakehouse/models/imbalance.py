@@ -1,7 +1,7 @@
-"""Rare positives: weighting and undersampling, and how scores get back to the true base rate.
+"""Rare positives: weighting and undersampling, and the correction to the true base rate.
 
-Also the thinning of trials, which is undersampling made good by weights. Rows are picked by their
-place in the order of keys, so that the same training set always gives the same ones.
+Also the sampling of rows for trials: undersampling compensated by weights. Rows are picked by their
+position in the order of keys, so that the same training set always gives the same rows.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Weighed:
-    """Which rows are learnt from (`places`, None: all) and how much each of those counts.
+    """The training rows (`places`, None: all) and their weights.
 
-    `odds`: by how much too high the odds come out that a model learns from them.
+    `odds` is the factor by which the odds of a model trained on them are too high.
     """
 
     places: npt.NDArray[np.int64] | None = None
@@ -28,7 +28,7 @@ class Weighed:
 
 
 def balance(imbalance: Imbalance, label: Floats, seed: int) -> Weighed:
-    """What the declaration makes of these rows (a binary label each)."""
+    """Apply the declared balance to these rows (a binary label each)."""
     positive = label > 0
     positives = int(positive.sum())
     negatives = len(label) - positives
@@ -44,9 +44,9 @@ def balance(imbalance: Imbalance, label: Floats, seed: int) -> Weighed:
 
 
 def thin(task: Task, label: Floats, share: float, seed: int) -> Weighed:
-    """Keep `share` of the commonest class, each row of it counting the more; odds stay true.
+    """Keep `share` of the commonest class with larger weights, so that the odds stay true.
 
-    Of a regression's rows, all are alike.
+    For a regression, the share applies to all rows.
     """
     if share >= 1:
         return Weighed()
@@ -79,7 +79,7 @@ def _pick(candidates: npt.NDArray[np.bool_], count: int, seed: int) -> npt.NDArr
 
 
 def scattered(places: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
-    """Numbers without a pattern, the same on any NumPy: SplitMix64 (Steele, Lea & Flood, 2014)."""
+    """Pseudo-random numbers, the same with any NumPy: SplitMix64 (Steele, Lea & Flood, 2014)."""
     with np.errstate(over="ignore"):
         z = (places.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,8 +1,8 @@
-"""Which feature tables a model reads, at which version, and which of their columns are features.
+"""The feature tables that a model reads, their versions, and their feature columns.
 
-A set is named as its view is without the schema: `terminal_risk`, or `customer_spending__days` for
-its spine `days`. The current version is the one that the view shows. A model version pins what it
-was trained on and goes on reading that physical table.
+A set has the name of its view without the schema: `terminal_risk`, or `customer_spending__days` for
+its spine `days`. The view shows the current version. A model version pins the physical table that
+it was trained on, and continues to read it.
 """
 
 import re
@@ -36,7 +36,7 @@ def feature_tables(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[F
     """The current version of each of the model's feature sets, in the spec's order.
 
     Raises:
-        NoSuchTable: when a set was never materialized.
+        NoSuchTable: when a set has never been materialized.
     """
     return [_current(cursor, name) for name in spec.feature_sets]
 
@@ -45,7 +45,7 @@ def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> l
     """The tables that a model version was trained on.
 
     Raises:
-        SchemaMismatch: when one is gone, lacks a feature, or has it with another kind of type.
+        SchemaMismatch: when a table no longer exists, lacks a feature, or has it with another type.
     """
     tables = []
     for name, version in schema.feature_sets.items():
@@ -62,9 +62,9 @@ def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> l
 
 
 def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict[str, str]:
-    """The sets whose table at the schema's version grows no more, by name, and why.
+    """The sets whose table at the schema's version is no longer updated, by name, with the reason.
 
-    The current version grows, and so does an older one that can be computed as it was declared.
+    The current version is updated, and so is an older one that can still be computed as declared.
     """
     found: dict[str, str] = {}
     for name, version in schema.feature_sets.items():
@@ -75,7 +75,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
 
 
 def old_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[str]:
-    """The schema's feature tables, `features.<set>__<version>`, that are no current version."""
+    """The schema's feature tables, `features.<set>__<version>`, that are not current versions."""
     return [
         feature_table(name, version)
         for name, version in schema.feature_sets.items()
@@ -84,11 +84,11 @@ def old_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list
 
 
 def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
-    """The model's features in order: set by set, column by column, without any dictionary yet.
+    """The model's features in order, set by set, column by column, without dictionaries.
 
     Raises:
-        TrainingError: for a name that two sets share or that `include` or `exclude` gets wrong,
-            and for a type that no model can read.
+        TrainingError: for a name that two sets share or that `include` or `exclude` gets wrong, and
+            for a type that models cannot read.
     """
     features = [
         Feature(name=column, set=table.name, kind=_kind(table, column, sql_type))
@@ -120,9 +120,9 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
 
 
 def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
-    """Raise `TrainingError` where a feature, by set, has the name of the spine's key or entity.
+    """Raise `TrainingError` if a feature, by set, has the name of the spine's key or an entity.
 
-    Beside those it would stand in the model's training sets. A set knows its own entity alone.
+    The names would collide in the model's training sets. A feature set only checks its own entity.
     """
     taken = {name.lower() for name in (spec.spine.key, *spec.spine.entities)}
     for owner in spec.feature_sets:
@@ -135,10 +135,10 @@ def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None
 
 
 def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:
-    """SQL that puts the schema's features beside rows whose spine key is `on` (such as `l.key`).
+    """SQL that joins the schema's features to rows whose spine key is `on` (such as `l.key`).
 
-    Returns the features' select list, in canonical types, and the joins; rows without features in
-    any one of the sets fall out.
+    Returns the features' select list, in canonical types, and the joins; rows that lack features in
+    any of the sets are dropped.
     """
     aliases = {name: f"f{i}" for i, name in enumerate(schema.feature_sets)}
     joins = " ".join(
@@ -176,7 +176,7 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, 
 
 
 def _features(table: FeatureTable) -> list[tuple[str, str]]:
-    """A feature table has key and entity, `event_time`, the features, and then `_load_id`."""
+    """The columns of a feature table are key and entity, `event_time`, the features, `_load_id`."""
     names = [column for column, _ in table.columns]
     after = names.index("event_time") + 1
     return [(name, kind) for name, kind in table.columns[after:] if not name.startswith("_")]

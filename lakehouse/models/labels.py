@@ -1,6 +1,6 @@
-"""SQL for labels: one row per spine key with the label's value and the time it was known.
+"""SQL for labels: one row per spine key with the label's value and the time it became known.
 
-Texts built by pure functions, and up to when labels are complete.
+Pure functions build the SQL text; `complete_until` reads up to when labels are complete.
 """
 
 from datetime import datetime
@@ -12,21 +12,21 @@ from lakehouse.lake import fetch_value, qualified, quote, read_progress
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
-"""Columns beside a forward label: the same window just before t, the one four weeks before it, and
-the entity's mean per horizon over at most the last 26 weeks (from its first row on)."""
+"""Columns in addition to a forward label: the same window just before t, the one four weeks before
+it, and the entity's mean per horizon over at most the last 26 weeks (since its first row)."""
 
 _SEASON_US = 28 * 86_400 * 1_000_000
 _MEMORY_US = 182 * 86_400 * 1_000_000
 
 
 def label_columns(spec: ModelSpec) -> tuple[str, ...]:
-    """The columns that the label query yields beside `key`."""
+    """The columns that the label query returns in addition to `key`."""
     naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
     return ("label_known_at", "label", *naive)
 
 
 def label_name(spec: ModelSpec) -> str:
-    """The label as errors name it: `schema.table.column`, or what is summed or counted."""
+    """The label's name in errors: `schema.table.column`, or what is summed or counted."""
     if isinstance(spec.label, Settled):
         return f"{spec.label.table}.{spec.label.column}"
     return f"{spec.label.op} of {spec.label.stream}" + (
@@ -35,7 +35,7 @@ def label_name(spec: ModelSpec) -> str:
 
 
 def label_query(spec: ModelSpec) -> str:
-    """Labels for the relation `spine` (columns of the spine table), as far as they are defined."""
+    """The defined labels for the relation `spine` (columns of the spine table)."""
     if isinstance(spec.label, Settled):
         return _settled(spec, spec.label)
     return _forward(spec, spec.label)
@@ -105,7 +105,7 @@ def _bound(offset: int) -> str:
 
 
 def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
-    """Up to when `table` is complete: its seal if it has one, else its newest row's known-at."""
+    """The time up to which `table` is complete: its seal, or else its newest row's known-at."""
     seal = read_progress(cursor, table).seal
     newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")
     complete: datetime | None = seal if seal is not None and newest is not None else newest

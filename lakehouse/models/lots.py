@@ -1,6 +1,6 @@
 """Lots: a number from 0 to 1 for each row, drawn from its key, to decide between equal scores.
 
-Whoever knows the key draws the same, in a batch or for one request, whatever else is scored.
+The same key always draws the same lot, in a batch or in one request, independent of other rows.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ Floats = npt.NDArray[np.float64]
 def lots(spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]) -> Floats:
     """The lots of rows with these keys, (rows,) in [0, 1).
 
-    Where capacity counts `units`, all rows of a unit and day (counted since 1970) have one lot, and
-    another one on the next day.
+    If capacity counts `units`, all rows of a unit and day (counted since 1970) share one lot, and
+    draw a new one the next day.
     """
     if units is None:
         return _drawn(numbers(keys), spec.seed)
@@ -29,7 +29,7 @@ def lots(spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence
 
 
 def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
-    """Whole numbers as they are; of anything else, its text's BLAKE2b in eight bytes."""
+    """Whole numbers unchanged; for other values, the BLAKE2b hash of their text in eight bytes."""
     if pa.types.is_integer(values.type):
         return np.asarray(values.cast(pa.int64()).fill_null(-1))
     coded = values.cast(pa.string()).fill_null("").dictionary_encode()
@@ -42,7 +42,7 @@ def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def places_lots(rows: int, seed: int) -> Floats:
-    """Lots of rows that are told apart by their place in the order of keys, (rows,)."""
+    """Lots of rows identified by their position in the order of keys, (rows,)."""
     return _drawn(np.arange(rows, dtype=np.int64), seed)
 
 

@@ -1,6 +1,6 @@
 """A trained model: a LightGBM booster with its card. Batch scoring and the API predict with it.
 
-How it got trained is `fit.py`'s, where its files are is `artefact.py`'s.
+`training` trains it, `artefact.py` stores its files.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class _Record(BaseModel):
 
 
 class Study(_Record):
-    """The search that parameters were chosen by: its trials are rows of `registry.trials`.
+    """The search that chose the parameters: its trials are rows of `registry.trials`.
 
-    `value` is the mean of `metric` over `folds` folds, of the trial `chosen` and of the declaration
-    (trial 0). `params` are those that were searched.
+    `value` and `declared_value` are the mean of `metric` over `folds` folds, of the trial `chosen`
+    and of the declared parameters (trial 0). `params` are the searched ones.
     """
 
     id: str
@@ -57,7 +57,7 @@ class GroupFigure(_Record):
 
 
 class Parent(_Record):
-    """The version whose trees a version went on from, and how many rounds of them there are."""
+    """The parent of a warm start, and how many rounds its trees have."""
 
     version: str
     trees_sha256: str
@@ -65,17 +65,17 @@ class Parent(_Record):
 
 
 class ModelCard(_Record):
-    """All that makes a model beside its trees; holds no clock, so it repeats to the byte.
+    """Everything that defines a model apart from its trees; without a time, so it is reproducible.
 
-    `features` is what a caller gives, `inputs` names what the trees see: some of those, and columns
-    of `extraction`. `odds` is by how much weights or undersampling made the trees' odds too high,
-    `shift` the log odds by which the prior moved since. `classes`: labels of a multiclass model by
-    position. `threshold`: score from which a binary model flags, and `ties` the share of those
-    equal to it that it flags. `baseline`: the training label's mean (binary, regression) or the
-    position of its commonest class. `params` are all that LightGBM was given, `recipe` what was
-    declared. `selection`, `study` and `parent` say how features, parameters and first trees were
-    chosen, and `notes` what was declared and could not be done. `libraries`: versions the bytes
-    depend on.
+    `features` are the inputs of a caller; `inputs` names the columns that the trees use: some of
+    the features, and columns of `extraction`. `odds` is the factor by which weights or
+    undersampling made the trees' odds too high, `shift` the log odds by which the prior has moved
+    since. `classes`: labels of a multiclass model by position. `threshold`: the score from which a
+    binary model flags, and `ties` the share of rows with exactly that score that it flags.
+    `baseline`: the training label's mean (binary, regression) or the position of its commonest
+    class. `params` are all parameters given to LightGBM, `recipe` the declaration. `selection`,
+    `study` and `parent` record how features, parameters and first trees were chosen, and `notes`
+    what was declared and could not be done. `libraries`: versions that the bytes depend on.
     """
 
     model: str
@@ -108,13 +108,14 @@ class ModelCard(_Record):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can predict; `trees` is LightGBM's text, read when it is first asked."""
+    """A model that can predict; `trees` is LightGBM's text, parsed on first use."""
 
     card: ModelCard
     trees: str
 
     def decided(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Scores of rows in the order of their keys, at least `card.threshold` where it flags."""
+        """Scores of rows in the order of their keys, at least `card.threshold` exactly where it
+        flags."""
         card = self.card
         seed = int(card.params["seed"])
         return np.asarray(decided(score, card.threshold, card.ties, seed), dtype=np.float64)
@@ -126,14 +127,14 @@ class Model:
 
     @cached_property
     def columns(self) -> Columns:
-        """The way from the features to what the trees see."""
+        """The mapping from features to the trees' columns."""
         return Columns(self.card.features, self.card.extraction, self.card.inputs)
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """Scores in [0, 1], forecasts in the label's unit, or (rows, classes) probabilities.
 
-        They are final: corrected for weights and undersampling, and calibrated. `matrix` is that of
-        `card.features`.
+        They are final: corrected for weights and undersampling, and calibrated. `matrix` has the
+        columns of `card.features`.
         """
         calibrated = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
         final = shifted(calibrated, self.card.shift)

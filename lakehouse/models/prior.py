@@ -1,7 +1,7 @@
-"""The prior's shift: how far the share of positives has moved since the rows that were learnt from.
+"""The prior's shift: how far the share of positives has moved since the training rows.
 
-One number of log odds, added to calibrated scores. It is estimated on the newest settled rows that
-are not tested on, shrunk as far as these may differ by chance.
+It is one number of log odds, added to calibrated scores. It is estimated on the newest settled rows
+outside the test period, and shrunk by as much as may be due to chance.
 """
 
 import numpy as np
@@ -12,25 +12,25 @@ from lakehouse.evaluation.calibration_error import design_effect
 from lakehouse.evaluation.resampling import Resampling
 
 SPREAD = 0.4
-"""Deviation of observed over expected from one period to the next that is taken for usual."""
+"""The usual standard deviation of observed over expected from one period to the next."""
 
 FURTHEST = 3.0
-"""No shift is larger, in log odds: twenty times the odds is no drift."""
+"""The largest shift in log odds: a factor of twenty in the odds is not drift."""
 
 _EDGE = 1e-15
 _HALVINGS = 60
 
 
 def prior_shift(score: Floats, truth: Bools, clusters: tuple[npt.NDArray[np.int64], ...]) -> float:
-    """The log odds to add to `score` (rows,), so that it expects as many positives as will come.
+    """The log odds to add to `score` (rows,) so that it predicts the expected number of positives.
 
-    Observed over expected is taken for a draw from a gamma distribution of mean 1 and deviation
-    `SPREAD`, and positives for a Poisson count of as many independent events as their one or two
-    `clusters` (rows,) are worth; its posterior mean is what is expected (Gelman et al., *Bayesian
-    Data Analysis*, 3rd ed., section 2.6). So many positives move the prior all the way, few hardly.
-    Only the prior moves, not what a positive looks like: odds then change alike for every row
-    (Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori
-    probabilities", Neural Computation 14, 2002).
+    Observed over expected has a gamma prior of mean 1 and deviation `SPREAD`, and positives are a
+    Poisson count of as many independent events as their one or two `clusters` (rows,) are worth.
+    The posterior mean is the estimate (Gelman et al., *Bayesian Data Analysis*, 3rd ed., section
+    2.6): many positives move the prior all the way, few hardly at all. Only the prior moves, not
+    the features of a positive, so the odds change by the same factor for every row (Saerens,
+    Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+    Neural Computation 14, 2002).
     """
     expected, observed = float(np.sum(score)), int(np.sum(truth))
     effect = design_effect(truth, score, Resampling.of(len(score), *clusters))

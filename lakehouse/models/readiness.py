@@ -1,7 +1,7 @@
-"""Whether a version could decide now: it is tried on real rows, before anything moves.
+"""Whether a version can decide now: it must score real rows before any state changes.
 
-The one proof of everybody who moves versions: promotion, rollback by hand and by monitoring, and
-the daily check that a rollback would work. It reads only.
+Everything that moves versions uses this check: promotion, manual rollback, rollback by monitoring,
+and the daily check that a rollback would work. It only reads.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,19 @@ from lakehouse.registry import Prove, Version
 from lakehouse.registry.versions import lake_time
 
 SAMPLE = 500
-"""So many of the newest rows are scored."""
+"""How many of the newest rows are scored."""
 LEAST_ROWS = 50
-"""Of fewer rows that all scores are equal may be chance."""
+"""With fewer rows, equal scores may be chance."""
 _REACHES = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
-"""How far back rows are looked for, until there are enough: a busy spine costs a day, no more."""
+"""How far back to look for rows, in steps, until there are enough: a busy spine needs one day."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """`rows` were scored, the newest at `newest` (naive UTC); `problem` is empty if all is well."""
+    """The result: `rows` were scored, the newest at `newest` (naive UTC).
+
+    `problem` is empty if the version is ready.
+    """
 
     version: str
     rows: int
@@ -38,7 +41,7 @@ class Proof:
 
 
 def prover(spec: ModelSpec, lake: Lake, now: datetime | None = None) -> Prove:
-    """`prove_ready` in the form that the registry asks for."""
+    """`prove_ready` with the signature that the registry needs."""
     return lambda version: prove_ready(spec, lake, version, now=now).problem
 
 
@@ -47,11 +50,11 @@ def prove_ready(
 ) -> Proof:
     """Load the version as registered, find its features, and score the newest rows that have them.
 
-    A version is ready if it has not expired for good, its features are those that it was trained on
-    and still grow, there are rows to try, and its scores are numbers that vary.
+    A version is ready if it may still decide after its expiry, its features are those that it was
+    trained on and are still updated, there are rows to score, and its scores are numbers that vary.
 
     Raises:
-        Whatever may pass by itself, such as a lost connection: it proves nothing.
+        Any transient error, such as a lost connection: it proves nothing.
     """
     at = lake_time(now)
     valid = expiry(spec, version)
@@ -59,7 +62,7 @@ def prove_ready(
         return Proof(version.version, 0, None, valid.warning(at))
     try:
         return _try(spec, lake, version)
-    except Exception as error:  # whatever is wrong with it, it is not a version to go to
+    except Exception as error:  # any other error means that the version is not ready
         if is_retryable(error):
             raise
         return Proof(version.version, 0, None, str(error) or type(error).__name__)
@@ -100,13 +103,13 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
 
 
 def _problem(model: Model, batch: pa.RecordBatch) -> str:
-    """What is wrong with the scores of these rows, if anything."""
+    """What is wrong with the scores of these rows; empty if nothing is."""
     matrix = model.card.features.matrix(batch)
     scores = model.predict(matrix)
     if not np.isfinite(scores).all():
         wrong = (~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()
         return f"{wrong} of the {len(scores)} newest rows get no number"
-    # before calibration, which may well make a quiet day's scores one step
+    # uncalibrated, because calibration may map all scores of a quiet day to one value
     if len(scores) >= LEAST_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
         return f"the {len(scores)} newest rows all get the same score"
     return ""

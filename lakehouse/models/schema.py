@@ -1,7 +1,7 @@
-"""A model's features, and the one place that turns their values into what LightGBM sees.
+"""A model's features, and the single place that encodes their values for LightGBM.
 
-Training, batch scoring and the API all go through `FeatureSchema.matrix`, so that a value is
-encoded the same way everywhere. No pandas: its categoricals let serving and training drift apart.
+Training, batch scoring and the API all use `FeatureSchema.matrix`, so that a value is encoded the
+same way everywhere. No pandas: its categoricals let serving and training drift apart.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ Kind = Literal["number", "category"]
 Matrix = npt.NDArray[np.float32]
 
 LARGEST = float(np.finfo(np.float32).max)
-"""The largest number of a matrix. What lies beyond it, infinities included, is set to it or to its
-negative: trees compare alone, so such a value stays above (below) all others, and a matrix holds
-nothing but finite numbers and NaN. LightGBM itself puts infinity into one bin with the largest
-finite value."""
+"""The largest number of a matrix. Values beyond it, infinities included, are clipped to it or to
+its negative. Trees only compare, so such a value stays above (below) all others, and a matrix holds
+only finite numbers and NaN. LightGBM itself puts infinity into one bin with the largest finite
+value."""
 
 
 def float_sql(sql: str) -> str:
     """SQL for the number `sql` of any type as a FLOAT, in the same bits as `as_floats`.
 
-    By way of the nearest DOUBLE: from a DECIMAL to 32 bits engines round differently.
+    It converts to the nearest DOUBLE first, because engines round a DECIMAL to 32 bits differently.
     """
     number = f"TRY_CAST(CAST({sql} AS DOUBLE) AS FLOAT)"
     bounds = f"WHEN {sql} > 0 THEN '{LARGEST!r}'::FLOAT WHEN {sql} < 0 THEN '{-LARGEST!r}'::FLOAT"
@@ -39,7 +39,7 @@ def float_sql(sql: str) -> str:
 
 
 def as_floats(values: npt.NDArray[Any]) -> Matrix:
-    """Numbers as 32-bit floats, those beyond ±`LARGEST` as that bound; NaN stays."""
+    """Numbers as 32-bit floats, clipped to ±`LARGEST`; NaN stays."""
     with np.errstate(over="ignore"):
         numbers = values.astype(np.float32, copy=False)
     clipped: Matrix = np.clip(numbers, -LARGEST, LARGEST, dtype=np.float32)
@@ -47,13 +47,13 @@ def as_floats(values: npt.NDArray[Any]) -> Matrix:
 
 
 def on_scale(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which values are numbers that sums and distances may be made of: none missing or clipped."""
+    """A mask of values that are usable for sums and distances: neither missing nor clipped."""
     known: npt.NDArray[np.bool_] = np.abs(values) < LARGEST
     return known
 
 
 def off_scale(names: Sequence[str], *matrices: Matrix) -> dict[str, int]:
-    """By name, how many values of a column stand at ±`LARGEST`; columns without are left out."""
+    """How many values of each column are clipped to ±`LARGEST`, by name, without zeros."""
     counts = sum((np.abs(m) == LARGEST).sum(axis=0) for m in matrices)
     columns = zip(names, np.broadcast_to(counts, len(names)).tolist(), strict=True)
     return {name: int(count) for name, count in columns if count}
@@ -66,7 +66,7 @@ def clipped_text(counts: Mapping[str, int]) -> str:
 
 
 class Feature(BaseModel):
-    """One input column. Texts are kept as positions in the model's dictionary of that column."""
+    """One input column. Texts are stored as positions in the model's dictionary of that column."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +76,7 @@ class Feature(BaseModel):
 
     @property
     def sql_type(self) -> str:
-        """Its canonical type, in training sets and on the way into the matrix."""
+        """Its canonical type, in training sets and as an input of the matrix."""
         return "FLOAT" if self.kind == "number" else "VARCHAR"
 
 
@@ -96,7 +96,8 @@ class FeatureSchema(BaseModel):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of names, kinds and set versions; dictionaries belong to the data."""
+        """SHA-256 of names, kinds and set versions; dictionaries depend on the data and are
+        excluded."""
         content = self.model_dump(mode="json", exclude={"categories"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -116,7 +117,7 @@ class FeatureSchema(BaseModel):
         return self.model_copy(update={"categories": dict(categories)})
 
     def only(self, names: Collection[str]) -> "FeatureSchema":
-        """Without the features that `names` does not have; the sets stay pinned."""
+        """Keep only the features in `names`; the set versions stay pinned."""
         return self.model_copy(
             update={
                 "features": tuple(f for f in self.features if f.name in names),
@@ -127,11 +128,11 @@ class FeatureSchema(BaseModel):
     def matrix(self, batch: pa.RecordBatch, out: Matrix | None = None) -> Matrix:
         """Rows of `batch` as a C-contiguous (rows, features) matrix of 32-bit floats.
 
-        Missing numbers, missing texts and texts outside the dictionary are NaN; numbers beyond
-        ±`LARGEST` are that bound.
+        Missing numbers, missing texts and texts outside the dictionary become NaN; numbers are
+        clipped to ±`LARGEST`.
 
         Raises:
-            SchemaMismatch: when `batch` lacks a feature, or a value is of another kind.
+            SchemaMismatch: when `batch` lacks a feature, or a value has another type.
         """
         if out is None:
             out = np.empty((batch.num_rows, len(self.features)), dtype=np.float32)

@@ -1,10 +1,10 @@
-"""Splitting by time, with room for labels to settle between the periods.
+"""Splitting by time, with gaps for labels to settle between the periods.
 
     train | gap | validation | gap | test | gap | cut-off
 
-All bounds are midnights (UTC), a period holds its start and not its end. A training row's label is
-known before validation begins, a validation row's before the test begins: what a model learns from
-was known when it would have had to decide.
+All bounds are midnights (UTC); a period includes its start and excludes its end. A training row's
+label is known before validation begins, a validation row's before the test begins: a model is only
+trained on labels that were known when it would have had to decide.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Split:
-    """Bounds of the three periods, naive UTC; `cutoff`: labels known after it do not exist yet."""
+    """Bounds of the three periods, naive UTC; labels known after `cutoff` are ignored."""
 
     train_from: datetime
     train_until: datetime
@@ -43,11 +43,11 @@ def plan_split(spec: ModelSpec, cutoff: datetime, first: datetime) -> Split:
     """The newest split that labels known up to `cutoff` allow; `first` is the oldest row's time.
 
     Raises:
-        NotEnoughData: when less than a day is left to train on.
+        NotEnoughData: when less than a day is left for training.
     """
     test_until = _midnight(cutoff + timedelta(microseconds=1) - spec.gap)
     test_from = test_until - spec.split.test
-    # without a validation period training ends one gap before the test, not two
+    # without a validation period, training ends one gap before the test instead of two
     validation_until = test_from - spec.gap if spec.split.validation else test_from
     validation_from = validation_until - spec.split.validation
     train_until = validation_from - spec.gap

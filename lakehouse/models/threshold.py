@@ -1,8 +1,8 @@
-"""From which score a binary model flags: by what can be looked at in a day, or by what errors cost.
+"""The score from which a binary model flags: by daily capacity, or by the cost of errors.
 
-The k highest of a day cannot be known at request time, so capacity becomes a score: the one that
-earlier days would have reached so often, and a share of the rows that are equal to it. Pure
-functions of arrays; what is logged is `scoring`'s.
+The k highest scores of a day are unknown at request time. Capacity therefore becomes a score: the
+one that earlier days would have reached that often, and a share of the rows with exactly that
+score. These are pure functions of arrays; `scoring` writes the log.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from lakehouse.models.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Cut:
-    """Scores above `threshold` pass, and of those that are equal to it the share `ties`.
+    """Scores above `threshold` pass, and the share `ties` of those equal to it.
 
-    A model of few trees gives one score to many rows: without a part of them a day would bring
-    either far more alerts than can be looked at, or far fewer. Lots from keys decide (`lots.py`).
+    A model of few trees gives many rows the same score: without this share, a day would have either
+    far more alerts than capacity, or far fewer. Lots from keys decide (`lots.py`).
     """
 
     threshold: float
@@ -28,7 +28,8 @@ class Cut:
 
 @dataclass(frozen=True)
 class UnitDays:
-    """One row for each unit (card) and day: its best score, whether any of its rows is positive.
+    """One row for each unit (card) and day: its best score, and whether any of its rows is
+    positive.
 
     `row` is the position of the row with the best score (the first of equal ones).
     """
@@ -42,10 +43,10 @@ class UnitDays:
 def by_unit(
     score: Floats, day: Ints, unit: Ints, truth: Bools, *, known_removed: bool = False
 ) -> UnitDays:
-    """What people see who look at units, not at rows; ordered by day and unit.
+    """Rows grouped into units and days, for reviewers of units; ordered by day and unit.
 
-    With `known_removed`, a unit that had a positive on an earlier one of these days is left out, as
-    the Fraud Detection Handbook's card precision does: by then somebody has seen to it.
+    `known_removed` excludes a unit that had a positive on an earlier one of these days, like the
+    card precision of the Fraud Detection Handbook: by then the unit has been dealt with.
     """
     order = np.lexsort((-score, unit, day))
     ordered_day, ordered_unit = day[order], unit[order]
@@ -66,10 +67,11 @@ def by_unit(
 def first_threshold(
     spec: ModelSpec, score: Floats, day: Ints, unit: Ints | None, label: Floats
 ) -> Cut:
-    """A new version's threshold, from final scores of rows it did not learn from; arrays (rows,).
+    """A new version's threshold, from final scores of rows outside its training data; arrays
+    (rows,).
 
     By capacity, the declared number of rows a day pass it on average over these days, or of
-    distinct `unit`s if the capacity is counted so.
+    distinct `unit`s if the capacity counts units.
     """
     assert spec.capacity is not None
     rule = spec.threshold
@@ -89,7 +91,7 @@ def first_threshold(
 def trailing_threshold(
     score: Floats, day: Ints, alerts: int, *, unit: Ints | None = None, truth: Bools | None = None
 ) -> Cut:
-    """What `alerts` rows (or distinct units) a day pass, over the days there are.
+    """The cut that `alerts` rows (or distinct units) a day pass, on average over the given days.
 
     `truth`, of rows known to be positive, removes their units from later days. With fewer rows than
     alerts all of them pass.
@@ -105,7 +107,8 @@ def trailing_threshold(
 
 
 def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
-    """What `wanted` of all scores pass, each of `score` (values,) being there `count` times.
+    """The cut that `wanted` of all scores pass; each value in `score` (values,) occurs `count`
+    times.
 
     Raises:
         ValueError: without any score.
@@ -124,8 +127,8 @@ def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
 def decided(score: Floats, threshold: float | None, ties: float, seed: int) -> Floats:
     """Scores that are at least `threshold` exactly where the cut is passed; (rows,), by key.
 
-    Of the rows that are equal to it, those that do not pass are put as little below as a number can
-    be. So whatever is judged by a threshold alone judges the decisions.
+    Rows equal to the threshold that do not pass get the next smaller number. So any code that only
+    compares with the threshold sees the actual decisions.
     """
     if threshold is None or ties >= 1:
         return score
@@ -134,9 +137,9 @@ def decided(score: Floats, threshold: float | None, ties: float, seed: int) -> F
 
 
 def cost_threshold(false_alarm: float, missed: float) -> float:
-    """The probability from which an alert costs less than silence.
+    """The probability from which an alert costs less than no alert.
 
-    An alert costs (1 - p) * `false_alarm`, silence p * `missed`: Elkan, "The foundations of
+    An alert costs (1 - p) * `false_alarm`, no alert p * `missed`: Elkan, "The foundations of
     cost-sensitive learning", 2001.
     """
     return false_alarm / (false_alarm + missed)

@@ -1,7 +1,7 @@
-"""Feature versions that a model's deciding versions read, kept up to date as long as they do.
+"""Updates of the old feature tables that deciding versions of a model still read.
 
-The current version of a set is its own asset's work. After a declaration has changed, the champion
-goes on reading the version before, until the declared rule lets another version take over.
+A set's own asset updates its current version. After a declaration has changed, the champion
+continues to read the previous version until the declared rule promotes another one.
 """
 
 from collections.abc import Iterable
@@ -25,10 +25,11 @@ def keep_features(
     until: datetime | None = None,
     full_refresh: bool = False,
 ) -> dict[str, str]:
-    """Bring the old feature tables of `versions` up to date; doing it again changes nothing.
+    """Bring the old feature tables of `versions` up to date; repeating it changes nothing.
 
-    Returns why, for each table that cannot be computed as it was declared. A version whose artefact
-    cannot be read reads nothing. `since`, `until`, `full_refresh`: as for a feature set's refresh.
+    Returns the reason for each table that cannot be computed as declared. Versions with an
+    unreadable artefact are skipped. `since`, `until`, `full_refresh`: as for a feature set's
+    refresh.
     """
     tables: dict[str, None] = {}
     for version in versions:

@@ -1,6 +1,7 @@
-"""What a person declares about a model, as plain data: the fields of `defs.yaml`.
+"""The declaration of a model as plain data: the fields of `defs.yaml`.
 
-Nothing here reads the lake or trains; unknown fields and metrics are refused when the file is read.
+This package does not read the lake or train; it refuses unknown fields and metrics when the file is
+read.
 """
 
 from lakehouse.models.spec.choosing import (

@@ -1,4 +1,4 @@
-"""How a model is chosen: search, imbalance, selection, extraction, calibration, threshold.
+"""Declared model selection: search, imbalance, selection, extraction, calibration, threshold.
 
 All of these change a trained artefact, so all of them are part of a model's recipe.
 """
@@ -16,9 +16,9 @@ from lakehouse.declarations.reserved import FeatureName
 class Folds(Part):
     """Walk-forward folds at the end of the training period, oldest first.
 
-    Each scores `length` of time with a model of everything that had settled by its beginning: the
-    label's maturity lies between what a fold learns from and what it scores. Calibration needs all
-    of them, so that their positives are many; `search` and selection judge on the newest few.
+    Each fold scores a period of `length` with a model trained on everything that had settled when
+    the period began: the label's maturity separates training rows from scored rows. Calibration
+    uses all folds, to have many positives; `search` and selection use the newest few.
     """
 
     count: int = Field(default=8, ge=1)
@@ -32,7 +32,7 @@ class Folds(Part):
 
 
 class Between(Part):
-    """Numbers from `low` to `high`, both included; whole ones if both are written as such."""
+    """Numbers from `low` to `high`, both included; whole numbers if both bounds are whole."""
 
     low: Annotated[int, Field(strict=True)] | float
     high: Annotated[int, Field(strict=True)] | float
@@ -59,10 +59,11 @@ class OneOf(Part):
 
 
 class Search(Part):
-    """A search for LightGBM parameters, judged on the folds by `metric`.
+    """A search for LightGBM parameters, evaluated on the folds by `metric`.
 
-    `sample`: share of the training rows (of the commonest class, unless a regression) that trials
-    learn from; what they score is never sampled. The chosen parameters are fitted to all rows.
+    `sample`: share of the training rows (of the commonest class, except in a regression) that
+    trials train on; scored rows are never sampled. The final model uses the chosen parameters and
+    all rows.
     """
 
     method: Literal["tpe", "random", "grid"] = "tpe"
@@ -74,11 +75,11 @@ class Search(Part):
 
 
 class Imbalance(Part):
-    """What is done about rare positives of a binary model.
+    """How a binary model handles rare positives.
 
-    `weights`: positives count `ratio` times (as much as the negatives together if unset).
-    `undersample`: `ratio` negatives are kept per positive, picked by their place in the order of
-    keys. Either way scores are corrected back to the true base rate.
+    `weights`: positives have the weight `ratio` (as much in total as the negatives if unset).
+    `undersample`: `ratio` negatives are kept per positive, picked by their position in the order of
+    keys. Both ways, scores are corrected to the true base rate.
     """
 
     method: Literal["none", "weights", "undersample"] = "none"
@@ -92,11 +93,11 @@ class Imbalance(Part):
 
 
 class FeatureSelection(Part):
-    """Features that earn nothing within the folds are left out, with the reason recorded.
+    """Drops features that add nothing within the folds, and records the reason.
 
     `null_importance`: the gain must exceed the `quantile` of gains under shuffled labels.
-    `permutation`: shuffling a group in the scored rows must cost some of the metric. `groups` name
-    features by pattern (`customer_*`); a feature of no group is a group of its own.
+    `permutation`: shuffling a group in the scored rows must make the metric worse. `groups` lists
+    features by pattern (`customer_*`); a feature without a group is a group of its own.
     """
 
     method: Literal["null_importance", "permutation"] = "permutation"
@@ -106,7 +107,8 @@ class FeatureSelection(Part):
 
 
 class Extraction(Part):
-    """Further features made of others, fitted on the training period and kept with the version.
+    """Additional columns computed from features, fitted on the training period, stored in the
+    version.
 
     `pca`: `components` principal components of the standardized columns. `anomaly`: one score, the
     robust distance from the centre (Mahalanobis). `clusters`: the distance to each of `components`
@@ -120,11 +122,11 @@ class Extraction(Part):
 
 
 class Threshold(Part):
-    """From which score a binary model flags.
+    """The score from which a binary model flags.
 
     `capacity`: the score that the declared number of alerts a day reached over the last `trailing`
-    days of scoring. `cost`: the score at which an alert begins to pay, given what a false alarm and
-    a missed positive cost (any unit).
+    days of scoring. `cost`: the score above which an alert pays, given the costs of a false alarm
+    and of a missed positive (any unit).
     """
 
     rule: Literal["capacity", "cost"] = "capacity"

@@ -1,4 +1,4 @@
-"""The rows of a model: which it learns from and scores, their labels, and how time is split."""
+"""The rows of a model: training and scoring rows, their labels, and the split by time."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from lakehouse.declarations.part import Part
 
 
 class Spine(Part):
-    """The rows that are trained on and scored: one row per `key`, decided at `time`."""
+    """The rows for training and scoring: one row per `key`, decided at `time`."""
 
     table: TableName
     key: str
@@ -24,7 +24,7 @@ class Settled(Part):
     """Labels in a table: one row per `key`, in `column`, visible from `known_at` on.
 
     `maturity` is how long after its event every label is known, for rows that were themselves known
-    by then. Training holds the table against it.
+    by then. Training checks the table against it.
     """
 
     table: TableName
@@ -35,11 +35,11 @@ class Settled(Part):
 
 
 class Forward(Part):
-    """A label computed from what an entity does within `horizon` after the spine row's time t.
+    """A label computed from an entity's activity within `horizon` after the spine row's time t.
 
-    It is `op` over the rows of `stream` with t <= known_at < t + horizon, so it is known at
-    t + horizon - 1 us: the exact complement of a feature window, on the same time axis. For a
-    binary model the label is whether that is `at_least` so much.
+    It is `op` over the rows of `stream` with t <= known_at < t + horizon, so it is known at t +
+    horizon - 1 us: the exact complement of a feature window, on the same time axis. For a binary
+    model the label is whether the value reaches `at_least`.
     """
 
     stream: TableName
@@ -71,7 +71,7 @@ class SplitSpec(Part):
 
 
 class Group(Part):
-    """A column by which rows are told apart when a model is judged; never a feature by itself.
+    """A column that divides rows into groups for evaluation; grouping does not make it a feature.
 
     Without `entity` the table has one row per spine key. With it, the table is a history of that
     entity (`known_at`), and the row's group is the latest version known before the row's time.

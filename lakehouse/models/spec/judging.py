@@ -1,4 +1,5 @@
-"""How a model is judged: capacity, gates, intervals, segments and fairness. No artefact changes."""
+"""Declared evaluation: capacity, gates, intervals, segments and fairness; no effect on
+artefacts."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -13,11 +14,11 @@ from lakehouse.models.spec.data import Group
 
 
 class Capacity(Part):
-    """How many alerts a day can be looked at.
+    """How many alerts people can review a day.
 
-    `unit` is an entity column when people look at entities (cards) and not at rows: an entity
-    counts once a day, by its highest score. `known_removed` leaves out entities with a positive
-    that was reported before.
+    `unit` is an entity column if people review entities (cards) instead of rows: an entity counts
+    once a day, by its highest score. `known_removed` excludes entities with a positive that was
+    reported before.
     """
 
     alerts: int = Field(ge=1)
@@ -27,11 +28,11 @@ class Capacity(Part):
 
 
 class Gate(Part):
-    """A bound that a version's metric must keep before it may be promoted.
+    """A bound that a version's metric must satisfy before promotion.
 
-    With `lower_end` the lower end of the metric's interval is what is compared (the upper one for
-    `at_most`): the bound must be shown to be kept. With `upper_end` it is the other one: only a
-    bound that is shown to be broken fails.
+    With `lower_end` the bound applies to the lower end of the metric's interval (the upper end for
+    `at_most`): the data must show that the bound holds. With `upper_end` it applies to the other
+    end: the gate fails only if the data show that the bound is violated.
     """
 
     metric: str
@@ -59,9 +60,9 @@ class Gate(Part):
 
 
 class Money(Part):
-    """What is at stake in each row: a DECIMAL or integer `column` of a table with the spine's key.
+    """The amount of each row: a DECIMAL or integer `column` of a table with the spine's key.
 
-    `alert_costs`: what looking at one alert costs, in the same `unit`.
+    `alert_costs`: the cost of reviewing one alert, in the same `unit`.
     """
 
     table: TableName
@@ -71,10 +72,10 @@ class Money(Part):
 
 
 class Reports(Part):
-    """Tables with the spine's key that show which labels time proved wrong.
+    """Tables with the spine's key that record which labels turned out to be wrong.
 
-    `table` has every positive that was ever reported, however late; `reversals` those that were
-    taken back.
+    `table` has every positive that was ever reported, however late; `reversals` has those that were
+    withdrawn.
     """
 
     table: TableName
@@ -82,10 +83,10 @@ class Reports(Part):
 
 
 class Stress(Part):
-    """What stress needs to know of features beside their sets, each of which is lost in turn.
+    """Settings for stress tests, in addition to the feature sets, which are removed one at a time.
 
-    `stale`: sets that may be a day behind, each with the entity that it describes. `amounts`: the
-    feature that is the row's own amount, and behind it patterns of those that are multiples of it.
+    `stale`: sets that may be a day behind, each with its entity. `amounts`: the feature that is the
+    row's own amount, then patterns of features that are multiples of it.
     """
 
     stale: dict[str, str] = Field(default_factory=dict)
@@ -93,11 +94,11 @@ class Stress(Part):
 
 
 class Judging(Part):
-    """Intervals by resampling whole clusters, the segments that are told apart, and what is risky.
+    """Intervals by resampling whole clusters, segments, and settings of the model-risk review.
 
     `clusters` are one or two entity columns of the spine (all of them, at most two, if unset).
-    `refits`: how often the same recipe is fitted again with another seed, and as often on a
-    resample of whole clusters, to see how much of a version is chance.
+    `refits`: how often the same recipe is fitted with another seed, and as often on a resample of
+    whole clusters, to measure how much of a version is due to chance.
     """
 
     repeats: int = Field(default=200, ge=20)
@@ -110,11 +111,11 @@ class Judging(Part):
 
 
 class Fairness(Part):
-    """Groups between which the rates of a binary model may differ by `limit` at most.
+    """Groups between which the rates of a binary model may differ by at most `limit`.
 
-    Judged by the interval of the equalized-odds difference, on groups with at least
-    `min_positives`. `blocks` makes it a condition of promotion that groups could be compared and
-    that the interval's lower end does not exceed the limit; else it warns.
+    The verdict uses the interval of the equalized-odds difference, on groups with at least
+    `min_positives`. With `blocks`, promotion requires that groups can be compared and that the
+    interval's lower end does not exceed the limit; otherwise a breach only warns.
     """
 
     groups: dict[str, Group] = Field(min_length=1)
@@ -124,10 +125,10 @@ class Fairness(Part):
 
 
 class Papers(Part):
-    """What a model report says that no figure can, and how long a version may decide.
+    """The texts of a model report, and how long a version may decide.
 
-    A version that is `expires_after_days` old warns. By `after_expiry: stop` it may not decide from
-    `grace` later on: an earlier version, or the declared fallback, takes over.
+    A version older than `expires_after_days` causes a warning. With `after_expiry: stop` it may not
+    decide once `grace` has also passed: an earlier version, or the declared fallback, takes over.
     """
 
     intended_use: str = ""

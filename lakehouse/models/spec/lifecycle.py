@@ -1,4 +1,4 @@
-"""What becomes of a version: promotion, shadow, rollback, watching, retraining."""
+"""The declared lifecycle of versions: promotion, shadow, rollback, monitoring, retraining."""
 
 from datetime import timedelta
 from typing import Literal, Self
@@ -10,14 +10,14 @@ from lakehouse.declarations.part import Part
 
 
 class Promotion(Part):
-    """How a version that passes its gates comes to decide, and what decides when none can.
+    """How a version that passes its gates is promoted, and the fallback when no version can score.
 
-    `better`: at once, if it beats the champion on the same test rows. `shadow`: it scores beside
-    the champion and takes over when it is better on matured labels. `manual`: a person decides.
-    The first version that passes its gates becomes champion, unless by `manual`.
+    `better`: at once, if it beats the champion on the same test rows. `shadow`: it scores in
+    parallel with the champion and takes over when it is better on matured labels. `manual`: a
+    person decides. The first version that passes its gates becomes champion, except with `manual`.
 
-    `fallback: base_rate`: when no version can score, every row gets the share of positives (the
-    mean, the commonest class) among the newest training rows and none is flagged; the log names
+    `fallback: base_rate`: if no version can score, every row gets the share of positives (the mean,
+    the commonest class) among the newest training rows and none is flagged; the log records
     `fallback` as the version. `none`: rows wait until a version can score.
     """
 
@@ -34,8 +34,8 @@ class Promotion(Part):
 class Shadow(Part):
     """How versions are compared on matured labels, paired on the same rows.
 
-    A comparison speaks after `min_positives` (rows, for a regression); all looks together err with
-    probability `alpha` at most. A challenger that has shown nothing after `give_up_after` is
+    A comparison needs `min_positives` (rows, for a regression); the error probability of all
+    comparisons together is at most `alpha`. A challenger without a result after `give_up_after` is
     archived. `rollback` lets the champion's predecessor take over again when it is better.
     """
 
@@ -46,11 +46,11 @@ class Shadow(Part):
 
 
 class Actions(Part):
-    """What is done with an alert.
+    """What happens to an alert.
 
-    `alert_only`: nothing that would change what is reported. `block`: flagged rows are stopped, and
-    a blocked row is never reported; a random `control` share of them is let through, so that labels
-    stay honest.
+    `alert_only`: nothing that would change later reports. `block`: flagged rows are stopped, and a
+    blocked row is never reported; a random share `control` of them is let through, so that labels
+    stay unbiased.
     """
 
     mode: Literal["alert_only", "block"] = "alert_only"
@@ -64,18 +64,19 @@ class Actions(Part):
 
 
 class Log(Part):
-    """How long the prediction log keeps what a decision was made of; the rest of it stays for ever.
+    """How long the prediction log keeps the features of a decision; it keeps everything else
+    forever.
 
-    `features` counts from the decision; `0d` keeps none, only their hash.
+    `features` counts from the decision; `0d` keeps no features, only their hash.
     """
 
     features: Duration = timedelta(days=90)
 
 
 class Retrain(Part):
-    """When a new version is due: `every` so much later the test period could end, or on request.
+    """When a new version is due: after `every` more time of settled labels, or on request.
 
-    Drift and decay request it; no two requests within `cooldown` are followed.
+    Drift and decay request one; at most one request is followed within `cooldown`.
     """
 
     every: Duration = timedelta(days=7)
@@ -84,12 +85,13 @@ class Retrain(Part):
 
 
 class Watch(Part):
-    """Bounds of what is watched after scoring.
+    """Bounds for monitoring after scoring.
 
-    `psi`, and `missing` (difference of shares) hold for one feature and are widened for their
-    number; `score_psi` for the output; `volume` is the factor by which a day's rows may differ from
-    the same weekday's median; `alerts` the factor of the declared capacity. `features` are watched
-    over the last `window` of scored rows. Unset bounds are proposed from the training set's days.
+    `psi` and `missing` (difference of shares) apply to one feature and are widened for their
+    number; `score_psi` applies to the output. `volume` is the factor by which a day's rows may
+    differ from the same weekday's median, `alerts` the factor of the declared capacity. `features`
+    are monitored over the last `window` of scored rows. Unset bounds are proposed from the training
+    set's days.
     """
 
     window: Duration = timedelta(days=7)

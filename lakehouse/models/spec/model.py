@@ -1,4 +1,4 @@
-"""One model's declaration as a whole, and what of it can change a trained artefact."""
+"""One model's complete declaration, and the part of it that can change a trained artefact."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -77,7 +77,7 @@ class ModelSpec(Declaration):
     watch: Watch = Watch()
 
     def errors(self) -> Iterator[ValueError]:
-        """What does not fit together; each is said, with the field that a person would change."""
+        """Contradictions in the declaration, each with the field to change."""
         yield from self._wrong_metrics()
         yield from self._wrong_params()
         yield from self._what_only_binary_models_have()
@@ -157,7 +157,7 @@ class ModelSpec(Declaration):
             yield FieldError(f"a forward label with `op: {label.op}` {complaint}", "label")
 
     def _wrong_names(self) -> Iterator[ValueError]:
-        """Names that would stand twice in a table, or for two things."""
+        """Names that would occur twice in a table, or have two meanings."""
         spine = (self.spine.key, *self.spine.entities)
         segments = self.judging.segments
         groups = self.fairness.groups if self.fairness else {}
@@ -220,7 +220,7 @@ class ModelSpec(Declaration):
 
     @property
     def primary_metric(self) -> str:
-        """What promotion compares."""
+        """The metric that promotion compares."""
         return self.promotion.metric or self.task.default_metric
 
     @property
@@ -230,22 +230,22 @@ class ModelSpec(Declaration):
 
     @property
     def training_table(self) -> Table:
-        """Where its training sets are."""
+        """The table of its training sets."""
         return layout.training_table(self.name)
 
     @property
     def predictions_table(self) -> Table:
-        """Where its predictions are."""
+        """The table of its predictions."""
         return layout.predictions_view(self.name)
 
     @property
     def predictions_log(self) -> Table:
-        """Where every prediction is that ever decided, superseded ones too."""
+        """The table of all predictions that were ever decided on, including superseded ones."""
         return layout.log_table(self.predictions_table)
 
     @property
     def upstream_tables(self) -> tuple[str, ...]:
-        """Every table it reads, feature sets under their current view; sorted."""
+        """Every table it reads, with feature sets as their current view; sorted."""
         label = self.label.table if isinstance(self.label, Settled) else self.label.stream
         features = {layout.feature_view(name) for name in self.feature_sets}
         return tuple(sorted({self.spine.table, label} | features))

@@ -1,4 +1,4 @@
-"""What a model predicts: yes or no, a number, a class. One object per task holds what differs."""
+"""Prediction tasks: binary, regression, multiclass. One object per task holds the differences."""
 
 from lakehouse.models.tasks.known import TASKS, DeclaredTask, find_task
 from lakehouse.models.tasks.task import LabelSummary, Outcome, Task

@@ -1,4 +1,4 @@
-"""Yes or no: a score, a threshold, alerts that people look at."""
+"""Binary classification: a score, a threshold, and alerts for people to review."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -28,7 +28,7 @@ _BASELINES = ("average_precision", "auc_roc", "accuracy", "log_loss")
 
 
 class BinaryTask(Task):
-    """Scores between 0 and 1 of a label that is 0 or 1."""
+    """Scores between 0 and 1 for a label that is 0 or 1."""
 
     name = "binary"
     decides = True
@@ -36,8 +36,8 @@ class BinaryTask(Task):
     label_remedy = "a binary model's label is 0 or 1; compare it with a bound in a dbt model"
     label_figures = "count(*) FILTER (label > 0), avg(label)"
     least_labels_scored = 2
-    # a proper loss: average precision depends on the order of scores alone, and of few positives
-    # it is highest by chance after a few trees
+    # a proper loss: average precision depends only on the order of scores, and with few positives
+    # its maximum is often by chance after a few trees
     objective: ClassVar[Mapping[str, Any]] = {
         "objective": "binary",
         "metric": ["binary_logloss", "average_precision"],
@@ -49,7 +49,7 @@ class BinaryTask(Task):
     logged: ClassVar[Mapping[str, str]] = {"score": "DOUBLE"}
 
     def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """A number needs a bound to be yes or no."""
+        """A forward number needs a bound to become a binary label."""
         if at_least is not None:
             return ""
         return (
@@ -70,7 +70,7 @@ class BinaryTask(Task):
         return score
 
     def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """None: no base rate moves the order of scores."""
+        """None: scores are compared by their order, which does not depend on the base rate."""
         return []
 
     def predictions(
@@ -105,14 +105,14 @@ class BinaryTask(Task):
     def from_log(
         self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
     ) -> tuple[Binary, tuple[str, ...]]:
-        """Scores, and the decisions that were made; a score that is NaN or missing ranks last."""
+        """Scores and logged decisions; a score that is NaN or missing ranks last."""
         score = np.nan_to_num(as_floats(found["logged_score"]), nan=0.0)
         flagged = found["logged_decision"].astype(bool).filled(False)
         day = found["day"].astype(np.int64).filled()
         return Binary(as_floats(found["label"]) > 0, score, flagged, day, alerts), ()
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
-        """All that calibrated scores promise."""
+        """All metrics that follow from calibrated scores."""
         return expected_metrics(number, flagged, alerts)
 
     def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:

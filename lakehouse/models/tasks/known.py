@@ -1,4 +1,4 @@
-"""The tasks there are, by name, and how a declaration and a model's card hold one."""
+"""All tasks by name, and the field type that a declaration and a model's card use."""
 
 from typing import Annotated
 
@@ -14,10 +14,10 @@ TASKS: tuple[Task, ...] = (BinaryTask(), RegressionTask(), MulticlassTask())
 
 
 def find_task(name: object) -> Task:
-    """The task of this name; a task as it is.
+    """The task of this name; a task is returned unchanged.
 
     Raises:
-        ValueError: naming the likely one, or all there are.
+        ValueError: naming the likely match, or all tasks.
     """
     for task in TASKS:
         if name in (task, task.name):

@@ -1,4 +1,4 @@
-"""Classes: a probability for each, and the likeliest one."""
+"""Multiclass classification: a probability for each class, and the likeliest class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lakehouse.evaluation.plots import Picture
 
 UNSEEN_CLASS = "not seen in training"
-"""How metrics name the classes that the training period does not have; such rows are errors."""
+"""The name, in metrics, of classes that the training period does not have; such rows are errors."""
 
 
 class MulticlassTask(Task):
@@ -43,7 +43,7 @@ class MulticlassTask(Task):
     probe_metric = "macro_f1"
     segment_metrics = ("macro_f1", "accuracy")
     expected_metric = "accuracy"
-    # a class may well be defined by one of the features, so for classes no strength is suspicious
+    # a feature may define a class, so no strength of a single feature is suspicious
     lone_feature_bound = 1.0
     logged: ClassVar[Mapping[str, str]] = {"label": "VARCHAR", "probability": "DOUBLE"}
 
@@ -69,7 +69,7 @@ class MulticlassTask(Task):
         return probability
 
     def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """The log loss beside that of the shares of the classes."""
+        """The model's log loss and that of the class shares."""
         position, classes = label.astype(np.int64), prediction.shape[1]
         shares = np.bincount(learnt.astype(np.int64), minlength=classes) / len(learnt)
         ours = negative_log(prediction[np.arange(len(label)), position])
@@ -82,10 +82,10 @@ class MulticlassTask(Task):
     def in_classes(
         self, prediction: Array, theirs: tuple[str, ...], ours: tuple[str, ...]
     ) -> Array:
-        """Probabilities (rows, classes) by our classes; one that they do not know has none.
+        """Probabilities (rows, classes) by our classes; a class that the rival lacks gets none.
 
-        Classes that only they know share one more column, where such rows have their label as well:
-        a model that knows a class which ours does not is right about it.
+        Classes that only the rival has share one additional column, which is also the label of such
+        rows: a model is right about a class that ours does not have.
         """
         others = [name for name in theirs if name not in ours]
         result = np.zeros((len(prediction), len(ours) + bool(others)))
@@ -153,7 +153,8 @@ class MulticlassTask(Task):
     def from_log(
         self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
     ) -> tuple[Multiclass, tuple[str, ...]]:
-        """Probabilities: the log has that of the predicted class, and the others share the rest."""
+        """Probabilities: the log has the predicted class's probability; the others share the
+        rest."""
         truth = np.asarray(found["label"], dtype=str)
         guess = np.asarray(found["logged_label"], dtype=str)
         classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
@@ -168,7 +169,8 @@ class MulticlassTask(Task):
         )
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
-        """The accuracy: a probability is the chance that the predicted class is right."""
+        """The expected accuracy: each probability is the chance that the predicted class is
+        right."""
         return {"accuracy": float(number.mean())}
 
     def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
@@ -180,7 +182,7 @@ class MulticlassTask(Task):
         return tuple(f"{labels.classes.get(name, 0):,}" for name in classes)
 
     def contribution(self, unit: str) -> str:
-        """Of all classes together."""
+        """The total over all classes."""
         return "Mean size of contributions (log odds)"
 
     def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
@@ -202,10 +204,10 @@ def with_unseen(probability: Array, label: Array) -> Array:
 def in_all_classes(
     predictions: Multiclass, own: Sequence[str], classes: Sequence[str]
 ) -> Multiclass:
-    """The same rows by positions in `classes`, which hold all of the predictions' `own`.
+    """The same rows by positions in `classes`, which include all of the predictions' `own`.
 
-    A class of another version gets a probability below all others. The trivial model predicts what
-    these rows mostly are: no other could be harder to beat.
+    A class of another version gets a probability below all others. The trivial model predicts the
+    commonest class of these rows, the hardest constant to beat.
     """
     place = np.array([classes.index(name) for name in own], dtype=np.int64)
     probability = np.full((predictions.rows, len(classes)), -1.0)

@@ -1,4 +1,4 @@
-"""Numbers as they come out of the lake."""
+"""Conversion of numbers from the lake."""
 
 from typing import Any
 

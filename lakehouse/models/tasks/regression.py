@@ -1,4 +1,4 @@
-"""Numbers: a forecast in the label's unit, to be better than naive ones."""
+"""Regression: a forecast in the label's unit, compared with naive forecasts."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -27,7 +27,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 class RegressionTask(Task):
-    """Forecasts of a number that LightGBM's 32-bit floats can hold."""
+    """Forecasts of a number that fits LightGBM's 32-bit floats."""
 
     name = "regression"
     has_probabilities = False
@@ -44,7 +44,7 @@ class RegressionTask(Task):
     logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
 
     def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """A bound would make yes or no of the number."""
+        """A bound would make the number a binary label."""
         return "" if at_least is None else "`label.at_least` makes yes or no of a number: `binary`"
 
     def classes_of(self, label: Array) -> list[Mask] | None:
@@ -63,7 +63,7 @@ class RegressionTask(Task):
         return forecast
 
     def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """Absolute errors beside those of the median, squared ones beside those of the mean."""
+        """Absolute errors against those of the median, squared errors against those of the mean."""
         off = prediction - label
         return [
             Losses("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
@@ -79,11 +79,11 @@ class RegressionTask(Task):
         threshold: float | None = None,
         alerts: int | None = None,
     ) -> Regression:
-        """Forecasts beside the naive ones: those of a forward label, or the training mean."""
+        """Forecasts with the naive ones: those of a forward label, or the training mean."""
         return Regression(rows.label, prediction, _naive(rows, constant))
 
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
-        """The naive forecast with the least mean absolute error."""
+        """The naive forecast with the smallest mean absolute error."""
         naive = _naive(rows, self.baseline(train))
         best = min(naive, key=lambda name: metric_value(Regression(rows.label, naive[name]), "mae"))
         return Trivial(best, naive[best])

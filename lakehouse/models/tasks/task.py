@@ -1,7 +1,8 @@
-"""What differs between tasks: labels, parameters, predictions, their log, and words for people.
+"""The differences between tasks: labels, parameters, predictions, log columns, and texts for
+people.
 
-A subclass per task, without state. How a model of any task is trained, scored or watched does not
-belong here.
+Each task is a subclass without state. Training, scoring and monitoring in general do not belong
+here.
 """
 
 from abc import ABC, abstractmethod
@@ -48,7 +49,7 @@ class Trivial:
 
 @dataclass(frozen=True)
 class Losses:
-    """What each row loses (rows,) by the model and by a constant prediction, in one measure."""
+    """Each row's loss (rows,) by the model and by a constant prediction, in the same measure."""
 
     name: str
     ours: Array
@@ -67,10 +68,10 @@ class LabelSummary:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A prediction beside the labels, as people see it.
+    """Predictions and labels for pictures.
 
-    `scores` are the prediction and what it was before calibration, by their names; `unit` is what
-    forecasts are counted in, if known.
+    `scores` maps names to the final prediction and the one before calibration; `unit` is the unit
+    of forecasts, if known.
     """
 
     label: Array
@@ -82,25 +83,25 @@ class Outcome:
 
 
 class Task(ABC):
-    """One kind of prediction. Two of the same kind are equal.
+    """One kind of prediction. Two tasks of the same kind are equal.
 
     Attributes:
-        decides: whether a threshold makes decisions of scores: alerts, capacity, fairness.
+        decides: whether a threshold turns scores into decisions: alerts, capacity, fairness.
         has_classes: whether labels are texts, and predictions are (rows, classes).
         has_probabilities: whether predictions are probabilities, which can be calibrated.
         label_type: SQL type of labels in training sets.
         label_refused: SQL condition on `label` for values that cannot be trained on.
         label_remedy: what to do about such a value.
         label_figures: SQL for the positives and the mean of labels; NULL where there are none.
-        least_labels_scored: distinct labels without which scored rows determine no metric.
-        objective: LightGBM's objective, and metrics of which the first stops training.
-        free_params: parameters set by the trainer that a declaration may choose all the same.
-        default_metric: what versions are compared by unless the declaration names another.
-        probe_metric: what shuffled labels are judged by, and any honest test must determine.
-        segment_metrics: what is computed for parts of the rows.
-        expected_metric: what scores alone promise; None where they promise nothing.
-        lone_feature_bound: strength above which one feature alone is suspicious.
-        linear_name: the linear model that trees are compared with.
+        least_labels_scored: the number of distinct labels that scored rows need to define a metric.
+        objective: LightGBM's objective and metrics; the first metric stops training.
+        free_params: parameters set by the trainer that a declaration may override.
+        default_metric: the metric that compares versions unless the declaration names another.
+        probe_metric: the metric of the shuffled-label probe, which every valid test must define.
+        segment_metrics: the metrics for parts of the rows.
+        expected_metric: the metric that can be estimated from scores alone; None if there is none.
+        lone_feature_bound: strength above which a single feature is suspicious.
+        linear_name: the linear model that the trees are compared with.
         logged: columns of the prediction log that hold the prediction, with their SQL types; the
             last is the number.
     """
@@ -145,19 +146,19 @@ class Task(ABC):
 
     @abstractmethod
     def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """Why a number computed ahead, bounded or not, is not a label; empty if it is one."""
+        """Why a forward number, bounded or not, is not a valid label; empty if it is valid."""
 
     def classes_of(self, label: Array) -> list[Mask] | None:
-        """A mask of the rows of each class, of which one is enough if there are two."""
+        """A mask of the rows of each class; with two classes one mask is enough."""
         return [label == each for each in np.unique(label)]
 
     def commonest(self, label: Array) -> Mask | None:
-        """The rows of the commonest class; None where all rows are alike."""
+        """The rows of the commonest class; None if the task has no classes."""
         values, counts = np.unique(label, return_counts=True)
         return np.asarray(label == values[counts.argmax()])
 
     def baseline(self, label: Array) -> float:
-        """What the trivial model knows of training labels: their mean."""
+        """The trivial model's summary of training labels: their mean."""
         return float(label.mean())
 
     # training
@@ -176,9 +177,9 @@ class Task(ABC):
 
     @abstractmethod
     def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """Losses beside those of constants that know only the training labels `learnt`.
+        """The model's losses and those of constants computed from the training labels `learnt`.
 
-        None for scores, which are judged by their order.
+        None for scores, which are compared by their order.
         """
 
     # predictions
@@ -190,7 +191,7 @@ class Task(ABC):
     def in_classes(
         self, prediction: Array, theirs: tuple[str, ...], ours: tuple[str, ...]
     ) -> Array:
-        """A prediction by `theirs` as one by `ours`; the same where there are no classes."""
+        """Convert a prediction from `theirs` to `ours`; unchanged if the task has no classes."""
         return prediction
 
     @abstractmethod
@@ -203,16 +204,16 @@ class Task(ABC):
         threshold: float | None = None,
         alerts: int | None = None,
     ) -> Predictions:
-        """Predictions beside their truth. `constant` is the `baseline` of training labels."""
+        """Predictions with the true labels. `constant` is the `baseline` of training labels."""
 
     @abstractmethod
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
-        """What would be predicted for `rows` without a model, from the training labels `train`."""
+        """The prediction for `rows` without a model, from the training labels `train`."""
 
     def evaluate(
         self, predictions: Predictions, constant: float, classes: Sequence[str] = ()
     ) -> dict[str, float]:
-        """All metrics, and beside them those of the trivial model on the same rows.
+        """All metrics, and those of the trivial model on the same rows.
 
         NaN where the rows do not determine a value.
         """
@@ -225,7 +226,7 @@ class Task(ABC):
     def baselines(
         self, predictions: Any, constant: float, classes: Sequence[str]
     ) -> dict[str, float]:
-        """What `evaluate` adds to the metrics."""
+        """The trivial model's metrics, which `evaluate` adds."""
 
     # the prediction log
 
@@ -236,7 +237,7 @@ class Task(ABC):
         return {self.logged_number: pa.array(prediction)}
 
     def logged_constant(self, number: float, label: str, rows: int) -> Columns:
-        """The columns `logged` where every row gets the same."""
+        """The columns `logged` if every row gets the same prediction."""
         import pyarrow as pa
 
         return {self.logged_number: pa.array(np.full(rows, number))}
@@ -255,23 +256,23 @@ class Task(ABC):
         """
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
-        """Metrics to expect of one day's logged numbers (rows,), if they are right."""
+        """Expected metrics of one day's logged numbers (rows,), assuming that they are correct."""
         return {}
 
     # words and pictures
 
     @abstractmethod
     def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
-        """Heads of the columns `label_cells`; `unit` is what forecasts are counted in, if known."""
+        """Heads of the columns `label_cells`; `unit` is the unit of forecasts, if known."""
 
     @abstractmethod
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """A period's labels in figures."""
 
     def contribution(self, unit: str) -> str:
-        """What a feature's contribution is measured in."""
+        """The unit of a feature's contribution."""
         return "Contribution to the raw output (log odds)"
 
     @abstractmethod
     def pictures(self, outcome: Outcome) -> "dict[str, Picture]":
-        """Pictures of a prediction beside the labels, by name; there must be rows."""
+        """Pictures of predictions and labels, by name; needs at least one row."""
