@@ -42,8 +42,7 @@ class Expiry:
 
 
 def expiry(spec: ModelSpec, version: Version) -> Expiry:
-    """The expiry by the current declaration, so that a longer term also applies to existing
-    versions."""
+    """The expiry by the current declaration: a longer term also applies to existing versions."""
     papers = spec.papers
     on = version.created_at + timedelta(days=papers.expires_after_days)
     stops = on + papers.grace if papers.after_expiry == "stop" else None

@@ -114,8 +114,7 @@ class Model:
     trees: str
 
     def decided(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Scores of rows in the order of their keys, at least `card.threshold` exactly where it
-        flags."""
+        """Scores of rows in key order, at least `card.threshold` exactly where the model flags."""
         card = self.card
         seed = int(card.params["seed"])
         return np.asarray(decided(score, card.threshold, card.ties, seed), dtype=np.float64)

@@ -50,8 +50,9 @@ def prove_ready(
 ) -> Proof:
     """Load the version as registered, find its features, and score the newest rows that have them.
 
-    A version is ready if it may still decide after its expiry, its features are those that it was
-    trained on and are still updated, there are rows to score, and its scores are numbers that vary.
+    A version is ready if its expiry does not forbid it to decide, its features are those that it
+    was trained on and are still updated, there are rows to score, and its scores are numbers that
+    vary.
 
     Raises:
         Any transient error, such as a lost connection: it proves nothing.

@@ -96,8 +96,8 @@ class FeatureSchema(BaseModel):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of names, kinds and set versions; dictionaries depend on the data and are
-        excluded."""
+        """SHA-256 of names, kinds and set versions, without dictionaries, which depend on the
+        data."""
         content = self.model_dump(mode="json", exclude={"categories"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -28,8 +28,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class UnitDays:
-    """One row for each unit (card) and day: its best score, and whether any of its rows is
-    positive.
+    """One row per unit (card) and day: its best score, and whether any of its rows is positive.
 
     `row` is the position of the row with the best score (the first of equal ones).
     """
@@ -67,8 +66,7 @@ def by_unit(
 def first_threshold(
     spec: ModelSpec, score: Floats, day: Ints, unit: Ints | None, label: Floats
 ) -> Cut:
-    """A new version's threshold, from final scores of rows outside its training data; arrays
-    (rows,).
+    """A new version's threshold, from final scores (rows,) of rows outside its training data.
 
     By capacity, the declared number of rows a day pass it on average over these days, or of
     distinct `unit`s if the capacity counts units.
@@ -107,8 +105,8 @@ def trailing_threshold(
 
 
 def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
-    """The cut that `wanted` of all scores pass; each value in `score` (values,) occurs `count`
-    times.
+    """The cut that `wanted` of all scores pass; `count` is how often each of `score` (values,)
+    occurs.
 
     Raises:
         ValueError: without any score.

@@ -41,8 +41,7 @@ class Module:
 
 
 def reader_of(folder: Path) -> Read:
-    """Return a reader for the modules of a package in `folder`: `lakehouse.lake` is
-    `folder/lake`."""
+    """A reader for the modules of the package in `folder`: `lakehouse.lake` is `folder/lake`."""
 
     def read(module: str) -> str | None:
         place = folder.joinpath(*module.split(".")[1:])

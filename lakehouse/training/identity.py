@@ -74,8 +74,7 @@ def due(
 
 
 def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
-    """Whether training on this set would reproduce that version (a similar one, with a warm
-    start)."""
+    """Whether training on this set gives that version again (with a warm start, a similar one)."""
     return (
         version.training_set_hash,
         version.config_hash,

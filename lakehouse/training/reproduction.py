@@ -39,8 +39,7 @@ class Reproduction:
 def reproduce(
     spec: ModelSpec, lake: Lake, version: Version, *, force: bool = False
 ) -> Reproduction:
-    """Train again on the pinned rows with the recorded recipe, choice and parent; compare the
-    bytes.
+    """Train again on the pinned rows with the recorded recipe, choice and parent; compare bytes.
 
     No search or selection runs, and nothing is written. `force` tries even if the code or the
     libraries differ from the recorded ones.

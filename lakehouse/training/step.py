@@ -120,8 +120,7 @@ def train(
 
 
 def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
-    """The report on the champion that stays when training failed because of `why`; None without
-    one."""
+    """Report the champion that stays after training failed because of `why`; None without one."""
     with lake.reader() as cursor:
         champion = find_champion(cursor, spec.name)
         if champion is None:
@@ -170,8 +169,7 @@ def _write(
     run_id: str,
     at: datetime,
 ) -> Version:
-    """Write the artefact, named after its card; returns the version, which is not registered
-    yet."""
+    """Write the artefact, named after its card; returns the version, not yet registered."""
     card = made.model.card
     files = made.files | {artefact.EVALUATION: evaluation.to_json().encode()}
     digests = {name: artefact.sha256(content) for name, content in files.items()}
@@ -226,8 +224,7 @@ def _decide(
     gates: tuple[GateResult, ...],
     now: datetime | None,
 ) -> Decision:
-    """The decision of the declared rule, without promoting a version that cannot score real
-    rows."""
+    """The declared rule's decision; a version that cannot score real rows stays a candidate."""
     decision = decide(spec, lake, version, evaluation, gates)
     if decision.state == "champion":
         problem = prove_ready(spec, lake, version, now=now).problem
@@ -244,8 +241,7 @@ def _settle(
     decision: Decision,
     at: datetime,
 ) -> Decision:
-    """Write the verdicts and apply the decision, unless the champion has changed in the
-    meantime."""
+    """Write the verdicts and apply the decision, unless the champion has changed since."""
     write_gates(writer, spec.name, version.version, gates, at)
     about = (writer, spec.name, version.version)
     champion = find_champion(writer, spec.name)

@@ -81,8 +81,7 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
 
 
 def _expires(version: Version) -> datetime | None:
-    """When the version expires by the current declaration; None if the model is no longer
-    declared."""
+    """When the version expires by the current declaration; None if none exists any more."""
     spec = declared_models().get(version.model)
     return expiry(spec, version).on if spec else None
 

@@ -1,4 +1,4 @@
-"""The payment lake of the training tests serves here as well."""
+"""The payment lake of the training tests."""
 
 from tests.training.conftest import (
     World,

@@ -16,7 +16,7 @@ def scores(rows=4000, seed=0, sharp=1.0):
 
 
 def classes(rows=3000, seed=0):
-    """Class probabilities that are the true ones to the power of two: too sure of themselves."""
+    """Class probabilities that are the true ones squared and normalized: overconfident."""
     random = np.random.default_rng(seed)
     true = random.dirichlet([1, 1, 1], rows)
     label = np.array([random.choice(3, p=p) for p in true])

@@ -74,7 +74,7 @@ def test_the_unusual_does_not_shape_what_the_usual_is_measured_by():
 
 def test_what_is_unusual_has_the_highest_anomaly_score_though_it_was_in_the_rows():
     matrix = rows()
-    matrix[:40, 0] += 160  # usual by itself for none, and against `count` for all
+    matrix[:40, 0] += 160  # unusual alone, and in relation to `count`
     score = made([part("anomaly")], matrix)[:, 0]
     assert set(np.argsort(-score)[:40]) == set(range(40))
 

@@ -15,7 +15,7 @@ CUSTOMERS = 12
 
 @pytest.fixture
 def people(lake):
-    """Versions of customers, spine rows that fall between, before and upon them, and merchants."""
+    """Versions of customers, spine rows before, between and exactly at them, and merchants."""
     random = np.random.default_rng(3)
     hours = random.permutation(400)[:60]
     versions = [
@@ -32,7 +32,7 @@ def people(lake):
         {
             "key": int(key),
             "customer_id": int(random.integers(0, CUSTOMERS + 2)),
-            # on the hour: at the very moment at which some version became known
+            # on the hour: exactly when some version became known
             "event_time": START + timedelta(hours=int(random.integers(0, 420))),
         }
         for key in random.permutation(500)

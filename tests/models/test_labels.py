@@ -1,4 +1,4 @@
-"""What labels must be: known in time, of the task's kind, and there to the end of each period."""
+"""Requirements on labels: known in time, valid for the task, present to the end of each period."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ NUMBER = {"table": "core.fct_labels", "column": "number"}
 
 
 def with_number(lake, value):
-    """A label column of numbers, 0 and 1 but for `value` in one row."""
+    """A label column of numbers, 0 and 1 except for `value` in one row."""
     change(
         lake,
         "ALTER TABLE core.fct_labels ADD COLUMN number DOUBLE",

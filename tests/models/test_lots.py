@@ -1,4 +1,4 @@
-"""Lots: uniform, of the key alone, and one for all rows of a unit and day where units count."""
+"""Lots are uniform, depend on the key alone, and are shared by a unit and day if units count."""
 
 import numpy as np
 import pyarrow as pa

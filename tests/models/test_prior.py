@@ -1,4 +1,4 @@
-"""How far the prior moved: all the way with many positives, hardly with few, never the order."""
+"""The prior's shift: full with many positives, small with few, and it keeps the order."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from lakehouse.models.prior import SPREAD, prior_shift, shifted
 
 
 def rows(count, factor, seed=0):
-    """Scores, and outcomes whose odds are `factor` times as high; each row its own cluster."""
+    """Scores, and labels whose odds are `factor` times as high; each row is its own cluster."""
     random = np.random.default_rng(seed)
     score = random.beta(1, 60, count)
     odds = factor * score / (1 - score)
@@ -36,7 +36,7 @@ def test_what_is_expected_is_the_posterior_mean_of_a_gamma_prior():
 def test_positives_of_few_cards_are_worth_less_than_as_many_of_many():
     score, truth, one_each = rows(20_000, 1.6)
     together = (np.arange(20_000) // 400,)
-    truth = np.sort(truth.reshape(-1, 400), axis=0).ravel()  # heaped up in some of them
+    truth = np.sort(truth.reshape(-1, 400), axis=0).ravel()  # concentrated in some clusters
     lumped = np.zeros(20_000, dtype=bool)
     lumped[: truth.sum()] = True
     assert abs(prior_shift(score, lumped, together)) < abs(prior_shift(score, lumped, one_each)) / 2

@@ -1,4 +1,4 @@
-"""What each task promises to those who train, score and watch."""
+"""What each task guarantees to training, scoring and monitoring."""
 
 import pickle
 import subprocess

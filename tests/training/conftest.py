@@ -1,4 +1,4 @@
-"""A small payment lake made with SQL alone: a spine, labels, two feature sets, one load a day."""
+"""A small payment lake made with SQL: a spine, labels, two feature sets, one load a day."""
 
 import shutil
 from collections.abc import Callable
@@ -73,13 +73,14 @@ def scenario_values(**changes: Any) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """Writes the days of the lake; `day(n)` brings day n's rows with load n + 1."""
+    """Writes the days of the lake; `day(n)` adds day n's rows with load n + 1."""
 
     lake: Lake
     per_day: int = PER_DAY
 
     def transactions(self, first: int, last: int) -> dict[str, Any]:
-        """Columns of the transactions of the days first..last-1; only the numbers decide them."""
+        """Columns of the transactions of the days first..last-1; they depend only on the
+        arguments."""
         parts = [self._one_day(day) for day in range(first, last)]
         return {name: [v for part in parts for v in part[name]] for name in parts[0]}
 
@@ -105,7 +106,7 @@ class World:
         }
 
     def days(self, first: int, last: int) -> None:
-        """Bring the days first..last-1 in one commit, with labels that settled by then."""
+        """Add the days first..last-1 in one commit, with the labels that had settled by then."""
         rows = pa.table(self.transactions(first, last))
         end = START + last * DAY
         seal = end - timedelta(microseconds=1)
@@ -175,13 +176,13 @@ def change(lake: Lake, *statements: str) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """One thread: OpenMP's threads wait busily, which a crowded machine pays for."""
+    """One thread: OpenMP's threads busy-wait, which is slow on a loaded machine."""
     return load_settings({}, data_dir=tmp_path / "data", threads=1)
 
 
 @pytest.fixture(scope="session")
 def sixty_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of such a lake, made once."""
+    """The data folder of a lake with sixty days, made once."""
     folder = tmp_path_factory.mktemp("sixty") / "data"
     with Lake(load_settings({}, data_dir=folder, threads=1)) as lake:
         World(lake).days(0, 60)

@@ -1,4 +1,4 @@
-"""A retrain that was asked for is due with the next day of labels, and once."""
+"""A requested retrain is due with the next day of settled labels, once."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What counts as the code of a version, on a small package and on the real one."""
+"""The code that identifies a version, on a small package and on the real one."""
 
 import ast
 import random
@@ -68,7 +68,7 @@ PACKAGE = {
 
 
 def sources(**changes: tuple[str, str]):
-    """The package's sources by module, with one piece of text replaced in the named modules."""
+    """The package's sources by module, with a text replaced in each of the named modules."""
     texts = {}
     for module, text in PACKAGE.items():
         old, new = changes.get(module.replace(".", "_"), ("", ""))
@@ -162,7 +162,7 @@ def test_the_code_of_a_version_is_what_makes_it_and_not_what_judges_it():
 
 
 def test_every_function_on_the_path_counts(monkeypatch):
-    """A statement is added to each of a few functions, other ones each time this runs."""
+    """Adds a statement to each of a few functions, chosen at random in every run."""
     monkeypatch.setattr(code_path, "_parse", cache(code_path._parse))
     read = reader_of(ROOT)
     before = hash_of(definitions_behind(MAKES_BYTES, read, OUTSIDE).values())
@@ -189,7 +189,8 @@ def test_every_function_on_the_path_counts(monkeypatch):
 
 
 def test_the_real_package_can_be_rearranged_and_reworded(tmp_path):
-    """In a copy a module moves to a sub-folder and every docstring changes: the same hash."""
+    """In a copy, a module moves to a sub-folder and every docstring changes: the hash is the
+    same."""
     copied = tmp_path / "lakehouse"
     shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns("__pycache__", "defs"))
     moved = "lakehouse.training.fitting.fold_examples"

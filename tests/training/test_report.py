@@ -31,7 +31,7 @@ CHOOSING = {
 
 @pytest.fixture
 def only_words(monkeypatch):
-    """Pages without pictures: those are told elsewhere, and take their time."""
+    """Pages without pictures, which are slow and tested elsewhere."""
     monkeypatch.setattr("lakehouse.training.report.write.draw", lambda gathered, insight: {})
 
 
@@ -55,7 +55,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
     for said in (
         "Ranks &lt;payments&gt;",
         "None &amp; some",
-        "2027-04-01",  # expires a year after it was made
+        "2027-04-01",  # expires one year after creation
         "Alert only",
         "5 alerts a day",
         version.training_set_hash,

@@ -26,7 +26,7 @@ def files(lake, version):
 
 
 def declared(lake, version):
-    """The verdicts of the declared gates; probes for leaks are judged as well."""
+    """The verdicts of the declared gates, without the probes."""
     gates = list_gates(lake, version.model, version.version)
     return [gate for gate in gates if not gate.gate.startswith("probe_")]
 
@@ -125,7 +125,7 @@ def test_promotion_by_hand_waits_for_a_hand(lake, world, detector):
 
 @pytest.mark.parametrize("rule", ["better", "shadow"])
 def test_a_test_period_without_positives_promotes_nobody(lake, world, detector, rule):
-    """No gate is declared, so nothing but the rule itself can refuse it."""
+    """No gate is declared, so only the rule itself can refuse it."""
     change(lake, "UPDATE core.truth SET is_fraud = false WHERE event_time >= '2026-02-16'")
     change(lake, "UPDATE core.fct_labels SET is_fraud = false WHERE event_time >= '2026-02-16'")
     report = train(detector(gates=[], promotion={"rule": rule}), lake)

@@ -1,4 +1,4 @@
-"""A training that cannot be done: what is new is scored by the version that stands."""
+"""A failed training: the current champion scores new rows."""
 
 import dagster as dg
 import pytest
@@ -13,7 +13,7 @@ from lakehouse.training import train
 
 @pytest.fixture
 def outside(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What is posted to the webhook; a run in this process finds the lake of the test."""
+    """The webhook's messages; runs in this process use the test's lake."""
     posts: list[dict[str, object]] = []
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
     post = "lakehouse.orchestration.runs.webhook.post"

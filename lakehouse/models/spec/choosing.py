@@ -107,8 +107,7 @@ class FeatureSelection(Part):
 
 
 class Extraction(Part):
-    """Additional columns computed from features, fitted on the training period, stored in the
-    version.
+    """Columns computed from features, fitted on the training period, stored in the version.
 
     `pca`: `components` principal components of the standardized columns. `anomaly`: one score, the
     robust distance from the centre (Mahalanobis). `clusters`: the distance to each of `components`

@@ -64,8 +64,7 @@ class Actions(Part):
 
 
 class Log(Part):
-    """How long the prediction log keeps the features of a decision; it keeps everything else
-    forever.
+    """How long the prediction log keeps a decision's features; it keeps the rest forever.
 
     `features` counts from the decision; `0d` keeps no features, only their hash.
     """

@@ -82,10 +82,10 @@ class MulticlassTask(Task):
     def in_classes(
         self, prediction: Array, theirs: tuple[str, ...], ours: tuple[str, ...]
     ) -> Array:
-        """Probabilities (rows, classes) by our classes; a class that the rival lacks gets none.
+        """Probabilities (rows, classes) by our classes; 0 for a class that the rival lacks.
 
-        Classes that only the rival has share one additional column, which is also the label of such
-        rows: a model is right about a class that ours does not have.
+        Classes that only the rival has share one additional column. Rows of a class that ours lack
+        have this column as their label, so a rival that predicts it is right.
         """
         others = [name for name in theirs if name not in ours]
         result = np.zeros((len(prediction), len(ours) + bool(others)))
@@ -153,8 +153,7 @@ class MulticlassTask(Task):
     def from_log(
         self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
     ) -> tuple[Multiclass, tuple[str, ...]]:
-        """Probabilities: the log has the predicted class's probability; the others share the
-        rest."""
+        """Probabilities: the log has that of the predicted class; the others share the rest."""
         truth = np.asarray(found["label"], dtype=str)
         guess = np.asarray(found["logged_label"], dtype=str)
         classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
@@ -169,8 +168,7 @@ class MulticlassTask(Task):
         )
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
-        """The expected accuracy: each probability is the chance that the predicted class is
-        right."""
+        """The expected accuracy: the mean probability of the predicted class."""
         return {"accuracy": float(number.mean())}
 
     def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ class Task(ABC):
         return [label == each for each in np.unique(label)]
 
     def commonest(self, label: Array) -> Mask | None:
-        """The rows of the commonest class; None if the task has no classes."""
+        """The rows of the commonest class; None for a regression."""
         values, counts = np.unique(label, return_counts=True)
         return np.asarray(label == values[counts.argmax()])
 

@@ -78,8 +78,7 @@ def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) ->
 
 
 def _inside(among: Between | OneOf, value: Any) -> bool:
-    """Whether the space contains a value; the declared values of the first trial may lie
-    outside."""
+    """Whether the space contains a value; the declared ones of the first trial may lie outside."""
     if isinstance(among, OneOf):
         return value in among.choices
     if not isinstance(value, int | float) or not among.low <= value <= among.high:

@@ -41,8 +41,7 @@ def select(
 
 
 def group_columns(selection: FeatureSelection, columns: Sequence[str]) -> Groups:
-    """Columns by group: the first declared group with a matching pattern, else one named after
-    itself."""
+    """Columns by group: the first declared group that matches, else a group of their own."""
     groups: Groups = {}
     for column in columns:
         names = (
@@ -63,11 +62,11 @@ def _permutation(
     judge: Judge,
     groups: Groups,
 ) -> tuple[GroupFigure, ...]:
-    """Breiman, "Random forests", 2001: the loss of metric when a group is shuffled in the scored
-    rows.
+    """Breiman, "Random forests", 2001: the loss of metric when a group's values are shuffled.
 
-    All columns of a group are shuffled together. A group is kept if the loss exceeds twice its
-    standard error over folds and shuffles; one useless group in forty passes by chance.
+    All columns of a group are shuffled together in the scored rows. A group is kept if the loss
+    exceeds twice its standard error over folds and shuffles; one useless group in forty passes by
+    chance.
     """
     sign = -1.0 if find_metric(spec.primary_metric).lower_is_better else 1.0
     costs: dict[str, list[float]] = {name: [] for name in groups}

@@ -164,9 +164,9 @@ def _calibrate(
 ) -> tuple[Calibrator | None, float]:
     """A calibrator, and the prior's shift since; None and 0 if there are no rows for it.
 
-    It is fitted on the out-of-fold predictions of the fold models, of which there are many, and on
-    the model's own predictions of the validation rows, which are newer. Early stopping on the
-    validation rows chose only one number, the rounds. The shift is estimated on `newest`.
+    It is fitted on the many out-of-fold predictions of the fold models, and on the model's own
+    predictions of the validation rows, which are newer. Early stopping on the validation rows chose
+    only one number, the rounds. The shift is estimated on `newest`.
     """
     scores = [found.uncalibrated] if found else []
     labels = [found.rows.label] if found else []

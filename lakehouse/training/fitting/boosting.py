@@ -74,8 +74,7 @@ def dataset(
 
 
 def stopping(data: Any, matrix: Matrix, label: npt.NDArray[np.float64], odds: float) -> Any:
-    """Rows for early stopping on `data`, weighted so that the loss is proper for the trees'
-    predictions.
+    """Rows for early stopping on `data`, with weights that make the loss proper for the trees.
 
     If weights or undersampling make the odds `odds` times too high, each negative has the weight 1
     / `odds`.

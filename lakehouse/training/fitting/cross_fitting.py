@@ -54,8 +54,7 @@ def out_of_fold(
 
 
 def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:
-    """The initial threshold from these rows and their final scores; None if the task is not
-    binary."""
+    """The initial threshold from these rows and their final scores; None if not binary."""
     if not spec.task.decides or spec.capacity is None:
         return None
     unit = rows.entities[spec.capacity.unit] if spec.capacity.unit else None

@@ -47,8 +47,7 @@ class FoldData:
         return stopping(self._data, self.seen, self.scored.label, self.odds)
 
     def fit(self, params: Mapping[str, Any], rounds: int, *, stop: bool) -> Boosted:
-        """Fit; `stop` enables early stopping on the scored rows, which makes their scores
-        optimistic.
+        """Fit; `stop` enables early stopping on the scored rows, whose scores are then optimistic.
 
         Raises:
             TrainingError: when LightGBM rejects a parameter.
@@ -95,8 +94,8 @@ def fold_data(
     kept: Collection[str] | None = None,
     share: float = 1.0,
 ) -> FoldData:
-    """Cut a fold out of the training rows; columns and weights are fitted on its training part
-    only.
+    """Cut a fold out of the training rows; only its training part is used to fit columns and
+    weights.
 
     `kept` names the columns that the trees use; `share` is the part of the commonest class to train
     on.

@@ -22,7 +22,7 @@ from lakehouse.training.judging.rivals import registered, test_rows
 
 @dataclass(frozen=True)
 class Decision:
-    """The new state of a version, the reason in words, and the figures behind it.
+    """The new state of a version, the reason in words, and the supporting figures.
 
     `champion` is the champion at the time of the decision, if any.
     """
@@ -40,8 +40,7 @@ def decide(
     evaluation: Evaluation,
     gates: Sequence[GateResult],
 ) -> Decision:
-    """Apply the declared rule. Without a champion, a version that passes its gates becomes
-    champion.
+    """Apply the declared rule. Without a champion, a version that passes its gates is promoted.
 
     With `better`, the interval of the difference on the same test rows must lie above the margin.
     Nothing is promoted if a comparison is impossible (the champion's artefact or features no longer
@@ -80,8 +79,7 @@ def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
 
 
 def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, dict[str, Any]]:
-    """Whether the interval of the gain over the champion exceeds the margin, with a reason and
-    figures.
+    """Whether the interval of the gain over the champion exceeds the margin; reason; figures.
 
     With fewer positives (rows, for a regression) than `shadow.min_positives` the result is false.
     """
@@ -119,8 +117,7 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
 def _without_comparison(
     spec: ModelSpec, version: Version, champion: Version, error: str
 ) -> Decision:
-    """With `shadow`, matured labels compare later, if the champion scores again; else a person
-    decides."""
+    """With `shadow`, wait for a comparison on matured labels; otherwise a person decides."""
     cause = f"champion {champion.version} cannot score the test rows ({error})"
     if spec.promotion.rule == "shadow":
         why = f"gates passed; it has to prove itself; {cause}"

@@ -41,8 +41,7 @@ class Rival:
     shared: npt.NDArray[np.bool_] | None = None
 
     def of(self, rows: npt.NDArray[np.bool_]) -> Prediction:
-        """The prediction of the test rows where `rows` is true; all of these must be in
-        `shared`."""
+        """The prediction of the test rows where `rows` is true; all of them must be in `shared`."""
         return self.prediction[rows if self.shared is None else rows[self.shared]]
 
 

@@ -85,8 +85,7 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
 
 
 def _fitted(gathered: Gathered) -> int:
-    """The number of rows that the trees were fitted on; for old versions, of the pinned training
-    rows."""
+    """Rows that the trees were fitted on; for old versions, the pinned training rows."""
     used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
     return sum(used or [one.rows for one in gathered.periods if one.period == "train"])
 

@@ -36,8 +36,7 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
 
 
 def _gates(gathered: Gathered) -> Badge:
-    """The gates' badge; probes are gates too, but alone they do not measure how good a version
-    is."""
+    """The gates' badge; probes count as gates, but alone they do not measure quality."""
     passed = sum(gate.passed for gate in gathered.gates)
     verdict = f"{passed} of {len(gathered.gates)} passed"
     if passed < len(gathered.gates):

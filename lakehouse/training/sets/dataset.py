@@ -96,8 +96,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
 
 
 def _refuse_inexact(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Refuse sums of floating-point numbers: they depend on threads, so the set's hash would
-    vary."""
+    """Refuse floating-point sums: they depend on threads, so the set's hash would vary."""
     label = spec.label
     if not isinstance(label, Forward) or label.op != "sum":
         return
@@ -237,8 +236,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
 
 
 def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for the time at which a spine row itself became known: labels of late rows settle
-    later."""
+    """SQL for when a spine row itself became known: labels of late rows settle later."""
     has_one = "known_at" in read_columns(cursor, spec.spine.table)
     return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
 

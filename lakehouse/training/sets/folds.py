@@ -32,8 +32,7 @@ class Fold:
     settled: bool = True
 
     def learnt(self, rows: Rows) -> Mask:
-        """A mask of the training rows; if `settled`, only those whose label was known before
-        scoring."""
+        """A mask of training rows; if `settled`, their labels were known before scoring began."""
         inside = _within(rows, self.train_from, self.train_until)
         return inside & (rows.known < _microseconds(self.score_from)) if self.settled else inside
 

@@ -20,8 +20,11 @@ would be none with probability exp(-10)."""
 
 
 def refuse_unreadable(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Refuse a label column that is not a number where the task needs one. Raises
-    `TrainingError`."""
+    """Refuse a label column that is not numeric if the task needs numbers.
+
+    Raises:
+        TrainingError: naming the column.
+    """
     if not isinstance(spec.label, Settled) or spec.task.has_classes:
         return
     kind = read_columns(cursor, spec.label.table).get(spec.label.column)

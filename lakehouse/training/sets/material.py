@@ -13,8 +13,7 @@ from lakehouse.training.sets.rows import Rows, find_categories, find_classes, lo
 
 @dataclass(frozen=True)
 class Material:
-    """Rows with the features of `schema`; `folds` are the usable ones inside the training
-    period."""
+    """Rows with the features of `schema`, and the usable folds inside the training period."""
 
     made: TrainingSet
     schema: FeatureSchema

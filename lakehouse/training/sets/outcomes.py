@@ -106,8 +106,7 @@ def _alert_costs(spec: ModelSpec, scale: int) -> int:
 
 
 def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Money:
-    """Amounts by unit and day: the sum of the positives' amounts; `kept` are the units' best
-    rows."""
+    """The positives' amounts by unit and day; `kept` are the best rows of the units."""
     places = np.unique(np.stack([day, unit]), axis=1, return_inverse=True)[1].reshape(-1)
     whole = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
     np.add.at(whole, places[truth], money.amount[truth])

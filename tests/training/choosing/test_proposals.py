@@ -20,7 +20,7 @@ def searching(method, **changes):
 
 
 def run(search, goodness, finished=(), until=None, seed=5):
-    """Go on from the finished trials as a search does, with a value that `goodness` gives."""
+    """Resume from the finished trials as a search does; `goodness` gives each trial's value."""
     finished = list(finished)
     for number in range(len(finished), until or search.trials):
         params = propose(search, seed, number, finished, minimize=False) if number else {}

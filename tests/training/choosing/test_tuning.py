@@ -37,7 +37,7 @@ def material(world, lake):
 
 
 def trials_of(lake, study):
-    """What is the same whenever a trial is run: all but how long it took."""
+    """The parts of trials that are the same in every run: everything except the duration."""
     return [
         (t.number, t.state, t.params, t.fold_values, t.value)
         for t in read_trials(lake, "detector", study.id)

@@ -67,7 +67,7 @@ def test_calibration_is_fitted_to_all_folds_and_to_the_validation_rows_of_the_mo
 def test_trees_stop_where_the_log_loss_at_the_true_base_rate_is_least(
     detector, material, imbalance
 ):
-    """Not where average precision is highest, which of few positives is so after a few trees."""
+    """Not at the maximum of average precision, which few positives reach after a few trees."""
     spec = detector(imbalance=imbalance, rounds=120, early_stopping=25)
     given = material(spec)
     model = made_of(spec, given).model

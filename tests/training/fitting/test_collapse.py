@@ -1,4 +1,4 @@
-"""The judge is simulation: how often the guard speaks of models that are sound, or not."""
+"""How often the guard rejects sound and collapsed models, measured by simulation."""
 
 import numpy as np
 import pytest
@@ -49,13 +49,13 @@ def share(spec, positives, shift, repeats=60):
 @pytest.mark.parametrize(
     ("positives", "shift", "least", "most"),
     [
-        (400, 0.286, 0.9, 1.0),  # the handbook's collapse, seen on a fortnight
+        (400, 0.286, 0.9, 1.0),  # the handbook's collapse, observed on two weeks
         (400, 0.0, 1.0, 1.0),
         (100, 0.0, 0.9, 1.0),
         (400, 0.74, 0.0, 0.0),
         (30, 0.74, 0.0, 0.02),  # a weak but sound model on few positives
-        (400, 0.54, 0.0, 0.1),  # AUC .65: at the bound, so hardly ever
-        (5, -1.0, 0.0, 0.0),  # five positives condemn nothing
+        (400, 0.54, 0.0, 0.1),  # AUC .65: at the bound, so rarely rejected
+        (5, -1.0, 0.0, 0.0),  # five positives are too few to reject
     ],
 )
 def test_a_binary_model_collapsed_when_its_auc_is_significantly_near_chance(
@@ -96,7 +96,7 @@ def test_a_forecast_collapsed_when_it_saves_significantly_nothing_over_a_constan
 def test_a_forecast_that_one_bad_day_may_have_spoilt_is_not_condemned(forecast):
     random = np.random.default_rng(4)
     label = random.gamma(2, 50, 4000)
-    today = np.arange(4000) % 14 == 3  # as `rows_of` has it
+    today = np.arange(4000) % 14 == 3  # as in `rows_of`
     prediction = np.where(today, label + 1500, label + random.normal(0, 40, 4000))
     assert np.abs(prediction - label).mean() > np.abs(np.median(label) - label).mean()
     assert not collapsed(forecast(), label, prediction)

@@ -1,4 +1,4 @@
-"""A changed feature definition is no reason to skip the comparison: old tables hold the rows."""
+"""A changed feature definition does not skip the comparison: old tables hold the test rows."""
 
 import pytest
 
@@ -13,7 +13,7 @@ NEW = "ffffffff"
 
 
 def redefine(lake, risk="CAST(transaction_id % 3 AS INTEGER)"):
-    """Another definition of the set `risk`: its feature tells nothing any more."""
+    """Another definition of the set `risk`, whose feature is no longer predictive."""
     change(
         lake,
         f"CREATE TABLE features.risk__{NEW} AS "
@@ -73,7 +73,7 @@ def test_a_better_version_takes_over_though_a_feature_was_redefined(lake, world,
 def test_rows_that_the_old_table_lacks_are_left_out_as_long_as_enough_are_shared(
     lake, world, detector, kept, state
 ):
-    """Nothing was kept of how the old version was declared, so its newest rows cannot be made."""
+    """The old version's declaration was not stored, so its newest rows cannot be computed."""
     poor = train(detector(include=["channel", "risk"], gates=[]), lake).version
     redefine(lake, "risk")
     test_from, test_until = (poor.split[name][:10] for name in ("test_from", "test_until"))

@@ -1,4 +1,4 @@
-"""What is decided about a version that was evaluated; the moves themselves are the registry's."""
+"""The decision about an evaluated version; the registry's tests cover the moves."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -122,7 +122,7 @@ def test_without_a_champion_the_first_that_passes_decides_unless_by_hand(
     "test", [{}, {"auc_roc": None, "average_precision": 0.9}, {"auc_roc": 0.9}]
 )
 def test_test_rows_that_tell_nothing_promote_nobody(lake, detector, request, rule, first, test):
-    """No positives (no AUC), or no value of the metric; whatever the gates say, or that none is."""
+    """No positives (no AUC), or no value of the metric, with any gates or none."""
     if not first:
         request.getfixturevalue("champion")
     spec = detector(promotion={"rule": rule})
@@ -139,7 +139,7 @@ def test_test_rows_that_tell_nothing_promote_nobody(lake, detector, request, rul
 def test_a_champion_that_cannot_be_compared_is_no_reason_to_skip_the_rule(
     lake, champion, detector, rule, state
 ):
-    """Here its artefact is not there; the comparison that is known is with another version."""
+    """The champion's artefact is missing; the evaluation compares with another version."""
     other = evaluation(0.9, 0.1, against="last", version="v0009-cccc")
     decision = decide(detector(promotion={"rule": rule}), lake, OURS, other, [PASSED])
     assert decision.state == state

@@ -1,4 +1,4 @@
-"""What is examined of a real version: is each figure about the rows it says it is about?"""
+"""The review of a real version: each figure must describe the rows that it names."""
 
 from collections.abc import Iterator
 
@@ -43,8 +43,8 @@ EXAMINED = {
 
 @pytest.fixture(scope="module")
 def examined(tmp_path_factory) -> Iterator[tuple[ModelSpec, Lake, list]]:
-    """Two versions: every ninth fraud is reported after its label settled; every fifth of the
-    others is taken back; of every seventh row no feature is known, every 41st has no label."""
+    """Two versions: every ninth fraud is reported after its label settled, every fifth of the
+    others is reversed, every seventh row has no features, and every 41st no label."""
     path = tmp_path_factory.mktemp("lake")
     with Lake(load_settings({}, data_dir=path, threads=1)) as lake:
         World(lake).days(0, 60)

@@ -1,4 +1,4 @@
-"""Checks that carry a verdict of an evaluation: green only where something was judged."""
+"""Checks with a verdict of an evaluation: they pass only if something was evaluated."""
 
 import dagster as dg
 import pytest

@@ -1,4 +1,4 @@
-"""The evaluation of small real versions: is each figure about the rows it says it is about?"""
+"""The evaluation of small real versions: each figure must describe the rows that it names."""
 
 from collections.abc import Iterator
 
@@ -44,7 +44,7 @@ def evaluation_of(lake, report) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory) -> Iterator[tuple[Lake, list]]:
-    """Three versions: one that knows little, a champion, and one that knows little again."""
+    """Three versions: a weak one, a champion, and a weak one again."""
     path = tmp_path_factory.mktemp("lake")
     with Lake(load_settings({}, data_dir=path, threads=1)) as lake:
         World(lake).days(0, 60)

@@ -15,13 +15,13 @@ EPOCH = datetime(1970, 1, 1)
 
 
 def split_of(days):
-    """A split whose training period has so many days."""
+    """A split whose training period has `days` days."""
     until = FIRST + days * DAY
     return Split(FIRST, until, until, until, until, until, until)
 
 
 def rows_of(times, known, label=None):
-    """Rows at these times whose labels were known then; the rest is of no matter."""
+    """Rows at these times, with labels known at `known`; the other fields do not matter."""
     n = len(times)
     return Rows(
         matrix=np.zeros((n, 1), dtype=np.float32),

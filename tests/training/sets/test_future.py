@@ -1,7 +1,7 @@
-"""The future cannot be learnt from: the declared feature sets and models on a lake of core tables.
+"""Training cannot use the future: the declared feature sets and models on a lake of core tables.
 
-Everything that became known after a moment T is changed, lost, moved and added to; features and
-training sets up to T must stay what they were, to the bit.
+Everything that became known after a time T is changed, removed, moved and added to; features and
+training sets up to T must stay the same, to the bit.
 """
 
 import random
@@ -30,7 +30,7 @@ Tables = dict[str, list[Row]]
 
 
 def history(seed: int = 5) -> Tables:
-    """What is known at the end: payments (some come days late), reports, labels, customers."""
+    """Everything known at the end: payments (some arrive days late), reports, labels, customers."""
     chance = random.Random(seed)
     payments, reports, labels = [], [], []
     for number in range(DAYS * PER_DAY):
@@ -90,7 +90,7 @@ def history(seed: int = 5) -> Tables:
 
 
 def with_another_future(tables: Tables, after: datetime, seed: int = 6) -> Tables:
-    """The same up to `after`; of what became known later a third is lost, the rest is different."""
+    """The same tables up to `after`; of later rows a third is removed, the rest is different."""
     chance = random.Random(seed)
     changed: Tables = {}
     for name, rows in tables.items():
@@ -107,12 +107,12 @@ def with_another_future(tables: Tables, after: datetime, seed: int = 6) -> Table
                     other[column] = row[column] * 50 + 7
             if "terminal_id" in row:
                 other["terminal_id"] = chance.randrange(7)
-            if "is_fraud" in row:  # a label is known at its maturity, whatever it says
+            if "is_fraud" in row:  # a label is known at its maturity, whatever its value
                 other |= {"is_fraud": not row["is_fraud"], "known_at": row["known_at"]}
             if "segment" in row:
                 other |= {"segment": "new", "country": "XX", "valid_from": other["known_at"]}
             kept.append(other)
-        if name == "core.fct_transactions":  # come late, but happened long before
+        if name == "core.fct_transactions":  # arrive late, but happened long before
             kept += [
                 {
                     **row,
@@ -126,7 +126,7 @@ def with_another_future(tables: Tables, after: datetime, seed: int = 6) -> Table
 
 
 def training_sets(path: Any, tables: Tables) -> dict[str, tuple[str, int]]:
-    """Hash and rows of each model's training set up to T, from features computed from nothing."""
+    """Hash and rows of each model's training set up to T, with features computed from scratch."""
     end = START + timedelta(days=DAYS + 30)
     found = {}
     with Lake(load_settings({}, data_dir=path, threads=1)) as lake:
@@ -176,7 +176,7 @@ def test_what_became_known_before_the_cutoff_does_move_them(known, tmp_path):
     ],
 )
 def test_each_table_is_one_whose_past_is_felt(known, tmp_path, table, felt_by):
-    """So that the promise about their future is about something."""
+    """Otherwise the test about their future would prove nothing."""
     tables = history()
     changed = with_another_future(tables, T - timedelta(days=30))[table]
     found = training_sets(tmp_path, {**tables, table: changed})

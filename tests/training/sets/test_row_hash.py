@@ -52,6 +52,6 @@ def test_the_hash_notices(changed):
 
 
 def test_the_hash_is_the_same_for_good():
-    """A version pins it: this value may only change with a decision and a migration."""
+    """Versions pin it: this value may only change with a decision and a migration."""
     table = pa.table({"a": np.arange(3), "b": ["x", "y", None]})
     assert digest(table) == "197f47a2297161ee10371531cd5fb66b018e2ebeb58be5edb90ba4251f4c5746"

@@ -18,7 +18,7 @@ def read(lake, spec, made, period=""):
 
 
 def test_no_period_learns_from_labels_that_were_unknown_when_the_next_began(lake, world, detector):
-    # a transaction that comes sixteen days late settles late as well
+    # a transaction that arrives sixteen days late also settles late
     change(
         lake,
         *(
