@@ -63,7 +63,7 @@ def prove_ready(
         return Proof(version.version, 0, None, valid.warning(at))
     try:
         return _try(spec, lake, version)
-    except Exception as error:  # any other error means that the version is not ready
+    except Exception as error:  # any permanent error means that it is not ready
         if is_retryable(error):
             raise
         return Proof(version.version, 0, None, str(error) or type(error).__name__)
