@@ -1,20 +1,20 @@
 {#
-  Increments: what a model has worked on so far, and what it takes now.
+  Increments: what a model has processed so far, and what it processes now.
 
   A model's transaction opens with `begin_loads`, `begin_seals` or `begin_report`, which put the
   increment into variables of the connection:
 
       after_load < load id <= upto_load      and      after_seal < known at <= upto_seal
 
-  The model filters by `in_loads` or `in_seals` (DuckDB binds the variables as constants, so files
-  without new rows are not read), and `end_increment` records the upper ends as the model's progress in
-  the same transaction. Where nothing is new nothing is written, and there is no snapshot. Without a hook
-  before it (dbt compile, a unit test) the increment is everything.
+  The model filters by `in_loads` or `in_seals` (DuckDB binds the variables as constants, so it
+  does not read files without new rows), and `end_increment` records the upper ends as the model's progress
+  in the same transaction. Without new rows nothing is written, and there is no snapshot. Without a hook
+  (dbt compile, a unit test) the increment is everything.
 
-  What a model waits for is not declared: it is what its SQL reads, as dbt knows it (`graph`).
+  A model waits for the inputs that its SQL reads, taken from dbt's `graph`; they are not declared.
 
-  With `--vars '{since: ..., until: ...}'` the increment is what was worked on already, of these event
-  days: their rows are replaced in one commit, and progress stays.
+  With `--vars '{since: ..., until: ...}'` the increment is the part that is already processed, for these
+  event days: their rows are replaced in one commit, and progress stays.
 #}
 
 {% macro progress_table() %}{{ target.database }}.ops.progress{% endmacro %}
@@ -25,10 +25,10 @@
 
 {% macro beginning() %}timestamp '0001-01-01'{% endmacro %}
 
-{# Whether chosen days are done again. #}
+{# Whether chosen days are redone. #}
 {% macro redoing() %}{{ return(var('since') is not none and is_incremental()) }}{% endmacro %}
 
-{# Whether `time` is on a chosen day; on any day, when none are chosen. #}
+{# Whether `time` is on a chosen day; true for every day when none is chosen. #}
 {% macro on_chosen_days(time) -%}
     {%- if redoing() -%}
     ({{ time }} >= timestamp '{{ var('since') }}' and {{ time }} < timestamp '{{ var('until') or var('since') }}' + interval 1 day)
@@ -37,7 +37,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The time through which all `inputs` are complete, NULL if one has nothing yet: `core.x` is a table with progress, `x` a source. #}
+{# The time through which all `inputs` are complete, NULL if one is still empty: `core.x` is a table with progress, `x` a source. #}
 {% macro sealed(inputs) -%}
     (select case when count(seal) = {{ inputs | length }} then min(seal) end from (
     {%- for input in inputs %}
@@ -48,9 +48,9 @@
 {%- endmacro %}
 
 {#
-  What a model reads, views passed through: sources (`x`) and tables with progress (`core.x`). With
-  `through_tables` the sources alone that all of its rows come from. dbt knows that when it executes;
-  a unit test reads nothing.
+  The inputs of a model, looking through views: sources (`x`) and tables with progress (`core.x`). With
+  `through_tables` only the sources of all its rows. Known only when dbt executes; a unit test has no
+  inputs.
 #}
 {% macro inputs_of(node, through_tables=false) %}
     {%- set found = [] -%}
@@ -70,10 +70,10 @@
 {# The sources that all rows of this model come from. #}
 {% macro sources_of_this() %}{{ return(inputs_of(model, through_tables=true)) }}{% endmacro %}
 
-{# Sign the transaction, recall what was done, and say where the increment begins. #}
+{# Sign the transaction, read the progress, and set the start of the increment. #}
 {% macro begin_increment() %}
     {{ sign() }}
-    {# built from the start nothing was done before, or a seal that was taken back would stay #}
+    {# a full build ignores earlier progress, or a withdrawn seal would stay #}
     {%- set done = "name = '" ~ name_of_this() ~ "'" if is_incremental() else 'false' %}
     set variable done_load = (select coalesce(max(load_id), 0) from {{ progress_table() }} where {{ done }});
     set variable done_seal = (select coalesce(max(seal), {{ beginning() }}) from {{ progress_table() }} where {{ done }});
@@ -89,7 +89,7 @@
     {% endif %}
 {% endmacro %}
 
-{# Take the loads of `source` through which all else that the model reads is complete as well. #}
+{# Take the loads of `source` up to the point where all other inputs of the model are complete as well. #}
 {% macro begin_loads(source) %}
     {{ begin_increment() }}
     {%- set waits_for = inputs_of(model) | reject('equalto', source) | list %}
@@ -100,7 +100,7 @@
     set variable upto_seal = (select max(seal) from {{ files_of(source) }} where load_id <= getvariable('upto_load'));
 {% endmacro %}
 
-{# Take what became known until all that the model reads was complete. #}
+{# Take the rows that became known up to the time through which all inputs of the model are complete. #}
 {% macro begin_seals() %}
     {{ begin_increment() }}
     {%- set inputs = inputs_of(model) %}
@@ -114,7 +114,7 @@
         {%- for source in sources_of_this() %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
 {% endmacro %}
 
-{# As `begin_seals`, for a summary: also find the first event whose period the new rows of its facts touch. #}
+{# Like `begin_seals`, for a summary: also find the first event whose period the new rows of its facts touch. #}
 {% macro begin_report() %}
     {{ begin_seals() }}
     set variable first_event = (select min(event_time) from (
@@ -148,16 +148,16 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# Whether a row counts in a summary of touched periods: it may be in one, and it was known. #}
+{# Whether a row counts in a summary of touched periods: it is not before the first period, and it was known. #}
 {% macro counts(period, alias='') -%}
     {{ alias }}event_time >= coalesce(date_trunc('{{ period }}', getvariable('first_event')), {{ beginning() }})
         and {{ alias }}known_at <= {{ upto_seal() }}
 {%- endmacro %}
 
 {#
-  `rows` with the load that made each of them visible: the last of the loads that completed the model's
-  sources through its known-at. So load ids grow with every increment, and depend on the files alone.
-  A unit test has no loads.
+  `rows` with the load that made each row visible: the last of the loads that completed the model's
+  sources through the row's known-at. So load ids grow with every increment, and depend on the files
+  alone. A unit test has no loads.
 #}
 {% macro with_load_id(rows) %}
     {%- set sources = sources_of_this() %}
@@ -171,7 +171,7 @@
     {%- endfor %}
 {% endmacro %}
 
-{# Record how far this model has worked, if it moved. #}
+{# Record the progress of this model, if it moved. #}
 {% macro end_increment() %}
     set variable moved = (
         getvariable('upto_seal') > {{ beginning() }} and not exists (

@@ -1,10 +1,10 @@
 {#
-  Data tests look at rows that became known in the last 35 days of the data. So a test costs the same on a
-  long history, and a broken row is reported for five weeks, not for one run. With --full-refresh they look
-  at every row.
+  Data tests check rows that became known in the last 35 days of the data. So a test costs the same on a
+  long history, and a broken row is reported for five weeks, not for one run. With --full-refresh they
+  check every row.
 #}
 
-{# The moment after which the rows of `model` are recent. #}
+{# The time after which the rows of `model` are recent. #}
 {% macro recent_since(model) -%}
     {%- set seal = none -%}
     {%- if execute and not flags.FULL_REFRESH -%}

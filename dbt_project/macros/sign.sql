@@ -1,7 +1,7 @@
-{# A model's name as the rest of the lake writes it. #}
+{# A model's name in the form that the rest of the lake uses. #}
 {% macro name_of_this() %}{{ this.schema }}.{{ this.identifier }}{% endmacro %}
 
-{# Name the author of the open transaction: the model, the run that it belongs to, and dbt's own id. #}
+{# Record the author of the open transaction: the model, its run, and dbt's own id. #}
 {% macro sign() %}
     {%- set message = 'write ' ~ name_of_this() -%}
     {%- set extra = {

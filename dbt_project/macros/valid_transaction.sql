@@ -1,4 +1,4 @@
-{# What makes a raw transaction usable; zero is the amount of a card's verification. #}
+{# Whether a raw transaction is usable. The amount may be zero: a card verification. #}
 {% macro valid_transaction() -%}
     transaction_id is not null
     and customer_id is not null

@@ -1,9 +1,9 @@
 {#
-  History from change rows (`op` is upsert or delete): one row per version of `key`, valid from when it
-  was known until the next was. A delete is a version too (`is_deleted`), whose attributes are NULL: whoever
-  takes the latest version known finds that nothing is known any more. A change that is not newer than what
-  was known already is ignored, and so is a delete of what is not there; of changes known at the same moment
-  only the last was ever seen.
+  History from change rows (`op` is upsert or delete): one row per version of `key`, valid from its known-at
+  until the known-at of the next. A delete is a version too (`is_deleted`) with NULL attributes, so that a
+  reader of the latest version needs no special case. A change that is not newer than the known state is
+  ignored, and so is a delete of a key that does not exist; of changes with the same known-at only the last
+  was ever visible.
 #}
 {% macro versions(changes, key, attributes) %}
 with changed as (
@@ -54,7 +54,7 @@ from spans
 order by {{ key }}, valid_from
 {% endmacro %}
 
-{# All rows, up to this increment's end, of the keys that changed in it. #}
+{# All rows, up to this increment's end, of the keys that changed in the increment. #}
 {% macro in_loads_of_key(changes, key) -%}
     {{ key }} in (select {{ key }} from {{ changes }} where {{ in_loads() }})
         and _load_id <= {{ upto_load() }}

@@ -1,6 +1,6 @@
 {#
   Views that commit only when their text changed, and then once. dbt's own materialization renames and
-  drops, in two commits a run. The text is remembered as a hash in the view's comment.
+  drops, in two commits per run. The view's comment stores a hash of the text.
 #}
 {% materialization view, adapter='duckdb' %}
     {%- set relation = this.incorporate(type='view') -%}

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'daily_fraud_losses'}}}) }}
--- Days of the last five weeks whose rows or euro differ from the facts that were complete then.
+-- Days of the last five weeks whose row count or euro amount differs from the facts that were complete then.
 {% set losses = ref('daily_fraud_losses') %}
 with progress as (
     select max(seal) as seal from {{ losses.database }}.ops.progress where name = 'reporting.daily_fraud_losses'

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_transactions'}}}) }}
--- Usable raw rows whose transaction is not in core, and rows of core that raw does not have. With unique keys
--- that leaves no row lost, and none twice.
+-- Usable raw rows whose transaction is not in core, and rows of core that are not in raw. Together with unique
+-- keys this proves that no row is lost or duplicated.
 {% set transactions = ref('fct_transactions') %}
 with usable as (
     select transaction_id, _load_id from {{ source('raw', 'transactions') }}

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_reports'}}}) }}
--- Chargebacks that are recent, whose transaction is there, and that are no report of it, nor was there one before.
+-- Recent chargebacks whose transaction exists but has no report.
 {% set reports = ref('fct_reports') %}
 select chargebacks.chargeback_id, chargebacks.transaction_id
 from {{ ref('stg_chargebacks') }} as chargebacks

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_labels'}}}) }}
--- Transactions whose label settled lately and is not there, and labels that should not be.
+-- Transactions whose label settled recently and is missing, and labels that should not exist.
 {% set labels = ref('fct_labels') %}
 {% set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
 with due as (

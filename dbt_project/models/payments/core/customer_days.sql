@@ -3,8 +3,8 @@
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
--- A day begins when the one before is complete: what is known at its midnight is known a microsecond
--- earlier. The first day is the one after the first file of transactions.
+-- A day begins when the previous day is complete: its known-at is a microsecond before its midnight. The first
+-- day is the one after the first file of transactions.
 with days as (
     select cast(day as timestamp) as event_time
     from generate_series(

@@ -4,9 +4,9 @@
 ) }}
 {%- set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
 
--- A label settles when its maturity has passed, or when the transaction arrives later than that. Its value is
--- whether the first report came within the maturity of the event, however late the transaction arrived: a report
--- after that is in fct_reports and changes no label.
+-- A label settles when its maturity has passed, or when the transaction arrives if that is later. Its value is
+-- whether the first report came within the maturity of the event, however late the transaction arrived: a later
+-- report is in fct_reports and changes no label.
 with settled as (
     select *, greatest(known_at, event_time + {{ maturity }}) as settled_at
     from {{ ref('fct_transactions') }}

@@ -3,8 +3,8 @@
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
--- A report and its transaction may come in either order: the report is known when both are. Either the
--- report is new, or an earlier one waited for a transaction that is new.
+-- A report and its transaction may arrive in either order: the report is known when both are there. In an
+-- increment either the report is new, or an earlier report waited for a new transaction.
 with new_chargebacks as materialized (
     select * from {{ ref('stg_chargebacks') }}
     where {{ in_seals('known_at') }}

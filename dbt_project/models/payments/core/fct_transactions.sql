@@ -8,7 +8,7 @@ with arrived as materialized (
     where {{ in_loads() }} and {{ on_chosen_days('event_time') }}
 ),
 
--- the first version of a transaction wins, of this increment as of history
+-- the first version of a transaction wins, in this increment and in history
 first_versions as (
     select * from arrived
     qualify row_number() over (partition by transaction_id order by _load_id, _row) = 1

@@ -24,7 +24,7 @@ activity as (
     group by all
 )
 
--- attributes as they were known at the last transaction of the month
+-- attributes as known at the last transaction of the month
 select
     activity.month,
     activity.customer_id,

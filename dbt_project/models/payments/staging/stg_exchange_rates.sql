@@ -1,5 +1,5 @@
--- Euro per unit. The first version of a day's rate wins, and a rate that comes after the rate of a later
--- day is old news: the latest row known is then the latest rate.
+-- Euro per unit. The first version of a day's rate wins, and a rate that arrives after the rate of a later
+-- day is stale and dropped: so the latest known row is the latest rate.
 with valid as (
     select
         upper(trim(currency)) as currency,

@@ -1,4 +1,4 @@
--- A clock that runs ahead is set back: nothing happens after it is known.
+-- The event time is capped at known-at, because the source's clock may run ahead.
 select
     cast(transaction_id as bigint) as transaction_id,
     cast(customer_id as bigint) as customer_id,
