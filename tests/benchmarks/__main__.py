@@ -68,8 +68,8 @@ def main(
 ) -> None:
     """Measure speed and memory of the project, as ratios within one run.
 
-    All of it takes about twelve minutes on two cores. Let the machine do nothing else meanwhile:
-    seconds of wall are what counts; seconds of CPU are told beside them.
+    All of it takes about twelve minutes on two cores. Run nothing else on the machine meanwhile:
+    seconds of wall decide; seconds of CPU are reported next to them.
     """
     chosen = only.split(",")
     if unknown := set(chosen) - set(ALL):
@@ -79,7 +79,7 @@ def main(
     def tell(text: str) -> None:
         click.echo(f"{time.monotonic() - started:6.0f} s  {text}", err=True)
 
-    # what was measured before a benchmark failed is written all the same
+    # the measurements before a failed benchmark are still written
     report = json.loads(json_file.read_text()) if json_file.exists() else {"made_of": {}}
     with _folder(keep) as folder:
         for name, run in _benchmarks(folder, repeats, handbook, tell).items():
@@ -99,7 +99,7 @@ def main(
 def _benchmarks(
     folder: Path, repeats: int, handbook: Path | None, tell: Callable[[str], None]
 ) -> dict[str, Callable[[], Found]]:
-    """In an order in which each leaves what the next can use."""
+    """The benchmarks in an order in which each leaves worlds and lakes for the next."""
     from tests.benchmarks.definitions import definitions
     from tests.benchmarks.drift import drift
     from tests.benchmarks.features import features, from_handbook, from_lake

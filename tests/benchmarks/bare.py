@@ -1,10 +1,10 @@
 """The same work without the machinery: DuckDB, LightGBM, one plain database file, one process.
 
-Reads what the embedded world delivers and makes the tables that the lake has: cleaned transactions
-in euro, reports, labels, history of dimensions, features, predictions of three models, reports for
+Reads the files of the embedded world and builds the tables of the lake: cleaned transactions in
+euro, reports, labels, history of dimensions, features, predictions of three models, reports for
 people. Written by hand for this one world and run from the start each time: no contract, no
-quarantine, no increments, no checks, no registry, no pictures. `compare.py` says whether its
-tables are the lake's.
+quarantine, no increments, no checks, no registry, no pictures. `compare.py` compares its tables
+with the lake's.
 
     python -m tests.benchmarks.bare DATA_DIR DATABASE [THREADS]
 """
@@ -135,7 +135,7 @@ ORDER BY day, customer_id;
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Say where the time goes."""
+    """Print the time of a step."""
     started, used = time.monotonic(), time.process_time()
     yield
     wall, cpu = time.monotonic() - started, time.process_time() - used
@@ -143,7 +143,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def frame(days: int, delay: int = 0) -> str:
-    """Strictly within `days` before the row, moved `delay` days back; microseconds."""
+    """A frame strictly within `days` before the row, moved `delay` days back; microseconds."""
     far, near = (days + delay) * US_PER_DAY - 1, max(delay * US_PER_DAY, 0) + 1
     return f"RANGE BETWEEN {far} PRECEDING AND {near} PRECEDING"
 
@@ -163,7 +163,7 @@ FROM ({aggregates})"""
 
 
 def customer_spending() -> str:
-    """Frames over the transactions themselves; those that came late (0.3 %) by a join."""
+    """Frames over the transactions themselves; a join adds late transactions (0.3 %)."""
 
     def aggregates(value: str, modifier: dict[int, str]) -> str:
         tops = ", ".join(f"max({value}) {modifier[d]} AS top_{d}" for d in (1, 7, 14, 30, 60))
@@ -194,7 +194,7 @@ def customer_spending() -> str:
 
 
 def terminal_risk() -> str:
-    """A label settles 14 days after its transaction, so frames over transactions, moved back."""
+    """Frames over transactions, moved back, as a label settles 14 days after its transaction."""
     windows = ", ".join(
         f"w{d} AS (PARTITION BY terminal_id ORDER BY t {frame(d, 14)})" for d in (1, 7, 30)
     )
@@ -241,7 +241,7 @@ FROM settled LEFT JOIN reported USING (transaction_id)"""
 
 
 def customer_activity() -> str:
-    """Transactions and midnights in one relation, frames over both."""
+    """Frames over transactions and midnights in one relation."""
     windows = ", ".join(
         f"w{d} AS (PARTITION BY customer_id ORDER BY t {frame(d)})" for d in (7, 14, 28, 91)
     )
@@ -310,7 +310,7 @@ ORDER BY month, a.{key}_id;
 
 
 def tables(db: duckdb.DuckDBPyConnection, data: Path) -> None:
-    """Everything up to the features and the tables that people read."""
+    """Build everything up to the features and the tables that people read."""
     package = importlib.util.find_spec("duckdb_extension_sqlite_scanner")
     assert package is not None
     assert package.submodule_search_locations
@@ -356,7 +356,7 @@ def tables(db: duckdb.DuckDBPyConnection, data: Path) -> None:
 
 
 def main(data: Path, database: Path, threads: int) -> None:
-    """Make the database anew."""
+    """Build the database from scratch."""
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as db:
         db.execute(f"SET threads = {threads}; SET memory_limit = '4GB'; SET TimeZone = 'UTC'")

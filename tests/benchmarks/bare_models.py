@@ -1,7 +1,8 @@
-"""The models of the bare script: the same choices as the lake's, by LightGBM and a few lines.
+"""The models of the bare script: the same choices as the lake's, with LightGBM and a few lines.
 
-The fraud detector is searched for on two folds, learns from some of the payments that are no fraud,
-and is calibrated on what its folds said, as the declaration asks. Nothing is proved, kept or drawn.
+The parameters of the fraud detector are searched on two folds, it is trained on a sample of the
+legitimate payments, and calibrated on the predictions of its folds, as the declaration requires.
+Nothing is proved, stored or drawn.
 """
 
 import os
@@ -91,7 +92,7 @@ MODELS: list[dict[str, Any]] = [
 
 @dataclass
 class Trees:
-    """LightGBM with what is declared for one model."""
+    """LightGBM with the declared parameters of one model."""
 
     settings: dict[str, Any]
     categorical: list[int]
@@ -101,7 +102,7 @@ class Trees:
     choosing: dict[str, int] | None
 
     def fit(self, rows: Rows, stop: Rows | None) -> tuple[Any, float]:
-        """A booster, and by how much its odds are too high: of what is common only some is kept."""
+        """A booster, and the factor by which undersampling makes its odds too high."""
         import lightgbm
 
         (matrix, label), odds = rows, 1.0
@@ -126,7 +127,7 @@ class Trees:
         return booster, odds
 
     def search(self, folds: list[tuple[Rows, Rows]], trials: int) -> None:
-        """Take the settings that do best on the folds: the declared ones or some at random."""
+        """The best parameters on the folds: the declared ones or random ones."""
         tried = [self.settings]
         for _number in range(trials - 1):
             rate, leaf, l2 = np.exp(self.rng.uniform(*np.log([[0.05, 20, 0.1], [0.3, 300, 20]])))
@@ -144,7 +145,7 @@ class Trees:
     def train(
         self, rows: Rows, stop: Rows, folds: list[tuple[Rows, Rows]]
     ) -> Callable[[Matrix], Matrix]:
-        """What predicts: calibrated on what the folds and validation said, if there are any."""
+        """A predictor, calibrated on predictions of the folds and validation, if there are any."""
         booster, odds = self.fit(rows, stop)
         if not folds and not self.choosing:
             return lambda matrix: np.asarray(booster.predict(matrix))
@@ -173,7 +174,7 @@ def model(
     label: str, gap: int, params: dict[str, Any], rounds: int, patience: int, every: int = 1,
     threads: int, choosing: dict[str, int] | None = None,
 ) -> None:  # fmt: skip
-    """Training set, choosing, training, metrics of the test period, predictions from there on."""
+    """Training set, choice, training, metrics of the test period, and the predictions after it."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the lake does
 
     table, key = spine
@@ -287,7 +288,7 @@ def _entity(feature_set: str) -> str:
 def _arrays(
     db: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Features as 32-bit floats and the last column as it is."""
+    """Features as 32-bit floats, and the last column unchanged."""
     columns = db.execute(query, parameters).fetchnumpy()
     last = np.asarray(columns.pop("_label"))
     matrix = np.empty((len(last), len(columns)), dtype=np.float32)
@@ -300,7 +301,7 @@ def _folds(
     db: duckdb.DuckDBPyConnection, name: str, train: Rows, train_until: datetime, gap: int,
     *, folds: int, days: int, **_: int,
 ) -> list[tuple[Rows, Rows]]:  # fmt: skip
-    """What to learn from and what to score: neighbouring stretches at the end, the oldest first."""
+    """Training and scoring rows: adjacent periods at the end, the oldest first."""
     columns = db.execute(
         f"SELECT epoch_us(event_time) AS t, epoch_us(label_known_at) AS k FROM training_{name} "
         "WHERE period = 'train' ORDER BY key"
@@ -312,7 +313,7 @@ def _folds(
     for back in range(folds, 0, -1):
         start = end - back * days * US_PER_DAY
         if start - gap * US_PER_DAY - int(happened.min()) < 2 * days * US_PER_DAY:
-            continue  # too little to learn from
+            continue  # too few rows to train on
         learnt = (happened < start - gap * US_PER_DAY) & (known < start)
         scored = (happened >= start) & (happened < start + days * US_PER_DAY)
         found.append(((matrix[learnt], label[learnt]), (matrix[scored], label[scored])))
@@ -320,7 +321,7 @@ def _folds(
 
 
 def _log_odds(score: Any, too_high: float) -> Matrix:
-    """Of a score whose odds are too high by that factor."""
+    """Log odds of a score whose odds are too high by that factor."""
     clipped = np.clip(np.asarray(score), 1e-9, 1 - 1e-9)
     return np.asarray(np.log(clipped / (1 - clipped) / too_high))
 

@@ -1,6 +1,6 @@
 """Whether the bare script did the same work: its tables against the lake's, row by row.
 
-A benchmark against something that does less would say nothing.
+A benchmark against a script that does less work would be meaningless.
 """
 
 from pathlib import Path
@@ -40,9 +40,9 @@ SAME_KEYS = {
 
 
 def differences(settings: Settings, database: Path) -> list[str]:
-    """A sentence for each table of the bare script that is not the lake's; empty if all are.
+    """A sentence for each table of the bare script that differs from the lake's; empty if none.
 
-    Floating-point values are compared to 9 digits: deviations come from other formulas.
+    Floating-point values are compared to 9 digits: other formulas cause small deviations.
     """
     found = []
     with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:

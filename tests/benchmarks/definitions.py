@@ -12,7 +12,7 @@ TIMES = 5
 
 
 def definitions(data_dir: Path, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
-    """`definitions_seconds`: the median of five, the dbt project being parsed already."""
+    """`definitions_seconds`: the median of five, with the dbt project already parsed."""
     command = [sys.executable, "-c", LOAD]
     cold = measure(command, LAKEHOUSE_DATA_DIR=str(data_dir))
     warm = [measure(command, LAKEHOUSE_DATA_DIR=str(data_dir)) for _ in range(TIMES)]

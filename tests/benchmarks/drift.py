@@ -1,6 +1,6 @@
-"""Drift of a million scored rows with sixty features, read from a lake, on a week's window.
+"""Drift of a million scored rows with sixty features, read from a lake, for a window of one week.
 
-`python -m tests.benchmarks.drift` makes the lake in a temporary folder and prints the figures.
+`python -m tests.benchmarks.drift` builds the lake in a temporary folder and prints the figures.
 """
 
 import json

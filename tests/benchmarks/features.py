@@ -1,8 +1,8 @@
 """Window features of a compiled feature set against hand-written frames for the same columns.
 
 Counts and sums over 1, 7 and 30 days of a customer's payments, and counts of settled payments and
-frauds at a terminal over the same windows, which lie a label's maturity back. In memory, no lake:
-this is about the SQL that the compiler writes. Beside them what pandas and Polars take.
+frauds at a terminal over the same windows, moved back by a label's maturity. In memory, no lake:
+this measures the SQL that the compiler writes. pandas and Polars are timed for comparison.
 """
 
 import time
@@ -23,7 +23,7 @@ TIMES = 2
 
 
 def from_lake(data_dir: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
-    """The core tables of a finished lake in memory, and the labels' maturity in days."""
+    """Load the core tables of a finished lake, and return the labels' maturity in days."""
     db = _memory()
     with Lake(settings_of(data_dir), read_only=True) as lake, lake.reader() as cursor:
         for table in ("fct_transactions", "fct_labels"):
@@ -35,7 +35,7 @@ def from_lake(data_dir: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
 
 
 def from_handbook(folder: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
-    """The handbook's files, a label known after exactly seven days."""
+    """Load the handbook's files, where a label is known after exactly seven days."""
     db = _memory()
     db.execute(
         "CREATE TABLE lake.core.fct_transactions AS SELECT CAST(transaction_id AS BIGINT) AS "
@@ -58,8 +58,8 @@ def features(
     """`features_ratio` of CPU and of wall: compiled over hand-written, both sets together.
 
     Raises:
-        AssertionError: when the two give different values. A row that came late is not compared:
-            frames by hand see it at the time it came.
+        AssertionError: when the two give different values. A late row is not compared: hand-written
+            frames use it at its arrival.
     """
     ways: dict[str, Callable[[], None]] = {
         "compiled": lambda: _compiled(db),
@@ -171,7 +171,7 @@ def _compare(db: duckdb.DuckDBPyConnection) -> None:
     for name in SPECS:
         columns = [f"{column}_{d}d" for column in ("n", "total") for d in DAYS]
         wrong = " OR ".join(f"c.{column} <> h.{column}" for column in columns)
-        # nobody's windows hold a late row either
+        # windows must not contain a late row either
         late = f"SELECT {name}_id FROM lake.core.fct_transactions WHERE known_at <> event_time"
         found = db.execute(
             f"SELECT count(*), count(*) FILTER ({wrong}) FROM temp.compiled_{name} c "

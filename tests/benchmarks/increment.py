@@ -1,4 +1,4 @@
-"""One more day after a long history against one more day after a short one; and no news at all.
+"""One more day after a long history against one more day after a short one; and no new data.
 
 Models are left out: after 18 days there is not yet enough history to train one.
 """
@@ -19,7 +19,7 @@ def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, An
     select = [part for layer in LAYERS for part in ("--select", f"group:{layer}")]
     measured: dict[str, list[Measured]] = {}
     for name, size in (("after_18_days", SHORT), ("after_180_days", DEFAULT)):
-        # a lake knows its place, so a finished one is used where it is
+        # a lake stores its place, so a finished one is used where it is
         data = worlds.folder / ("default" if size == DEFAULT else name)
         if not (data / "models").exists():
             data = worlds.copy(size, data.name)

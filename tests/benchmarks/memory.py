@@ -1,4 +1,4 @@
-"""The default world with a gigabyte for DuckDB: that it completes, and what all processes hold."""
+"""The default world with a gigabyte for DuckDB: it completes, and the memory of all processes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ LIMIT = "1GB"
 
 
 def memory(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
-    """`peak_memory_mb`: of the run and its children at one moment, Python and LightGBM included."""
+    """`peak_memory_mb` of the run and its children at one moment, with Python and LightGBM."""
     data = worlds.copy(DEFAULT, "memory")
     run = lakehouse(data, "run", LAKEHOUSE_MEMORY_LIMIT=LIMIT)
     tell(f"{LIMIT}: {run.seconds:.1f} s, at most {run.peak_mb:.0f} MB")

@@ -19,7 +19,7 @@ _LAYER = re.compile(r"^done\s+(\w+)/\S+ .*?([\d.]+) s$", re.MULTILINE)
 class Measured:
     """`seconds` of wall and `cpu` (user and system, with children); `peak_mb` as in /proc.
 
-    `peak_mb` is the greatest sum of the resident sets of all processes at one moment.
+    `peak_mb` is the largest sum of the resident sets of all processes at one moment.
     """
 
     seconds: float
@@ -42,11 +42,11 @@ class Measured:
 
 
 class Failed(Exception):
-    """A command that had to work did not; the message ends with what it said."""
+    """A required command failed; the message ends with its output."""
 
 
 def measure(command: Sequence[str | Path], **environment: str) -> Measured:
-    """Run `command` with more variables in its environment.
+    """Run `command` with additional variables in its environment.
 
     Raises:
         Failed: when it does not end with status 0.
@@ -64,7 +64,7 @@ def measure(command: Sequence[str | Path], **environment: str) -> Measured:
     peak.start()
     assert process.stdout is not None
     output = process.stdout.read()
-    # wait4 counts the children that the process itself has waited for
+    # wait4 counts only children that the process itself has waited for
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - started
@@ -82,7 +82,7 @@ def lakehouse(data_dir: Path, *arguments: str, **environment: str) -> Measured:
 
 
 class _Peak(threading.Thread):
-    """Looks at the memory of a session's processes, again and again."""
+    """Polls the memory of a session's processes."""
 
     def __init__(self, session: int) -> None:
         super().__init__(daemon=True)
@@ -112,7 +112,7 @@ def members(session: int) -> list[int]:
 
 
 def resident_mb(process: int) -> float:
-    """Megabytes of memory that a process holds now; 0 when it is gone."""
+    """Resident memory of a process in megabytes; 0 when it has ended."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except (OSError, IndexError):

@@ -1,4 +1,4 @@
-"""`lakehouse dev`: how soon it answers, and whether it leaves anything behind."""
+"""`lakehouse dev`: the time to its first answer, and processes that it leaves behind."""
 
 import time
 from pathlib import Path
@@ -12,9 +12,9 @@ PATIENCE = 5.0
 
 
 def ui(data_dir: Path, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
-    """`dev_seconds` to the first answer with all assets, `dev_stop_seconds` from ctrl-c on.
+    """`dev_seconds` to the first answer with all assets, `dev_stop_seconds` from ctrl-c to the end.
 
-    The first start on a data folder and a second one. `dev_left_behind` counts processes.
+    Measures a first and a second start on a data folder. `dev_left_behind` counts processes.
     """
     starts, stops, left = [], [], 0
     peak = 0.0
@@ -33,7 +33,7 @@ def ui(data_dir: Path, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
 
 
 def _left_behind(data_dir: Path) -> int:
-    """Processes that are still there a while after the command has ended."""
+    """The number of processes still alive a while after the command has ended."""
     end = time.monotonic() + PATIENCE
     while _of(data_dir) and time.monotonic() < end:
         time.sleep(0.2)
@@ -41,7 +41,7 @@ def _left_behind(data_dir: Path) -> int:
 
 
 def _of(data_dir: Path) -> list[int]:
-    """The processes that were started for a data folder, whatever their session."""
+    """The processes of a data folder, in any session."""
     mark = f"LAKEHOUSE_DATA_DIR={data_dir}\0".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):

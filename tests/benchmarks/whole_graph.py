@@ -1,7 +1,7 @@
-"""The whole graph against the bare script, at two sizes of the world: what orchestration costs.
+"""The whole graph against the bare script, at two sizes of the world: the cost of orchestration.
 
-Seconds are taken as `fixed + slope * transactions`, for each of the two; the ratio of the slopes
-and the difference of the fixed parts are what the graph costs beyond the work itself.
+Seconds are modelled as `fixed + slope * transactions`, for each of the two; the ratio of the
+slopes and the difference of the fixed parts are the cost of the graph beyond the work itself.
 """
 
 import sys
@@ -22,7 +22,7 @@ class Line:
 
     @classmethod
     def through(cls, small: tuple[float, float], big: tuple[float, float]) -> "Line":
-        """Points are (millions of transactions, seconds)."""
+        """The line through two points (millions of transactions, seconds)."""
         slope = (big[1] - small[1]) / (big[0] - small[0])
         return cls(small[1] - slope * small[0], slope)
 
@@ -30,7 +30,7 @@ class Line:
 def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """`whole_graph_slope` and `whole_graph_fixed_seconds`, of wall and of CPU.
 
-    The best of `repeats` counts, as noise only ever adds. The folder `default` is left with a
+    The best of `repeats` counts, because noise only adds time. The folder `default` keeps a
     finished lake of the default world.
     """
     made_of: dict[str, Any] = {}

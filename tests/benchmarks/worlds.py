@@ -1,4 +1,4 @@
-"""Data folders with an embedded world, made once a benchmark run and copied for each use."""
+"""Data folders with an embedded world, made once per benchmark run and copied for each use."""
 
 import shutil
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from tests.benchmarks.processes import lakehouse
 
 @dataclass(frozen=True)
 class Size:
-    """How big a world is. Customers, terminals and days make the number of transactions."""
+    """Size of a world. Customers, terminals and days determine the number of transactions."""
 
     days: int
     customers: int
@@ -32,7 +32,7 @@ class Worlds:
         self.folder = folder
 
     def copy(self, size: Size, name: str) -> Path:
-        """A data folder of that name with a fresh world and nothing else."""
+        """A data folder with this name, a fresh world and nothing else."""
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self._original(size), target)
@@ -40,7 +40,7 @@ class Worlds:
 
     def _original(self, size: Size) -> Path:
         place = self.folder / f"world-{size.days}-{size.customers}-{size.terminals}"
-        # a world that was interrupted is gone on with
+        # an interrupted world is continued
         if not place.exists() or not load_world(place / "world").is_whole:
             arguments = {**asdict(size), "end": END}
             options = [part for name, value in arguments.items() for part in (f"--{name}", value)]
@@ -49,10 +49,10 @@ class Worlds:
 
 
 def transactions(data_dir: Path) -> int:
-    """How many transactions the world of a data folder has."""
+    """The number of transactions in the world of a data folder."""
     return load_world(data_dir / "world").counts.transactions
 
 
 def settings_of(data_dir: Path) -> Settings:
-    """The default settings on a data folder."""
+    """The default settings for a data folder."""
     return load_settings({}, data_dir=data_dir)

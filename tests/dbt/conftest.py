@@ -1,4 +1,4 @@
-"""A tiny raw lake for dbt: random days of dirty rows, as the loader would have left them."""
+"""A tiny raw lake for dbt: random days of dirty rows, as the loader would write them."""
 
 import os
 import random
@@ -36,7 +36,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Load:
-    """One file of `source`, complete through `seal`; each row ends with its known-at."""
+    """One file of `source`, complete through `seal`; the last value of each row is its known-at."""
 
     source: str
     load_id: int
@@ -46,7 +46,7 @@ class Load:
 
 @dataclass
 class World:
-    """What the sources have sent so far, day by day; the same seed sends the same."""
+    """The files of the sources so far, day by day; the same seed gives the same files."""
 
     seed: int
     loads: list[Load] = field(default_factory=list)
@@ -59,7 +59,7 @@ class World:
         self.versions: dict[tuple[str, int], datetime] = {}
 
     def send(self, source: str, through: int) -> list[Load]:
-        """The files of `source` from where it stopped up to day number `through`, exclusive."""
+        """The next files of `source` up to day number `through`, exclusive."""
         made = []
         for day in range(self.sent[source], through):
             begin = START + timedelta(days=day)
@@ -77,7 +77,7 @@ class World:
         return max(load.seal for load in self.of(source))
 
     def _moment(self, begin: datetime) -> datetime:
-        """Some time of the day that often meets another one, its edges included."""
+        """A random time of the day that often equals another one, its edges included."""
         second = self.random.choice([0, 1, 3600, 43200, 86399, self.random.randrange(86400)])
         return begin + timedelta(seconds=second, microseconds=self.random.choice([0, 999_999]))
 
@@ -90,7 +90,7 @@ class World:
                 event_time -= timedelta(
                     days=draw.choice([1, 2, 16, 16]), seconds=draw.randrange(99)
                 )
-            elif draw.random() < 0.1:  # a clock that runs ahead
+            elif draw.random() < 0.1:  # a clock that is fast
                 event_time += timedelta(hours=draw.randrange(1, 48))
             amount = Decimal(draw.randrange(-200, 99999)) / 100
             currency = draw.choice(["EUR", "EUR", " usd", "JPY", "XXX", "?"])
@@ -98,7 +98,7 @@ class World:
             key = day * 100 + number
             row = (key, draw.randrange(4), draw.randrange(3), event_time, amount, currency, channel)
             rows.append((*row, known_at))
-        if self.transactions:  # delivered again: as it was, and with another amount and time
+        if self.transactions:  # delivered again: unchanged, and with another amount and time
             for row in draw.choices(self.transactions, k=2):
                 rows.append((*row[:-1], self._moment(begin)))
             again = draw.choice(self.transactions)
@@ -112,7 +112,7 @@ class World:
     def _chargebacks(self, day: int, begin: datetime) -> list[tuple[Any, ...]]:
         draw, rows = self.random, []
         for number in range(4):
-            # of days to come as well: a report may be here before its transaction
+            # also for later days: a report may arrive before its transaction
             about = max(0, day - draw.choice([-3, -2, -2, -1, -1, 0, 0, 1, 2, 5, 13, 14, 15])) * 100
             key = about + draw.randrange(14)
             known_at = self._moment(begin)
@@ -151,7 +151,7 @@ class World:
 
 
 class Bench:
-    """A lake in a folder, and dbt run on it as the graph does, or as a person would."""
+    """A lake in a folder, with dbt as the graph runs it, or as a person would."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = load_settings({}, data_dir=folder)
@@ -185,7 +185,7 @@ class Bench:
         list(run_dbt(self.files, arguments, named, self.target / "run"))
 
     def command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
-        """The command and environment of dbt typed by hand."""
+        """The command and environment of a dbt run typed by hand."""
         dbt = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
         project = str(self.files.directory)
         places = {
@@ -200,7 +200,7 @@ class Bench:
         return self.query_each([sql])[0]
 
     def query_each(self, queries: Iterable[str]) -> list[list[tuple[Any, ...]]]:
-        """The rows of each query, through one opening of the lake."""
+        """The rows of each query; opens the lake once."""
         with Lake(self.settings, read_only=True) as lake, lake.reader() as cursor:
             return [cursor.execute(sql).fetchall() for sql in queries]
 

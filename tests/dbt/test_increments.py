@@ -1,4 +1,4 @@
-"""dbt's tables against a slow reference in plain Python, however the work was cut into runs."""
+"""dbt's tables against a slow reference in plain Python, for any division into runs."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Expected:
-    """What every table must hold once all of the world's loads were worked on."""
+    """The content of every table after all loads of the world are processed."""
 
     world: Any
 
@@ -154,7 +154,7 @@ class Expected:
         return labels
 
     def _versions(self, source: str, attribute: int) -> list[Row]:
-        """Each key's changes as they were known; stale ones and repeated deletes left out."""
+        """Each key's changes in order of known-at, without stale ones and repeated deletes."""
         changes: dict[int, list[Row]] = {}
         for load in self.world.of(source):
             for number, row in enumerate(load.rows):
@@ -240,7 +240,7 @@ class Expected:
 
 
 def differences(bench: Any, world: Any) -> dict[str, Any]:
-    """Per table the rows that are missing and those that are too many; empty when all is well."""
+    """Missing and surplus rows by table; empty when all tables are correct."""
     found = {}
     tables = bench.query_each(f"SELECT {columns} FROM {name}" for name, columns in TABLES.items())
     for (table, expected), rows in zip(Expected(world).tables().items(), tables, strict=True):
@@ -253,7 +253,7 @@ def differences(bench: Any, world: Any) -> dict[str, Any]:
 
 
 def send(world: Any, **through: int) -> list[Any]:
-    """The next files of each source named, up to a day, in this order."""
+    """Load the next files of each named source, up to a day, in this order."""
     return [load for source, day in through.items() for load in world.send(source, day)]
 
 
@@ -355,7 +355,7 @@ def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
     assert sum(deleted for _, deleted in right) > 5, "the world is too small"
 
 
-@pytest.mark.slow  # the graph does not even start dbt then
+@pytest.mark.slow  # the graph does not start dbt in that case
 def test_a_run_without_anything_new_makes_no_snapshot(built: tuple[Any, Any]) -> None:
     bench, _ = built
     before = bench.snapshot()

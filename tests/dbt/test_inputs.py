@@ -1,4 +1,4 @@
-"""What an increment waits for is what the model's SQL reads: no model repeats it."""
+"""An increment waits for the inputs that the model's SQL reads: no model repeats them."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ EXPECTED = {
     "daily_fraud_losses": (FACTS | {"core.fct_labels"}, REPORTED),
     "customer_activity": (FACTS | {"core.dim_customers"}, REPORTED | {"customers"}),
     "merchant_performance": (FACTS | {"core.dim_terminals"}, REPORTED | {"terminals"}),
-    # not declared anywhere: models of the test
+    # models of the test, declared nowhere else
     "made_of_a_view": (FACTS, REPORTED),
     "made_of_labels": ({"core.fct_labels", "customers"}, REPORTED | {"customers"}),
 }
@@ -52,7 +52,7 @@ ASK = """
 
 @pytest.fixture(scope="module")
 def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
-    """Compiles SQL as dbt does, in the project with three models more."""
+    """Compiles SQL as dbt does, in the project with three additional models."""
     folder = new_data_dir()
     project = folder / "project"
     shutil.copytree(PROJECT_ROOT / "dbt_project", project)
@@ -72,7 +72,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
 
 @pytest.fixture(scope="module")
 def derived(compiled: Callable[[str], Any]) -> dict[str, Any]:
-    """What dbt finds for each incremental model."""
+    """The inputs that dbt finds for each incremental model."""
     done = compiled(ASK)
     assert done.success, done.exception
     return dict(json.loads(done.result.results[0].node.compiled_code))

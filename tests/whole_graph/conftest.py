@@ -1,4 +1,4 @@
-"""One small world, run once through the whole graph, for all tests of this folder."""
+"""One small world, run once through the whole graph, shared by all tests of this folder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The queries that the guides and the README show, for a test of a lake after its first run."""
+"""The queries in the guides and the README, to test on a lake after its first run."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ MADE_BY_FOLLOWING = {"blocked_terminals", "card_velocity", "large_amount_detecto
 
 
 def queries() -> list[tuple[str, str]]:
-    """File and query of each `lakehouse sql "..."`, but for placeholders."""
+    """File and query of each `lakehouse sql "..."` without placeholders."""
     found = [
         (path.name, query)
         for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -19,5 +19,5 @@ def queries() -> list[tuple[str, str]]:
 
 
 def ready_queries() -> list[tuple[str, str]]:
-    """Those that need nothing but a first run."""
+    """The queries that need only a first run."""
     return [pair for pair in queries() if not any(name in pair[1] for name in MADE_BY_FOLLOWING)]

@@ -22,7 +22,7 @@ class Project:
             env={
                 **os.environ,
                 "LAKEHOUSE_DATA_DIR": str(self.settings.data_dir),
-                "LAKEHOUSE_THREADS": "0",  # one per core, as a person has them
+                "LAKEHOUSE_THREADS": "0",  # one per core, as in normal use
                 "COLUMNS": "200",
             },
             capture_output=True,
@@ -34,9 +34,10 @@ class Project:
             return lake.snapshot()
 
     def content(self) -> dict[str, str]:
-        """A hash of every table's rows, whatever their order; without bookkeeping and which run.
+        """A hash of every table's rows, in any order; without bookkeeping and run ids.
 
-        Of predictions what holds: what was superseded is kept, and so are the numbers of decisions.
+        Predictions are the current ones: superseded rows and the numbers of decisions stay out,
+        because a redo adds to them.
         """
         with Lake(self.settings, read_only=True) as lake, lake.reader() as cursor:
             tables = cursor.execute(

@@ -1,4 +1,4 @@
-"""The UI as a person sees it: headless Chromium on the graph, an asset with its checks, a plot."""
+"""The UI in headless Chromium: the graph, an asset with its checks, a plot."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ def ui(project: Project) -> Iterator[Ui]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator["Page"]:
-    """A page of the system's browser; Playwright's own would have to be downloaded."""
+    """A page of the system's browser, because Playwright's own would need a download."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip(f"no browser on PATH (looked for {', '.join(BROWSERS)})")

@@ -1,7 +1,7 @@
-"""The landing zone is the truth: a lake that grew day by day and one made of it at once are equal.
+"""The landing zone is the truth: a lake that grew daily equals one built from it at once.
 
-Raw, core and feature tables are compared by a hash of their rows. Load ids count what all sources
-of one lake have loaded, so they are no part of it, as little as the time of loading.
+Raw, core and feature tables are compared by a hash of their rows. Load ids count the loads
+of all sources of one lake, so the hash excludes them, and the time of loading as well.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ SCHEMAS = ("raw", "staging", "core", "features")
 
 
 def load_all(settings: Settings, *, landed_only: bool = False) -> None:
-    """Bring raw up to date; what has landed is all that a fresh lake is given."""
+    """Bring raw up to date; a fresh lake gets only the landed files."""
     with Lake(settings) as lake:
         for spec in find_specs("Source", SourceSpec):
             if not landed_only:
@@ -50,7 +50,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
 
 
 def hashes(settings: Settings) -> dict[str, tuple[int, int]]:
-    """Rows and a hash of them, whatever their order, of every table and view."""
+    """Row count and hash, in any order, of every table and view."""
     with Lake(settings) as lake, lake.reader() as cursor:
         names = cursor.execute(
             "SELECT table_schema || '.' || table_name FROM information_schema.tables "
@@ -69,7 +69,7 @@ def _hash(cursor: Any, table: str) -> tuple[int, int]:
 
 
 def seals(settings: Settings) -> dict[str, datetime]:
-    """Up to when each table is complete."""
+    """The time up to which each table is complete."""
     with Lake(settings) as lake, lake.reader() as cursor:
         return {
             name: progress.seal for name, progress in all_progress(cursor).items() if progress.seal
@@ -77,7 +77,7 @@ def seals(settings: Settings) -> dict[str, datetime]:
 
 
 def allowing(spec: SourceSpec) -> SourceSpec:
-    """The source with a seal pattern that a wrong year passes."""
+    """The source with a seal pattern that accepts a wrong year."""
     wide = spec.seal_pattern.model_copy(update={"furthest": timedelta(days=9999)})
     return spec.model_copy(update={"seal_pattern": wide})
 
@@ -90,7 +90,7 @@ def on_landing_of(first: Settings, data_dir: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def grown(new_data_dir: Callable[[], Path]) -> Settings:
-    """A lake that was loaded on each of four days; one file came two days late."""
+    """A lake loaded on each of four days, with one file two days late."""
     settings = load_settings({}, data_dir=new_data_dir(), pii_key=KEY)
     config = WorldConfig.model_validate(
         {"start": date(2026, 5, 1), "days": 19, "customers": 60, "terminals": 40}

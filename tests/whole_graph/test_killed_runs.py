@@ -1,4 +1,4 @@
-"""A run that is killed while the daemon is there: it is tried again, and automation goes on."""
+"""A run killed while the daemon runs: it is retried, and automation goes on."""
 
 import json
 import os
@@ -16,14 +16,14 @@ NOTICED_SECONDS = 60
 
 
 def at_work(project: Project) -> dict[str, Any]:
-    """The run whose turn it is, with its process; empty if there was none yet."""
+    """The run that has the turn, with its process; empty before the first run."""
     note = project.settings.data_dir / "run.holder"
     found: dict[str, Any] = json.loads(note.read_text()) if note.exists() else {}
     return found
 
 
 def run_of_automation(ui: Ui, project: Project) -> dict[str, Any] | None:
-    """The one that works on what is behind the sources right now."""
+    """The current run of the assets downstream of the sources."""
     holder = at_work(project)
     working = {run["runId"]: run["jobName"] for run in ui.runs() if run["status"] == "STARTED"}
     return holder if working.get(holder.get("run_id", "")) == "__ASSET_JOB" else None

@@ -1,4 +1,4 @@
-"""Chosen days redone by the job's partitions: in a process, and from the UI's backfill page."""
+"""Chosen days redone through the job's partitions: in process, and from the UI's backfill page."""
 
 from datetime import date, timedelta
 
@@ -22,7 +22,7 @@ def day_before_end(project: Project, days: int) -> date:
 
 
 def unchanged(project: Project, before: dict[str, str]) -> bool:
-    """All rows are what they were; predictions say when they were made, so only their number."""
+    """All rows are unchanged; of predictions only the number, as they contain their time."""
     after = project.content()
     counted = {name: rows.split(",")[0] for name, rows in before.items()}
     assert counted == {name: rows.split(",")[0] for name, rows in after.items()}
@@ -48,7 +48,7 @@ def test_one_partition_of_the_job_gives_the_same_rows(
 def test_a_tampered_day_is_mended_and_the_day_before_is_left_alone(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What shows that the partition's day, and no other one, is what is redone."""
+    """Shows that only the partition's day is redone."""
     from lakehouse.definitions import defs
 
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(project.settings.data_dir))
@@ -104,7 +104,7 @@ def test_the_backfill_page_redoes_chosen_days(project: Project) -> None:
 
 
 def launch_backfill(ui: Ui, days: list[str]) -> str:
-    """What the page's button does; the id of the backfill."""
+    """Do what the page's button does and return the id of the backfill."""
     chosen = {"repositorySelector": LOCATION, "partitionSetName": f"{JOB}_partition_set"}
     params = {"selector": chosen, "partitionNames": days}
     launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]

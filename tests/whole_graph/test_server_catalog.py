@@ -1,4 +1,4 @@
-"""The whole way of the data with the catalog in PostgreSQL."""
+"""The whole graph with the catalog in PostgreSQL."""
 
 from collections.abc import Iterator
 

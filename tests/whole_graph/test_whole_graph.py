@@ -1,4 +1,4 @@
-"""The whole way of the data, by the commands that a person types and the UI that they press."""
+"""The whole graph, through the commands that a person types and the buttons of the UI."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
         assert rejected.get(kind, 0) == expected[f"rejected_{kind}"]
 
 
-@pytest.mark.slow  # as "Materialize all" below, by the command line
+@pytest.mark.slow  # like "Materialize all" below, on the command line
 def test_running_again_changes_nothing_and_makes_no_snapshot(project: Project) -> None:
     before, content = project.snapshot(), project.content()
     again = project.command("run")
@@ -98,12 +98,12 @@ def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     again = project.command("run", "--since", str(day), "--until", str(day + timedelta(days=1)))
     assert again.returncode == 0, again.stdout + again.stderr
     changed = {name for name, rows in project.content().items() if rows != content[name]}
-    # scores know their version's past, and a finding is about the rows of its own look
+    # scores depend on their version's history, and a finding on the rows of its own look
     told = {"monitoring.findings"} | {name for name in changed if name.startswith("predictions.")}
     assert changed - told == set()
 
 
-@pytest.mark.slow  # the daemon's ticks time out where four workers keep both cores busy
+@pytest.mark.slow  # the daemon's ticks time out when four workers keep both cores busy
 def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
     project: Project,
 ) -> None:

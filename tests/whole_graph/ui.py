@@ -1,4 +1,4 @@
-"""Driving Dagster's UI as its pages do: through GraphQL."""
+"""Drives Dagster's UI as its pages do: through GraphQL."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ class Ui:
         return nodes
 
     def unsynced(self) -> list[str]:
-        """The assets that the UI marks so, as something that they read is newer."""
+        """The assets that the UI marks as unsynced, because one of their inputs is newer."""
         nodes = self.ask(_STATES)["assetNodes"]
         return ["/".join(n["assetKey"]["path"]) for n in nodes if n["staleStatus"] != "FRESH"]
 
@@ -52,7 +52,7 @@ class Ui:
         ]
 
     def materialize_all(self) -> str:
-        """What the button does; the id of the run."""
+        """Do what the button does and return the id of the run."""
         keys = [{"path": node["assetKey"]["path"]} for node in self.assets()]
         params = {
             "selector": {**LOCATION, "pipelineName": "__ASSET_JOB", "assetSelection": keys},
@@ -70,7 +70,7 @@ class Ui:
         return found
 
     def finished(self, run_id: str, seconds: float) -> str:
-        """The status in which a run ended."""
+        """The final status of a run."""
 
         def status() -> str | None:
             found: str = self.ask(_RUN, id=run_id)["runOrError"]["status"]
@@ -80,7 +80,7 @@ class Ui:
 
 
 def wait_for(condition: Callable[[], T | None], seconds: float) -> T:
-    """The first answer of `condition` that is something."""
+    """The first result of `condition` that is not empty."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = condition()
@@ -92,7 +92,7 @@ def wait_for(condition: Callable[[], T | None], seconds: float) -> T:
 
 @contextmanager
 def running_ui(data_dir: Path) -> Iterator[Ui]:
-    """`lakehouse dev` on a free port, stopped at the end as ctrl-c does it."""
+    """`lakehouse dev` on a free port, stopped at the end as by ctrl-c."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
