@@ -1,4 +1,4 @@
-"""What predictions are worth: metrics, intervals, groups, pictures. Arrays in, figures out.
+"""Evaluation of predictions: metrics, intervals, segments and plots. Takes and returns arrays.
 
-Nothing here trains, reads the lake or knows a model's declaration: those who do call it.
+Code here does not train models, read the lake or import model specs; callers pass arrays in.
 """

@@ -1,4 +1,4 @@
-"""How far probabilities are from outcomes: in bins of equally many rows, in total, and in slope."""
+"""Calibration of probabilities: error by bin, observed over expected positives, and slope."""
 
 import math
 
@@ -16,11 +16,12 @@ _STEPS = 50
 
 
 def calibration_bins(truth: Bools, score: Floats, bins: int = BINS) -> tuple[CalibrationBin, ...]:
-    """At most `bins` bins, the lowest scores first, of about equally many rows.
+    """At most `bins` bins of about equally many rows, in ascending order of score.
 
-    Equal scores stay together, so a bin may be larger, and the order of rows does not matter. Equal
-    mass, as scores of rare events lie close to 0: bins of equal width would hold them all in one
-    (Nixon et al., "Measuring Calibration in Deep Learning", CVPR workshops 2019).
+    Equal scores stay in one bin, so a bin may be larger than the others and the order of rows does
+    not matter. Bins have equal mass because scores of rare events lie close to 0: with bins of
+    equal width, one bin would hold nearly all rows (Nixon et al., "Measuring Calibration in Deep
+    Learning", CVPR workshops 2019).
     """
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     before = np.cumsum(counts) - counts
@@ -36,10 +37,10 @@ def calibration_bins(truth: Bools, score: Floats, bins: int = BINS) -> tuple[Cal
 
 
 def expected_calibration_error(bins: tuple[CalibrationBin, ...]) -> float | None:
-    """Mean distance of score and share of positives over rows, 0 to 1; None without rows.
+    """Row-weighted mean distance of score from share of positives, 0 to 1; None without rows.
 
     Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
-    AAAI 2015. Chance alone makes it larger than 0: compare it on the same rows, in the same bins.
+    AAAI 2015. Chance alone makes it larger than 0: compare values only on the same rows and bins.
     """
     rows = sum(each.rows for each in bins)
     distance = sum(each.rows * abs(each.mean_score - each.positive_share) for each in bins)
@@ -47,7 +48,7 @@ def expected_calibration_error(bins: tuple[CalibrationBin, ...]) -> float | None
 
 
 def calibration(truth: Bools, before: Floats, after: Floats, bins: int = BINS) -> Calibration:
-    """The error of scores before and after calibration on the same rows, and the latter's bins."""
+    """Calibration errors before and after calibration on the same rows, with the bins after it."""
     found = calibration_bins(truth, after, bins)
     return Calibration(
         error_before=expected_calibration_error(calibration_bins(truth, before, bins)),
@@ -59,15 +60,15 @@ def calibration(truth: Bools, before: Floats, after: Floats, bins: int = BINS) -
 def observed_over_expected(
     truth: Bools, score: Floats, resampling: Resampling, level: float = LEVEL
 ) -> Interval | None:
-    """Positives over the sum of probabilities (rows,), 1 at best; None without rows or scores.
+    """Positives over the sum of scores (rows,), ideally 1; None without rows or scores.
 
-    The ends come from a Poisson count of as many independent events as the clusters of
-    `resampling` are worth: the positives divided by the design effect, which is the clustered
-    variance of observed less expected over that of single rows (Rao & Scott, "A simple method for
-    the analysis of clustered binary data", Biometrics 48, 1992), with Garwood's exact limits
-    ("Fiducial limits for the Poisson distribution", Biometrika 28, 1936). So no positive at all
-    has an upper end as well, where resamples of the rows would find none in each. Of two crossed
-    keys the variances are added as in `resample`. Only the clusters are used, nothing is drawn.
+    The ends come from a Poisson count of effective independent events: the positives divided by the
+    design effect, which is the clustered variance of observed minus expected over the variance of
+    single rows (Rao & Scott, "A simple method for the analysis of clustered binary data",
+    Biometrics 48, 1992). The limits are Garwood's exact ones ("Fiducial limits for the Poisson
+    distribution", Biometrika 28, 1936). So zero positives also have an upper end; resamples of the
+    rows would always find zero. With two crossed keys the variances are added as in `resample`.
+    Only the clusters of `resampling` are used; nothing is drawn.
     """
     effect = design_effect(truth, score, resampling)
     if effect is None:
@@ -84,22 +85,25 @@ def observed_over_expected(
 
 
 def design_effect(truth: Bools, score: Floats, resampling: Resampling) -> float | None:
-    """How many positives are worth one independent event; None where nothing is left to chance."""
+    """Positives per effective independent event.
+
+    None if the variance is 0, or the sum of scores is 0 or not finite."""
     expected, observed = float(np.sum(score)), int(np.sum(truth))
     if not expected > 0 or not math.isfinite(expected):
         return None
     variance = _clustered_variance(truth - observed / expected * score, resampling)
     single = float(np.sum(score * (1 - score))) / expected
     effect = max(variance / observed if observed else 0.0, single)
-    return effect if effect > 0 else None  # probabilities of 0 and 1 alone are certain
+    return effect if effect > 0 else None  # probabilities of exactly 0 and 1 have no variance
 
 
 def calibration_slope(truth: Bools, score: Floats) -> float | None:
-    """Slope of a logistic regression of `truth` on the logit of `score`, (rows,) each; 1 at best.
+    """Slope of a logistic regression of `truth` on the logit of `score`, (rows,) each; ideally 1.
 
-    Below 1 the scores are too extreme, above 1 too timid (Cox, "Two further applications of a model
-    for binary regression", Biometrika 45, 1958). None where no slope can be told: one class only,
-    equal scores, or scores that separate the classes. Scores are cut at 1e-9 from 0 and 1.
+    Below 1 the scores are too extreme, above 1 not extreme enough (Cox, "Two further applications
+    of a model for binary regression", Biometrika 45, 1958). None if the slope is undetermined: a
+    single class, equal scores, or scores that separate the classes. Scores are clipped to 1e-9 from
+    0 and 1.
     """
     p = np.clip(score.astype(np.float64), _EDGE, 1 - _EDGE)
     x = np.log(p) - np.log1p(-p)
@@ -118,7 +122,7 @@ def calibration_slope(truth: Bools, score: Floats) -> float | None:
         if loss > now:
             step = step / 2
             continue
-        # sums, no matrix products: the last bits of those depend on the number of threads
+        # sums, not matrix products: the last bits of a product depend on the number of threads
         fitted = np.exp(-np.logaddexp(0, -z))
         off, w = fitted - truth, fitted * (1 - fitted)
         across = float(np.sum(w * x))
@@ -131,7 +135,7 @@ def calibration_slope(truth: Bools, score: Floats) -> float | None:
 
 
 def _clustered_variance(residual: Floats, resampling: Resampling) -> float:
-    """Variance of the sum of `residual` (rows,) when whole clusters come or stay away."""
+    """Variance of the sum of `residual` (rows,) when whole clusters are resampled."""
     codes = resampling.clusters
     if not codes:
         return float(np.sum(residual**2))

@@ -1,7 +1,7 @@
-"""Sensitivity to capacity: what more or fewer alerts a day would find, catch and cost.
+"""Sensitivity to capacity: recall, amount caught and cost at more or fewer alerts a day.
 
-Alerts are the highest scores of each day, as in the metrics at capacity. Money comes as whole minor
-units, so that sums are exact.
+Alerts are the highest scores of each day, as in the metrics at capacity. Amounts are integers in
+minor units, so sums are exact.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _DRAWN = 40
 
 @dataclass(frozen=True, eq=False)
 class Money:
-    """Amounts at stake (rows,) in minor units of `unit`, and what looking at one alert costs."""
+    """Amounts at stake (rows,) in minor units of `unit`, and the cost of reviewing one alert."""
 
     amount: Ints
     alert_costs: int
@@ -39,12 +39,13 @@ def compute_capacity_curve(
     money: Money | None = None,
     multiples: Sequence[float] = MULTIPLES,
 ) -> CapacityCurve | None:
-    """What `declared` alerts a day find, and multiples of it; arrays (rows,). None without rows.
+    """Results at the `declared` alerts a day and at multiples of it; None without rows.
 
-    Net value: the amounts of the positives among the alerts, less the cost of looking at all
-    alerts, false ones and true. It takes a caught positive for a loss that is saved whole. The
-    peak is looked for up to eight times the capacity, at every whole number of alerts. Intervals
-    are from `resampling`; rows must come in a fixed order, which decides between equal scores.
+    Arrays are (rows,). The net value is the amount of the positives among the alerts minus the cost
+    of reviewing all alerts, true and false. It assumes that a caught positive saves its whole
+    amount. The search for the peak covers every whole number of alerts up to eight times the
+    capacity. Intervals are from `resampling`. Rows must come in a fixed order, which breaks ties
+    between equal scores.
     """
     if not len(day):
         return None
@@ -65,7 +66,7 @@ def compute_capacity_curve(
     chosen = sorted({min(most, max(1, round(declared * each))) for each in multiples})
 
     def found(weights: Floats) -> Floats:
-        """Recall and share of the amount at each capacity; a row at the edge counts in part."""
+        """Recall and share of the amount at each capacity; a row at the cut-off counts in part."""
         w = weights[order]
         upto = np.concatenate([[0.0], np.cumsum(w)])
         ahead = upto[:-1] - upto[start]

@@ -1,6 +1,6 @@
-"""Two predictions on the same rows, compared in pairs: does ours differ from theirs, and how much?
+"""Paired comparison of two predictions on the same rows: do they differ, and by how much?
 
-One look. Looking again and again at labels as they mature needs the boundary in `sequential.py`.
+These verdicts are for a single look. Repeated looks at maturing labels need `sequential.py`.
 """
 
 import math
@@ -30,10 +30,10 @@ def compare(
     minimum_positives: int = MINIMUM_POSITIVES,
     level: float = LEVEL,
 ) -> tuple[Comparison, ...]:
-    """One comparison per metric. The same resamples serve both, so that what is common cancels.
+    """One comparison per metric. Both use the same resamples, so shared variation cancels out.
 
     Raises:
-        ValueError: when the two are not about the same rows, or a metric is not among theirs.
+        ValueError: when the predictions are for different rows, or lack one of the metrics.
     """
     if not np.array_equal(ours.truth, theirs.truth):
         raise ValueError("predictions are compared on the same rows, and these truths differ")
@@ -72,7 +72,7 @@ def compare(
 
 
 def known_or_none(value: float) -> float | None:
-    """The value, or None in place of NaN, as records want it."""
+    """The value, or None instead of NaN, as records require."""
     return value if math.isfinite(value) else None
 
 

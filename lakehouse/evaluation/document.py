@@ -1,7 +1,7 @@
-"""What the evaluation of one model version holds, kept as `evaluation.json` beside the artefact.
+"""The evaluation record of one model version, stored as `evaluation.json` next to the artefact.
 
-Only the shape of the record, so that gates, reports and the command line read one thing; how its
-figures come about is in the other modules here. What cannot be told is None, never NaN.
+Holds only the schema, so that gates, reports and the command line read the same record; the other
+modules of this package compute the values. Undetermined values are None, never NaN.
 """
 
 from datetime import date
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Metrics = dict[str, float | None]
-"""Values by name of the metric; None for what these rows cannot tell."""
+"""Values by metric name; None if the rows do not determine the metric."""
 
 
 Against = Literal["champion", "last", "baseline", "logistic_regression"]
@@ -39,11 +39,11 @@ Verdict = Literal["better", "worse", "no difference shown", "insufficient"]
 FairnessVerdict = Literal["within", "not shown to exceed", "exceeds", "insufficient"]
 
 FAIR_ENOUGH: frozenset[FairnessVerdict] = frozenset({"within", "not shown to exceed"})
-"""Verdicts of groups that were compared, and between which no violation was shown."""
+"""Verdicts where groups were compared and no violation was shown."""
 
 
 class SegmentMetrics(Record):
-    """The rows in which `column` has `value`; None for a metric that too few positives tell."""
+    """Metrics of the rows where `column` has `value`; None if there are too few positives."""
 
     column: str
     value: str
@@ -53,10 +53,11 @@ class SegmentMetrics(Record):
 
 
 class Comparison(Record):
-    """Two predictions on the same rows. `difference` is ours minus theirs, resampled in pairs.
+    """A comparison of two predictions. `difference` is ours minus theirs, from paired resamples.
 
-    The verdict is about us and knows which way the metric is good. "insufficient": too few
-    positives to say. The standard error is the deviation of the resampled differences.
+    The verdict is from our point of view and accounts for the metric's direction. "insufficient":
+    too few positives for a verdict. The standard error is the deviation of the resampled
+    differences.
     """
 
     against: Against
@@ -72,9 +73,9 @@ class Comparison(Record):
 
 
 class GroupRates(Record):
-    """Rates of decisions in one group; `tpr` and `fpr` are None without positives, negatives.
+    """Decision rates of one group; without positives `tpr` is None, without negatives `fpr`.
 
-    `counted` says whether the group had positives enough to take part in the differences.
+    `counted` is True if the group had enough positives to be included in the differences.
     """
 
     value: str
@@ -87,14 +88,14 @@ class GroupRates(Record):
 
 
 class FairnessResult(Record):
-    """How differently the groups of `column` fare, and whether by more than `limit`.
+    """Differences between the groups of `column`, and whether they exceed `limit`.
 
-    The verdict is of the whole interval of the equalized-odds difference: "within" if all of it is
-    at or below the limit, "exceeds" if all of it is above, "not shown to exceed" if it holds the
-    limit. "insufficient": fewer than two groups have positives enough.
+    The verdict uses the whole interval of the equalized-odds difference: "within" if all of it is
+    at or below the limit, "exceeds" if all of it is above, "not shown to exceed" if it contains the
+    limit. "insufficient": fewer than two groups have enough positives.
 
-    Of a difference, `value` is what was observed, and `low` and `high` allow for the chance that
-    makes the largest of several gaps large also where there is none.
+    For each difference, `value` is the observed one; `low` and `high` account for chance, which
+    makes the largest of several gaps large even where no true gap exists.
     """
 
     column: str
@@ -106,7 +107,7 @@ class FairnessResult(Record):
 
 
 class Probe(Record):
-    """One test for leakage or overfitting: what was found, what was allowed, and why it matters."""
+    """One test for leakage or overfitting: the value found, the bound, and why it matters."""
 
     name: str
     value: float | None
@@ -116,7 +117,7 @@ class Probe(Record):
 
 
 class CalibrationBin(Record):
-    """Rows with neighbouring scores: their number, their mean score, their share of positives."""
+    """Rows with neighbouring scores: their count, mean score and share of positives."""
 
     rows: int
     mean_score: float
@@ -124,10 +125,11 @@ class CalibrationBin(Record):
 
 
 class Calibration(Record):
-    """How far scores on test are from outcomes.
+    """Calibration of the scores on the test period.
 
-    Expected calibration error without and with the calibrator; the rest is with it: bins, positives
-    over the sum of scores, and the slope of outcomes on log odds (both 1 at best).
+    Expected calibration error without and with the calibrator. The other fields are with the
+    calibrator: bins, positives over the sum of scores, and the slope of outcomes on log odds (both
+    ideally 1).
     """
 
     error_before: float | None
@@ -145,12 +147,12 @@ class Week(Record):
 
 
 class Evaluation(Record):
-    """Everything that was found out about one model version.
+    """All evaluation results of one model version.
 
-    `metrics` is by period: "validation", "out_of_fold", "test". `intervals` is by metric, on test,
-    from `repeats` resamples of whole `clustered_by` (columns; none: of single rows). `notes` say
-    what of the rows a reader must know, `rows` where the rows of each period went, and `review`
-    what a reviewer of risks asks beside.
+    `metrics` is by period: "validation", "out_of_fold", "test". `intervals` is by metric on the
+    test period, from `repeats` resamples of whole `clustered_by` clusters (column names; empty:
+    single rows). `notes` describe what readers must know about the rows, `rows` counts where the
+    rows of each period went, and `review` holds the additional results for model-risk review.
     """
 
     metrics: dict[str, Metrics]
@@ -169,10 +171,10 @@ class Evaluation(Record):
     review: Review = Review()
 
     def to_json(self) -> str:
-        """The record as text: the same record gives the same bytes."""
+        """The record as JSON; equal records give the same bytes."""
         return self.model_dump_json(indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The record that `to_json` wrote; raises pydantic's ValidationError on any other."""
+        """The record that `to_json` wrote; raises pydantic's ValidationError for any other text."""
         return cls.model_validate_json(text)

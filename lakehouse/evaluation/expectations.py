@@ -1,4 +1,4 @@
-"""Metrics to expect of scores, if a row is positive with the probability that its score is.
+"""Expected metrics of scores, assuming that each score is its row's probability of being positive.
 
 Confidence-based performance estimation, as in NannyML's documentation.
 """
@@ -9,9 +9,9 @@ from lakehouse.evaluation.arrays import Bools, Floats
 
 
 def expected_metrics(score: Floats, flagged: Bools, alerts: int) -> dict[str, float | None]:
-    """Expected metrics of one day's rows (rows,), if each is positive with probability `score`.
+    """Expected metrics of one day's rows (rows,) if each is positive with probability `score`.
 
-    Ratios are taken of expectations. None where there is nothing to expect.
+    Each is a ratio of expectations. None where the denominator is empty.
     """
     expected = float(score.sum())
     hits = float(score[flagged].sum())
@@ -27,10 +27,11 @@ def expected_metrics(score: Floats, flagged: Bools, alerts: int) -> dict[str, fl
 
 
 def expected_average_precision(score: Floats) -> float | None:
-    """The average precision to expect of rows that are positive with probability `score` (rows,).
+    """The expected average precision of rows that are positive with probability `score` (rows,).
 
-    A positive row i of score p adds the precision at its threshold: itself, and of all rows that
-    reach it those that are positive, in expectation, by their number. Ties share one threshold.
+    A positive row i with score p adds the precision at its threshold: row i plus the expected
+    number of positives among the other rows that reach the threshold, over all rows that reach it.
+    Ties share one threshold.
     """
     total = float(score.sum())
     p = np.sort(score)[::-1]

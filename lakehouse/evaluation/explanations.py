@@ -1,8 +1,8 @@
-"""Why a model says what it says: importance, TreeSHAP, reasons for alerts, and what they cost.
+"""Explanations of predictions: importance, TreeSHAP, reasons for alerts, and their cost.
 
-Everything is told of a LightGBM booster and the matrix that it sees, in units of its raw output
-(log odds, or the label's unit): what calibration makes of it moves all of them alike. The check by
-other means is `surrogate.py`'s, pictures are in `plots/`.
+Everything applies to a LightGBM booster and its input matrix, in units of its raw output (log odds,
+or the label's unit); calibration of it affects all contributions alike. The independent check is in
+`surrogate.py`, plots are in `plots/`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ Matrix = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
 AFFORDABLE_MS = 2.5
-"""What the reasons for one alert may cost, in milliseconds of one core, where they are served."""
+"""Maximum cost of the reasons for one alert when served, in milliseconds of one core."""
 
 _NS_PER_STEP = 5.5  # of one core, measured: 4.8 to 6 from 100 trees of 15 leaves to 500 of 63
 _BATCH = 256
 
 
 class CostlyReasons(LakehouseError):
-    """A booster whose explanations would take longer than an answer may."""
+    """A booster whose explanations would take longer than a response may."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One feature that spoke for an alert: its value (None: missing; a category's position in the
-    model's dictionary), and by how much it raised the raw output.
+    """One feature that raised an alert's score: its value (None: missing; for a category, its
+    position in the model's dictionary), and by how much it raised the raw output.
     """
 
     feature: str
@@ -69,7 +69,7 @@ class ShapSummary:
 
 @dataclass(frozen=True)
 class ExplainingCost:
-    """What TreeSHAP costs: it takes leaves x depth squared steps (Lundberg et al., "From local
+    """The cost of TreeSHAP, which takes leaves x depth squared steps (Lundberg et al., "From local
     explanations to global understanding with explainable AI for trees", 2020).
 
     `leaves` and `depth` are the largest tree's; `steps` is the sum over all leaves of all trees of
@@ -83,7 +83,7 @@ class ExplainingCost:
 
     @property
     def milliseconds(self) -> float:
-        """About how long one row takes one core."""
+        """Approximate time for one row on one core."""
         return self.steps * _NS_PER_STEP / 1e6
 
     @property
@@ -111,13 +111,13 @@ def contributions(booster: Any, matrix: Matrix) -> Floats:
 
 
 def reasons(booster: Any, matrix: Matrix, names: Sequence[str], top: int = 3) -> list[list[Reason]]:
-    """For each row (alerts, not everything: see `explaining_cost`) what raised its output most.
+    """For each row, the features that raised its output most; use it for alerts only.
 
-    At most `top` features with a positive contribution, the largest first. Of several classes,
-    those of the class that is most likely.
+    Returns at most `top` features with a positive contribution, the largest first. For several
+    classes, those of the likeliest class. See `explaining_cost` for the cost per row.
 
     Raises:
-        ValueError: when `names` are not the matrix' columns.
+        ValueError: when `names` does not match the matrix's columns.
     """
     if matrix.shape[1] != len(names):
         raise ValueError(f"{len(names)} names for {matrix.shape[1]} columns")
@@ -152,7 +152,7 @@ def shap_summary(
 
 
 def explaining_cost(booster: Any) -> ExplainingCost:
-    """What the explanation of one row costs with this booster, from the shape of its trees."""
+    """The cost of explaining one row with this booster, from the shape of its trees."""
     shapes = [_leaf_depths(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
     return ExplainingCost(
         trees=len(shapes),
@@ -173,7 +173,7 @@ def require_affordable(cost: ExplainingCost, model: str) -> None:
 
 
 def _leaf_depths(root: Mapping[str, Any]) -> list[int]:
-    """The depth of each leaf of a tree as LightGBM dumps it; no recursion, for deep ones."""
+    """The depth of each leaf of a tree in LightGBM's dump; iterative, because trees may be deep."""
     depths, stack = [], [(root, 0)]
     while stack:
         node, depth = stack.pop()

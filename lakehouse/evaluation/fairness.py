@@ -1,7 +1,6 @@
-"""Do decisions treat groups of people alike? Rates by group, and whether they differ significantly.
+"""Fairness: rates by group, and whether they differ significantly between groups.
 
-Groups and decisions come as arrays; which columns are looked at, and what is done about a verdict,
-is decided elsewhere.
+Groups and decisions come as arrays; callers choose the columns and act on the verdict.
 """
 
 from typing import Any
@@ -35,10 +34,10 @@ def compare_groups(
     Equalized-odds difference: the larger of the gaps in TPR and in FPR between the highest and the
     lowest group (Hardt, Price & Srebro, "Equality of Opportunity in Supervised Learning", NeurIPS
     2016; fairlearn's `equalized_odds_difference`). Demographic parity difference: the gap in the
-    share flagged. Only groups with `minimum_positives` count; with fewer than two of them the
-    verdict is "insufficient". "exceeds" means that even the lower end of the equalized-odds
-    difference is above `limit`, "within" that even the upper end is not; between the two it is
-    "not shown to exceed", which is no proof of fairness.
+    share flagged. Only groups with at least `minimum_positives` count; with fewer than two of them
+    the verdict is "insufficient". "exceeds" means that even the lower end of the equalized-odds
+    difference is above `limit`, "within" that even the upper end is not; otherwise the verdict is
+    "not shown to exceed", which does not prove fairness.
 
     The largest of many gaps is large by chance alone, and larger still in resamples, so percentiles
     of it prove nothing. Instead each pair of groups gets an interval, all pairs (of both rates)
@@ -46,9 +45,9 @@ def compare_groups(
     studentized deviation over the pairs in the resamples (max-t: Romano & Wolf, "Exact and
     approximate stepdown methods for multiple hypothesis testing", JASA 100, 2005; Hothorn, Bretz &
     Westfall, "Simultaneous inference in general parametric models", Biometrical Journal 50, 2008).
-    The largest lower end is then above the true largest gap with probability 1 - `level`, whatever
-    the true rates are. That is asymptotic: if the frauds of a group sit on two dozen cards, it is
-    twice that, so a `limit` of 0 asks too much of small groups; one of .05 is safe.
+    The largest lower end then exceeds the true largest gap with probability 1 - `level`, whatever
+    the true rates are. This holds asymptotically: if the frauds of a group are on two dozen cards,
+    the probability is twice that. So a `limit` of 0 is too strict for small groups; .05 is safe.
     """
     values, code = np.unique(group.astype(str), return_inverse=True)
     cell = code * 4 + truth * 2 + flagged

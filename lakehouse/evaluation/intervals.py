@@ -1,7 +1,8 @@
-"""Confidence intervals of metrics from resamples of whole clusters, on the scale that suits each.
+"""Confidence intervals of metrics from resamples of whole clusters, on a scale per metric.
 
-Near its end a metric's law is skewed, and its error is estimated too small just where the estimate
-is too good: percentiles of an AUC of .97 with 55 positives held the true value 88 times in 100.
+Near an end of its range a metric's distribution is skewed, and its error is underestimated exactly
+when the estimate is too good: percentile intervals of an AUC of .97 with 55 positives contained the
+true value in 88 of 100 cases.
 """
 
 import math
@@ -23,16 +24,17 @@ MOST_ACCELERATED = 0.4
 def interval_of(
     value: float, resampled: Floats, evidence: int, scale: Scale, level: float = LEVEL
 ) -> Interval | None:
-    """Where the value lies with probability `level`, never outside of its scale.
+    """An interval with coverage `level` that stays within the scale.
 
-    From the deviation of the resampled values on `scale`, Student's quantile for `evidence` (the
-    positives) less one, and Efron's acceleration, a sixth of the resamples' skewness ("Better
-    bootstrap confidence intervals", JASA 82, 1987), which moves both ends to the long tail. A value
-    at an end of its scale has the exact one-sided interval of `evidence` Bernoulli trials (Clopper
-    & Pearson, Biometrika 26, 1934), or that of its resamples if it is longer.
+    Computed from the deviation of the resampled values on `scale`, Student's quantile for
+    `evidence` (the positives) minus one, and Efron's acceleration, a sixth of the resamples'
+    skewness ("Better bootstrap confidence intervals", JASA 82, 1987), which moves both ends towards
+    the long tail. A value at an end of its scale gets the exact one-sided interval of `evidence`
+    Bernoulli trials (Clopper & Pearson, Biometrika 26, 1934), or the interval of its resamples if
+    that is longer.
 
-    None if the value cannot be told, or if more than one resample in twenty could not tell it: the
-    interval would be that of the lucky ones.
+    None if the value is undetermined, or if more than one resample in twenty is: the interval would
+    then be biased towards the resamples that do determine it.
     """
     known = resampled[np.isfinite(resampled)]
     if not math.isfinite(value) or len(known) < LEVEL * len(resampled) or not len(known):
@@ -56,7 +58,7 @@ def metric_intervals(
     only: Collection[str] | None = None,
     level: float = LEVEL,
 ) -> dict[str, Interval | None]:
-    """The interval of each metric of these predictions, or of `only` some, in one pass."""
+    """The interval of each metric of these predictions, or of those in `only`, in one pass."""
     values = metric_values(predictions, only=only)
     repeats = resample(
         lambda weights: vector(metric_values(predictions, weights, only)), resampling
@@ -70,7 +72,7 @@ def metric_intervals(
 
 
 def vector(metrics: Mapping[str, float]) -> Floats:
-    """The values alone, in their order, as `resample` wants them."""
+    """The values in their order as one array, the form that `resample` takes."""
     return np.array(list(metrics.values()))
 
 

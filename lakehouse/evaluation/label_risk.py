@@ -1,4 +1,4 @@
-"""What wrong labels would make of a metric: positives reported too late, or taken back."""
+"""Effect of wrong labels on a metric: positives reported too late, or reversed."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ from lakehouse.evaluation.review_document import LabelScenario
 DRAWS = 10
 
 Metric = Callable[[Bools], float]
-"""A metric of unchanged scores, if this were the truth (rows,)."""
+"""The metric of unchanged scores under a given truth (rows,)."""
 
 
 def late_scenario(truth: Bools, late: Bools, metric: Metric) -> LabelScenario:
-    """The metric if positives that were reported too `late` (a mask) counted as such."""
+    """The metric if positives that were reported too `late` (a mask) counted as positive."""
     return LabelScenario(
         name="late reports count as positives",
         flipped=int((late & ~truth).sum()),
@@ -26,10 +26,11 @@ def late_scenario(truth: Bools, late: Bools, metric: Metric) -> LabelScenario:
 def hidden_scenarios(
     truth: Bools, score: Floats, share: float, metric: Metric, seed: int = 0, draws: int = DRAWS
 ) -> tuple[LabelScenario, ...]:
-    """The metric if `share` of all true positives stood among the negatives, unseen.
+    """The metric if `share` of all true positives were hidden among the negatives.
 
-    Nobody knows which rows those are: once any negative alike, which is what a model knows nothing
-    of, and once in proportion to the score, which is what it would have found.
+    The hidden rows are unknown, so there are two scenarios: all negatives are equally likely, as if
+    the model had no information about them, or likely in proportion to their score, as if the model
+    would have found them.
     """
     negatives = np.flatnonzero(~truth)
     count = min(round(int(truth.sum()) * share / (1 - share)), len(negatives))
@@ -47,7 +48,7 @@ def hidden_scenarios(
 def reversed_scenario(
     truth: Bools, share: float, metric: Metric, seed: int = 0, draws: int = DRAWS
 ) -> LabelScenario:
-    """The metric if `share` of the positives, drawn at random, were taken back."""
+    """The metric if `share` of the positives, drawn at random, were reversed."""
     positives = np.flatnonzero(truth)
     count = round(len(positives) * share)
     return _draws("taken back", truth, positives, None, count, metric, seed, draws)

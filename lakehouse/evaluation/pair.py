@@ -1,4 +1,4 @@
-"""Two predictions of the same rows, with what is needed to compare them."""
+"""Two predictions on the same rows, with what is needed to compare them."""
 
 import math
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from lakehouse.evaluation.resampling import Resampling
 
 @dataclass(frozen=True)
 class Pair:
-    """What two versions predicted for the same rows.
+    """The predictions of two versions for the same rows.
 
-    `rows` describes these in words; `clusters` are one or two arrays (rows,) of the entities by
-    which they are resampled.
+    `rows` describes the rows in words; `clusters` are one or two arrays (rows,) of the entities
+    used for resampling.
     """
 
     rows: str
@@ -37,7 +37,7 @@ class Pair:
         repeats: int,
         seed: int,
     ) -> tuple[Comparison, ...]:
-        """The first less the second, for each of `metrics` that both have on these rows."""
+        """The first minus the second, for each of `metrics` that both have on these rows."""
         ours, theirs = metric_values(self.first), metric_values(self.second)
         known = [
             name

@@ -1,8 +1,8 @@
-"""Predictions beside the truth, one class per task, with what their metrics need computed once.
+"""Predictions with the truth, one class per task, with cached intermediate results.
 
-Resampling asks for the metrics of the same rows hundreds of times, each time with other weights:
-sorting, losses and errors are kept, so that a further set of weights costs a few passes. What is
-computed from them is in `metrics`.
+Resampling computes the metrics of the same rows hundreds of times with different weights. Sorting,
+losses and errors are cached, so each further set of weights costs a few passes. The metrics
+themselves are in `metrics`.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ _TINY = np.finfo(np.float64).eps
 
 @dataclass(frozen=True, eq=False)
 class Predictions(ABC):
-    """What was predicted for some rows, in a fixed order (by key), and the truth."""
+    """Predictions for some rows, in a fixed order (by key), and the truth."""
 
     task: ClassVar[TaskName]
 
@@ -31,34 +31,33 @@ class Predictions(ABC):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.truth)
 
     @property
     @abstractmethod
     def positives(self) -> int:
-        """How many rows carry the evidence: positives, rarer classes, or all of a regression."""
+        """The number of rows that carry evidence: positives, rare classes, or all (regression)."""
 
     @property
     @abstractmethod
     def complete(self) -> bool:
-        """Whether no prediction is NaN; else no metric can be computed."""
+        """Whether no prediction is NaN; otherwise no metric can be computed."""
 
     def has(self, needs: Iterable[str]) -> bool:
-        """Whether all of these attributes are given."""
+        """Whether all of these attributes are present."""
         return all(getattr(self, name) is not None for name in needs)
 
     @abstractmethod
     def take(self, chosen: Bools | Ints) -> Self:
-        """Only the chosen rows, in the same order; what is defined over all rows is left out."""
+        """The chosen rows, in the same order; attributes defined over all rows are left out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Binary(Predictions):
-    """Scores of positives, and the decisions `flagged` (rows,) where a threshold made some.
+    """Scores of positives, and the decisions `flagged` (rows,) if a threshold made them.
 
-    `day` (rows,) and `alerts` are what capacity is counted by. The log loss takes scores for
-    probabilities.
+    `day` (rows,) and `alerts` (a day) define capacity. The log loss treats scores as probabilities.
     """
 
     task = "binary"
@@ -75,7 +74,7 @@ class Binary(Predictions):
 
     @property
     def positives(self) -> int:
-        """Rows that are true."""
+        """Rows whose truth is positive."""
         return int(self.truth.sum())
 
     @cached_property
@@ -84,14 +83,14 @@ class Binary(Predictions):
         return not np.isnan(self.score).any()
 
     def take(self, chosen: Bools | Ints) -> Self:
-        """The chosen rows; without metrics at capacity, for the alerts are those of all rows."""
+        """The chosen rows, without capacity metrics, because the alerts are those of all rows."""
         flagged = None if self.flagged is None else self.flagged[chosen]
         truth, score = self.truth[chosen], self.score[chosen]
         return replace(self, truth=truth, score=score, flagged=flagged, day=None, alerts=None)
 
     @cached_property
     def right(self) -> Bools | None:
-        """Where the decision is the truth; None without decisions."""
+        """Where the decision matches the truth; None without decisions."""
         return None if self.flagged is None else np.asarray(self.flagged == self.truth)
 
     @cached_property
@@ -101,7 +100,7 @@ class Binary(Predictions):
 
     @cached_property
     def counted(self) -> tuple[Ints, Ints, Ints] | None:
-        """Places of hits, of all that is flagged and of all positives; None without decisions."""
+        """Indices of true positives, flagged rows and positives; None without decisions."""
         if self.flagged is None:
             return None
         masks = (self.flagged & self.truth, self.flagged, self.truth)
@@ -141,11 +140,11 @@ class Binary(Predictions):
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Rows from the highest score down, and the scores that positives have, each once.
+    """Rows in descending order of score, and the distinct scores of positives.
 
-    `first` and `last` are the places in `order` where the rows of such a score begin and end,
-    `hits` how many of `positives` reach it. `threshold` is its place among all distinct scores, of
-    which there are `thresholds`.
+    `first` and `last` are the positions in `order` where the rows of such a score begin and end,
+    `hits` the number of `positives` that reach it. `threshold` is its position among all distinct
+    scores; `thresholds` is the number of those.
     """
 
     order: Ints
@@ -159,10 +158,10 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Days:
-    """Rows by day, the highest score first.
+    """Rows by day, in descending order of score.
 
-    `bounds` are the places in `order` where days begin, and its end. `places` are those of the
-    `positives`, and `start` where the day of each begins.
+    `bounds` are the positions in `order` where days begin, followed by the end. `places` are the
+    positions of the `positives`, and `start` the position where the day of each begins.
     """
 
     order: Ints
@@ -174,7 +173,7 @@ class Days:
 
 @dataclass(frozen=True, eq=False)
 class Regression(Predictions):
-    """Forecasts (rows,) in the label's unit, and naive ones to be better than, by name."""
+    """Forecasts (rows,) in the label's unit, and naive baselines by name."""
 
     task = "regression"
 
@@ -184,7 +183,7 @@ class Regression(Predictions):
 
     @property
     def positives(self) -> int:
-        """Every row is evidence."""
+        """The number of rows: each one is evidence."""
         return self.rows
 
     @cached_property
@@ -210,7 +209,7 @@ class Regression(Predictions):
 
 @dataclass(frozen=True, eq=False)
 class Multiclass(Predictions):
-    """Probabilities (rows, classes); truth is class positions, `majority` training's commonest."""
+    """Probabilities (rows, classes); truth is class indices, `majority` training's modal class."""
 
     task = "multiclass"
 
@@ -220,7 +219,7 @@ class Multiclass(Predictions):
 
     @property
     def positives(self) -> int:
-        """Rows that the trivial model gets wrong."""
+        """Rows that the majority-class baseline gets wrong."""
         return int((self.truth != self.majority).sum())
 
     @cached_property
@@ -234,12 +233,12 @@ class Multiclass(Predictions):
 
     @cached_property
     def predicted(self) -> Ints:
-        """The position of the likeliest class."""
+        """The index of the likeliest class."""
         return np.asarray(self.probability.argmax(axis=1))
 
     @cached_property
     def right(self) -> Bools:
-        """Where the likeliest class is the truth."""
+        """Where the likeliest class matches the truth."""
         return np.asarray(self.predicted == self.truth)
 
     @cached_property
@@ -248,7 +247,7 @@ class Multiclass(Predictions):
         return negative_log(self.probability[np.arange(self.rows), self.truth])
 
     def confusion(self, weights: Floats | None = None) -> npt.NDArray[Any]:
-        """Weights (rows without any) as (classes, classes): by truth, and by prediction."""
+        """Confusion matrix (classes, classes) of weights, or row counts: truth by prediction."""
         classes = self.probability.shape[1]
         cell = self.truth * classes + self.predicted
         return np.bincount(cell, weights, classes**2).reshape(classes, classes)

@@ -1,7 +1,7 @@
-"""Probes for leakage and overfitting: the judging, on values and matrices that others provide.
+"""Probes for leakage and overfitting, computed on values and matrices that callers provide.
 
 Training on shuffled labels, and changing the future of a real training set, need a model and a
-lake; they are done where those are.
+lake; the packages that have those do it.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,13 +23,14 @@ SPREADS = 4.0
 def shuffled_label_probe(
     predictions: Predictions, metric: str, permutations: int = 100, seed: int = 0
 ) -> Probe:
-    """Is a model that was trained on shuffled labels as bad as it must be?
+    """Check that a model trained on shuffled labels performs no better than chance.
 
-    `predictions` are that model's, on rows whose truth was shuffled likewise. Nothing honest tells
-    those labels, so the metric must be where it is when the truth is permuted once more: within
-    four deviations of the mean of such permutations (Ojala & Garriga, "Permutation Tests for
-    Studying Classifier Performance", JMLR 11, 2010). More means that rows judged were trained on,
-    or that something was fitted on their labels. `value` and `bound` are in the metric's unit.
+    `predictions` are that model's, on rows whose truth was shuffled in the same way. Nothing
+    legitimate predicts those labels, so the metric must not be better than its mean over
+    permutations of the truth by more than four deviations (Ojala & Garriga, "Permutation Tests for
+    Studying Classifier Performance", JMLR 11, 2010). A better value means that evaluation rows were
+    trained on, or that something was fitted on their labels. `value` and `bound` are in the
+    metric's unit.
     """
     random = np.random.default_rng(seed)
     values = np.array(
@@ -57,11 +58,11 @@ def lone_features(
 ) -> Floats:
     """How well each column of `matrix` (rows, features) alone orders the truth: (features,).
 
-    For `classes`, each a mask of its rows, the AUC in the better direction, of the class that it
-    tells best from the rest (0.5 is nothing); without any, the truth being numbers, the size of
-    Spearman's correlation (0 is nothing). 1 is everything.
-    Missing values (NaN) are put at either end, and the better counts: trees may send them either
-    way. Only monotone relations are seen, so not one with the codes of an unordered category.
+    With `classes`, each a mask of its rows: the AUC in the better direction, of the class that the
+    column separates best from the rest (0.5 is no relation). Without, for a numeric truth: the size
+    of Spearman's correlation (0 is no relation). 1 is a perfect relation. Missing values (NaN) are
+    put at either end, and the better result counts: trees may send them either way. Only monotone
+    relations are detected, so not a relation with the codes of an unordered category.
     """
     columns = (matrix[:, place] for place in range(matrix.shape[1]))
     if classes is None:
@@ -77,9 +78,10 @@ def lone_feature_probe(
     classes: Sequence[Bools] | None,
     bound: float = TOO_GOOD_ALONE,
 ) -> Probe:
-    """Is there a feature so good alone that it must know the label? Those beyond `bound` are named.
+    """Check for a feature that is so predictive alone that it probably leaks the label.
 
-    `value` is that of the strongest feature (see `lone_features`).
+    `value` is the value of the strongest feature (see `lone_features`); the probe names all
+    features above `bound`.
     """
     strength = lone_features(matrix, truth, classes)
     order = np.argsort(-strength, kind="stable")
@@ -99,7 +101,7 @@ def lone_feature_probe(
 
 
 def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dict[str, float]:
-    """By how much each metric is better on training rows than on test rows, in its own unit."""
+    """How much better each metric is on training rows than on test rows, in its own unit."""
     gaps = {}
     for name in only:
         seen, unseen = train.get(name), test.get(name)
@@ -109,7 +111,7 @@ def overfitting_gap(train: Metrics, test: Metrics, only: Collection[str]) -> dic
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Spearman's correlation, -1 to 1, of values without missing ones; 0 if one does not vary."""
+    """Spearman's correlation, -1 to 1, of values without NaN; 0 if one array is constant."""
     (ranks,), (others,) = _ranks(one), _ranks(other)
     ranks, others = ranks - ranks.mean(), others - others.mean()
     scale = float(np.sqrt(np.sum(ranks**2) * np.sum(others**2)))
@@ -117,7 +119,7 @@ def rank_correlation(one: Floats, other: Floats) -> float:
 
 
 def _best_auc(column: npt.NDArray[Any], classes: Sequence[npt.NDArray[np.bool_]]) -> float:
-    """From sorted values alone (no ranks of all rows): a sort is much cheaper than an argsort."""
+    """Uses sorted values only, no ranks of all rows: a sort is much cheaper than an argsort."""
     missing = np.isnan(column)
     known = np.sort(column[~missing])
     best = 0.5
@@ -133,13 +135,13 @@ def _best_auc(column: npt.NDArray[Any], classes: Sequence[npt.NDArray[np.bool_]]
             np.searchsorted(known, mine, "left").sum() + np.searchsorted(known, mine, "right").sum()
         )
         won = float(below) / 2 - p * p / 2 + p_missing * n_missing / 2
-        for wins in (won + p * n_missing, won + p_missing * n):  # missing lowest, missing highest
+        for wins in (won + p * n_missing, won + p_missing * n):  # missing lowest, then highest
             best = max(best, wins / pairs, 1 - wins / pairs)
     return best
 
 
 def _ranks(values: npt.NDArray[Any]) -> tuple[Floats, ...]:
-    """Mid-ranks with missing values highest, and lowest too if there are any."""
+    """Mid-ranks with missing values highest, and also lowest if there are any."""
     missing = int(np.isnan(values).sum())
     order = np.argsort(values)
     ordered = values[order]
@@ -157,7 +159,7 @@ def _ranks(values: npt.NDArray[Any]) -> tuple[Floats, ...]:
 
 
 def _correlation(one: Floats, other: Floats) -> float:
-    """Size of Pearson's correlation; 0 if one does not vary."""
+    """Size of Pearson's correlation; 0 if one array is constant."""
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt(np.sum(one**2) * np.sum(other**2)))
     return abs(float(np.sum(one * other))) / scale if scale else 0.0

@@ -1,4 +1,4 @@
-"""Which features stand for a group of people that the model itself never sees."""
+"""Proxies: features that predict a group of people that is not among the model's inputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,15 +25,16 @@ def find_proxies(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> tuple[Proxy, ...]:
-    """How well each column of `matrix` (rows, features) tells the group `values` (rows,).
+    """How well each column of `matrix` (rows, features) predicts the group `values` (rows,).
 
-    Cramer's V of the group and the feature in at most ten bands of equally many rows, missing ones
-    being a band of their own (Cramer, *Mathematical Methods of Statistics*, 1946): 0 tells nothing,
-    1 all of it, and categories need no order. Chance alone makes it larger than 0, the more so
-    where all rows of a `cluster` (rows,; a customer) share the group and much of the features: the
-    floor is what the strongest of all features stays below in 95 % of permutations of the groups
-    among whole clusters (Westfall & Young, *Resampling-Based Multiple Testing*, 1993).
-    The strongest come first. Nothing for fewer than two groups.
+    Cramer's V of the group and the feature in at most ten bands of equally many rows, with missing
+    values as a separate band (Cramer, *Mathematical Methods of Statistics*, 1946): 0 is no
+    relation, 1 a perfect one, and categories need no order. Chance alone makes it larger than 0,
+    especially where all rows of a `cluster` (rows,; such as a customer) share the group and much of
+    the features. The floor is the value that the strongest of all features stays below in 95 % of
+    permutations of the groups among whole clusters (Westfall & Young, *Resampling-Based Multiple
+    Testing*, 1993).
+    The strongest come first. Empty for fewer than two groups.
     """
     code = np.unique(values.astype(str), return_inverse=True)[1]
     groups = int(code.max(initial=-1)) + 1
@@ -43,7 +44,7 @@ def find_proxies(
     strength = np.array([_cramers_v(band, code, groups) for band in bands])
     random = np.random.default_rng(seed)
     of_row = np.arange(len(code)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
-    first = np.unique(of_row, return_index=True)[1]  # a group is of the cluster's first row here
+    first = np.unique(of_row, return_index=True)[1]  # a cluster has the group of its first row
     highest = []
     for _ in range(permutations):
         permuted = random.permutation(code[first])[of_row]
@@ -63,7 +64,7 @@ def find_proxies(
 
 
 def _bands(column: npt.NDArray[Any]) -> Ints:
-    """Positions of bands from 0, about equally many rows each; few values are a band each."""
+    """Band indices from 0, about equally many rows each; few distinct values get one band each."""
     missing = np.isnan(column)
     known = column[~missing]
     edges = np.unique(known)

@@ -1,16 +1,16 @@
-"""What every record of an evaluation shares: it is frozen, strict, and holds no NaN."""
+"""Base class of all evaluation records: frozen, strict, and free of NaN."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """A part of `evaluation.json`; what cannot be told is None."""
+    """A part of `evaluation.json`; undetermined values are None."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Interval(Record):
-    """A value on the rows as they are, and where it lies with probability `level`."""
+    """A value on the observed rows, and its confidence interval at `level`."""
 
     value: float
     low: float

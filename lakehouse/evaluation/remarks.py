@@ -1,6 +1,6 @@
-"""What a reviewer should look at before anything else: remarks on an evaluation, in words.
+"""Remarks on an evaluation: what a reviewer should look at first.
 
-A remark is a reason to look, no verdict: gates decide. The bounds are conventions, and stand here.
+A remark is a reason to look, not a verdict: gates decide. The bounds below are conventions.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.review_document import LabelRisk, Proxy, Stability, StressResult
 
 OFF_CAPACITY = 0.15
-"""Share by which alerts a day may be off the declared capacity."""
+"""Share by which alerts a day may deviate from the declared capacity."""
 FEWEST_KEPT = 0.7
-"""Share of alerts that refits should have in common with the version, at the median."""
+"""Minimum share of alerts that refits have in common with the version, at the median."""
 FLOOD, VANISH = 2.0, 0.5
 """Factors of the usual alerts a day."""
 LABELS_WRONG = 0.05
-"""Share of positives that were reported late, or taken back."""
+"""Share of positives that were reported late or reversed."""
 STRONG_PROXY, IMPORTANT = 0.3, 0.05
 """Cramer's V that counts as medium (Cohen, *Statistical Power Analysis*, 1988), with two groups;
 and share of the gain of all trees."""
@@ -24,14 +24,14 @@ and share of the gain of all trees."""
 
 @dataclass(frozen=True)
 class Remark:
-    """Where to look, in a word, and why."""
+    """Where to look, in one word, and why."""
 
     topic: str
     text: str
 
 
 def find_remarks(found: Evaluation) -> tuple[Remark, ...]:
-    """Remarks on what the evaluation holds; what it does not hold is no remark."""
+    """Remarks on the contents of the evaluation; absent parts give no remark."""
     review = found.review
     texts = [
         ("capacity", _capacity(found)),
@@ -98,7 +98,7 @@ def _stress(results: tuple[StressResult, ...], one: StressResult, metric: str) -
 
 
 def stress_name(one: StressResult) -> str:
-    """What happened, in words."""
+    """The stress in words."""
     name = one.name.replace("_", " ")
     return {
         "none": name,

@@ -1,7 +1,7 @@
-"""Resampling of whole clusters: weights of rows, repeat by repeat, and a statistic under each.
+"""Cluster resampling: row weights for each repeat, and a statistic under each set of weights.
 
 Rows of one card, or of one terminal, are not independent: resampling single rows makes intervals
-too short. What is made of the repeats (intervals, comparisons) is in other modules.
+too short. Other modules turn the repeats into intervals and comparisons.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,14 +14,14 @@ import numpy.typing as npt
 from lakehouse.evaluation.arrays import Floats, Ints
 
 Statistic = Callable[[Floats], Floats]
-"""Values of the rows counted by weights (rows,), in an array of always the same shape."""
+"""Values of the rows under weights (rows,), as an array whose shape is always the same."""
 
 REPEATS = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Resampling:
-    """How rows are resampled: by clusters of none, one or two crossed keys, as codes from 0."""
+    """How rows are resampled: by none, one or two crossed cluster keys, as codes from 0."""
 
     rows: int
     clusters: tuple[Ints, ...] = ()
@@ -33,7 +33,7 @@ class Resampling:
         """Resampling of `rows` by none, one or two keys (rows,) of any sortable values.
 
         Raises:
-            ValueError: for more than two keys, or one that has not `rows` values.
+            ValueError: for more than two keys, or a key without exactly `rows` values.
         """
         if len(keys) > 2 or any(len(key) != rows for key in keys):
             raise ValueError(f"resampling takes at most two keys of {rows} values each")
@@ -41,18 +41,18 @@ class Resampling:
 
 
 def resample(statistic: Statistic, resampling: Resampling) -> Floats:
-    """The statistic's repeats, (repeats, ...); NaN where a resample could not tell it.
+    """The statistic's repeats, (repeats, ...); NaN where a resample does not determine it.
 
-    Clusters are drawn with replacement, and a row counts as often as its cluster was drawn (Efron &
+    Clusters are drawn with replacement, and a row counts as often as its cluster is drawn (Efron &
     Tibshirani, *An Introduction to the Bootstrap*, 1993).
 
-    With two keys the variance is that by the first, plus that by the second, less that by pairs of
-    both, which the two have in common (Cameron, Gelbach & Miller, "Robust inference with multiway
-    clustering", Journal of Business & Economic Statistics 29, 2011), and never below the larger of
-    the two: the deviations of two independent one-way resamples are added and shrunk to it. The
-    simpler product of both weights (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics
-    1, 2007) adds the common part instead of taking it off: with small clusters, as positives have,
-    intervals come out up to 1.7 times too long.
+    With two keys the variance is the variance by the first, plus that by the second, minus that by
+    pairs of both, which the two have in common (Cameron, Gelbach & Miller, "Robust inference with
+    multiway clustering", Journal of Business & Economic Statistics 29, 2011), and never below the
+    larger of the two: the deviations of two independent one-way resamples are added and shrunk to
+    it. The simpler product of both weights (Owen, "The pigeonhole bootstrap", Annals of Applied
+    Statistics 1, 2007) adds the common part instead of subtracting it: with small clusters, as
+    those of positives are, intervals become up to 1.7 times too long.
     """
     if len(resampling.clusters) < 2:
         codes = resampling.clusters[0] if resampling.clusters else None
@@ -80,7 +80,7 @@ def cluster_codes(first: Ints, second: Ints) -> Ints:
 def _repeats(
     statistic: Statistic, resampling: Resampling, codes: Ints | None, stream: int
 ) -> Floats:
-    """The statistic under one-way resampling; only one set of weights is held at a time."""
+    """The statistic under one-way resampling; holds only one set of weights at a time."""
     return np.stack([statistic(weights) for weights in _weights(resampling, codes, stream)])
 
 
@@ -93,7 +93,7 @@ def _weights(resampling: Resampling, codes: Ints | None, stream: int) -> Iterato
 
 
 def _moments(repeats: Floats) -> tuple[Floats, Floats]:
-    """Mean and variance over the repeats, of those that could be told (NaN if none could)."""
+    """Mean and variance over the repeats that are not NaN (NaN if all are)."""
     told = np.isfinite(repeats)
     count = np.where(told.any(axis=0), told.sum(axis=0), np.nan)
     mean = np.where(told, repeats, 0.0).sum(axis=0) / count

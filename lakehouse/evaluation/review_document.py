@@ -1,7 +1,7 @@
-"""What a reviewer of model risk asks beside how good a version is, as records of `evaluation.json`.
+"""Records of `evaluation.json` for model-risk review, in addition to the quality of a version.
 
-Only the shape; how the figures come about is in the modules that are named after them. Money is
-whole minor units (cents): `scale` digits lie behind the point of the `unit`.
+Only the schema; the modules named after each record compute the values. Money is an integer in
+minor units (cents): `unit` has `scale` decimal places.
 """
 
 from typing import Literal, Self
@@ -12,9 +12,9 @@ from lakehouse.evaluation.record import Interval, Record
 
 
 class RowCount(Record):
-    """Where the rows of a period went, from those in the lake to those that were used.
+    """Where the rows of a period went, from those in the lake to those used.
 
-    Each row is in one place: `sampled_out` by `split.every`, `blocked` by the model itself,
+    Each row counts once: `sampled_out` by `split.every`, `blocked` by the model itself,
     `unlabelled` when the period was cut off, `without_features`, `undersampled`, or `used`.
     """
 
@@ -36,7 +36,7 @@ class RowCount(Record):
 
 
 class CapacityPoint(Record):
-    """What `alerts` a day find: `precision`, `recall`, and in money what they catch and net."""
+    """Results at `alerts` a day: `precision`, `recall`, and the amounts caught and net."""
 
     alerts: int
     precision: float | None
@@ -47,7 +47,7 @@ class CapacityPoint(Record):
 
 
 class CurvePoint(Record):
-    """A point of the picture: shares found, and the net value in minor units."""
+    """A point of the plotted curve: shares found, and the net value in minor units."""
 
     alerts: int
     recall: float
@@ -58,8 +58,9 @@ class CurvePoint(Record):
 class CapacityCurve(Record):
     """Sensitivity to capacity over `days` of test rows.
 
-    `total` is the amount of all positives, `alert_costs` what looking at one alert costs; `peak`
-    is the capacity with the highest net value, unless that still rises at the end of the curve.
+    `total` is the amount of all positives, `alert_costs` the cost of reviewing one alert; `peak` is
+    the capacity with the highest net value, or None if that still rises at the end of the curve or
+    is never positive.
     """
 
     declared: int
@@ -74,10 +75,10 @@ class CapacityCurve(Record):
 
 
 class Refit(Record):
-    """The same recipe once more, with another seed or on a resample of whole clusters.
+    """A refit of the same recipe with another seed or on a resample of whole clusters.
 
     `value` is the primary metric, `rank` Spearman's correlation with this version's scores, and
-    `agree` the share of this version's alerts (or classes) that the other gives as well.
+    `agree` the share of this version's alerts (or classes) that the refit also gives.
     """
 
     kind: Literal["seed", "sample", "previous version"]
@@ -88,7 +89,7 @@ class Refit(Record):
 
 
 class Stability(Record):
-    """How much of a version is chance: refits beside its own `value` of `metric`."""
+    """How much of a version is due to chance: refits next to its own `value` of `metric`."""
 
     metric: str
     value: float | None
@@ -106,7 +107,7 @@ class StressResult(Record):
 
 
 class LabelScenario(Record):
-    """A metric if labels were otherwise; over several draws the mean and the extremes."""
+    """A metric under other labels; with several draws, the mean and the extremes."""
 
     name: str
     flipped: int
@@ -116,12 +117,12 @@ class LabelScenario(Record):
 
 
 class LabelRisk(Record):
-    """Labels that time proved wrong, and what wrong labels would make of `metric`.
+    """Labels that proved wrong over time, and the effect of wrong labels on `metric`.
 
-    By period: `positives`, `late` ones, which were reported after their label had settled as
-    negative, and `reversed` ones, which were taken back; None where no table of those is declared.
-    Scenarios flip `late_share` and `reversed_share` of the positives: those of the training period,
-    which has been watched longest, or an assumption if nothing was found there.
+    By period: `positives`; `late` ones, which were reported after their label had settled as
+    negative; and `reversed` ones. None if no table of those is declared. Scenarios flip
+    `late_share` and `reversed_share` of the positives: the shares of the training period, which has
+    been observed longest, or an assumption if it has none.
     """
 
     metric: str
@@ -135,7 +136,7 @@ class LabelRisk(Record):
 
 
 class Proxy(Record):
-    """How well a feature tells a group: Cramer's V, 0 to 1, beside what chance alone reaches.
+    """How well a feature predicts a group: Cramer's V, 0 to 1, and the value that chance reaches.
 
     `importance` is the feature's share of the gain of all trees.
     """
@@ -148,7 +149,7 @@ class Proxy(Record):
 
 
 class Review(Record):
-    """Sensitivity, stability, stress, labels and proxies; None and empty where nothing was told."""
+    """Sensitivity, stability, stress, labels and proxies; None or empty if not computed."""
 
     capacity: CapacityCurve | None = None
     stability: Stability | None = None

@@ -1,4 +1,4 @@
-"""Scales on which errors of estimates are nearly normal: as they are, logarithms, log odds."""
+"""Scales on which errors of estimates are nearly normal: identity, logarithm, log odds."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import numpy as np
 from lakehouse.evaluation.arrays import Floats
 
 FARTHEST = 3.0
-"""A resample whose odds (or size) are 20 times another's says no more than this."""
+"""A resample with odds (or size) 20 times another's carries no more information than this."""
 
 TINY = 1e-9
-"""Instead of the end itself, where the scale has no place."""
+"""Replaces an end of the range, which the scale cannot represent."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Values move on it without ever leaving `low` and `high`; the ends themselves lie outside."""
+    """A scale on which values move without leaving `low` and `high`; the ends are excluded."""
 
     kind: Literal["identity", "log", "logit"]
     low: float
@@ -28,7 +28,7 @@ class Scale:
         return self.low < value < self.high
 
     def deviations(self, values: Floats, origin: float) -> Floats:
-        """How far `values` (n,) lie from `origin`, on the scale; none farther than `FARTHEST`."""
+        """Distances of `values` (n,) from `origin` on the scale, limited to `FARTHEST`."""
         if self.kind == "identity":
             return values - origin
         found: Floats = np.clip(
@@ -37,13 +37,13 @@ class Scale:
         return found
 
     def distance(self, value: float, origin: float) -> float:
-        """How far one value lies from `origin`, on the scale."""
+        """The distance of one value from `origin` on the scale."""
         if self.kind == "identity":
             return value - origin
         return float(self._place(np.array(value)) - self._place(np.array(origin)))
 
     def moved(self, value: float, distance: float) -> float:
-        """`value` after a move on the scale; not beyond its ends, nor away from one."""
+        """`value` after a move on the scale; does not leave the range, and stays if at an end."""
         if self.kind == "identity":
             return min(max(value + distance, self.low), self.high)
         if not self.inside(value):

@@ -1,6 +1,6 @@
-"""Looking daily at the last few weeks: how far a figure strays by chance in all looks together.
+"""Daily looks at the last few weeks: how far a value strays by chance over all looks together.
 
-Windows of the last days overlap, so their figures move slowly, and many looks count as few. The
+Windows of the last days overlap, so their values move slowly, and many looks count as few. The
 looks in `sequential.py` are at growing data instead.
 """
 
@@ -11,18 +11,19 @@ import numpy as np
 from lakehouse.evaluation.arrays import Floats
 
 ONE_MORE = 1.0
-"""Windows that the first one adds: it is looked at while it fills."""
+"""Windows that the first one adds, because looks begin while it fills."""
 
 _NODES = np.linspace(-6, 6, 241)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
 
 
 def reach(error: float, promised: float, alpha: float, windows: float) -> float:
-    """How far below its promise a figure falls, ever, with probability `alpha` if it keeps it.
+    """The shortfall from a kept promise that chance ever exceeds with probability `alpha`.
 
-    Over so many `windows` laid end to end, looked at as often as one likes. `error` is the standard
-    error of one look, `promised` that of the promise, which is wrong once and for all looks alike:
-    the chance is averaged over its law. In the unit of the errors.
+    Holds over `windows` windows laid end to end, at any number of looks. `error` is the standard
+    error of one look. `promised` is the standard error of the promise, an error shared by all
+    looks: the probability is averaged over its distribution. The result is in the unit of the
+    errors.
     """
     low, high = 0.0, 12 * float(np.hypot(error, promised))
     if not error:
@@ -35,15 +36,15 @@ def reach(error: float, promised: float, alpha: float, windows: float) -> float:
 
 
 def _ever(z: Floats, windows: float) -> Floats:
-    """The chance that a standardized moving sum of independent steps ever exceeds z (n,).
+    """The probability that a standardized moving sum of independent steps ever exceeds z (n,).
 
-    1 - Phi(z) + windows z phi(z) for Brownian motion, if z is large (D. Siegmund, *Sequential
-    Analysis*, 1985; in use for monitoring since C.-S. J. Chu, K. Hornik & C.-M. Kuan, "MOSUM tests
+    1 - Phi(z) + windows z phi(z) for Brownian motion, for large z (D. Siegmund, *Sequential
+    Analysis*, 1985; used for monitoring since C.-S. J. Chu, K. Hornik & C.-M. Kuan, "MOSUM tests
     for parameter constancy", Biometrika 82, 1995).
     """
     from scipy.special import ndtr
 
     density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
-    # below 1 it is certain for as many windows as a year has, and the formula falls again
+    # below 1 it is certain for the number of windows in a year, and the formula decreases again
     chance: Floats = np.where(z < 1, 1.0, np.minimum(1 - ndtr(z) + windows * z * density, 1.0))
     return chance

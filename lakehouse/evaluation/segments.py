@@ -28,11 +28,11 @@ def segment_metrics(
     most_values: int = MOST_VALUES,
     level: float = LEVEL,
 ) -> tuple[SegmentMetrics, ...]:
-    """Metrics with intervals for each value of each column (rows,), the most frequent values first.
+    """Metrics with intervals for each value of each column (rows,), the most frequent first.
 
-    A segment with fewer positives gets None for every metric. At most `most_values` values a column
-    are told. Metrics at capacity are left out: alerts are shared out
-    among all rows. `only` names the metrics wanted.
+    A segment with fewer than `minimum_positives` gets None for every metric. At most `most_values`
+    values per column are reported. Metrics at capacity are left out, because alerts are shared out
+    among all rows. `only` names the metrics to compute.
     """
     return tuple(
         segment

@@ -1,9 +1,9 @@
-"""Looking at a comparison again whenever more labels have matured, without crying wolf.
+"""Repeated looks at a comparison as labels mature, with a bounded rate of false alarms.
 
-A 95 % interval is good for one look: thirty looks at growing data turn 2.5 % false alarms into 14.
-The boundary here holds for all looks together, however many and whenever they are made, so nobody
-need know how long a champion will serve (a spending function would, and ends when all is spent).
-No state is kept: the table of looks says everything.
+A 95 % interval is valid for one look: thirty looks at growing data turn 2.5 % false alarms into 14.
+The boundary here holds for all looks together, however many there are and whenever they happen, so
+a champion's lifetime need not be known in advance (a spending function needs it, and ends when all
+is spent). No state is kept: the table of looks is sufficient.
 """
 
 import math
@@ -28,9 +28,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the looks say together, and at which of them (from 0) it was decided.
+    """The verdict of all looks, and the index (from 0) of the look that decided it.
 
-    `difference` is of that look, or of the last if nothing is decided, and holds for all looks.
+    `difference` is of that look, or of the last one if nothing is decided; its interval holds for
+    all looks.
     """
 
     verdict: Verdict
@@ -39,17 +40,17 @@ class Finding:
 
 
 def boundary(positives: int, planned: int = PLANNED, alpha: float = ALPHA) -> float:
-    """How many standard errors a difference may reach after so many positives, to either side.
+    """The boundary after so many positives, in standard errors to either side.
 
     The normal mixture boundary of Robbins ("Statistical methods related to the law of the iterated
     logarithm", Annals of Mathematical Statistics 41, 1970), as in Howard, Ramdas, McAuliffe &
     Sekhon ("Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
-    49, 2021): with t the information and r a constant, a process without drift passes
-    sqrt((1 + r/t) log((t + r) / (r a^2))) standard errors, at any time ever, with probability at
-    most a. Here a is 2 `alpha`, so `alpha` is the chance to be called better, or worse, wrongly.
-    Information is counted in positives, and r makes the boundary about tightest at `planned` ones,
-    which must not depend on what is seen. For estimates that are normal only asymptotically, as
-    metrics are, it holds asymptotically (Waudby-Smith et al., "Time-uniform central limit theory
+    49, 2021): with t the information and r a constant, a process without drift passes sqrt((1 +
+    r/t) log((t + r) / (r a^2))) standard errors, at any time, with probability at most a. Here a is
+    2 `alpha`, so `alpha` bounds the probability of a wrong "better", and of a wrong "worse".
+    Information is counted in positives, and r makes the boundary roughly tightest at `planned`
+    positives, which must not depend on the data. For estimates that are normal only asymptotically,
+    as metrics are, it holds asymptotically (Waudby-Smith et al., "Time-uniform central limit theory
     and asymptotic confidence sequences", Annals of Statistics 52, 2024).
     """
     both = 2 * alpha
@@ -65,10 +66,10 @@ def decide(
     alpha: float = ALPHA,
     minimum_positives: int = MINIMUM_POSITIVES,
 ) -> Finding:
-    """The verdict of all looks, the oldest first: the first to cross the boundary decides.
+    """The verdict of all looks, the oldest first: the first look to cross the boundary decides.
 
-    Looks with fewer than `minimum_positives` decide nothing; if there are no others, the verdict
-    is "insufficient". It is "no difference shown" as long as nothing was crossed.
+    Looks with fewer than `minimum_positives` decide nothing; if there are no others, the verdict is
+    "insufficient". Until a look crosses the boundary it is "no difference shown".
     """
     last: Interval | None = None
     for number, look in enumerate(looks):

@@ -1,4 +1,4 @@
-"""How far two versions agree on the same rows: ranks, and the alerts that both would raise."""
+"""Agreement of two versions on the same rows: rank correlation, and shared alerts."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from lakehouse.evaluation.probes import rank_correlation
 
 
 def rank_agreement(ours: Floats, theirs: Floats) -> float | None:
-    """Spearman's correlation of two scores (rows,); None where one does not vary."""
+    """Spearman's correlation of two scores (rows,); None if one is constant."""
     if len(ours) < 2 or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
         return None
     return rank_correlation(ours, theirs)
 
 
 def alerts_kept(day: Ints, ours: Floats, theirs: Floats, alerts: int) -> float | None:
-    """The share of our alerts (the `alerts` highest scores of each day) that are theirs as well."""
+    """The share of our alerts (the `alerts` highest scores of each day) that are also theirs."""
     if not len(day):
         return None
     one, other = (_looked_at(day, score, alerts) for score in (ours, theirs))

@@ -1,7 +1,7 @@
-"""Test rows as they would be if something went wrong: a source lost, a set stale, amounts chosen.
+"""Test rows under failures: a source lost, a feature set stale, amounts manipulated.
 
-Each function returns a changed copy of a matrix (rows, features) of floats, NaN being missing, and
-the share of rows that it changed. What a model makes of it is for the caller to ask.
+Each function returns a changed copy of a matrix (rows, features) of floats, where NaN is missing,
+and the share of rows that it changed. The caller scores the copy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +27,12 @@ ADVERSARIAL: Mapping[str, tuple[bool, Change]] = {
     ),
     "all amounts a hundred times too large": (False, lambda amount: amount * 100),
 }
-"""By name: whether only positives change (whoever commits a fraud chooses its amount; all rows
-change by a wrong unit), and what becomes of the amount."""
+"""By name: whether only positives change (a fraudster chooses the amount; a wrong unit changes all
+rows), and the change of the amount."""
 
 
 def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
-    """These columns missing in every row, as when their source or set does not arrive."""
+    """These columns missing in every row, as when their source or feature set does not arrive."""
     changed = matrix.copy()
     before = ~np.isnan(matrix[:, columns])
     changed[:, columns] = np.nan
@@ -47,13 +47,13 @@ def stale(
     amount: int | None = None,
     proportional: Sequence[int] = (),
 ) -> tuple[Matrix, float]:
-    """These columns as the entity's last row of an earlier day had them.
+    """These columns with the values of the entity's last row of an earlier day.
 
-    So a set that is a day behind is told from the test rows alone: for an entity that is rarely
-    seen it is more than a day, and an entity without an earlier row keeps what it has. A column of
-    `proportional` is a multiple of the row's own `amount` (a column): its multiplier is the earlier
-    one's, its amount the row's own. Rows come in the order of their keys, in which the last row of
-    a day is the last one in order.
+    This simulates a set that is a day behind from the test rows alone. For an entity that is rarely
+    seen the lag is more than a day, and an entity without an earlier row keeps its values. A column
+    of `proportional` is a multiple of the row's own `amount` (a column): it takes the earlier row's
+    multiplier and keeps its own amount. Rows come in the order of their keys, so the last row of a
+    day is the last one in order.
     """
     order = np.lexsort((np.arange(len(day)), day, entity))
     by_entity, by_day = entity[order], day[order]
@@ -81,10 +81,10 @@ def stale(
 def amounts(
     matrix: Matrix, proportional: Sequence[int], rows: Bools, change: Change
 ) -> tuple[Matrix, float]:
-    """Other amounts in some `rows` (a mask): the first column of `proportional` is the amount.
+    """Changed amounts in `rows` (a mask): the first column of `proportional` is the amount.
 
-    The others are multiples of it, and keep their multiplier. What an amount of today does to the
-    features of later rows is left out.
+    The other columns are multiples of it and keep their multiplier. Effects of today's amount on
+    the features of later rows are left out.
     """
     amount = matrix[:, proportional[0]].astype(np.float64)
     wanted = np.full(len(amount), np.nan)

@@ -1,8 +1,8 @@
-"""A local check of explanations that knows nothing of trees: a linear model around one row.
+"""A local check of explanations, independent of trees: a linear model around one row.
 
-In the way of LIME (Ribeiro, Singh & Guestrin, KDD 2016): features of the row are swapped for those
-of other rows, the model says what it makes of that, and a weighted ridge regression tells what
-keeping each feature was worth. Its fidelity says how far a line can describe the model there.
+Similar to LIME (Ribeiro, Singh & Guestrin, KDD 2016): features of the row are replaced by those of
+other rows, the model scores the results, and a weighted ridge regression estimates the value of
+keeping each feature. Its fidelity measures how well a linear model describes the model there.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
-_PENALTY = 1.0  # the mask is 0 or 1 and rows are many: only to keep twins of a feature apart
+_PENALTY = 1.0  # the mask is 0 or 1 and rows are many: only separates duplicate features
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """What keeping each feature at the row's value is worth, in the raw output's unit.
+    """The value of keeping each feature at the row's value, in the raw output's unit.
 
-    `fidelity`: weighted R2 on perturbed rows that the line was not fitted to; 1 at best.
+    `fidelity`: weighted R2 on perturbed rows that the linear model was not fitted to; ideally 1.
     """
 
     weights: Floats
@@ -31,11 +31,11 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far TreeSHAP and local lines tell the same, over `rows` explained rows.
+    """How far TreeSHAP and the linear models agree, over `rows` explained rows.
 
-    `fidelity` is the lines' median, `signs` the share of equal signs among each row's `top`
-    largest contributions, `leaders` the share of rows whose largest contribution is among the
-    `top` of the line.
+    `fidelity` is the median of the linear models, `signs` the share of equal signs among each row's
+    `top` largest contributions, `leaders` the share of rows whose largest contribution is among the
+    linear model's `top`.
     """
 
     rows: int
@@ -54,12 +54,12 @@ def local_surrogate(
     fills: int = 24,
     seed: int = 0,
 ) -> Surrogate:
-    """Fit a line around `row` (features,); `predict` gives raw outputs (rows,) of a matrix.
+    """Fit a linear model around `row` (features,); `predict` gives raw outputs (rows,) of a matrix.
 
-    Each draw keeps each feature with probability 1/2. What the model makes of it is its mean over
-    `fills`, in which the others take quantiles of `background`, each feature by itself. All draws
-    share the same fills, or their noise would pass for a model that no line can describe. Draws
-    that keep more weigh more.
+    Each draw keeps each feature with probability 1/2. Its output is the mean over `fills`, in which
+    the other features take quantiles of `background`, each feature independently. All draws share
+    the same fills; otherwise their noise would look like nonlinearity. Draws that keep more
+    features have a larger weight.
     """
     random = np.random.default_rng(seed)
     features = len(row)
@@ -85,7 +85,7 @@ def local_surrogate(
 def agreement(
     contributions: Floats, surrogates: Sequence[Surrogate], top: int = 3
 ) -> Agreement | None:
-    """Compare contributions (rows, features) with the lines of the same rows; None without rows."""
+    """Compare contributions (rows, features) with linear models of the rows; None without rows."""
     if not surrogates:
         return None
     signs, leaders = [], []

@@ -1,6 +1,6 @@
 """Feature sets: declared once in YAML, computed for any spine in SQL and for one request in Python.
 
-Knows the lake, never Dagster and never a model.
+Depends on the lake, never on Dagster or models.
 """
 
 from lakehouse.features.compile import Feature, Plan, plan, read_schema

@@ -1,6 +1,6 @@
-"""A feature set checked against its tables: every name resolved, every type known, one hash.
+"""Compiles a feature set against its tables: resolves every name and type, and hashes the result.
 
-The plan is what SQL (`windows.py`) and Python (`online.py`) both compute. It reads no rows.
+Both SQL (`windows.py`) and Python (`online.py`) compute the plan. Compiling reads no rows.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from lakehouse.features.spec import FeatureSetSpec, Spine
 from lakehouse.lake import CATALOG, NoSuchTable, quote
 
 COMPILER = 1
-"""Raise it when the same plan starts to mean other values: every set gets a new version."""
+"""Increase it when the same plan starts to produce other values: every set gets a new version."""
 
 Schema = Mapping[str, Mapping[str, str]]
 """Columns and SQL types by table."""
@@ -43,7 +43,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column of a dimension whose versions are known from the time in column `time` on."""
+    """A dimension column; its `time` column holds the time from which each version is known."""
 
     name: str
     table: str
@@ -55,7 +55,8 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Feature:
-    """A column of the feature table. `inputs` are the (table, column) pairs it is made from."""
+    """A column of the feature table. `inputs` are the (table, column) pairs that it is computed
+    from."""
 
     name: str
     type: str
@@ -66,7 +67,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled feature set for one spine, whose table has `spine_columns` (used or not)."""
+    """A compiled feature set for one spine; the spine's table has `spine_columns` (used or not)."""
 
     spec: FeatureSetSpec
     spine: Spine
@@ -79,12 +80,12 @@ class Plan:
 
     @property
     def entity(self) -> str:
-        """The column that names the entity, in the spine as in every input."""
+        """The entity column, whose name is the same in the spine and in every input."""
         return self.spec.entity
 
     @cached_property
     def version(self) -> str:
-        """Eight hex digits: the hash of what is computed and of the columns it is computed from."""
+        """Eight hex digits: the hash of the computation and of the columns that it reads."""
         plan = {
             "compiler": COMPILER,
             "entity": self.entity,
@@ -101,12 +102,12 @@ class Plan:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Tables whose rows are felt through windows and attributes, sorted; not the spine."""
+        """Tables read through windows and attributes, sorted; not the spine."""
         return tuple(sorted({part.table for part in self.parts}))
 
     @property
     def parts(self) -> tuple[Aggregate | Attribute, ...]:
-        """Everything that reads other rows than the one asked for."""
+        """Everything that reads rows other than the spine row itself."""
         return (*self.aggregates, *self.attributes)
 
 
@@ -128,13 +129,13 @@ def read_schema(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Sch
 
 
 def plan(spec: FeatureSetSpec, schema: Schema, spine: str | None = None) -> Plan:
-    """Compile `spec` for one of its spines (the first by default) over tables as in `schema`.
+    """Compile `spec` for one of its spines (the first by default) against tables as in `schema`.
 
-    A feature that reads a `row.` column is left out of a spine without that column, unless that is
-    the first spine.
+    A feature that reads a `row.` column is left out for a spine without that column, except for the
+    first spine.
 
     Raises:
-        FeatureError: for a table, column, type or expression that does not fit, saying which.
+        FeatureError: naming the table, column, type or expression that does not fit.
     """
     try:
         return _Compiler(spec, schema, spec.spine(spine)).plan()
@@ -145,7 +146,7 @@ def plan(spec: FeatureSetSpec, schema: Schema, spine: str | None = None) -> Plan
 
 @contextmanager
 def _at(*path: str) -> Iterator[None]:
-    """Errors within are about the field at `path`."""
+    """Attribute errors raised within to the field at `path`."""
     try:
         yield
     except FeatureError as error:
@@ -153,7 +154,7 @@ def _at(*path: str) -> Iterator[None]:
 
 
 def read_column(kind: Kind, column: str) -> str:
-    """SQL that reads a column as its kind: NaN is NULL, and there is only one zero."""
+    """SQL that reads a column as its kind: NaN becomes NULL, and -0.0 becomes 0.0."""
     if kind == Kind.INTEGER:
         return f"CAST({quote(column)} AS BIGINT)"
     if kind == Kind.DOUBLE:

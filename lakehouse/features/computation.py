@@ -1,7 +1,7 @@
-"""Features of any spine, computed set by set inside DuckDB into a temporary table.
+"""Computes the features of any spine, set by set, in DuckDB into a temporary table.
 
-Only temporary tables are written, so no lock is needed; what becomes of the result is the caller's
-business (`refresh.py` commits it to the lake, training joins it).
+Writes only temporary tables, so no lock is needed; callers use the result (`refresh.py` commits it
+to the lake, training joins it).
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ from lakehouse.features.overflow import describe_overflow
 from lakehouse.lake import qualified, quote
 
 RESULT = "_features"
-"""The temporary table that `compute` fills; it has a schema of its own: `temp.main._features`."""
+"""The temporary table that `compute` fills: `temp.main._features`."""
 
 PAIRS_PER_ROW = 4
-"""A range join is taken below so many pairs per row of spine and stream (measured, see `bench`)."""
+"""Below this number of pairs per row of spine and stream, a range join is used (measured, see
+`bench`)."""
 
 Way = Literal["frames", "running", "range"]
 
@@ -35,22 +36,22 @@ def compute(
     way: Way | None = None,
     snapshot: int | None = None,
 ) -> int:
-    """Append to the temporary table `_features` one row per row of the spine.
+    """Append one row per spine row to the temporary table `_features`.
 
     The spine is the rows of `plan.spine.table` that meet the condition `where`, or else a `query`
     that selects key, entity, time and `row.` columns; `parameters` are those of either. `way`
-    forces one, as far as it goes; by default the cheapest by exact row counts is taken.
-    Inputs are read as of the lake's `snapshot`, if given; call it outside of a transaction, within
-    which DuckDB scans new temporary tables by one thread and takes them for empty.
-    The result has the columns of `result_types(plan)`; no order.
+    forces a method where it applies; by default exact row counts choose the cheapest. Inputs are
+    read as of the lake's `snapshot`, if given. Call it outside a transaction: within one, DuckDB
+    scans new temporary tables with one thread and assumes that they are empty. The result has the
+    columns of `result_types(plan)`, in no order.
 
     Returns:
         The number of rows appended.
 
     Raises:
-        FeatureError: when a key comes twice, a time is missing, or a total does not fit its type.
+        FeatureError: when a key is duplicated, a time is missing, or a total does not fit its type.
     """
-    # guards a caller in a transaction: ASOF joins with a table taken for empty would be loops
+    # for a caller in a transaction: ASOF joins with a table assumed to be empty would be loops
     cursor.execute("SET asof_loop_join_threshold = 0")
     relation = f"{as_of(plan.spine.table, snapshot)} WHERE {where}"
     names = plan.spine_columns
@@ -77,7 +78,7 @@ def compute(
     try:
         added = _append_result(plan, cursor, rows if count else "")
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        # only totals are so wide; anything else is not about them
+        # only totals are that wide; other errors have another cause
         if not any(wide in str(error) for wide in ("INT128", "HUGEINT")):
             raise
         reason = describe_overflow(cursor, streams)
@@ -128,7 +129,7 @@ def _make_spine(
     parameters: Sequence[Any],
     columns: str,
 ) -> tuple[int, int, int]:
-    """Fill `_spine`: the number of rows, the first and the last time in microseconds."""
+    """Fill `_spine`; returns the row count, and the first and last time in microseconds."""
     query = f"SELECT {quote(plan.spine.key)} AS id, {columns} FROM {relation}"
     _keep(cursor, "_spine", query, parameters)
     rows, times, keys, first, last = cursor.execute(
@@ -152,7 +153,7 @@ def _add_aggregates(
     native: bool,
     way: Way | None,
 ) -> str:
-    """`rows` with the stream's aggregates, each by the way that is cheapest for it."""
+    """`rows` with the stream's aggregates, each computed by the cheapest method for it."""
     (stream_rows,) = cursor.execute(f"SELECT count(*) FROM {stream.rows}").fetchall()[0]
     cheap = PAIRS_PER_ROW * (spine_rows + stream_rows)
     rest, paired = list(stream.aggregates), {}
@@ -178,7 +179,7 @@ def _add_aggregates(
 
 
 def _pairs(cursor: duckdb.DuckDBPyConnection, stream: windows.Stream, condition: str) -> int:
-    """How many pairs a range join of the spine and the rows that meet `condition` looks at."""
+    """The number of pairs in a range join of the spine with the rows that meet `condition`."""
     (pairs,) = cursor.execute(
         f"""SELECT coalesce(sum(p.n * s.n), 0)
             FROM (SELECT e, count(*) AS n FROM _spine GROUP BY e) p

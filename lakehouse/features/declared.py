@@ -1,8 +1,8 @@
-"""What each version of a feature set was declared as: `ops.feature_versions`.
+"""The declaration of each version of a feature set: `ops.feature_versions`.
 
-A changed declaration makes a new version, and `defs.yaml` forgets the old one. Whoever still reads
-the old table (a model that decides) needs it to grow, so its declaration is kept beside it, in the
-commit that makes the table. How a table grows is `refresh.py`'s.
+A changed declaration makes a new version and overwrites the old one in `defs.yaml`. A model that
+still reads the old table needs it to grow, so the declaration is stored in the commit that creates
+the table. `refresh.py` does the refreshes.
 """
 
 import duckdb
@@ -17,12 +17,12 @@ from lakehouse.lake.layout import FEATURE_VERSIONS
 
 
 def is_declared(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether the declaration of the version in `table` is kept."""
+    """Whether the declaration of the version in `table` is stored."""
     return _read(cursor, table) is not None
 
 
 def declare(writer: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Keep the plan's declaration, unless it is there, in the open transaction."""
+    """Store the plan's declaration in the open transaction, unless it exists."""
     table = versions.table_name(plan)
     if is_declared(writer, table):
         return
@@ -37,18 +37,19 @@ def declare(writer: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def forget(writer: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Delete the declaration of a table that is dropped, in the open transaction."""
+    """Delete the declaration of a dropped table in the open transaction."""
     if table_exists(writer, FEATURE_VERSIONS):
         writer.execute(f"DELETE FROM {qualified(FEATURE_VERSIONS)} WHERE name = ?", [table])
 
 
 def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
-    """The plan that `table` (`features.<set>__<version>`) was made by, over the lake of now.
+    """The plan that created `table` (`features.<set>__<version>`), against the lake's current
+    tables.
 
     Raises:
-        NoSuchTable: when an input is gone.
-        FeatureError: when the declaration was not kept, this release cannot read it, or it would
-            compute other values now: the columns it reads, or the compiler, have changed.
+        NoSuchTable: when an input no longer exists.
+        FeatureError: when the declaration was not stored, this release cannot read it, or it would
+            now compute other values because the compiler or the columns it reads have changed.
     """
     kept = _read(cursor, table)
     if kept is None:
@@ -71,7 +72,7 @@ def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
 
 
 def why_not_kept_up(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Why `table` cannot be brought up to date by what was declared; empty if it can."""
+    """Why the stored declaration cannot bring `table` up to date; empty if it can."""
     try:
         declared_plan(cursor, table)
     except (FeatureError, NoSuchTable) as error:

@@ -1,9 +1,9 @@
-"""The small language of features and conditions: Python's syntax, compiled to SQL and to Python.
+"""The expression language of features and conditions: Python syntax, compiled to SQL and Python.
 
-Both give the same value to the bit. Arithmetic is on doubles (integers are cast first), every
-operation is one that IEEE 754 defines exactly, and NULL (`None`) goes through all of them; a
-division by zero is NULL. Logarithms and powers are not here: their last bit depends on the library
-that computes them, and a tree splits the same with or without them.
+Both give bit-identical values. Arithmetic is on doubles (integers are cast first), every operation
+is defined exactly by IEEE 754, and all of them propagate NULL (`None`); a division by zero is NULL.
+Logarithms and powers are left out: their last bit depends on the library, and a tree splits the
+same with or without them.
 """
 
 import ast
@@ -19,11 +19,11 @@ from lakehouse.lake import literal
 
 
 class FeatureError(LakehouseError, FieldError):
-    """A feature set that cannot be compiled, or rows that do not fit it."""
+    """A feature set that does not compile, or rows that do not fit it."""
 
 
 class Kind(StrEnum):
-    """What a value is; each is one SQL type. WIDE is only for sums of squares."""
+    """The kind of a value; each is one SQL type. WIDE is only for sums of squares."""
 
     INTEGER = "BIGINT"
     DOUBLE = "DOUBLE"
@@ -40,7 +40,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Term:
-    """A compiled expression: its kind, its SQL, its value for named values, the names it uses."""
+    """A compiled expression: its kind, its SQL, its Python function of named values, its names."""
 
     kind: Kind
     sql: str
@@ -50,14 +50,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Name:
-    """Something an expression may mention: its kind and how SQL refers to it."""
+    """A name that expressions may use: its kind and its SQL."""
 
     kind: Kind
     sql: str
 
 
 def names_in(text: str) -> list[str]:
-    """The names that an expression mentions, `row.x` as one; in order, each once."""
+    """The names that an expression mentions, `row.x` as one name; in order, without repeats."""
     found: dict[str, None] = {}
 
     def visit(node: ast.AST) -> None:
@@ -76,10 +76,10 @@ def names_in(text: str) -> list[str]:
 
 
 def compile_expression(text: str, scope: Mapping[str, Name]) -> Term:
-    """The expression `text` over the names of `scope`.
+    """Compile the expression `text` over the names of `scope`.
 
     Raises:
-        FeatureError: for anything that is not in the language, with what to write instead.
+        FeatureError: for anything outside the language, with what to write instead.
     """
     try:
         return _Compiler(scope).term(_parse(text))
@@ -186,7 +186,7 @@ def _std(squares: int, total: int, n: int) -> float | None:
 
 
 # The sample standard deviation sqrt((n * sum(x^2) - sum(x)^2) / (n (n - 1))): integers until one
-# last conversion, which is spelt out because engines round a HUGEINT differently.
+# final conversion, which is written out because engines round a HUGEINT differently.
 _MOMENT = "(CAST({2} AS HUGEINT) * {0} - CAST({1} AS HUGEINT) * {1})"
 _STD_SQL = (
     f"CASE WHEN {{2}} >= 2 AND {_MOMENT} >= 0 THEN sqrt("

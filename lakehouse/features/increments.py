@@ -1,7 +1,7 @@
-"""Bringing a feature table up to date: what is newer, in bounded batches, each one commit.
+"""Brings a feature table up to date: processes new rows in bounded batches, one commit each.
 
-A spine row is worked in once, when all inputs are complete up to its load's seal; then its features
-are final, and rows that become known later change none of them. So a full refresh gives the same
+A spine row is processed once, when all inputs are complete up to its load's seal. Its features are
+then final, and rows that become known later change none of them. So a full refresh gives the same
 table as the sum of its increments.
 """
 
@@ -38,17 +38,17 @@ from lakehouse.lake import (
 from lakehouse.lake.layout import FILES
 
 BYTES_PER_ROW = 1800
-"""Memory per spine row of a batch (measured: a set of 18 features with 30 days of history spills
-badly at 512 bytes, and not at 1800), so that the setting alone bounds memory."""
+"""Memory per spine row of a batch, so that the memory setting alone bounds memory. Measured: a set
+of 18 features with 30 days of history spills heavily at 512 bytes, and not at 1800."""
 
 
 class RefreshedMeanwhile(FeatureError, Transient):
-    """Another process brought the same table up to date; trying again goes on from there."""
+    """Another process brought the same table up to date; a retry continues from there."""
 
 
 @dataclass(frozen=True)
 class RefreshReport:
-    """What a refresh did. `rows_added` counts rows computed, `waiting` spine rows not yet final."""
+    """The result of a refresh: `rows_added` rows computed, `waiting` spine rows not yet final."""
 
     table: str
     version: str
@@ -79,19 +79,19 @@ def refresh(
     batch: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RefreshReport:
-    """Work in the spine rows that are final by now and not in the table yet.
+    """Add the spine rows that are final and not yet in the table.
 
     Args:
-        spec: The feature set; each of its spines is refreshed by a call of its own.
-        lake: Where the inputs are and the table goes.
+        spec: The feature set; each of its spines needs a separate call.
+        lake: The lake with the inputs and the table.
         spine: The name of the spine; the first one by default.
-        run_id: Kept in the commit.
-        since: With `until` (each may be missing; naive UTC): first compute again the rows that what
-            happened in [since, until) can have touched, and replace them in one commit.
+        run_id: Stored in the commit.
+        since: With `until` (each may be missing; naive UTC): first recompute the rows that
+            events in [since, until) can affect, and replace them in one commit.
         until: See `since`.
-        full_refresh: Compute the whole table again, and replace it in one commit.
-        batch: Spine rows that are computed at once; by default what `memory_limit` has room for.
-        progress: Told one line per batch.
+        full_refresh: Recompute the whole table, and replace it in one commit.
+        batch: Spine rows per batch; by default as many as fit in `memory_limit`.
+        progress: Called with one line per batch.
 
     Raises:
         NoSuchTable, FeatureError: for inputs that are missing or do not fit the declaration.
@@ -115,12 +115,12 @@ def keep_up(
     batch: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RefreshReport:
-    """`refresh` of a version that is declared no more, by the declaration that was kept of it.
+    """`refresh` for a version that is no longer declared, from its stored declaration.
 
-    `table` is `features.<set>__<version>`; the set's view goes on showing the current version.
+    `table` is `features.<set>__<version>`; the set's view still shows the current version.
 
     Raises:
-        NoSuchTable, FeatureError: when it cannot be computed as before, and why.
+        NoSuchTable, FeatureError: when it can no longer be computed as before, with the reason.
     """
     redo = _Redo(since, until, full_refresh)
     return _refresh(
@@ -142,7 +142,7 @@ def _refresh(
 ) -> RefreshReport:
     started = time.monotonic()
     with lake.cursor() as cursor:
-        cursor.execute("BEGIN")  # what there is to do, and the snapshot that it is read from
+        cursor.execute("BEGIN")  # the loads to process, and the snapshot to read
         plan = load_plan(cursor)
         author = Author(versions.table_name(plan), run_id)
         size = batch or max(1, lake.settings.memory_bytes // BYTES_PER_ROW)
@@ -166,7 +166,7 @@ def _refresh(
 
 @dataclass(frozen=True)
 class _Redo:
-    """What is computed again, though it was done: the rows of [since, until), or all."""
+    """What to recompute: the rows of [since, until), or all rows."""
 
     since: datetime | None
     until: datetime | None
@@ -175,9 +175,9 @@ class _Redo:
 
 @dataclass
 class _Job:
-    """One refresh: reads and computes on `cursor`, commits on writers of its own.
+    """One refresh: reads and computes on `cursor`, commits on separate writers.
 
-    `current`: the set's view shows this version once it is up to date.
+    `current`: whether the set's view shows this version once it is up to date.
     """
 
     plan: Plan
@@ -190,14 +190,14 @@ class _Job:
     added: int = 0
     snapshot: int = 0
     computed: bool = False
-    """Whether there are results that no commit has taken yet."""
+    """Whether there are uncommitted results."""
 
     @property
     def table(self) -> str:
         return versions.table_name(self.plan)
 
     def run(self, redo: _Redo) -> tuple[int, datetime | None]:
-        """Rows that wait, and the time up to which the table is complete."""
+        """Returns the number of waiting rows, and the time up to which the table is complete."""
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
@@ -206,7 +206,7 @@ class _Job:
         loads = _loads(self.cursor, self.plan, 0 if rebuild else done.load_id)
         limit = _complete_until(progress, self.plan)
         ready = [load for load in loads if load.seal <= limit]
-        # built from the start nothing was done before, or a seal that was taken back would stay
+        # a rebuild starts from no progress; otherwise a seal that was withdrawn would remain
         before = NO_PROGRESS if rebuild else done
         goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
         shown = not self.current or versions.is_current(self.cursor, self.plan)
@@ -229,7 +229,7 @@ class _Job:
         return sum(load.rows for load in loads[len(ready) :]), goal.seal
 
     def replace(self, done: Progress, since: datetime | None, until: datetime | None) -> None:
-        """Compute again what rows known in [since, until) can have touched, of the loads done."""
+        """Recompute the rows of finished loads that rows known in [since, until) can affect."""
         start = since or datetime.min
         end = until + self.plan.spec.longest_window if until else datetime.max
         time_column = quote(self.plan.spine.time)
@@ -274,7 +274,7 @@ class _Job:
         *,
         final: bool = True,
     ) -> None:
-        """Write what was computed, and the progress, in one short commit."""
+        """Write the computed rows and the progress in one short commit."""
         columns = ", ".join(map(quote, versions.result_types(self.plan)))
         key = quote(self.plan.spine.key)
         with self.lake.writer(self.author, self.cursor) as writer:
@@ -330,7 +330,7 @@ class _Job:
 def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_Load]:
     """The spine's loads after `after`: rows, and the seal up to which the source was complete.
 
-    Without a manifest (a spine that no loader made) a load's newest row stands for its seal.
+    Without a manifest (a spine that no loader made), a load's newest row serves as its seal.
     """
     table = plan.spine.table
     if "_load_id" not in plan.spine_columns:
@@ -350,7 +350,7 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
 
 
 def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
-    """The smallest seal of all inputs; the beginning of time while one never had any."""
+    """The smallest seal of all inputs; the minimum datetime if any input has none."""
     seals = [progress[table].seal for table in plan.inputs]
     return min((seal or datetime.min for seal in seals), default=datetime.max)
 
@@ -362,7 +362,7 @@ def _goal(
     ready: Sequence[_Load],
     limit: datetime,
 ) -> Progress:
-    """Where this refresh ends. With rows left waiting, their load is where completeness stops."""
+    """Progress after this refresh. If rows wait, the table is complete up to their load only."""
     seal = ready[-1].seal if ready else done.seal
     if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
         seal = min(of_spine, limit)
@@ -372,7 +372,7 @@ def _goal(
 
 
 def _groups(loads: Sequence[_Load], batch: int) -> list[list[_Load]]:
-    """Consecutive loads, together as many rows as a batch has, but at least one load each."""
+    """Consecutive loads grouped to at most `batch` rows, with at least one load per group."""
     groups: list[list[_Load]] = []
     size = 0
     for load in loads:

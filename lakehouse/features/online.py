@@ -1,6 +1,6 @@
-"""Features of one request in plain Python: what serving uses, and the judge of the SQL.
+"""Computes the features of one request in plain Python: used in serving, and to verify the SQL.
 
-The same plan, so the same values to the bit. Where the rows come from is the caller's business.
+It uses the same plan as SQL, so its values are bit-identical. Callers provide the rows.
 """
 
 import math
@@ -18,16 +18,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
-    """Feature values, by name in the plan's order, of one request.
+    """Feature values of one request, by name in the plan's order.
 
     Args:
         plan: The compiled set.
         request: The spine row: the entity, the time and the `row.` columns.
-        rows: By table, rows of its streams and dimensions; those of other entities and those that
-            cannot count are ignored, so more may be given than is needed.
+        rows: By table, rows of its streams and dimensions. Rows of other entities and rows that
+            cannot count are ignored, so a superset is allowed.
 
     Raises:
-        FeatureError: when a total, or a deviation made of it, does not fit its type.
+        FeatureError: when a total, or a deviation computed from it, does not fit its type.
     """
     try:
         return _compute(plan, request, rows)
@@ -80,7 +80,7 @@ def _attribute(a: Attribute, t: int, versions: Sequence[tuple[int, Row]]) -> Any
 
 
 def _plain(value: Any) -> Any:
-    """A value as expressions know it: naive UTC times, NaN is missing, and only one zero."""
+    """A value in the form that expressions use: naive UTC times, None for NaN, 0.0 for -0.0."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, float):

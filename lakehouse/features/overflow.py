@@ -1,4 +1,4 @@
-"""Which value made a total of a window too great for its type."""
+"""Finds the value that makes a window's total too large for its type."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from lakehouse.features.windows import Stream
 def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Stream]) -> str:
     """A sentence with the value farthest from zero that totals of `streams` add up, and its row.
 
-    Reads the temporary tables of `streams`, of which one at least adds up a column.
+    Reads the temporary tables of `streams`, at least one of which adds up a column.
     """
     found = []
     for stream in streams:

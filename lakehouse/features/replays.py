@@ -1,4 +1,4 @@
-"""Batch against online: rows of a feature table computed again, one by one, as serving does it."""
+"""Verifies batch against online: recomputes rows of a feature table one by one, as serving does."""
 
 import struct
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from lakehouse.lake import Lake, qualified, quote, table_exists
 
 @dataclass(frozen=True)
 class Replay:
-    """How many rows and features were compared, and each difference in words."""
+    """The number of rows and features compared, and each difference in words."""
 
     rows: int
     features: int
@@ -23,9 +23,9 @@ class Replay:
 
 
 def replay(spec: FeatureSetSpec, lake: Lake, *, spine: str | None = None, rows: int = 20) -> Replay:
-    """Compute so many rows of the last load online, and compare them with the table to the bit.
+    """Compute `rows` rows of the last load online, and compare them with the table bit by bit.
 
-    The rows are chosen by a hash of their key. Nothing is compared when the table is empty.
+    The rows are chosen by a hash of their key. An empty table gives an empty comparison.
     """
     with lake.reader() as cursor:
         plan = versions.load_plan(spec, cursor, spine)
@@ -61,7 +61,7 @@ def replay(spec: FeatureSetSpec, lake: Lake, *, spine: str | None = None, rows: 
 
 
 def same_bits(one: Any, other: Any) -> bool:
-    """Equality that tells 0.0 from -0.0 and knows NaN as itself."""
+    """Bitwise equality: 0.0 differs from -0.0, and NaN equals itself."""
     if isinstance(one, float) and isinstance(other, float):
         return struct.pack("d", one) == struct.pack("d", other)
     return bool(one == other)

@@ -1,6 +1,6 @@
-"""Tables of old feature-set versions, dropped when nobody reads them any more.
+"""Drops tables of old feature-set versions that no model or view reads.
 
-What models still read is told by the caller: features know no models.
+The caller passes the tables that models read, because features do not depend on models.
 """
 
 from collections.abc import Collection
@@ -13,17 +13,17 @@ from lakehouse.lake import CATALOG, Author, Lake, Table, qualified, table_exists
 from lakehouse.lake.layout import FEATURES, PROGRESS, VERSIONED
 
 KEEP_UNUSED = timedelta(days=7)
-"""How long a version stays after it last grew: it may be in the making, or come back."""
+"""How long a version is kept after it last grew: it may be under construction, or return."""
 
 
 def drop_old_versions(
     lake: Lake, *, pinned: Collection[str], now: datetime | None = None, run_id: str = ""
 ) -> list[str]:
-    """Drop, in one commit, each `features.<set>__<version>` that is not needed; their names.
+    """Drop, in one commit, each unneeded `features.<set>__<version>`; returns their names.
 
     Needed are tables that a view shows, those in `pinned` (`schema.table`), and those that grew
-    within the last week. A table that no refresh made is left alone. Nothing to drop makes no
-    snapshot; so does doing it again.
+    within the last week. Tables that no refresh made are left alone. If there is nothing to drop,
+    as on a repeated call, there is no snapshot.
     """
     before = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) - KEEP_UNUSED
     author = Author(FEATURES, run_id, "drop feature versions that nobody reads")
@@ -37,7 +37,7 @@ def drop_old_versions(
 
 
 def _unused(cursor: duckdb.DuckDBPyConnection, before: datetime) -> set[str]:
-    """Versions without a view over them that have not grown since `before`."""
+    """Versions that no view shows and that have not grown since `before`."""
     if not table_exists(cursor, PROGRESS):
         return set()
     rows = cursor.execute(

@@ -1,6 +1,6 @@
-"""What a person declares about a feature set, as plain data: the fields of `defs.yaml`.
+"""The declaration of a feature set, as plain data: the fields of `defs.yaml`.
 
-What needs no table is checked here; names and types of columns are checked in `compile.py`.
+Checks that need no table are here; `compile.py` checks the names and types of columns.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Op = Annotated[
 ]
 
 _TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
-"""Names that expressions or the compiled SQL use themselves."""
+"""Names that expressions or the compiled SQL reserve."""
 
 
 class Spine(Part):
@@ -40,8 +40,8 @@ class Spine(Part):
 class Aggregate(Part):
     """A window over a stream: rows of the entity with `0 < t - known_at < window`.
 
-    `where` is an expression over the stream's columns; NULL counts as false. Rows whose `value` is
-    NULL are left out by every op that takes one. What each `op` takes and gives: `features/ops`.
+    `where` is an expression over the stream's columns; NULL counts as false. Every op that takes a
+    `value` skips rows where it is NULL. For each `op` see `features/ops`.
     """
 
     of: Identifier
@@ -77,14 +77,14 @@ class Aggregate(Part):
 
     @property
     def parallel(self) -> bool:
-        """Whether a list of windows was given: features over it come once per window."""
+        """Whether `window` is a list: features over it are then repeated for each window."""
         return isinstance(self.window, tuple)
 
 
 class Attribute(Part):
     """A column of a dimension, in its latest version known before t.
 
-    `first_version: assumed` takes the first version for every earlier time, which a source without
+    `first_version: assumed` uses the first version for all earlier times, as a source without
     history needs; `known` gives NULL there.
     """
 
@@ -107,9 +107,9 @@ def _spelt_out(value: Any) -> Any:
 class FeatureSetSpec(Declaration):
     """A named, versioned group of features of one entity, defined once for every spine.
 
-    A feature that mentions aggregates with a list of windows comes once per window, named
+    A feature that mentions aggregates with a list of windows is repeated for each window, named
     `<feature>_<window>`; all of them must then have the same list. One window of an aggregate is
-    named as `<aggregate>_<window>`, and an aggregate with a single window by its own name too.
+    called `<aggregate>_<window>`; an aggregate with a single window also has its plain name.
     """
 
     name: TablePart
@@ -123,7 +123,7 @@ class FeatureSetSpec(Declaration):
     )
 
     def errors(self) -> Iterator[ValueError]:
-        """Names that stand for nothing, or for two things."""
+        """Names that are undefined or ambiguous."""
         for name, aggregate in self.aggregates.items():
             if aggregate.of not in self.streams:
                 known = ", ".join(self.streams) or "none"
@@ -157,13 +157,13 @@ class FeatureSetSpec(Declaration):
                 taken |= {*names}
 
     def references(self, aggregate: str) -> dict[str, timedelta]:
-        """The names by which expressions reach single windows of an aggregate."""
+        """The names by which expressions refer to single windows of an aggregate."""
         declared = self.aggregates[aggregate]
         names = {f"{aggregate}_{format_duration(w)}": w for w in declared.windows}
         return names if declared.parallel else {aggregate: declared.windows[0]}
 
     def outputs(self, feature: str) -> list[tuple[str, dict[str, str]]]:
-        """The columns of a feature: each with what its expression's bare names stand for there."""
+        """The columns of a feature, each with the meaning of its expression's bare names."""
         text = self.features[feature].expression
         bare = [n for n in names_in(text) if n in self.aggregates and self.aggregates[n].parallel]
         if not bare:
@@ -188,13 +188,13 @@ class FeatureSetSpec(Declaration):
 
     @property
     def longest_window(self) -> timedelta:
-        """How far back a row can be felt."""
+        """The longest time over which a row affects features."""
         windows = (w for a in self.aggregates.values() for w in a.windows)
         return max(windows, default=timedelta())
 
     @property
     def upstream_tables(self) -> tuple[str, ...]:
-        """Every table it reads, sorted: spines, streams and dimensions."""
+        """Every table that it reads, sorted: spines, streams and dimensions."""
         dimensions = {attribute.of for attribute in self.attributes.values()}
         spines = {spine.table for spine in self.spines}
         return tuple(sorted(spines | {*self.streams.values()} | dimensions))

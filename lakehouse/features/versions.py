@@ -1,6 +1,6 @@
-"""Where a feature set lives in the lake: a table per version, and a view over the current one.
+"""Where a feature set is stored in the lake: a table per version, and a view of the current one.
 
-Versions live side by side, so a model goes on reading the one that it was trained on.
+Versions exist in parallel, so a model keeps reading the one that it was trained on.
 """
 
 import duckdb
@@ -38,10 +38,10 @@ def table_name(plan: Plan) -> Table:
 def load_plan(
     spec: FeatureSetSpec, cursor: duckdb.DuckDBPyConnection, spine: str | None = None
 ) -> Plan:
-    """The plan over the tables as they are in the lake now.
+    """The plan against the tables that are currently in the lake.
 
     Raises:
-        NoSuchTable, FeatureError: for a table, column or type that is not there.
+        NoSuchTable, FeatureError: for a table, column or type that does not exist.
     """
     dimensions = (attribute.of for attribute in spec.attributes.values())
     tables = {spec.spine(spine).table, *spec.streams.values(), *dimensions}
@@ -55,7 +55,7 @@ def feature_columns(spec: FeatureSetSpec, lake: Lake, spine: str | None = None) 
 
 
 def create_table(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Make the version's table, laid out by month, if there is none; in the open transaction."""
+    """Create the version's table, laid out by month, unless it exists; in the open transaction."""
     table = table_name(plan)
     if table_exists(cursor, table):
         return
@@ -78,7 +78,7 @@ def is_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> bool:
 
 
 def make_current(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Let the set's view show this version; in the open transaction."""
+    """Point the set's view at this version; in the open transaction."""
     if not is_current(cursor, plan):
         view = qualified(view_name(plan.spec, plan.spine.name))
         cursor.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {qualified(table_name(plan))}")

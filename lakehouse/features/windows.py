@@ -1,23 +1,24 @@
-"""SQL texts of aggregates, in three ways that give the same values, and of attributes.
+"""SQL texts of aggregates, by three methods with the same results, and of attributes.
 
-Each function takes `rows`, a relation of the rows that ask, and gives SQL for the same rows with
-columns added, so they nest, and nothing is joined by key but the few rows of a range join. Only
-`scan` and `attributes` read the lake. Names with an underscore are nobody else's:
+Each function takes `rows`, a relation of the requesting rows, and returns SQL for the same rows
+with columns added, so calls nest. Only the few rows of a range join are joined by key. Only `scan`
+and `attributes` read the lake. Names that begin with an underscore are reserved:
 
-- `_spine(id, e, t, late, event_time, load_id, row.<column> ...)`: the rows that ask; key, entity,
-  time in microseconds; `late` if it is no row of the stream of the same table at its own time
+- `_spine(id, e, t, late, event_time, load_id, row.<column> ...)`: the requesting rows; key, entity,
+  time in microseconds; `late` if it is not a row of the same table's stream at its own time
 - `_stream<i>(e, _k, [_rn], _v<i>, _c<i>)`: rows of one stream; `_k` is known_at in microseconds,
-  `_rn` the rows of the entity up to and with `_k`, `_v<i>` values and `_c<i>` conditions. A stream
-  of the spine's own table has the columns of `_spine` too; `id` says which rows ask, at their `_k`
+  `_rn` the number of the entity's rows up to and including `_k`, `_v<i>` values and `_c<i>`
+  conditions. A stream of the spine's own table also has the columns of `_spine`; `id` marks the
+  requesting rows, at their `_k`
 
 A row counts if 0 < t - k < window, so frames end one microsecond before t and rows of equal times
-are strangers.
+do not see each other.
 
 - **frames**: SQL windows over the stream itself (native), or over the union of stream and spine
 - **running**: totals along the stream, taken at t and at t - window by ASOF joins; a window's total
-  is their difference, exact in integers. One join serves all totals, so this is the way of what can
-  be totalled whenever the spine is not the stream itself.
-- **range join**: each spine row with each of its stream rows; quickest when there are few
+  is their difference, exact in integers. One join serves all totals, so totals use this method
+  whenever the spine is not the stream itself.
+- **range join**: each spine row with each of its stream rows; fastest when there are few
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from lakehouse.features.ops.sql import Columns, Frames, Lookups
 from lakehouse.lake import quote
 
 _ADDED = "COLUMNS('^[^_]')"
-"""Columns of the rows that ask and of aggregates, without those of the stream."""
+"""Columns of the requesting rows and of aggregates, without those of the stream."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Stream:
         return max(aggregate.micros for aggregate in self.aggregates)
 
     def columns(self, a: Aggregate) -> Columns:
-        """The columns that `a` looks at."""
+        """The columns that `a` reads."""
         value = f"_v{self.values.index(a.value)}" if a.value else "_k"
         condition = f"_c{self.conditions.index(a.where.sql)}" if a.where else ""
         return Columns(value, condition, "true" if a.op.marks else condition or "true")
@@ -67,7 +68,8 @@ def streams(plan: Plan) -> list[Stream]:
 
 
 def scan(stream: Stream, plan: Plan, relation: str, spine: str = "") -> str:
-    """`_stream<i>` from the stream's table, with the columns `spine` if that is the spine's own.
+    """`_stream<i>` from the stream's table; also the columns `spine` if the spine has the same
+    table.
 
     Parameters: those of `spine`, then known_at after (`?`) and up to (`?`), in microseconds.
     """
@@ -137,7 +139,7 @@ def running(stream: Stream, aggregates: Sequence[Aggregate], rows: str) -> str:
         FROM {stream.rows} WINDOW w AS (PARTITION BY e ORDER BY _k RANGE UNBOUNDED PRECEDING)
     ) WHERE is_last)"""
     others = [f"{name} AS MATERIALIZED ({sql})" for sql, name in lookups.tables.items()]
-    # without running values the join at t is of no use
+    # without running values the join at t is not needed
     used, joins = ([totals], lookups.joins) if lookups.state else ([], lookups.joins[1:])
     return (
         f"(WITH {', '.join([*used, *others])} "
@@ -146,7 +148,7 @@ def running(stream: Stream, aggregates: Sequence[Aggregate], rows: str) -> str:
 
 
 def attributes(plan: Plan, parts: Sequence[Attribute], relation: str, rows: str) -> str:
-    """Columns of one dimension: the latest version known before t; of equal times the greatest."""
+    """Columns of one dimension: the latest version known before t; ties go to the largest value."""
     time = f"epoch_us({quote(parts[0].time)})"
     versions = ", ".join(f"max({read_column(a.kind, a.column)}) AS {quote(a.name)}" for a in parts)
     columns = ", ".join(

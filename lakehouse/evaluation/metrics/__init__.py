@@ -1,4 +1,4 @@
-"""Metrics, a record each: name, label, unit, direction, and the function of weighted rows."""
+"""Metrics, one record each: name, label, unit, direction, and a function of weighted rows."""
 
 from lakehouse.evaluation.metrics.catalogue import (
     UnknownMetric,

@@ -1,6 +1,6 @@
-"""Each day's highest scores, as many as can be looked at.
+"""Metrics at capacity: the highest scores of each day, up to the daily number of alerts.
 
-Rows must come in a fixed order (by key): it decides between equal scores.
+Rows must come in a fixed order (by key), which breaks ties between equal scores.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from lakehouse.evaluation.predictions import Binary
 
 
 def _looked_at(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
-    """Weight of the first `alerts` of each day, of the positives among them, and of all positives.
+    """Weight of each day's top `alerts` rows, of the positives among them, and of all positives.
 
-    A row at the edge counts in part.
+    A row at the cut-off counts in part.
     """
     assert predictions.alerts is not None
     days, alerts = predictions.days, predictions.alerts

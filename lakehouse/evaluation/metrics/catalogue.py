@@ -1,4 +1,4 @@
-"""Every metric there is. To add one, write its record and name it here."""
+"""The catalogue of all metrics. To add one, write its record and list it here."""
 
 from collections.abc import Collection
 
@@ -32,18 +32,18 @@ METRICS: tuple[Metric, ...] = (
     OBSERVED_OVER_EXPECTED,
     BETTER_THAN_MAJORITY,
 )
-"""In the order in which they are shown."""
+"""In display order."""
 
 
 class UnknownMetric(ValueError):
-    """A name that is none of a metric."""
+    """A metric name that does not exist."""
 
 
 def find_metric(name: str, task: TaskName | None = None) -> Metric:
-    """The metric of this name, of `task` if one is given.
+    """The metric called `name`, restricted to `task` if one is given.
 
     Raises:
-        UnknownMetric: naming those there are.
+        UnknownMetric: with the names that exist.
     """
     known = metrics_of(task)
     for metric in known:
@@ -54,22 +54,22 @@ def find_metric(name: str, task: TaskName | None = None) -> Metric:
 
 
 def metrics_of(task: TaskName | None = None) -> tuple[Metric, ...]:
-    """All metrics of a task, or of any."""
+    """All metrics of a task, or of all tasks."""
     return tuple(metric for metric in METRICS if task is None or task in metric.tasks)
 
 
 def ordered_metrics(task: TaskName) -> tuple[str, ...]:
-    """Names of a task's metrics of which more, or less, is better."""
+    """Names of a task's metrics for which more, or less, is better."""
     return tuple(metric.name for metric in metrics_of(task) if metric.better != "neither")
 
 
 def metric_values(
     predictions: Predictions, weights: Floats | None = None, only: Collection[str] | None = None
 ) -> dict[str, float]:
-    """Values by name, with rows counted by `weights` (rows,), once each if there are none.
+    """Values by name; rows are weighted by `weights` (rows,), or counted once each.
 
-    NaN where the rows do not determine it. Without `only`, which names some, those that have an
-    order. Metrics whose `needs` the predictions lack are left out.
+    NaN where the rows do not determine the value. Without `only`, a collection of names, returns
+    the metrics that have a direction. Metrics whose `needs` the predictions lack are left out.
     """
     counted = np.ones(predictions.rows) if weights is None else weights
     names = ordered_metrics(predictions.task) if only is None else only

@@ -1,4 +1,4 @@
-"""How well the likeliest class is the true one."""
+"""Metrics of multiclass predictions: how often the likeliest class is the true one."""
 
 import numpy as np
 

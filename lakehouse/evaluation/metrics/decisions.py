@@ -1,4 +1,4 @@
-"""Decisions: yes or no by a threshold, or the likeliest class."""
+"""Metrics of decisions: binary ones at a threshold, or the likeliest class."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def _accuracy(predictions: Binary | Multiclass, weights: Floats) -> float:
 
 
 def _counted(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
-    """Weight of hits, of all alarms, and of all positives."""
+    """Weight of true positives, of all flagged rows, and of all positives."""
     assert predictions.counted is not None
     hits, alarms, positives = (float(np.sum(weights[at])) for at in predictions.counted)
     return hits, alarms, positives

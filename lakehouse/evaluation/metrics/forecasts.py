@@ -1,4 +1,4 @@
-"""Errors of forecasts, in the label's unit or against a naive forecast."""
+"""Errors of forecasts, in the label's unit or relative to a naive forecast."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is recorded of a metric: one record holds all that anybody needs to know of it."""
+"""The record of a metric: everything that callers need is in one place."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ _SCALES: dict[Unit, Scale] = {"share": LOGIT, "nats": LOG, "label": LOG}
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of what predictions are worth.
+    """One measure of the quality of predictions.
 
     `function` takes the predictions of one of the `tasks` and a weight for each row; it returns NaN
-    for what cannot be computed (one class only, no rows), never a flattering number. `needs` names
-    the attributes of predictions without which there is no such metric. `better` is `neither` for
-    what is best in the middle: gates bound it, and nothing is compared by it. `description` is half
-    a line for people.
+    for what cannot be computed (a single class, no rows), never a favourable default. `needs` names
+    the attributes of predictions that the metric requires. `better` is `neither` for a metric whose
+    ideal value is in the middle: gates bound it, and comparisons do not use it. `description` is
+    half a line for people.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Metric:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether a smaller value is the better one."""
+        """Whether a smaller value is better."""
         return self.better == "lower"
 
     @property

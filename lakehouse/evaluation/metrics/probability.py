@@ -1,4 +1,4 @@
-"""Scores taken for probabilities."""
+"""Metrics that treat scores as probabilities."""
 
 from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.metrics.metric import Metric

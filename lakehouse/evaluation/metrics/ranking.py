@@ -1,4 +1,4 @@
-"""How scores order the rows, whatever the threshold."""
+"""Ranking metrics: how scores order the rows, independent of the threshold."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def _average_precision(predictions: Binary, weights: Floats) -> float:
         return float("nan")
     alarms, hits = running_sum(weights[ranking.order])[ranking.last], hits[ranking.hits]
     precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
-    # thresholds that gain no recall are summed too: other partial sums have other last bits
+    # thresholds that gain no recall are summed too: other partial sums differ in their last bits
     terms = np.zeros(ranking.thresholds)
     terms[ranking.threshold] = precision * np.diff(hits / hits[-1], prepend=0.0)
     return float(np.sum(terms))

@@ -1,4 +1,4 @@
-"""Weighted sums and ratios, of which metrics are made."""
+"""Weighted sums and ratios, the building blocks of metrics."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from lakehouse.evaluation.arrays import Floats
 
 
 def weighted_sum(weights: Floats, values: npt.NDArray[Any]) -> float:
-    """Sum of weighted values. Not `@`: that one's last bits depend on the number of threads."""
+    """Sum of weighted values. Not `@`, whose last bits depend on the number of threads."""
     return float(np.sum(weights * values))
 
 
 def ratio(part: float, whole: float) -> float:
-    """Part of a whole; NaN of nothing."""
+    """Part over whole; NaN if the whole is zero."""
     return part / whole if whole else float("nan")
 
 
 def weighted_mean(weights: Floats, values: npt.NDArray[Any]) -> float:
-    """Mean of weighted values; NaN without weight."""
+    """Mean of weighted values; NaN if the total weight is zero."""
     return ratio(weighted_sum(weights, values), float(np.sum(weights)))
 
 

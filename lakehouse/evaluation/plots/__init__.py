@@ -1,6 +1,6 @@
-"""Pictures of a model, for the UI and for reports, by topic. Every one says its rows and its unit.
+"""Plots of a model for the UI and for reports, by topic. Each plot states its rows and its unit.
 
-Only drawing: the figures come from `metrics` and `explanations`, the rows from `training.replay`.
+Drawing only: the values come from `metrics` and `explanations`, the rows from `training.replay`.
 """
 
 from lakehouse.evaluation.plots.canvas import Picture

@@ -1,6 +1,6 @@
-"""What all pictures share: paper, ink, colours that everybody can tell apart, PNG and SVG.
+"""What all plots share: size, text colour, a colour-blind-safe palette, PNG and SVG output.
 
-What is drawn is in the modules beside this one.
+The plots themselves are in the other modules of this package.
 """
 
 import io
@@ -46,14 +46,14 @@ _STYLE: Any = {
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "text.parse_math": False,  # names and values may hold dollars
+    "text.parse_math": False,  # names and values may contain dollar signs
     "svg.fonttype": "none",
     "svg.hashsalt": "lakehouse",
 }
 
 
 def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Picture"]:
-    """`draw` in the pictures' style: matplotlib asks for it at each step, not once."""
+    """`draw` in the plots' style; matplotlib reads its style at every step, not once."""
 
     @wraps(draw)
     def within(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
@@ -70,13 +70,13 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure and, for those who do not see it, what it shows in a sentence."""
+    """A drawn figure and a one-sentence text alternative for readers who cannot see it."""
 
     figure: Any
     alt: str
 
     def png(self) -> bytes:
-        """On white, 110 dots an inch."""
+        """PNG on white, 110 dots per inch."""
         import matplotlib
 
         buffer = io.BytesIO()
@@ -85,10 +85,10 @@ class Picture:
         return buffer.getvalue()
 
     def svg(self) -> str:
-        """An `<svg>` element to stand inside a page, in the page's own colour of text.
+        """An `<svg>` element for embedding in a page, in the page's own text colour.
 
-        The same picture gives the same text. Groups lose their ids, which would repeat from
-        picture to picture within one page.
+        The same picture gives the same text. Group ids are removed, because they would repeat
+        across the pictures of one page.
         """
         import matplotlib
 
@@ -112,7 +112,7 @@ class Picture:
 def canvas(
     x: str, y: str, *, height: float = HEIGHT, columns: int = 1, share_y: bool = False
 ) -> tuple[Any, Any]:
-    """A figure of its own and its axes: no global state, and no display needed."""
+    """A new figure and its axes, without global state or a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -127,7 +127,7 @@ def canvas(
 
 
 def _write_powers(figure: Any) -> None:
-    """Label logarithmic axes with plain text: `10⁻³`, as no text is read as a formula."""
+    """Label logarithmic axes in plain text, such as `10⁻³`, because math parsing is off."""
     from matplotlib.ticker import LogFormatterSciNotation
 
     class Powers(LogFormatterSciNotation):
@@ -147,10 +147,10 @@ def _plain_power(found: re.Match[str]) -> str:
 
 
 def _frame(figure: Any) -> None:
-    """Leave room around the axes for what stands there, by counting lines and letters.
+    """Leave room around the axes for their text, estimated by counting lines and letters.
 
-    Measuring it, as matplotlib's layout engines do, costs as much as drawing. Some of the paper
-    always stays for the axes: a longer text is cut.
+    Measuring the text, as matplotlib's layout engines do, costs as much as drawing. The axes always
+    keep some of the space: longer text is cut.
     """
     first = figure.axes[0]
     heading = max(figure.get_suptitle(), first.get_title(), key=len)
@@ -170,7 +170,7 @@ def _frame(figure: Any) -> None:
 
 
 def _room(axis: Any, *, upright: bool) -> float:
-    """Inches for the ticks' texts: their height if `upright`, else their width."""
+    """Inches for the tick labels: their height if `upright`, else their width."""
     ticks = axis.get_majorticklabels()
     lines = [tick.get_text().splitlines() for tick in ticks]
     long = max((_width(line) for text in lines for line in text), default=0.0)
@@ -188,5 +188,5 @@ def _width(line: str) -> float:
 
 
 def bar_height(bars: int, inches: float = 0.2) -> float:
-    """Height of a picture of horizontal bars that keep their distance however many they are."""
+    """Height of a plot of horizontal bars whose spacing does not depend on their number."""
     return 1.0 + inches * max(bars, 2)

@@ -1,4 +1,4 @@
-"""Pictures of how a version was chosen, and of how versions followed each other."""
+"""Plots of how a version was chosen, and of a metric's history over versions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ def metric_history_plot(
     labels: Sequence[str],
     rows: Sequence[float | None],
 ) -> Picture:
-    """One metric over a model's versions, each on the test rows of its own time."""
+    """One metric over a model's versions, each on the test rows of its own period."""
     figure, axes = canvas("Version, when made, test rows", metric)
     places = range(len(made))
     axes.plot(places, [np.nan if v is None else v for v in values], "o-", color=BLUE)
@@ -43,7 +43,7 @@ def search_plot(
     *,
     lower_is_better: bool = False,
 ) -> Picture:
-    """What each trial reached on the folds, and the best so far of those that were finished."""
+    """Each trial's value on the folds, and the best so far among the completed trials."""
     figure, axes = canvas("Trial", f"{metric}, mean of the folds")
     x, y = np.asarray(numbers), np.array([np.nan if v is None else v for v in values], dtype=float)
     done = np.asarray(complete, dtype=bool) & np.isfinite(y)

@@ -1,4 +1,4 @@
-"""Pictures of what a model looks at: importance, and the summary of SHAP contributions."""
+"""Plots of what a model uses: importance, and the summary of SHAP contributions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from lakehouse.evaluation.plots.canvas import (
 
 @styled
 def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) -> Picture:
-    """The features that trees of so many training rows gained most from, as shares of the gain."""
+    """Features by gain on `rows` training rows, the largest first, as shares of the total."""
     total = sum(importance.values()) or 1.0
     top = sorted(importance.items(), key=lambda item: item[1])[-most:]
     figure, axes = canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
@@ -35,9 +35,9 @@ def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) 
 
 @styled
 def shap_plot(summary: ShapSummary, most: int = 15) -> Picture:
-    """One dot a row and feature: how much it moved the raw output, coloured by its value.
+    """One dot per row and feature: its contribution to the raw output, coloured by its value.
 
-    For several classes: bars of the mean size of contributions, class by class.
+    For several classes: bars of the mean size of contributions, by class.
     """
     top = summary.ranking()[:most][::-1]
     names = [summary.names[i] for i in top]
@@ -70,7 +70,7 @@ def _stacked(axes: Any, summary: ShapSummary, top: list[int], names: list[str]) 
 
 
 def _swarm(figure: Any, axes: Any, summary: ShapSummary, top: list[int], names: list[str]) -> None:
-    """Dots of a feature lie side by side where many have the same contribution."""
+    """Draw a feature's dots, spread out where many have the same contribution."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("low to high", [BLUE, "#9d6fb0", ORANGE])
@@ -99,13 +99,14 @@ def _swarm(figure: Any, axes: Any, summary: ShapSummary, top: list[int], names: 
 
 
 def _ranks(value: Any) -> Any:
-    """Values as ranks in [0, 1], equal ones alike: outliers would take all the colour."""
+    """Values as ranks in [0, 1], ties equal; with raw values, outliers would use up the colour
+    scale."""
     _, inverse = np.unique(value, return_inverse=True)
     return inverse / max(int(inverse.max(initial=0)), 1)
 
 
 def _offsets(moved: Any, bins: int = 80, height: float = 0.38) -> Any:
-    """How far each dot stands off its line, so that the swarm is as thick as rows are many."""
+    """Each dot's offset from its line, so that the swarm's thickness shows the density of rows."""
     low, high = float(moved.min()), float(moved.max())
     place = ((moved - low) / max(high - low, 1e-12) * (bins - 1)).astype(int)
     order = np.argsort(place, kind="stable")

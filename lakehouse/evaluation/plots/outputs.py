@@ -1,4 +1,4 @@
-"""Pictures of forecasts and of classes: what was said against what came."""
+"""Plots of forecasts and of classes: predictions against outcomes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 @styled
 def forecast_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
-    """Forecast against what came, as the density of rows up to the 99th percentile.
+    """Forecast against outcome, as the density of rows up to the 99th percentile.
 
     The line of means is over ten bins of equally many rows by forecast.
     """
@@ -50,7 +50,7 @@ def forecast_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 
 @styled
 def residual_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
-    """How far forecasts were off, from the 1st to the 99th percentile of errors."""
+    """Distribution of forecast errors, from their 1st to their 99th percentile."""
     figure, axes = canvas(f"What came less forecast{_in(unit)}", "Rows")
     off = truth - prediction
     low, high = (float(q) for q in np.quantile(off, [0.01, 0.99]))
@@ -66,7 +66,7 @@ def residual_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 
 @styled
 def confusion_plot(truth: Array, probability: Array, classes: Sequence[str]) -> Picture:
-    """Rows by true class and the class said; the colour is the share of the true class."""
+    """Rows by true and predicted class; the colour is the share of the true class."""
     table = Multiclass(truth.astype(int), probability, 0).confusion()
     names = [name.replace("_", "\n") for name in classes]
     figure, axes = canvas("Said", "True", height=1.2 + 0.62 * len(classes))

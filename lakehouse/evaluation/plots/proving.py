@@ -1,4 +1,4 @@
-"""Pictures of an evaluation's figures: intervals of groups, weeks, calibration by bin."""
+"""Plots of an evaluation's results: intervals by segment, weeks, calibration by bin."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from lakehouse.evaluation.plots.canvas import (
 
 @dataclass(frozen=True)
 class Spread:
-    """A line of `interval_plot`: a value and its interval; `faint` for what does not count."""
+    """A line of `interval_plot`: a value and its interval; `faint` if it does not count."""
 
     label: str
     value: float
@@ -31,7 +31,7 @@ class Spread:
 def interval_plot(
     title: str, panels: Mapping[str, Sequence[Spread | None]], reference: float | None = None
 ) -> Picture:
-    """Values with their intervals, line under line; one panel beside the other for each unit.
+    """Values with their intervals, one line each; one panel per unit, side by side.
 
     Panels must list the same labels in the same order; None leaves a gap.
     """
@@ -67,9 +67,10 @@ def interval_plot(
 def weeks_plot(
     metric: str, weeks: Sequence[tuple[date, float | None, int | None]], test_from: date
 ) -> Picture:
-    """A metric week by week; the third of each is its number of rows, drawn as bars behind.
+    """A metric by week; each week's third item is its number of rows, drawn as background bars.
 
-    Weeks before `test_from` are hollow: they are out of fold, of models of less history.
+    Markers of weeks before `test_from` are hollow: those values are out of fold, from models with
+    less training history.
     """
     figure, axes = canvas("Week beginning (UTC)", metric)
     places, values = (

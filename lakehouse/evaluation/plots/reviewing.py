@@ -1,4 +1,4 @@
-"""Pictures of a review: what more or fewer alerts a day would find, and what they are worth."""
+"""Plots for a review: what more or fewer alerts a day would find, and their net value."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lakehouse.evaluation.review_document import CapacityCurve
 
 @styled
 def found_plot(curve: CapacityCurve) -> Picture:
-    """Shares of positives and of their amount that are found, over alerts a day."""
+    """Share of positives and of their amount found, over alerts a day."""
     figure, axes = canvas("Alerts a day", "Share found")
     alerts = [point.alerts for point in curve.curve]
     axes.plot(alerts, [point.recall for point in curve.curve], color=BLUE, label="of positives")

@@ -1,4 +1,4 @@
-"""Pictures of a binary model's scores: ROC, precision and recall, histogram, calibration."""
+"""Plots of a binary model's scores: ROC, precision and recall, histogram, calibration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
 
 @styled
 def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
-    """Precision over recall on these rows, with the point at the threshold in use."""
+    """Precision over recall on these rows, with the point at the current threshold."""
     figure, axes = canvas("Recall (share of positives found)", "Precision (share of alerts right)")
     precision, recall = _precision_recall(truth, score)
     few = _thin(len(recall))
@@ -52,7 +52,7 @@ def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = 
 
 @styled
 def score_histogram(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
-    """How scores are distributed for positives and negatives, counts on a logarithmic scale."""
+    """Distribution of scores for positives and negatives, counts on a logarithmic scale."""
     figure, axes = canvas("Score", "Rows (logarithmic)")
     bins = np.linspace(0, 1, 51)
     axes.hist(score[~truth], bins=bins, color=BLUE, alpha=0.55, label="negatives")
@@ -69,10 +69,10 @@ def score_histogram(truth: Bools, score: Array, threshold: float | None = None) 
 
 @styled
 def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
-    """Mean score against share of positives, each kind of score (such as without calibrator).
+    """Mean score against share of positives, for each kind of score (such as uncalibrated).
 
-    Bins hold equally many *expected* positives, so that rare ones are not lost in bins of rows
-    that nobody would flag; bars are Wilson's 95 % intervals; both axes are logarithmic.
+    Bins hold equally many *expected* positives, so that rare positives are not lost in bins of rows
+    with very low scores; error bars are Wilson's 95 % intervals; both axes are logarithmic.
     """
     figure, axes = canvas("Mean score of the bin", "Share of positives in the bin")
     seen: list[float] = []
@@ -90,7 +90,7 @@ def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
             label=name,
         )
         seen += [*said, *high, *low[low > 0]]
-    # the least interval may reach down to nothing: cut there, not at the decade of its end
+    # the lowest interval may reach 0: limit the axis here, not at the decade of the interval's end
     bottom, top = max(min(seen), 1e-6) / 1.3, min(max(seen) * 1.3, 1.05)
     axes.plot([bottom, top], [bottom, top], color=INK, linestyle=":", linewidth=1, label="as said")
     axes.set(xscale="log", yscale="log", xlim=(bottom, top), ylim=(bottom, top))
@@ -114,7 +114,7 @@ def _calibration(truth: Bools, score: Array) -> tuple[Array, Array, Array, Array
 
 
 def wilson(share: Array, rows: Any) -> tuple[Array, Array]:
-    """95 % intervals of shares of so many rows (Wilson, JASA 22, 1927)."""
+    """95 % intervals of shares, each of its number of `rows` (Wilson, JASA 22, 1927)."""
     z = 1.96
     middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
@@ -140,7 +140,7 @@ def _precision_recall(truth: Bools, score: Array) -> tuple[Array, Array]:
 
 
 def _thin(points: int) -> npt.NDArray[np.int64]:
-    """Places of a few of many points, denser at the start, where a curve bends; both ends stay."""
+    """Indices of a few of many points, denser at the start, where a curve bends, with both ends."""
     if points <= _POINTS:
         return np.arange(points)
     return np.unique(np.geomspace(1, points, _POINTS).astype(np.int64)) - 1

@@ -1,7 +1,7 @@
-"""A report as one self-contained HTML page: what stands on it, and how it is put into HTML.
+"""A report as one self-contained HTML page: its contents and their rendering.
 
-What is true of a version is gathered elsewhere (`training.report`); nothing here reads files or
-the lake, but its own template.
+The results come from other packages (`training.report`); nothing here reads the lake, or files
+other than the template.
 """
 
 from lakehouse.evaluation.report.page import (

@@ -1,4 +1,4 @@
-"""The parts of a page, and the page as HTML: no script, no network, the same bytes each time."""
+"""The parts of a page, and their HTML: no scripts, no network, reproducible bytes."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ from lakehouse.evaluation.plots import Picture
 Tone = Literal["good", "bad", "unsure", "plain"]
 
 SIGNS: dict[Tone, str] = {"good": "✓", "bad": "✗", "unsure": "?", "plain": ""}
-"""What a tone says to those who do not see its colour."""
+"""The sign of each tone, for readers who cannot see its colour."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values; `code` for what is to be copied, such as hashes."""
+    """Names and values; `code` for values to copy, such as hashes."""
 
     kind: ClassVar[str] = "facts"
     pairs: tuple[tuple[str, str], ...]
@@ -42,9 +42,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; its first `words` columns are words, the others figures.
+    """A table; its first `words` columns are text, the others numbers.
 
-    A `folded` one shows its caption alone until somebody opens it.
+    If `folded`, it shows only its caption until the reader opens it.
     """
 
     kind: ClassVar[str] = "table"
@@ -57,7 +57,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Pictures side by side, as far as there is room."""
+    """Pictures side by side if there is room."""
 
     kind: ClassVar[str] = "figure"
     pictures: tuple[Picture, ...]
@@ -75,13 +75,13 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The name by which the page links to it."""
+        """The id that links on the page use."""
         return self.title.lower().replace(" ", "-").replace(",", "")
 
 
 @dataclass(frozen=True)
 class Badge:
-    """A verdict in the page's head: what was judged, and how it came out."""
+    """A verdict in the page's header: what was judged, and the result."""
 
     name: str
     verdict: str
@@ -118,6 +118,6 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # the one thing that is not escaped: what `Picture.svg` drew, whose texts matplotlib escapes
+    # the only unescaped content: the output of `Picture.svg`, whose texts matplotlib escapes
     environment.filters["svg"] = lambda picture: Markup(picture.svg())
     return environment.get_template("page.html.j2")

@@ -1,4 +1,4 @@
-"""The sections on what a reviewer of model risk asks, and on where rows went."""
+"""The sections for model-risk review, and the section on row counts."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -21,7 +21,7 @@ _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Res
 
 
 def remarks_section(found: Evaluation) -> list[Block]:
-    """What to look at first, and what nobody looked at."""
+    """What to look at first, and what was not examined."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (Mark(one.topic, "unsure"), one.text) for one in find_remarks(found)
     )
@@ -96,7 +96,7 @@ def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list
 
 
 def capacity_pictures(curve: CapacityCurve | None) -> dict[str, Picture]:
-    """What is found, and what it is worth, over alerts a day."""
+    """Share found and net value, over alerts a day."""
     if curve is None or len(curve.curve) < 2:
         return {}
     made = {"capacity": found_plot(curve)}
@@ -106,7 +106,7 @@ def capacity_pictures(curve: CapacityCurve | None) -> dict[str, Picture]:
 
 
 def stability(found: Evaluation) -> list[Block]:
-    """How much of the version is chance."""
+    """How much of the version is due to chance."""
     stable = found.review.stability
     if stable is None or not stable.refits:
         return [Text("No refit and no earlier version was compared with this one.")]
@@ -132,7 +132,7 @@ def stability(found: Evaluation) -> list[Block]:
 
 
 def stress(found: Evaluation) -> list[Block]:
-    """What the version makes of rows in which something went wrong."""
+    """The version's results on test rows under stress."""
     results = found.review.stress
     if not results:
         return [Text("No stress was kept with this version.")]
@@ -159,7 +159,7 @@ def stress(found: Evaluation) -> list[Block]:
 
 
 def labels(found: LabelRisk | None) -> list[Block]:
-    """Labels that time proved wrong, and what wrong ones would do."""
+    """Labels that proved wrong over time, and the effect of wrong labels."""
     if found is None:
         return [Text("No risk of wrong labels was kept with this version.")]
     counts: tuple[tuple[Cell, ...], ...] = tuple(
@@ -201,7 +201,7 @@ def labels(found: LabelRisk | None) -> list[Block]:
 
 
 def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
-    """The features that tell each group best."""
+    """The features that predict each group best."""
     if not found:
         return []
     by_group: dict[str, list[Proxy]] = {}

@@ -1,4 +1,4 @@
-"""The sections of a report that an `Evaluation` fills alone. What it does not hold is said so."""
+"""The sections of a report that need only an `Evaluation`. Each section states what is missing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -44,19 +44,19 @@ _LONGEST = 24
 
 
 def tone_of(verdict: str) -> Tone:
-    """How good a comparison's or a fairness verdict is."""
+    """The tone of a comparison's or a fairness verdict."""
     return _VERDICTS[verdict]
 
 
 def rival_name(comparison: Comparison) -> str:
-    """Whom a version was compared with; the linear challenger is a ridge for numbers."""
+    """The name of the compared version; the linear challenger for regression is a ridge."""
     return "Ridge regression" if comparison.version == "ridge" else _AGAINST[comparison.against]
 
 
 def metrics_table(
     metrics: Mapping[str, Metrics], intervals: Mapping[str, Interval | None], primary: str
 ) -> Table:
-    """All metrics by period, intervals and a trivial baseline on the same test rows beside them."""
+    """All metrics by period, with intervals and a trivial baseline on the same test rows."""
     periods = [period for period in PERIODS if period in metrics]
     names = dict.fromkeys(name for period in periods for name in metrics[period])
     shown = [name for name in names if not name.startswith(("baseline_", "naive_", "confusion["))]
@@ -102,7 +102,7 @@ def comparisons(found: Sequence[Comparison]) -> list[Block]:
 
 
 def weeks(evaluation: Evaluation) -> list[Block]:
-    """Metrics week by week."""
+    """Metrics by week."""
     if not evaluation.by_week:
         return [Text("No metrics by week were kept with this version.")]
     names = dict.fromkeys(name for week in evaluation.by_week for name in week.metrics)
@@ -122,7 +122,7 @@ def weeks(evaluation: Evaluation) -> list[Block]:
 def weeks_picture(
     evaluation: Evaluation, metric: str, rows: Mapping[date, int], test_from: date
 ) -> plots.Picture | None:
-    """A metric week by week, with the number of `rows` of the week that begins on each day.
+    """A metric by week, with the number of `rows` of the week that begins on each day.
 
     Weeks before `test_from` are those of the folds.
     """
@@ -135,7 +135,7 @@ def weeks_picture(
 
 
 def segments_pictures(evaluation: Evaluation, metric: str) -> dict[str, plots.Picture]:
-    """By column, a metric's interval in each segment that can tell it."""
+    """By column, a metric's interval in each segment that determines it."""
     lines: dict[str, list[plots.Spread | None]] = {}
     for one in evaluation.segments:
         found = one.metrics.get(metric)
@@ -232,7 +232,7 @@ def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, .
 
 
 def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
-    """Tests for leakage, and how much better training rows look than unseen ones."""
+    """Tests for leakage, and the gap between metrics on training and on unseen rows."""
     blocks: list[Block] = []
     if found:
         rows: list[tuple[Cell, ...]] = [
@@ -257,14 +257,14 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
 
 
 def probe_mark(probe: Probe) -> Mark:
-    """Passed, failed, or that nothing could be told."""
+    """Passed, failed, or undetermined."""
     if probe.value is None:
         return Mark("insufficient", "unsure")
     return Mark("passed", "good") if probe.passed else Mark("failed", "bad")
 
 
 def calibration_facts(evaluation: Evaluation) -> list[Block]:
-    """The calibration error without and with the calibrator, where it was told."""
+    """The calibration error without and with the calibrator, if both were computed."""
     found = evaluation.calibration
     if found is None:
         return []
@@ -291,7 +291,7 @@ def _baseline(test: Metrics, name: str) -> str:
 
 
 def _label(value: str, rows: int, positives: int) -> str:
-    """A line's label: long names are cut, they are whole in the table beside."""
+    """A line's label: long names are cut here and complete in the table."""
     name = value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
     counted = f"{rows:,} rows" + (f", {positives:,} pos." if positives else "")
     return f"{name}\n{counted}"

@@ -1,4 +1,4 @@
-"""How figures are written in a report: numbers, intervals, and the names of metrics."""
+"""Formatting in reports: numbers, intervals, and the names of metrics."""
 
 from contextlib import suppress
 from datetime import date, datetime
@@ -14,20 +14,20 @@ PERIODS = {
     "out_of_fold": "Out of fold",
     "test": "Test",
 }
-"""Names of the periods, in the order in which they are shown."""
+"""Names of the periods, in display order."""
 
 _RATES = {"tpr": "True positive rate", "fpr": "False positive rate"}
 
 
 def metric_name(metric: str) -> str:
-    """A metric's name for people: `auc_roc` is "Area under ROC"."""
+    """A metric's display name: `auc_roc` is "Area under ROC"."""
     with suppress(UnknownMetric):
         return find_metric(metric).label
     return _RATES.get(metric, metric.replace("_", " ").capitalize())
 
 
 def metric_note(metric: str) -> str:
-    """What a metric is in half a line, and if it is better when lower; or nothing."""
+    """A metric's half-line description, and whether lower is better; may be empty."""
     with suppress(UnknownMetric):
         found = find_metric(metric)
         return found.description + (", lower is better" if found.lower_is_better else "")
@@ -35,7 +35,7 @@ def metric_note(metric: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A figure with its leading digits; whole numbers with thousands apart; a dash for None."""
+    """A number to its significant digits; integers with thousands separators; a dash for None."""
     if value is None:
         return NOT_TOLD
     if float(value).is_integer() and abs(value) < 1e15:
@@ -46,7 +46,7 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share as per cent."""
+    """A share as a percentage."""
     if value is None:
         return NOT_TOLD
     return f"{value:.1%}" if value >= 0.01 or value == 0 else f"{value:.2%}"
@@ -65,7 +65,7 @@ def bounds(found: Interval | None) -> str:
 
 
 def day(time: datetime | date) -> str:
-    """A day as ISO writes it."""
+    """A day in ISO format."""
     return f"{time:%Y-%m-%d}"
 
 

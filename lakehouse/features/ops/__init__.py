@@ -1,4 +1,4 @@
-"""Window operations: a class for each, which is the one place that knows it.
+"""Window operations, one class each; the class is the only place with code for its operation.
 
 To add one, write its class here and list it in `registry.py`.
 """

@@ -1,4 +1,4 @@
-"""How many rows came after the last one of some kind: `count_since`."""
+"""`count_since`: the number of rows after the last marked one."""
 
 from lakehouse.features.ops.operation import Aggregate, Rows
 from lakehouse.features.ops.running import RunningOperation
@@ -9,7 +9,7 @@ _Part = tuple[int | None, list[int]]
 
 
 class CountSince(RunningOperation[_Part]):
-    """The rows known later than the last marked one."""
+    """The number of rows known later than the last marked one."""
 
     name = "count_since"
     summary = "rows known later than the last one that `where` is true for; NULL if there is none"

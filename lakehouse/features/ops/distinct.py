@@ -1,4 +1,4 @@
-"""How many different values there are: `distinct`."""
+"""`distinct`: the number of different values."""
 
 from typing import Any
 

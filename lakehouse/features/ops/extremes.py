@@ -1,4 +1,4 @@
-"""The least and the greatest value: `min` and `max`."""
+"""`min` and `max`: the smallest and the largest value."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lakehouse.features.ops.sql import Columns
 
 
 class Minimum(Operation[Any]):
-    """The least value."""
+    """The smallest value."""
 
     name = "min"
     summary = "the least value"
@@ -25,7 +25,7 @@ class Minimum(Operation[Any]):
 
 
 class Maximum(Operation[Any]):
-    """The greatest value."""
+    """The largest value."""
 
     name = "max"
     summary = "the greatest value"

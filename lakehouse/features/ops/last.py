@@ -1,4 +1,4 @@
-"""The value that became known last: `last`."""
+"""`last`: the value that became known last."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lakehouse.features.ops.sql import Columns, Frames, Lookups
 
 
 class Last(RunningOperation[tuple[int, Any]]):
-    """The value with the latest known_at; of equal times the greatest."""
+    """The value with the latest known_at; ties go to the largest value."""
 
     name = "last"
     summary = "the value with the latest known_at; of several at that time the greatest"
@@ -17,7 +17,7 @@ class Last(RunningOperation[tuple[int, Any]]):
 
     def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
         v = columns.value
-        # a struct orders by its first field, then by its second: the greatest of equal times
+        # a struct orders by its first field, then by its second: the largest of equal times
         return f"(max(CASE WHEN {v} IS NOT NULL THEN {{'k': _k, 'v': {v}}} END){modifier}).v"
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:

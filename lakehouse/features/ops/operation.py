@@ -1,6 +1,6 @@
-"""What a window operation is, whichever it is: what it takes and gives, its SQL and its Python.
+"""The interface of a window operation: its inputs and result, its SQL and its Python.
 
-Not here: any single operation, and how the SQL of several is put together (`windows.py`).
+The operations are in the other modules; `windows.py` combines the SQL of several.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ Rows = Sequence[tuple[int, Any]]
 """Rows that count, in no order: known_at in microseconds, and the value (None without one)."""
 
 FIELDS = {"value": "amount_cents", "q": "0.5", "where": "is_fraud"}
-"""What a declaration may give beside the window, each with an example."""
+"""Fields that a declaration may have in addition to the window, each with an example."""
 
 Part = TypeVar("Part")
 
@@ -39,29 +39,30 @@ class Aggregate:
 class Operation(ABC, Generic[Part]):
     """An operation over the rows of a window; its instances have no state.
 
-    In SQL it is an aggregate function, or a cheaper expression over a frame. In Python rows are
-    prepared into a part; parts of one window merge into one, in any order; finalizing a part gives
-    the value. Both give the same value to the bit. What can be undone too is a `Total`.
+    In SQL it is an aggregate function, or a cheaper expression over a frame. In Python, `prepare`
+    turns rows into a part, `merge` combines parts of one window in any order, and `finalize` turns
+    a part into the value. SQL and Python give bit-identical values. An operation that can also be
+    undone is a `Total`.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    """What it gives, for the documentation."""
+    """A description of the result, for the documentation."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """The fields of `FIELDS` that a declaration must give."""
+    """The fields of `FIELDS` that a declaration must have."""
     takes: ClassVar[Collection[Kind]] = tuple(k for k in Kind if k not in (Kind.WIDE, Kind.NULL))
-    """The kinds of values that it is defined for."""
+    """The kinds of values that it accepts."""
     restriction: ClassVar[str] = ""
-    """Why other kinds are refused, and what to do about them."""
+    """Why other kinds are refused, and what to do instead."""
     kind: ClassVar[Kind | None] = Kind.INTEGER
-    """What it gives; None: what its value is."""
+    """The kind of the result; None: the kind of the value."""
     empty: ClassVar[int | None] = None
-    """Its value over no rows."""
+    """The result for no rows."""
     marks: ClassVar[bool] = False
-    """Whether `where` marks some of the rows that count; otherwise it chooses them."""
+    """Whether `where` marks some of the rows that count; otherwise it filters them."""
 
     def check(self, given: Collection[str]) -> None:
-        """Raise `ValueError` unless `given` are the fields that it takes; all take `where`."""
+        """Raise `ValueError` unless `given` are the fields that it accepts; all accept `where`."""
         for field, example in FIELDS.items():
             if field in self.needs and field not in given:
                 raise ValueError(f"op {self.name} needs `{field}`: write `{field}: {example}`")
@@ -69,7 +70,7 @@ class Operation(ABC, Generic[Part]):
                 raise ValueError(f"op {self.name} takes no `{field}`; remove it")
 
     def result_kind(self, column: str, value: Kind | None) -> Kind:
-        """The kind that it gives for a column of kind `value`; raises `FeatureError`."""
+        """The kind of the result for a column of kind `value`; raises `FeatureError`."""
         if value is not None and value not in self.takes:
             raise FeatureError(f"op {self.name} {self.restriction}; {column} is {value}")
         kind = self.kind or value
@@ -81,12 +82,12 @@ class Operation(ABC, Generic[Part]):
         """SQL: the aggregate function; `modifier` is its FILTER and OVER."""
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
-        """SQL: the value over the frame `_w<micros>` of the stream and the rows that ask."""
+        """SQL: the value over the frame `_w<micros>` of the stream and the requesting rows."""
         return self.aggregate(a, columns, f"{frames.over(columns)}_w{a.micros}")
 
     @abstractmethod
     def prepare(self, rows: Rows) -> Part:
-        """Some rows of a window, at least one, as a part. Where `marks`, the value is the mark."""
+        """Turn at least one row of a window into a part. If `marks`, the value is the mark."""
 
     @abstractmethod
     def merge(self, one: Part, other: Part) -> Part:

@@ -1,4 +1,4 @@
-"""A value with a given share of the values at or below it: `quantile`."""
+"""`quantile`: the smallest value with at least the share `q` of the values at or below it."""
 
 import math
 from fractions import Fraction

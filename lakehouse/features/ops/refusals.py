@@ -13,4 +13,4 @@ REFUSED = {
     "median": "it would be the mean of two middle values; write `op: quantile` with `q: 0.5`",
     "first": "only the last value is kept; write `op: last`, or `op: since_first` for a time",
 }
-"""The end of the sentence, by name."""
+"""The end of the error message, by name."""

@@ -1,4 +1,4 @@
-"""Every operation by its name."""
+"""All operations by name."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def find_operation(name: str) -> Operation[Any]:
     """The operation called `name`.
 
     Raises:
-        ValueError: when there is none, with those that there are, or what to write instead.
+        ValueError: when it does not exist, with the names that do, or what to write instead.
     """
     if name in REFUSED:
         raise ValueError(f"op {name} is refused: {REFUSED[name]}")

@@ -1,4 +1,4 @@
-"""Operations that values along the stream can tell at any time, without looking at its rows."""
+"""Operations that running values of the stream determine at any time, without reading its rows."""
 
 from abc import abstractmethod
 
@@ -7,8 +7,8 @@ from lakehouse.features.ops.sql import Columns, Lookups
 
 
 class RunningOperation(Operation[Part]):
-    """An operation with a third SQL: values along the stream, taken at t or where windows begin."""
+    """An operation with a third SQL form: running values at t and at the start of each window."""
 
     @abstractmethod
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        """SQL: the value at `p.t`, from what `lookups` keeps."""
+        """SQL: the value at `p.t`, from the columns that `lookups` holds."""

@@ -1,4 +1,4 @@
-"""How long ago rows became known: `since_last` and `since_first`."""
+"""`since_last` and `since_first`: the time since rows became known."""
 
 from lakehouse.features.ops.operation import Aggregate, Rows
 from lakehouse.features.ops.running import RunningOperation

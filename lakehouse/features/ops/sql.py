@@ -1,6 +1,6 @@
-"""What the SQL of operations is written with: columns, and values that several of them share.
+"""Building blocks for the SQL of operations: columns, and values that several operations share.
 
-Names are those of `windows.py`: `_k` is known_at in microseconds, `p` the rows that ask.
+Names are those of `windows.py`: `_k` is known_at in microseconds, `p` the requesting rows.
 """
 
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a stream that one aggregate looks at."""
+    """The columns of a stream that one aggregate reads."""
 
     value: str
     """`_v<i>`; `_k` without a value."""
     condition: str
     """`_c<i>`; empty without a condition."""
     seen: str
-    """The condition of the only rows that count; `true` if all of them do."""
+    """The condition for a row to count; `true` if all rows count."""
 
 
 class Frames:
-    """Values of each row that its frames are made from: fields of the struct `_r`."""
+    """Values of each row that frames are computed from: fields of the struct `_r`."""
 
     def __init__(self) -> None:
         self.fields: dict[str, str] = {}
 
     def over(self, columns: Columns) -> str:
-        """The FILTER and OVER that the name of a frame follows."""
+        """The FILTER and OVER that precede the name of a frame."""
         return f" FILTER (WHERE {columns.seen} AND _counts) OVER "
 
     def keep(self, sql: str) -> str:
@@ -34,7 +34,7 @@ class Frames:
 
 
 class Lookups:
-    """Values along the stream `rows`, and the ASOF joins that take them at times of asking rows.
+    """Running values along the stream `rows`, and ASOF joins that look them up at given times.
 
     `a` is the latest row of the table `state` before t.
     """
@@ -51,7 +51,7 @@ class Lookups:
         return self.state.setdefault(f"{sql}{counts} OVER w", f"r{len(self.state)}")
 
     def values(self, columns: Columns) -> str:
-        """A table (e, _k, v) of the values, one per entity and time: the greatest."""
+        """A table (e, _k, v) of the values, one per entity and time: the largest."""
         v, c = columns.value, columns.condition
         where = f"{v} IS NOT NULL" + (f" AND {c}" if c else "")
         sql = f"SELECT e, _k, max({v}) AS v FROM {self.rows} WHERE {where} GROUP BY e, _k"

@@ -1,4 +1,4 @@
-"""Totals of integers: `count`, `sum` and `sumsq`. They alone can be undone."""
+"""Totals of integers: `count`, `sum` and `sumsq`. Only these can be undone."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -12,15 +12,15 @@ _MINOR_UNITS = (
     "is exact over integers only: give it minor units (amount_cents), or count with `where`"
 )
 LEAVE_OUT = "leave out a value that stands for a missing one with `where`"
-"""The remedy for a total that does not fit."""
+"""The fix for a total that does not fit."""
 
 
 class Total(RunningOperation[int]):
-    """An exact total: that of a window is the running total at t less that where it begins."""
+    """An exact total: a window's total is the running total at t minus that at its start."""
 
     empty = 0
     bits: ClassVar[int] = 64
-    """The size of what it gives; a total that is beyond it is an error, never another number."""
+    """The size of the result; a total beyond it is an error, never another number."""
 
     @abstractmethod
     def total(self, value: str) -> str:
@@ -43,7 +43,7 @@ class Total(RunningOperation[int]):
         return one + other
 
     def undo(self, whole: int, part: int) -> int:
-        """The part of the rows of `whole` that are not among those of `part`."""
+        """The part of the rows in `whole` that are not in `part`."""
         return whole - part
 
     def finalize(self, part: int, a: Aggregate, t: int) -> int:
@@ -56,7 +56,7 @@ class Total(RunningOperation[int]):
 
 
 class Count(Total):
-    """How many rows."""
+    """The number of rows."""
 
     name = "count"
     summary = "how many rows"
