@@ -1,1 +1,1 @@
-"""Yardsticks made by others: the same pipeline on their data, by their protocol."""
+"""External benchmarks: the same pipeline on published data, with the published protocol."""

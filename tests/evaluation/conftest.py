@@ -1,4 +1,4 @@
-"""Declarations that evaluation meets are those of the training tests."""
+"""Evaluation tests share the declarations of the training tests."""
 
 from tests.training.conftest import detector
 

@@ -96,7 +96,7 @@ def test_positives_that_come_in_clusters_of_four_are_worth_a_quarter():
 @pytest.mark.parametrize(
     ("rows", "cards", "terminals", "base", "spread"),
     [
-        (5_000, 500, 200, 0.004, 0.0),  # 20 positives, each by itself
+        (5_000, 500, 200, 0.004, 0.0),  # 20 positives, each independent
         (5_000, 500, 200, 0.01, 1.0),  # 50 positives
         (20_000, 500, 200, 0.003, 1.0),  # 60 positives
         (40_000, 2_000, 1_000, 0.005, 2.0),  # 195 positives

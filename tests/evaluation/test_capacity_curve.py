@@ -17,7 +17,7 @@ def world(seed=0, rows=1000, days=10):
 
 
 def plain(day, truth, score, amount, alerts):
-    """Alarms, hits and cents caught when each day's `alerts` highest scores are looked at."""
+    """Alerts, hits and cents caught when each day's `alerts` highest scores are reviewed."""
     alarms = hits = caught = 0
     for today in sorted(set(day.tolist())):
         rows = [i for i in range(len(day)) if day[i] == today]

@@ -15,7 +15,7 @@ RESAMPLING = Resampling.of(ROWS, CARD)
 
 
 def scores(signal, seed=0, own_noise=0.1):
-    """Logistic scores that know `signal` of the truth and share most of their noise."""
+    """Logistic scores of `signal` times the truth, plus noise that is mostly shared."""
     own = np.random.default_rng(seed).normal(size=ROWS)
     return 1 / (1 + np.exp(3 - signal * TRUTH - NOISE - own_noise * own))
 

@@ -122,7 +122,7 @@ def test_a_depth_cap_makes_reasons_affordable_and_their_absence_is_refused_with_
 
 
 def test_a_local_line_recovers_what_keeping_a_feature_is_worth_in_an_additive_model():
-    """Judge: in a sum, keeping a value is worth the value's part less the mean of the others'."""
+    """In a sum, keeping a value is worth the value's part minus the mean of the others'."""
     random = np.random.default_rng(0)
     slopes = np.array([3.0, -2.0, 0.0, 1.0])
     background = random.random((500, 4)).astype(np.float32)

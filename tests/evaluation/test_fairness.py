@@ -11,7 +11,8 @@ from lakehouse.evaluation.resampling import Resampling
 def world(seed, *, gap=0.0, groups=6, positives=150, cards=1000):
     """Payments of cards, each in one group; frauds come in bursts on some of the cards.
 
-    Of frauds .55 are flagged, more on some cards than others, and `gap` fewer in group 0.
+    A share of .55 of the frauds is flagged, more on some cards than on others, and `gap` less in
+    group 0.
     """
     random = np.random.default_rng(seed)
     card = random.integers(0, cards, cards * 6)

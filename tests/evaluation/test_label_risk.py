@@ -23,7 +23,7 @@ def test_late_reports_are_counted_as_what_they_are():
 
 def test_hidden_positives_are_the_share_of_all_that_there_are_and_cost_what_they_must():
     alike, by_score = hidden_scenarios(TRUTH, SCORE, 0.2, precision)
-    # a fifth of all positives is hidden, so a quarter as many as are seen
+    # a fifth of all positives is hidden, which is a quarter of the visible ones
     assert alike.flipped == by_score.flipped == round(TRUTH.sum() / 4)
     assert alike.low <= alike.value <= alike.high
     assert alike.value < by_score.value, "what the score would find costs less"

@@ -1,4 +1,4 @@
-"""Every metric against scikit-learn, or ten lines of plain Python where that has none."""
+"""Every metric against scikit-learn, or against ten lines of plain Python if it has none."""
 
 from collections import defaultdict
 
@@ -42,7 +42,7 @@ def arrays(drawn):
 
 
 def judged(function, *arguments, needs=True, **options):
-    """What scikit-learn has to say; NaN where the rows cannot determine it."""
+    """The result of scikit-learn; NaN where the rows do not determine it."""
     return function(*arguments, **options) if needs else np.nan
 
 
@@ -148,7 +148,7 @@ def test_a_row_of_weight_n_counts_like_n_rows_in_every_binary_metric(drawn, time
 
 
 def examples(task, broken=False, rows=4):
-    """Predictions with everything that a metric may need."""
+    """Predictions with every attribute that a metric may need."""
     score = np.array([0.9, 0.2, 0.4, 0.1])
     score[2] = np.nan if broken else score[2]
     score, day = score[:rows], np.zeros(rows, int)

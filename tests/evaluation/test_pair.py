@@ -1,4 +1,4 @@
-"""Two versions on the same rows are compared in the metrics that both have there."""
+"""Two versions on the same rows are compared in the metrics that both have for them."""
 
 import numpy as np
 import pytest

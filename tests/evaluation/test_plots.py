@@ -71,7 +71,7 @@ def drawn(request):
 
 @pytest.fixture(scope="module")
 def seen():
-    """What each id stood for in the pictures before."""
+    """The meaning of each id in earlier pictures."""
     return {}
 
 

@@ -28,7 +28,7 @@ def test_bands_hold_about_equally_many_rows_and_missing_ones_are_apart():
 def customers(rows=6000, count=300):
     customer = RANDOM.integers(0, count, rows)
     group = np.array(["F", "M"])[RANDOM.integers(0, 2, count)]
-    habit = RANDOM.random(count)  # a number of each customer that knows nothing of the group
+    habit = RANDOM.random(count)  # a number per customer, independent of the group
     return customer, group, habit
 
 

@@ -1,4 +1,4 @@
-"""Remarks: when a reviewer is told to look, and when not."""
+"""Remarks: which findings produce a remark for the reviewer, and which do not."""
 
 import pytest
 

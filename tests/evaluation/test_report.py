@@ -291,7 +291,7 @@ def test_hostile_names_are_texts_of_the_page_and_of_its_pictures():
     assert 'aria-label="Intervals' in html or "aria-label=" in html
     assert "frac" in picture.svg()
     assert len(picture.png()) > 1000
-    # title, subtitle, intro, badge, and so on, and the picture's: read as it was written
+    # title, subtitle, intro, badge and so on, and the picture's: read back as written
     assert read(html).count(hostile) >= 15
 
 

@@ -1,4 +1,4 @@
-"""How far a moving average strays in a year of looks, judged by moving averages."""
+"""How far a moving average strays in a year of looks, verified with simulated moving averages."""
 
 import numpy as np
 import pytest

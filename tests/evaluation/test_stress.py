@@ -25,7 +25,7 @@ def test_a_stale_set_is_that_of_the_entitys_last_row_of_an_earlier_day():
     np.testing.assert_allclose(changed[3], [40, 4, 1])
     np.testing.assert_allclose(changed[4], [60, 6, 0])  # of row 2: 30 / 3 = 10
     np.testing.assert_allclose(changed[5], [80, 8, 5])  # of row 3: 40 / 4 = 10
-    np.testing.assert_array_equal(changed[:3], matrix[:3])  # nothing was known before
+    np.testing.assert_array_equal(changed[:3], matrix[:3])  # no earlier rows exist
     assert share == 3 / 6
     plain, _ = stale(matrix, [1, 2], entity, day)
     np.testing.assert_array_equal(plain[3:, 1:], matrix[[1, 2, 3], 1:])

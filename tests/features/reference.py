@@ -1,4 +1,4 @@
-"""The judge: features by the words of the rules, in plain Python, as slow as can be."""
+"""The reference implementation: features exactly by the rules, in slow plain Python."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""An expression means the same in DuckDB and in Python, to the last bit."""
+"""An expression has bit-identical values in DuckDB and in Python."""
 
 import statistics
 import struct

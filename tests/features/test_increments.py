@@ -1,4 +1,4 @@
-"""Increments, full refreshes and redone days end in the same table; idle runs leave no trace."""
+"""Increments, full refreshes and redone days give the same table; idle runs change nothing."""
 
 import random
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def spec(**changes: Any) -> FeatureSetSpec:
 
 
 def days(seed: int, count: int = 6, size: int = 40) -> list[list[Row]]:
-    """Loads of one day each, some rows late, in an order that says nothing."""
+    """Loads of one day each, some rows late, in a random order."""
     chance = random.Random(seed)
     loads = []
     for number in range(count):
@@ -86,7 +86,7 @@ def seal(load: int) -> datetime:
 
 
 def write(lake: Lake, table: str, rows: Sequence[Row], progress: Progress | None = None) -> None:
-    """Append rows, as dbt does: with their progress, in one commit."""
+    """Append rows with their progress in one commit, as dbt does."""
     listed = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
     with lake.writer(Author("test")) as writer:
         writer.execute(f"CREATE TABLE IF NOT EXISTS {qualified(table)} ({listed})")

@@ -1,4 +1,4 @@
-"""Batch, in all three ways, and online give what the rules say, to the bit."""
+"""Batch, by all three methods, and online follow the rules bit by bit."""
 
 import math
 import struct
@@ -66,7 +66,7 @@ def clean(value: Any) -> Any:
 
 
 def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> dict[str, Any]:
-    """The plain aggregates among the features, by the reference."""
+    """The plain aggregates among the features, from the reference implementation."""
     result = {}
     for name, a in spec.aggregates.items():
         if a.op == "sumsq":

@@ -1,4 +1,4 @@
-"""A version that a model still reads grows on after its declaration has changed."""
+"""A version that a model still reads keeps growing after its declaration has changed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each operation keeps what its class promises, and none is forgotten."""
+"""Each operation fulfils its class's contract, and every operation is tested."""
 
 from decimal import Decimal
 from typing import Any

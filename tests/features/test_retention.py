@@ -1,4 +1,4 @@
-"""Old versions of feature sets go when nobody reads them, and nothing else does."""
+"""Old versions of feature sets are dropped once nothing reads them; all else stays."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ LATER = datetime.now(UTC) + KEEP_UNUSED + timedelta(hours=1)
 
 
 def versions(lake: Lake, count: int) -> list[tuple[FeatureSetSpec, str]]:
-    """So many versions of one set, the newest last, each with its table."""
+    """`count` versions of one set, the newest last, each with its table."""
     move_on(lake, days(1), 1)
     specs = [spec(features={"n": "n", "more": f"n_1d + {number}"}) for number in range(count)]
     return [(made, refresh(made, lake).table) for made in specs]

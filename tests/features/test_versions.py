@@ -1,4 +1,4 @@
-"""Moving code changes no version: models go on reading the tables that they were trained on."""
+"""Moving code changes no version: models keep reading the tables that they were trained on."""
 
 from pathlib import Path
 

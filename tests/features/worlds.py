@@ -29,7 +29,7 @@ DIMENSION = {"customer_id": "BIGINT", "valid_from": "TIMESTAMP", "segment": "VAR
 
 @st.composite
 def rows(draw: st.DrawFn, max_size: int = 40, late: bool = True) -> list[Row]:
-    """Transactions within ten minutes; the least step of time is one microsecond."""
+    """Transactions within ten minutes; the smallest time step is one microsecond."""
     moment = st.integers(0, 20).map(lambda s: timedelta(seconds=30 * s)) | st.integers(0, 3).map(
         lambda us: timedelta(seconds=120, microseconds=us)
     )
@@ -58,7 +58,7 @@ def rows(draw: st.DrawFn, max_size: int = 40, late: bool = True) -> list[Row]:
 
 @st.composite
 def versions(draw: st.DrawFn) -> list[Row]:
-    """Versions of customers; some know no past, some tie."""
+    """Versions of customers; some have no earlier version, some have ties."""
     return [
         {
             "customer_id": draw(st.integers(1, 3)),
@@ -82,7 +82,7 @@ def fill(
 
 
 def memory_lake() -> duckdb.DuckDBPyConnection:
-    """A catalog called `lake` without DuckLake: what the compiler needs, at no cost."""
+    """A catalog called `lake` without DuckLake: enough for the compiler, and fast."""
     connection = duckdb.connect()
     connection.execute("ATTACH ':memory:' AS lake; USE lake; CREATE SCHEMA core; SET threads = 2")
     connection.execute("SET preserve_insertion_order = false")

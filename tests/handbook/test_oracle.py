@@ -50,7 +50,7 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def knows(row, history):
-    """The last fraud at the terminal that was known, and one at or after the row, as one run."""
+    """The last fraud known at the terminal, and one at or after the row, as one campaign."""
     frauds = history[
         (history["fraud_kind"] == "terminal_compromise")
         & (history["terminal_id"] == row.terminal_id)

@@ -1,4 +1,4 @@
-"""Where the benchmark's time went: stages that follow one another add up to the whole."""
+"""Run times of the benchmark: sequential stages add up to the total."""
 
 import pytest
 

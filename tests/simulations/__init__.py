@@ -1,4 +1,4 @@
-"""Simulations of what is promised of statistics: slow, with seeds, judged by the truth.
+"""Simulations of statistical guarantees: slow, with seeds, compared with the truth.
 
 `make slow-tests` runs them; `python -m tests.simulations` prints tables of `docs/statistics.md`.
 """

@@ -1,4 +1,4 @@
-"""A champion at work for a year, looked at daily as its labels mature, with a known performance."""
+"""A champion in use for a year, checked daily as its labels mature, with a known performance."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ SKILL = {0.5: 1.89, 0.35: 1.52}
 """By average precision: how far positives score above negatives, in deviations of the noise."""
 
 Skill = Callable[[int], float]
-"""Of each day."""
+"""The skill on each day."""
 
 
 def spec_of(**changes: object) -> ModelSpec:
@@ -31,7 +31,7 @@ def spec_of(**changes: object) -> ModelSpec:
 
 
 def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> Matured:
-    """`per_day` rows a day of customers with habits of their own; one in twenty is positive."""
+    """`per_day` rows a day of customers with individual habits; one in twenty is positive."""
     random = np.random.default_rng([seed, days.start + TEST_DAYS])
     day = np.repeat(np.arange(days.start, days.stop), per_day)
     who = random.integers(0, CUSTOMERS, len(day))
@@ -44,7 +44,7 @@ def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> Matured:
 
 
 def promise(rows: Matured) -> Evaluation:
-    """What a test on these rows promises, with its interval."""
+    """The evaluation of a test on these rows, with its interval."""
     resampling = Resampling.of(rows.said.rows, rows.entities["customer_id"])
     found = metric_intervals(rows.said, resampling, only=[METRIC])[METRIC]
     assert found is not None
@@ -54,9 +54,10 @@ def promise(rows: Matured) -> Evaluation:
 def looks(
     spec: ModelSpec, seed: int, skill: Skill, days: int = YEAR, per_day: int = 100
 ) -> Iterator[tuple[int, Finding]]:
-    """Each day from the test on, and its finding, where one could be bad news.
+    """Each day from the test on with its finding, where the finding can be negative.
 
-    A metric that is not below its bound is none, whatever its interval; looks at such are left out.
+    A metric that is not below its bound raises no alarm whatever its interval, so those looks are
+    left out.
     """
     test = rows_of(seed, range(-TEST_DAYS, 0), per_day, lambda _: skill(0))
     evaluation, rows = promise(test), rows_of(seed, range(days), per_day, skill)

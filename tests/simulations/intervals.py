@@ -1,4 +1,4 @@
-"""Scores with known metrics, alone or in bursts on cards and terminals: do intervals hold?"""
+"""Scores with known metrics, alone or in bursts on cards and terminals, to verify intervals."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ SHARED: dict[Clusters, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Coverage:
-    """In how many of 100 worlds the interval holds the true value, lies above it, and how long."""
+    """Per 100 worlds: how often the interval holds the true value, lies above it; its length."""
 
     held: float
     above: float
@@ -42,9 +42,9 @@ class Coverage:
 def world(
     seed: int, positives: int, auc: float, clusters: Clusters, weeks: int = 1
 ) -> tuple[Binary, tuple[np.ndarray, ...]]:
-    """Normal scores, so that the AUC is known, of about so many positives a week; and the keys.
+    """Normal scores, so that the AUC is known, with about `positives` a week; and the keys.
 
-    Where there are cards, a tenth of them has seven in ten of the positives.
+    With cards, a tenth of the cards has seven in ten of the positives.
     """
     random = np.random.default_rng([seed, positives])
     apart = 2**0.5 * NormalDist().inv_cdf(auc)
@@ -67,7 +67,7 @@ def world(
 
 
 def truths(positives: int, auc: float, clusters: Clusters) -> dict[str, float]:
-    """The true metrics: those of ten thousand positives, and the AUC as it was made."""
+    """The true metrics: those of ten thousand positives, and the AUC of the construction."""
     large, _ = world(10**6, positives, auc, clusters, weeks=10_000 // positives)
     return metric_values(large, only=METRICS) | {"auc_roc": auc}
 
@@ -75,7 +75,7 @@ def truths(positives: int, auc: float, clusters: Clusters) -> dict[str, float]:
 def coverage(
     worlds: int, positives: int, auc: float, clusters: Clusters, metrics: tuple[str, ...] = METRICS
 ) -> dict[str, Coverage]:
-    """By metric; a world whose interval cannot be told counts as one that does not hold."""
+    """Coverage by metric; a world with an undetermined interval counts as one that misses."""
     true = truths(positives, auc, clusters)
     held, above, length = (defaultdict[str, list[float]](list) for _ in range(3))
     for seed in range(worlds):

@@ -1,4 +1,4 @@
-"""What became of a model's probabilities and alerts: measured independently of the product."""
+"""Outcomes of a model's probabilities and alerts, measured independently of the product's code."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Observed over expected positives, and its interval of 95 %."""
+    """Observed over expected positives, and its 95 % interval."""
 
     value: float
     low: float
@@ -43,7 +43,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One world: the ratio and the slope on all rows, alerts on the four weeks after the cut.
+    """One world: the ratio and the slope on all rows, and alerts in the four weeks after the cut.
 
     `first_day` has the alerts of the first day ever scored, by the version's own threshold.
     """
@@ -65,9 +65,9 @@ class Outcome:
 
 
 def follow(world: World, folder: Path, rounds: int | None = None) -> Outcome:
-    """Train as of the cut, score all that came after, and look at what became of it.
+    """Train as of the cut, score all later rows, and measure the outcome.
 
-    With `rounds`, of at most so many trees.
+    `rounds` limits the number of trees.
     """
     spec = detector(world)
     if rounds is not None:
@@ -122,14 +122,14 @@ def _rows(lake: Lake, world: World) -> Rows:
 
 
 def ratio(rows: Rows) -> Ratio:
-    """Observed over expected by both clusters; the interval itself is judged elsewhere."""
+    """Observed over expected, clustered by both keys; other tests verify the interval itself."""
     clusters = Resampling.of(len(rows.truth), rows.customer, rows.terminal)
     found = observed_over_expected(rows.truth, rows.score, clusters)
     return Ratio(found.value, found.low, found.high)
 
 
 def slope(rows: Rows) -> float:
-    """Of the outcome on the logit of the score, by logistic regression without a penalty."""
+    """Slope of the outcome on the logit of the score, by logistic regression without a penalty."""
     p = np.clip(rows.score, 1e-9, 1 - 1e-9)
     logit = np.log(p / (1 - p))
     model = LogisticRegression(C=np.inf, max_iter=1000).fit(logit[:, None], rows.truth)
@@ -137,7 +137,7 @@ def slope(rows: Rows) -> float:
 
 
 def together(found: list[Rows]) -> Rows:
-    """The rows of all worlds; no customer or terminal is of two worlds."""
+    """The rows of all worlds; each customer and terminal belongs to one world."""
     moved = {
         name: np.concatenate(
             [getattr(rows, name) + number * 10**12 for number, rows in enumerate(found)]

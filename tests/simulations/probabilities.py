@@ -1,4 +1,4 @@
-"""Twenty worlds, their models, and the table of what became of probabilities and alerts."""
+"""Twenty worlds, their models, and the table of outcomes of probabilities and alerts."""
 
 import shutil
 from collections.abc import Callable, Collection, Sequence
@@ -14,9 +14,9 @@ def run(
     tell: Callable[[str], None] = lambda _: None,
     rounds: int | None = None,
 ) -> list[Outcome]:
-    """Every world in turn; worlds that `folder` holds already are not built again.
+    """Run all worlds in turn; worlds that `folder` already holds are not built again.
 
-    With `rounds`, models have at most so many trees.
+    `rounds` limits the number of trees.
     """
     found = []
     for world in WORLDS:
@@ -52,7 +52,7 @@ def line(one: Outcome) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """All rows, and what they come to together."""
+    """All rows, and their totals."""
     head = (
         "world customers learnt, positives of test and after, rounds, AP of validation, "
         "observed/expected, slope, alerts a day"
@@ -68,7 +68,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def covers(one: Outcome) -> bool:
-    """Whether the interval of observed over expected has 1."""
+    """Whether the interval of observed over expected contains 1."""
     return one.ratio.low <= 1 <= one.ratio.high
 
 

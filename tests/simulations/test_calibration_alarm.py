@@ -1,7 +1,7 @@
-"""How often the daily look at calibration cries wolf, and how soon it finds what is off.
+"""How often the daily calibration check raises a false alarm, and how soon it finds an error.
 
-Positives come in clusters: each card has a frailty of its own for the weeks that it lives, so that
-the outcomes of its rows go together. Looked at daily for as long as a look reaches.
+Positives come in clusters: each card has its own frailty over its lifetime, so the outcomes of its
+rows are correlated. The check runs daily for as long as a look reaches back.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ FIRST = 9
 
 
 def first_alarm(seed, ratio):
-    """The day of the first alarm when there are `ratio` times the expected positives, or None."""
+    """The day of the first alarm with `ratio` times the expected positives, or None."""
     random = np.random.default_rng(seed)
     day = np.repeat(np.arange(DAYS), PER_DAY)
     card = random.integers(0, CARDS, len(day)) + CARDS * (day // LIFE)
@@ -44,7 +44,7 @@ def alarms(ratio, repeats):
 
 @pytest.mark.parametrize("ratio", [1.0, 1.25, 0.8])
 def test_ninety_daily_looks_together_ring_as_seldom_as_one_may(ratio):
-    """Also where the error is just what is tolerated, which is the worst case."""
+    """Includes errors exactly at the tolerated factor, which is the worst case."""
     repeats = 200
     rung = sum(day is not None for day in alarms(ratio, repeats))
     print(f"observed over expected {ratio}: {rung / repeats:.1%} of {repeats} rang within 90 days")

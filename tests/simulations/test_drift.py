@@ -1,4 +1,4 @@
-"""Drift bounds keep their chance of a false alarm where days differ, and drift is still found.
+"""Drift bounds keep their false-alarm rate where days differ, and still find drift.
 
 Two weeks are the seven days in which a window fills, and the seven in which it is full.
 """
@@ -33,7 +33,7 @@ WORLDS = {
 
 
 def injured(kind):
-    """A column, what happens to it, and the check that has to find it."""
+    """A column, the drift injected into it, and the check that must find it."""
 
     def moved(values, random):
         return values + 0.5 * np.nanstd(values)
@@ -54,13 +54,13 @@ def injured(kind):
 
 
 def rings(world):
-    """The share of days on which anything rings."""
+    """The share of days with any alarm."""
     found = look_at(world, SPEC, WINDOWS)
     return len({one.day for one in found if not one.passed}) / WINDOWS
 
 
 def found_after(world, kind):
-    """How many days after the injury it is found and named; infinity if not within four weeks."""
+    """Days from the drift until it is found and named; infinity if not within four weeks."""
     column, injury = injured(kind)
     if column not in world.columns:
         return np.nan
@@ -86,7 +86,7 @@ def simulate(name, seeds):
 
 
 def test_days_that_differ_do_not_ring_and_half_a_deviation_is_found():
-    """Bounds from windows rang on one day in ten here."""
+    """Earlier bounds, from windows, raised alarms on one day in ten here."""
     ringing, found = simulate("days of .3", range(2))
     assert ringing.mean() <= 0.05
     assert (found["feature_drift"] <= 14).all()

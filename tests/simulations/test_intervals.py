@@ -1,4 +1,4 @@
-"""Intervals of shares hold the true value about as often as they claim, and are not long for it."""
+"""Intervals of shares hold the true value about as often as stated, and are not too long."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.simulations.intervals import METRICS, coverage, world
 
 
 def test_of_forty_worlds_few_miss_an_auc_of_97():
-    """Percentiles missed it in seven of these."""
+    """Percentile intervals missed it in seven of these."""
     found = coverage(40, 55, 0.97, "card", ("auc_roc",))["auc_roc"]
     assert found.held >= 90
     assert found.length < 0.06
@@ -20,7 +20,7 @@ def test_of_forty_worlds_few_miss_an_auc_of_97():
 @pytest.mark.parametrize("auc", [0.75, 0.9, 0.97])
 @pytest.mark.parametrize("positives", [30, 55, 200])
 def test_intervals_hold_the_true_value(positives, auc, clusters):
-    """Of 95 at least 92 of an AUC with 55 positives, but for two errors of so many worlds."""
+    """At least 92 of 100 with 55 positives or more, less two standard errors of so many worlds."""
     worlds = 150
     found = coverage(worlds, positives, auc, clusters)
     for name in METRICS:
@@ -32,7 +32,7 @@ def test_intervals_hold_the_true_value(positives, auc, clusters):
 
 
 def verdicts(worlds, positives, auc, better=0.0):
-    """Two scores of the same rows, the first by `better` deviations farther apart."""
+    """Two scores of the same rows, the first with `better` deviations more separation."""
     found = []
     for seed in range(worlds):
         ours, (card,) = world(seed, positives, auc, "card")

@@ -1,7 +1,7 @@
-"""Over twenty worlds, probabilities mean what they say and capacity is spent: the judge of both.
+"""Over twenty worlds, probabilities are calibrated and alerts use the capacity.
 
-The bounds are those of the promise, not of what came out. `python -m tests.simulations` prints the
-table; seeds are fixed, so a failure is the code's.
+The bounds are those of the promise, not of the results. `python -m tests.simulations` prints the
+table; seeds are fixed, so a failure is caused by a code change.
 """
 
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_alerts_a_day_are_at_capacity_in_at_least_eighteen(outcomes: list[Outcom
 def test_models_of_a_single_tree_spend_their_capacity_as_well(
     outcomes: list[Outcome], folder: Path
 ) -> None:
-    """Their scores are few and far from distinct, and most of those alerted are hardly likely."""
+    """Their scores are few and far from distinct, and most alerted rows have a low probability."""
     few = run(folder, only=(8, 10, 11, 12, 14), rounds=1)
     print(table(few))
     assert [one.rounds for one in few] == [1] * 5

@@ -1,4 +1,4 @@
-"""Looks at two versions for years: how often equals are told apart, stretch by stretch."""
+"""Years of looks at two versions: how often equal versions get a verdict, stretch by stretch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Payment worlds of several sizes, each taken through the product's own code up to its features."""
+"""Payment worlds of several sizes, each processed by the product's own code up to its features."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,19 +18,19 @@ from lakehouse.sources import SourceSpec, extract, load
 DAY = timedelta(days=1)
 MATURITY = 14
 WEEKS = 28
-"""Days that the champion decides after it was trained."""
+"""Days for which the champion decides after its training."""
 
 START = date(2026, 3, 2)
 
 
 @dataclass(frozen=True)
 class World:
-    """A world with a training as of the end of day `cut`, and what comes after it.
+    """A world with a training as of the end of day `cut`, and the data after it.
 
-    It is a default world up to the cut, which then moves on, drift and all: card testing grows to
-    four times its share just after the training period. That has `learnt` days; 70 lie between its
-    end and the cut (validation, test and three times the label's maturity). Capacity is a fiftieth
-    of the customers, as by default, or a twentieth: about two or five rows of a hundred.
+    It is a default world up to the cut, and continues with drift: card testing grows to four times
+    its share just after the training period, which has `learnt` days. Between its end and the cut
+    are 70 days (validation, test and three times the label's maturity). Capacity is a fiftieth of
+    the customers, as by default, or a twentieth: about two or five rows of a hundred.
     """
 
     number: int
@@ -76,12 +76,12 @@ WORLDS = tuple(
 
 
 def settings_of(folder: Path) -> Settings:
-    """One thread: what is measured is no speed, and a crowded machine pays for more."""
+    """One thread: speed is not measured, and threads cost more on a busy machine."""
     return load_settings({}, data_dir=folder, threads=1)
 
 
 def detector(world: World) -> ModelSpec:
-    """The project's own detector, with this world's capacity and nothing to hinder promotion."""
+    """The project's own detector, with this world's capacity and no obstacle to promotion."""
     spec = next(s for s in find_specs("PredictiveModel", ModelSpec) if s.name == "fraud_detector")
     return spec.model_copy(
         update={
@@ -96,7 +96,7 @@ def detector(world: World) -> ModelSpec:
 def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     """Simulate, load, transform and compute features in `folder`.
 
-    `parsed` is a folder in which the dbt project was parsed before, which costs seconds.
+    `parsed` is a folder in which the dbt project is already parsed, which saves seconds.
     """
     settings = settings_of(folder)
     landing = Path(settings.landing)

@@ -1,4 +1,4 @@
-"""The benchmark itself: deliver, run the graph, judge its predictions, say where the time went."""
+"""Runs the benchmark: delivers data, runs the graph, evaluates predictions, reports run times."""
 
 import os
 import tempfile
@@ -47,10 +47,10 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class Result:
-    """Our rows, the scored test transactions of all models, and where the time went.
+    """Our result rows, the scored test transactions of all models, and the run times.
 
-    `wall` are seconds by stage, one after the other: they add up to the whole. `steps` are seconds
-    of the graph's steps by layer: steps run in parallel, so theirs add up to more than the graph's.
+    `wall` is seconds by stage; stages are sequential and add up to the total. `steps` is seconds of
+    the graph's steps by layer; steps run in parallel and add up to more than the graph's time.
     """
 
     rows: list[Row]
@@ -66,11 +66,11 @@ def run(
     *,
     prequential: bool = True,
 ) -> Result:
-    """Take the handbook's files through the payments pipeline in a lake of its own.
+    """Run the payments pipeline on the handbook's files in a separate lake.
 
-    First up to the test of chapter 3; then, if `prequential`, a week at a time through the other
-    folds of chapter 5: each week arrives, is transformed and retrained on as any other increment.
-    `keep` is an empty folder that the lake is left in; otherwise it is temporary.
+    First up to the test of chapter 3; then, if `prequential`, week by week through the other folds
+    of chapter 5: each week arrives, is transformed and leads to retraining like any other
+    increment. `keep` is an empty folder in which to leave the lake; by default it is temporary.
 
     Raises:
         LakehouseError: when files are missing, or any step of the graph failed.
@@ -107,7 +107,7 @@ def run(
 
 
 class Stages:
-    """Wall time of stages that follow one another; `other` is what lies between them."""
+    """Wall time of sequential stages; `other` is the time between them."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now, self._started = now, now()
@@ -115,7 +115,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count the time of this block for the stage `name`."""
+        """Add the time of this block to the stage `name`."""
         started = self._now()
         try:
             yield
@@ -123,7 +123,7 @@ class Stages:
             self._spent[name] += self._now() - started
 
     def wall(self) -> dict[str, float]:
-        """Seconds by stage since the beginning; they add up to `total`, which comes last."""
+        """Seconds by stage since the start; they add up to `total`, which comes last."""
         total = self._now() - self._started
         return {**self._spent, "other": total - sum(self._spent.values()), "total": total}
 
@@ -161,7 +161,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
 
 
 def specs() -> "Specs":
-    """The project's own specs, but for what the handbook's files and protocol make different."""
+    """The project's own specs with the overrides for the handbook's files and protocol."""
     from dataclasses import replace
 
     from lakehouse.features.spec import FeatureSetSpec
@@ -187,7 +187,7 @@ def _override(spec: Any, fields: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
-    """The settings that the resources of the run find."""
+    """Environment variables from which the resources of the run read their settings."""
     before = dict(os.environ)
     os.environ.update(settings.environment())
     try:

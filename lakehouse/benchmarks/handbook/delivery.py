@@ -1,9 +1,9 @@
-"""The handbook's files as a world: what its sources would have given by a certain day.
+"""Delivers the handbook's files to the sources, up to a given day.
 
-The daily files go to the landing zone as they are. What the handbook has no files of is delivered
-in the form that the sources expect: a chargeback for each fraud, exactly 7 days after it; a bank
-that knows the customers and terminals; exchange rates, of which transactions in euro need none.
-Nothing here knows features or models.
+The daily files go to the landing zone unchanged. What the handbook has no files for is delivered in
+the form that the sources expect: a chargeback for each fraud, exactly 7 days after it; a bank with
+the customers and terminals; exchange rates, which transactions in euro do not need. This module is
+independent of features and models.
 """
 
 import csv
@@ -44,9 +44,10 @@ class NoHandbook(LakehouseError):
 
 
 def deliver(folder: Path, settings: Settings, until: date, after: date | None = None) -> int:
-    """Deliver what was known by the end of the day `until`; how many transactions that is.
+    """Deliver the data known by the end of the day `until`; returns the number of transactions.
 
-    With `after`, only what came since the end of that day, to which all was delivered before.
+    With `after`, deliver only the data since the end of that day, to which everything was delivered
+    before.
 
     Raises:
         NoHandbook: when `folder` does not hold every day up to `until`.
@@ -90,7 +91,7 @@ def _seal(day: date) -> datetime:
 def _write_chargebacks(
     connection: duckdb.DuckDBPyConnection, folder: Path, days: list[date]
 ) -> None:
-    """A file a day. A report is known from the first moment after which 7 days have passed."""
+    """Write one file per day. A report is known from the first moment after 7 days have passed."""
     found = connection.execute(
         "SELECT TRANSACTION_ID, TX_DATETIME, TX_DATETIME + ? - ?, TX_FRAUD_SCENARIO, TX_AMOUNT "
         "FROM transactions WHERE TX_FRAUD = 1 ORDER BY 3, 1",
@@ -134,7 +135,7 @@ def _write_bank(connection: duckdb.DuckDBPyConnection, path: Path, days: list[da
 
 
 def _row(columns: Iterable[str], number: int, opened: str) -> list[object]:
-    """The handbook says nothing of its customers and terminals but their numbers."""
+    """A row with only a number: the handbook has no other attributes of customers and terminals."""
     known: dict[str, object] = {
         "customer_id": number,
         "terminal_id": number,

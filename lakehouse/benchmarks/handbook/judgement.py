@@ -1,4 +1,4 @@
-"""Rows of the result: what a protocol says of the scores that a lake holds for its test rows."""
+"""Result rows: a protocol's metrics of the scores that a lake holds for the test rows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FIGURES: Final = ("auc_roc", "average_precision", "card_precision_100")
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the result: one model on one protocol; of several folds the means and sums.
+    """One model on one protocol; over several folds, means and sums.
 
     `deviation` is the sample standard deviation over the folds. `oracle_share`: average precision
     over that of the oracle. `recall`: by kind of fraud, on the hundred cards alerted each day.
-    `observed_over_expected`: frauds over the sum of scores; of several folds, of all together.
+    `observed_over_expected`: frauds over the sum of scores; over several folds, of all together.
     """
 
     protocol: str
@@ -51,17 +51,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Judged:
-    """One model on one split: its row, and the scored rows that it is made of."""
+    """One model on one split: its row, and the scored rows behind it."""
 
     row: Row
     scored: pd.DataFrame
 
 
 def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool = False) -> Judged:
-    """What the version trained for `split` says of the test rows.
+    """Evaluate the version trained for `split` on the test rows.
 
-    With `logged`, the scores are those that the graph wrote to its prediction log when it ran;
-    otherwise the version is asked again, so that it does not matter which one was champion.
+    With `logged`, the scores come from the prediction log that the graph wrote; otherwise the
+    version scores the rows again, so the result does not depend on which version was champion.
 
     Raises:
         LakehouseError: when no version was trained for the split, or rows were not scored.
@@ -132,7 +132,7 @@ def _version(lake: Lake, spec: ModelSpec, split: Split) -> Version:
 
 
 def _history(lake: Lake, split: Split) -> pd.DataFrame:
-    """All transactions up to the end of the test, with what became of them."""
+    """All transactions up to the end of the test, with their labels and kinds of fraud."""
     with lake.reader() as cursor:
         return cursor.execute(
             "SELECT transaction_id, t.customer_id, t.terminal_id, t.event_time, "

@@ -1,12 +1,12 @@
-"""A yardstick for the yardstick: scores of one who knows how the handbook makes its frauds.
+"""A near-optimal reference: scores from the rules by which the handbook generates its frauds.
 
-Frauds that no earlier information reveals are out of reach for any model, so an average precision
-is told as a share of this one's. It knows each customer's true mean amount, and the whole extent of
-a terminal's campaign from the moment on at which the label of one of its frauds has arrived; it
-does not order what it cannot tell apart, so a model may come to it, or a little beyond. The book's
-chapter on its simulator gives the rules: amounts above 220 are fraud; two terminals a day are
-compromised for 28 days; three customers a day for 14 days, in which a third of their payments are
-five times as high. Amounts are normal with a deviation of half the mean.
+No model can find frauds that no earlier information reveals, so average precision is reported as a
+share of the oracle's. The oracle has each customer's true mean amount, and the whole extent of a
+terminal's campaign once the label of one of its frauds has arrived. It does not order rows that it
+cannot distinguish, so a model may reach it or slightly exceed it. The book's chapter on its
+simulator gives the rules: amounts above 220 are fraud; two terminals a day are compromised for 28
+days; three customers a day for 14 days, in which a third of their payments are five times as high.
+Amounts are normal with a deviation of half the mean.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def oracle_scores(test: pd.DataFrame, history: pd.DataFrame, delay: timedelta) -
     """Scores in [0, 1] of the rows of `test`, in their order.
 
     `history` has every transaction up to the end of the test, with the kind of fraud (None for
-    honest ones), `amount` in euro and `terminal_id`; `delay` is after how long a label is known.
+    honest ones), `amount` in euro and `terminal_id`; `delay` is the time until a label is known.
     """
     import numpy as np
 
@@ -38,10 +38,10 @@ def oracle_scores(test: pd.DataFrame, history: pd.DataFrame, delay: timedelta) -
 
 
 def _revealed(test: pd.DataFrame, history: pd.DataFrame, delay: timedelta) -> Any:
-    """Rows in a terminal's campaign of which some fraud's label had arrived by then.
+    """Rows in a terminal's campaign where the label of one of its frauds had arrived in time.
 
-    A row is in the campaign of the last fraud known then if a fraud at or after the row, of no more
-    than 28 days after the first one, goes on with it.
+    A row is in the campaign of the last fraud known at its time if a fraud at or after the row,
+    less than 28 days after the known one, continues the campaign.
     """
     import pandas as pd
 
@@ -57,12 +57,12 @@ def _revealed(test: pd.DataFrame, history: pd.DataFrame, delay: timedelta) -> An
 
     known = nearest(rows[TIME] - delay, "backward")
     following = nearest(rows[TIME], "forward")
-    inside = following - known < pd.Timedelta(_CAMPAIGN)  # False where either is missing
+    inside = following - known < pd.Timedelta(_CAMPAIGN)  # False if either is missing
     return inside[rows["row"].argsort().to_numpy()]
 
 
 def _inflated(test: pd.DataFrame, history: pd.DataFrame) -> Any:
-    """How likely a customer's stolen card was used, from the amount and the customer's mean."""
+    """Probability that a stolen card was used, from the amount and the customer's mean."""
     import numpy as np
 
     honest = history[history[LABEL] == 0].groupby(CUSTOMER)[AMOUNT].mean()

@@ -1,8 +1,8 @@
-"""The handbook's protocols: who is trained on, who is tested, and how a score is judged.
+"""The handbook's protocols: training rows, test rows, and the evaluation of scores.
 
 Le Borgne, Siblini, Lebichot, Bontempi, "Reproducible Machine Learning for Credit Card Fraud
-Detection", chapter 3 (baseline), chapter 4 (metrics) and chapter 5 (prequential validation). Only
-rows and scores belong here: no features, no model, no files. Tables are pandas frames with the
+Detection", chapter 3 (baseline), chapter 4 (metrics) and chapter 5 (prequential validation). This
+module handles only rows and scores: no features, models or files. Tables are pandas frames with the
 columns named below, one row per transaction, in any order; nothing is changed in place.
 """
 
@@ -26,9 +26,9 @@ SCORE: Final = "score"
 class Split:
     """A training period, the delay in which its labels arrive, and a test period; whole UTC days.
 
-    `train_from` is the first day trained on and `week_from` the first day of the week whose
-    compromised cards leave the test. They differ only when all earlier history is trained on, so
-    that both ways are judged on the same rows.
+    `train_from` is the first training day and `week_from` the first day of the week whose
+    compromised cards leave the test. They differ only when all earlier history is used for
+    training, so that both variants are evaluated on the same rows.
     """
 
     week_from: date
@@ -63,7 +63,7 @@ CHAPTER_5: Final = tuple(
 
 @dataclass(frozen=True)
 class Figures:
-    """What the handbook reports of one model on one split; each between 0 and 1."""
+    """The handbook's metrics of one model on one split; each between 0 and 1."""
 
     auc_roc: float
     average_precision: float
@@ -78,8 +78,8 @@ def training_rows(table: pd.DataFrame, split: Split) -> pd.DataFrame:
 def test_rows(table: pd.DataFrame, split: Split) -> pd.DataFrame:
     """The transactions of the test period, without the cards known to be compromised that day.
 
-    Known on a test day are the cards with a fraud in the training week, and those with one on any
-    later day whose label has arrived: a fraud of day D is known from D + delay + 1 on.
+    Cards known on a test day have a fraud in the training week, or one on any later day whose label
+    has arrived: a fraud of day D is known from D + delay + 1 on.
     """
     import pandas as pd
 
@@ -98,7 +98,7 @@ def card_precision(scored: pd.DataFrame, k: int = 100) -> float:
 
     A card's score is its highest of the day, and it counts as found if any of its transactions of
     that day is fraud. A found card is left out of the days that follow. Ties go to the smaller
-    customer id, so that the figure does not depend on the order of rows.
+    customer id, so that the result does not depend on the order of rows.
     """
     found: set[int] = set()
     daily = []
@@ -117,7 +117,7 @@ def card_precision(scored: pd.DataFrame, k: int = 100) -> float:
 
 
 def figures(scored: pd.DataFrame) -> Figures:
-    """The handbook's three figures for test rows that carry a `score` column."""
+    """The handbook's three metrics for test rows with a `score` column."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     return Figures(
@@ -128,9 +128,9 @@ def figures(scored: pd.DataFrame) -> Figures:
 
 
 def recall_by_kind(scored: pd.DataFrame, kind: str, k: int = 100) -> dict[str, float]:
-    """By kind of fraud (a column of texts), the share of frauds on the `k` cards alerted each day.
+    """By kind of fraud (a text column), the share of frauds on the `k` cards alerted each day.
 
-    Every day's cards with the highest scores are alerted; none is left out for having been found.
+    Every day the cards with the highest scores are alerted; found cards are not left out later.
     """
     best = scored.groupby([scored[TIME].dt.normalize(), CUSTOMER])[SCORE].transform("max")
     cards = scored.assign(day=scored[TIME].dt.normalize(), best=best)
