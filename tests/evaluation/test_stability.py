@@ -21,7 +21,7 @@ def test_alerts_kept_are_those_of_each_day_that_both_raise():
     day = np.repeat([1, 2], 4)
     ours = np.array([4, 3, 2, 1, 4, 3, 2, 1.0])
     theirs = np.array([4, 1, 2, 3, 1, 2, 3, 4.0])
-    assert alerts_kept(day, ours, theirs, 2) == 1 / 4  # of two and two alerts only the first
+    assert alerts_kept(day, ours, theirs, 2) == 1 / 4  # only the first of four alerts
     assert alerts_kept(day, ours, ours, 2) == 1
     assert alerts_kept(day, ours, theirs, 9) == 1
     assert alerts_kept(day[:0], ours[:0], ours[:0], 2) is None

@@ -1,4 +1,4 @@
-"""A champion that keeps its promise rings in at most one year of twenty; a loss is found."""
+"""A champion that keeps its promise has a false alarm in at most one year of 20; losses are found."""
 
 import numpy as np
 import pytest
