@@ -1,4 +1,4 @@
-"""A champion that keeps its promise has a false alarm in at most one year of 20; losses are found."""
+"""False alarms in at most one year of twenty for a champion that keeps its promise; losses found."""
 
 import numpy as np
 import pytest
