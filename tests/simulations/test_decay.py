@@ -1,4 +1,4 @@
-"""False alarms in at most one year of twenty for a champion that keeps its promise; losses found."""
+"""A champion that keeps its promise has few false alarms (one year of twenty); a loss is found."""
 
 import numpy as np
 import pytest
