@@ -362,7 +362,7 @@ def _goal(
     ready: Sequence[_Load],
     limit: datetime,
 ) -> Progress:
-    """Progress after this refresh. If rows wait, the table is complete up to their load only."""
+    """Progress after a refresh. If rows wait, the table is complete up to the last ready load."""
     seal = ready[-1].seal if ready else done.seal
     if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
         seal = min(of_spine, limit)
