@@ -1,4 +1,4 @@
-"""Everything that Dagster loads."""
+"""The definitions that Dagster loads."""
 
 import dagster as dg
 
@@ -13,8 +13,8 @@ def defs() -> dg.Definitions:
     """The one lineage graph, with its jobs, schedules and sensors.
 
     Raises:
-        LakehouseError: when something is declared wrongly; without what led to it, all of which
-            Dagster would show around the sentence that says what to correct.
+        LakehouseError: when a declaration is invalid; without its cause and context, which Dagster
+            would print around the message.
     """
     guard_process()
     try:

@@ -1,14 +1,14 @@
-"""The two bases of every error this package raises on purpose."""
+"""The two base classes of every error that this package raises deliberately."""
 
 from lakehouse.redaction import redact
 
 
 class LakehouseError(Exception):
-    """Something a person can mend.
+    """An error that a person can fix.
 
     The message names the thing (file, row, column, setting) and the remedy. The command line prints
-    it as one sentence; everything else is a bug and shows its traceback. It shows no secret, also
-    where it quotes another error that does.
+    it as one sentence; any other exception is a bug and shows its traceback. The message contains
+    no secrets, even where it quotes another error that does.
     """
 
     def __str__(self) -> str:
@@ -16,7 +16,7 @@ class LakehouseError(Exception):
 
 
 class Transient(LakehouseError):
-    """Something that may pass by itself: a time-out, a server that is down, a lock that is held.
+    """A temporary failure: a time-out, a server that is down, a held lock.
 
-    Whoever runs the step may try again after a while; any other error would only come back.
+    The caller may retry the step after a while; any other error would only occur again.
     """

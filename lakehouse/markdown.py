@@ -1,6 +1,6 @@
-"""Markdown, as Dagster's UI shows metadata, from texts that are data: the one place that escapes.
+"""Data as Markdown for Dagster's UI: the only module that escapes it.
 
-Texts stay what they are: no link, no picture, no HTML and no further cell comes of them.
+Texts stay literal: none of them becomes a link, an image, HTML or a further cell.
 """
 
 import re
@@ -11,12 +11,12 @@ _UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def escape(text: str) -> str:
-    """`text` on one line, as it is, within a line of Markdown (CommonMark and GitHub's)."""
+    """`text` as one line of literal Markdown (CommonMark and GitHub's)."""
     return _OBEYED.sub(r"\\\1", _UNSEEN.sub(" ", text))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A table of escaped texts; the columns in `right`, by number from 0, are set to the right."""
+    """A table of escaped texts; the columns in `right`, by number from 0, are right-aligned."""
     rule = ["---:" if number in right else "---" for number in range(len(head))]
     lines = [list(map(escape, head)), rule, *(list(map(escape, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,4 +1,4 @@
-"""Folders and files that only their owner may read, for what may hold personal data."""
+"""Folders and files that only their owner may read, because they may hold personal data."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ OTHERS = 0o077
 
 
 def make_private(folder: Path) -> Path:
-    """Make a folder for its owner alone. One of ours that is there is narrowed to that."""
+    """Create a folder for its owner alone. An existing one of ours is restricted to its owner."""
     folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
     status = folder.stat()
     if status.st_mode & OTHERS and status.st_uid == os.geteuid():

@@ -1,6 +1,6 @@
-"""What a process writes without asking anybody: log records, tracebacks, prints. Without secrets.
+"""Redact everything that a process writes: log records, tracebacks, prints.
 
-`guard_process` is for programs (the command, Dagster's processes, dbt typed by hand), not for
+`guard_process` is for programs (the command, Dagster's processes, a manual dbt run), not for
 scripts that only import the package.
 """
 
@@ -17,10 +17,10 @@ from lakehouse.redaction import learn_environment, redact
 
 
 def guard_process() -> None:
-    """Redact every log record and every traceback of this process from now on; may be repeated."""
+    """Redact every log record and every traceback of this process from now on; idempotent."""
     learn_environment(os.environ)
     logging.setLogRecordFactory(RedactedRecord)
-    # whoever has put another one there shows errors of his own
+    # a program with its own hook formats its own errors
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _show
     if threading.excepthook is threading.__excepthook__:
@@ -28,7 +28,7 @@ def guard_process() -> None:
 
 
 class RedactedRecord(logging.LogRecord):
-    """A log record whose message, arguments and traceback hold no secret, whoever formats it."""
+    """A log record whose message, arguments and traceback contain no secret in any formatter."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,43 +41,43 @@ class RedactedRecord(logging.LogRecord):
         if isinstance(self.exc_info, tuple) and self.exc_info[0]:
             told = "".join(traceback.format_exception(*self.exc_info)).rstrip()
             if (clean := redact(told)) != told:
-                # formatters take the text, and some would format the error again
+                # formatters use this text; some would format the error again
                 self.exc_text, self.exc_info = clean, None
 
     def getMessage(self) -> str:  # noqa: N802
-        """The message; Dagster changes it after the record was made."""
+        """The message; Dagster changes it after it has created the record."""
         return redact(super().getMessage())
 
 
 class RedactedStream(io.TextIOBase):
-    """A text stream that hides secrets in what is written to another one."""
+    """A text stream that redacts what is written to another one."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the redacted text; how many characters of the original were taken."""
+        """Write the redacted text; return how many characters of the original were written."""
         self._stream.write(redact(text))
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream behind."""
+        """Flush the underlying stream."""
         self._stream.flush()
 
     def writable(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
 
 def _clean(value: Any) -> Any:
-    """An argument of a log record: text redacted, an object kept unless its text holds a secret."""
+    """An argument of a log record: redacted text, or an object whose text contains no secret."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, bool | int | float | None):
         return value
     try:
         text = str(value)
-    except Exception:  # who formats the record meets it again, and logging tells of it
+    except Exception:  # the formatter will raise it again, and logging reports it
         return value
     return value if redact(text) == text else redact(text)
 

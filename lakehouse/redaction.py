@@ -1,8 +1,8 @@
-"""Secrets, hidden in every text that leaves the process: the values themselves, and what looks so.
+"""Redact secrets in every text that leaves the process: known values, and text that looks secret.
 
-Whatever reads a secret (settings, the address of a source, the key of the tokens) tells it here
-once; every sink (log records, Dagster's history, the webhook, errors, streams) asks `redact`.
-Values are known to the process as a whole, as the sinks are: a library's log record knows no lake.
+Whatever reads a secret (settings, a source's address, the tokenization key) registers it here once;
+every sink (log records, Dagster's history, the webhook, errors, streams) calls `redact`. The values
+apply to the whole process, as the sinks do: a library's log record has no reference to a lake.
 """
 
 import base64
@@ -15,10 +15,9 @@ from urllib.parse import unquote, unquote_plus
 
 HIDDEN = "***"
 SHORT = 4
-"""Fewer characters are hidden only where an address or a `password=` shows what they are."""
+"""Shorter values are hidden only where an address or a `password=` identifies them."""
 LONG = 8
-"""Fewer characters are hidden only as a word of their own: the password `lake` hides no lakehouse.
-"""
+"""Shorter values are hidden only as a whole word: the password `lake` does not hide "lakehouse"."""
 _SECRET_NAME = (
     r"(?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token|signature|credential)"
     r"|(?:[\w.-]*[_.-])?(?:pass|auth|sig|code|api[_.-]?key|subscription[_.-]?key|access[_.-]?key"
@@ -34,12 +33,12 @@ _LIBPQ = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = re.compile(r"[\w./:+-]*|[\d .:+-]*")
-"""A name, a number or a time, as a program stores it to read it again."""
+"""A name, a number or a time, stored by a program for its own use."""
 _NO_SECRETS = ("true", "false", "none", "null")
 _ESCAPED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\a": "a", "\v": "v"}
 _WORD = r"(?:(?!\\+[nrt])[^\s'\"<>])"
 _PATTERNS = (
-    # user:password@host, to the last @ of the word: passwords may hold one
+    # user:password@host, to the last @ of the word: passwords may contain one
     ("://", re.compile(rf"(://[^\s:/@'\"<>]*:){_WORD}+(?=@)"), rf"\1{HIDDEN}"),
     ("://", re.compile(r"(\bhttps?://)[^\s/:@?#'\"<>]+(?=@)"), rf"\1{HIDDEN}"),
     # libpq's, quoted or escaped
@@ -67,40 +66,40 @@ _PATTERNS = (
 
 
 class Redactor:
-    """The secrets that are known, and the texts without them."""
+    """The known secrets, and the redaction of texts."""
 
     def __init__(self) -> None:
         self._known: dict[str, re.Pattern[str]] = {}
 
     def learn(self, value: str) -> None:
-        """Hide `value` from now on, however it is quoted, escaped or encoded."""
+        """Hide `value` from now on, in any quoting, escaping or encoding."""
         value = value.strip()
         if value == HIDDEN or value.lower() in _NO_SECRETS or value in self._known:
             return
         if len(value) >= SHORT:
             known = {**self._known, value: _spelt(value)}
-            # the longest first: one secret may be a part of another
+            # the longest first: one secret may be part of another
             self._known = dict(sorted(known.items(), key=lambda item: -len(item[0])))
 
     def learn_address(self, address: str) -> None:
-        """Hide what is secret in an address: URL or libpq's words, also where it is malformed."""
+        """Hide the secrets in an address: a URL or libpq parameters, even if malformed."""
         for value in _secrets_of_address(address):
             self.learn(value)
 
     def learn_webhook(self, address: str) -> None:
-        """Hide all of an address but its host: who knows a webhook's path may post to it."""
+        """Hide all of an address except its host: a webhook's path alone authorizes posting."""
         self.learn_address(address)
         if "://" not in address:
             return
         path = address.split("://", 1)[1].partition("/")[2]
         pieces = re.split(r"[/?&#;]", path)
         for value in (path, *pieces, *(piece.partition("=")[2] for piece in pieces)):
-            if not _is_common(value):  # `services` is no token
+            if not _is_common(value):  # `services` is not a token
                 self.learn(value)
                 self.learn(unquote_plus(value))
 
     def learn_environment(self, environment: Mapping[str, str]) -> None:
-        """Hide the secrets among environment variables: by name, or as part of an address."""
+        """Hide the secrets in environment variables: by name, or as part of an address."""
         for name, value in environment.items():
             if _VARIABLE.search(name):
                 self.learn(value)
@@ -110,17 +109,17 @@ class Redactor:
                 self.learn_address(value)
 
     def redact(self, text: str, *, words: bool = True) -> str:
-        """`text` with every known secret, and what looks like one in an address, as `***`.
+        """Replace every known secret in `text`, and what looks like one in an address, with `***`.
 
-        Without `words`, a secret that is short or an ordinary word stays: for names, of which some
-        program knows the spelling. Somebody's password is `customers`, or `2026`.
+        Without `words`, a secret that is short or an ordinary word stays: for names that some
+        program depends on. A real password can be `customers`, or `2026`.
         """
         for value, pattern in self._known.items():
             if _core(value) in text and (words or not _is_common(value)):
                 text = pattern.sub(HIDDEN, text)
         lower = text.lower()
         for mark, pattern, hidden in _PATTERNS:
-            if mark in lower:  # most texts have none, and to look for it costs next to nothing
+            if mark in lower:  # most texts contain no mark, and the check costs little
                 text = pattern.sub(hidden, text)
         return text
 
@@ -132,7 +131,7 @@ redact = REDACTOR.redact
 
 
 def redact_all(value: Any) -> Any:
-    """`value` with the texts in its mappings and sequences redacted; the rest stays as it is."""
+    """`value` with the texts in its mappings and sequences redacted; the rest is unchanged."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -143,7 +142,7 @@ def redact_all(value: Any) -> Any:
 
 
 def redact_document(text: str) -> str:
-    """JSON as some program reads it again, with its names whole and its texts redacted."""
+    """Redact the texts of a JSON document but not its names, so that programs can still read it."""
     clean = redact(text)
     if clean == text:
         return text
@@ -171,12 +170,12 @@ def _secrets_of_address(address: str) -> list[str]:
     if "://" in address:
         scheme, rest = address.split("://", 1)
         authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-        # an address that nobody encoded may have / or @ in its password: then up to the last @
+        # an unencoded password may contain / or @: then up to the last @
         for part in {authority.rpartition("@")[0], rest.rpartition("@")[0]}:
             user, colon, password = part.partition(":")
             if colon:
                 found += [password, unquote(password), *_pieces(password)]
-                if len(password) >= SHORT:  # as the header of a request has it
+                if len(password) >= SHORT:  # as in an HTTP header
                     pair = f"{unquote(user)}:{unquote(password)}"
                     found.append(base64.b64encode(pair.encode()).decode().rstrip("="))
             elif part and "/" not in part and scheme.endswith(("http", "https")):
@@ -189,13 +188,13 @@ def _secrets_of_address(address: str) -> list[str]:
         value = match["value"]
         whole = (value + match["rest"]).strip()
         bare = value[1:].removesuffix("'") if value.startswith("'") else value
-        # libpq's message about a value with an unquoted space shows the words behind it
+        # libpq's message about a value with an unquoted space quotes the words after it
         found += [value, bare, re.sub(r"\\(.)", r"\1", bare), whole, *match["rest"].split()]
     return found
 
 
 def _pieces(password: str) -> list[str]:
-    """What an error shows of an unencoded password whose `/`, `@`, `?` or `#` ended it early."""
+    """What an error shows of an unencoded password if its `/`, `@`, `?` or `#` ended it early."""
     return [piece for piece in re.split(r"[/@?#:\s]", password) if piece]
 
 
@@ -205,16 +204,16 @@ def _is_common(value: str) -> bool:
 
 @cache
 def _core(value: str) -> str:
-    """The longest run of letters and digits: nothing encodes it, and to look for it is cheap."""
+    """The longest run of letters and digits: no encoding changes it, and its search is cheap."""
     runs: list[str] = re.findall(r"[A-Za-z0-9]*", value)
     return max(runs, key=len)
 
 
 def _spelt(value: str) -> re.Pattern[str]:
-    """`value` with each character as it is, or as URLs, SQL, JSON, Python or HTML write it."""
+    """`value` with each character literal, or as URLs, SQL, JSON, Python or HTML encode it."""
     text = "".join(map(_spellings, value))
     if len(value) < LONG:
-        # the n of a JSON text's \n belongs to no word
+        # the n of \n in a JSON text is not part of a word
         text = rf"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))(?:{text})(?![A-Za-z0-9])"
     return re.compile(text)
 

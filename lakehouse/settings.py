@@ -1,6 +1,6 @@
-"""Every knob, typed, from the environment (prefix `LAKEHOUSE_`). Nothing else reads it.
+"""Every setting, typed, from the environment (prefix `LAKEHOUSE_`). Nothing else reads it.
 
-What belongs to one source (its URL, its credentials) is in that source's YAML, not here.
+The settings of a single source (its URL, its credentials) are in that source's YAML, not here.
 """
 
 import difflib
@@ -24,13 +24,13 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(LakehouseError):
-    """An unknown setting, or one with a value that cannot be."""
+    """An unknown setting, or one with an invalid value."""
 
 
 class Settings(BaseSettings):
-    """Where things are and how much may be used.
+    """Paths and resource limits.
 
-    Paths are absolute after validation; unset ones lie in `data_dir`.
+    Paths are absolute after validation; unset ones are in `data_dir`.
     """
 
     model_config = SettingsConfigDict(
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_are_hidden(cls, values: dict[str, object]) -> dict[str, object]:
-        """Before anything can be said of the values, an error about them included."""
+        """Register secrets before anything, including a validation error, can print the values."""
         for name in ("pii_key", "s3_secret"):
             learn(str(values.get(name, "")))
         for name in ("catalog", "storage", "landing", "mlflow_tracking_uri", "s3_endpoint"):
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
 
     @property
     def memory_bytes(self) -> int:
-        """`memory_limit`, as DuckDB reads it: GB is 1000^3 bytes and GiB 1024^3."""
+        """`memory_limit` in bytes, as DuckDB reads it: GB is 1000^3 bytes and GiB 1024^3."""
         return _bytes(self.memory_limit)
 
     @property
@@ -141,27 +141,27 @@ class Settings(BaseSettings):
 
     @property
     def files_beside_catalog(self) -> bool:
-        """Whether the lake's files lie where they do unless told otherwise: beside the catalog."""
+        """Whether the lake's files are in their default location, next to the catalog."""
         folder = Path(self.catalog.removeprefix("sqlite:")).parent
         return self.embedded and Path(self.storage) == folder / "files"
 
     @property
     def world_dir(self) -> Path:
-        """The embedded world, when there is one."""
+        """The folder of the embedded world."""
         return self.data_dir / "world"
 
     @property
     def models_dir(self) -> Path:
-        """Artefacts of model versions."""
+        """The folder of the artefacts of model versions."""
         return self.data_dir / "models"
 
     @property
     def cores(self) -> int:
-        """How many threads to use, at least one."""
+        """The number of threads to use, at least one."""
         return self.threads or count_cores()
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process that must see the same."""
+        """These settings as environment variables, for a child process that needs the same ones."""
         return {
             PREFIX + name.upper(): str(value)
             for name, value in self.model_dump().items()
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
 
 
 def count_cores() -> int:
-    """Cores that this process may use, at least one: those it is bound to, where a system tells."""
+    """Cores that this process may use, at least one: respects CPU affinity where available."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -187,7 +187,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     """The settings of this process; `overrides` win over the environment.
 
     Raises:
-        SettingsError: for a variable with our prefix that is no setting, or for a bad value.
+        SettingsError: for an unknown variable with our prefix, or an invalid value.
     """
     environment = os.environ if environment is None else environment
     known = {PREFIX + name.upper() for name in Settings.model_fields}
@@ -207,5 +207,5 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
             f"{PREFIX}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
             for problem in error.errors()
         )
-        # its own text shows the values
+        # pydantic's message shows the values
         raise SettingsError(f"bad setting: {problems}") from None

@@ -1,4 +1,4 @@
-"""The base of every spec: its name, who owns it, and where it was declared."""
+"""The base of every spec: its name, its owners, and where it was declared."""
 
 import re
 from typing import Annotated, Self
@@ -38,14 +38,14 @@ def _tag_value(value: str) -> str:
 
 
 Owner = Annotated[str, AfterValidator(_reachable)]
-"""An e-mail address or `team:<name>`, by Dagster's rule."""
+"""An e-mail address or `team:<name>`, as Dagster requires."""
 
 Tags = dict[Annotated[str, AfterValidator(_tag)], Annotated[str, AfterValidator(_tag_value)]]
-"""Labels of an asset, by Dagster's rule."""
+"""Labels of an asset, as Dagster requires."""
 
 
 class Declaration(Part):
-    """What every spec declares of itself."""
+    """The fields that every spec has."""
 
     name: str
     description: str
@@ -57,11 +57,11 @@ class Declaration(Part):
 
     @property
     def place(self) -> Place:
-        """Where it was declared; nowhere if it was made in Python."""
+        """Where it was declared; empty if it was created in Python."""
         return self._place
 
     def placed(self, place: Place) -> Self:
-        """The same declaration, read from `place`."""
+        """A copy of the declaration, located at `place`."""
         copy = self.model_copy()
         copy._place = place
         return copy

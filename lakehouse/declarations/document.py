@@ -1,4 +1,4 @@
-"""A YAML file and the lines of its fields, so that every error names its place."""
+"""A YAML file and the lines of its fields, so that every error names its location."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import yaml
 from lakehouse.errors import LakehouseError
 
 Step = str | int
-"""A key of a mapping, or a place in a list."""
+"""A key of a mapping, or an index in a list."""
 
 _REMEDIES = {
     "cannot start any token": "indent with spaces, and quote a text that starts like this",
@@ -25,27 +25,27 @@ _REMEDIES = {
     "undefined alias": "quote a text that starts with *",
     "another document": "write one component a file",
 }
-"""Part of what PyYAML reports, and what helps."""
+"""Parts of PyYAML's messages, and the advice for each."""
 
 
 class SpecError(LakehouseError):
-    """YAML that does not declare what it should: a line for each error, naming file and line."""
+    """An invalid declaration: one line for each error, with file and line."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a file holds, and the nodes that know their lines."""
+    """The content of a file, and its nodes with their lines."""
 
     file: Path
     values: Any
     node: yaml.Node | None
 
     def sentence(self, message: str, *path: Step) -> str:
-        """`message` on one line, behind the file, the line and the field at `path`."""
+        """`message` on one line, prefixed with the file, the line and the field at `path`."""
         return _sentence(self.file, self.line(path), path, message)
 
     def line(self, path: Sequence[Step]) -> int:
-        """The line of the field at `path`, or of the innermost one around it that there is."""
+        """The line of the field at `path`, or of its innermost existing parent."""
         node, line = self.node, 1
         for step in path:
             found = _step(node, step)
@@ -58,7 +58,7 @@ class Document:
     def find(self, names: Collection[str]) -> tuple[Step, ...]:
         """The path of the first value within an attribute that is one of `names`.
 
-        That of all attributes if there is none.
+        The path of all attributes if there is no such value.
         """
         paths = (path for path, value in _scalars(self.values) if value in names)
         inner = (path for path in paths if path[0] == "attributes" and len(path) > 2)
@@ -66,7 +66,7 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Has a line for values that look like a number or a day, and are not."""
+    """Reports the line of values that look like a number or a date but are invalid."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -79,10 +79,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(file: Path) -> Document:
-    """The one document of a file.
+    """Read the only document of a file.
 
     Raises:
-        SpecError: when the file cannot be read, is not YAML, or gives a key twice.
+        SpecError: when the file cannot be read, is not valid YAML, or repeats a key.
     """
     try:
         loader = _Loader(file.read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def _sentence(file: Path, line: int, path: Sequence[Step], message: str) -> str:
 
 
 def _broken(file: Path, error: yaml.MarkedYAMLError) -> str:
-    """What is unclosed is named where it begins, anything else where reading stopped."""
+    """Locate unclosed constructs at their start, anything else where parsing stopped."""
     problem, context = error.problem or "", error.context or ""
     opened = "flow" in context or "quoted" in context
     mark = (error.context_mark if opened else None) or error.problem_mark
@@ -127,7 +127,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _step(node: yaml.Node | None, step: Step) -> tuple[yaml.Node, yaml.Node] | None:
-    """The node that begins a field (its key, or the item itself) and its value."""
+    """The first node of a field (its key, or the item itself) and its value."""
     if isinstance(node, yaml.MappingNode):
         return next((pair for pair in reversed(node.value) if _is_key(pair[0], step)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
@@ -136,7 +136,7 @@ def _step(node: yaml.Node | None, step: Step) -> tuple[yaml.Node, yaml.Node] | N
 
 
 def _is_key(key: yaml.Node, step: Step) -> bool:
-    """Whether `key` is `step`, which is a number or a truth where YAML reads the key so."""
+    """Whether `key` is `step`, which is a number or a boolean where YAML parses the key as one."""
     if isinstance(step, str):
         return bool(key.value == step)
     return isinstance(key, yaml.ScalarNode) and bool(yaml.safe_load(key.value) == step)
@@ -145,7 +145,7 @@ def _is_key(key: yaml.Node, step: Step) -> bool:
 def _given_twice(
     node: yaml.Node | None, path: tuple[Step, ...] = ()
 ) -> Iterator[tuple[tuple[Step, ...], int, int]]:
-    """Each key that its mapping had before, and both lines: YAML takes the last one in silence."""
+    """Each repeated key with both lines: YAML silently keeps the last value."""
     if isinstance(node, yaml.MappingNode):
         lines: dict[tuple[str, str], int] = {}
         for key, value in node.value:

@@ -1,4 +1,4 @@
-"""The fields that a declaration may have, read from its JSON schema."""
+"""The allowed fields of a declaration, read from its JSON schema."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Schema = Mapping[str, Any]
 
 
 def field_names(schema: Schema, path: Sequence[Step], without: Step = "") -> list[str]:
-    """The names of the fields at `path`, of every member of a union that is `without` one."""
+    """The names of the fields at `path`, of every union member that lacks the field `without`."""
     found = [schema]
     for step in path:
         found = [inner for one in found for inner in _below(one, step, schema)]
@@ -34,7 +34,7 @@ def _below(schema: Schema, step: Step, root: Schema) -> Iterator[Schema]:
 
 
 def _members(schema: Schema, root: Schema) -> Iterator[Schema]:
-    """The schema with references followed, or the members of a union."""
+    """The schema with references resolved, or the members of a union."""
     if reference := schema.get("$ref"):
         yield from _members(root["$defs"][reference.rpartition("/")[2]], root)
     elif union := [one for word in ("anyOf", "oneOf", "allOf") for one in schema.get(word, [])]:

@@ -1,4 +1,4 @@
-"""How old something may get."""
+"""The maximum age of data and of model versions."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,17 +7,17 @@ from lakehouse.declarations.durations import Duration, format_duration
 from lakehouse.declarations.part import FieldError, Part
 
 SHORTEST = timedelta(minutes=1)
-"""Dagster looks no more often."""
+"""The shortest interval at which Dagster checks freshness."""
 
 
 class Freshness(Part):
-    """The age above which the newest data, or a model's version, warn or fail."""
+    """The age above which the newest data, or a model's version, raises a warning or an error."""
 
     warn: Duration | None = None
     fail: Duration
 
     def errors(self) -> Iterator[ValueError]:
-        """Ages that Dagster refuses, as it would only when the graph is built."""
+        """Report ages that Dagster would refuse only when it builds the graph."""
         ages = {"fail": self.fail} | ({"warn": self.warn} if self.warn else {})
         short = [name for name, age in ages.items() if age < SHORTEST]
         for name in short:

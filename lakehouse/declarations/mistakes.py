@@ -1,4 +1,4 @@
-"""Pydantic's errors as sentences: one for each mistake, at the field where a person made it."""
+"""Translate pydantic's errors into sentences: one for each mistake, at the field that is wrong."""
 
 import difflib
 import json
@@ -31,7 +31,7 @@ _KINDS = {
     "dict": "`name: value` lines below it",
     "model": "`name: value` lines below it",
 }
-"""What a value has to be, by the beginning of the name of pydantic's error."""
+"""The expected kind of value, by the prefix of pydantic's error type."""
 
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -41,10 +41,10 @@ _BOUNDS = {
 }
 
 _PLAIN = (bool, int, float, date)
-"""What YAML makes of a text that looks like it."""
+"""Types that YAML infers from unquoted text."""
 
 _LONGEST = 60
-"""So many characters of a wrong value are shown."""
+"""The maximum number of characters shown of a wrong value."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Mistake:
 
 @dataclass(frozen=True)
 class _Error:
-    """One of pydantic's errors, its place split into fields and the members of unions tried.
+    """One of pydantic's errors, its location split into fields and the union members tried.
 
-    `members` says for each union how many fields lead to it, and which member was tried; `also`
-    are errors of other members, none of which fits better.
+    `members` contains for each union the number of fields that lead to it and the member that was
+    tried; `also` are equally good errors of other members.
     """
 
     path: tuple[Step, ...]
@@ -74,18 +74,18 @@ class _Error:
 
     @property
     def name(self) -> str:
-        """The field that is missing."""
+        """The name of the missing field."""
         return str(self.details["loc"][-1])
 
     def is_of_other_kind(self, depth: int) -> bool:
-        """Whether the value of the union behind `depth` fields is of another kind altogether."""
+        """Whether the value of the union below `depth` fields is of another kind altogether."""
         return len(self.path) == depth and self.kind.endswith("_type")
 
 
 def find_mistakes(
     error: ValidationError, values: Mapping[str, Any], model: type[BaseModel]
 ) -> list[Mistake]:
-    """What a person has to correct in `values` so that they are a `model`; each mistake once."""
+    """What to correct in `values` to make them a valid `model`; each mistake once."""
     found = _of_likely_members([_split(one, values) for one in error.errors(include_url=False)])
     schema = model.model_json_schema()
     mistakes = [
@@ -114,7 +114,7 @@ def _split(details: ErrorDetails, values: Any) -> _Error:
 
 
 def _of_likely_members(found: list[_Error]) -> list[_Error]:
-    """Of a union the errors of the member that fits best; the others were not meant."""
+    """For each union, the errors of its best-fitting member only."""
     for one in found:
         for number, (depth, _) in enumerate(one.members):
             tried: dict[Step, list[_Error]] = {}
@@ -145,7 +145,7 @@ def _without_unlikely(found: list[_Error], tried: list[list[_Error]], depth: int
 
 
 def _is_explained(one: _Error, found: list[_Error]) -> bool:
-    """Whether another error is the reason: a misspelt field is missing, and a wrong entry too."""
+    """Whether another error explains this one: a misspelt field also counts as missing."""
     if one.kind == "too_short":
         return any(other.path[: len(one.path)] == one.path for other in found if other is not one)
     return one.kind == "missing" and any(
@@ -157,7 +157,7 @@ def _is_explained(one: _Error, found: list[_Error]) -> bool:
 
 
 def _known(one: _Error, schema: Mapping[str, Any]) -> list[str]:
-    """The names of the fields among which the mistake is."""
+    """The field names that are allowed at the mistake."""
     if one.kind == "extra_forbidden":
         return field_names(schema, one.path[:-1], without=one.path[-1])
     return field_names(schema, one.path)
@@ -214,21 +214,21 @@ def _of_value(one: _Error, known: Sequence[str]) -> str:
 
 
 def _wanted(kind: str, known: Sequence[str]) -> str:
-    """The kind of value that an error of pydantic asks for; empty if it asks for something else."""
+    """The kind of value that pydantic's error expects; empty if it is about something else."""
     if kind in ("model_type", "model_attributes_type") and known:
         return f"fields below it, of {', '.join(known)}"
     return next((words for name, words in _KINDS.items() if kind.startswith(name)), "")
 
 
 def _one_of(value: Any, expected: str) -> str:
-    """`expected` as pydantic lists them: 'a', 'b' or 'c'."""
+    """`expected` in pydantic's list format: 'a', 'b' or 'c'."""
     near = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", expected), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{_shown(value)} is not one of {expected}{hint}"
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML has it, cut where it is long."""
+    """A value as YAML writes it, cut if it is long."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a group of fields"
     text = redact(json.dumps(value, default=str, ensure_ascii=False))

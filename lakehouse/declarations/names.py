@@ -1,4 +1,4 @@
-"""What a name may be, and which one was probably meant."""
+"""Valid names, and suggestions for unknown ones."""
 
 import difflib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ PATTERNS = {
     NAME: "a name has lower-case letters, digits and underscores, and starts with a letter",
     TABLE: "a table is written schema.name, in lower-case letters, digits and underscores",
 }
-"""What a person reads instead of a pattern."""
+"""The description of the pattern in messages."""
 
 Identifier = Annotated[str, Field(pattern=NAME)]
 """A column, or a name within a declaration."""
@@ -23,7 +23,7 @@ TableName = Annotated[str, Field(pattern=TABLE)]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the likely one, or all there are."""
+    """The end of a message about an unknown name: the closest match, or all known names."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names) or 'none'}"

@@ -1,4 +1,4 @@
-"""The base of every group of fields in `defs.yaml`, and the error of one of its fields."""
+"""The base of every group of fields in `defs.yaml`, and the error of a single field."""
 
 from collections.abc import Iterable, Iterator
 from typing import Self
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class FieldError(ValueError):
-    """Something wrong with one field of a declaration.
+    """An error in one field of a declaration.
 
-    `path` leads to the field from the part that raises it: names, and numbers in lists.
+    `path` leads to the field from the part that raises it: names, and indices in lists.
     """
 
     def __init__(self, message: str, *path: str | int) -> None:
@@ -18,7 +18,7 @@ class FieldError(ValueError):
 
 
 class FieldErrors(ValueError):
-    """Several errors at once, so that a person can correct all of them before the next try."""
+    """Several errors at once, so that a person can correct all of them in one edit."""
 
     def __init__(self, errors: Iterable[ValueError]) -> None:
         self.errors = tuple(errors)
@@ -26,7 +26,7 @@ class FieldErrors(ValueError):
 
 
 class Part(BaseModel):
-    """A group of fields: unknown ones are errors, and nothing changes later."""
+    """An immutable group of fields that rejects unknown ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -37,5 +37,5 @@ class Part(BaseModel):
         return self
 
     def errors(self) -> Iterator[ValueError]:
-        """What is wrong between the fields, each of which is valid; all of it is reported."""
+        """Errors across fields that are valid individually; all of them are reported."""
         yield from ()

@@ -1,7 +1,7 @@
-"""Names that a declaration may not take, since a table that is made of it has columns of that name.
+"""Names that a declaration may not use, because the resulting tables have columns of that name.
 
-Each name stands here once, beside what owns it. A test holds the tables that are really made
-against these lists, so a new column is missed by no declaration.
+Each name is listed once, with its owner. A test compares these lists with the tables that are
+created, so every declaration rejects a new column's name.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ BESIDE_FEATURES = {
     "naive_season": "training sets",
     "naive_mean": "training sets",
 }
-"""Columns that stand beside features. Names with an underscore in front are the engine's, too."""
+"""Columns stored with features. Names with a leading underscore are reserved as well."""
 
 PREFIXES = ("naive_", "_")
 
@@ -33,11 +33,11 @@ IN_THE_LOG = dict.fromkeys(
     ),
     "the prediction log",
 )  # fmt: skip
-"""Columns that stand beside the spine's key and entities where predictions are kept."""
+"""Columns stored with the spine's key and entities in prediction tables."""
 
 
 def refuse_reserved(what: str, names: Iterable[str], reserved: dict[str, str]) -> None:
-    """Raise `ValueError` for the first of `names` that is taken, in whatever case it is written."""
+    """Raise `ValueError` for the first of `names` that is reserved, ignoring case."""
     for name in names:
         lower = name.lower()
         owner = reserved.get(lower)
@@ -51,7 +51,7 @@ def refuse_reserved(what: str, names: Iterable[str], reserved: dict[str, str]) -
 
 
 def refuse_alike(what: str, names: Iterable[str]) -> None:
-    """Raise `ValueError` for names that are equal, or differ in case alone: SQL knows no case."""
+    """Raise `ValueError` for names that are equal, ignoring case as SQL does."""
     seen: dict[str, str] = {}
     for name in names:
         other = seen.setdefault(name.lower(), name)
@@ -74,7 +74,7 @@ def _plain(name: str) -> str:
 
 
 FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_free)]
-"""A column beside those of the engine."""
+"""A column stored with those of the engine."""
 
 TablePart = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_plain)]
-"""A name that tables are called by, with suffixes behind `__`."""
+"""A base name for tables, which get suffixes after `__`."""

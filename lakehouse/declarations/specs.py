@@ -1,4 +1,4 @@
-"""Finding what the YAML under `defs/` declares, without Dagster: for sensors, commands, the API."""
+"""Find the declarations under `defs/` without Dagster: for sensors, commands and the API."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,25 +11,25 @@ from lakehouse.declarations.yaml_file import parse_attributes
 
 DEFS_DIR = Path(__file__).resolve().parent.parent / "defs"
 FILE_NAME = "defs.yaml"
-"""The only name that Dagster loads; any other file would be ignored in silence."""
+"""The only file name that Dagster loads; it silently ignores any other."""
 
 COMPONENTS = "lakehouse.orchestration.components"
-"""The package of our components, as `type` names them."""
+"""The package of our components, as written in `type`."""
 
 KINDS = ("Source", "FeatureSet", "PredictiveModel")
 """Our components."""
 
 SECTIONS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
-"""What Dagster takes at the top of a file."""
+"""The top-level keys that Dagster accepts."""
 
 Spec = TypeVar("Spec", bound=Declaration)
 
 
 def find_specs(component: str, model: type[Spec], folder: Path = DEFS_DIR) -> list[Spec]:
-    """The specs of all components of that class name, in the order of their paths.
+    """The specs of all components of that class name, sorted by path.
 
     Raises:
-        SpecError: a line for each mistake in any of them, naming file, line and field.
+        SpecError: one line for each mistake in any of them, with file, line and field.
     """
     found = read_declarations({component: model}, folder)
     return [spec for spec in found if isinstance(spec, model)]
@@ -40,12 +40,12 @@ def read_declarations(
     folder: Path = DEFS_DIR,
     check_other: Callable[[Document], None] = lambda document: None,
 ) -> list[Declaration]:
-    """The specs of several components, by class name, in the order of their paths.
+    """The specs of several components, by class name, sorted by path.
 
-    Other components have to be YAML with a type, and to pass `check_other`.
+    Other components must be YAML with a type, and pass `check_other`.
 
     Raises:
-        SpecError: a line for each mistake in any of them, naming file, line and field.
+        SpecError: one line for each mistake in any of them, with file, line and field.
     """
     specs: list[Declaration] = []
     mistakes: list[str] = []
@@ -68,7 +68,8 @@ def component_type(document: Document) -> str:
     """The class name in a document's `type`.
 
     Raises:
-        SpecError: when there is no type, one of ours that there is not, or an unknown section.
+        SpecError: when the type is missing or is an unknown component of ours, or when a section is
+            unknown.
     """
     if mistakes := list(_outer_mistakes(document)):
         raise SpecError("\n".join(mistakes))
@@ -96,7 +97,7 @@ def _outer_mistakes(document: Document) -> Iterator[str]:
 
 
 def _named_alike(specs: Iterable[Declaration]) -> Iterator[str]:
-    """Two of one kind and name would be one table."""
+    """Two declarations of the same kind and name would share one table."""
     first: dict[tuple[type[Declaration], str], Declaration] = {}
     for spec in specs:
         other = first.setdefault((type(spec), spec.name), spec)

@@ -1,4 +1,4 @@
-"""Reading a spec from a `defs.yaml` so that each error is a sentence with file, line and field."""
+"""Read a spec from a `defs.yaml`; each error is a sentence with file, line and field."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -16,17 +16,17 @@ __all__ = ["SpecError", "parse_attributes", "read_attributes", "refusal"]
 
 
 def read_attributes(path: Path, model: type[Spec]) -> Spec:
-    """`attributes` of the YAML file as a `model`.
+    """Read `attributes` of the YAML file as a `model`.
 
     Raises:
-        SpecError: when the file is missing, is no YAML, or does not fit the model; a line for
-            each mistake.
+        SpecError: when the file is missing, is not valid YAML, or does not fit the model; one line
+            for each mistake.
     """
     return parse_attributes(read_yaml(path), model)
 
 
 def parse_attributes(document: Document, model: type[Spec]) -> Spec:
-    """`attributes` of a document as a `model`. Raises `SpecError` as `read_attributes` does."""
+    """Read `attributes` of a document as a `model`. Raises as `read_attributes`."""
     values = document.values
     if not isinstance(values, dict) or not isinstance(values.get("attributes"), dict):
         raise SpecError(
@@ -39,7 +39,7 @@ def parse_attributes(document: Document, model: type[Spec]) -> Spec:
 
 
 def refusal(document: Document, error: ValidationError, model: type[BaseModel]) -> SpecError:
-    """The `error` that attributes are not a `model`: a line for each mistake, in their order."""
+    """Convert a validation `error` of a `model`: one line for each mistake, in their order."""
     paths = [
         (("attributes", *mistake.path), mistake.message)
         for mistake in find_mistakes(error, document.values["attributes"], model)

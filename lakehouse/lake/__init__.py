@@ -1,6 +1,6 @@
 """The lake itself: connect, read, write, snapshots, maintenance. Depends on the settings alone.
 
-What others may use is here, in `layout` (every layer and table name) and in `door` (people's SQL).
+Its public interface: this module, `layout` (every layer and table name) and `door` (user SQL).
 """
 
 from lakehouse.lake.attached import attach_writer, hash_commits

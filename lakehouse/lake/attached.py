@@ -1,4 +1,4 @@
-"""The lake on the connection of another program that writes to it. No lock here: see `lock.py`."""
+"""The lake on another program's connection, for writing. It takes no lock: see `lock.py`."""
 
 import duckdb
 
@@ -12,10 +12,11 @@ from lakehouse.settings import Settings
 
 
 def attach_writer(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Attach the lake for writing, with its settings, and make what is missing in it.
+    """Attach the lake for writing, apply its settings, and create the schemas it lacks.
 
     Raises:
-        LakeError: when the storage is another lake's, or not encrypted as the settings want it.
+        LakeError: when the storage belongs to another lake, or is not encrypted as the settings
+            require.
     """
     make_folders(settings)
     configure(connection, settings)
@@ -24,6 +25,6 @@ def attach_writer(connection: duckdb.DuckDBPyConnection, settings: Settings) -> 
 
 
 def hash_commits(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Take the hashes of the files that were committed since the last time."""
+    """Hash the files committed since the last call."""
     cursor = connection.cursor()
     hash_commit(cursor, Storage(cursor, find_place(cursor, settings).prefix))

@@ -1,6 +1,6 @@
-"""The columns of a table or view of the lake, asked of that table alone.
+"""The columns of one table or view of the lake.
 
-DuckDB's `duckdb_columns()` looks at everything, and binds each view, before it filters.
+DuckDB's `duckdb_columns()` reads every table and binds every view before it filters.
 """
 
 import duckdb
@@ -9,7 +9,7 @@ from lakehouse.lake.names import qualified
 
 
 def read_columns(cursor: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    """SQL types of the columns of `schema.table` by name, in order; empty if there is no such."""
+    """SQL types of the columns of `schema.table` by name, in order; empty for an unknown table."""
     try:
         rows = cursor.execute(f"DESCRIBE {qualified(table)}").fetchall()
     except duckdb.CatalogException:

@@ -1,6 +1,6 @@
-"""Opening DuckDB with the lake attached. The same few statements serve Python and dbt.
+"""Opening DuckDB with the lake attached. Python and dbt use the same statements.
 
-No locking and no transactions here: see `lake.py`.
+Locks and transactions are in `lake.py`.
 """
 
 import importlib.util
@@ -23,11 +23,11 @@ from lakehouse.settings import Settings
 _spills = itertools.count()
 BUSY_TIMEOUT_MS = 60_000
 SERVER_RETRIES = 100
-"""How often a commit tries again when another one came between; 10 were seen to be too few."""
+"""How often DuckLake retries a commit after a conflict; 10 retries proved too few."""
 
 
 def extension_path(name: str) -> Path:
-    """The file of a DuckDB extension, from the package that carries it: no network is needed."""
+    """The file of a DuckDB extension in the installed package that contains it, without network."""
     package = f"duckdb_extension_{name}"
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -37,18 +37,18 @@ def extension_path(name: str) -> Path:
 
 
 def connect(**config: Any) -> duckdb.DuckDBPyConnection:
-    """A new DuckDB in memory, to which `load_extensions` may give what the packages carry."""
+    """Open a new in-memory DuckDB for which `load_extensions` can load the packaged extensions."""
     offline = {"autoinstall_known_extensions": False, "allow_unsigned_extensions": True}
     return duckdb.connect(":memory:", config={**offline, **config})
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
-    """Load the extensions called `names`, then let none be loaded that is not signed.
+    """Load the extensions `names`, then forbid unsigned ones.
 
-    Checking a signature reads the whole file, a quarter of a second for each database opened. These
-    files were installed as DuckDB itself was, from packages whose hashes the lock file knows, so
-    they are trusted like it; what SQL may load later is not. (A database that was not opened by
-    `connect` checks these as well.)
+    Checking a signature reads the whole file, which takes 0.25 s for each database. These files
+    come from packages whose hashes are in the lock file, like DuckDB itself, so they are trusted
+    without the check. Extensions that SQL loads later are checked. (A database that `connect` did
+    not open checks these as well.)
     """
     for name in names:
         connection.execute(f"LOAD {literal(str(extension_path(name)))}")
@@ -56,9 +56,9 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
 
 
 def spill_folder(settings: Settings) -> Path:
-    """A folder of its own for each DuckDB, which makes it when it spills and removes it at the end.
+    """A separate spill folder for each DuckDB, which creates it on demand and removes it at exit.
 
-    Their files all have the same names: two that spill into one folder read each other's blocks.
+    Spill files have fixed names: two instances that share a folder read each other's blocks.
     """
     return make_private(settings.data_dir / "spill") / f"{os.getpid()}-{next(_spills)}"
 
@@ -66,11 +66,11 @@ def spill_folder(settings: Settings) -> Path:
 def configure(
     connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool = False
 ) -> None:
-    """Limit memory and threads, let big queries spill to disk, and attach the lake.
+    """Limit memory and threads, let large queries spill to disk, and attach the lake.
 
     Raises:
-        LakeError: to a writer, when its storage belongs to another lake or is not encrypted as the
-            settings want it.
+        LakeError: for a writer, when the storage belongs to another lake or is not encrypted as the
+            settings require.
     """
     connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
     connection.execute(f"SET threads = {settings.cores}")
@@ -84,7 +84,7 @@ def configure(
         connection.execute(f"SET ducklake_max_retry_count = {SERVER_RETRIES}")
     place = find_place(connection, settings)
     if place.encrypted:
-        load_extensions(connection, "httpfs")  # only its cryptography may write
+        load_extensions(connection, "httpfs")  # only httpfs can write encrypted files
     if settings.encrypted and not place.encrypted and not read_only:
         raise LakeError(
             f"LAKEHOUSE_ENCRYPTED is on, but the lake of {settings.catalog} was "
@@ -98,7 +98,7 @@ def configure(
 
 
 def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A new DuckDB instance with the lake attached as `lake` and made the default catalog."""
+    """Open a new DuckDB instance with the lake attached as `lake`, its default catalog."""
     connection = connect()
     configure(connection, settings, read_only=read_only)
     connection.execute(f"USE {CATALOG}")
@@ -108,18 +108,18 @@ def open_connection(settings: Settings, *, read_only: bool = False) -> duckdb.Du
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     """End the open transaction, if there is one, before its connection is closed.
 
-    DuckDB would do so itself when it destroys the connection, where a server that has gone away in
-    the meantime ends the whole process (SIGABRT) instead of raising an error.
+    DuckDB would roll back when it destroys the connection; if the catalog server is gone by then,
+    that aborts the whole process (SIGABRT) instead of raising an error.
     """
-    with suppress(duckdb.Error):  # no transaction, or a server that cannot be told
+    with suppress(duckdb.Error):  # no transaction, or an unreachable server
         connection.execute("ROLLBACK")
 
 
 def _attach_statement(settings: Settings, place: Place, *, read_only: bool) -> str:
-    # Rows inlined into the catalog would have to be flushed, which breaks open readers and writers.
+    # Flushing rows that are inlined in the catalog breaks open readers and writers.
     options = ["READ_ONLY"] if read_only else ["DATA_INLINING_ROW_LIMIT 0"]
     if settings.files_beside_catalog:
-        # the catalog remembers where it was made, and may have been moved since with its files
+        # the catalog records where it was created, but the lake may have been moved
         options += [f"DATA_PATH {literal(place.prefix)}", "OVERRIDE_DATA_PATH true"]
     elif not read_only:
         options += [f"DATA_PATH {literal(place.prefix)}"]
@@ -131,7 +131,7 @@ def _attach_statement(settings: Settings, place: Place, *, read_only: bool) -> s
 
 
 def use_object_storage(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Give the connection the settings' key to the object store; nothing if all is local."""
+    """Give the connection the object store's credentials; do nothing if all files are local."""
     if not any(place.startswith("s3://") for place in (settings.storage, settings.landing)):
         return
     load_extensions(connection, "httpfs")

@@ -1,7 +1,7 @@
-"""Errors of the lake that more than one file raises."""
+"""Errors that several files of the lake raise."""
 
 from lakehouse.errors import LakehouseError
 
 
 class LakeError(LakehouseError):
-    """The lake cannot be opened, or holds something that it should not."""
+    """The lake cannot be opened, or its content is invalid."""

@@ -1,8 +1,8 @@
-"""The files that the catalog knows, with all that it records about each for good.
+"""The files in the catalog, with the immutable metadata that it keeps of each.
 
-Read from the catalog's tables, as DuckLake's specification describes them
-(https://ducklake.select/docs/stable/specification/tables/overview). Plain questions, put together
-here: they are asked after each commit, and a join of the catalog's tables costs twice as much.
+Read from the catalog's tables as DuckLake's specification describes them
+(https://ducklake.select/docs/stable/specification/tables/overview). Simple queries, joined here in
+Python: they run after each commit, and a join of the catalog's tables takes twice as long.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from lakehouse.lake.ownership import METADATA
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A data or delete file. `name` is relative to the lake's prefix, unless it is elsewhere.
+    """A data or delete file. `name` is relative to the lake's prefix if the file is below it.
 
-    `id` grows with each file of the lake. `record` is the SHA-256 of what the catalog keeps of the
-    file: rows, sizes, key, the bounds of its columns. `current`: whether the newest snapshot needs
-    it. `name` and `table` are empty where the catalog has lost the table.
+    `id` grows with each file of the lake. `record` is the SHA-256 of the catalog's metadata of the
+    file: rows, sizes, key, column bounds. `current`: whether the newest snapshot needs it. `name`
+    and `table` are empty if the table is missing in the catalog.
     """
 
     id: int
@@ -35,7 +35,7 @@ class LakeFile:
 
 
 def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeFile]:
-    """The files of all snapshots whose id is above `after`, by id."""
+    """The files of all snapshots with an id above `after`, ordered by id."""
 
     def ask(columns: str, table: str, key: str) -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {METADATA}.{table} WHERE {key} > ?"
@@ -65,13 +65,13 @@ def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeF
 
 
 def scheduled(cursor: duckdb.DuckDBPyConnection) -> set[str]:
-    """Names of the files that no snapshot needs any more and that are not deleted yet."""
+    """Names of the files that no snapshot needs and that are scheduled for deletion."""
     query = f"SELECT path FROM {METADATA}.ducklake_files_scheduled_for_deletion"
     return {path for (path,) in cursor.execute(query).fetchall()}
 
 
 def _tables(cursor: duckdb.DuckDBPyConnection) -> dict[int, tuple[str, str]]:
-    """Name and folder of each table by its id, whatever it was called meanwhile."""
+    """Name and folder of each table by its id, also after a rename."""
     rows = cursor.execute(
         "SELECT table_id, schema_name || '.' || table_name, "
         "CASE WHEN t.path_is_relative::BOOLEAN THEN s.path || t.path ELSE t.path END "

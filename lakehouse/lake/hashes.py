@@ -1,11 +1,11 @@
 """SHA-256 of the lake's files, taken right after the commit and kept outside its catalog.
 
-A file of JSON lines in the lake's prefix, one for each file. A line has a check of its own, so that
-a flip in it accuses no file. What a file should be compared with is here; who compares is
-`verify.py`.
+A JSON-lines file in the lake's prefix, with one line for each file. Each line has its own checksum,
+so that a flipped bit in it does not mark a sound file as damaged. This module stores the expected
+hashes; `verify.py` compares.
 
-In an object store a file would have to be read back to be hashed, and nothing can be appended:
-there maintenance and `lakehouse verify --full` take the hashes, once, of what has none yet.
+In an object store each file would have to be read back to be hashed, and nothing can be appended:
+there, maintenance and `lakehouse verify --full` hash each file once.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ from lakehouse.lake.ownership import lake_id
 from lakehouse.lake.storage import Storage
 
 FOOTER_END = 8
-"""Bytes behind a Parquet footer: its length and the magic word."""
+"""Bytes after a Parquet footer: its length and the magic bytes."""
 TAIL_BYTES = 65_536
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FileHash:
-    """What a file was when it was hashed.
+    """A file as it was when it was hashed.
 
-    `footer` is the SHA-256 of its end, where known; the others as in `LakeFile`.
+    `footer` is the SHA-256 of its end, where known; for the other fields see `LakeFile`.
     """
 
     id: int
@@ -46,7 +46,7 @@ class FileHash:
 
 @dataclass(frozen=True)
 class Hashes:
-    """All that the ledger holds, by name of file; `damaged` are the lines that cannot be read."""
+    """The content of the ledger, by file name; `damaged` are the unreadable lines."""
 
     of: dict[str, FileHash]
     damaged: tuple[int, ...] = ()
@@ -61,11 +61,11 @@ class Ledger:
         self.name = f"hashes-{lake_id(cursor)}.jsonl"
 
     def read(self) -> Hashes:
-        """What was hashed so far."""
+        """Read the hashes taken so far."""
         text = self._storage.read(self.name) or ""
         found: dict[str, FileHash] = {}
         damaged = []
-        lines = text.split("\n")[:-1]  # a last line without an end is being written, or was killed
+        lines = text.split("\n")[:-1]  # an unfinished last line is a killed or running writer's
         for number, line in enumerate(lines, 1):
             entry = _parse(line)
             if entry is None:
@@ -75,10 +75,10 @@ class Ledger:
         return Hashes(found, tuple(damaged))
 
     def add_committed(self) -> int:
-        """Hash the files of the commit that was just made; how many.
+        """Hash the files of the last commit; return how many.
 
-        Those of earlier commits too if they came after all that is hashed: what dbt commits is
-        hashed at the end of its run.
+        Includes files of earlier commits that are newer than all hashed ones: the files that dbt
+        commits are hashed at the end of its run.
         """
         if not self._storage.local:
             return 0
@@ -87,7 +87,7 @@ class Ledger:
         last = _last_entry(tail)
         files = registered(self._cursor, after=-1 if last is None else last.id)
         if last is None and files:
-            # an older release's lake: hash what is new, and leave the rest to maintenance
+            # a lake of an older release: hash what is new, and leave the rest to maintenance
             newest = max(file.snapshot for file in files)
             files = [file for file in files if file.snapshot == newest]
         lines = "".join(_line(hash_file(self._storage, file)) for file in files)
@@ -96,10 +96,10 @@ class Ledger:
         return len(files)
 
     def add_missing(self) -> dict[str, str]:
-        """Hash every file that has no hash yet, and forget those that are gone.
+        """Hash every file without a hash, and drop the entries of deleted files.
 
-        Returns the files that cannot be read, with the error. One that is missing or has not its
-        size gets no hash. Damaged lines stay as they are: they are evidence.
+        Returns the unreadable files, with the error. A file that is missing or has the wrong size
+        gets no hash. Damaged lines stay: they are evidence.
         """
         known, files = self.read(), registered(self._cursor)
         needed = {file.name for file in files} | scheduled(self._cursor)
@@ -125,7 +125,7 @@ class Ledger:
 
 
 def hash_file(storage: Storage, file: LakeFile) -> FileHash:
-    """What `file` is now. Raises OSError or duckdb.Error when it cannot be read."""
+    """Hash `file` as it is now. Raises OSError or duckdb.Error when it cannot be read."""
     return FileHash(
         file.id,
         file.name,
@@ -138,12 +138,12 @@ def hash_file(storage: Storage, file: LakeFile) -> FileHash:
 
 
 def hash_commit(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
-    """Hash what was just committed. What fails is told to the log: the commit stands.
+    """Hash the files of the last commit. Failures are logged: the commit stands.
 
-    `lakehouse verify` counts a file without a hash as such.
+    `lakehouse verify` lists a file without a hash as not verified.
     """
     try:
-        cursor.execute("BEGIN")  # one look at the catalog costs half of several
+        cursor.execute("BEGIN")  # one transaction for all queries halves their cost
         try:
             Ledger(cursor, storage).add_committed()
         finally:
@@ -162,7 +162,7 @@ def _line(entry: FileHash) -> str:
 
 
 def _parse(line: str) -> FileHash | None:
-    """The entry of a line; none if the line is not as it was written."""
+    """The entry of a line; None if the line was altered."""
     try:
         values = json.loads(line)
         check = values.pop("check")
@@ -173,7 +173,7 @@ def _parse(line: str) -> FileHash | None:
 
 
 def _tail(path: Path) -> bytes:
-    """The end of the ledger, some dozens of lines; empty if there is none."""
+    """The end of the ledger, some dozens of lines; empty if there is no ledger."""
     try:
         with path.open("rb") as stream:
             stream.seek(-min(TAIL_BYTES, os.fstat(stream.fileno()).st_size), os.SEEK_END)
@@ -190,7 +190,7 @@ def _last_entry(tail: bytes) -> FileHash | None:
 
 
 def _append(path: Path, tail: bytes, lines: str) -> None:
-    # a killed process may have left a line without an end; its file is hashed again
+    # a killed process may have left an unfinished line; its file is hashed again
     torn = len(tail.rpartition(b"\n")[2])
     with path.open("a+b") as stream:
         if torn:

@@ -1,8 +1,9 @@
-"""Signals that must not get lost: what their handler raised is kept, and a query is broken off.
+"""Keep signals from getting lost: store what their handler raised, and interrupt the query.
 
-DuckDB 1.5.5 runs signal handlers during a query, but loses what they raise: a query with bound
-values goes on to its end as if nothing had come, any other raises `RuntimeError` instead. So may
-whatever calls Python from C. Whose handler it is (Python's, Dagster's) does not matter here.
+DuckDB 1.5.5 runs signal handlers during a query but loses the exceptions they raise: a query with
+bound values runs to its end as if there had been no signal, any other raises `RuntimeError`
+instead. Other C code that calls Python can do the same. This works with any handler (Python's or
+Dagster's).
 """
 
 import signal
@@ -17,23 +18,23 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What signal handlers raised inside `kept`, until it has been raised again."""
+    """Exceptions that signal handlers raised inside `kept` and that were not raised again yet."""
 
     def __init__(self) -> None:
         self._raised: BaseException | None = None
 
     def raise_again(self) -> None:
-        """Raise what a handler raised and may be lost; nothing if there was nothing."""
+        """Raise what a handler raised, as it may be lost; do nothing if there was no signal."""
         raised, self._raised = self._raised, None
         if raised is not None:
             raise raised
 
     @contextmanager
     def kept(self, cursor: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
-        """What a handler raises inside leaves the block, whatever became of it there.
+        """Raise at the end of the block what a handler raised inside, even if the block lost it.
 
-        The query of `cursor` is broken off at once. Python runs handlers in the main thread alone;
-        in any other one this does nothing.
+        Interrupts the query of `cursor` at once. Python runs handlers in the main thread only; in
+        other threads this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -66,5 +67,5 @@ class Interrupts:
             self.raise_again()
         finally:
             for number, handler in handlers.items():
-                if signal.getsignal(number) is handle:  # nobody has put another one in its place
+                if signal.getsignal(number) is handle:  # unless the block installed another handler
                     signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The lake as the rest of the package sees it: readers, writers, tables, snapshots."""
+"""The lake's interface for the rest of the package: readers, writers, tables, snapshots."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from typing import Any, Self
 import duckdb
 
 from lakehouse.lake.connection import open_connection, roll_back
-from lakehouse.lake.errors import LakeError as LakeError  # others find it here
+from lakehouse.lake.errors import LakeError as LakeError  # re-exported
 from lakehouse.lake.hashes import hash_commit
 from lakehouse.lake.interrupts import Interrupts
 from lakehouse.lake.layout import LAYERS
@@ -27,12 +27,12 @@ from lakehouse.lake.storage import Storage
 from lakehouse.settings import Settings
 
 LOOK_UP_SECONDS = 60.0
-"""How long a server that was lost in a commit may take to come back and tell of it."""
+"""Seconds to wait, after a lost connection during a commit, for the server to come back."""
 LOOK_UP_PAUSE = 1.0
 
 
 class CommitInDoubt(LakeError):
-    """A commit whose outcome the catalog's server could not be asked for."""
+    """A commit whose outcome is unknown, because the catalog's server does not answer."""
 
 
 class NoSuchTable(LakeError):
@@ -41,13 +41,13 @@ class NoSuchTable(LakeError):
 
 @cache
 def code_version() -> str:
-    """The version of this package, as recorded with every commit."""
+    """The version of this package, recorded with every commit."""
     return version("lakehouse")
 
 
 @dataclass(frozen=True)
 class Author:
-    """Who makes a commit; kept in the snapshot for good."""
+    """The author of a commit, kept in the snapshot permanently."""
 
     asset: str
     run_id: str = ""
@@ -55,10 +55,10 @@ class Author:
 
 
 class Lake:
-    """One open lake. Cheap to ask, costly to open (0.12 s): keep it and share it.
+    """One open lake. Queries are cheap, opening is costly (0.12 s): keep it and share it.
 
-    Every `reader` and `writer` is a cursor of its own. Write from one thread: with three, DuckDB
-    1.5.5 was seen to abort in a commit once in some thirty runs.
+    Every `reader` and `writer` is a separate cursor. Write from one thread: with three, DuckDB
+    1.5.5 aborted in a commit about once in thirty runs.
     """
 
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
@@ -81,7 +81,7 @@ class Lake:
         self.close()
 
     def close(self) -> None:
-        """Let go of the catalog and the files; the next use opens them again."""
+        """Close the catalog and the files; the next use opens them again."""
         with self._opening:
             if self._connection is not None:
                 self._connection.close()
@@ -115,9 +115,9 @@ class Lake:
 
     @contextmanager
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on one snapshot of the lake, the newest at its first question.
+        """A cursor on one snapshot of the lake, the newest at its first query.
 
-        Closed at the end; temporary tables vanish with it. After an error it answers no more.
+        Closing it drops its temporary tables. After an error it cannot be used again.
         """
         with self.cursor() as cursor:
             _begin(cursor)
@@ -125,9 +125,9 @@ class Lake:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for work that goes on after its own commits: each question sees the newest.
+        """A cursor that continues after its own commits: each query reads the newest snapshot.
 
-        Names of tables need the catalog. Each question costs twice what it costs a `reader`.
+        Table names need the catalog prefix. A query takes twice as long as with a `reader`.
         """
         cursor = self._cursor()
         try:
@@ -143,9 +143,8 @@ class Lake:
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor inside one transaction under the write lock: all of it is committed, or nothing.
 
-        Keep it short: compute into temporary tables before the first write; these are at hand where
-        `cursor`, on which they were made, is the one to write with. A transaction that changes
-        nothing makes no snapshot.
+        Keep it short: compute into temporary tables before the first write. To use them here, pass
+        the `cursor` that created them. A transaction without changes makes no snapshot.
         """
         with (
             write_lock(self.settings, author.asset),
@@ -164,12 +163,12 @@ class Lake:
                 raise
 
     def _commit(self, cursor: duckdb.DuckDBPyConnection, author: Author, commit_id: str) -> None:
-        """Commit; when a server's answer got lost, find out whether it did.
+        """Commit; if the server's answer was lost, find out whether the commit succeeded.
 
-        Who tries a commit again that has happened writes everything twice.
+        Retrying a commit that succeeded writes everything twice.
 
         Raises:
-            CommitInDoubt: when nobody can be asked.
+            CommitInDoubt: when the server does not answer.
         """
         try:
             cursor.execute("COMMIT")
@@ -179,7 +178,7 @@ class Lake:
                 raise
 
     def _has_commit(self, commit_id: str, author: Author, error: duckdb.Error) -> bool:
-        """Whether the catalog has the commit, asked by a connection of its own."""
+        """Whether the catalog has the commit, checked on a separate connection."""
         give_up = time.monotonic() + LOOK_UP_SECONDS
         while True:
             try:
@@ -196,11 +195,11 @@ class Lake:
                         f"was lost in the commit {commit_id} ({error}) and does not answer since "
                         f"{LOOK_UP_SECONDS:g} s ({unanswered}). When it is up again, run this "
                         "again: it goes on from what is there"
-                    ) from None  # a lost connection as its cause would have it tried again
+                    ) from None  # with a lost connection as its cause it would be retried
                 time.sleep(LOOK_UP_PAUSE)
 
     def storage(self, cursor: duckdb.DuckDBPyConnection) -> Storage:
-        """The prefix in which the lake's files are."""
+        """The prefix of the lake's files."""
         if self._prefix is None:
             self._prefix = find_place(cursor, self.settings).prefix
         return Storage(cursor, self._prefix)
@@ -211,7 +210,7 @@ class Lake:
             return table_exists(cursor, table)
 
     def rows(self, table: str) -> int:
-        """How many rows `schema.table` has. Raises `NoSuchTable`."""
+        """The number of rows of `schema.table`. Raises `NoSuchTable`."""
         with self.reader() as cursor:
             if not table_exists(cursor, table):
                 raise NoSuchTable(f"there is no table {table} in the lake; see `lakehouse tables`")
@@ -229,7 +228,7 @@ def _begin(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> str:
-    """Name the author of the open transaction; the id by which its commit can be found later."""
+    """Record the author of the open transaction; return an id by which to find its commit later."""
     commit_id = uuid.uuid4().hex
     signed = {**asdict(author), "code_version": code_version(), "commit_id": commit_id}
     extra = json.dumps(signed)
@@ -241,9 +240,9 @@ def sign(cursor: duckdb.DuckDBPyConnection, author: Author) -> str:
 
 
 def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether `schema.table` is there, as this cursor's transaction sees it.
+    """Whether `schema.table` exists in this cursor's transaction.
 
-    A view whose table is gone is not.
+    False for a view whose table is gone.
     """
     # after a commit duckdb_tables() reads the statistics of every table, which takes 0.2 s
     query = (
@@ -256,7 +255,7 @@ def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 def fetch_value(
     cursor: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None
 ) -> Any:
-    """The first column of the first row; an error when there is no row."""
+    """The first column of the first row. Raises an error when there is no row."""
     row = cursor.execute(query, parameters).fetchone()
     if row is None:
         raise LakeError(f"no row came back from: {query}")
@@ -264,7 +263,7 @@ def fetch_value(
 
 
 def make_folders(settings: Settings) -> None:
-    """The folders that the catalog and the files need, where they are local ones."""
+    """Create the local folders that the catalog and the files need."""
     if settings.embedded:
         Path(settings.catalog.removeprefix("sqlite:")).parent.mkdir(parents=True, exist_ok=True)
     if "://" not in settings.storage:
@@ -272,7 +271,7 @@ def make_folders(settings: Settings) -> None:
 
 
 def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the schemas of the lake that are not there yet; nothing, if all are."""
+    """Create the schemas that the lake lacks."""
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?"
     present = {name for (name,) in connection.execute(query, [CATALOG]).fetchall()}
     if not present.issuperset(LAYERS):

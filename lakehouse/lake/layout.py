@@ -1,7 +1,7 @@
-"""What the layers and the tables of the lake are called; no other module spells a name.
+"""The names of all layers and tables of the lake; no other module spells a name.
 
-Which columns a table has stands where it is made. Tables of `staging`, `core` and `reporting` are
-named by the SQL that makes them.
+The columns of a table are in the module that creates it. Tables of `staging`, `core` and
+`reporting` get their names from their SQL.
 """
 
 import re
@@ -10,12 +10,12 @@ from lakehouse.lake.names import Table
 
 
 class Layer(str):
-    """A schema of the lake, by its name; also the group of the assets that are in it."""
+    """A schema of the lake, by name; also the asset group of its tables."""
 
     __slots__ = ()
 
     def table(self, name: str) -> Table:
-        """The table, view or asset called `name` in this layer."""
+        """The table, view or asset `name` in this layer."""
         return Table(f"{self}.{name}")
 
 
@@ -44,10 +44,10 @@ LAYERS = (
     MONITORING,
     OPS,
 )
-"""All of them, in the order in which data passes."""
+"""All layers, in the order of the data flow."""
 
 DERIVED = (STAGING, CORE, REPORTING, FEATURES)
-"""What is made of raw rows alone, and can be made of them again."""
+"""The layers derived from raw rows alone, which can be rebuilt from them."""
 
 QUARANTINED = QUARANTINE.table("rows")
 DECIDED_ROWS = QUARANTINE.table("decided")
@@ -80,17 +80,17 @@ FEATURE_VERSIONS = OPS.table("feature_versions")
 DBT_BUILDS = OPS.table("dbt_builds")
 
 VERSIONED = re.compile(r"\b(\w+)__([0-9a-f]{8})\b")
-"""The name of a feature set's table, wherever it is written: that of its view, and its version."""
+"""The table name of a feature set, derived from its view and its version."""
 
 
 def feature_view(feature_set: str, spine: str = "") -> Table:
-    """What the set is read by: `features.<set>`, or `features.<set>__<spine>` for another spine."""
+    """The view of the set: `features.<set>`, or `features.<set>__<spine>` for another spine."""
     view = FEATURES.table(feature_set)
     return view.beside(spine) if spine else view
 
 
 def feature_table(view: str, version: str) -> Table:
-    """The table of one version (eight hex digits) of the set whose view is `features.<view>`."""
+    """The table of one version (eight hex digits) of the set with the view `features.<view>`."""
     return FEATURES.table(view).beside(version)
 
 
@@ -100,12 +100,12 @@ def training_table(model: str) -> Table:
 
 
 def predictions_view(model: str) -> Table:
-    """The model's log as it holds now: a row for each scored key."""
+    """The current state of the model's log: one row for each scored key."""
     return PREDICTIONS.table(model)
 
 
 def shadow_table(model: str) -> Table:
-    """The log of the versions that score beside the champion, as it holds now."""
+    """The current state of the log of the shadow versions."""
     return predictions_view(model).beside("shadow")
 
 
@@ -115,30 +115,30 @@ def decisions_table(model: str) -> Table:
 
 
 def inputs_table(model: str) -> Table:
-    """The features of decisions, as the model saw them."""
+    """The features of decisions, as the model received them."""
     return predictions_view(model).beside("inputs")
 
 
 def watch_progress(model: str, version: str) -> str:
-    """Under which name it is kept how far a version was watched."""
+    """The progress key of how far monitoring has examined a version."""
     return f"{MONITORING.table(model)}@{version}"
 
 
 def review_progress(model: str, version: str) -> str:
-    """Under which name it is kept how far a version was judged on matured labels."""
+    """The progress key of how far a version was evaluated on matured labels."""
     return f"{watch_progress(model, version)}/matured"
 
 
 def shadow_progress(model: str, version: str) -> str:
-    """Under which name it is kept how far a version has scored beside the champion."""
+    """The progress key of how far a version has scored in shadow."""
     return f"{shadow_table(model)}@{version}"
 
 
 def log_table(log: str) -> Table:
-    """Where every row of the log `schema.name` is."""
+    """The table with every row of the log `schema.name`."""
     return Table(log).beside("log")
 
 
 def superseded_table(log: str) -> Table:
-    """Which rows of the log `schema.name` hold no more, and what took their place."""
+    """The table of the superseded rows of the log `schema.name`, and of what replaced them."""
     return Table(log).beside("superseded")

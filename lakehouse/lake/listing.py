@@ -1,4 +1,4 @@
-"""Every table and view of the lake, for people."""
+"""Every table and view of the lake, for display."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from lakehouse.lake.names import CATALOG, qualified
 
 @dataclass(frozen=True)
 class Listed:
-    """A table or view by its name `schema.table`; `rows` are None of a view, which would be run."""
+    """A table or view by its name `schema.table`; `rows` is None for a view, to avoid a scan."""
 
     name: str
     rows: int | None
@@ -16,7 +16,7 @@ class Listed:
 
 
 def list_tables(lake: Lake) -> list[Listed]:
-    """All of them, by name."""
+    """All tables and views, sorted by name."""
     with lake.reader() as cursor:
         found = cursor.execute(
             "SELECT table_schema || '.' || table_name, count(column_name), any_value(table_type) "
@@ -25,7 +25,7 @@ def list_tables(lake: Lake) -> list[Listed]:
             "WHERE table_catalog = ? GROUP BY 1 ORDER BY 1",
             [CATALOG],
         ).fetchall()
-        # the rows are asked of the catalog alone, as it knows deleted rows too
+        # only the catalog accounts for deleted rows without a scan
         return [
             Listed(
                 name,

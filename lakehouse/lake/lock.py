@@ -1,9 +1,9 @@
 """One writer at a time, across processes and, with a server's catalog, across machines.
 
-SQLite lets one writer in and fails the others ("database is locked" in 100 of 120 transactions of
-six processes), so writers queue at a lock file, which the operating system frees when its holder
-dies. PostgreSQL would let them all in, and two loaders could take the same file: there they queue
-at a lock of the server (`server_lock.py`).
+SQLite admits one writer and fails the others ("database is locked" in 100 of 120 transactions of
+six processes), so writers queue at a lock file, which the operating system releases when its holder
+dies. PostgreSQL would admit all of them, and two loaders could take the same file: there they queue
+at an advisory lock of the server (`server_lock.py`).
 """
 
 import os
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.05
 
 
 class LakeBusy(Transient):
-    """Another writer held the lock for longer than we were willing to wait."""
+    """Another writer held the lock for longer than the timeout."""
 
 
 @dataclass
@@ -41,15 +41,15 @@ _turns: dict[str, _Turn] = {}
 
 
 def lock_path(settings: Settings) -> Path:
-    """The lock file, beside the catalog that it guards."""
+    """The lock file, next to the catalog that it guards."""
     return Path(settings.catalog.removeprefix("sqlite:") + ".lock")
 
 
 @contextmanager
 def write_lock(settings: Settings, holder: str) -> Iterator[None]:
-    """Hold the lake's write lock. Re-entrant within a thread; it falls when the process dies.
+    """Hold the lake's write lock. Re-entrant within a thread; released when the process dies.
 
-    `holder` is named in the error of whoever waits in vain.
+    The error of a waiter that times out names `holder`.
 
     Raises:
         LakeBusy: after `settings.lock_timeout` seconds of waiting for another thread or process.

@@ -1,7 +1,7 @@
-"""Housekeeping: small files merged, old snapshots and files that nobody sees removed.
+"""Maintenance: merge small files, remove old snapshots and unused files.
 
-Open readers and steps go on meanwhile. Only what this lake wrote is deleted; whose a file is, is
-`ownership.py`'s matter.
+Open readers and running steps continue. Only files that this lake wrote are deleted; `ownership.py`
+decides which those are.
 """
 
 import os
@@ -22,16 +22,16 @@ from lakehouse.lake.verify import damage_before_merge
 KEEP_SNAPSHOTS = timedelta(days=7)
 """How far back time travel reaches. Training sets are pinned as rows and need no snapshot."""
 KEEP_FILES = timedelta(hours=6)
-"""How long a file that no snapshot needs stays for readers that still have it open."""
+"""How long an unused file stays for readers that still have it open."""
 
 
 REWRITE_ABOVE = 0.05
-"""Share of deleted rows from which a file is written again without them."""
+"""Share of deleted rows above which a file is rewritten without them."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much the lake holds."""
+    """The size of the lake."""
 
     snapshots: int
     files: int
@@ -40,11 +40,11 @@ class Size:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What was done: the lake before and after, and how many unused files were deleted.
+    """The result: the lake before and after, and how many unused files were deleted.
 
-    `unknown` are Parquet files in the lake's prefix that it does not know and left alone; `owned`:
-    whether the prefix is this lake's. One that an older release used, with unknown files in it, is
-    not.
+    `unknown` are Parquet files in the lake's prefix that are not in its catalog; they were left
+    alone. `owned`: whether the prefix is this lake's; false for a prefix of an older release that
+    contains unknown files.
     """
 
     before: Size
@@ -64,13 +64,13 @@ def maintain(
 ) -> Maintenance:
     """Merge, expire and clean up, under the write lock. Rows do not change.
 
-    The newest snapshot is never expired. With an SQLite catalog a file stays up to a day longer
-    than `keep_files`. Hashes are looked at before the merge, so that it gives no damaged rows a new
-    hash that fits. `now` is the real time unless a test sets it. `adopt` takes a prefix that an
-    older release used for this lake's own, whatever is in it.
+    The newest snapshot never expires. With an SQLite catalog a file stays up to a day longer than
+    `keep_files`. Hashes are checked before the merge, which would otherwise give damaged rows a
+    new, matching hash. `now` is the real time unless a test sets it. `adopt` claims a prefix of an
+    older release for this lake, whatever it contains.
 
-    Nothing is flushed: rows that an older release kept in the catalog stay there, because open
-    readers would lose them.
+    Nothing is flushed: rows that an older release kept in the catalog stay there, because a flush
+    breaks open readers.
     """
     now = now or datetime.now(UTC)
     with write_lock(lake.settings, "maintenance"), lake.cursor() as cursor:
@@ -96,7 +96,7 @@ def maintain(
 
 
 def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
-    """Raise where a merge would write damaged files anew, under a hash that fits."""
+    """Raise an error if a merge would rewrite damaged files under a new, matching hash."""
     if damage := damage_before_merge(cursor, storage):
         first = f"{damage[0].what} {damage[0].problem}"
         raise LakeError(
@@ -106,7 +106,7 @@ def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
 
 
 def describe_unknown(done: Maintenance) -> str:
-    """What was left alone because it is not known to be this lake's, and the remedy; or nothing."""
+    """The files left alone because this lake may not own them, and the remedy; or an empty text."""
     if not done.unknown:
         return ""
     files = (
@@ -124,7 +124,7 @@ def describe_unknown(done: Maintenance) -> str:
 
 
 def _expire(cursor: duckdb.DuckDBPyConnection, older_than: datetime) -> None:
-    # Chosen here: the function compares times as text where the catalog is SQLite.
+    # Chosen here: with an SQLite catalog the function compares times as text.
     query = (
         f"SELECT snapshot_id FROM {CATALOG}.snapshots() WHERE snapshot_time < ?::TIMESTAMPTZ "
         f"AND snapshot_id < (SELECT max(snapshot_id) FROM {CATALOG}.snapshots())"
@@ -137,10 +137,10 @@ def _expire(cursor: duckdb.DuckDBPyConnection, older_than: datetime) -> None:
 def _clean_up(
     cursor: duckdb.DuckDBPyConnection, storage: Storage, older_than: datetime, *, embedded: bool
 ) -> int:
-    """Delete files that no snapshot needs since `older_than`; how many."""
+    """Delete files that no snapshot has needed since `older_than`; return how many."""
     _forget_registered_from_elsewhere(cursor, storage)
     if embedded:
-        # SQLite compares times as texts, and these two spellings agree on the day alone.
+        # SQLite compares times as text; these two formats agree only in the date.
         midnight = older_than.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         older_than = midnight - timedelta(microseconds=1)
     older = "older_than => ?::TIMESTAMPTZ"
@@ -148,7 +148,7 @@ def _clean_up(
 
 
 def _forget_registered_from_elsewhere(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
-    """Take files that were registered but not written by this lake off the list of deletions."""
+    """Unschedule the deletion of files that were registered but not written by this lake."""
     scheduled = f"{METADATA}.ducklake_files_scheduled_for_deletion"
     rows = cursor.execute(f"SELECT data_file_id, path, path_is_relative::BOOLEAN FROM {scheduled}")
     foreign = [
@@ -161,7 +161,7 @@ def _forget_registered_from_elsewhere(cursor: duckdb.DuckDBPyConnection, storage
 
 
 def _is_owner(cursor: duckdb.DuckDBPyConnection, storage: Storage, *, adopt: bool) -> bool:
-    """Whether the prefix is this lake's, made so now where nothing or the caller forbids it."""
+    """Whether the prefix is this lake's; claims it if it has no unknown files or with `adopt`."""
     if check_owner(cursor, storage):
         return True
     if not adopt and _orphans(cursor, "cleanup_all => ?", True):
@@ -173,7 +173,7 @@ def _is_owner(cursor: duckdb.DuckDBPyConnection, storage: Storage, *, adopt: boo
 def _delete_orphans(
     cursor: duckdb.DuckDBPyConnection, storage: Storage, older_than: datetime, *, owned: bool
 ) -> tuple[int, tuple[str, ...]]:
-    """Delete what killed writers of this lake left; how many, and the files of others."""
+    """Delete the files of killed writers of this lake; return how many, and unknown files."""
     if not owned:
         return 0, tuple(sorted(_orphans(cursor, "cleanup_all => ?", True)))
     older = "older_than => ?::TIMESTAMPTZ"
@@ -191,7 +191,7 @@ def _delete_orphans(
 
 
 def _orphans(cursor: duckdb.DuckDBPyConnection, which: str, parameter: object) -> list[str]:
-    """Parquet files under the prefix that the catalog does not know."""
+    """Parquet files under the prefix that are not in the catalog."""
     function = f"ducklake_delete_orphaned_files(?, dry_run => true, {which})"
     rows = cursor.execute(f"SELECT path FROM {function}", [CATALOG, parameter])
     return [path for (path,) in rows.fetchall()]

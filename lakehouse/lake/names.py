@@ -1,4 +1,4 @@
-"""Names and texts inside SQL: the only helpers that may put either into a statement."""
+"""Identifiers and literals in SQL: only these helpers may put either into a statement."""
 
 from typing import Self
 
@@ -17,15 +17,15 @@ def literal(text: str) -> str:
 
 
 class Table(str):
-    """`schema.name` of a table or view of the lake: the text that YAML, progress and assets have.
+    """`schema.name` of a table or view of the lake, as in YAML, progress and asset keys.
 
-    Raises `ValueError` for a text of another form.
+    Raises `ValueError` for any other form.
     """
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """The name that `text` is."""
+        """Parse `text`."""
         schema, _, name = text.partition(".")
         if not schema or not name or "." in name:
             raise ValueError(f"{text!r} is not a valid table name: write it as schema.table")
@@ -44,16 +44,16 @@ class Table(str):
 
     @property
     def name(self) -> str:
-        """The part behind the dot."""
+        """The part after the dot."""
         return self.parts[1]
 
     @property
     def sql(self) -> str:
-        """With catalog and quotes, for a statement: `"lake"."raw"."customers"`."""
+        """The qualified, quoted name for a statement: `"lake"."raw"."customers"`."""
         return ".".join(map(quote, (CATALOG, *self.parts)))
 
     def beside(self, suffix: str) -> "Table":
-        """The table that is kept beside this one: `schema.name__suffix`."""
+        """The companion table `schema.name__suffix`."""
         return Table(f"{self}__{suffix}")
 
 

@@ -1,7 +1,7 @@
-"""Whose a storage prefix is: a mark in it holds the id of the lake that alone may write there.
+"""The owner of a storage prefix: a marker file holds the id of the only lake that may write there.
 
-A lake made by this release has a prefix of its own and marks it at once. A prefix that an older
-release used may hold anybody's files: maintenance adopts it when all in it is this lake's.
+A lake made by this release has its own prefix and marks it at once. A prefix of an older release
+may hold other files: maintenance adopts it if all files in it are this lake's.
 """
 
 import json
@@ -23,7 +23,7 @@ _WRITTEN = re.compile(
 
 
 def lake_id(cursor: duckdb.DuckDBPyConnection) -> str:
-    """What tells this lake from any other; a copy of it has the same."""
+    """The lake's unique id; a copy of the lake has the same."""
     query = f"SELECT schema_uuid FROM {METADATA}.ducklake_schema WHERE schema_name = 'main'"
     row = cursor.execute(query).fetchone()
     if row is None:
@@ -32,15 +32,15 @@ def lake_id(cursor: duckdb.DuckDBPyConnection) -> str:
 
 
 def is_written_by_a_lake(path: str) -> bool:
-    """Whether a file has a name as only a lake gives it."""
+    """Whether a file's name has the form that only DuckLake writes."""
     return bool(_WRITTEN.fullmatch(path))
 
 
 def check_owner(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> bool:
-    """Whether the prefix is marked as this lake's; false where nobody has marked it.
+    """Whether the prefix is marked as this lake's; False if it has no marker.
 
     Raises:
-        LakeError: when it is another lake's, or when the mark cannot be read.
+        LakeError: when it belongs to another lake, or the marker cannot be read.
     """
     text = storage.read(MARK)
     if text is None:

@@ -1,6 +1,6 @@
-"""Where a lake's files lie: in a prefix of their own below the storage that the settings name.
+"""The location of a lake's files: a prefix of its own below the storage in the settings.
 
-The catalog records where it was made. Whose the prefix is, is `ownership.py`'s matter.
+The catalog records where it was created. `ownership.py` decides who owns the prefix.
 """
 
 import re
@@ -18,7 +18,7 @@ _OWN = re.compile(r"lake-[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Place:
-    """`prefix` has no slash at its end; `made`: whether the lake is there already."""
+    """`prefix` has no trailing slash; `made`: whether the lake exists already."""
 
     prefix: str
     encrypted: bool
@@ -26,14 +26,14 @@ class Place:
 
     @property
     def own(self) -> bool:
-        """Whether nobody else can have been given the prefix; older releases used the storage."""
+        """Whether the prefix is unique to this lake; older releases used the storage itself."""
         return bool(_OWN.fullmatch(self.prefix.rsplit("/", 1)[-1]))
 
 
 def find_place(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Place:
-    """Where the lake of `settings` is, or where a new one shall be.
+    """The location of the lake of `settings`, or the one for a new lake.
 
-    A lake may have been moved with its storage: the last part of the recorded place is what counts.
+    A lake may have been moved with its storage: only the last part of the recorded path counts.
     """
     storage = settings.storage.rstrip("/")
     recorded = (_of_file if settings.embedded else _of_server)(connection, settings)
@@ -46,7 +46,7 @@ def find_place(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Pla
 
 def _of_file(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
     catalog = settings.catalog.removeprefix("sqlite:")
-    # Read by DuckDB's own SQLite: a second one in this process would drop the locks of the first.
+    # Read with DuckDB's own SQLite: a second one in this process would drop the locks of the first.
     if not Path(catalog).exists() or not Path(catalog).stat().st_size:
         return {}
     table = "SELECT name FROM sqlite_scan(?, 'sqlite_master') WHERE name = 'ducklake_metadata'"

@@ -1,7 +1,7 @@
-"""How far each table has worked: the increments that stand in for partitions.
+"""The progress of each table: increments instead of partitions.
 
-Every table after raw keeps the load id up to which it has worked and the time up to which it is
-complete, committed together with its rows. dbt models write the same rows from a macro.
+Every table after raw keeps the last load id that it has processed and the time up to which it is
+complete, committed together with its rows. A macro writes the same rows for dbt models.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from lakehouse.lake.names import qualified
 
 @dataclass(frozen=True)
 class Progress:
-    """`load_id`: the last load worked in; `seal`: complete up to here (UTC, naive), inclusive."""
+    """`load_id`: the last processed load; `seal`: complete up to here (UTC, naive), inclusive."""
 
     load_id: int
     seal: datetime | None
@@ -28,7 +28,7 @@ NO_PROGRESS = Progress(load_id=0, seal=None)
 
 
 def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of progress if there is none."""
+    """Create the progress table if it does not exist."""
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {qualified(PROGRESS)} "
         "(name VARCHAR, load_id BIGINT, seal TIMESTAMP, updated_at TIMESTAMP)"
@@ -36,12 +36,12 @@ def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_progress(cursor: duckdb.DuckDBPyConnection, name: str) -> Progress:
-    """The progress of the table called `name` (`schema.table`); `NO_PROGRESS` if there is none."""
+    """The progress of the table `name` (`schema.table`); `NO_PROGRESS` if there is none."""
     return all_progress(cursor)[name]
 
 
 def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
-    """The progress of every table; `NO_PROGRESS` for those that never worked."""
+    """The progress of every table; `NO_PROGRESS` for tables without any."""
     found: defaultdict[str, Progress] = defaultdict(lambda: NO_PROGRESS)
     if table_exists(cursor, PROGRESS):
         rows = cursor.execute(f"SELECT name, load_id, seal FROM {qualified(PROGRESS)}").fetchall()
@@ -50,7 +50,7 @@ def all_progress(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Progress]:
 
 
 def last_load(cursor: duckdb.DuckDBPyConnection) -> int:
-    """The newest load that any table has worked in; 0 in a lake into which nothing was loaded."""
+    """The newest load that any table has processed; 0 in a lake without loads."""
     return max((progress.load_id for progress in all_progress(cursor).values()), default=0)
 
 

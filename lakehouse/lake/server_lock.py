@@ -1,8 +1,8 @@
-"""The write lock of a lake whose catalog is in PostgreSQL: an advisory lock of that server.
+"""The write lock of a lake with a PostgreSQL catalog: an advisory lock of that server.
 
-It is held by an open transaction on a connection of its own. A transaction, because a pooler may
-give the session to somebody else between two of them. Nothing is read or written in it, so it keeps
-no old rows alive. The server ends it when the process dies. How long to wait is `lock.py`'s.
+An open transaction on a separate connection holds it. A transaction, because a pooler may give the
+session to another client between two of them. It reads and writes nothing, so it keeps no old rows
+alive. The server ends it when the process dies. `lock.py` decides how long to wait.
 """
 
 import hashlib
@@ -13,11 +13,13 @@ from lakehouse.errors import Transient
 from lakehouse.redaction import redact
 
 KEY = int.from_bytes(hashlib.sha256(b"lakehouse: write lock").digest()[:8], signed=True)
-"""The server keeps advisory locks by database, and a database holds one catalog; so one key does,
-and two spellings of one address cannot miss each other."""
+"""The key: the server keeps advisory locks by database, and a database holds one catalog.
+
+One constant key works for every spelling of the server's address.
+"""
 NAME_BYTES = 63
-"""The most that the server keeps of an application's name."""
-# it must outlive idling, and fall within minutes when its holder's machine vanishes
+"""The maximum length of an application name in PostgreSQL."""
+# it must survive idle time, and end within minutes when its holder's machine vanishes
 _TAKE = """SELECT pg_try_advisory_xact_lock(%s), set_config('application_name', %s, true),
     set_config('idle_in_transaction_session_timeout', '0', true),
     set_config('tcp_keepalives_idle', '60', true)"""
@@ -29,19 +31,19 @@ _HOLDER = """SELECT concat_ws(' at ', application_name, host(client_addr))
 
 
 class CatalogDown(Transient):
-    """The server that keeps the catalog does not answer."""
+    """The server of the catalog does not answer."""
 
 
 class ServerLock:
-    """A connection to the server of one catalog that can hold its lock once, until `close`."""
+    """A connection to a catalog's server that can hold its lock once, until `close`."""
 
     def __init__(self, catalog: str) -> None:
-        import psycopg  # 0.1 s that only a team's lake needs
+        import psycopg  # 0.1 s, needed only with a server catalog
 
         self._catalog = catalog
         self._errors = psycopg.Error
         try:
-            # values go in the text: a portal of the other protocol would keep its snapshot open
+            # inline values: a portal of the extended protocol would keep its snapshot open
             self._session = psycopg.connect(
                 catalog.removeprefix("postgres:"), cursor_factory=psycopg.ClientCursor
             )
@@ -49,7 +51,10 @@ class ServerLock:
             raise self._down(error) from error
 
     def acquire(self, me: str) -> bool:
-        """Whether the lock is held now; does not wait. The server shows `me` to others."""
+        """Try to take the lock without waiting; return whether it succeeded.
+
+        The server shows `me` to other clients.
+        """
         name = me.encode(errors="replace")[-NAME_BYTES:].decode(errors="replace")
         is_held = bool(self._ask(_TAKE, KEY, name))
         if not is_held:
@@ -57,12 +62,12 @@ class ServerLock:
         return is_held
 
     def holder(self) -> str:
-        """What its holder calls itself, and from where; nothing if it was freed just now."""
+        """The holder's name and address; empty if the lock was just released."""
         return str(self._ask(_HOLDER, KEY) or "")
 
     def close(self) -> None:
-        """Free the lock, if it is held, and the connection."""
-        with suppress(self._errors):  # a session that is gone has freed the lock already
+        """Release the lock, if it is held, and close the connection."""
+        with suppress(self._errors):  # a lost session has released the lock already
             self._session.rollback()
         self._session.close()
 

@@ -1,6 +1,6 @@
-"""Files under one prefix, in a folder of this machine or in an object store.
+"""Files under one prefix, in a local folder or in an object store.
 
-No knowledge of what is in them: see `ownership.py` and `hashes.py`.
+It does not interpret their content: see `ownership.py` and `hashes.py`.
 """
 
 import hashlib
@@ -17,28 +17,28 @@ from lakehouse.lake.names import literal
 
 @dataclass(frozen=True)
 class Storage:
-    """`prefix` has no slash at its end. Names are relative to it, unless they are absolute."""
+    """`prefix` has no trailing slash. Names are relative to it, unless they are absolute."""
 
     connection: duckdb.DuckDBPyConnection
     prefix: str
 
     @property
     def local(self) -> bool:
-        """Whether the files are in a folder of this machine."""
+        """Whether the files are in a local folder."""
         return "://" not in self.prefix
 
     def path(self, name: str) -> str:
-        """The whole path of `name`."""
+        """The full path of `name`."""
         return name if name.startswith("/") or "://" in name else f"{self.prefix}/{name}"
 
     def read(self, name: str) -> str | None:
-        """The text of a file, whose damaged bytes become question marks; none if there is none."""
+        """The text of a file, with damaged bytes as question marks; None if there is no file."""
         path = self.path(name)
         if self.local:
             with suppress(FileNotFoundError):
                 return Path(path).read_text(errors="replace")
             return None
-        # a path without a star would not be looked for, but taken as found
+        # glob returns a path without a star unchecked
         listed = self.connection.execute("SELECT file FROM glob(?)", [path + "*"]).fetchall()
         if (path,) not in listed:
             return None
@@ -46,7 +46,7 @@ class Storage:
         return content.decode(errors="replace")
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file by `text`: all of it, or nothing."""
+        """Replace a file with `text` atomically."""
         path = self.path(name)
         if not self.local:
             self.connection.execute(
@@ -62,7 +62,7 @@ class Storage:
         partial.rename(path)
 
     def sizes(self, names: list[str]) -> dict[str, int]:
-        """Bytes of those of `names` that are there."""
+        """Sizes in bytes of the existing files among `names`."""
         found = {}
         if self.local:
             for name in names:
@@ -77,14 +77,14 @@ class Storage:
         return {name: listed[self.path(name)] for name in names if self.path(name) in listed}
 
     def sha256(self, name: str) -> str:
-        """SHA-256 of a file in hexadecimal digits; one in an object store is read back whole."""
+        """SHA-256 of a file in hexadecimal digits; reads a file in an object store back whole."""
         if not self.local:
             return str(self._blob(self.path(name), "sha256(content)"))
         with open(self.path(name), "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def tail_sha256(self, name: str, length: int) -> str | None:
-        """SHA-256 of the last `length` bytes; none from an object store, which is read whole."""
+        """SHA-256 of the last `length` bytes; None in an object store, which reads whole files."""
         if not self.local:
             return None
         with open(self.path(name), "rb") as stream:
@@ -93,5 +93,5 @@ class Storage:
 
     def _blob(self, path: str, expression: str) -> Any:
         row = self.connection.execute(f"SELECT {expression} FROM read_blob(?)", [path]).fetchone()
-        assert row  # read_blob raises for a path that is not there
+        assert row  # read_blob raises for a missing path
         return row[0]

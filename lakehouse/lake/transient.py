@@ -1,6 +1,6 @@
-"""Which errors may pass by themselves: the marked ones, and those of DuckDB that say so.
+"""Which errors are transient: `Transient`, and those of DuckDB with a matching message.
 
-DuckDB has no classes for a server that is down or a store that is busy, only words.
+DuckDB has no classes for an unreachable server or a busy store, only messages.
 """
 
 import re
@@ -10,7 +10,7 @@ import duckdb
 from lakehouse.errors import Transient
 
 _WORDS = re.compile(
-    # a connection that was lost before has no message of its own
+    # a connection that was already lost has an empty message
     r"(?s:Failed to (?:execute|prepare) .*\": *\Z)|"
     r"HTTP (code )?(429|5\d\d)\b|could not connect to server|is the server running"
     r"|server closed the connection|connection has been closed|no connection to the server"
@@ -23,15 +23,15 @@ _WORDS = re.compile(
 
 
 def sounds_transient(text: str) -> bool:
-    """Whether the text of an error of DuckDB's says that it may pass."""
+    """Whether the message of a DuckDB error describes a transient failure."""
     return bool(_WORDS.search(text))
 
 
 def is_retryable(error: BaseException | None) -> bool:
-    """Whether `error`, or what caused it, is worth another attempt after a while.
+    """Whether `error`, or its cause, is worth a retry after a while.
 
     True for `Transient`, lost connections and time-outs, HTTP 429 and 5xx, and a database that is
-    down or busy. Anything else (a broken contract, a full disk, a bad password) would come back.
+    down or busy. Anything else (a broken contract, a full disk, a bad password) would fail again.
     """
     while error is not None:
         if isinstance(error, Transient | ConnectionError | TimeoutError):

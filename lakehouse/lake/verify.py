@@ -1,7 +1,7 @@
-"""Whether the lake's files and catalog are what was written. Reads, and changes nothing but hashes.
+"""Verify that the lake's files and catalog are as they were written. Writes only missing hashes.
 
-Fast: every file is there, has its size, and ends as it did. Full: every byte. DuckDB does not look
-at the checksums inside of Parquet files: of flipped bytes most changed a value in silence.
+Fast: every file exists, has its size, and its end matches. Full: every byte. DuckDB does not check
+the checksums inside Parquet files: most flipped bytes silently changed a value.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ FROM_BACKUP = (
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is not as it was written: what, and how it differs, with the remedy."""
+    """One damaged thing: what, and how it differs from what was written, with the remedy."""
 
     what: str
     problem: str
@@ -32,7 +32,7 @@ class Damage:
 
 @dataclass
 class Verification:
-    """What was looked at, by kind and number; what is damaged; and what cannot be told."""
+    """What was compared, by kind and count; what is damaged; and what cannot be verified."""
 
     looked_at: dict[str, int] = field(default_factory=dict)
     damage: list[Damage] = field(default_factory=list)
@@ -40,14 +40,14 @@ class Verification:
 
 
 def verify_lake(lake: Lake, *, full: bool) -> Verification:
-    """Compare the lake with what it was when it was written; `full` reads every byte of its files.
+    """Compare the lake with its recorded hashes; `full` reads every byte of its files.
 
-    A full look first takes the hashes that are missing, for which it needs the write lock; files
-    that had none are not counted as verified.
+    A full verification first takes the missing hashes, for which it needs the write lock; files
+    that had no hash do not count as verified.
 
     Raises:
-        LakeError: when the lake cannot be opened, or its storage is another lake's.
-        LakeBusy: in a full look, when another writer keeps the lock.
+        LakeError: when the lake cannot be opened, or its storage belongs to another lake.
+        LakeBusy: in a full verification, when another writer keeps the lock.
     """
     done = Verification()
     with lake.cursor() as cursor:
@@ -71,7 +71,7 @@ def verify_lake(lake: Lake, *, full: bool) -> Verification:
 
 
 def damage_before_merge(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> list[Damage]:
-    """Damage of the files that a merge would read: it would be written anew under a new hash."""
+    """Damage in the files that a merge would read and rewrite under a new hash."""
     done = Verification()
     files = [file for file in registered(cursor) if file.current]
     of_table = Counter(file.table for file in files)
@@ -137,7 +137,7 @@ def _problem(
 def _look_for_lost(
     known: Hashes, files: list[LakeFile], waiting: set[str], done: Verification
 ) -> None:
-    """Files that were hashed and that the catalog no longer knows, though nothing removed them."""
+    """Hashed files that are missing in the catalog although nothing removed them."""
     for name in known.of.keys() - {file.name for file in files} - waiting:
         done.damage.append(
             Damage(

@@ -1,13 +1,13 @@
-"""How many rows a step wrote, for a writer that does not count them itself."""
+"""How many rows a step wrote, for a writer that does not count them."""
 
 from lakehouse.lake.lake import Lake, fetch_value
 from lakehouse.lake.names import CATALOG, Table
 
 
 def rows_written(lake: Lake, table: str, since: int) -> int | None:
-    """Rows inserted into `schema.table` after the snapshot `since`, replaced ones included.
+    """Rows inserted into `schema.table` after the snapshot `since`, including replaced ones.
 
-    None for a view, which has no rows of its own. Costs a count of what was inserted.
+    None for a view, which has no rows of its own. It counts the inserted rows.
     """
     schema, name = Table(table).parts
     with lake.reader() as cursor:

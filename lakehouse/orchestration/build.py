@@ -1,4 +1,4 @@
-"""The whole set of definitions, of any settings: what `definitions.py` loads and tests build."""
+"""All definitions for given settings: `definitions.py` loads them and tests build them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from lakehouse.sources import SourceSpec
 
 @dataclass(frozen=True)
 class Specs:
-    """Everything that is declared, as plain specs."""
+    """All declarations of the project, as plain specs."""
 
     sources: Sequence[SourceSpec]
     feature_sets: Sequence[FeatureSetSpec]
@@ -34,7 +34,7 @@ class Specs:
 
 
 def read_specs() -> Specs:
-    """The specs of the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
+    """The specs in the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
     kinds = (Source, FeatureSet, PredictiveModel)
     models = {kind.__name__: kind.spec_class for kind in kinds}
     found = read_declarations(models, check_other=check_component)
@@ -48,10 +48,10 @@ def read_specs() -> Specs:
 def build_definitions(
     settings: Settings, specs: Specs | None = None, variables: Mapping[str, object] | None = None
 ) -> dg.Definitions:
-    """Components, dbt models, jobs, schedules, sensors and resources.
+    """Build components, dbt models, jobs, schedules, sensors and resources.
 
-    `specs` stand in for what `defs/` declares, and `variables` for those of the dbt project: a
-    test or a benchmark runs the same graph on other input with them.
+    `specs` replaces what `defs/` declares, and `variables` the dbt project's variables: a test or a
+    benchmark runs the same graph on other input with them.
     """
     files = DbtProjectFiles(settings, dict(variables or {}))
     declared = specs or read_specs()

@@ -22,19 +22,19 @@ END_WITHIN_SECONDS = 20.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _NOT_OURS = "ignore:Function `dev_command` is superseded"
-"""A warning for people who type `dagster dev`."""
+"""A warning that is meant for interactive users of `dagster dev`."""
 
 
 class CannotServe(LakehouseError):
-    """The UI cannot be started, or did not stay up."""
+    """The UI could not start, or ended unexpectedly."""
 
 
 def serve(settings: Settings, port: int) -> None:
-    """Run `dagster dev` until it is stopped, by ctrl-c or a signal to this process.
+    """Run `dagster dev` until ctrl-c or a signal to this process stops it.
 
     Raises:
-        CannotServe: when another one serves this data folder or holds the port, before anything
-            is started; and when Dagster's services end without being stopped.
+        CannotServe: before the start, when another instance serves this data folder or uses the
+            port; later, when Dagster's services end without being stopped.
     """
     home = dagster_home(settings)
     address = f"http://{HOST}:{port}"
@@ -49,7 +49,7 @@ def serve(settings: Settings, port: int) -> None:
 
 @contextmanager
 def _only_one(home: Path, address: str, settings: Settings) -> Iterator[None]:
-    """Two daemons on one history would each launch what is due."""
+    """Ensure a single server: two daemons on one history would each launch every due run."""
     lock, note = FileLock(home / "dev.lock"), home / "dev.address"
     try:
         lock.acquire(blocking=False)
@@ -79,7 +79,7 @@ def _refuse_taken(port: int) -> None:
 
 
 def _run_services(settings: Settings, home: Path, port: int) -> bool:
-    """Whether it ended because it was stopped."""
+    """Run the services; return whether they ended because they were stopped."""
     command = [
         *(sys.executable, "-W", _NOT_OURS, "-m", "dagster", "dev"),
         *("--workspace", str(PROJECT_ROOT / "workspace.yaml")),
@@ -87,9 +87,9 @@ def _run_services(settings: Settings, home: Path, port: int) -> bool:
     ]
     environment = {**os.environ, **settings.environment(), "DAGSTER_HOME": str(home)}
     asked_to_stop = False
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # to see the end of what Dagster starts and leaves
-    # a session of its own: what reaches this process, from a terminal or from `kill`, is passed on
-    # once, and not sent to some of its processes by the terminal as well
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # to wait for orphaned processes that Dagster started
+    # a new session: this process forwards each signal once, and the terminal does not send it to
+    # some of the processes as well
     process = subprocess.Popen(
         command, cwd=home, env=environment, start_new_session=True, preexec_fn=_end_with_parent
     )
@@ -99,7 +99,7 @@ def _run_services(settings: Settings, home: Path, port: int) -> bool:
         asked_to_stop = True
         process.send_signal(signal.SIGINT)
 
-    # `nohup` means it; that a shell's background job ignores ctrl-c means nothing
+    # `nohup` ignores SIGHUP on purpose; a shell's background job ignores ctrl-c by default
     heard = [n for n in _STOPS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
@@ -112,9 +112,9 @@ def _run_services(settings: Settings, home: Path, port: int) -> bool:
 
 
 def _end_the_rest(group: int) -> None:
-    """End what Dagster leaves for a while: its code servers, and a run that is under way.
+    """End Dagster's remaining processes: its code servers, and an active run.
 
-    A run that is interrupted says so in its history; one that does not hear it may be killed.
+    An interrupted run records that in its history; one that does not react may be killed.
     """
     for number in (signal.SIGINT, signal.SIGKILL):
         with suppress(ProcessLookupError):
@@ -127,7 +127,7 @@ def _end_the_rest(group: int) -> None:
 def _is_there(group: int) -> bool:
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG) != (0, 0):
-            pass  # one that had ended
+            pass  # already ended
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -136,7 +136,7 @@ def _is_there(group: int) -> bool:
 
 
 def _end_with_parent() -> None:
-    """In the child: be stopped when the parent is killed (Linux only), ignored signals or not."""
+    """In the child: stop when the parent is killed (Linux only), even with ignored signals."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 

@@ -1,7 +1,7 @@
-"""Housekeeping as jobs: the lake, what models need no more, what runs leave behind; bit rot.
+"""Maintenance jobs: the lake, unused model data, leftovers of runs, and verification.
 
-Only the wiring to Dagster, and files outside the lake; what is kept in it is decided by the
-packages whose tables they are.
+Only the wiring to Dagster, and files outside the lake; the packages that own the tables decide what
+to keep in the lake.
 """
 
 import json
@@ -28,12 +28,12 @@ from lakehouse.registry.versions import Version
 from lakehouse.scoring.inputs import drop_inputs
 
 KEEP_LEFTOVERS = timedelta(days=7)
-"""How long what a run or a killed process left outside the lake stays for somebody to look at."""
+"""How long leftovers of runs and killed processes outside the lake stay for inspection."""
 
 
 @dg.op
 def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
-    """Merge small files, expire old snapshots, delete files that nobody sees."""
+    """Merge small files, expire old snapshots, delete unused files."""
     done = maintain(lake.lake, now=clock.now())
     context.log.info(f"{done.before} -> {done.after}, {done.files_deleted} files deleted")
     if unknown := describe_unknown(done):
@@ -72,11 +72,11 @@ def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock
 def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
     """The feature tables that these versions read, `features.<set>__<version>`.
 
-    From their cards and not from the registry's list of training sets: the same rows may have come
-    from another version of a set.
+    Read from their model cards instead of the registry's list of training sets: another version of
+    a set may have produced the same rows.
 
     Raises:
-        LakehouseError: for a card that cannot be read; then nobody knows what may be dropped.
+        LakehouseError: for an unreadable card, because then the unused tables are unknown.
     """
     tables: set[str] = set()
     for version in versions:
@@ -94,7 +94,7 @@ def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
 
 @dg.op(ins={"after": dg.In(dg.Nothing)})
 def prune_leftovers(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
-    """Delete what runs leave behind: dbt, Dagster, and processes that were killed."""
+    """Delete leftovers of dbt, of Dagster and of killed processes."""
     data = lake.settings.data_dir
     limit = clock.now() - KEEP_LEFTOVERS
     places = (
@@ -119,7 +119,7 @@ def prune_history(context: dg.OpExecutionContext, lake: LakeResource, clock: Clo
 def prune_folder(folder: Path, pattern: str, older_than: datetime) -> int:
     """Delete what matches `pattern` in `folder` and was last changed before `older_than`.
 
-    Returns how many files and folders that were, each counted once with all that is in it.
+    Returns the number of deleted files and folders; a folder counts once with its content.
     """
     old = [
         entry
@@ -135,14 +135,14 @@ def prune_folder(folder: Path, pattern: str, older_than: datetime) -> int:
 
 
 class Verify(dg.Config):
-    """How closely to look."""
+    """How thoroughly to verify."""
 
     full: bool = Field(default=True, description="Read every byte, not only sizes and footers")
 
 
 @dg.op
 def verify_files(context: dg.OpExecutionContext, config: Verify, lake: LakeResource) -> None:
-    """Compare the files of the lake and of model versions with what was written."""
+    """Compare the files of the lake and of model versions with their recorded hashes."""
     done = verify_lake(lake.lake, full=config.full)
     verify_artefacts(lake.lake, done)
     for told in done.untold:
@@ -159,13 +159,13 @@ def verify_files(context: dg.OpExecutionContext, config: Verify, lake: LakeResou
 
 @dg.job(description="Whether files of the lake and of model versions are what was written.")
 def verification() -> None:
-    """Each day sizes and footers, each week every byte."""
+    """Sizes and footers daily, every byte weekly."""
     verify_files()
 
 
 @dg.job(description="Daily housekeeping of the lake and of what runs leave behind.")
 def maintenance() -> None:
-    """Housekeeping: what is dropped today leaves the disk when its snapshots expire."""
+    """Maintenance: what is dropped today leaves the disk when its snapshots expire."""
     done = maintain_lake()
     drop_unused(after=done)
     prune_leftovers(after=done)

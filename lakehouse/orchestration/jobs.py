@@ -1,7 +1,8 @@
-"""Jobs and schedules: the whole graph, chosen days again, and the daily housekeeping.
+"""Jobs and schedules: the whole graph, reprocessing of chosen days, and daily maintenance.
 
-`reprocess_days` is a job of one op, and no asset job: the UI lets days be chosen for the former
-alone, as our assets have no partitions. Its op starts an ordinary run of the assets for its day.
+`reprocess_days` is a job of one op, not an asset job: our assets have no partitions, and the UI
+offers days only for an op job with partitions. Its op starts an ordinary run of the assets for its
+day.
 """
 
 from datetime import datetime
@@ -30,11 +31,11 @@ def _one_day(start: datetime, end: datetime) -> dict[str, Any]:
 
 @dg.op(description="Run the assets for the chosen days; their events are in that run's log.")
 def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
-    """Redo the days of `refresh` in a run of their own, which waits for its turn as any other."""
-    from lakehouse.orchestration.build import build_definitions  # which builds this job, too
+    """Redo the days of `refresh` in a separate run, which waits for its turn like any other."""
+    from lakehouse.orchestration.build import build_definitions  # circular: it builds this job, too
 
     if locks := live_runs(context.instance):
-        locks.enter(context.run_id)  # this run needs no lake, and takes no turn itself
+        locks.enter(context.run_id)  # this run does not use the lake, and takes no turn
     settings = load_settings()
     summary = run_assets(
         build_definitions(settings),
@@ -60,7 +61,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     description="Redo chosen days, replacing rows by key: Partitions, Launch backfill.",
 )
 def reprocess_days() -> None:
-    """One day a run."""
+    """One day for each run."""
     redo_days()
 
 

@@ -1,4 +1,4 @@
-"""Small pieces of metadata that several kinds of assets show."""
+"""Metadata entries that several kinds of assets share."""
 
 import base64
 from datetime import UTC, datetime
@@ -8,17 +8,17 @@ import dagster as dg
 from lakehouse.markdown import escape
 
 ROWS_WRITTEN = "rows_written"
-"""Rows that the run wrote, new or in place of others; `dagster/row_count` are all of the table."""
+"""Rows that the run wrote, new or replaced; `dagster/row_count` counts the whole table."""
 
 
 def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
-    """The time (UTC, naive) up to which a table is complete; nothing when it is not known."""
+    """The time (UTC, naive) up to which a table is complete; nothing when it is unknown."""
     if seal is None:
         return {}
     return {"complete_until": dg.MetadataValue.timestamp(seal.replace(tzinfo=UTC))}
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """A PNG as the UI shows it: inside the text, so that it needs no server of its own."""
+    """A PNG inlined in Markdown, so that the UI needs no separate server for it."""
     data = base64.b64encode(png).decode()
     return dg.MetadataValue.md(f"![{escape(title)}](data:image/png;base64,{data})")

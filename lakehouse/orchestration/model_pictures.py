@@ -1,6 +1,6 @@
-"""What the UI shows of a model version: made once, when it is new, and kept beside its artefact.
+"""The UI's view of a model version, created once and stored with its artefact.
 
-The whole story is in the report, a page of its own; here are its summary and a few pictures.
+The full report is a page of its own; this is its summary and a few plots.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def presentation(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.
 
 
 def _make(spec: ModelSpec, lake: Lake, version: Version, pictures: Path) -> None:
-    """The summary comes last: it says that the rest is there."""
+    """Write the summary last: it marks the pictures as complete."""
     from lakehouse.training.report import draw_report, gather, report_summary
 
     gathered = gather(spec, lake, version)

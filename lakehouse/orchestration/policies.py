@@ -1,4 +1,4 @@
-"""What every asset shares: how fresh it has to be, and when it is refreshed by itself."""
+"""The policies of every asset: its freshness, and when it is refreshed automatically."""
 
 from datetime import timedelta
 
@@ -13,13 +13,14 @@ DEFAULT_FRESHNESS = dg.FreshnessPolicy.time_window(
 REFRESHED_BY_ITSELF = (
     dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 ).with_label("when an input is new and no blocking check of it has failed")
-"""`eager` alone goes on after an upstream blocking check failed in an earlier run."""
+"""`eager` alone continues after an upstream blocking check failed in an earlier run."""
 
 
 def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
-    """For a check that a step may leave out: automation asks for a part of such a step without it.
+    """For a check that its step can omit: request the check whenever its asset is requested.
 
-    A check may read other tables too; they are checked with it, but do not ask for it.
+    Otherwise automation requests a part of such a step without it. A check may read other tables
+    too, but their updates do not request it.
     """
     return (
         dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())

@@ -1,4 +1,4 @@
-"""What declarations refer to: a name that nothing has is refused before anything runs."""
+"""References between declarations: unknown names are refused before anything runs."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,16 +15,16 @@ from lakehouse.models.spec import ModelSpec
 
 
 class UnknownInput(SpecError):
-    """An asset that reads what no asset makes."""
+    """An asset reads a table that no asset produces."""
 
 
 def refuse_unknown_inputs(
     definitions: dg.Definitions, specs: Sequence[FeatureSetSpec | ModelSpec]
 ) -> None:
-    """Dagster takes an input that nothing makes for one from outside, and a typo passes.
+    """Refuse inputs that no asset produces; Dagster treats them as external and misses typos.
 
     Raises:
-        UnknownInput: a line for each such input and each of `specs` that reads it.
+        UnknownInput: one line for each such input and each of `specs` that reads it.
     """
     graph = definitions.resolve_asset_graph()
     made = sorted(key.to_user_string() for key in graph.materializable_asset_keys)
@@ -45,10 +45,10 @@ def refuse_unknown_inputs(
 def refuse_unfit_features(
     feature_sets: Iterable[FeatureSetSpec], models: Iterable[ModelSpec]
 ) -> None:
-    """Features that models name and no set has, and those called like an entity of the model.
+    """Refuse model features that no set has, and those named like an entity of the model.
 
     Raises:
-        SpecError: a line for each of them.
+        SpecError: one line for each of them.
     """
     features = {
         view_name(of, spine.name).name: [
@@ -67,7 +67,7 @@ def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[
     except TrainingError as error:
         yield model.place.sentence(str(error), "feature_sets")
     if not set(model.feature_sets) <= set(features):
-        return  # what the unknown one would have is not known
+        return  # the features of the unknown set are unknown
     known = [name for of in model.feature_sets for name in features[of]]
     for field, names in (("include", model.include), ("exclude", model.exclude)):
         for number, name in enumerate(names):

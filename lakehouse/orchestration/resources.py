@@ -1,4 +1,4 @@
-"""What assets are given at run time: the lake, how far to go back, and the time of day."""
+"""The resources of assets: the lake, the range to refresh, and the clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,24 +14,24 @@ from lakehouse.settings import Settings, load_settings
 
 FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
 NEVER_AGAIN = {"dagster/max_retries": "0"}
-"""The tag of a run that the daemon does not try again as it does one that was killed."""
+"""The tag of a run that the daemon does not retry after it was killed."""
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The open lake, and with it the turn of the run that works on it."""
+    """The open lake, and the turn of the run that works on it."""
 
     _lake: Lake = PrivateAttr()
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakeResource"]:
-        """Wait for the run's turn; let go of the lake at the end of the run."""
+        """Wait for the run's turn; close the lake at the end of the run."""
         settings = load_settings()
         with turn(context, settings.data_dir), Lake(settings) as self._lake:
             yield self
 
     @property
     def lake(self) -> Lake:
-        """The lake; it is opened at its first use and stays open from step to step."""
+        """The lake; it opens at its first use and stays open across steps."""
         return self._lake
 
     @property
@@ -41,7 +41,7 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """How a run brings tables up to date. The default works only on what is new."""
+    """How a run brings tables up to date. By default it processes only what is new."""
 
     full_refresh: bool = Field(default=False, description="Build tables again from the start")
     since: str | None = Field(default=None, description="Redo from this day on (YYYY-MM-DD)")
@@ -58,7 +58,7 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise
 
     def check(self) -> None:
-        """Raise a LakehouseError for what is not a day, or when no day would be redone."""
+        """Raise a LakehouseError for an invalid day or a range without days."""
         since, until = _midnight("since", self.since), _midnight("until", self.until)
         if since and until and since > until:
             raise LakehouseError(
@@ -68,7 +68,7 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def only_new(self) -> bool:
-        """Whether tables that have nothing new may be left alone."""
+        """Whether tables without new input may be skipped."""
         return not (self.full_refresh or self.since or self.until or self.force)
 
     @property
@@ -80,12 +80,12 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def since_time(self) -> datetime | None:
-        """The first moment to redo (UTC, naive)."""
+        """The start of the range to redo (UTC, naive)."""
         return _midnight("since", self.since)
 
     @property
     def until_time(self) -> datetime | None:
-        """The moment after the last one to redo (UTC, naive)."""
+        """The end of the range to redo, exclusive (UTC, naive)."""
         end = _midnight("until", self.until)
         return end + timedelta(days=1) if end else None
 
@@ -100,7 +100,7 @@ def _midnight(name: str, day: str | None) -> datetime | None:
 
 
 class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The time of day, as a resource so that a test can set it."""
+    """The current time, as a resource so that a test can set it."""
 
     at: str | None = Field(default=None, description="A fixed ISO time; the real one if unset")
 

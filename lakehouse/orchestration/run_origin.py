@@ -1,7 +1,7 @@
-"""Where the UI finds the job of a run that the command started.
+"""Let the UI find the job of a run that the command started.
 
-The public `execute_in_process` leaves that out: the timeline and the job's page would not list the
-run, and nobody could run it again from its page (decision 0151).
+The public `execute_in_process` omits the job's origin: the timeline and the job's page would not
+list the run, and its page could not start it again (decision 0151).
 """
 
 import dagster as dg
@@ -14,22 +14,22 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 CODE_LOCATION = "lakehouse"
-"""As `workspace.yaml` calls it."""
+"""The name in `workspace.yaml`."""
 REPOSITORY = RemoteRepositoryOrigin(
     RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
 )
 IN_REPOSITORY = {REPOSITORY_LABEL_TAG: REPOSITORY.get_label()}
-"""The tag by which the timeline and the job's page ask for runs."""
+"""The tag by which the timeline and the job's page find runs."""
 
 
 class OriginAtStart:
-    """A listener to a run's events that notes the job's origin when the run has started."""
+    """A listener to a run's events that records the job's origin when the run has started."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
-        """Take an event as it is stored."""
+        """Receive an event when it is stored."""
         if entry.dagster_event_type != dg.DagsterEventType.RUN_START:
             return
         run = self._instance.get_run_by_id(entry.run_id)

@@ -1,7 +1,7 @@
-"""What notices that the world has moved, and that a run has failed.
+"""Detect new source data and failed runs.
 
-A source is refreshed by a run of its own assets; everything behind follows by its automation
-condition. No source is asked for again while a run of it is under way.
+A run of a source's own assets refreshes it; everything downstream follows by its automation
+condition. While such a run is active, the sensor does not request the source again.
 """
 
 import json
@@ -20,7 +20,7 @@ from lakehouse.sources.spec import SourceSpec
 
 SOURCE_TAG = "lakehouse/sources"
 RETRY_AFTER_SECONDS = 600
-"""How long the same news of a source waits after a run that did not take it in."""
+"""Seconds before the same state of a source is requested again after a run that did not load it."""
 
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -32,7 +32,7 @@ _UNDER_WAY = [
 
 
 def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
-    """One sensor over all sources: new files in the landing zone, a database that has moved on."""
+    """One sensor over all sources: new files in the landing zone, or a changed database."""
 
     @dg.sensor(
         name="source_changes",
@@ -54,7 +54,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
                 continue
             try:
                 news = pending(spec, lake.lake)
-            except Exception as error:  # one source that is down must not silence the others
+            except Exception as error:  # one unavailable source must not stop the others
                 context.log.warning(f"{spec.name}: {error}")
                 problems.append(f"{spec.name}: {error}")
                 continue
@@ -78,7 +78,7 @@ def _may_ask(last: dict[str, str] | None, news: str, now: datetime) -> bool:
     if last is None or last["news"] != news:
         return True
     elapsed = (now - datetime.fromisoformat(last["at"])).total_seconds()
-    return not 0 <= elapsed < RETRY_AFTER_SECONDS  # below zero the clock was set back
+    return not 0 <= elapsed < RETRY_AFTER_SECONDS  # negative if the clock was set back
 
 
 def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:
@@ -92,7 +92,7 @@ def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]
 
 
 def build_failure_sensor() -> dg.SensorDefinition:
-    """Posts each failed run to the webhook, when one is set."""
+    """Post each failed run to the webhook, when one is set."""
 
     @dg.run_failure_sensor(
         name="failed_runs",
@@ -120,7 +120,7 @@ def build_failure_sensor() -> dg.SensorDefinition:
 
 
 def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Evaluates the automation conditions; Dagster's own one would be created stopped."""
+    """Evaluate the automation conditions; Dagster creates its own sensor in the stopped state."""
     return dg.AutomationConditionSensorDefinition(
         name="automation",
         target=dg.AssetSelection.all(),

@@ -1,4 +1,4 @@
-"""Steps that hear every signal, wherever in them it comes."""
+"""Steps that react to every signal, at any point."""
 
 from collections.abc import Callable, Generator, Iterator
 from functools import wraps
@@ -12,9 +12,9 @@ _Arguments = ParamSpec("_Arguments")
 def stoppable(
     step: Callable[_Arguments, Iterator[Any]],
 ) -> Callable[_Arguments, Generator[Any, None, None]]:
-    """The body of a step; a signal that got lost in it is raised before its next event or its end.
+    """Wrap the body of a step: raise a signal that got lost in it before its next event or its end.
 
-    Dagster puts up a handler that raises anew for each event it asks the body for.
+    Dagster installs a raising handler anew for each event that it requests from the body.
     """
 
     @wraps(step)

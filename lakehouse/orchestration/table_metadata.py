@@ -1,4 +1,4 @@
-"""What the UI shows of a table: rows, columns, where columns come from. Off the catalog alone."""
+"""The UI's metadata of a table: rows, columns and column lineage. Read from the catalog only."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import dagster as dg
 from lakehouse.lake import Lake, NoSuchTable, Table, fetch_value, qualified, read_columns
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
-"""For each column the columns it is made of: `(table, column)`, tables as `schema.table`."""
+"""For each column its input columns: `(table, column)`, tables as `schema.table`."""
 
 
 def table_metadata(
@@ -20,7 +20,7 @@ def table_metadata(
 ) -> dict[str, Any]:
     """Row count, column schema and column lineage of `schema.table`, as Dagster's metadata.
 
-    Rows of a view are counted; those of a table are known to the catalog. Raises `NoSuchTable`.
+    Counts the rows of a view; the catalog records those of a table. Raises `NoSuchTable`.
     """
     descriptions = descriptions or {}
     with lake.reader() as cursor:
@@ -44,7 +44,7 @@ def table_metadata(
 
 
 def column_lineage(inputs: ColumnInputs) -> dg.TableColumnLineage:
-    """`inputs` in Dagster's words; a table `schema.name` is the asset `schema/name`."""
+    """Convert `inputs` to Dagster's type; a table `schema.name` is the asset `schema/name`."""
     return dg.TableColumnLineage(
         deps_by_column={
             column: [

@@ -1,4 +1,4 @@
-"""The one way by which people's SQL reaches the lake: it can read tables, and nothing else."""
+"""The only entry for user SQL into the lake: it can read tables and do nothing else."""
 
 from lakehouse.lake.door.door import Door
 from lakehouse.lake.door.statement import Refused

@@ -1,7 +1,7 @@
-"""A lake that answers people's questions: what may be asked, and on which connection.
+"""User queries against the lake: what is allowed, and on which connection.
 
-Three walls, each for what passes the one before: the walked statement (`statement.py`), a lake
-attached read-only, and a DuckDB that opens no file but the lake's and takes no other setting.
+Three barriers, each for what passes the one before: the checked statement (`statement.py`), a lake
+attached read-only, and a DuckDB that opens only the lake's files and rejects other settings.
 """
 
 from collections.abc import Iterator
@@ -24,27 +24,27 @@ _FETCHED = 10_000
 
 
 class Answer:
-    """The columns of an answer, and its rows as they are asked for."""
+    """The columns of an answer, and its rows, fetched on demand."""
 
     def __init__(self, result: duckdb.DuckDBPyConnection) -> None:
         self._result = result
         self.columns = tuple(column[0] for column in result.description or ())
 
     def first(self, count: int) -> list[tuple[Any, ...]]:
-        """The next `count` rows, or as many as there are. Raises `LakeError`."""
+        """The next `count` rows, or fewer at the end. Raises `LakeError`."""
         with _as_ours():
             return self._result.fetchmany(count)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """All that were not asked for yet. Raises `LakeError`."""
+        """All rows not fetched yet. Raises `LakeError`."""
         while rows := self.first(_FETCHED):
             yield from rows
 
 
 class Door:
-    """Open while in use as a context; each question sees the newest snapshot of the lake.
+    """A context manager; each query reads the newest snapshot of the lake.
 
-    Its settings hold for its own DuckDB, which nothing else shares.
+    Its settings apply to its own DuckDB instance, which it shares with nothing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -70,7 +70,7 @@ class Door:
         self._open.close()
 
     def ask(self, text: str) -> Answer:
-        """The answer to one SELECT or EXPLAIN, to be fetched before the next question.
+        """Run one SELECT or EXPLAIN; fetch its answer before the next query.
 
         Raises:
             Refused: when `text` is anything else.
@@ -83,9 +83,9 @@ class Door:
 
 
 def shut(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the DuckDB of `connection`, with the lake attached, open only the lake's files, for good.
+    """Permanently restrict the DuckDB of `connection`, with the lake attached, to the lake's files.
 
-    Where these are the catalog tells: it may have been made with other settings.
+    The catalog gives their location: it may have been created with other settings.
     """
     query = f"SELECT data_path FROM ducklake_settings({literal(CATALOG)})"
     folder = literal(str(fetch_value(connection, query)).rstrip("/") + "/")

@@ -1,7 +1,7 @@
-"""Which of DuckDB's functions a question may call.
+"""The DuckDB functions that a user query may call.
 
-Functions of their arguments alone are taken from DuckDB's own catalog, but for those named here.
-The version of DuckDB is pinned; a test names what another version brings.
+Pure functions come from DuckDB's own catalog, except those listed here. The version of DuckDB is
+pinned; a test lists the functions that another version adds.
 """
 
 import re
@@ -10,7 +10,7 @@ import duckdb
 
 PURE = "CONSISTENT"
 OPERATORS_OF_THE_GRAMMAR = frozenset({"unnest", "count_star"})
-"""What the parser calls functions; `unnest` makes rows where it is selected, too."""
+"""What the parser treats as functions; `unnest` also produces rows in a SELECT list."""
 
 OF_THE_MOMENT = frozenset(
     {
@@ -28,11 +28,11 @@ OF_THE_MOMENT = frozenset(
         "uuidv7",
     }
 )
-"""Not pure, and harmless: clocks, dice, and raising an error."""
+"""Not pure, but harmless: clocks, random numbers, and raising an error."""
 
 TELL_OF_THE_ENGINE = frozenset(
     {
-        "current_setting",  # settings hold keys
+        "current_setting",  # settings contain keys
         "getvariable",
         "json_deserialize_sql",
         "json_serialize_plan",  # binds any statement, and so opens its files
@@ -40,7 +40,7 @@ TELL_OF_THE_ENGINE = frozenset(
         "parse_duckdb_log_message",
     }
 )
-"""Called pure by DuckDB, but they reach behind the tables."""
+"""DuckDB declares these pure, but they read more than the tables."""
 
 MACROS = re.compile(
     r"ago|(array|list)_\w+|date_add|days_in_month|f(div|mod)|geo(mean|metric_mean)|json|"
@@ -61,16 +61,16 @@ TABLE_FUNCTIONS = frozenset(
         "unnest",
     }
 )
-"""Rows of the arguments alone, and what changed in a table of the lake."""
+"""Table functions of their arguments alone, and the change feed of a lake table."""
 
 LAKE_FUNCTIONS = frozenset(
     {"current_snapshot", "last_committed_snapshot", "snapshots", "table_info"}
 )
-"""The lake's own, called as `lake.snapshots()`. Its others delete files, or show where they are."""
+"""DuckLake's own functions, such as `lake.snapshots()`. The others delete files or reveal paths."""
 
 
 def scalar_functions(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Names, in lower case, of the scalar and aggregate functions and macros that may be called."""
+    """Lower-case names of the scalar and aggregate functions and macros that are allowed."""
     rows = connection.execute(
         "SELECT lower(function_name), function_type, "
         "bool_and(stability = ? AND NOT has_side_effects) FROM duckdb_functions() "

@@ -1,6 +1,7 @@
-"""Whether a text is one question that only reads tables: its parsed tree is walked.
+"""Whether a text is one query that only reads tables, checked on its parsed tree.
 
-Everything is refused that is not known to be harmless: kinds of nodes, functions, places of tables.
+An allowlist: every kind of node, function and table location that is not known to be harmless is
+refused.
 """
 
 import json
@@ -17,7 +18,7 @@ from lakehouse.lake.door.functions import LAKE_FUNCTIONS, TABLE_FUNCTIONS
 from lakehouse.lake.layout import RAW
 from lakehouse.lake.names import CATALOG
 
-_SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it is tried in one way only
+_SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it matches in one way only
 _EXPLAIN = re.compile(
     rf"{_SPACE}*+explain{_SPACE}++(?P<analyze>analyze{_SPACE}++)?", re.IGNORECASE | re.DOTALL
 )
@@ -44,7 +45,7 @@ _NODES = frozenset(
         "DESCENDING",
     }
 )
-"""Parts of a query: what it selects from and in which order."""
+"""Parts of a query: what it selects from, and the order."""
 _EXPRESSIONS = frozenset(
     {
         "BETWEEN",
@@ -66,7 +67,7 @@ _EXPRESSIONS = frozenset(
 )
 _SHOWN = frozenset({"", '"tables"', "__show_tables_expanded"})
 _CATALOG_VIEWS = frozenset({"tables", "columns", "schemata"})
-"""Views of `information_schema` that name what is in the lake."""
+"""Views of `information_schema` that list what is in the lake."""
 _TABLE_FUNCTIONS = {("", name) for name in TABLE_FUNCTIONS} | {
     (CATALOG, name) for name in LAKE_FUNCTIONS
 }
@@ -75,19 +76,19 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class Refused(LakehouseError):
-    """SQL that does more than read tables of the lake, or is not a question at all."""
+    """SQL that does more than read tables of the lake, or that is not a query."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What questions may name: `schemas` of the lake and scalar `functions`, in lower case."""
+    """What queries may name: `schemas` of the lake and scalar `functions`, in lower case."""
 
     schemas: frozenset[str]
     functions: frozenset[str]
 
 
 def reading_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed: Allowed) -> str:
-    """The one statement in `text`, proved to read tables of the lake only; nothing is executed.
+    """Return the one statement in `text` if it only reads tables of the lake; execute nothing.
 
     Raises:
         Refused: naming what is not allowed, and what is.
@@ -97,12 +98,12 @@ def reading_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed:
     _walk(_tree(connection, question), allowed)
     if not explain:
         return question
-    # put together again, so that what is explained is what was looked at
+    # rebuilt, so that DuckDB explains exactly the checked query
     return f"EXPLAIN {'ANALYZE ' if explain['analyze'] else ''}{question}"
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]:
-    """The parsed query, as DuckDB serializes it."""
+    """The parsed query as DuckDB serializes it."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise Refused("the SQL holds what is no text: a NUL, or a part of a character")
     try:
@@ -130,7 +131,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]
 
 
 def _walk(tree: Mapping[str, Any], allowed: Allowed) -> None:
-    """Refuse the first part that is not allowed. Without recursion: a query may be deep."""
+    """Refuse the first part that is not allowed. Iterative, because a query may nest deeply."""
     pending: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while pending:
         node, names = pending.pop()
@@ -142,11 +143,11 @@ def _walk(tree: Mapping[str, Any], allowed: Allowed) -> None:
 
 
 def _parts(node: Mapping[str, Any], names: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
-    """The parts of a node, each with the names of the subqueries (WITH) that it sees."""
+    """The parts of a node, each with the names of the subqueries (WITH) that are in scope."""
     if node.get("type") == "RECURSIVE_CTE_NODE":
         names |= {_folded(node["cte_name"])}
     for subquery in node.get("cte_map", {}).get("map", ()):
-        yield subquery["value"], names  # it sees those before it, not itself
+        yield subquery["value"], names  # earlier subqueries are in scope, not itself
         names |= {_folded(subquery["key"])}
     for key, part in node.items():
         if key == "function" and node.get("type") == "TABLE_FUNCTION":
@@ -218,5 +219,5 @@ def _function(node: Mapping[str, Any], allowed: Allowed) -> None:
 
 
 def _folded(name: str) -> str:
-    """`name` as DuckDB compares names, which knows the case of ASCII letters only."""
+    """`name` as DuckDB compares names: only ASCII letters ignore case."""
     return name.translate(_LOWER)

@@ -1,6 +1,6 @@
-"""What a `defs.yaml` may be: a source, a feature set or a predictive model.
+"""The types of a `defs.yaml`: a source, a feature set or a predictive model.
 
-Each wraps the plain spec of its domain package; the fields of the YAML are the fields of the spec.
+Each wraps the plain spec of its domain package; the YAML fields are the fields of the spec.
 """
 
 from lakehouse.orchestration.components.feature_set import FeatureSet

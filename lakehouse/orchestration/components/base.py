@@ -1,4 +1,4 @@
-"""A component made of a plain pydantic spec."""
+"""A component built from a plain pydantic spec."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Self, cast
@@ -22,24 +22,24 @@ class SpecComponent(dg.Component):
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
-        """What the YAML is checked against."""
+        """The model that validates the YAML."""
         return cls.spec_class
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
-        """The component of a checked YAML, whose file is where later errors are looked for."""
+        """The component of a validated YAML; its file becomes the location for later errors."""
         file = context.path if context.path.is_file() else context.path / FILE_NAME
         return cls(cast(Declaration, attributes).placed(Place(file)))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """What Dagster asks for."""
+        """The definitions, as Dagster requires."""
         return self.definitions()
 
     @abstractmethod
     def definitions(self) -> dg.Definitions:
-        """The assets and checks of the spec; they depend on nothing else."""
+        """The assets and checks of the spec, which alone determines them."""
 
 
 def asset_key(table: str) -> dg.AssetKey:
-    """The asset that is the table `schema.name`."""
+    """The asset key of the table `schema.name`."""
     return dg.AssetKey(Table(table).parts)

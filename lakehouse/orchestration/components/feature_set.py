@@ -1,4 +1,4 @@
-"""A feature set as assets: one table for each spine, with checks on what it holds."""
+"""A feature set as assets: one table for each spine, with checks on its values."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ class FeatureSet(SpecComponent):
     spec: FeatureSetSpec
 
     def definitions(self) -> dg.Definitions:
-        """One asset a spine."""
+        """One asset for each spine."""
         return dg.Definitions(assets=[_table(self.spec, spine.name) for spine in self.spec.spines])
 
 
@@ -104,9 +104,9 @@ def _inputs(spec: FeatureSetSpec, spine: str) -> list[str]:
 def _nulls(
     lake: Lake, key: dg.AssetKey, view: str, names: list[str], added: int
 ) -> dg.AssetCheckResult:
-    """Looks at the loads that have the rows `added` now, or else at the last one.
+    """Check the loads of the rows `added` by this run, or else the last load.
 
-    Of the history only the numbers of loads are read. Without any row nothing was looked at.
+    Of earlier rows it reads only the load numbers. Without any rows nothing was checked.
     """
     shares = ", ".join(f"avg(({quote(name)} IS NULL)::INTEGER)" for name in names)
     with lake.reader() as cursor:

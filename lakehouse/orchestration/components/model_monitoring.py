@@ -1,4 +1,4 @@
-"""The step that watches a model at work: drift, matured labels, and what is done about them."""
+"""The monitoring step of a model: drift, matured labels, and the reaction to them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "al
 
 
 def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
-    """One look at everything that was scored or has matured since the last one."""
+    """Examine everything that was scored or has matured since the last step."""
     key = asset_key(MONITORING.table(spec.name))
     label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
     checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
@@ -119,7 +119,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _unwatched(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
-    """No version decides: nothing is looked at, so nothing is green."""
+    """No champion: nothing is examined, so no check passes."""
     yield dg.MaterializeResult(asset_key=key, metadata={"champion": fallback.NAME})
     for name in checks:
         yield dg.AssetCheckResult(
@@ -145,7 +145,7 @@ def announce(
     lake: LakeResource,
     actions: Sequence[Action],
 ) -> None:
-    """Say in the log and to the webhook what was done, or could not be, about a model."""
+    """Report to the log and the webhook each action, or failed action, on a model."""
     for action in actions:
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
@@ -156,9 +156,9 @@ def announce(
 def _result(
     key: dg.AssetKey, name: str, findings: Sequence[Finding], former: Sequence[Finding] = ()
 ) -> dg.AssetCheckResult:
-    """The worst of the newest findings that a check is about, the champion's before `former` ones.
+    """The worst of a check's newest findings, the champion's before those of `former` champions.
 
-    Without any, nothing was looked at, which is no pass.
+    Without any findings nothing was checked, and the check does not pass.
     """
     about = _about(name, findings) or _about(name, former)
     if not about:
@@ -189,7 +189,7 @@ def _result(
 
 
 def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of a check; of the scores none if only the schema was looked at."""
+    """Findings of a check; no findings on scores if only the schema was checked."""
     if name == "scores":
         scored = [one for one in findings if one.name in _FAST]
         return scored if any(one.name != "features_as_trained" for one in scored) else []

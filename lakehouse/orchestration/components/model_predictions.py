@@ -1,4 +1,4 @@
-"""The step that scores: the champion's log, and beside it that of versions which do not decide."""
+"""The scoring step: the champion's log, and in parallel the log of versions that do not decide."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ from lakehouse.scoring.scorers import find_readers
 
 
 def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
-    """What the champion, and those beside it, say of every new row."""
+    """Score every new row with the champion and the versions in parallel to it."""
     key = asset_key(spec.predictions_table)
 
     @dg.asset(
@@ -87,7 +87,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         deciding = who_decides()
 
         def take_back(why: str) -> bool:
-            """Whoever decided before may still be able to: one that cannot score is no use."""
+            """Roll back if the champion cannot score; the previous one may still be able to."""
             action = go_back(
                 spec, lake.lake, why, deciding=deciding, run_id=run_id, now=clock.now()
             )
@@ -140,7 +140,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
 def _keep_features(
     context: dg.AssetExecutionContext, spec: ModelSpec, lake: LakeResource, refresh: Refresh
 ) -> None:
-    """Bring up to date what the versions that score read and no feature set declares any more."""
+    """Update the features that scoring versions read and that no feature set declares any more."""
     with lake.lake.reader() as reader:
         if find_champion(reader, spec.name) is None:
             return

@@ -1,4 +1,4 @@
-"""The step that trains: a pinned training set and a model version, with gates as checks."""
+"""The training step: a pinned training set and a model version, with gates as checks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ from lakehouse.training import TrainReport, standing, train
 
 
 def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
-    """Pinned training sets and versions of the model, in one step."""
+    """Build pinned training sets and versions of the model in one step."""
     training, model = asset_key(spec.training_table), dg.AssetKey(["models", spec.name])
     policy = freshness_of(spec.freshness)
 
@@ -152,7 +152,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
 def _champion(
     spec: ModelSpec, lake: Lake, model: dg.AssetKey, report: TrainReport
 ) -> dg.AssetCheckResult:
-    """Blocks what is downstream only if nothing at all can decide."""
+    """Blocks downstream assets only if there is neither a champion nor a fallback."""
     if report.champion:
         description, falls_back = f"{report.champion} decides", False
     else:
@@ -173,7 +173,7 @@ def _champion(
 
 
 def _fate(report: TrainReport) -> str:
-    """What became of the newest version, in words."""
+    """The outcome for the newest version, in words."""
     failed = [gate.gate for gate in report.gates if not gate.passed]
     cause = report.decision or (f"failed {', '.join(failed)}" if failed else "not promoted")
     return f"{report.version.version} is {report.version.state} ({cause})"
@@ -186,10 +186,10 @@ def _train(
     refresh: Refresh,
     clock: Clock,
 ) -> tuple[TrainReport, str]:
-    """What training came to, and why not to what it should have; what is new is scored anyway.
+    """The outcome of training, and the reason if it fell short; new rows are scored anyway.
 
     Raises:
-        TrainingError: when nothing can be trained and no champion is there to go on.
+        TrainingError: when nothing can be trained and there is no champion to continue with.
     """
     run_id = context.run.run_id
     try:

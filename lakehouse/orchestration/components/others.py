@@ -1,4 +1,4 @@
-"""Components of other packages: a mistake in their YAML is a sentence, too."""
+"""Components of other packages: mistakes in their YAML are one sentence as well."""
 
 from importlib import import_module
 
@@ -10,15 +10,15 @@ from lakehouse.declarations.yaml_file import refusal
 
 
 def check_component(document: Document) -> None:
-    """See that there is the component and that it takes the attributes, as Dagster does.
+    """Check that the component exists and accepts the attributes, as Dagster does.
 
     Raises:
-        SpecError: a line for each mistake, where Dagster would show how it was found.
+        SpecError: one line for each mistake, where Dagster would print a traceback.
     """
     name = str(document.values["type"])
     module, _, attribute = name.rpartition(".")
     if name.startswith("."):
-        return  # relative to the folder: Dagster knows to what
+        return  # a relative name: only Dagster knows its base
     try:
         component = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""A model as assets: its training set, its versions, its predictions, and how it is watched."""
+"""A model as assets: its training set, its versions, its predictions and its monitoring."""
 
 import dagster as dg
 
@@ -10,15 +10,15 @@ from lakehouse.orchestration.components.model_training import training_step
 
 
 class PredictiveModel(SpecComponent):
-    """A LightGBM model: trained when it is due, promoted by its rule, scoring what is new, watched.
+    """A LightGBM model: trained when due, promoted by its rule, scoring new rows, monitored.
 
-    What each step does is in the packages `training`, `scoring` and `monitoring`.
+    The packages `training`, `scoring` and `monitoring` implement the steps.
     """
 
     spec_class = ModelSpec
     spec: ModelSpec
 
     def definitions(self) -> dg.Definitions:
-        """The step that trains, the step that scores and the step that watches."""
+        """The training, scoring and monitoring steps."""
         steps = (training_step, predictions_step, monitoring_step)
         return dg.Definitions(assets=[step(self.spec) for step in steps])

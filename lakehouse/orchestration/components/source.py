@@ -26,7 +26,7 @@ from lakehouse.sources.undecided import find_undecided
 
 
 class Source(SpecComponent):
-    """Data from outside: extracted into the landing zone, checked, and loaded into raw."""
+    """Data from outside: extracted into the landing zone, validated, and loaded into raw."""
 
     spec_class = SourceSpec
     spec: SourceSpec
@@ -117,9 +117,9 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
 
 
 def _is_selected(context: dg.AssetExecutionContext, raw: dg.AssetKey) -> bool:
-    """Whether the run was asked for this table by name: a run of everything was not.
+    """Whether the run selects this table by name, as opposed to all assets.
 
-    To build raw again costs as much as all that ever landed, which nobody should get unasked.
+    Rebuilding raw reads everything that ever landed, so a run does it only on request.
     """
     selected = context.run.asset_selection
     return selected is not None and raw in selected

@@ -1,6 +1,6 @@
-"""What the checks of a source promise, and what the lake shows of each.
+"""The checks of a source, and their results from the lake.
 
-A check that had nothing to look at does not pass; it warns.
+A check with nothing to examine does not pass; it warns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from lakehouse.sources.manifest import Counts
 from lakehouse.sources.undecided import A_FEW, FLOOD, Kind, Undecided, in_words
 
 SHOWN = 5
-"""So many undecided files are named in a check; `lakehouse quarantine list` names all."""
+"""The maximum number of undecided files named in a check; `lakehouse quarantine list` lists all."""
 DAY = timedelta(days=1)
 DEFAULT_AGE = timedelta(days=2)
 NOTHING_LOADED = "nothing was ever loaded, so nothing was looked at"
@@ -34,12 +34,14 @@ ON_RAW = {
     "it.",
     "data_age": "The data themselves are new, not only the last run.",
 }
-"""The checks of a raw table, in order. Only `contract` blocks: automation takes any failure of a
-blocking check for a stop."""
+"""The checks of a raw table, in order.
+
+Only `contract` blocks: automation treats any failure of a blocking check as a stop.
+"""
 
 
 def checks_of(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
-    """The checks of a source; none that its spec leaves nothing to look at."""
+    """The checks of a source, without those that do not apply to its spec."""
     landing, raw = _keys(spec)
     names = [name for name in ON_RAW if name != "volume" or spec.volume.min_rows]
     private = [dg.AssetCheckSpec("private", asset=landing, description=PRIVATE)]
@@ -55,9 +57,10 @@ def checks_of(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
 
 
 def check_private(spec: SourceSpec, files: Landing) -> dg.AssetCheckResult:
-    """Who else may read files with personal data: a warning, as they may be somebody else's files.
+    """Warn if other users may read files with personal data; another user may own the files.
 
-    They are not narrowed: a process that delivers them as another user would deliver no more.
+    Permissions stay unchanged: restricting them would stop a process that delivers the files as
+    another user.
     """
     landing, _ = _keys(spec)
     if files.remote:
@@ -78,10 +81,11 @@ def check_private(spec: SourceSpec, files: Landing) -> dg.AssetCheckResult:
 def check_load(
     spec: SourceSpec, counts: Counts, undecided: Sequence[Undecided], report: LoadReport
 ) -> Iterator[dg.AssetCheckResult]:
-    """What the lake tells of the source: a flood of bad rows blocks, single ones warn only.
+    """Check the source's state in the lake: many bad rows block, single ones only warn.
 
-    All of it is judged until it is decided, whichever run loaded it; the last `report` adds only
-    what no table holds. Of a source without rows, automation holds back the staging alone.
+    All undecided rows count until they are decided, whichever run loaded them; the last `report`
+    adds only what no table stores. For a source without rows, automation holds back the staging
+    alone.
     """
     _, raw = _keys(spec)
     rows = _of_kind(undecided, "rows")
@@ -136,10 +140,10 @@ def check_load(
 
 
 def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.AssetCheckResult:
-    """Whether the source is complete up to a time that is recent enough; a warning if not.
+    """Whether the source is complete up to a recent enough time; warns if not.
 
-    Data of the future are not fresh data: a seal or a clock is wrong. A warning as well, because
-    the embedded world may be moved on past today.
+    Data from the future are not fresh: a seal or a clock is wrong. This is a warning as well,
+    because the embedded world may move past today.
     """
     _, raw = _keys(spec)
     if seal is None:
@@ -172,7 +176,7 @@ def _verdict(
     metadata: Mapping[str, Any] | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN,
 ) -> dg.AssetCheckResult:
-    """Failed with `problem`, or passed and `fine` when there is none."""
+    """Failed with `problem`, or passed with `fine` when there is none."""
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
@@ -184,12 +188,12 @@ def _verdict(
 
 
 def _unseen(asset: dg.AssetKey, name: str, why: str) -> dg.AssetCheckResult:
-    """A warning, which stops no run, that there was nothing to judge."""
+    """A warning, which stops no run, that there was nothing to check."""
     return _verdict(asset, name, why, "")
 
 
 def _described(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
-    """The worst of what is undecided, and the commands that decide it."""
+    """The worst undecided items, and the commands that decide them."""
     worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
     clauses = "; ".join(map(in_words, worst[:SHOWN]))
     if len(worst) > SHOWN:

@@ -1,1 +1,1 @@
-"""dbt as a part of the graph: parsed once for each state of the project, run inside the run."""
+"""dbt in the graph: parsed once for each state of the project, executed inside the run."""

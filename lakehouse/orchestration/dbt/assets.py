@@ -1,7 +1,7 @@
-"""The dbt models as assets, in two steps: what features read, and what people read.
+"""The dbt models as assets in two steps: models that features read, and models that people read.
 
-Two steps, so that a broken report never stops scoring. A step whose inputs have not moved since its
-last success is not run; it says so, and repeats the results of its checks.
+Two steps, so that a broken report never stops scoring. A step whose inputs are unchanged since its
+last success is skipped; it logs the skip and repeats the results of its checks.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -32,11 +32,11 @@ from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.table_metadata import table_metadata
 
 STEPS = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
-"""The layers that a step builds."""
+"""The layers that each step builds."""
 
 
 class Translator(DagsterDbtTranslator):
-    """Keys and groups by layer: a model is `layer/name`, whatever its folder."""
+    """Keys and groups by layer: a model's key is `layer/name`, whatever its folder."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """`schema/table` of the lake."""
@@ -50,7 +50,7 @@ class Translator(DagsterDbtTranslator):
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetSpec:
-        """dbt's own spec; models follow their inputs and have to be as fresh as anything else."""
+        """dbt's spec, with the automation and freshness policies of all assets."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
             automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
@@ -58,7 +58,7 @@ class Translator(DagsterDbtTranslator):
 
 
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
-    """One multi-asset a step; only steps that have models."""
+    """One multi-asset for each step that has models."""
     built = {node["schema"] for node in files.models.values()}
     return [_step(files, name, layers) for name, layers in STEPS.items() if built & {*layers}]
 
@@ -71,7 +71,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         specs=specs,
         check_specs=check_specs,
         can_subset=True,
-        allow_arbitrary_check_specs=True,  # not one for each model
+        allow_arbitrary_check_specs=True,  # one check for many models
     )
     @retrying
     def build(
@@ -92,11 +92,12 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
             return
         target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
         before = lake.lake.snapshot()
-        lake.lake.close()  # dbt brings a DuckDB of its own, and the memory limit is one
+        lake.lake.close()  # dbt opens its own DuckDB, and both share one memory limit
         models: list[str] = []
         checks: list[dg.AssetCheckResult] = []
-        # SQLite tidies up when the last one leaves, and who comes meanwhile waits a whole second:
-        # dbt and the metadata of its models would be in each other's way, so somebody stays
+        # SQLite cleans up when the last connection closes, and a connection that opens meanwhile
+        # waits a whole second. This reader keeps one open, so that dbt and the metadata queries do
+        # not block each other.
         with lake.lake.reader():
             for event in _events(context, files, target, layers, refresh):
                 if isinstance(event, dg.Output):
@@ -120,7 +121,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
 def _specs(
     manifest: Mapping[str, Any], layers: Collection[str]
 ) -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
-    """The models of these schemas, and their data tests, each a check of one of them."""
+    """The models of these schemas, and their data tests, each as a check of one of them."""
     translator, specs, checks = Translator(), [], []
     for unique_id, node in manifest["nodes"].items():
         if node["resource_type"] == "model" and node["schema"] in layers:
@@ -147,7 +148,7 @@ def _events(
     arguments = [
         "build",
         *_selection(context, files, layers),
-        # unit tests need no data: they belong to the project's tests
+        # unit tests need no data: they belong to the project's test suite
         *("--exclude-resource-type", "unit_test"),
     ]
     if refresh.full_refresh:
@@ -161,24 +162,24 @@ def _events(
 def _selection(
     context: dg.AssetExecutionContext, files: DbtProjectFiles, layers: Collection[str]
 ) -> list[str]:
-    """The whole step, or the models and tests that were asked for, each by its name.
+    """Select the whole step, or the requested models and tests by name.
 
-    If dbt chose the tests of a part, it would leave out those that also read a model which is
-    neither in the part nor upstream of it, and their checks would stay without a result.
+    If dbt selected the tests of a subset, it would omit those that also read a model outside the
+    subset and its upstream, and their checks would have no result.
     """
     if not context.is_subset:
         everything = " ".join(f"config.schema:{layer}" for layer in layers)
-        # a test that needs a model of a later step as well belongs to that step
+        # a test that also needs a model of a later step belongs to that step
         return ["--select", everything, "--indirect-selection", "buildable"]
     models = [files.models[".".join(key.path)] for key in context.selected_asset_keys]
-    checks = context.assets_def.check_specs  # those that were asked for
+    checks = context.assets_def.check_specs  # the requested checks
     tests = [files.manifest["nodes"][(check.metadata or {})[UNIQUE_ID]] for check in checks]
     names = " ".join(".".join(node["fqn"]) for node in [*models, *tests])
     return ["--select", names, "--indirect-selection", "empty"]
 
 
 def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:
-    """Rows, columns with their descriptions, and where each column comes from."""
+    """Rows, columns with their descriptions, and the lineage of each column."""
     node = files.models[table]
     return table_metadata(
         lake,

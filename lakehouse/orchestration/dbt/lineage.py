@@ -1,6 +1,6 @@
-"""Which columns a dbt model's columns are made of, read off its compiled SQL.
+"""The column lineage of dbt models, parsed from their compiled SQL.
 
-Worked out once per state of the project and kept in a file, because it costs about 0.1 s a model.
+Computed once per state of the project and cached in a file, because it takes about 0.1 s per model.
 """
 
 import json
@@ -18,7 +18,7 @@ from lakehouse.lake import CATALOG, Lake, Table, read_columns
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 
 Schemas = dict[str, object]
-"""`catalog -> schema -> table -> column -> type`, as the parser wants it."""
+"""`catalog -> schema -> table -> column -> type`, as the parser expects it."""
 Inputs = dict[str, list[tuple[str, str]]]
 
 
@@ -31,13 +31,13 @@ class LineageCache:
         self._known: dict[str, Inputs] = {}
         if self._path.exists():
             for model, inputs in json.loads(self._path.read_bytes()).items():
-                # JSON knows no tuples
+                # JSON has no tuples
                 self._known[model] = {name: [*map(tuple, of)] for name, of in inputs.items()}
 
     def of(self, unique_id: str, target: Path, lake: Lake) -> Inputs | None:
         """The inputs of each column of a model; None before its first build.
 
-        `target` is where dbt has just compiled it to.
+        `target` is the folder of dbt's compiled SQL.
         """
         if unique_id not in self._known:
             node = self._files.manifest["nodes"][unique_id]
@@ -64,7 +64,7 @@ def tables_in(sql: str) -> list[str]:
 
 
 def lake_columns(lake: Lake, tables: Iterable[str]) -> Schemas:
-    """These tables (`schema.name`) with their columns: the parser resolves no name without."""
+    """The columns of `tables` (`schema.name`): the parser needs them to resolve names."""
     schemas: dict[str, dict[str, dict[str, str]]] = {}
     with lake.reader() as cursor:
         for table in tables:
@@ -76,7 +76,7 @@ def lake_columns(lake: Lake, tables: Iterable[str]) -> Schemas:
 def column_inputs(sql: str, columns: list[str], schemas: Schemas) -> Inputs:
     """For each of `columns` of a query the `(schema.table, column)` pairs that it reads.
 
-    A query that the parser does not understand gives no lineage at all, never a wrong one.
+    A query that the parser does not support gives no lineage at all, never a wrong one.
     """
     try:
         expression = qualify(

@@ -1,14 +1,14 @@
-"""dagster-dbt's names, imported as where dbt is not installed.
+"""Import dagster-dbt's names as if dbt were not installed.
 
-dagster-dbt imports dbt if it can, only for a few names that it has itself as well. That takes two
-to three seconds of every process that loads the definitions, and few of those run dbt; `import_dbt`
-is called by those that do.
+dagster-dbt imports dbt when it is installed, only for a few names that it also defines itself. The
+import takes two to three seconds in every process that loads the definitions, and few of those run
+dbt; those call `import_dbt`.
 """
 
 import sys
 
 _FOUND_BY = "dbt.version"
-"""The module by which dagster-dbt finds out whether there is a dbt."""
+"""The module that dagster-dbt imports to detect dbt."""
 
 _hidden = _FOUND_BY not in sys.modules and "dagster_dbt" not in sys.modules
 if _hidden:

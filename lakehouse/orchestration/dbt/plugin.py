@@ -1,8 +1,8 @@
-"""What makes dbt a writer of the lake: its lock, and its connection.
+"""Make dbt a writer of the lake: the write lock and the connection.
 
-A dbt-duckdb plugin, named in `dbt_project/profiles.yml`. Inside a run of the graph a
-`WritingSession` has the lock. A `dbt build` typed by hand takes it here and keeps it until its
-process ends. What dbt computes does not concern this file.
+A dbt-duckdb plugin, named in `dbt_project/profiles.yml`. Inside a run of the graph, a
+`WritingSession` holds the lock. A manual `dbt build` takes it here and keeps it until its process
+ends. This file does not affect what dbt computes.
 """
 
 from contextlib import ExitStack
@@ -24,19 +24,19 @@ _held = ExitStack()
 
 @cache
 def hold_lock(settings: Settings) -> None:
-    """Take the write lock once, for as long as the process lives; the operating system frees it."""
+    """Take the write lock once, for the life of the process; the operating system releases it."""
     _held.enter_context(write_lock(settings, "dbt"))
 
 
 class Plugin(BasePlugin):
-    """Waits for the write lock, and attaches the lake before dbt looks at its own attachments."""
+    """Wait for the write lock, and attach the lake before dbt checks its own attachments."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the write lock; what prevents it reaches dbt as one sentence, not a traceback."""
+        """Take the write lock; a failure reaches dbt as one sentence, not a traceback."""
         if WritingSession.current:
             self.settings = WritingSession.current.settings
             return
-        guard_process()  # a dbt that was typed by hand
+        guard_process()  # for a manual dbt run
         try:
             self.settings = load_settings()
             hold_lock(self.settings)
@@ -44,7 +44,7 @@ class Plugin(BasePlugin):
             raise DbtRuntimeError(str(error)) from error
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Attach the lake as everybody else does, and make what is missing in it."""
+        """Attach the lake like every other writer, and create the schemas it lacks."""
         try:
             attach_writer(conn, self.settings)
         except LakehouseError as error:
@@ -52,6 +52,6 @@ class Plugin(BasePlugin):
         self.configure_cursor(conn)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Tell the session, if there is one, of each connection that dbt works on."""
+        """Register each connection that dbt works on with the session, if there is one."""
         if WritingSession.current:
             WritingSession.current.opened(cursor)

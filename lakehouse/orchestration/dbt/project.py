@@ -1,6 +1,6 @@
-"""The dbt project as a plain thing: where it is, what state it is in, parsed only when it changed.
+"""The dbt project without Dagster: its location, its state, parsed only after a change.
 
-No assets here: see `dbt_assets.py`.
+The assets are in `assets.py`.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ class DbtProjectFiles:
 
     @property
     def directory(self) -> Path:
-        """Where `dbt_project.yml` is."""
+        """The folder of `dbt_project.yml`."""
         return self.settings.dbt_dir
 
     @property
     def target(self) -> Path:
-        """Where dbt writes what it parsed, compiled and ran."""
+        """The folder for dbt's parsed, compiled and run artefacts."""
         return self.settings.data_dir / "dbt" / "target"
 
     @cached_property
@@ -57,10 +57,10 @@ class DbtProjectFiles:
         return digest.hexdigest()[:16]
 
     def manifest_path(self) -> Path:
-        """The manifest of the project as it is now; parses it first if anything changed.
+        """The manifest of the project's current state; parses it first if anything changed.
 
         Raises:
-            DbtProjectError: when it does not parse; it says what and where.
+            DbtProjectError: when it does not parse, with the cause and the location.
         """
         if not self._is_parsed():
             self.__dict__["parsed"] = self._parse(write=True)
@@ -69,7 +69,7 @@ class DbtProjectFiles:
 
     @cached_property
     def parsed(self) -> "Manifest":
-        """The parsed project as dbt itself holds it: with it, dbt parses nothing again."""
+        """The parsed project as a dbt object, which saves dbt from parsing it again."""
         if self._is_parsed():
             return self._parse(write=False)
         self.manifest_path()
@@ -84,7 +84,7 @@ class DbtProjectFiles:
         return there and self._stamp.read_text() == self.fingerprint
 
     def _parse(self, *, write: bool) -> "Manifest":
-        """Parse what changed since the last time: nothing in .5 s, all in 4; 3 to import dbt."""
+        """Parse the changes: 0.5 s for none, 4 s for the whole project; importing dbt takes 3 s."""
         flags = ["--quiet", "--write-json" if write else "--no-write-json"]
         command = [*flags, "parse", *self.arguments(), *self.places(self.target)]
         said = io.StringIO()
@@ -103,27 +103,27 @@ class DbtProjectFiles:
 
     @cached_property
     def models(self) -> dict[str, dict[str, Any]]:
-        """The manifest's nodes of models, by `schema.name`."""
+        """The manifest's model nodes, by `schema.name`."""
         nodes = self.manifest["nodes"].values()
         return {f"{n['schema']}.{n['name']}": n for n in nodes if n["resource_type"] == "model"}
 
     def places(self, target: Path) -> list[str]:
-        """Where the project and its profile are, and where dbt writes, as dbt takes them."""
+        """The folders of project, profile and target, as dbt arguments."""
         return [
             *("--project-dir", str(self.directory), "--profiles-dir", str(self.directory)),
             *("--target-path", str(target), "--log-path", str(target)),
         ]
 
     def arguments(self, **variables: object) -> list[str]:
-        """The project's variables and these, as dbt takes them."""
+        """The project's variables and these, as dbt arguments."""
         every = {**self.variables, **variables}
         return ["--vars", json.dumps(every)] if every else []
 
 
 def import_dbt() -> "type[dbtRunner]":
-    """dbt's way in for programs; its import takes seconds and leaves logging as it was."""
+    """dbt's programmatic interface; its import takes seconds and must not change logging."""
     handlers = [*logging.getLogger().handlers]
     from dbt.cli.main import dbtRunner
 
-    logging.getLogger().handlers = handlers  # one of its imports adds another to the root
+    logging.getLogger().handlers = handlers  # one of dbt's imports adds a handler to the root
     return dbtRunner

@@ -1,6 +1,6 @@
-"""dbt inside this process: its results as they come, and an error that says what failed.
+"""Run dbt inside this process: stream its results, and raise an error that names what failed.
 
-Which models, and what becomes of the results, is `dbt_assets.py`'s.
+`assets.py` selects the models and handles the results.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,22 +21,22 @@ _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResu
 
 
 class DbtFailed(LakehouseError):
-    """A model could not be built, or a test found what must not be."""
+    """A model could not be built, or a test failed."""
 
 
 class DbtCutOff(DbtFailed, Transient):
-    """Nothing of dbt's failed but what may pass: a lost connection, a store that is busy."""
+    """All of dbt's failures are transient: a lost connection, a store that is busy."""
 
 
 def run_dbt(
     files: DbtProjectFiles, arguments: Sequence[str], variables: Mapping[str, object], target: Path
 ) -> Iterator[dict[str, Any]]:
-    """Run a dbt command on the project; each node's result, in dbt's own words, when it is there.
+    """Run a dbt command on the project; yield each node's result, as dbt's own object, when ready.
 
-    What dbt compiles, and its log, go to `target`; what it prints goes to standard output. dbt is
-    imported and runs in a thread of its own, which holds the write lock until the last result is
-    given; this one only waits, so that no signal can get lost. A caller that stops before the end,
-    or is interrupted, stops dbt.
+    dbt's compiled files and its log go to `target`, its prints to standard output. dbt is imported
+    and runs in a separate thread, which holds the write lock until the last result; this thread
+    only waits, so that no signal gets lost. A caller that stops early, or is interrupted, stops
+    dbt.
 
     Raises:
         DbtFailed: at the end, when anything failed.
@@ -76,7 +76,7 @@ def _build(
     session: WritingSession,
     tell: Callable[[dict[str, Any]], None],
 ) -> "dbtRunnerResult":
-    """Run `command`; `tell` takes the results of nodes and what dbt logs as errors."""
+    """Run `command`; `tell` receives the results of nodes and the errors that dbt logs."""
     runner = import_dbt()
     from dbt.cli.main import dbtRunnerResult
     from dbt_common.events.base_types import EventMsg
@@ -93,9 +93,9 @@ def _build(
 
 
 def _was_cut_off(result: Any) -> bool:
-    """Whether every node that failed, or dbt itself, did so by what may pass by itself.
+    """Whether every failed node, or dbt itself, failed with a transient error.
 
-    A test that found bad rows has failed; a word in its name says nothing.
+    A test that found bad rows is never transient, whatever its name contains.
     """
     if result.exception is not None:
         return is_retryable(result.exception) or sounds_transient(str(result.exception))

@@ -1,6 +1,6 @@
-"""What a run of the graph lends to dbt, and takes back: the write lock, and all that dbt opened.
+"""What a run of the graph shares with dbt: the write lock, and the connections that dbt opens.
 
-It can be made, and stopped, before dbt has been imported.
+A session can be created, and stopped, before dbt is imported.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from lakehouse.settings import Settings
 class WritingSession:
     """The write lock for a dbt that runs inside this process, in the thread that holds it.
 
-    One at a time, as dbt keeps its adapter and its flags for the whole process.
+    One at a time, because dbt keeps its adapter and its flags per process.
     """
 
     current: ClassVar["WritingSession | None"] = None
@@ -28,7 +28,7 @@ class WritingSession:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold the lock while dbt runs; at the end all that it opened is closed.
+        """Hold the lock while dbt runs; then close all connections that it opened.
 
         Raises:
             LakeBusy: when another process keeps the lock for longer than the settings allow.
@@ -48,20 +48,20 @@ class WritingSession:
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
     def _hash_commits(self) -> None:
-        """Take the hashes of what dbt wrote; the next commit does it for a dbt that was stopped."""
+        """Hash the files that dbt wrote; if dbt was stopped, the next commit does it."""
         if self._opened and not self.stopped:
             with suppress(duckdb.Error):  # dbt has closed it, after an error
                 hash_commits(self._opened[0], self.settings)
 
     def stop(self) -> None:
-        """End the query that runs, and let no other begin: dbt then comes to its end by itself."""
+        """Interrupt the running query and prevent new ones: dbt then ends on its own."""
         self.stopped = True
         for connection in [*self._opened]:
             with suppress(duckdb.Error):  # closed already
                 connection.interrupt()
 
     def opened(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Remember a connection of dbt's, unless nothing shall run any more."""
+        """Register a connection of dbt's; interrupt it if the session was stopped."""
         from dbt_common.exceptions import DbtRuntimeError
 
         self._opened.append(connection)

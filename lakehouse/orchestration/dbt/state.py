@@ -1,6 +1,6 @@
-"""When dbt has nothing to do: the state of a step's inputs at its last success.
+"""When dbt can be skipped: the state of a step's inputs at its last success.
 
-Kept in the lake itself, so that a lake that is deleted or put back takes it along.
+Stored in the lake itself, so that deleting or restoring a lake includes it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 _INPUTS: dict[str, str] = {
     CORE: f"SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {FILES.sql} "
     "GROUP BY ALL ORDER BY ALL",
-    # reports write progress too, but read what core has come to
+    # reports write progress too, but depend on the progress of core
     REPORTING: f"SELECT name, load_id, seal FROM {PROGRESS.sql} WHERE name LIKE '{CORE}.%' "
     "ORDER BY ALL",
 }
@@ -28,7 +28,7 @@ _INPUT_TABLES: dict[str, str] = {CORE: FILES, REPORTING: PROGRESS}
 
 @dataclass(frozen=True)
 class Build:
-    """A step's last success: the state it saw, its models as built, the results of its checks."""
+    """A step's last success: its input state, its models as built, the results of its checks."""
 
     state: str
     built_at: datetime
@@ -36,7 +36,7 @@ class Build:
     checks: list[dict[str, Any]]
 
     def results(self) -> Iterator[dg.AssetCheckResult]:
-        """The results again, marked as those of the earlier build."""
+        """Repeat the results, marked as those of the earlier build."""
         for check in self.checks:
             yield dg.AssetCheckResult(
                 asset_key=dg.AssetKey(check["asset"]),
@@ -56,7 +56,7 @@ def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
             if table_exists(cursor, _INPUT_TABLES[step])
             else []
         )
-        # a raw table that was built again under another contract has no new load
+        # a raw table rebuilt under another contract has no new load
         terms = (
             cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
             if step == CORE and table_exists(cursor, CONTRACTS)
@@ -85,10 +85,9 @@ def save_build(
     checks: list[dg.AssetCheckResult],
     author: Author,
 ) -> None:
-    """Remember a success of `step`, in place of the one before.
+    """Store a success of `step`, replacing the previous one.
 
-    `models` are its tables (`schema.name`) in the order in which they were built: Dagster takes
-    them in no other.
+    `models` are its tables (`schema.name`) in build order, the only order that Dagster accepts.
     """
     results = [
         {

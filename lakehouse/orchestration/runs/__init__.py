@@ -1,1 +1,1 @@
-"""Runs: how they start, take turns, stop, and what is kept of them."""
+"""Runs: how they start, take turns and stop, and the history that is kept of them."""

@@ -1,8 +1,8 @@
 """Dagster's history in SQLite, with connections that stay open.
 
-Dagster opens and closes a database for every event; each close writes the log back to the file and
-waits for the disk, so that a run of this graph with nothing to do spent most of its time there.
-What is stored, and where, is Dagster's own (`DagsterSqliteStorage`): the two can be exchanged in
+Dagster opens and closes a database for every event; each close checkpoints the write-ahead log and
+waits for the disk, and a run with nothing to do spent most of its time there. The storage format
+and location are Dagster's own (`DagsterSqliteStorage`): the two are interchangeable in
 `dagster.yaml` at any time.
 """
 
@@ -25,7 +25,7 @@ from lakehouse.redacted_output import guard_process
 from lakehouse.redaction import redact_document
 
 KEEP_OPEN = 8
-"""Databases kept open: the index, and those of the last runs looked at (each run has its own)."""
+"""Databases kept open: the index, and those of the last runs accessed (each run has its own)."""
 _WAIT_SECONDS = 30
 _LAST_RUNS = """
 SELECT last_run_id FROM asset_keys
@@ -40,7 +40,7 @@ _FORGET_CHECKS = "DELETE FROM asset_check_executions WHERE run_id = :run_id"
 
 
 def _redact(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> Any:
-    """The one place through which all that Dagster remembers goes: events, ticks, heartbeats."""
+    """Redact everything that Dagster stores: all events, ticks and heartbeats pass through here."""
     return statement, _redacted(parameters)
 
 
@@ -53,11 +53,11 @@ def _redacted(value: Any) -> Any:
 
 
 class Runs(SqliteRunStorage):
-    """Dagster's runs and what its daemon says of itself, without secrets."""
+    """Dagster's runs and its daemon's heartbeats, without secrets."""
 
     @contextmanager
     def connect(self) -> Iterator[sqlalchemy.Connection]:
-        """A connection that redacts what is stored."""
+        """A connection that redacts stored values."""
         with super().connect() as connection:
             sqlalchemy.event.listen(connection, "before_cursor_execute", _redact, retval=True)
             yield connection
@@ -68,14 +68,14 @@ class Schedules(SqliteScheduleStorage):
 
     @contextmanager
     def connect(self) -> Iterator[sqlalchemy.Connection]:
-        """A connection that redacts what is stored."""
+        """A connection that redacts stored values."""
         with super().connect() as connection:
             sqlalchemy.event.listen(connection, "before_cursor_execute", _redact, retval=True)
             yield connection
 
 
 class EventLog(SqliteEventLogStorage):
-    """Dagster's event log with one open connection a database; one thread uses it at a time."""
+    """Dagster's event log with one open connection per database; one thread uses it at a time."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: OrderedDict[str, sqlalchemy.Engine] = OrderedDict()
@@ -105,17 +105,17 @@ class EventLog(SqliteEventLogStorage):
 
     @property
     def index_file(self) -> Path:
-        """The database of what assets and checks show of all runs."""
+        """The index database: the status of assets and checks across all runs."""
         return Path(self.path_for_shard(INDEX_SHARD_NAME))
 
     def last_runs(self) -> set[str]:
-        """The runs that an asset or check refers to as its last one, of whatever kind of event."""
+        """The runs that an asset or check references as its last one, for any kind of event."""
         with self.index_connection() as connection:
             rows = connection.execute(sqlalchemy.text(_LAST_RUNS)).fetchall()
         return {run_id for (run_id,) in rows if run_id}
 
     def delete_events(self, run_id: str) -> None:
-        """Delete all of a run: Dagster leaves its database, and its checks' executions."""
+        """Delete all data of a run, with its database and check executions, which Dagster keeps."""
         super().delete_events(run_id)
         with self.index_connection() as connection:
             connection.execute(sqlalchemy.text(_FORGET_CHECKS), {"run_id": run_id})
@@ -137,7 +137,7 @@ class SqliteHistory(DagsterSqliteStorage):
     """Dagster's SQLite storage with this event log; named in `dagster.yaml`."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
-        guard_process()  # the daemon and the UI load nothing else of ours
+        guard_process()  # the daemon and the UI load no other code of ours
         super().__init__(base_dir, inst_data)
         self._run_storage = Runs(self._run_storage._conn_string)
         self._event_log_storage = EventLog(self._event_log_storage._base_dir)
@@ -145,10 +145,10 @@ class SqliteHistory(DagsterSqliteStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "SqliteHistory":
-        """As named in `dagster.yaml`."""
+        """Create it from `dagster.yaml`."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
 def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
-    # with a write-ahead log this loses no commit when a process dies, only when the machine does
+    # with a write-ahead log, only a crash of the machine can lose a commit, not one of the process
     connection.execute("PRAGMA synchronous=NORMAL")

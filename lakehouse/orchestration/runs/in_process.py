@@ -1,6 +1,6 @@
-"""Running the graph from a script or the command line, with an event for each thing that ends.
+"""Run the graph from a script or the command line, and report each asset, check and failure.
 
-The run is an ordinary Dagster run: it shows in the UI beside those started there.
+The run is an ordinary Dagster run: the UI lists it with those started there.
 """
 
 import re
@@ -28,7 +28,7 @@ from lakehouse.settings import Settings
 JOB = "refresh"
 _ROWS = "dagster/row_count"
 _NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
-"""What assets report when they did anything: a number above zero, or true."""
+"""Metadata that shows that an asset changed: a number above zero, or true."""
 _WRAPPERS = frozenset(
     {
         "DagsterExecutionStepExecutionError",
@@ -38,15 +38,15 @@ _WRAPPERS = frozenset(
         "RetryRequested",
     }
 )
-"""Errors that only say where another one came through."""
+"""Wrapper errors that only show where another one passed through."""
 
 
 @dataclass(frozen=True)
 class AssetDone:
     """An asset that has been brought up to date.
 
-    `rows` are all that its table has, `written` those that this run wrote; `changed` is whether
-    the run did anything to it, where it can tell.
+    `rows` counts its whole table, `written` the rows that this run wrote; `changed` is whether the
+    run changed it, where known.
     """
 
     asset: str
@@ -75,7 +75,7 @@ class CheckDone:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """A step that failed or, with no error, was skipped because of one."""
+    """A step that failed or, without an error, was skipped because of a failed one."""
 
     step: str
     error: str | None
@@ -83,7 +83,7 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The run waits for another one, which is named with who started it."""
+    """The run waits for another one, described with who started it."""
 
     other: str
 
@@ -93,7 +93,7 @@ Event = AssetDone | CheckDone | StepFailed | Waiting
 
 @dataclass
 class RunSummary:
-    """What a run did. `failed` is true when any step failed or a check of severity ERROR did.
+    """The outcome of a run; `failed` if any step or any check of severity ERROR failed.
 
     `left` are the assets that should have been brought up to date and were not, sorted.
     """
@@ -107,12 +107,12 @@ class RunSummary:
 
     @property
     def failed_checks(self) -> list[CheckDone]:
-        """Checks that did not pass and are more than a warning."""
+        """Checks of severity ERROR that did not pass."""
         return [check for check in self.checks if check.outcome == "failed"]
 
     @property
     def failed(self) -> bool:
-        """Whether the exit status of a command should say so."""
+        """Whether a command should exit with a non-zero status."""
         return not self.success or bool(self.failed_checks)
 
 
@@ -125,12 +125,12 @@ def run_assets(
     started_by: str = "lakehouse run",
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> RunSummary:
-    """Bring the selected assets (all, if none are) up to date in this process.
+    """Bring the selected assets (by default all) up to date in this process.
 
-    `select` takes Dagster's asset selection, such as `raw/customers` or `key:"raw/*"+`.
+    `select` uses Dagster's asset selection syntax, such as `raw/customers` or `key:"raw/*"+`.
 
     Raises:
-        LakehouseError: when the selection is wrong or selects nothing, or no day can be redone.
+        LakehouseError: when the selection is invalid or empty, or no day can be redone.
     """
     refresh = refresh or Refresh()
     refresh.check()
@@ -139,7 +139,7 @@ def run_assets(
     summary = RunSummary(run_id=str(uuid.uuid4()))
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # dbt and other tools talk to standard output; that belongs into a file, not between our lines
+    # dbt and other tools print to standard output; a file keeps that apart from our lines
     with (
         open_instance(settings) as instance,
         log.open("w") as output,
@@ -157,7 +157,7 @@ def run_assets(
                 instance=instance,
                 asset_selection=sorted(selected) if selected else None,
                 run_id=summary.run_id,
-                # who types a command sees that it was killed, and does not expect it to come back
+                # a person at the terminal sees that it was killed, and expects no retry
                 tags={STARTED_BY: started_by, **NEVER_AGAIN, **IN_REPOSITORY},
                 raise_on_error=False,
             )
@@ -170,7 +170,7 @@ def run_assets(
 
 @contextmanager
 def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """From before the run is in the history until its end is."""
+    """Mark the run as alive from before it enters the history until it has ended."""
     locks = live_runs(instance)
     if locks is None:
         yield
@@ -183,7 +183,7 @@ def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of selecting by group or kind
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)  # about selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
     for text in select:
@@ -202,7 +202,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[d
 
 
 def _as_selection(text: str) -> str:
-    """A bare `layer/name`, with `+` around it or not, is a key; the rest is Dagster's syntax."""
+    """Convert a bare `layer/name`, with or without `+`, to a key; keep Dagster's own syntax."""
     core = text.strip("+")
     if ":" in text or " " in text or core == "*":
         return text
@@ -210,7 +210,7 @@ def _as_selection(text: str) -> str:
 
 
 class _Listener:
-    """Turns Dagster's events into ours."""
+    """Converts Dagster's events to ours."""
 
     def __init__(self, summary: RunSummary, on_event: Callable[[Event], None]) -> None:
         self._summary = summary
@@ -277,7 +277,7 @@ def _number(value: Any) -> int | None:
 
 
 def root_cause(error: Any) -> str:
-    """The message of our own error: what went wrong and what to do, not where Dagster noticed."""
+    """The message of our own error: cause and remedy, without Dagster's context."""
     while error is not None and error.cause is not None and error.cls_name in _WRAPPERS:
         error = error.cause
     if error is None:

@@ -1,7 +1,7 @@
 """The Dagster instance of a data folder: the project's `dagster.yaml` with absolute folders.
 
-`dagster dev` in the project's root reads `dagster.yaml` itself; every other way in (the command
-line from any folder, another `LAKEHOUSE_DATA_DIR`, tests) goes through here and meets the same
+`dagster dev` in the project's root reads `dagster.yaml` itself; every other entry point (the
+command line from any folder, another `LAKEHOUSE_DATA_DIR`, tests) uses this module and the same
 history.
 """
 
@@ -15,7 +15,7 @@ from lakehouse.settings import PROJECT_ROOT, Settings
 
 
 def dagster_home(settings: Settings) -> Path:
-    """A folder to use as `DAGSTER_HOME`; its `dagster.yaml` is written when it differs."""
+    """A folder to use as `DAGSTER_HOME`; its `dagster.yaml` is rewritten when it differs."""
     home = settings.data_dir / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(_configuration(settings), sort_keys=False)
@@ -26,14 +26,14 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance that keeps runs, events and sensor cursors of this data folder."""
+    """The instance with the runs, events and sensor cursors of this data folder."""
     return dg.DagsterInstance.from_config(str(dagster_home(settings)))
 
 
 def begin_event_cursors(instance: dg.DagsterInstance) -> None:
-    """Note up to which event the history was looked at for runs to try again, if nobody has.
+    """Initialize the event cursors of run retries, unless they exist.
 
-    The daemon would take the same event, with two warnings that cursors are missing.
+    The daemon would start at the same event, but log two warnings about missing cursors.
     """
     kinds = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
     names = {f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}" for kind in kinds}

@@ -1,8 +1,8 @@
-"""How Dagster starts runs of this project, and notices that one was killed.
+"""Start runs of this project, and detect killed ones.
 
-Dagster's run monitoring asks the launcher whether a run's process still lives, and its own
-launcher cannot tell: a run that was killed stayed "started" for ever, and as one run at a time goes
-on, none came after it. This one looks at the lock that each run holds while it lives.
+Dagster's run monitoring asks the launcher whether a run's process is alive, and its own launcher
+cannot tell: a killed run stayed "started" for ever and, as only one run executes at a time, blocked
+all later ones. This launcher checks the lock that each run holds while it is alive.
 """
 
 import time
@@ -18,7 +18,7 @@ from dagster._serdes import ConfigurableClassData
 from lakehouse.orchestration.runs.locks import LiveRuns
 
 STARTS_WITHIN_SECONDS = 15
-"""How long after its start a run may take to lock its file."""
+"""Seconds that a run may take after its start to lock its file."""
 KILLED = (
     "its process is gone and did not say why: it was killed, or the machine went down. What it "
     "committed stands; another run goes on from there"
@@ -27,7 +27,7 @@ _UNFINISHED = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.NOT_STARTED]
 
 
 class LockedRunLauncher(DefaultRunLauncher):
-    """Dagster's launcher of local processes, which can tell whether a run is alive."""
+    """Dagster's launcher of local processes, extended to detect whether a run is alive."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
@@ -42,16 +42,16 @@ class LockedRunLauncher(DefaultRunLauncher):
     def from_config_value(
         cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
     ) -> Self:
-        """As named in `dagster.yaml`."""
+        """Create it from `dagster.yaml`."""
         return cls(inst_data=inst_data, **config_value)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Yes, for runs of any origin: those of the command hold a lock too."""
+        """True for runs of any origin: those of the command hold a lock too."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the process of a started run lives."""
+        """Whether the process of a started run is alive."""
         alive = self.live_runs.is_alive(run.run_id)
         if alive is None:
             record = self._instance.get_run_record_by_id(run.run_id)
@@ -62,16 +62,16 @@ class LockedRunLauncher(DefaultRunLauncher):
 
 
 def live_runs(instance: dg.DagsterInstance) -> LiveRuns | None:
-    """The locks of this history's runs; None for one that was not made from `dagster.yaml`."""
+    """The locks of this history's runs; None if the instance does not come from `dagster.yaml`."""
     launcher = instance.run_launcher if instance.is_persistent else None
     return launcher.live_runs if isinstance(launcher, LockedRunLauncher) else None
 
 
 def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark the runs that nobody works on any more as failed; their ids.
+    """Mark runs whose process is dead as failed; return their ids.
 
-    The daemon does so every few seconds; this is for those who have none. Queued runs wait for a
-    daemon and are left alone.
+    The daemon does so every few seconds; this is for setups without a daemon. Queued runs wait for
+    a daemon and are left alone.
     """
     locks = live_runs(instance)
     if locks is None:
@@ -85,7 +85,7 @@ def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
             continue
         now = instance.get_run_by_id(run.run_id)
         if now is None or now.is_finished:
-            continue  # it ended while we looked: a run says so before it lets go of its lock
+            continue  # it ended meanwhile: a run records its end before it releases its lock
         if now.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, f"The run was stopped; {KILLED}.")
         else:

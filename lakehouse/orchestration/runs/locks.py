@@ -1,10 +1,10 @@
-"""Which runs are alive, and whose turn it is: two kinds of file locks.
+"""Which runs are alive, and which one may work: two kinds of file locks.
 
-The operating system frees a lock when its process dies, however it dies, so that nobody has to be
-asked. Each run holds a lock of its own, named after it, from its start to the end of its process:
-who cannot take it knows that the run is alive. And the steps of one run at a time work on a data
-folder, whoever started it (the command, the UI, a sensor): they hold the folder's `run.lock`.
-The lake's write lock is a third one, held for a commit only (`lake/lock.py`).
+The operating system releases a lock when its process dies, for any reason, so no other process has
+to be asked. Each run holds its own lock, named after it, from its start to the end of its process:
+if the lock cannot be taken, the run is alive. In addition, the steps of only one run at a time work
+on a data folder, whatever started it (the command, the UI, a sensor): they hold the folder's
+`run.lock`. The lake's write lock is a third one, held for a commit only (`lake/lock.py`).
 """
 
 import json
@@ -16,14 +16,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 LOOK_SECONDS = 10
-"""More than it takes somebody to see whether a lock is held, by taking it for a moment."""
+"""More than the time for which another process holds a lock to test it."""
 _alive_here: dict[Path, FileLock] = {}
-"""The runs of this process; nobody else may let go of their locks."""
+"""The runs of this process, which alone may release their locks."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Whose turn it is: a run, by whom it was started, and since when (UTC)."""
+    """The run whose turn it is, who started it, and since when (UTC)."""
 
     run_id: str
     job: str
@@ -59,14 +59,14 @@ class LiveRuns:
             _alive_here[path] = lock
 
     def leave(self, run_id: str) -> None:
-        """The run is over, and its history says so."""
+        """Mark the run as ended, after its history records the end."""
         path = self._path(run_id)
         if lock := _alive_here.pop(path, None):
             path.unlink(missing_ok=True)
             lock.release()
 
     def is_alive(self, run_id: str) -> bool | None:
-        """Whether its process lives; None when there is no lock of it (any more)."""
+        """Whether the run's process is alive; None when its lock file does not exist (any more)."""
         path = self._path(run_id)
         if path in _alive_here:
             return True
@@ -81,12 +81,12 @@ class LiveRuns:
         return False
 
     def forget(self, run_id: str) -> None:
-        """Delete what a dead run left."""
+        """Delete the lock file of a dead run."""
         if self.is_alive(run_id) is False:
             self._path(run_id).unlink(missing_ok=True)
 
     def known(self) -> list[str]:
-        """The runs that have a file, alive or dead."""
+        """The runs that have a lock file, alive or dead."""
         return sorted(path.stem for path in self._folder.glob("*.lock"))
 
     def _path(self, run_id: str) -> Path:
@@ -102,7 +102,7 @@ class Turn:
         self._me = me
 
     def take(self) -> bool:
-        """Take it unless another run has it; then say so."""
+        """Try to take it; on success, record the holder."""
         self._note.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(blocking=False)
@@ -114,11 +114,11 @@ class Turn:
         return True
 
     def give_back(self) -> None:
-        """Let the next run work."""
+        """Release it for the next run."""
         self._lock.release()
 
     def holder(self) -> str:
-        """Who has it, in words."""
+        """A description of the holder."""
         try:
             return str(Holder(**json.loads(self._note.read_text())))
         except (OSError, ValueError, TypeError):

@@ -1,7 +1,7 @@
 """One run at a time: a run that needs the lake waits for its turn before its first step.
 
-Here and not in the daemon's queue, which knows nothing of a run that the command starts. Whatever
-starts a run, it gets the lake from `LakeResource`, which takes the turn.
+Implemented here because the daemon's queue does not include runs that the command starts. However a
+run starts, it gets the lake from `LakeResource`, which takes the turn.
 """
 
 import time
@@ -33,15 +33,15 @@ def turn(context: dg.InitResourceContext, data_dir: Path) -> Iterator[None]:
     """Hold the right to work on `data_dir` for the run that initializes a resource.
 
     A waiting run counts as started, so that the daemon launches no other; its log names the run
-    that it waits for, and it can be stopped. It waits however long that takes: the lock of a run
-    that died is free. Outside a run (a sensor looks at the lake) nothing is held.
+    that it waits for, and it can be stopped. The wait has no limit: a dead run's lock is free.
+    Outside a run (when a sensor reads the lake) it holds nothing.
     """
     run = context.run
     if run is None:
         yield
         return
     if context.instance and (locks := live_runs(context.instance)):
-        locks.enter(run.run_id)  # to the end of the process: it ends after the run's last event
+        locks.enter(run.run_id)  # until the process ends, which is after the run's last event
     mine = Turn(data_dir, this_process(run.run_id, run.job_name, started_by(run.tags)))
     if not mine.take():
         if context.log:

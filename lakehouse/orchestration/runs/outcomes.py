@@ -1,6 +1,6 @@
-"""What became of a check: the same three words in a run's lines, its summary, and the status.
+"""The outcome of a check: the same three words in a run's output, its summary, and the status.
 
-Only what failed makes a command end with status 1.
+Only a failed check makes a command exit with status 1.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ Outcome = Literal["passed", "warned", "failed"]
 
 
 def outcome(*, passed: bool, severity: str) -> Outcome:
-    """Of a check with Dagster's severity, WARN or ERROR."""
+    """The outcome of a check with Dagster's severity, WARN or ERROR."""
     if passed:
         return "passed"
     return "warned" if severity == "WARN" else "failed"

@@ -1,7 +1,7 @@
-"""The history of runs, kept short: old runs go with all their files.
+"""Prune the history of runs: delete old runs with all their files.
 
-What assets and checks show of their last runs stays, however old: freshness, "unsynced" and
-automation go by it. Dagster's own `retention` deletes ticks of sensors and schedules, but no runs.
+The last runs of assets and checks stay, however old: freshness, "unsynced" and automation depend on
+them. Dagster's own `retention` deletes ticks of sensors and schedules, but no runs.
 """
 
 import shutil
@@ -17,17 +17,17 @@ from lakehouse.orchestration.runs.launcher import live_runs
 from lakehouse.settings import Settings
 
 MOST_FREE = 0.2
-"""Share of free pages up to which a database stays as it is."""
+"""Share of free pages up to which a database stays unchanged."""
 KEEP_EVALUATIONS = timedelta(days=2)
-"""How long it can be seen why automation asked for an asset or did not: 50 KB an asset and look."""
+"""How long automation evaluations are kept: 50 KB for each asset and evaluation."""
 _STRAY_AFTER = timedelta(days=1)
 
 
 def prune_runs(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> int:
-    """Delete the finished runs that `settings.keep_runs` and `keep_run_days` do not keep.
+    """Delete the finished runs beyond `settings.keep_runs` and `keep_run_days`.
 
-    Both bounds hold: a run goes when it is too old, or when enough newer ones are there. Returns
-    how many went. A history in another place than the project's own files is left as it is.
+    A run is deleted when it is too old, or when enough newer ones exist. Returns how many were
+    deleted. A history outside the project's own files stays unchanged.
     """
     log = instance.event_log_storage
     if not isinstance(log, EventLog):
@@ -71,19 +71,19 @@ def _delete_files(instance: dg.DagsterInstance, settings: Settings, run_id: str)
 
 
 def _strays(log: EventLog, known: set[str], now: datetime) -> list[str]:
-    """Runs that have a database and are not in the history: they were deleted without it."""
+    """Runs with a database but without a history entry: only the entry was deleted."""
     return [
         run_id
         for run_id in log.get_all_run_ids()
         if run_id not in known
-        and not run_id.startswith(".")  # of no run: what people report
+        and not run_id.startswith(".")  # not a run: events that people report
         and now - datetime.fromtimestamp(Path(log.path_for_shard(run_id)).stat().st_mtime, UTC)
         > _STRAY_AFTER
     ]
 
 
 def _give_back_space(*files: Path) -> None:
-    """SQLite keeps what was deleted as free pages of its file; given back when they are many."""
+    """Return free pages to the file system if there are many; SQLite keeps deleted space."""
     for file in files:
         with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
             free, pages = (

@@ -1,4 +1,4 @@
-"""Steps that try again: only after what may pass by itself, each time after a longer wait."""
+"""Step retries: only after a transient failure, with growing waits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ FIRST_WAIT = 2.0
 
 @contextmanager
 def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Ask Dagster to run the step again when the block fails with something that may pass.
+    """Ask Dagster to retry the step when the block fails with a transient error.
 
-    Any other error fails the step at once. A policy on the asset would retry both.
+    Any other error fails the step at once. A retry policy on the asset would retry both.
     """
     try:
         yield
     except dg.RetryRequested:
-        raise  # of a block inside this one
+        raise  # raised by a nested block
     except Exception as error:
         if not is_retryable(error):
             raise
@@ -33,9 +33,9 @@ def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def retrying(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """The body of a step, as a whole tried again after what may pass, and `stoppable`.
+    """Wrap the body of a step: retry all of it after a transient failure; make it `stoppable`.
 
-    It must be one that goes on from what the lake holds, as every step of this package is.
+    The body must continue from the state of the lake, as every step of this package does.
     """
     body = stoppable(step)
 

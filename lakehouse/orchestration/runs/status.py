@@ -1,6 +1,6 @@
-"""What stands: each asset's last materialization, rows, data age and checks, as plain data.
+"""The current state: each asset's last materialization, rows, data age and checks, as plain data.
 
-Of what failed also why, and what to do about it: errors and findings of this package say so.
+Failures include the cause and the remedy, which errors and findings of this package contain.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,13 +18,13 @@ from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 _EVALUATED = ("SUCCEEDED", "FAILED")
-"""States of a check's record that Dagster calls complete; others are planned."""
+"""States of a check record that Dagster treats as complete; others are planned."""
 _THE_RUN = "the run"
-"""What failed when no step did, but something ended all of them."""
+"""The name of a failure that ended a run outside any step."""
 
 
 class FailedCheck(BaseModel):
-    """A check whose newest evaluation did not pass; `remedy` is empty where the cause says it."""
+    """A check whose newest evaluation did not pass; `remedy` is empty if the cause includes it."""
 
     check: str
     severity: str
@@ -42,13 +42,12 @@ class FailedStep(BaseModel):
 
 
 class AssetStatus(BaseModel):
-    """One asset. Times are UTC; `complete_until` is up to when its data are complete.
+    """One asset. Times are UTC; `complete_until` is the time up to which its data are complete.
 
-    Data that are complete up to a time that is still to come are not fresh: no clock is to be
-    trusted then, or the source is wrong. `checks_warned` and `checks_failed` are those of severity
-    WARN and ERROR that did not pass, the words that a run uses.
-    `error` is why its own step failed since it was last materialized; `failed_before` names the
-    step that failed before it, so that its last state was kept.
+    Data that are complete up to a future time are not fresh: a clock or the source is wrong.
+    `checks_warned` and `checks_failed` are those of severity WARN and ERROR that did not pass, the
+    words that a run uses. `error` is why its own step failed since it was last materialized;
+    `failed_before` names the upstream step whose failure prevented an update.
     """
 
     asset: str
@@ -67,7 +66,7 @@ class AssetStatus(BaseModel):
 
 
 class Status(BaseModel):
-    """Every asset in the order of the data, and what failed in the newest run of any job."""
+    """Every asset in the order of the data flow, and the failures of the newest run of any job."""
 
     assets: list[AssetStatus]
     failed_steps: list[FailedStep]
@@ -140,7 +139,7 @@ def _checks(
 
 
 def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Any:
-    """None if there was none. One that was planned in a run that failed first hides none before."""
+    """The newest evaluation, or None; one planned in a run that failed first does not hide it."""
     record = instance.get_latest_asset_check_evaluation_record(key)
     if record is None:
         return None
@@ -155,9 +154,9 @@ def _newest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> A
 def _error(
     graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogEntry | None
 ) -> tuple[str | None, str | None]:
-    """Why the asset's last run failed, when it did so after the last materialization.
+    """Why the asset's last run failed, if that was after the last materialization.
 
-    The error of its own step, or the step that failed before: one that makes an input of it.
+    Either the error of its own step, or the failed upstream step that produces one of its inputs.
     """
     records = instance.get_asset_records([key])
     run_id = records[0].asset_entry.last_run_id if records else None
@@ -177,7 +176,7 @@ def _error(
 
 
 def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """What went wrong, by step, in the order of time; of a run that broke off, why it did."""
+    """The errors by step, in chronological order; for an aborted run, its cause."""
     from lakehouse.orchestration.runs.in_process import root_cause
 
     steps = {

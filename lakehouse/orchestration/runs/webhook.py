@@ -1,4 +1,4 @@
-"""Telling somebody outside: failed runs, and what monitoring did, as JSON to one address."""
+"""The webhook: post failed runs and monitoring actions as JSON to one address."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from lakehouse.settings import Settings
 
 
 def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
-    """Post `payload`, without the secrets in it; False if no address is set.
+    """Post `payload` without secrets; return False if no address is set.
 
     Raises:
         OSError: when it could not be delivered, or was refused.
@@ -22,7 +22,7 @@ def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
 
 
 def tell(settings: Settings, payload: Mapping[str, Any], log: Callable[[str], None]) -> None:
-    """Post `payload`; who does not listen is named to `log`, and must not stop what was done."""
+    """Post `payload`; log a delivery failure, which must not stop the caller."""
     try:
         post(settings, payload)
     except OSError as error:
