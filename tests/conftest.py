@@ -1,4 +1,4 @@
-"""What every test may use: settings of a folder of its own, and a lake in it."""
+"""Fixtures for all tests: settings with a separate folder, and a lake in it."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ from lakehouse.lake import Lake
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.settings import Settings, load_settings
 
-# how long an example takes says more about the machine than about us
+# the run time of an example depends on the machine more than on our code
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process, those of the whole graph too; these come first.
+    """Run the tests of one file in one process; those of the whole graph share one and come first.
 
     They share one world, and are the longest chain of tests.
     """
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """A thread for each lake, here and in commands: on small data a second one doubles the CPU."""
+    """One thread for each lake, also in commands: on small data a second one doubles CPU time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lakehouse.settings.count_cores", lambda: 1)
         patch.setenv("LAKEHOUSE_THREADS", "1")
@@ -53,7 +53,7 @@ def lake(settings: Settings) -> Iterator[Lake]:
 
 @pytest.fixture(scope="session")
 def new_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes data folders in which the dbt project is parsed already, as it costs some seconds."""
+    """Create data folders with an already parsed dbt project, because parsing takes seconds."""
     first = load_settings({}, data_dir=tmp_path_factory.mktemp("parsed"))
 
     def make() -> Path:

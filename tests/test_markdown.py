@@ -1,4 +1,4 @@
-"""Data in Markdown stays data; a Markdown parser of somebody else's is the judge."""
+"""Data in Markdown stays data; a third-party Markdown parser verifies it."""
 
 import unicodedata
 

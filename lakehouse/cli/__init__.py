@@ -1,8 +1,8 @@
 """The `lakehouse` command: a file per command with its options and its body, a folder per group.
 
-`program.py` lists the commands. What they do to a lake is the domain packages' work; here are
-options, the calls, and what is printed. A file imports at its top only what printing needs, and the
-rest inside its functions: `lakehouse --help` reads every file.
+`program.py` lists the commands. The domain packages do the work; this package contains options,
+calls and output. A file imports at its top only what printing needs, and the rest inside its
+functions, because `lakehouse --help` imports every file.
 """
 
 from lakehouse.cli.program import main, start

@@ -1,4 +1,4 @@
-"""Lines about the models that decide, for the commands that end with them."""
+"""Lines about the champions, for the commands that print them last."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ HEADLINES = (
     "macro_f1",
     "accuracy",
 )
-"""The metrics of the test period that a summary has room for, in this order, at most three."""
+"""The test-period metrics of a summary, in order of preference, at most three."""
 
 
 def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None:
-    """A line for each champion with its most telling metrics."""
+    """Print a line for each champion with its most informative metrics."""
     if not champions:
         return
     rows = []
@@ -32,7 +32,7 @@ def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None
 
 
 def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
-    """Per model: who scores beside the champion, what was asked for, and what was done last."""
+    """Print for each model: its shadow version, the requests, and the last action."""
     for model in models:
         lines = [f"{version} scores beside the champion" for version in model["shadows"]]
         if model["expired"]:

@@ -1,4 +1,4 @@
-"""A group of commands that are files, each imported only when it is asked for."""
+"""A group of commands in separate files, each imported on demand."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,9 +8,9 @@ import click
 
 
 class LazyGroup(click.Group):
-    """The commands `names`, in this order: each is `command` in the module of `package` so named.
+    """The commands `names`, in this order: each is `command` in the module `name` of `package`.
 
-    A command that is not among them ends with status 2 and names those that are.
+    An unknown command ends with status 2 and a list of the known ones.
     """
 
     def __init__(self, *args: Any, package: str, names: Sequence[str], **options: Any) -> None:
@@ -19,11 +19,11 @@ class LazyGroup(click.Group):
         self.names = tuple(names)
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """The names, in the order in which the help shows them."""
+        """The names, in the order of the help."""
         return list(self.names)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that name, imported now; None if there is none."""
+        """Import and return the command of that name; None if there is none."""
         if name not in self.names:
             return None
         command: click.Command = import_module(f"{self.package}.{name}").command
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; an unknown name is refused here, because click knows no names to offer."""
+        """Resolve as click does, but report unknown names here, because click suggests no names."""
         name = arguments[0]
         if not (name in self.names or name.startswith("-") or context.resilient_parsing):
             context.fail(f"No such command {name!r}; the commands are {', '.join(self.names)}.")

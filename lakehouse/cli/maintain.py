@@ -1,4 +1,4 @@
-"""`lakehouse maintain`: housekeeping of the lake and of the history of runs."""
+"""`lakehouse maintain`: maintenance of the lake and of the run history."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The lake as commands open it: one that is not there is an error, and is not made."""
+"""Open the lake for a command: a missing lake is an error, and is not created."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ from lakehouse.settings import Settings
 
 
 def lake_exists(settings: Settings) -> bool:
-    """Whether somebody has made the lake; of a server's catalog only asking it tells."""
+    """Whether the lake exists; for a catalog on a server this requires a query."""
     catalog = Path(settings.catalog.removeprefix("sqlite:"))
     return not settings.embedded or (catalog.exists() and catalog.stat().st_size > 0)
 
 
 def require_lake(settings: Settings) -> None:
-    """Raise `LakeError` if nobody has made the lake."""
+    """Raise `LakeError` if the lake does not exist."""
     if not lake_exists(settings):
         place = settings.catalog.removeprefix("sqlite:")
         raise LakeError(f"there is no lake at {place} yet; make one with `lakehouse run`")
 
 
 def open_lake(settings: Settings, *, read_only: bool = True) -> Lake:
-    """The lake. Raises `LakeError` if there is none."""
+    """Open the lake. Raises `LakeError` if there is none."""
     require_lake(settings)
     return Lake(settings, read_only=read_only)

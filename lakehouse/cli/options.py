@@ -1,4 +1,4 @@
-"""What several commands take: their settings, a day, a reason, JSON; and examples in their help."""
+"""Options that several commands share: settings, a day, a reason, JSON; and help examples."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,9 +23,9 @@ why = click.option(
 
 
 def pass_settings(body: "Callable[Concatenate[Settings, P], R]") -> Callable[P, R]:
-    """Call `body` with the settings of the environment first.
+    """Call `body` with the settings of the environment as its first argument.
 
-    They are read when the command runs, so that its help needs no valid settings.
+    The settings are read when the command runs, so that its help needs no valid settings.
     """
 
     @wraps(body)
@@ -38,7 +38,7 @@ def pass_settings(body: "Callable[Concatenate[Settings, P], R]") -> Callable[P, 
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: command lines that people can copy."""
+    """The end of a command's help: command lines to copy."""
     return "\n".join(
         ("\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines))
     )

@@ -1,7 +1,7 @@
-"""All that a command prints. Data is printed as it is: never as markup, never as terminal codes.
+"""All output of the commands. Data is printed literally: never as markup, never as terminal codes.
 
-The only module that may use rich or click to print (a lint rule holds it). To a terminal, tables
-fit its width by folding; to a pipe or a file nothing is folded or cut.
+The only module that may use rich or click to print (a lint rule enforces it). On a terminal, tables
+fold to fit its width; in a pipe or a file nothing is folded or cut.
 """
 
 import itertools
@@ -29,15 +29,15 @@ STYLES: dict[Tone, str] = {
     "strong": "bold",
 }
 _UNBOUNDED = 2**31
-"""Columns of what is no terminal."""
+"""The width where the output is not a terminal."""
 _INDENT = "    "
 _JOINERS = "\u200c\u200d"
-"""Invisible, but letters of honest scripts and pictures need them."""
+"""Invisible, but required by the spelling of some languages and by emoji."""
 
 
 @dataclass(frozen=True)
 class Toned:
-    """A text with what it means, which a terminal shows by colour."""
+    """A text with its meaning, which a terminal shows as a colour."""
 
     text: str
     tone: Tone
@@ -47,10 +47,10 @@ Words = str | Toned
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with all that a terminal would obey, or not show, written as escapes.
+    """`text` on one line, with everything that a terminal would execute or hide written as escapes.
 
-    ESC and other control characters, line ends, what turns the direction of writing around, and
-    bytes of a file name that are no text.
+    That is ESC and other control characters, line ends, characters that change the writing
+    direction, and bytes of a file name that are not valid text.
     """
     if text.isprintable():
         return text
@@ -58,13 +58,13 @@ def visible(text: str) -> str:
 
 
 def sentences(text: str) -> str:
-    """As `visible`, but keeps line ends; lines after the first are indented, so none looks new."""
+    """Like `visible`, but keep line ends and indent all lines but the first, so none looks new."""
     return f"\n{_INDENT}".join(visible(line) for line in re.split(r"\r?\n", text.rstrip("\n")))
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Nobody reads any more, as behind `| head`: what is being done goes on, unheard."""
+        """The reader closed the pipe, as `| head` does: the command continues without output."""
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
@@ -72,11 +72,11 @@ class _Console(Console):
 
 
 class Output:
-    """A stream to print on: standard output as it is now, unless another is given."""
+    """A stream to print to: the current standard output, unless another is given."""
 
     def __init__(self, file: IO[str] | None = None) -> None:
         self._file = file or sys.stdout
-        if hasattr(self._file, "reconfigure"):  # letters that it lacks must not end the command
+        if hasattr(self._file, "reconfigure"):  # unsupported characters must not end the command
             self._file.reconfigure(errors="backslashreplace")
         self.is_terminal = self._file.isatty()
         self._console = _Console(
@@ -88,7 +88,7 @@ class Output:
         )
 
     def say(self, *words: Words) -> None:
-        """Print `words`, one after the other, as a sentence; without any an empty line."""
+        """Print `words` in sequence as a sentence; without any, an empty line."""
         line = Text()
         for word in words:
             line.append(_sentences(word), style=_style(word))
@@ -103,7 +103,7 @@ class Output:
         title: str = "",
         show_head: bool = True,
     ) -> None:
-        """Print a table; the columns in `right`, by number from 0, are set to the right."""
+        """Print a table; the columns in `right`, by number from 0, are right-aligned."""
         if title:
             self.say(Toned(visible(title), "strong"))
         table = Table(box=None, header_style="bold", show_header=show_head)
@@ -122,7 +122,7 @@ class Output:
         self._file.write(json.dumps(value, indent=2, default=_plain) + "\n")
 
     def csv(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Print CSV: exactly what there is to a pipe or a file, `visible` to a terminal."""
+        """Print CSV: unchanged to a pipe or a file, `visible` on a terminal."""
         import csv
 
         writer = csv.writer(self._file)
@@ -134,12 +134,12 @@ class Output:
         writer.writerows(whole)
 
     def waiting(self, text: str) -> AbstractContextManager[Any]:
-        """Show, on a terminal, that something takes its time."""
+        """Show on a terminal that an operation takes time."""
         return self._console.status(Text(visible(text)))
 
     @contextmanager
     def progress(self, days: int, title: str) -> Iterator[Callable[[], None]]:
-        """A bar that moves on by a day with each call."""
+        """A bar that advances by a day with each call."""
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -162,17 +162,17 @@ def say(*words: Words) -> None:
 
 
 def warn(text: str) -> None:
-    """Print what did not go as hoped to standard error, and go on."""
+    """Print a problem to standard error, and continue."""
     Output(sys.stderr).say(Toned(text, "warn"))
 
 
 def fail(text: str) -> None:
-    """Print what went wrong to standard error."""
+    """Print an error to standard error."""
     Output(sys.stderr).say(Toned(f"error: {text}", "bad"))
 
 
 def _sentences(words: Words) -> str:
-    """As `sentences`; blanks at either end stay, as more words may follow."""
+    """Like `sentences`, but keep blanks at either end, as more words may follow."""
     text = _text(words)
     core = text.strip(" ")
     before, _, after = text.partition(core) if core else (text, "", "")

@@ -1,4 +1,4 @@
-"""The `lakehouse` program: its commands, how its own errors are printed, and how it ends."""
+"""The `lakehouse` program: its commands, how it prints its own errors, and how it ends."""
 
 import gc
 import sys
@@ -14,7 +14,7 @@ COMMANDS = (
     *("sources", "quarantine", "models"),
     *("maintain", "verify", "benchmark"),
 )
-"""Every command, a module or a package of this one each, in the order of the help."""
+"""Every command, each a module or a package of this one, in the order of the help."""
 
 NOTES = """\b
 Exit status:
@@ -30,7 +30,7 @@ Completion of commands and options, in a shell's startup file:
 
 
 class _Program(LazyGroup):
-    """Prints our own errors as one sentence; any other is a bug and keeps its traceback."""
+    """Print our own errors as one sentence; any other is a bug and keeps its traceback."""
 
     def invoke(self, context: click.Context) -> object:
         try:
@@ -59,10 +59,10 @@ def main() -> None:
 
 
 def start() -> None:
-    """`main` as the installed command."""
+    """Run `main` as the installed command."""
     try:
         main()
     finally:
-        # else the interpreter searches all that Dagster and dbt have made for cycles, to free
-        # memory that the end of the process frees anyway: a seventh of a command's time
+        # else the interpreter searches all objects of Dagster and dbt for cycles, to free memory
+        # that the end of the process frees anyway: a seventh of a command's time
         gc.freeze()

@@ -74,8 +74,8 @@ def command(
 
 
 def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[str, Any]) -> int:
-    """Run, print progress and a summary; the exit status: 0 only if nothing failed."""
-    output = Output(sys.stdout)  # bound now: the run sends stdout to a file
+    """Run and print progress and a summary; return the exit status: 0 only if nothing failed."""
+    output = Output(sys.stdout)  # bound before the run redirects stdout to a file
     started = time.monotonic()
     with output.waiting("loading the definitions"):
         from lakehouse.definitions import defs
@@ -113,7 +113,7 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
 
 
 def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
-    """What a run did to an asset: the rows it wrote, of all that the table has."""
+    """The change that a run made to an asset: the rows it wrote, and the table's total."""
     mark = Toned("same", "soft") if asset.changed is False else Toned("done", "good")
     rows = "" if asset.rows is None else f"{asset.rows:,} rows"
     if asset.written and rows:
@@ -122,10 +122,10 @@ def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
 
 
 def news(assets: "Sequence[AssetDone]") -> str:
-    """How many assets changed, and how many rows came in from the sources.
+    """How many assets changed, and how many rows arrived from the sources.
 
-    Rows are counted in raw alone, where each one arrives once: a sum over all assets would count
-    the same row in every table that it was carried to.
+    Counts rows in raw alone, where each one arrives once: a sum over all assets would count the
+    same row in every table that it reaches.
     """
     if assets and not any(asset.changed for asset in assets):
         return f"nothing was new: {len(assets)} assets are as they were"

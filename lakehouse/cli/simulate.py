@@ -1,4 +1,4 @@
-"""`lakehouse simulate`: make the embedded world, or let it move on."""
+"""`lakehouse simulate`: create the embedded world, or advance it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,7 +85,7 @@ def command(
 
 
 def ensure_world(settings: "Settings") -> None:
-    """Make the default world if there is none; go on with one that was interrupted."""
+    """Create the default world if there is none; continue one that was interrupted."""
     from lakehouse.simulator import state
     from lakehouse.simulator.world import load_world
 

@@ -1,4 +1,4 @@
-"""`lakehouse sql`: a query, or a prompt for queries, through the one read-only door."""
+"""`lakehouse sql`: a query, or a prompt for queries, restricted to reading."""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 100
 PLAN = ("explain_key", "explain_value")
-"""The columns of the answer to EXPLAIN: a drawing of many lines."""
+"""The columns of EXPLAIN's answer: a multi-line drawing."""
 
 
 @click.command(
@@ -53,7 +53,7 @@ def command(settings: "Settings", query: str | None, as_csv: bool) -> None:
 
 
 def _prompt(door: "Door", *, as_csv: bool) -> bool:
-    """Read queries until the end of input, each up to a semicolon; whether all were answered."""
+    """Read queries until the end of input, each up to a semicolon; return whether all succeeded."""
     answered = True
     if sys.stdin.isatty():
         say("Read-only SQL on the lake; end a query with ; and leave with ctrl-d.")
@@ -67,7 +67,7 @@ def _prompt(door: "Door", *, as_csv: bool) -> bool:
 
 
 def _queries() -> Iterator[str]:
-    """What is typed or piped in, query by query; the last one may lack its semicolon."""
+    """The typed or piped queries, one by one; the last one may lack its semicolon."""
     query = ""
     asks = sys.stdin.isatty()
     while True:

@@ -78,7 +78,7 @@ def command(settings: "Settings", as_json: bool) -> None:
 
 
 def print_failures(output: Output, status: "Status") -> None:
-    """Everything that failed or warned: what, why, and what to do about it."""
+    """Print everything that failed or warned: what, why, and the remedy."""
 
     def line(name: str, text: str, tone: Tone = "bad") -> None:
         output.say(Toned(name, tone), f" {text}")
@@ -100,7 +100,7 @@ def print_failures(output: Output, status: "Status") -> None:
 
 
 def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
-    """A line for each source that has something to decide, whatever its last checks were."""
+    """Print a line for each source with undecided items, whatever its last checks were."""
     for source, found in groupby(undecided, key=lambda one: one.source):
         files = list(found)
         floods = sum(one.is_flood for one in files)
@@ -150,7 +150,7 @@ def _span(span: timedelta) -> str:
 
 
 def _checks(asset: "AssetStatus") -> Words:
-    """Such as `5 passed, failed: volume, warned: quarantine`."""
+    """Format checks, such as `5 passed, failed: volume, warned: quarantine`."""
     parts = [f"{asset.checks_passed} passed"] if asset.checks_passed else []
     for word, checks in (("failed", asset.checks_failed), ("warned", asset.checks_warned)):
         if checks:

@@ -1,11 +1,11 @@
-"""Who runs a command, for the record of decisions."""
+"""The user who runs a command, recorded with decisions."""
 
 import getpass
 import os
 
 
 def user() -> str:
-    """The name that the operating system has for the user; `uid N` if it has none."""
+    """The operating system's name of the user; `uid N` if it has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no entry in the user database, as in many containers

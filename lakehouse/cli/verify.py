@@ -1,4 +1,4 @@
-"""`lakehouse verify`: prints what was compared, what is damaged, and what cannot be verified."""
+"""`lakehouse verify`: print what was compared, what is damaged, and what cannot be verified."""
 
 import sys
 from typing import TYPE_CHECKING

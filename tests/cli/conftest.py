@@ -1,3 +1,3 @@
-"""The lake of the scoring tests, with a champion and a candidate, serves the command line too."""
+"""Reuse the lake of the scoring tests, with a champion and a candidate, for the command line."""
 
 from tests.scoring.conftest import ready, settings, template

@@ -1,4 +1,4 @@
-"""`lakehouse dev` as a process: it starts nothing that it cannot serve, and leaves nothing."""
+"""`lakehouse dev` as a process: it checks before it starts anything, and leaves nothing behind."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def port() -> int:
 
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts it on a data folder; whatever is left of it afterwards is killed."""
+    """Start it on a data folder; kill what remains of it afterwards."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(port: int, folder: str = "data") -> subprocess.Popen[str]:
@@ -48,7 +48,7 @@ def dev(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Every process that has this folder in its environment, where there is a /proc."""
+    """Every process with this folder in its environment, where there is a /proc."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -110,7 +110,7 @@ def test_it_starts_without_alarms_refuses_a_second_one_and_stops_whole_when_it_a
     ]
     assert alarms == []
     assert len(processes_of(tmp_path)) > 3
-    first.send_signal(signal.SIGINT)  # to the process alone, as `kill` does, not to its group
+    first.send_signal(signal.SIGINT)  # to the process alone, as `kill` does
     assert first.wait(PATIENCE) == 0
     assert processes_of(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""On a data folder that holds nothing every command says so in a sentence, and makes no lake."""
+"""On an empty data folder every command reports that in a sentence, and creates no lake."""
 
 import os
 import re
@@ -53,7 +53,7 @@ def test_without_a_lake_there_is_one_sentence_and_still_no_lake(
     settings: Settings, invoke, arguments: tuple[str, ...], catalog: str
 ) -> None:
     path = Path(settings.catalog.removeprefix("sqlite:"))
-    if catalog == "empty":  # as a process leaves it that was killed just then
+    if catalog == "empty":  # as a process leaves it that was killed at that moment
         path.parent.mkdir(parents=True)
         path.touch()
     result = invoke(*arguments)

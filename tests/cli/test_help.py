@@ -1,4 +1,4 @@
-"""The help of every command, and what a command line that is wrong ends with."""
+"""The help of every command, and how an invalid command line ends."""
 
 import shlex
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_a_word_too_many_ends_with_status_2_and_one_sentence(path: str) -> None:
     asked = [
         one for one in COMMANDS[path].command.params if isinstance(one, click.Option) and one.prompt
     ]
-    given = [word for option in asked for word in (option.opts[0], "x")]  # else it would wait
+    given = [word for option in asked for word in (option.opts[0], "x")]  # else it would prompt
     result = CliRunner().invoke(main, [*path.split()[1:], *given, *["x"] * 5])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.count("Error: ") == 1

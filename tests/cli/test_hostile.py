@@ -1,4 +1,4 @@
-"""Names and values that would be markup, or terminal codes, go through every command unharmed."""
+"""Names and values that look like markup or terminal codes pass through every command unharmed."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from lakehouse.training import declared
 from tests.cli.test_output import HOSTILE, SEEN
 from tests.sources.conftest import column, file_name, seal_of
 
-TEXT = HOSTILE.removesuffix("\udce9")  # which neither DuckDB nor SQLite can keep
+TEXT = HOSTILE.removesuffix("\udce9")  # neither DuckDB nor SQLite can store it
 SHOWN = SEEN.removesuffix("\\udce9")
 UNITS = ("speed [km/h]", "rate [/h]", f"c{TEXT}")
 
@@ -29,7 +29,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command; returns its status and all that it printed, of which nothing is obeyed."""
+    """Run the command; return its status and all its output, checked for control characters."""
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 
@@ -121,7 +121,7 @@ def test_run_and_status_show_names_errors_and_findings_as_they_are(
     assert status == 1
     assert f"failed  core__broken  {SHOWN} is wrong; mend {SHOWN} now" in lines
     assert f"failed  core/told: check values: {SHOWN}" in lines
-    # the source's own event came through, whatever it says of the columns
+    # the source's own event was printed despite its columns
     assert [line for line in lines if line.startswith(f"same    {'raw/units':<36}")]
     assert "was stopped" not in shown
     told = shown

@@ -14,7 +14,7 @@ from lakehouse.training import declared
 
 @pytest.fixture
 def run(ready, settings, monkeypatch):
-    """Runs `lakehouse models ...` on the lake; returns status, output and errors."""
+    """Run `lakehouse models ...` on the lake; return status, output and errors."""
     monkeypatch.setattr(declared, "find_specs", lambda *_: [ready.spec])
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)

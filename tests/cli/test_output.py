@@ -1,4 +1,4 @@
-"""What is printed is what there is: no markup, no terminal codes, nothing cut for a pipe."""
+"""The output is literal: no markup, no terminal codes, nothing cut for a pipe."""
 
 import io
 import json
@@ -17,7 +17,7 @@ SEEN = "[/x][red]a[/red][link=http://e]:smile:\\x1b[2J\\x1b]0;t\\x07\\x9b1m\\u20
 
 
 class Terminal(io.StringIO):
-    """A screen of 40 columns, as `COLUMNS` says."""
+    """A screen of 40 columns, as in `COLUMNS`."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""From a load that stops everything to a decision that lets it go on, by the command alone."""
+"""From a blocking load to the decision that unblocks it, by commands alone."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ BROKEN = '{"a": "[/red]"'
 
 @pytest.fixture
 def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A lake with a load of which 20 of 20 rows were rejected, one with a hostile text."""
+    """A lake with a load in which all 20 rows were rejected, one with a hostile text."""
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
     from lakehouse.sources.declared import find_source
 

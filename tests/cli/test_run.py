@@ -1,4 +1,4 @@
-"""What `lakehouse run` prints: the rows it wrote, apart from those that were there."""
+"""The output of `lakehouse run`: the rows it wrote, separate from the existing ones."""
 
 import pytest
 

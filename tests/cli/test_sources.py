@@ -1,4 +1,4 @@
-"""`lakehouse sources`: what it prints, and what it would build again."""
+"""`lakehouse sources`: its output, and the tables that it would rebuild."""
 
 import json
 from collections.abc import Callable

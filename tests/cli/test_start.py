@@ -1,4 +1,4 @@
-"""The installed command, as a process of its own."""
+"""The installed command in a separate process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`lakehouse verify` ends with an error where something is damaged, and names it."""
+"""`lakehouse verify` exits with an error if something is damaged, and names it."""
 
 import json
 from pathlib import Path

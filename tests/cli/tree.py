@@ -1,4 +1,4 @@
-"""Every command and group of `lakehouse`, as click has them."""
+"""Every command and group of `lakehouse`, from click."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from lakehouse.cli import main
 def walk(
     command: click.Command = main, name: str = "lakehouse", parent: click.Context | None = None
 ) -> Iterator[click.Context]:
-    """A context of the command and of all below it, in the order of the help; nothing is parsed."""
+    """A context for the command and all subcommands, in the order of the help; parses nothing."""
     settings = {**command.context_settings, "terminal_width": 100}
     context = click.Context(command, info_name=name, parent=parent, **settings)
     yield context

@@ -1,4 +1,4 @@
-"""Broken declarations: what a person typed, the line to look at, and what helps there."""
+"""Broken declarations: what a person typed, the line to check, and the advice in the message."""
 
 from dataclasses import dataclass
 
@@ -74,7 +74,7 @@ attributes:
 
 @dataclass(frozen=True)
 class Broken:
-    """`old` replaced by `new` in `document`, the `line` that is wrong, and `words` about it."""
+    """`old` replaced by `new` in `document`, the wrong `line`, and `words` of its message."""
 
     document: str
     old: str

@@ -1,4 +1,4 @@
-"""A project with a mistake in its YAML, as its commands and Dagster's show it."""
+"""A project with a mistake in its YAML, as our commands and Dagster's report it."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, new_data_dir: Callable[[],
 
 @contextmanager
 def broken(project: Path, *changes: Change) -> Iterator[list[str]]:
-    """The project with `old` replaced by `new` in declarations; where each change is."""
+    """Replace `old` by `new` in the project's declarations; yield each change's location."""
     texts = {project / "lakehouse/defs" / name / "defs.yaml": "" for name, _, _ in changes}
     texts = {path: path.read_text() for path in texts}
     places = []

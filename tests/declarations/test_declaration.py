@@ -1,4 +1,4 @@
-"""What every spec has: its rules are those of Dagster, and it knows where it was declared."""
+"""Common rules of specs: they match Dagster's, and a spec keeps the location of its declaration."""
 
 import pickle
 import re

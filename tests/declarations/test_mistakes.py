@@ -1,4 +1,4 @@
-"""Every mistake in a declaration is one sentence with its file, its line and what helps."""
+"""Every mistake in a declaration is one sentence with its file, its line and the remedy."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Names that tables have already are refused where they are declared; the lists are complete."""
+"""Declarations reject names that tables use already; the lists of these names are complete."""
 
 import re
 from pathlib import Path

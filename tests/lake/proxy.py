@@ -1,4 +1,4 @@
-"""A wire to a PostgreSQL that can be cut at a chosen moment."""
+"""A proxy to PostgreSQL that can be cut at a chosen moment."""
 
 import selectors
 import socket
@@ -15,10 +15,10 @@ Cut = Literal["", "before", "after"]
 
 @dataclass
 class Wire:
-    """Passes on what client and server send; `cut` loses the next commit, or the answer to it.
+    """Forward the traffic of client and server; `cut` loses the next commit, or the answer to it.
 
-    A commit is that of a session that has written a snapshot. `down` refuses everybody, with
-    `then_down` from the cut on.
+    Only commits of a session that has written a snapshot count. `down` refuses all clients; with
+    `then_down`, it does so after the cut.
     """
 
     port: int
@@ -49,7 +49,7 @@ class Wire:
                         if not data:
                             return
                         if cutting and key.fileobj is server:
-                            return  # the server has answered, and nobody hears it
+                            return  # the server's answer is lost
                         if key.fileobj is client:
                             writes = writes or (INSERT in data and SNAPSHOT in data)
                             if writes and COMMIT in data and self.cut:
@@ -63,7 +63,7 @@ class Wire:
 
 @contextmanager
 def wire(socket_folder: Path) -> Iterator[Wire]:
-    """A wire from a free port of this machine to the server's socket in that folder."""
+    """A proxy from a free local port to the server's socket in that folder."""
     target = str(socket_folder / ".s.PGSQL.5432")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         made = Wire(listening.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests that need one, and lakes whose catalog is in it."""
+"""A real PostgreSQL for the tests that need one, and lakes with their catalog in it."""
 
 import itertools
 import os
@@ -27,7 +27,7 @@ class Server:
         return load_settings({}, data_dir=data_dir, catalog=catalog, **overrides)
 
     def kill(self, how: signal.Signals) -> None:
-        """End the server without its consent, and wait until the last of its processes has gone."""
+        """Kill the server with a signal, and wait until the last of its processes has ended."""
         import psutil
 
         pid = self.process.get_pid()

@@ -1,8 +1,8 @@
-"""Five writers, maintenance and eight readers on one lake at once, each a process of its own.
+"""Five writers, maintenance and eight readers on one lake at once, each in a separate process.
 
-Each writer adds batches of `ROWS` rows to its own table and thins an older one to a half in the
-same commit, so that a reader who sees half of a commit, or another snapshot in the midst of its
-own, can tell. Run by `test_soak.py`; a role's process prints what it did as one line of JSON.
+Each writer adds batches of `ROWS` rows to its own table and deletes half of an older one in the
+same commit, so that a reader detects half a commit, or a change of snapshot during its own.
+`test_soak.py` runs it; the process of a role prints its results as one line of JSON.
 """
 
 import json
@@ -22,12 +22,12 @@ from lakehouse.settings import Settings, load_settings
 
 WRITERS, READERS, ROWS = 5, 8, 1000
 GRACE = timedelta(seconds=45)
-"""How long maintenance leaves unused files; a reader keeps its snapshot for a tenth of that."""
+"""How long maintenance keeps unused files; a reader keeps its snapshot for a tenth of that."""
 Outcome = dict[str, list[str] | int]
 
 
 def write(lake: Lake, table: str, until: float) -> Outcome:
-    """Commits until the time has come; `rows` is what the table must hold in the end."""
+    """Commit until `until`; `rows` is the number that the table must hold in the end."""
     with lake.writer(Author(table)) as cursor:
         cursor.execute(f"CREATE TABLE {table} (batch BIGINT, i BIGINT)")
     batch, errors = 0, []
@@ -48,7 +48,7 @@ def write(lake: Lake, table: str, until: float) -> Outcome:
 
 
 def read(lake: Lake, until: float) -> Outcome:
-    """Looks at a table on one snapshot, waits, and looks again; then at each newest one."""
+    """Read a table twice on one snapshot, with a pause; then on each newest one."""
     reads, errors = 0, []
     while time.time() < until:
         table = f"raw.w{random.randrange(WRITERS)}"
@@ -78,7 +78,7 @@ def read(lake: Lake, until: float) -> Outcome:
 
 
 def keep(lake: Lake, until: float) -> Outcome:
-    """Maintenance without a pause, which expires and deletes all that is older than its grace."""
+    """Run maintenance without a pause; it expires and deletes everything older than its grace."""
     rounds, deleted, errors = 0, 0, []
     while time.time() < until:
         try:
@@ -94,7 +94,7 @@ def keep(lake: Lake, until: float) -> Outcome:
 
 
 def _let_days_pass(lake: Lake) -> None:
-    """Two days more for files beyond their grace: with SQLite it is kept by the day."""
+    """Age the files beyond their grace by two days: with SQLite, maintenance counts whole days."""
     with lake.cursor() as cursor:
         cursor.execute(
             "UPDATE __ducklake_metadata_lake.ducklake_files_scheduled_for_deletion SET "
@@ -105,7 +105,7 @@ def _let_days_pass(lake: Lake) -> None:
 
 
 def soak(settings: Settings, seconds: float) -> tuple[Counter[str], list[str], dict[str, int]]:
-    """All of them for `seconds`: what was done, every error, and the rows of each table."""
+    """Run all of them for `seconds`: what they did, every error, and the rows of each table."""
     with Lake(settings) as lake:
         lake.snapshot()
     roles = [f"w{n}" for n in range(WRITERS)] + ["read"] * READERS + ["keep"]

@@ -1,4 +1,4 @@
-"""What an import of the lake, or of dbt's plugin, brings into a process."""
+"""The modules that an import of the lake, or of dbt's plugin, loads."""
 
 import subprocess
 import sys

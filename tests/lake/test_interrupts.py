@@ -1,4 +1,4 @@
-"""A signal ends what is asked of the lake at once, is never lost, and nothing is committed."""
+"""A signal ends a query at once and never gets lost, and nothing is committed."""
 
 import os
 import signal
@@ -17,11 +17,11 @@ ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(20000
 """A query that takes minutes."""
 BOUND = f"{ENDLESS} WHERE a.range > ?"
 PATIENCE = 20.0
-"""Seconds after which a query counts as not interrupted; it is ended then."""
+"""Seconds after which the test ends a query and counts it as not interrupted."""
 
 
 class Stopped(BaseException):
-    """As Dagster's own exception for an interrupted run, which is no `Exception` either."""
+    """Like Dagster's own exception for an interrupted run, which is not an `Exception` either."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def raising_handler() -> Iterator[None]:
 
 @pytest.fixture
 def signalled(lake: Lake) -> Iterator[None]:
-    """A signal comes in the middle of the next query; the query ends later even if it is lost."""
+    """Send a signal during the next query; end the query later even if the signal is lost."""
     with lake.reader():  # opening the lake takes a moment
         pass
     interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))

@@ -1,4 +1,4 @@
-"""One file knows what layers and tables are called: nobody else spells a name."""
+"""Only one file defines the names of layers and tables; no other file spells them."""
 
 import ast
 import re
@@ -48,11 +48,11 @@ EXCEPTIONS = {
     ("orchestration/components/source_checks.py", "quarantine"): "the name of a check",
     ("orchestration/jobs.py", "ops"): "the part of a run's configuration that is for ops",
 }
-"""Words that are spelled like a layer and are none: file, word, and the reason."""
+"""Words that are spelled like a layer but mean something else: file, word, and the reason."""
 
 
 def spelled(source: str) -> Iterator[str]:
-    """Names of layers and tables in the strings of a module, its docstrings left out."""
+    """Names of layers and tables in the strings of a module, without its docstrings."""
     tree = ast.parse(source)
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     docstrings = {id(statement.value) for statement in statements}

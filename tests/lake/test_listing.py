@@ -1,4 +1,4 @@
-"""Every table is listed with the rows that it has now, and a view without being run."""
+"""The list shows every table with its current number of rows, and a view without running it."""
 
 from lakehouse.lake import Author, Lake
 from lakehouse.lake.listing import Listed, list_tables

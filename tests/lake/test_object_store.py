@@ -1,4 +1,4 @@
-"""A lake whose files are in an object store is kept and verified as one in a folder."""
+"""A lake in an object store is maintained and verified like one in a folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ ORPHAN = "ducklake-01a22815-ff6d-7a4f-ac89-4b78b60d82cf.parquet"
 
 
 class Bucket:
-    """What is in the store, by key, and how to change it behind the lake's back."""
+    """The content of the store, by key, and how to change it without the lake."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -29,7 +29,7 @@ def count(settings: Settings) -> int:
 
 
 def foreign_files(folder: Path) -> dict[Path, bytes]:
-    """What people and other programs put under a prefix, Parquet among it."""
+    """Files that people and other programs put under a prefix, including Parquet."""
     named = ("export.parquet", "raw/t/part-0.parquet", "raw/t/ducklake-mine.parquet", "notes.txt")
     files = {folder / name: name.encode() for name in named}
     for path, content in files.items():
@@ -39,12 +39,12 @@ def foreign_files(folder: Path) -> dict[Path, bytes]:
 
 
 def table_folder(settings: Settings) -> Path:
-    """Where the lake's files of `raw.t` are."""
+    """The folder of the files of `raw.t`."""
     return next(Path(settings.storage).rglob("ducklake-*.parquet")).parent
 
 
 def made_by_an_older_release(settings: Settings, rows: int = 1000) -> None:
-    """A lake whose files lie in the storage itself, with small inserts inlined and no mark."""
+    """A lake with its files in the storage itself, inlined small inserts and no marker."""
     catalog = Path(settings.catalog.removeprefix("sqlite:"))
     catalog.parent.mkdir(parents=True)
     Path(settings.storage).mkdir(parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ def test_a_copied_data_folder_is_the_same_lake_and_leaves_the_first_alone(
 
 
 def test_small_inserts_become_files_and_not_rows_of_the_catalog(lake: Lake) -> None:
-    """Rows inlined into the catalog vanish under open readers when they are flushed."""
+    """Open readers lose rows that are inlined in the catalog when these are flushed."""
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
         cursor.execute("INSERT INTO raw.t VALUES (2)")
@@ -252,7 +252,7 @@ def _age(lake: Lake, table: str, column: str, time: str) -> None:
 def test_the_grace_of_files_is_measured_in_hours_and_not_in_texts(
     lake: Lake, hours: int, deleted: bool
 ) -> None:
-    """On SQLite a file may stay up to a day longer than its grace; never shorter."""
+    """On SQLite a file may stay up to a day longer than its grace, never shorter."""
     fill(lake.settings)
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("DROP TABLE raw.t")

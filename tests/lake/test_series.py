@@ -1,6 +1,6 @@
-"""A hundred days of small increments, kept in order each day: nothing in the lake grows with time.
+"""A hundred days of small increments with daily maintenance: nothing in the lake keeps growing.
 
-The first days fill the week of snapshots that is kept; from then on every figure must stay.
+The first days fill the week of snapshots that is kept; after that every figure must stay constant.
 """
 
 import os
@@ -21,7 +21,7 @@ SETTLED = 30
 
 
 def increment(lake: Lake, day: int) -> None:
-    """One day's commits, of each kind that the graph makes."""
+    """One day's commits, of each kind in the graph."""
     with lake.writer(Author("raw/t")) as cursor:
         cursor.execute("CREATE TABLE IF NOT EXISTS raw.t (day INTEGER, i BIGINT, s VARCHAR)")
         rows = "SELECT ?, range, md5(range::VARCHAR) FROM range(20)"
@@ -40,7 +40,7 @@ def increment(lake: Lake, day: int) -> None:
 
 
 def a_day_passes(lake: Lake) -> None:
-    """All that has a time is a day older."""
+    """Age everything that has a time by one day."""
     with lake.cursor() as cursor:
         for table, column in (
             ("ducklake_snapshot", "snapshot_time"),

@@ -1,4 +1,4 @@
-"""A lake whose catalog is in PostgreSQL keeps the promises of an embedded one."""
+"""A lake with a PostgreSQL catalog gives the same guarantees as an embedded one."""
 
 import os
 import subprocess
@@ -76,7 +76,7 @@ def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settin
         holder.kill()
         holder.wait()
     with write_lock(settings, "me"):
-        pass  # the server has freed the lock of a dead process
+        pass  # the server has released the lock of a dead process
 
 
 def test_the_lock_is_reentrant_in_a_thread_and_shuts_out_other_threads(settings: Settings) -> None:

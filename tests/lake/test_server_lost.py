@@ -1,4 +1,4 @@
-"""A server that goes away in the midst is an error; a commit is done once, whatever is lost."""
+"""A server that goes away during a query is an error; a commit happens once, whatever is lost."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def make_table(settings: Settings) -> None:
 
 
 def start(settings: Settings, what: str) -> subprocess.Popen[str]:
-    """A process that has begun to do `what` and waits to go on."""
+    """Start a process that has begun `what` and waits for a signal to continue."""
     process = subprocess.Popen(
         [sys.executable, "-c", _USE, what],
         env={**os.environ, **settings.environment()},
@@ -131,14 +131,14 @@ def test_a_lost_connection_is_an_error_and_not_the_end_of_the_process(
     line.down = True
     line.lose_all()
     said = finish(process)
-    # what was written is sent in the commit: nobody but the server knows how far that came
+    # the rows are sent in the commit: only the server can report how much of it has arrived
     expected = {"leave": "done", "write": "for good CommitInDoubt"}.get(what, "transient")
     assert said.startswith(expected), said
 
 
 @pytest.fixture
 def wired(server: Server, tmp_path: Path) -> Iterator[tuple[Wire, Settings]]:
-    """A lake whose server is reached through a wire, with a table."""
+    """A lake with a table, which reaches its server through a proxy."""
     direct = server.settings(tmp_path / "data")
     make_table(direct)
     address, _, folder = direct.catalog.partition("?host=")
@@ -163,7 +163,7 @@ def test_a_commit_whose_answer_was_lost_is_found_and_counts(wired: tuple[Wire, S
     with Lake(settings) as lake:
         write_once(lake)
         line.cut = "after"
-        write_once(lake)  # no error: it has happened
+        write_once(lake)  # no error: the commit succeeded
         assert not line.cut, "nothing was cut"
         assert lake.rows("raw.t") == 20
         write_once(lake)

@@ -1,4 +1,4 @@
-"""The write lock goes to the server as the lake does: by the TLS options of the address."""
+"""The write lock connects to the server as the lake does: with the TLS options of the address."""
 
 import datetime
 import socket
@@ -25,7 +25,7 @@ _SSL_REQUEST = (80877103).to_bytes(4, "big")
 
 
 def make_certificate(folder: Path, name: str) -> Path:
-    """A certificate of `localhost` that signs itself, with its key in one file."""
+    """A self-signed certificate of `localhost`, with its key in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -59,9 +59,9 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def _serve(client: socket.socket, target: str, context: ssl.SSLContext) -> None:
-    with suppress(OSError):  # a client that finds the wrong certificate hangs up
+    with suppress(OSError):  # a client that rejects the certificate disconnects
         while client.recv(8)[4:] != _SSL_REQUEST:
-            client.sendall(b"N")  # Kerberos is asked for first
+            client.sendall(b"N")  # clients ask for Kerberos first
         client.sendall(b"S")
         with (
             context.wrap_socket(client, server_side=True) as secure,
@@ -81,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    """Of a PostgreSQL behind TLS, with the certificate `right.pem`."""
+    """The address of a PostgreSQL behind TLS, with the certificate `right.pem`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(make_certificate(folder, "right"))
     make_certificate(folder, "wrong")

@@ -1,4 +1,4 @@
-"""Readers and steps go on while maintenance works: no error, no half commit, no row lost.
+"""Readers and steps continue during maintenance: no error, no half commit, no row lost.
 
 `SOAK_SECONDS=600` makes it long.
 """

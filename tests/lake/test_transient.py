@@ -1,4 +1,4 @@
-"""Only what may pass by itself is worth another attempt."""
+"""Only transient errors are worth a retry."""
 
 import http.server
 import threading
@@ -64,7 +64,7 @@ def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
         ("ATTACH 'host=/nowhere dbname=lake' AS gone (TYPE postgres)", True),
         ("COPY (SELECT 1) TO '/dev/full' (FORMAT csv)", False),
         ("FROM nothing", False),
-        ("SELECT 'connection refused'::INTEGER", True),  # words are all that there is to go by
+        ("SELECT 'connection refused'::INTEGER", True),  # DuckDB gives only a message
         ("""SELECT error('Failed to execute query "ROLLBACK": ')""", True),
         ("""SELECT error('Failed to execute query "COPY x": ERROR: syntax error')""", False),
     ],

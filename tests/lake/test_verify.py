@@ -1,4 +1,4 @@
-"""What changes in the lake's files is found, and what cannot be told is not called verified."""
+"""Verification finds changes in the lake's files, and does not count what it cannot check."""
 
 import json
 import random
@@ -117,7 +117,7 @@ def test_a_file_that_was_put_in_the_place_of_another_is_found(settings: Settings
 def test_files_without_a_hash_are_told_and_hashed_and_not_called_verified(
     settings: Settings,
 ) -> None:
-    """A process that is killed between its commit and the ledger leaves such a file."""
+    """A process that is killed between its commit and the ledger entry leaves such a file."""
     fill(settings)
     lines = ledger(settings).read_text().splitlines(keepends=True)
     ledger(settings).write_text("".join(lines[:1] + lines[2:]))
@@ -176,7 +176,7 @@ def test_a_merge_does_not_give_damaged_rows_a_hash_that_fits(settings: Settings)
 
 
 def test_once_a_damaged_table_is_built_again_maintenance_goes_on(settings: Settings) -> None:
-    """Older snapshots still need the damaged file, and it goes with them."""
+    """Older snapshots still need the damaged file; it is removed with them."""
     fill(settings)
     damaged = files(settings)[0]
     flip(damaged, 40)

@@ -1,4 +1,4 @@
-"""Rows that a step wrote, as the lake itself counts them."""
+"""Rows that a step wrote, as counted by the lake."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from lakehouse.lake.written import rows_written
 
 
 def write(lake: Lake, *statements: str) -> int:
-    """The snapshot before the statements, which are one commit."""
+    """Run the statements as one commit; return the snapshot before it."""
     before = lake.snapshot()
     with lake.writer(Author("test")) as writer:
         for statement in statements:

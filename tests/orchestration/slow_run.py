@@ -1,6 +1,6 @@
-"""A run in a process of its own: `python -m tests.orchestration.slow_run SECONDS` in a data folder.
+"""A run in a separate process: `python -m tests.orchestration.slow_run SECONDS` in a data folder.
 
-It writes when its step began and ended, and prints for whom it waited and how it ended. A file
+It writes when its step began and ended, and prints which run it waited for and how it ended. A file
 `enough` in the data folder ends it sooner.
 """
 
@@ -35,7 +35,7 @@ def definitions(settings: Settings, seconds: float) -> dg.Definitions:
 
 if __name__ == "__main__":
     settings = load_settings()
-    out = sys.stdout  # the run sends standard output to a file
+    out = sys.stdout  # the run redirects standard output to a file
 
     def tell(event: object) -> None:
         if isinstance(event, Waiting):

@@ -1,4 +1,4 @@
-"""A run in a process of its own that gets a signal SECONDS after its dbt step began.
+"""A run in a separate process that receives a signal SECONDS after its dbt step began.
 
 `python -m tests.orchestration.stopped_dbt SECONDS` in a data folder; dbt would take an hour. It
 prints the seconds from the signal to the end of the run, its errors, and whether the lake is free.
@@ -47,7 +47,7 @@ def definitions(settings: Settings, sent: list[float], seconds: float) -> dg.Def
 if __name__ == "__main__":
     settings = load_settings()
     sent: list[float] = []
-    out = sys.stdout  # the run sends standard output to a file
+    out = sys.stdout  # the run redirects standard output to a file
     summary = run_assets(definitions(settings, sent, float(sys.argv[1])), settings)
     took = time.monotonic() - sent[0]
     with Lake(settings.model_copy(update={"lock_timeout": 1.0})) as lake:

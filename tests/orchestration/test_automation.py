@@ -1,4 +1,4 @@
-"""What automation asks for when a source has something new, without running any of it."""
+"""The runs that automation requests when a source has new data, without executing them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ EMPTY = dg.AssetKey(["raw", "chargebacks"])
 def told_of(
     asset: dg.AssetKey, graph: AssetGraph, instance: dg.DagsterInstance, *, passed: bool = True
 ) -> None:
-    """As after a run that brought the asset up to date; its checks passed, or warned."""
+    """Record a run that brought the asset up to date; its checks passed, or warned."""
     instance.report_runless_asset_event(dg.AssetMaterialization(asset))
     for check in graph.get_check_keys_for_assets({asset}):
         warning = dg.AssetCheckSeverity.WARN
@@ -31,14 +31,14 @@ def told_of(
 def asked_for(
     new_data_dir: Callable[[], Path],
 ) -> tuple[AssetGraph, list[dg.RunRequest]]:
-    """The graph, and the runs that follow a new load of the transactions."""
+    """The graph, and the run requests that follow a new load of the transactions."""
     return requests(new_data_dir)
 
 
 def requests(
     new_data_dir: Callable[[], Path], *empty: dg.AssetKey
 ) -> tuple[AssetGraph, list[dg.RunRequest]]:
-    """The same where the checks of the `empty` sources had nothing to look at."""
+    """The same if the checks of the `empty` sources had nothing to examine."""
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         patch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
         definitions = defs()
@@ -49,7 +49,7 @@ def requests(
         assert before.total_requested == 0
         told_of(NEW, graph, instance)
         after = dg.evaluate_automation_conditions(definitions, instance, cursor=before.cursor)
-        wanted = list(after._requested_subsets)  # as the daemon takes them
+        wanted = list(after._requested_subsets)  # as the daemon does
         return graph, list(build_run_requests(wanted, graph, {}, emit_backfills=False))
 
 
@@ -61,7 +61,7 @@ def test_everything_behind_a_source_is_asked_for_at_once(
 
 
 def behind(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
-    """Everything that follows from `asset`."""
+    """Everything downstream of `asset`."""
     found, new = set[dg.AssetKey](), {asset}
     while new:
         found |= new
@@ -72,7 +72,7 @@ def behind(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
 def test_a_source_that_delivered_nothing_yet_stops_nothing_of_another(
     new_data_dir: Callable[[], Path],
 ) -> None:
-    """Its blocking check warns, and automation takes any warning of a blocking check for a stop."""
+    """Its blocking check warns, and automation treats any warning of a blocking check as a stop."""
     graph, (request,) = requests(new_data_dir, EMPTY)
     assert set(request.asset_selection or []) == behind(graph, NEW)
     assert graph.get(EMPTY).child_keys == {dg.AssetKey(["staging", "stg_chargebacks"])}
@@ -81,9 +81,9 @@ def test_a_source_that_delivered_nothing_yet_stops_nothing_of_another(
 def test_no_check_of_what_is_asked_for_is_left_out(
     asked_for: tuple[AssetGraph, list[dg.RunRequest]],
 ) -> None:
-    """One that was would stay without a result, and stop everything behind it if it blocks."""
+    """An omitted check would have no result and, if it blocks, stop everything downstream."""
     graph, (request,) = asked_for
     due = graph.get_check_keys_for_assets(set(request.asset_selection or []))
     assert len(due) > 50
-    # without any named ones, all of them run
+    # without named checks, all of them run
     assert request.asset_check_keys is None or due - set(request.asset_check_keys) == set()

@@ -1,4 +1,4 @@
-"""A part of a dbt step runs what it was asked for: its models, and each check of them."""
+"""A part of a dbt step runs what was requested: its models, and each of their checks."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ SCHEMAS = "{% macro generate_schema_name(name, node) %}{{ name or target.schema 
 
 @pytest.fixture
 def steps(home: Settings, tmp_path: Path) -> list[dg.AssetsDefinition]:
-    """Payments whose customers are a model of the same step, neither read by the other."""
+    """Payments with customers as a model of the same step; neither reads the other."""
     folder = tmp_path / "dbt"
     models = folder / "models"
     models.mkdir(parents=True)
@@ -54,7 +54,7 @@ def steps(home: Settings, tmp_path: Path) -> list[dg.AssetsDefinition]:
 def run(
     steps: list[dg.AssetsDefinition], selection: dg.AssetSelection
 ) -> tuple[set[dg.AssetKey], set[str]]:
-    """What was materialized and what was checked."""
+    """The materialized assets and the evaluated checks."""
     result = dg.materialize(
         steps, selection=selection, resources={"lake": LakeResource(), "refresh": Refresh()}
     )

@@ -1,4 +1,4 @@
-"""`--full-refresh` builds raw again where it is selected, or where its contract changed."""
+"""`--full-refresh` rebuilds raw where it is selected, or where its contract changed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def run(
 
 @pytest.fixture
 def rebuilds(home: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A source with a loaded file; the tables that are built again from now on."""
+    """A source with a loaded file; yields the tables that are rebuilt from now on."""
     path = Path(home.landing) / "payments" / file_name(seal_of(0))
     path.parent.mkdir(parents=True)
     path.write_bytes(json_lines(payment(1, seal_of(0)), payment(2, seal_of(0), "0.125")))

@@ -1,4 +1,4 @@
-"""The contract's gate judges what is undecided in the lake, not what the last run loaded."""
+"""The contract's gate judges the undecided rows in the lake, not the rows of the last run."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def land(home: Settings, name: str, *rows: object, source: str = "payments") -> 
 
 
 def flood(home: Settings, day: int = 0, good: int = 72, bad: int = 28) -> str:
-    """A file of which every fourth row or so breaks the contract."""
+    """A file in which about every fourth row breaks the contract."""
     name = file_name(seal_of(day))
     rows = [payment(day * 1000 + n, seal_of(day)) for n in range(good)]
     land(home, name, *rows, *[payment(n, seal_of(day), "x") for n in range(bad)])
@@ -43,7 +43,7 @@ def flood(home: Settings, day: int = 0, good: int = 72, bad: int = 28) -> str:
 
 
 def run(spec: SourceSpec) -> dict[str, dg.AssetCheckEvaluation]:
-    """One run of the source's step: its checks by name."""
+    """Run the source's step once: its checks by name."""
     resources = {
         "lake": LakeResource(),
         "clock": Clock(at="2026-05-03T00:00:00+00:00"),

@@ -77,7 +77,7 @@ def test_loading_the_graph_of_a_parsed_project_imports_nothing_that_only_a_run_n
 
 
 def test_days_to_redo_can_be_chosen_in_the_ui(definitions: dg.Definitions) -> None:
-    """It lets partitions of a job be chosen if the job has some and makes no assets itself."""
+    """The UI offers the partitions of a job only if the job makes no assets itself."""
     shown = RepositorySnap.from_def(definitions.get_repository_def())
     assert [one.job_name for one in shown.partition_sets] == ["reprocess_days"]
     assert not [node for node in shown.asset_nodes if "reprocess_days" in node.job_names]

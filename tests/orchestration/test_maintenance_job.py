@@ -1,4 +1,4 @@
-"""The daily housekeeping as Dagster runs it, on a small lake."""
+"""The daily maintenance as a Dagster job, on a small lake."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def run() -> dg.ExecuteInProcessResult:
 
 
 def wear(lake: Lake) -> list[tuple[int]]:
-    """Small files and deleted rows; what the table holds."""
+    """Create small files and deleted rows; return the content of the table."""
     for start in range(0, 5000, 1000):
         with lake.writer(Author("test")) as writer:
             writer.execute("CREATE TABLE IF NOT EXISTS lake.raw.t (i BIGINT)")
@@ -44,7 +44,7 @@ def rows(lake: Lake) -> list[tuple[int]]:
 
 
 def versions(lake: Lake) -> None:
-    """A champion that reads the oldest of three feature versions, and many models after it."""
+    """A champion that reads the oldest of three feature versions, and many later versions."""
     train(lake, *range(1, 10))
     promote(lake, "m", name(2), who="a person", why="for the test")
     for number in range(1, 10):
@@ -60,7 +60,7 @@ def versions(lake: Lake) -> None:
 
 
 def leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
-    """What is old enough to go, and what is not."""
+    """Files that are old enough to delete, and files that are not."""
     old, new = [], []
     for folder in ("dbt/target/runs", "dagster/compute_logs", "logs", "spill", "models/m"):
         for age, made in ((timedelta(hours=1), old), (-timedelta(hours=1), new)):

@@ -1,4 +1,4 @@
-"""Nothing is green where nothing was looked at: an empty table, no finding, no load, no gate."""
+"""No check passes with nothing to examine: an empty table, no finding, no load, no gate."""
 
 from datetime import date, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Components that are not ours: what Dagster would show over many lines is one sentence."""
+"""Components of other packages: a mistake is one sentence, where Dagster prints many lines."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""When a source is asked for again."""
+"""When the sensor requests a source again."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the checks of a source say, without a graph."""
+"""The results of a source's checks, without a graph."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A run that is stopped ends soon, whatever a step is at; nothing half is left, no lock is held."""
+"""A stopped run ends soon, whatever a step is doing; it leaves no partial result and no lock."""
 
 import json
 import os
@@ -28,13 +28,13 @@ ENDLESS = (
 )
 """A query that takes minutes; with a bound value, for which DuckDB loses signals."""
 SOON = 20.0
-"""Seconds within which a run that was stopped has ended, on a machine that does other things."""
+"""Seconds within which a stopped run has ended, on a busy machine."""
 MODEL_CONFIG = {"+materialized": "table", "+schema": "core"}
 STOPPED = "was stopped before it was done; run it again"
 
 
 def stop_soon(number: int = signal.SIGINT) -> None:
-    """As Ctrl-C does: to the process, in a moment."""
+    """Send a signal to this process after a moment, like Ctrl-C."""
     threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
 
 
@@ -100,7 +100,7 @@ def test_a_training_ends_between_two_trees(home: Settings) -> None:
 
 @pytest.fixture(scope="module")
 def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A dbt project whose second model takes an hour, parsed."""
+    """A parsed dbt project whose second model takes an hour."""
     folder = tmp_path_factory.mktemp("dbt")
     (folder / "models").mkdir()
     for name, sql in MODELS.items():
@@ -126,7 +126,7 @@ def test_an_interrupt_that_a_step_loses_is_raised_when_its_next_event_is_asked_f
     @stoppable
     def loses() -> Iterator[dg.MaterializeResult[None]]:
         yield dg.MaterializeResult(asset_key="one")
-        with suppress(BaseException):  # as an import in C, or a callback from it, may do
+        with suppress(BaseException):  # as a C import or a callback from C can
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(SOON)
         ended.append("lost")
@@ -137,7 +137,7 @@ def test_an_interrupt_that_a_step_loses_is_raised_when_its_next_event_is_asked_f
 
 
 def stop_dbt_after(home: Settings, seconds: float) -> dict[str, object]:
-    """What became of a run whose dbt step got a signal so many seconds after it began."""
+    """The outcome of a run whose dbt step received a signal that many seconds after it began."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.orchestration.stopped_dbt", str(seconds)],
         env={**os.environ, **home.environment()},

@@ -1,6 +1,7 @@
-"""A program in which everything fails and shows its secrets: `python -m` it with them planted.
+"""A program in which every part fails and prints its secrets: run it with `python -m`.
 
-`PLANTED` names the environment variables whose values are told wherever something can be told.
+`PLANTED` names the environment variables with the secrets, which the program writes to every
+possible output.
 """
 
 import logging
@@ -99,7 +100,7 @@ def a_run(settings: Settings) -> str:
 
 
 def the_daemon(settings: Settings, run_id: str) -> None:
-    """What Dagster's daemon stores of a sensor that fails: a tick, its log, a heartbeat."""
+    """What Dagster's daemon stores of a failing sensor: a tick, its log, a heartbeat."""
     with open_instance(settings) as instance:
         run = instance.get_run_by_id(run_id)
         assert run
@@ -130,7 +131,7 @@ def a_thread() -> None:
 
 
 def main() -> None:
-    defs()  # as every process of Dagster's does
+    defs()  # as every Dagster process does
     retries.FIRST_WAIT = 0.01
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     settings = load_settings()

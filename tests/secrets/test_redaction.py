@@ -1,4 +1,4 @@
-"""What is hidden in a text, and what is not."""
+"""Which parts of a text are hidden, and which are not."""
 
 import html
 import json
@@ -45,7 +45,7 @@ passwords = (
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten() -> Iterator[None]:
-    """What these tests make the process learn would be hidden in the errors of all later tests."""
+    """Forget secrets after each test, or the errors of later tests would hide them."""
     before = dict(REDACTOR._known)
     yield
     REDACTOR._known = before

@@ -1,7 +1,7 @@
-"""Secrets of every shape are planted, everything is made to fail, and all that was written is read.
+"""Plant secrets of every form, make every part fail, and search all that was written.
 
-The judge knows nothing of how texts are redacted: each secret is made of words like `Qz81x`, which
-no encoding changes and which stand nowhere else, so a piece of one anywhere is a leak.
+The search does not depend on the redaction code: each secret consists of words like `Qz81x`, which
+no encoding changes and which occur nowhere else, so a piece of one anywhere is a leak.
 """
 
 import base64
@@ -45,7 +45,7 @@ def words_of(secrets: Mapping[str, str]) -> set[bytes]:
 
 
 def leaks(folder: Path, said: str, secrets: Mapping[str, str]) -> Iterator[str]:
-    """Where a piece of a secret stands: files below `folder`, names included, and what was said."""
+    """Where a piece of a secret occurs: files below `folder`, names included, and the output."""
     words = words_of(secrets)
     encoded = {
         base64.b64encode(pair.encode())[:12]
@@ -61,7 +61,7 @@ def leaks(folder: Path, said: str, secrets: Mapping[str, str]) -> Iterator[str]:
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
-    """What a program says in all, its status aside."""
+    """The whole output of a program, whatever its status."""
     values = {k: v for k, v in os.environ.items() if not k.startswith("LAKEHOUSE_")}
     values |= {"LAKEHOUSE_DATA_DIR": str(folder), "PYTHONPATH": os.getcwd(), "NO_PROXY": "*"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""`lakehouse benchmark`: yardsticks that others made."""
+"""`lakehouse benchmark`: published benchmarks."""
 
 import click
 

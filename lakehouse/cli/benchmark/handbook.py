@@ -1,4 +1,4 @@
-"""`lakehouse benchmark handbook`: our rows under the published ones, and where the time went."""
+"""`lakehouse benchmark handbook`: our results next to the published ones, and run times."""
 
 import json
 import sys
@@ -99,7 +99,7 @@ def _figures(output: Output, protocol: str, rows: "Sequence[Row]") -> None:
     for of, model, *figures in PUBLISHED:
         if of == protocol:
             lines.append((model, "7", *map(_short, figures)))
-    # features that know the book's own constants are told apart
+    # list features that use the book's own constants separately
     for features in sorted({row.features for row in rows}, reverse=True):
         lines += [(), (Toned(f"ours, {features} features", "strong"),)]
         for row in rows:

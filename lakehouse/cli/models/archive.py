@@ -1,4 +1,4 @@
-"""`lakehouse models archive`: a version that shall never decide."""
+"""`lakehouse models archive`: take a version out of use."""
 
 from typing import TYPE_CHECKING
 

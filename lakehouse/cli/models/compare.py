@@ -1,4 +1,4 @@
-"""`lakehouse models compare`: two versions on the same rows, in pairs, with intervals."""
+"""`lakehouse models compare`: two versions compared on the same rows, with intervals."""
 
 from typing import TYPE_CHECKING
 

@@ -54,7 +54,7 @@ def _gates(count: int, failed: Sequence[str]) -> Words:
 
 
 def _metric(row: Mapping[str, Any]) -> str:
-    """`average_precision 0.512 [0.48, 0.55]`, as far as it is known."""
+    """`average_precision 0.512 [0.48, 0.55]`, or the parts that are known."""
     if not row["metric"] or row["value"] is None:
         return ""
     interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None else ""

@@ -1,4 +1,4 @@
-"""What promote, rollback and archive share."""
+"""Code that promote, rollback and archive share."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def is_already(version: "Version", state: str) -> bool:
-    """Whether the version is in that state; then prints that nothing was changed or recorded."""
+    """Whether the version is in that state already; if so, print that nothing was changed."""
     if version.state != state:
         return False
     say(f"{version.model} {version.version} is {state} already; nothing was changed or recorded")
@@ -18,7 +18,7 @@ def is_already(version: "Version", state: str) -> bool:
 
 
 def mirror_move(lake: "Lake", model: str) -> None:
-    """Copy a move to MLflow, if there is one; a problem is a warning and never undoes the move."""
+    """Copy a move to MLflow, if configured; a failure is a warning and never undoes the move."""
     from lakehouse.tracking import mirror
 
     problem = mirror(lake, model).problem

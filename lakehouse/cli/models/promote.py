@@ -1,4 +1,4 @@
-"""`lakehouse models promote`: a version decides, or scores in shadow, from now on."""
+"""`lakehouse models promote`: make a version the champion, or a shadow."""
 
 from functools import partial
 from typing import TYPE_CHECKING

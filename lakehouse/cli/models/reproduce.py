@@ -1,4 +1,4 @@
-"""`lakehouse models reproduce`: a version is trained again, and its bytes are compared."""
+"""`lakehouse models reproduce`: train a version again and compare the bytes."""
 
 import sys
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""`lakehouse models rollback`: an earlier version decides again."""
+"""`lakehouse models rollback`: make an earlier version the champion again."""
 
 from typing import TYPE_CHECKING
 

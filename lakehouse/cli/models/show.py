@@ -1,4 +1,4 @@
-"""`lakehouse models show`: all that is known of one version on a page of the terminal."""
+"""`lakehouse models show`: the details of one version on a page of the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The state of a version, in its colour."""
+"""The colour of a version's state."""
 
 from lakehouse.cli.output import Tone, Toned, Words
 
@@ -11,5 +11,5 @@ TONES: dict[str, Tone] = {
 
 
 def toned_state(state: str) -> Words:
-    """`state` as it is printed; a candidate has no colour."""
+    """`state` as printed; a candidate has no colour."""
     return Toned(state, TONES[state]) if state in TONES else state

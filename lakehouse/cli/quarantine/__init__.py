@@ -1,4 +1,4 @@
-"""`lakehouse quarantine`: what was set aside, and the decisions about it."""
+"""`lakehouse quarantine`: quarantined rows and files, and the decisions about them."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Which of a source's undecided things a command is about, and what they are called."""
+"""Select a source's undecided items, and describe them."""
 
 import click
 
@@ -8,7 +8,7 @@ KINDS = {
     "volume": "too few rows",
     "columns": "columns",
 }
-"""Kinds of undecided things, for people."""
+"""The display names of the kinds of undecided items."""
 
 of_file = click.option("--file", default="", metavar="FILE", help="Only those of this landed file.")
 with_reason = click.option(

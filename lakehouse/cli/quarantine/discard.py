@@ -1,4 +1,4 @@
-"""`lakehouse quarantine discard`: a loss is accepted, as a recorded decision."""
+"""`lakehouse quarantine discard`: accept a loss, as a recorded decision."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING

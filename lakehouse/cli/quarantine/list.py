@@ -1,4 +1,4 @@
-"""`lakehouse quarantine list`: what is undecided, or the decisions that were made."""
+"""`lakehouse quarantine list`: the undecided items, or past decisions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`lakehouse quarantine release`: rows and files are tried again, as a recorded decision."""
+"""`lakehouse quarantine release`: retry rows and files, as a recorded decision."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING

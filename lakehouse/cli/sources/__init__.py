@@ -1,4 +1,4 @@
-"""`lakehouse sources`: what was loaded, and wrong files."""
+"""`lakehouse sources`: loaded files, and the removal of wrong ones."""
 
 import click
 

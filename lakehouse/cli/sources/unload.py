@@ -1,4 +1,4 @@
-"""`lakehouse sources unload`: a wrong file is taken out of raw."""
+"""`lakehouse sources unload`: remove a wrong file from raw."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
 
 
 def redo_selection(name: str) -> str:
-    """All tables that follow a source, as Dagster selects assets."""
+    """All tables downstream of a source, in Dagster's selection syntax."""
     from lakehouse.lake.layout import DERIVED
 
     groups = " or ".join(f'group:"{group}"' for group in DERIVED)

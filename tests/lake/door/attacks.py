@@ -1,4 +1,4 @@
-"""SQL that must not pass the door. `{outside}` is a folder beside the lake, with files in it."""
+"""SQL that the door must refuse. `{outside}` is a folder with files next to the lake."""
 
 STATEMENTS = [
     "ATTACH '{outside}/other.sqlite' AS other (TYPE sqlite)",
@@ -69,7 +69,7 @@ STATEMENTS = [
     "FROM (DELETE FROM raw.people RETURNING *)",
     "FROM (COPY (SELECT 1) TO '{outside}/out.csv')",
 ]
-"""What is no question."""
+"""Texts that are not a query."""
 
 FILES = [
     "FROM '{outside}/secret.csv'",
@@ -127,7 +127,7 @@ FILES = [
     "FROM 's3://bucket/x.parquet'",
     "FROM 'https://127.0.0.1/x.csv'",
 ]
-"""What opens a file, or another server, that is not a table of the lake."""
+"""SQL that opens a file or another server instead of a table of the lake."""
 
 INSIDE = [
     "FROM ducklake_cleanup_old_files('lake', cleanup_all => true)",
@@ -210,7 +210,7 @@ INSIDE = [
     "-- nothing",
     "SELECT '\ud800'",
 ]
-"""What reaches behind the tables: the catalog, settings, secrets, the process, or nothing."""
+"""SQL that reads more than tables: the catalog, settings, secrets, the process; or does nothing."""
 
 ALL = [*STATEMENTS, *FILES, *INSIDE]
 

@@ -1,4 +1,4 @@
-"""People's SQL can read the lake's tables, and can do nothing else, whatever it is."""
+"""User SQL can read the lake's tables and do nothing else, whatever it contains."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ python_variable = duckdb.sql("SELECT 'a relation of Python''s' AS secret")
 
 @dataclass(frozen=True)
 class Place:
-    """A lake with a view and a deleted file, and files beside it that are nobody's business."""
+    """A lake with a view and a deleted file, and private files next to it."""
 
     settings: Settings
     outside: Path
@@ -38,7 +38,7 @@ class Place:
         return text
 
     def state(self) -> dict[str, str]:
-        """What there is: files by hash, the catalog by contents, as reading touches its file."""
+        """The state: files by hash, the catalog by content, because reading modifies its file."""
         catalog = Path(self.settings.catalog.removeprefix("sqlite:"))
         found = {
             str(path): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -92,8 +92,8 @@ def test_an_attack_is_refused_before_it_is_tried(place: Place, door: Door, attac
 def test_an_attack_is_found_wherever_it_hides(
     place: Place, door: Door, around: str, parts: int
 ) -> None:
-    """Each in every place, or a part of them in each place, and all in some."""
-    list(door.ask(around.format("SELECT 1 AS a")).rows())  # the place itself is no reason
+    """Try each attack in some places, and every place with some attacks."""
+    list(door.ask(around.format("SELECT 1 AS a")).rows())  # the place alone is not refused
     hidden = [one for one in ALL if one.startswith(("FROM", "SELECT", "WITH")) and ";" not in one]
     assert len(hidden) > 80
     for attack in hidden[HIDDEN.index(around) % parts :: parts]:
@@ -120,7 +120,7 @@ def test_no_attack_passes_the_command_and_nothing_changes(
         monkeypatch.setenv(name, value)
     before = place.state()
     passed = []
-    for attack in ALL[::8]:  # each opens the lake; all of them go through the prompt
+    for attack in ALL[::8]:  # each opens the lake; the prompt runs all of them
         result = CliRunner().invoke(main, ["sql", place.attack(attack)])
         if (result.exit_code, result.stdout) != (1, "") or "error: " not in result.stderr:
             passed.append((attack, result.output, result.exception))
@@ -136,7 +136,7 @@ def test_no_attack_passes_the_prompt_and_nothing_changes(
     before = place.state()
     typed = [place.attack(attack).replace("\n", " ") for attack in ALL]
     typed = [line for line in typed if line.strip(" ;") and not line.startswith("--")]
-    # as a keyboard would: what is half a letter arrives as such
+    # as a keyboard would send it: invalid UTF-8 arrives as surrogates
     monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line};\n" for line in typed)))
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
@@ -150,7 +150,7 @@ def test_no_attack_passes_the_prompt_and_nothing_changes(
 
 LAKES_OWN = "{storage}"
 BY_THEMSELVES = ("sqlite_", "postgres_")
-"""Extensions that open files without asking: only the first wall keeps them out."""
+"""Extensions that open files implicitly: only the first barrier blocks them."""
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_a_text_of_many_comments_is_read_once(door: Door) -> None:
 
 
 def test_the_functions_that_may_be_called_are_those_that_were_looked_through(door: Door) -> None:
-    """Another DuckDB has other functions: look at what is new, then write the new hash here."""
+    """Another DuckDB has other functions: review the new ones, then write the new hash here."""
     names = sorted(door._functions)
     assert hashlib.sha256("\n".join(names).encode()).hexdigest()[:16] == "2cd10fdadef905ab", names
 

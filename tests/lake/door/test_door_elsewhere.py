@@ -1,4 +1,4 @@
-"""The door of a lake whose catalog is in PostgreSQL and whose files are in an object store."""
+"""The door of a lake with a PostgreSQL catalog and files in an object store."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ def test_it_reads_and_refuses_as_an_embedded_one(settings: Settings) -> None:
             cursor.execute("CREATE TABLE raw.people AS SELECT range AS id FROM range(10000)")
         with lake.writer(Author("test")) as cursor:
             cursor.execute("DELETE FROM raw.people WHERE id < 10")
-    # the catalog knows where its files are
+    # the catalog records the location of its files
     other = settings.model_copy(update={"storage": "s3://lake/other"})
     with Door(other) as door:
         assert list(door.ask("SELECT count(*) FROM raw.people").rows()) == [(9990,)]

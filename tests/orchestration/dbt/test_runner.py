@@ -47,7 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_files(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], DbtProjectFiles]:
-    """The project on a lake of its own; parsed once."""
+    """The project with a separate lake; parsed once."""
     first = DbtProjectFiles(
         load_settings({}, data_dir=tmp_path_factory.mktemp("data"), dbt_dir=project)
     )
@@ -67,7 +67,7 @@ def build(files: DbtProjectFiles, *models: str, **variables: object) -> Any:
 
 
 def values(settings: Settings, table: str) -> list[tuple[Any, ...]]:
-    """The table's rows, seen by somebody who writes right after: nothing is locked any more."""
+    """The table's rows, read by a client that then writes: no lock remains."""
     with Lake(settings) as lake:
         with lake.writer(Author("test")) as cursor:
             cursor.execute("CREATE OR REPLACE TABLE ops.next AS SELECT 1")
@@ -120,7 +120,7 @@ def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
     files = new_files()
     results = build(files, "a", "slow", "z")
     next(results)
-    time.sleep(0.5)  # into the long query
+    time.sleep(0.5)  # so that the long query is running
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 20

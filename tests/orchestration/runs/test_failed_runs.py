@@ -1,4 +1,4 @@
-"""A failed run reaches the webhook: a real run, a real request."""
+"""The webhook receives a failed run: a real run, a real request."""
 
 import http.server
 import json
@@ -17,7 +17,7 @@ from lakehouse.settings import Settings
 
 
 class Webhook(http.server.ThreadingHTTPServer):
-    """Keeps what is posted, and answers with `status`."""
+    """Store each posted body, and answer with `status`."""
 
     def __init__(self) -> None:
         self.posts: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def nightly() -> None:
 
 
 def evaluate() -> tuple[dg.ExecuteInProcessResult, Any]:
-    """A run that fails, and what the sensor made of it."""
+    """A run that fails, and the sensor's result."""
     with dg.DagsterInstance.ephemeral() as instance:
         result = nightly.execute_in_process(instance=instance, raise_on_error=False)
         context = dg.build_run_status_sensor_context(

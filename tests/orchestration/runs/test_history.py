@@ -39,7 +39,7 @@ def materialize(used):
 
 
 def story(used, run_id):
-    """What the history tells of a run, without clocks."""
+    """The history of a run, without times."""
     logs = used.all_logs(run_id)
     return [(log.step_key, log.dagster_event_type, log.user_message) for log in logs]
 
@@ -99,7 +99,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 
 
 def test_from_where_killed_runs_are_looked_for_is_noted_once(settings):
-    key = "EVENT_LOG_CONSUMER_CURSOR-PIPELINE_FAILURE"  # as the daemon calls it
+    key = "EVENT_LOG_CONSUMER_CURSOR-PIPELINE_FAILURE"  # the daemon's key
     with open_instance(settings) as used:
         begin_event_cursors(used)
         assert used.daemon_cursor_storage.get_cursor_values({key}) == {key: "0"}

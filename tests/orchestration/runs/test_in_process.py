@@ -1,4 +1,4 @@
-"""A run from the command line tells what was done, what failed, and what was left."""
+"""A run from the command line reports what it did, what failed, and what it did not reach."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Two runs never work on one data folder at a time, and a run that was killed is noticed."""
+"""Two runs never work on one data folder at the same time, and a killed run is detected."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def start(home: Settings) -> Iterator[Callable[[float], subprocess.Popen[str]]]:
-    """Starts a run of so many seconds in a process of its own."""
+    """Start a run of that many seconds in a separate process."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(seconds: float) -> subprocess.Popen[str]:
@@ -58,7 +58,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def statuses(home: Settings) -> list[str]:
-    """Of all runs, the oldest first."""
+    """Statuses of all runs, the oldest first."""
     with open_instance(home) as instance:
         return [run.status.value for run in instance.get_runs()][::-1]
 
@@ -173,7 +173,7 @@ def test_a_run_of_the_command_is_of_the_location_in_which_the_ui_looks_for_it(
     home: Settings,
 ) -> None:
     summary = run_assets(definitions(home, 0), home)
-    label = {REPOSITORY_LABEL_TAG: "__repository__@lakehouse"}  # what the job's page asks for
+    label = {REPOSITORY_LABEL_TAG: "__repository__@lakehouse"}  # used by the job's page
     with open_instance(home) as instance:
         (run,) = instance.get_runs(dg.RunsFilter(job_name="refresh", tags=label))
         assert run.run_id == summary.run_id

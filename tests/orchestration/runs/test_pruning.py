@@ -1,4 +1,4 @@
-"""Old runs go with their files; what assets and checks show of their last ones does not change."""
+"""Old runs are deleted with their files; the UI's view of the last runs does not change."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -62,13 +62,13 @@ def prune(settings: Settings, now: datetime = NOW) -> int:
 
 
 def runs(home: Settings) -> list[str]:
-    """The oldest first."""
+    """All runs, the oldest first."""
     with open_instance(home) as instance:
         return [run.run_id for run in instance.get_runs()][::-1]
 
 
 def shown(definitions: dg.Definitions, home: Settings) -> object:
-    """Everything that is told of assets: by the command, and whether the UI calls them unsynced."""
+    """The displayed state of assets: the command's status, and what the UI marks "unsynced"."""
     with open_instance(home) as instance:
         graph = definitions.resolve_asset_graph()
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
@@ -136,7 +136,7 @@ def test_a_deleted_run_leaves_no_database_whoever_deletes_it(
     run_id = refresh(definitions, home, "core/often")
     database = home.data_dir / "dagster" / "history" / "runs" / f"{run_id}.db"
     stray = database.with_name("11111111-1111-1111-1111-111111111111.db")
-    stray.write_bytes(database.read_bytes())  # as a history that did not see to it left them
+    stray.write_bytes(database.read_bytes())  # a database that its history did not delete
     with open_instance(home) as instance:
         instance.delete_run(run_id)
     assert not database.exists()

@@ -1,4 +1,4 @@
-"""A step tries again after what may pass, and after nothing else."""
+"""A step retries after a transient failure, and after nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_each_wait_is_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class AwayTwice(LakeResource):
-    """A lake that is busy twice, and then broken for good."""
+    """A lake that is busy twice, and then fails permanently."""
 
     asked: ClassVar[list[str]] = []
 

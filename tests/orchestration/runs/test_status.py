@@ -1,4 +1,4 @@
-"""What failed is named with its cause and remedy, also where it was only kept from going on."""
+"""The status names each failure with its cause and remedy, also for steps that were skipped."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -78,7 +78,7 @@ def definitions() -> dg.Definitions:
 
 
 def status(definitions: dg.Definitions, settings: Settings, job: str = "refresh") -> Status:
-    """After one more run."""
+    """The status after one more run."""
     with open_instance(settings) as instance:
         definitions.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
     return read_status(definitions, settings, None, NOW)
