@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # three on two cores: one waits for commands most of the time. Its groups are in tests/conftest.py
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+# lines of prose end at 120 characters; tests/docs formats what it writes in the same way
+MDFORMAT := $(BIN)/mdformat --wrap 120 --compact-tables
+PROSE := README.md CHANGELOG.md CONTRIBUTING.md docs
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint lint-files format lock clean
@@ -52,10 +55,12 @@ lint-files: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
+	$(MDFORMAT) --check $(PROSE)
 
 format: install  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(MDFORMAT) $(PROSE)
 
 lock: install  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --upgrade --output-file requirements.lock

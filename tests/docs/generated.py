@@ -4,9 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import mdformat
+
 from tests.docs.commands import command_sections
 from tests.docs.operations import operation_table
 from tests.docs.packages import package_table
+
+STYLE = {"wrap": 120, "compact_tables": True}
+"""As `make format` does it."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,5 +36,6 @@ def generated_pages() -> dict[Path, str]:
         found = re.search(rf"<!-- {name}: .*? -->\n(.*?)<!-- end -->", text, re.DOTALL)
         if not found:
             raise LookupError(f"{page} has no place for {name}: <!-- {name}: ... --> <!-- end -->")
-        pages[path] = f"{text[: found.start(1)]}{make()}\n{text[found.end(1) :]}"
+        page_text = f"{text[: found.start(1)]}{make()}\n{text[found.end(1) :]}"
+        pages[path] = mdformat.text(page_text, options=STYLE, extensions={"gfm"})
     return pages
