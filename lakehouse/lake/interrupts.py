@@ -33,8 +33,8 @@ class Interrupts:
     def kept(self, cursor: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
         """Raise at the end of the block what a handler raised inside, even if the block lost it.
 
-        Interrupts the query of `cursor` at once. Python runs handlers in the main thread only; in
-        other threads this does nothing.
+        A signal interrupts the query of `cursor` at once. Python runs handlers in the main thread
+        only; in other threads this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

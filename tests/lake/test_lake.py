@@ -261,7 +261,7 @@ def test_a_table_name_without_schema_is_refused() -> None:
 def test_once_the_lake_is_open_no_unsigned_extension_can_be_loaded(
     lake: Lake, tmp_path: Path
 ) -> None:
-    """Packaged extensions load unchecked, and afterwards none that is unsigned."""
+    """Packaged extensions load unchecked; afterwards unsigned ones are forbidden."""
     theirs = extension_path("postgres_scanner")
     tampered = tmp_path / theirs.name
     tampered.write_bytes(theirs.read_bytes()[:-256] + bytes(256))

@@ -71,7 +71,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         specs=specs,
         check_specs=check_specs,
         can_subset=True,
-        allow_arbitrary_check_specs=True,  # one check for many models
+        allow_arbitrary_check_specs=True,  # checks need not match models one to one
     )
     @retrying
     def build(
