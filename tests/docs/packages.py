@@ -1,4 +1,4 @@
-"""The table of packages: what each is, and which others it knows."""
+"""The table of packages: what each is, and which others it imports."""
 
 import ast
 import tomllib
@@ -17,11 +17,11 @@ def package_table() -> str:
     graph = grimp.build_graph("lakehouse")
     for name in order:
         graph.squash_module(f"lakehouse.{name}")
-    lines = ["| package | what it is | knows |", "|---|---|---|"]
+    lines = ["| package | what it is | imports |", "|---|---|---|"]
     for name in order:
         known = graph.find_modules_directly_imported_by(f"lakehouse.{name}")
         names = {module.removeprefix("lakehouse.") for module in known} - {name}
-        knows = ", ".join(f"`{each}`" for each in order if each in names) or "nothing of these"
+        knows = ", ".join(f"`{each}`" for each in order if each in names) or "none of these"
         lines.append(f"| `{name}` | {_first_sentence(name)} | {knows} |")
     return "\n".join(lines)
 
