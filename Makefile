@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# three on two cores: one waits for commands most of the time. Its groups are in tests/conftest.py
-PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+# three on two cores: one waits for commands most of the time. A file's tests share a process
+PYTEST := $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 # lines of prose end at 120 characters; tests/docs formats what it writes in the same way
 MDFORMAT := $(BIN)/mdformat --wrap 120 --compact-tables
 PROSE := README.md CHANGELOG.md CONTRIBUTING.md docs

@@ -18,18 +18,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 
-@pytest.hookimpl(wrapper=True)  # around all others, so before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Run the tests of one file in one process; those of the whole graph share one and come first.
-
-    They share one world, and are the longest chain of tests.
-    """
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of the whole graph first: they share one world, the longest chain of tests."""
     items.sort(key=lambda item: "whole_graph" not in item.path.parts)
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder == "whole_graph" else f"{folder}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
-    yield
 
 
 @pytest.fixture(scope="session", autouse=True)
