@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.lake import Author, Lake
-from lakehouse.models import ModelSpec
+from lakehouse.models import ModelSpec, declared
 from lakehouse.models.readiness import prover
 from lakehouse.monitoring import Finding, WatchReport
 from lakehouse.monitoring.react.step import go_back, react
@@ -17,7 +17,7 @@ from lakehouse.monitoring.review.step import ReviewReport
 from lakehouse.registry import champion, list_versions, promote
 from lakehouse.scoring import score
 from lakehouse.settings import Settings, load_settings
-from lakehouse.training import declared, train
+from lakehouse.training import train
 from tests.training.conftest import World, spec_values
 
 CASE = Path(__file__).parent / "16-rollback-to-missing-version" / "model.yaml"

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from lakehouse.cli import main
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, quote
+from lakehouse.models import declared
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.registry import champion
 from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
-from lakehouse.training import declared
 from tests.cli.test_output import HOSTILE, SEEN
 from tests.sources.conftest import column, file_name, seal_of
 

@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from lakehouse.cli import main
 from lakehouse.cli.users import user
 from lakehouse.lake import Lake
+from lakehouse.models import declared
 from lakehouse.registry import champion, list_transitions, list_versions
 from lakehouse.scoring import score
-from lakehouse.training import declared
 
 
 @pytest.fixture
