@@ -14,7 +14,7 @@ from lakehouse.evaluation.record import Interval, Record
 class RowCount(Record):
     """Where the rows of a period went, from those in the lake to those used.
 
-    Each row counts once: `sampled_out` by `split.every`, `blocked` by the model itself,
+    Each row counts once: `sampled_out` by `split.sample_every`, `blocked` by the model itself,
     `unlabelled` when the period was cut off, `without_features`, `undersampled`, or `used`.
     """
 

@@ -1,4 +1,4 @@
-"""When a version expires, and whether it may still decide after that: `papers` of the declaration.
+"""When a version expires, and whether it may decide after that: the declared `model_card`.
 
 An expired version causes a warning. With `after_expiry: stop` it may not decide once `grace` has
 also passed. The caller passes the current time, on the same clock as the registration time.
@@ -43,9 +43,9 @@ class Expiry:
 
 def expiry(spec: ModelSpec, version: Version) -> Expiry:
     """The expiry by the current declaration: a longer term also applies to existing versions."""
-    papers = spec.papers
-    on = version.created_at + timedelta(days=papers.expires_after_days)
-    stops = on + papers.grace if papers.after_expiry == "stop" else None
+    card = spec.model_card
+    on = version.created_at + timedelta(days=card.expires_after_days)
+    stops = on + card.grace if card.after_expiry == "stop" else None
     return Expiry(version.version, on, stops)
 
 
@@ -55,5 +55,5 @@ def require_valid(spec: ModelSpec, version: Version, at: datetime) -> None:
     if found.has_stopped(at):
         raise Expired(
             f"{spec.name}: {found.warning(at)}; train and promote a new version, or declare a "
-            "longer `papers.expires_after_days`"
+            "longer `model_card.expires_after_days`"
         )

@@ -2,6 +2,6 @@
 
 from lakehouse.training.fitting.collapse import Collapsed
 from lakehouse.training.sets.dataset import TrainingSet, training_set
-from lakehouse.training.step import TrainReport, standing, train
+from lakehouse.training.step import TrainReport, report_champion, train
 
-__all__ = ["Collapsed", "TrainReport", "TrainingSet", "standing", "train", "training_set"]
+__all__ = ["Collapsed", "TrainReport", "TrainingSet", "report_champion", "train", "training_set"]

@@ -21,7 +21,7 @@ from lakehouse.training.sets.dataset import Plan, TrainingSet
 
 MAKES_BYTES = (
     "lakehouse.training.sets.dataset:training_set",
-    "lakehouse.training.sets.material:load_material",
+    "lakehouse.training.sets.training_data:load_training_data",
     "lakehouse.training.choosing.choice:choose",
     "lakehouse.training.fitting.warm_start:start_from",
     "lakehouse.training.fitting.assembly:make",

@@ -16,8 +16,8 @@ from lakehouse.training.fitting.boosting import library_versions
 from lakehouse.training.fitting.warm_start import Start, start_from
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.dataset import TrainingSet, pinned_set, read_rows
-from lakehouse.training.sets.material import load_material
 from lakehouse.training.sets.row_hash import content_hash
+from lakehouse.training.sets.training_data import load_training_data
 
 
 class NotReproducible(TrainingError):
@@ -59,7 +59,7 @@ def reproduce(
         )
     recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
     pinned = _pinned(recorded, lake, version)
-    material = load_material(recorded, lake, pinned)
+    material = load_training_data(recorded, lake, pinned)
     threads = int(card.params["num_threads"])
     start = _start(recorded, lake, card, model.columns, material.classes)
     made = make(recorded, material, Choice.of(card), start, threads)

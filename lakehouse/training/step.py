@@ -26,16 +26,16 @@ from lakehouse.registry.promotion import find_champion, move_in, promote_in
 from lakehouse.registry.requests import answer_in, open_request
 from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training.choosing.choice import choose
-from lakehouse.training.fitting.assembly import Made, make
+from lakehouse.training.fitting.assembly import FittedModel, make
 from lakehouse.training.fitting.warm_start import Start, start_from
 from lakehouse.training.identity import config_hash, due, same
 from lakehouse.training.judging.assessment import judge
 from lakehouse.training.judging.decision import Decision, decide
-from lakehouse.training.judging.proof import Said, prove
+from lakehouse.training.judging.proof import PredictedRows, prove
 from lakehouse.training.sets.dataset import TrainingSet, pinned_set, plan, training_set
-from lakehouse.training.sets.material import load_material
 from lakehouse.training.sets.outcomes import refuse_unusable
 from lakehouse.training.sets.rows import load_rows
+from lakehouse.training.sets.training_data import load_training_data
 
 WHO = "training"
 
@@ -119,7 +119,7 @@ def train(
     return TrainReport(**{**vars(report), "notes": made.model.card.notes + evaluation.notes})
 
 
-def standing(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
+def report_champion(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
     """Report the champion that stays after training failed because of `why`; None without one."""
     with lake.reader() as cursor:
         champion = find_champion(cursor, spec.name)
@@ -135,9 +135,9 @@ def _make(
     pinned: TrainingSet,
     run_id: str,
     on_progress: Callable[[str], None],
-) -> Made:
+) -> FittedModel:
     """Choose and fit on the pinned set; only trials are written."""
-    material = load_material(spec, lake, pinned)
+    material = load_training_data(spec, lake, pinned)
     choice = choose(spec, lake, material, run_id=run_id, tell=on_progress)
     start = Start()
     if spec.warm_start:
@@ -149,13 +149,13 @@ def _make(
 
 
 def _prove(
-    spec: ModelSpec, lake: Lake, pinned: TrainingSet, made: Made, versions: Sequence[Version]
+    spec: ModelSpec, lake: Lake, pinned: TrainingSet, made: FittedModel, versions: Sequence[Version]
 ) -> Evaluation:
     card = made.model.card
     with lake.reader() as cursor:
         test = load_rows(cursor, spec, pinned, card.features, card.classes, "test")
     found = made.out_of_fold
-    said = Said(found.rows, made.model.decided(found.prediction)) if found else None
+    said = PredictedRows(found.rows, made.model.decided(found.prediction)) if found else None
     return prove(spec, lake, pinned, made.model, {**made.rows, "test": test}, said, versions)
 
 
@@ -163,7 +163,7 @@ def _write(
     spec: ModelSpec,
     lake: Lake,
     pinned: TrainingSet,
-    made: Made,
+    made: FittedModel,
     evaluation: Evaluation,
     number: int,
     run_id: str,

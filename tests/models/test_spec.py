@@ -109,3 +109,9 @@ def test_words_about_a_model_are_no_part_of_its_recipe(detector):
     recipe = detector().recipe()
     assert detector(description="Other words", gates=[], owners=["team:x"]).recipe() == recipe
     assert detector(seed=1).recipe() != recipe
+
+
+def test_the_former_names_of_fields_are_still_read(detector):
+    spec = detector(papers={"limits": "none"}, split={"gap": "7d", "every": 7})
+    assert (spec.model_card.limits, spec.split.sample_every) == ("none", 7)
+    assert ModelSpec.model_validate(spec.model_dump(by_alias=True)) == spec

@@ -104,9 +104,9 @@ def test_forecasts_get_the_mean_and_classes_the_commonest(ready, lake, request, 
 
 
 def test_an_expired_champion_scores_until_the_declared_rule_stops_it(ready, lake):
-    warns = ModelSpec(**spec_values(papers={"expires_after_days": 10}))
+    warns = ModelSpec(**spec_values(model_card={"expires_after_days": 10}))
     stops = ModelSpec(
-        **spec_values(papers={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
+        **spec_values(model_card={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
     )
     made = champion(lake, "detector").created_at.replace(tzinfo=UTC)
     for day, (spec, now) in enumerate(

@@ -32,7 +32,7 @@ def give_up(lake):
 def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
     lake, other = ready.lake, ready.other
     stops = ModelSpec(
-        **spec_values(papers={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
+        **spec_values(model_card={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
     )
     first = champion(lake, "detector")
     now = first.created_at.replace(tzinfo=UTC) + timedelta(days=16)

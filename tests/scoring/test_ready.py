@@ -105,7 +105,7 @@ def test_what_may_pass_proves_nothing(ready, monkeypatch):
 def test_a_version_that_may_decide_no_more_is_not_ready(ready, lake, after, days, stopped):
     """A year and thirty days after it was made; the caller supplies the time."""
     spec = ready.spec.model_copy(
-        update={"papers": ready.spec.papers.model_copy(update={"after_expiry": after})}
+        update={"model_card": ready.spec.model_card.model_copy(update={"after_expiry": after})}
     )
     version = champion(lake, "detector")
     now = version.created_at.replace(tzinfo=UTC) + timedelta(days=days)

@@ -25,7 +25,7 @@ CHOOSING = {
         "groups": {"channel": {"table": "core.fct_transactions", "column": "channel"}},
         "min_positives": 5,
     },
-    "papers": {"intended_use": "Ranks <payments>", "limits": "None & some"},
+    "model_card": {"intended_use": "Ranks <payments>", "limits": "None & some"},
 }
 
 

@@ -18,11 +18,11 @@ from lakehouse.models.spec.choosing import (
 from lakehouse.models.spec.data import Forward, Group, Settled, Spine, SplitSpec
 from lakehouse.models.spec.judging import (
     Capacity,
+    DeclaredCard,
     Fairness,
     Gate,
     Judging,
     Money,
-    Papers,
     Reports,
     Stress,
 )
@@ -35,6 +35,7 @@ __all__ = [
     "Between",
     "Calibration",
     "Capacity",
+    "DeclaredCard",
     "Extraction",
     "Fairness",
     "FeatureSelection",
@@ -47,7 +48,6 @@ __all__ = [
     "ModelSpec",
     "Money",
     "OneOf",
-    "Papers",
     "Promotion",
     "Reports",
     "Retrain",

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from lakehouse.declarations.durations import Duration
 from lakehouse.declarations.names import TableName
@@ -67,7 +67,12 @@ class SplitSpec(Part):
         description="At least, and by default, the label's maturity (a forward label's horizon)",
     )
     train: Duration | None = Field(default=None, description="All history if unset")
-    every: int = Field(default=1, ge=1, description="Train on one row in so many, picked by key")
+    sample_every: int = Field(
+        default=1,
+        ge=1,
+        validation_alias=AliasChoices("sample_every", "every"),
+        description="Train on one row in so many, picked by key",
+    )
 
 
 class Group(Part):

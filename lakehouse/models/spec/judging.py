@@ -124,7 +124,7 @@ class Fairness(Part):
     blocks: bool = False
 
 
-class Papers(Part):
+class DeclaredCard(Part):
     """The texts of a model report, and how long a version may decide.
 
     A version older than `expires_after_days` causes a warning. With `after_expiry: stop` it may not

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.durations import format_duration
@@ -28,7 +28,7 @@ from lakehouse.models.spec.choosing import (
     Threshold,
 )
 from lakehouse.models.spec.data import Forward, Settled, Spine, SplitSpec
-from lakehouse.models.spec.judging import Capacity, Fairness, Gate, Judging, Papers
+from lakehouse.models.spec.judging import Capacity, DeclaredCard, Fairness, Gate, Judging
 from lakehouse.models.spec.lifecycle import Actions, Log, Promotion, Retrain, Shadow, Watch
 from lakehouse.models.tasks import DeclaredTask
 
@@ -67,7 +67,9 @@ class ModelSpec(Declaration):
     gates: tuple[Gate, ...] = ()
     judging: Judging = Judging()
     fairness: Fairness | None = None
-    papers: Papers = Papers()
+    model_card: DeclaredCard = Field(
+        default=DeclaredCard(), validation_alias=AliasChoices("model_card", "papers")
+    )
 
     promotion: Promotion = Promotion()
     shadow: Shadow = Shadow()

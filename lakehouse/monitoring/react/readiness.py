@@ -66,7 +66,8 @@ def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) 
         passed=False,
         severity="error" if found.has_stopped(at) else "warn",
         cause=warning,
-        remedy="train and promote a new version, or declare a longer `papers.expires_after_days`",
+        remedy="train and promote a new version, or declare a longer "
+        "`model_card.expires_after_days`",
     )
 
 

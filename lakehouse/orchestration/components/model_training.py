@@ -21,7 +21,7 @@ from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.orchestration.table_metadata import table_metadata
 from lakehouse.scoring import fallback
-from lakehouse.training import TrainReport, standing, train
+from lakehouse.training import TrainReport, report_champion, train
 
 
 def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -205,7 +205,7 @@ def _train(
         if is_retryable(error):
             raise
         problem = str(error)
-        stands = standing(spec, lake.lake, f"not trained: {problem}")
+        stands = report_champion(spec, lake.lake, f"not trained: {problem}")
         if stands is None:
             raise
         context.log.error(problem)

@@ -16,7 +16,7 @@ from lakehouse.training.choosing.tuning import fold_value, search, study_id
 from lakehouse.training.fitting.boosting import lightgbm_params
 from lakehouse.training.fitting.fold_examples import FoldData, fold_data
 from lakehouse.training.identity import code_hash
-from lakehouse.training.sets.material import Material
+from lakehouse.training.sets.training_data import TrainingData
 
 Tell = Callable[[str], None]
 
@@ -39,7 +39,7 @@ class Choice:
 def choose(
     spec: ModelSpec,
     lake: Lake,
-    material: Material,
+    data: TrainingData,
     *,
     run_id: str = "",
     tell: Tell = lambda text: None,
@@ -51,13 +51,13 @@ def choose(
     Raises:
         TrainingError: when LightGBM rejects the declared parameters.
     """
-    if not material.folds or (spec.search is None and spec.selection is None):
+    if not data.folds or (spec.search is None and spec.selection is None):
         return Choice(spec.params)
-    threads, classes = lake.settings.cores, material.classes
+    threads, classes = lake.settings.cores, data.classes
     share = spec.search.sample if spec.search else 1.0
-    cut = partial(fold_data, spec, material.schema, material.train, share=share)
-    folds = material.folds[-spec.folds.search :]
-    data = [cut(fold) for fold in folds]
+    cut = partial(fold_data, spec, data.schema, data.train, share=share)
+    folds = data.folds[-spec.folds.search :]
+    prepared = [cut(fold) for fold in folds]
     kept: tuple[str, ...] | None = None
     selection: tuple[GroupFigure, ...] = ()
     if spec.selection is not None:
@@ -66,15 +66,15 @@ def choose(
         def judge(fold: FoldData, prediction: Any) -> float:
             return fold_value(spec, fold.scored, prediction, classes, spec.primary_metric)
 
-        selection = select(spec, data, params, judge)
+        selection = select(spec, prepared, params, judge)
         stays = {name for group in selection if group.kept for name in group.features}
-        kept = tuple(name for name in data[0].columns.used if name in stays)
-        tell(f"{spec.name}: {len(kept)} of {len(data[0].columns.used)} columns selected")
-        if len(kept) < len(data[0].columns.used):
-            data = [cut(fold, kept) for fold in folds]
+        kept = tuple(name for name in prepared[0].columns.used if name in stays)
+        tell(f"{spec.name}: {len(kept)} of {len(prepared[0].columns.used)} columns selected")
+        if len(kept) < len(prepared[0].columns.used):
+            prepared = [cut(fold, kept) for fold in folds]
     study = None
     if spec.search is not None:
-        name = study_id(spec, material.made.hash, code_hash(), data[0].columns.used)
-        study = search(spec, lake, data, classes, threads, name, run_id=run_id, tell=tell)
+        name = study_id(spec, data.made.hash, code_hash(), prepared[0].columns.used)
+        study = search(spec, lake, prepared, classes, threads, name, run_id=run_id, tell=tell)
     found = study.params if study else {}
     return Choice({**spec.params, **found}, kept, selection, study)

@@ -35,14 +35,14 @@ from lakehouse.training.fitting.cross_fitting import OutOfFold, out_of_fold, thr
 from lakehouse.training.fitting.fold_examples import examples, weigh
 from lakehouse.training.fitting.warm_start import Start
 from lakehouse.training.identity import code_hash
-from lakehouse.training.sets.material import Material
 from lakehouse.training.sets.rows import Rows
+from lakehouse.training.sets.training_data import TrainingData
 
 Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Made:
+class FittedModel:
     """A model in memory, and the rows that it was fitted on, with the features of its card."""
 
     model: Model
@@ -58,7 +58,9 @@ class Made:
         }
 
 
-def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, threads: int) -> Made:
+def make(
+    spec: ModelSpec, data: TrainingData, choice: Choice, start: Start, threads: int
+) -> FittedModel:
     """Fit trees, then calibration and threshold on rows outside the training data; write a card.
 
     Early stopping uses the validation rows. Out-of-fold scores come from models with the same
@@ -70,14 +72,14 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         Collapsed: when the model is hardly better than chance.
         TrainingError: when LightGBM rejects a parameter.
     """
-    columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
-    material = material.only(columns.schema)
+    columns = fit_columns(spec, data.schema, data.train.matrix, choice.kept)
+    data = data.only(columns.schema)
     parts = tuple(state.part for state in columns.extraction)
     cut = spec.model_copy(update={"extraction": parts})
-    params = lightgbm_params(spec, choice.params, len(material.classes), threads)
-    weighed = weigh(spec, material.train.label)
-    learnt = examples(columns, material.train, weighed)
-    validation = material.validation.of_classes(material.classes)
+    params = lightgbm_params(spec, choice.params, len(data.classes), threads)
+    weighed = weigh(spec, data.train.label)
+    learnt = examples(columns, data.train, weighed)
+    validation = data.validation.of_classes(data.classes)
     boosted = _fit(spec, columns, params, learnt, weighed.odds, validation, start)
     trees = boosted.trees()
     boosted = Boosted(import_lightgbm().Booster(model_str=trees), boosted.rounds)
@@ -86,23 +88,23 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         return true_odds(boosted.predict(columns.matrix(rows.matrix)), weighed.odds)
 
     period = "validation" if len(validation) else "train"
-    judged = validation if len(validation) else material.train
+    judged = validation if len(validation) else data.train
     judged_score = score(judged)
     found = None
-    if material.folds and (spec.task.decides or spec.calibration != "none"):
+    if data.folds and (spec.task.decides or spec.calibration != "none"):
         few = 0 if spec.calibration != "none" else -spec.folds.search
         found = out_of_fold(
             cut,
             columns.schema,
-            material.train,
-            material.folds[few:],
+            data.train,
+            data.folds[few:],
             columns.used,
             params,
             boosted.rounds,
         )
     if found is not None and period == "train":
         period, judged, judged_score = "out-of-fold", found.rows, found.uncalibrated
-    refuse_collapse(spec, judged, judged_score, material.train.label, period)
+    refuse_collapse(spec, judged, judged_score, data.train.label, period)
     calibrator, shift = _calibrate(spec, found, validation, judged, judged_score)
 
     def final(uncalibrated: Scores) -> Scores:
@@ -117,30 +119,30 @@ def make(spec: ModelSpec, material: Material, choice: Choice, start: Start, thre
         features=columns.schema,
         extraction=columns.extraction,
         inputs=columns.used,
-        classes=material.classes,
+        classes=data.classes,
         odds=weighed.odds,
         calibration=calibrator,
         shift=shift,
         threshold=chosen.threshold if chosen else None,
         ties=chosen.ties if chosen else 1.0,
-        baseline=spec.task.baseline(material.train.label),
+        baseline=spec.task.baseline(data.train.label),
         rounds=boosted.rounds,
         params=params,
         recipe=spec.recipe(),
         selection=choice.selection,
         study=choice.study,
         parent=start.parent,
-        notes=_notes(spec, material, start, calibrator, period, judged),
-        training_set_hash=material.made.hash,
-        split=material.made.split.as_json(),
+        notes=_notes(spec, data, start, calibrator, period, judged),
+        training_set_hash=data.made.hash,
+        split=data.made.split.as_json(),
         importance=gain_importance(boosted.booster, columns.used),
         code_version=code_version(),
         code_hash=code_hash(),
         libraries=library_versions(),
         trees_sha256=artefact.sha256(trees.encode()),
     )
-    rows = {"train": material.train, "validation": material.validation}
-    return Made(Model(card, trees), rows, found)
+    rows = {"train": data.train, "validation": data.validation}
+    return FittedModel(Model(card, trees), rows, found)
 
 
 def _fit(
@@ -187,7 +189,7 @@ def _calibrate(
 
 def _notes(
     spec: ModelSpec,
-    material: Material,
+    data: TrainingData,
     start: Start,
     calibrator: Calibrator | None,
     period: str,
@@ -195,11 +197,11 @@ def _notes(
 ) -> tuple[str, ...]:
     """What was declared and could not be done, each with its reason."""
     notes = []
-    missed = spec.folds.count - len(material.folds)
+    missed = spec.folds.count - len(data.folds)
     used = spec.task.decides or spec.calibration != "none" or spec.search or spec.selection
-    if missed and material.folds and used:
-        notes.append(f"{len(material.folds)} of {spec.folds.count} folds: history is too short")
-    elif missed and not material.folds:
+    if missed and data.folds and used:
+        notes.append(f"{len(data.folds)} of {spec.folds.count} folds: history is too short")
+    elif missed and not data.folds:
         without = {
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,

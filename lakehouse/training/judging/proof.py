@@ -63,7 +63,7 @@ _PROBE_ROUNDS = 30
 
 
 @dataclass(frozen=True)
-class Said:
+class PredictedRows:
     """Rows and their final predictions."""
 
     rows: Rows
@@ -76,7 +76,7 @@ def prove(
     made: TrainingSet,
     model: Model,
     rows: Mapping[str, Rows],
-    out_of_fold: Said | None,
+    out_of_fold: PredictedRows | None,
     versions: Sequence[Version],
 ) -> Evaluation:
     """Evaluate `model` on the periods of its pinned training set.
@@ -172,11 +172,11 @@ def _row_counts(spec: ModelSpec, made: TrainingSet, train: Rows) -> tuple[RowCou
     )
 
 
-def _said(model: Model, rows: Rows) -> Said:
-    return Said(rows, model.decided(model.predict(rows.matrix)))
+def _said(model: Model, rows: Rows) -> PredictedRows:
+    return PredictedRows(rows, model.decided(model.predict(rows.matrix)))
 
 
-def _predictions(spec: ModelSpec, model: Model, said: Said) -> Predictions:
+def _predictions(spec: ModelSpec, model: Model, said: PredictedRows) -> Predictions:
     card = model.card
     return predictions(spec, said.rows, said.prediction, card.threshold, card.baseline)
 

@@ -44,7 +44,7 @@ def data(gathered: Gathered) -> list[Block]:
             (
                 ("Label settles after", _days(spec.maturity.total_seconds())),
                 ("Labels known until", moment(made.split.cutoff)),
-                ("Trained on one row in", str(spec.split.every)),
+                ("Trained on one row in", str(spec.split.sample_every)),
                 *(
                     []
                     if gathered.evaluation.rows

@@ -67,7 +67,7 @@ class Gathered:
     @property
     def expires(self) -> datetime:
         """When the version should no longer be used without a new review; naive UTC."""
-        return self.version.created_at + timedelta(days=self.spec.papers.expires_after_days)
+        return self.version.created_at + timedelta(days=self.spec.model_card.expires_after_days)
 
     @property
     def unit(self) -> str:

@@ -39,7 +39,7 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         fair = [("Fairness", [*groups, *review.proxies(figures.review.proxies)])]
     parts: list[tuple[str, Sequence[Block]]] = [
         *([("Remarks", review.remarks_section(figures))] if gathered.proved else []),
-        ("Intended use and limits", _papers(gathered)),
+        ("Intended use and limits", _model_card(gathered)),
         ("Performance", performance),
         ("Compared with others", shared.comparisons(figures.comparisons)),
         *_risks(gathered, chosen(pictures, "capacity", "net_value")),
@@ -84,12 +84,12 @@ def _risks(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[tuple[str,
     return [at_capacity, *parts, ("Wrong labels", review.labels(found.labels))]
 
 
-def _papers(gathered: Gathered) -> list[Block]:
+def _model_card(gathered: Gathered) -> list[Block]:
     spec = gathered.spec
-    papers = spec.papers
+    card = spec.model_card
     blocks: list[Block] = [
-        Text(papers.intended_use or "The declaration does not say what this model is meant for."),
-        Text(f"Limits: {papers.limits}" if papers.limits else "The declaration names no limits."),
+        Text(card.intended_use or "The declaration does not say what this model is meant for."),
+        Text(f"Limits: {card.limits}" if card.limits else "The declaration names no limits."),
     ]
     facts = []
     if spec.capacity is not None:
@@ -107,7 +107,7 @@ def _papers(gathered: Gathered) -> list[Block]:
         )
         facts.append(("What is done with an alert", mode))
     facts.append(
-        ("Expires", f"{day(gathered.expires)}, {papers.expires_after_days} days after it was made")
+        ("Expires", f"{day(gathered.expires)}, {card.expires_after_days} days after it was made")
     )
     return [*blocks, Facts(tuple(facts))]
 

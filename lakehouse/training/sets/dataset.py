@@ -205,7 +205,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
                 OR md5_number_lower(CAST(s.{key} AS VARCHAR)) % $every = 0)""",
         {
             **{name: value for name, value in vars(split).items() if name != "cutoff"},
-            "every": spec.split.every,
+            "every": spec.split.sample_every,
         },
     )
     columns = ", ".join(f"l.{quote(name)}" for name in label_columns(spec))

@@ -82,7 +82,7 @@ def test_a_predecessor_whose_features_lag_is_not_ready(replaced, lake):
 def test_an_expired_champion_warns_and_then_fails_where_it_may_decide_no_more(
     ready, lake, days, after, passed, severity
 ):
-    spec = ModelSpec(**spec_values(papers={"expires_after_days": 10, "after_expiry": after}))
+    spec = ModelSpec(**spec_values(model_card={"expires_after_days": 10, "after_expiry": after}))
     now = champion(lake, "detector").created_at.replace(tzinfo=UTC) + timedelta(days=days)
     one = found(ready, spec, now)["expiry"]
     assert (one.passed, one.severity) == (passed, severity)
@@ -92,8 +92,8 @@ def test_an_expired_champion_warns_and_then_fails_where_it_may_decide_no_more(
 def test_an_expired_champion_gives_way_by_rule_to_the_fallback_as_its_predecessor_has_expired_too(
     replaced, lake
 ):
-    papers = {"expires_after_days": 10, "after_expiry": "stop"}
-    spec = ModelSpec(**spec_values(papers=papers, promotion={"fallback": "base_rate"}))
+    model_card = {"expires_after_days": 10, "after_expiry": "stop"}
+    spec = ModelSpec(**spec_values(model_card=model_card, promotion={"fallback": "base_rate"}))
     now = champion(lake, "detector").created_at.replace(tzinfo=UTC) + timedelta(days=99)
     action = go_back(spec, lake, "it expired", now=now)
     assert action.done

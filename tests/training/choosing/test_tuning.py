@@ -14,7 +14,7 @@ from lakehouse.training.fitting.boosting import lightgbm_params
 from lakehouse.training.fitting.fold_examples import fold_data
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.dataset import training_set
-from lakehouse.training.sets.material import load_material
+from lakehouse.training.sets.training_data import load_training_data
 
 FOLDS = {"count": 2, "length": "3d"}
 SPACE = {
@@ -33,7 +33,7 @@ def searched(detector):
 
 @pytest.fixture
 def material(world, lake):
-    return lambda spec: load_material(spec, lake, training_set(spec, lake))
+    return lambda spec: load_training_data(spec, lake, training_set(spec, lake))
 
 
 def trials_of(lake, study):

@@ -15,7 +15,7 @@ from lakehouse.training.fitting.cross_fitting import out_of_fold
 from lakehouse.training.fitting.fold_examples import fold_data
 from lakehouse.training.fitting.warm_start import MOST_INHERITED, Start, _difference
 from lakehouse.training.sets.dataset import training_set
-from lakehouse.training.sets.material import load_material
+from lakehouse.training.sets.training_data import load_training_data
 
 FOLDS = {"count": 2, "length": "3d"}
 PCA = {"name": "turned", "kind": "pca", "columns": ["amount_eur", "risk"], "components": 2}
@@ -23,7 +23,7 @@ PCA = {"name": "turned", "kind": "pca", "columns": ["amount_eur", "risk"], "comp
 
 @pytest.fixture
 def material(world, lake):
-    return lambda spec: load_material(spec, lake, training_set(spec, lake))
+    return lambda spec: load_training_data(spec, lake, training_set(spec, lake))
 
 
 def made_of(spec, material, start=None, choice=None):

@@ -22,7 +22,7 @@ from tests.training.conftest import World, change, forecast_values, scenario_val
 
 MONEY = {"table": "core.fct_transactions", "column": "amount_eur", "alert_costs": 2.5}
 EXAMINED = {
-    "split": {"test": "7d", "validation": "7d", "gap": "7d", "every": 3},
+    "split": {"test": "7d", "validation": "7d", "gap": "7d", "sample_every": 3},
     "imbalance": {"method": "undersample", "ratio": 2},
     "judging": {
         "repeats": 20,

@@ -12,7 +12,7 @@ from lakehouse.training.sets.rows import Rows, find_categories, find_classes, lo
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """Rows with the features of `schema`, and the usable folds inside the training period."""
 
     made: TrainingSet
@@ -22,7 +22,7 @@ class Material:
     validation: Rows
     folds: tuple[Fold, ...]
 
-    def only(self, schema: FeatureSchema) -> "Material":
+    def only(self, schema: FeatureSchema) -> "TrainingData":
         """The same rows with a subset of the features."""
         if schema.names == self.schema.names:
             return self
@@ -35,7 +35,7 @@ class Material:
         )
 
 
-def load_material(spec: ModelSpec, lake: Lake, made: TrainingSet) -> Material:
+def load_training_data(spec: ModelSpec, lake: Lake, made: TrainingSet) -> TrainingData:
     """Read the training and validation rows of a pinned set.
 
     Raises:
@@ -55,4 +55,4 @@ def load_material(spec: ModelSpec, lake: Lake, made: TrainingSet) -> Material:
             "nothing to learn; train on a longer period, or look at the labels"
         )
     folds = telling(spec, walk_forward(spec, made.split), train)
-    return Material(made, schema, classes, train, validation, folds)
+    return TrainingData(made, schema, classes, train, validation, folds)
