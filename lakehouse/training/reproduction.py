@@ -59,10 +59,10 @@ def reproduce(
         )
     recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
     pinned = _pinned(recorded, lake, version)
-    material = load_training_data(recorded, lake, pinned)
+    data = load_training_data(recorded, lake, pinned)
     threads = int(card.params["num_threads"])
-    start = _start(recorded, lake, card, model.columns, material.classes)
-    made = make(recorded, material, Choice.of(card), start, threads)
+    start = _start(recorded, lake, card, model.columns, data.classes)
+    made = make(recorded, data, Choice.of(card), start, threads)
     files = {
         name: (version.files[name], artefact.sha256(content))
         for name, content in made.files.items()

@@ -137,15 +137,15 @@ def _make(
     on_progress: Callable[[str], None],
 ) -> FittedModel:
     """Choose and fit on the pinned set; only trials are written."""
-    material = load_training_data(spec, lake, pinned)
-    choice = choose(spec, lake, material, run_id=run_id, tell=on_progress)
+    data = load_training_data(spec, lake, pinned)
+    choice = choose(spec, lake, data, run_id=run_id, tell=on_progress)
     start = Start()
     if spec.warm_start:
-        columns = fit_columns(spec, material.schema, material.train.matrix, choice.kept)
+        columns = fit_columns(spec, data.schema, data.train.matrix, choice.kept)
         with lake.reader() as cursor:
             champion = find_champion(cursor, spec.name)
-        start = start_from(spec, lake, champion, columns, material.classes)
-    return make(spec, material, choice, start, lake.settings.cores)
+        start = start_from(spec, lake, champion, columns, data.classes)
+    return make(spec, data, choice, start, lake.settings.cores)
 
 
 def _prove(

@@ -32,7 +32,7 @@ def searched(detector):
 
 
 @pytest.fixture
-def material(world, lake):
+def training_data(world, lake):
     return lambda spec: load_training_data(spec, lake, training_set(spec, lake))
 
 
@@ -44,9 +44,11 @@ def trials_of(lake, study):
     ]
 
 
-def test_a_search_that_is_killed_goes_on_along_the_same_path(lake, searched, material, monkeypatch):
+def test_a_search_that_is_killed_goes_on_along_the_same_path(
+    lake, searched, training_data, monkeypatch
+):
     spec = searched(trials=9)
-    made = material(spec)
+    made = training_data(spec)
     whole = choose(spec, lake, made)
     expected = trials_of(lake, whole.study)
     assert [number for number, *_ in expected] == list(range(9))
@@ -80,11 +82,11 @@ def test_a_search_that_is_killed_goes_on_along_the_same_path(lake, searched, mat
 
 
 def test_the_declaration_is_tried_first_and_never_beaten_by_a_worse_choice(
-    lake, searched, material
+    lake, searched, training_data
 ):
     spec = searched()
     before = lake.snapshot()
-    choice = choose(spec, lake, material(spec))
+    choice = choose(spec, lake, training_data(spec))
     trials = read_trials(lake, "detector", choice.study.id)
     assert dict(trials[0].params) == {"learning_rate": 0.2, "num_leaves": 7}
     complete = [trial for trial in trials if trial.state == "complete"]
@@ -96,9 +98,11 @@ def test_the_declaration_is_tried_first_and_never_beaten_by_a_worse_choice(
     assert lake.snapshot() - before == 1 + len(trials)  # the training set, and one a trial
 
 
-def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(lake, searched, material):
+def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(
+    lake, searched, training_data
+):
     few, many = searched(trials=2), searched(trials=3)
-    made = material(few)
+    made = training_data(few)
     first = choose(few, lake, made).study
     told = []
     second = choose(many, lake, made, tell=told.append).study
@@ -115,9 +119,9 @@ def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(lake, se
     assert study(few, made.made.hash, code_hash(), inputs[1:]) != first.id
 
 
-def test_a_trial_does_not_depend_on_those_that_were_run_before_it(lake, searched, material):
+def test_a_trial_does_not_depend_on_those_that_were_run_before_it(lake, searched, training_data):
     spec = searched()
-    made = material(spec)
+    made = training_data(spec)
     (fold, _) = made.folds
 
     def predict(data, **params):
@@ -134,11 +138,11 @@ def test_a_trial_does_not_depend_on_those_that_were_run_before_it(lake, searched
 
 
 def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
-    lake, detector, material
+    lake, detector, training_data
 ):
     space = {"num_leaves": {"choices": [1, 15]}}
     spec = detector(folds=FOLDS, search={"trials": 3, "method": "grid", "space": space})
-    choice = choose(spec, lake, material(spec))
+    choice = choose(spec, lake, training_data(spec))
     states = {
         trial.params["num_leaves"]: trial.state
         for trial in read_trials(lake, "detector", choice.study.id)
@@ -146,7 +150,7 @@ def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
     assert states == {7: "complete", 1: "failed", 15: "complete"}
     broken = detector(folds=FOLDS, params={"num_leaves": 1}, search=spec.search.model_dump())
     with pytest.raises(TrainingError, match=r"LightGBM refused to train.*num_leaves"):
-        choose(broken, lake, material(broken))
+        choose(broken, lake, training_data(broken))
 
 
 def test_a_trial_is_given_up_when_its_mean_so_far_is_worse_than_the_median_of_complete_ones():
@@ -164,11 +168,11 @@ def test_a_trial_is_given_up_when_its_mean_so_far_is_worse_than_the_median_of_co
 
 
 def test_pruned_trials_are_recorded_with_the_folds_they_saw_and_never_chosen(
-    lake, searched, material, monkeypatch
+    lake, searched, training_data, monkeypatch
 ):
     monkeypatch.setattr(search_module, "BEFORE_PRUNING", 1)
     spec = searched(trials=8)
-    made = material(spec)
+    made = training_data(spec)
     study = choose(spec, lake, made).study
     trials = read_trials(lake, "detector", study.id)
     pruned = [trial for trial in trials if trial.state == "pruned"]
@@ -177,9 +181,9 @@ def test_pruned_trials_are_recorded_with_the_folds_they_saw_and_never_chosen(
     assert trials[study.chosen].state == "complete"
 
 
-def test_a_sample_learns_from_fewer_rows_and_is_judged_on_all(lake, searched, material):
+def test_a_sample_learns_from_fewer_rows_and_is_judged_on_all(lake, searched, training_data):
     spec = searched()
-    made = material(spec)
+    made = training_data(spec)
     fold = made.folds[-1]
     whole = fold_data(spec, made.schema, made.train, fold)
     some = fold_data(spec, made.schema, made.train, fold, share=0.25)
@@ -190,9 +194,9 @@ def test_a_sample_learns_from_fewer_rows_and_is_judged_on_all(lake, searched, ma
     assert some.learnt.weight.sum() == pytest.approx(len(whole.learnt.label))
 
 
-def test_too_short_a_history_is_not_searched(lake, detector, material):
+def test_too_short_a_history_is_not_searched(lake, detector, training_data):
     spec = detector(search={"trials": 3, "space": SPACE})
-    made = material(spec)
+    made = training_data(spec)
     assert made.folds == ()
     assert choose(spec, lake, made) == choose_module.Choice(spec.params)
     assert read_rows(lake) == []
@@ -206,9 +210,9 @@ def read_rows(lake):
 
 
 @pytest.mark.parametrize("task", ["forecast", "scenario"])
-def test_forecasts_and_classes_are_searched_too(request, lake, material, task):
+def test_forecasts_and_classes_are_searched_too(request, lake, training_data, task):
     spec = request.getfixturevalue(task)(folds=FOLDS, search={"trials": 2, "space": SPACE})
-    study = choose(spec, lake, material(spec)).study
+    study = choose(spec, lake, training_data(spec)).study
     values = {trial.number: trial.value for trial in read_trials(lake, spec.name, study.id)}
     pick = min if task == "forecast" else max
     assert study.value == pick(values.values())

@@ -22,19 +22,19 @@ PCA = {"name": "turned", "kind": "pca", "columns": ["amount_eur", "risk"], "comp
 
 
 @pytest.fixture
-def material(world, lake):
+def training_data(world, lake):
     return lambda spec: load_training_data(spec, lake, training_set(spec, lake))
 
 
-def made_of(spec, material, start=None, choice=None):
-    return make(spec, material, choice or Choice(spec.params), start or Start(), 1)
+def made_of(spec, training_data, start=None, choice=None):
+    return make(spec, training_data, choice or Choice(spec.params), start or Start(), 1)
 
 
 def test_calibration_is_fitted_to_all_folds_and_to_the_validation_rows_of_the_model_itself(
-    detector, material
+    detector, training_data
 ):
     spec = detector(folds=FOLDS, calibration="sigmoid", rounds=200)
-    given = material(spec)
+    given = training_data(spec)
     made = made_of(spec, given)
     card, found, newest = made.model.card, made.out_of_fold, given.validation
     assert card.notes == ()
@@ -65,11 +65,11 @@ def test_calibration_is_fitted_to_all_folds_and_to_the_validation_rows_of_the_mo
     "imbalance", [{}, {"method": "weights", "ratio": 20}, {"method": "undersample", "ratio": 1}]
 )
 def test_trees_stop_where_the_log_loss_at_the_true_base_rate_is_least(
-    detector, material, imbalance
+    detector, training_data, imbalance
 ):
     """Not at the maximum of average precision, which few positives reach after a few trees."""
     spec = detector(imbalance=imbalance, rounds=120, early_stopping=25)
-    given = material(spec)
+    given = training_data(spec)
     model = made_of(spec, given).model
     rows, positive = given.validation, given.validation.label > 0
 
@@ -85,9 +85,9 @@ def test_trees_stop_where_the_log_loss_at_the_true_base_rate_is_least(
     assert 1 + int(np.argmin(losses)) == model.card.rounds
 
 
-def test_no_fold_learns_from_what_it_scores_or_from_what_came_later(detector, material):
+def test_no_fold_learns_from_what_it_scores_or_from_what_came_later(detector, training_data):
     spec = detector(folds=FOLDS)
-    given = material(spec)
+    given = training_data(spec)
 
     def scored(rows):
         params = {**spec.params, "objective": "binary", "verbosity": -1, "num_threads": 1}
@@ -106,9 +106,9 @@ def test_no_fold_learns_from_what_it_scores_or_from_what_came_later(detector, ma
 @pytest.mark.parametrize(
     "imbalance", [{"method": "weights", "ratio": 20}, {"method": "undersample", "ratio": 1}]
 )
-def test_scores_come_back_to_the_true_base_rate(detector, material, imbalance):
+def test_scores_come_back_to_the_true_base_rate(detector, training_data, imbalance):
     spec = detector(folds=FOLDS, imbalance=imbalance, rounds=40, early_stopping=0)
-    given = material(spec)
+    given = training_data(spec)
     made = made_of(spec, given)
     matrix, truth = given.validation.matrix, given.validation.label
     raw, corrected = made.model.booster.predict(matrix), made.model.predict(matrix)
@@ -123,9 +123,11 @@ def test_scores_come_back_to_the_true_base_rate(detector, material, imbalance):
     assert score.mean() == pytest.approx(made.out_of_fold.rows.label.mean(), rel=0.35)
 
 
-def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(detector, material):
+def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(
+    detector, training_data
+):
     spec = detector(calibration="isotonic", search={"space": {"num_leaves": {"choices": [3, 7]}}})
-    given = material(spec)
+    given = training_data(spec)
     made = made_of(spec, given)
     assert made.out_of_fold is None
     rows = given.validation
@@ -138,7 +140,9 @@ def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(det
     cut = first_threshold(spec, made.model.predict(rows.matrix), rows.day, None, rows.label)
     assert (made.model.card.threshold, made.model.card.ties) == (cut.threshold, cut.ties)
     nine = detector(folds={"count": 9, "length": "3d"})
-    assert made_of(nine, material(nine)).model.card.notes == ("4 of 9 folds: history is too short",)
+    assert made_of(nine, training_data(nine)).model.card.notes == (
+        "4 of 9 folds: history is too short",
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,15 +156,19 @@ def test_too_short_a_history_is_said_and_the_threshold_comes_from_validation(det
         ),
     ],
 )
-def test_a_capacity_that_there_are_too_few_rows_for_is_noted(detector, material, capacity, said):
+def test_a_capacity_that_there_are_too_few_rows_for_is_noted(
+    detector, training_data, capacity, said
+):
     spec = detector(folds=FOLDS, capacity=capacity)
-    assert made_of(spec, material(spec)).model.card.notes == said
+    assert made_of(spec, training_data(spec)).model.card.notes == said
 
 
 @pytest.mark.parametrize("method", ["permutation", "null_importance"])
-def test_a_feature_that_earns_nothing_is_left_out_with_its_reason(lake, detector, material, method):
+def test_a_feature_that_earns_nothing_is_left_out_with_its_reason(
+    lake, detector, training_data, method
+):
     spec = detector(folds=FOLDS, selection={"method": method, "groups": {"risks": ["risk*"]}})
-    given = material(spec)
+    given = training_data(spec)
     choice = choose(spec, lake, given)
     verdicts = {group.group: group for group in choice.selection}
     assert {name: v.kept for name, v in verdicts.items()} == {
@@ -182,14 +190,14 @@ def test_a_feature_that_earns_nothing_is_left_out_with_its_reason(lake, detector
     assert choose(spec, lake, given) == choice
 
 
-def test_a_row_is_predicted_alike_alone_and_among_many_with_all_steps_on(detector, material):
+def test_a_row_is_predicted_alike_alone_and_among_many_with_all_steps_on(detector, training_data):
     spec = detector(
         folds=FOLDS,
         calibration="isotonic",
         imbalance={"method": "undersample", "ratio": 2},
         extraction=[PCA],
     )
-    given = material(spec)
+    given = training_data(spec)
     kept = ("amount_eur", "turned_2")
     made = made_of(spec, given, choice=Choice(spec.params, kept))
     model = made.model
@@ -203,9 +211,9 @@ def test_a_row_is_predicted_alike_alone_and_among_many_with_all_steps_on(detecto
     np.testing.assert_array_equal(type(model)(reread, model.trees).predict(matrix), together)
 
 
-def test_extractions_are_fitted_to_training_rows_alone(detector, material):
+def test_extractions_are_fitted_to_training_rows_alone(detector, training_data):
     spec = detector(folds=FOLDS, extraction=[PCA])
-    given = material(spec)
+    given = training_data(spec)
     made = made_of(spec, given)
     none = np.zeros(0, dtype=int)
     wild = dataclasses.replace(given, validation=given.validation.take(none))
@@ -217,9 +225,9 @@ def start_of(spec, given, parent):
     return _difference(spec, parent.model, columns, given.classes)
 
 
-def test_a_warm_start_goes_on_from_the_parents_trees(lake, detector, material):
+def test_a_warm_start_goes_on_from_the_parents_trees(lake, detector, training_data):
     spec = detector(folds=FOLDS, warm_start=True)
-    given = material(spec)
+    given = training_data(spec)
     parent = made_of(spec, given)
     assert start_of(spec, given, parent) == ""
     card = parent.model.card
@@ -234,12 +242,12 @@ def test_a_warm_start_goes_on_from_the_parents_trees(lake, detector, material):
     )
 
 
-def test_a_parent_that_saw_something_else_is_no_parent(detector, material):
+def test_a_parent_that_saw_something_else_is_no_parent(detector, training_data):
     spec = detector(warm_start=True)
-    given = material(spec)
+    given = training_data(spec)
     parent = made_of(spec, given)
     fewer = detector(warm_start=True, exclude=["risky"])
-    assert "features (risky) are not those" in start_of(fewer, material(fewer), parent)
+    assert "features (risky) are not those" in start_of(fewer, training_data(fewer), parent)
     turned = detector(warm_start=True, extraction=[PCA])
     assert "are not those" in start_of(turned, given, parent)
     weighed = detector(warm_start=True, imbalance={"method": "weights"})
@@ -253,9 +261,9 @@ def test_a_parent_that_saw_something_else_is_no_parent(detector, material):
     assert "features (channel) are not those" in start_of(spec, other, parent)
 
 
-def test_a_run_that_learns_next_to_nothing_makes_no_model(detector, material):
+def test_a_run_that_learns_next_to_nothing_makes_no_model(detector, training_data):
     spec = detector(params={"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 5})
-    given = material(spec)
+    given = training_data(spec)
     random = np.random.default_rng(0)
     senseless = dataclasses.replace(
         given, train=dataclasses.replace(given.train, label=random.permutation(given.train.label))
