@@ -234,12 +234,12 @@ def test_what_cannot_be_examined_as_declared_is_refused_before_a_tree_is_grown(
 
 
 def test_money_of_a_forecast_is_refused(forecast):
-    with pytest.raises(ValidationError, match="are for binary models"):
+    with pytest.raises(ValidationError, match="is for binary models"):
         forecast(judging={"money": MONEY})
 
 
 def test_a_stale_set_that_is_not_the_models_is_refused(detector):
-    with pytest.raises(ValidationError, match="none of the sets"):
+    with pytest.raises(ValidationError, match="none of the `feature_sets`"):
         detector(judging={"stress": {"stale": {"other": "customer_id"}}})
     with pytest.raises(ValidationError, match="none of the spine's entities"):
         detector(judging={"stress": {"stale": {"risk": "terminal_id"}}})
