@@ -84,7 +84,7 @@ def _print(result: "Result") -> None:
         ("steps of the graph by layer", "seconds"),
         [(layer, f"{seconds:.1f}") for layer, seconds in steps],
         right=(1,),
-        title="Steps run in parallel, so these do not add up to the graph",
+        title="Steps alone, without what Dagster spends between them",
     )
 
 
