@@ -50,7 +50,7 @@ class Result:
     """Our result rows, the scored test transactions of all models, and the run times.
 
     `wall` is seconds by stage; stages are sequential and add up to the total. `steps` is seconds of
-    the graph's steps by layer; steps run one after another and add up to less than the graph's time.
+    the graph's steps by layer, which add up to less than the graph's time.
     """
 
     rows: list[Row]
