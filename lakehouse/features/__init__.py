@@ -7,7 +7,7 @@ from lakehouse.features.compile import Feature, Plan, plan, read_schema
 from lakehouse.features.computation import compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.increments import RefreshReport, refresh
-from lakehouse.features.online import online
+from lakehouse.features.online import compute_online
 from lakehouse.features.replays import Replay, replay
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.features.versions import feature_columns, load_plan, table_name, view_name
@@ -20,9 +20,9 @@ __all__ = [
     "RefreshReport",
     "Replay",
     "compute",
+    "compute_online",
     "feature_columns",
     "load_plan",
-    "online",
     "plan",
     "read_schema",
     "refresh",

@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+def compute_online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     """Feature values of one request, by name in the plan's order.
 
     Args:

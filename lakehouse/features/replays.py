@@ -8,7 +8,7 @@ import duckdb
 
 from lakehouse.features import versions
 from lakehouse.features.compile import Attribute, Plan
-from lakehouse.features.online import online
+from lakehouse.features.online import compute_online
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import Lake, qualified, quote, table_exists
 
@@ -54,7 +54,7 @@ def replay(spec: FeatureSetSpec, lake: Lake, *, spine: str | None = None, rows: 
         f"{plan.spine.key} {row[plan.spine.key]}: {name} is {row[name]!r} in the table "
         f"and {value!r} online"
         for row in stored
-        for name, value in online(plan, by_key[row[plan.spine.key]], inputs).items()
+        for name, value in compute_online(plan, by_key[row[plan.spine.key]], inputs).items()
         if not same_bits(row[name], value)
     ]
     return Replay(len(stored), len(plan.features), differences)

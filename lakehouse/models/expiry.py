@@ -41,7 +41,7 @@ class Expiry:
         return self.stops is not None and at >= self.stops
 
 
-def expiry(spec: ModelSpec, version: Version) -> Expiry:
+def find_expiry(spec: ModelSpec, version: Version) -> Expiry:
     """The expiry by the current declaration: a longer term also applies to existing versions."""
     card = spec.model_card
     on = version.created_at + timedelta(days=card.expires_after_days)
@@ -51,7 +51,7 @@ def expiry(spec: ModelSpec, version: Version) -> Expiry:
 
 def require_valid(spec: ModelSpec, version: Version, at: datetime) -> None:
     """Raises `Expired` if `version` may no longer decide at that time (naive UTC)."""
-    found = expiry(spec, version)
+    found = find_expiry(spec, version)
     if found.has_stopped(at):
         raise Expired(
             f"{spec.name}: {found.warning(at)}; train and promote a new version, or declare a "

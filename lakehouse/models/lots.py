@@ -16,7 +16,9 @@ from lakehouse.models.spec import ModelSpec
 Floats = npt.NDArray[np.float64]
 
 
-def lots(spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]) -> Floats:
+def draw_lots(
+    spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]
+) -> Floats:
     """The lots of rows with these keys, (rows,) in [0, 1).
 
     If capacity counts `units`, all rows of a unit and day (counted since 1970) share one lot, and

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakehouse.lake import Lake, is_retryable, qualified, quote
 from lakehouse.models.artefact import load_model
-from lakehouse.models.expiry import expiry
+from lakehouse.models.expiry import find_expiry
 from lakehouse.models.inputs import join_features, pinned_tables, stale_sets
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
@@ -58,7 +58,7 @@ def prove_ready(
         Any transient error, such as a lost connection: it proves nothing.
     """
     at = lake_time(now)
-    valid = expiry(spec, version)
+    valid = find_expiry(spec, version)
     if valid.has_stopped(at):
         return Proof(version.version, 0, None, valid.warning(at))
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lakehouse.lake import Lake
 from lakehouse.models.declared import declared_models
-from lakehouse.models.expiry import expiry
+from lakehouse.models.expiry import find_expiry
 from lakehouse.monitoring.react.actions import last_actions
 from lakehouse.registry.promotion import find_champion
 from lakehouse.registry.requests import open_request
@@ -32,7 +32,9 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
                     "version": champion.version if champion else None,
                     "created_at": champion.created_at if champion else None,
                     "metrics": dict(champion.metrics.get("test", {})) if champion else {},
-                    "expired": expiry(spec, champion).warning(lake_time(now)) if champion else "",
+                    "expired": find_expiry(spec, champion).warning(lake_time(now))
+                    if champion
+                    else "",
                     "fallback": spec.promotion.fallback if fallback.decides(cursor, spec) else None,
                     "shadows": [one.version for one in versions if one.state == "shadow"],
                     "retrain_asked_for": vars(asked) if asked else None,

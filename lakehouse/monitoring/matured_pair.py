@@ -9,7 +9,7 @@ from lakehouse.monitoring.review.matured import matured_rows, matured_until, pai
 from lakehouse.registry import Version
 
 
-def matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair | None:
+def load_matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair | None:
     """Predictions of both versions for rows whose labels have settled; None if there are none.
 
     Each version may have decided or scored in parallel: of the four combinations, the one with the

@@ -21,7 +21,7 @@ DAYS = 90
 WORST = 3
 
 
-def pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict[str, bytes]:
+def draw_pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict[str, bytes]:
     """PNG plots by name, of the champion's last ninety days; none before the first look.
 
     `matured` is the estimated metric (average precision, or accuracy for a multiclass model) on

@@ -18,7 +18,7 @@ from lakehouse.evaluation.plots.canvas import (
     ORANGE,
     Picture,
     bar_height,
-    canvas,
+    open_canvas,
     styled,
 )
 from lakehouse.monitoring.look.cells import Counts
@@ -37,7 +37,7 @@ def drift_map(
     share = psi / bound
     reached = np.nan_to_num(share).max(axis=0)
     worst = np.argsort(-reached, kind="stable")[:most]
-    figure, axes = canvas("", "", height=bar_height(len(worst)) + 0.4)
+    figure, axes = open_canvas("", "", height=bar_height(len(worst)) + 0.4)
     image = axes.imshow(
         share[:, worst].T, aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
     )
@@ -61,7 +61,7 @@ def distribution_plot(
     omitted."""
     used = (reference + now) > 0
     shares = [counts[used] / max(int(counts.sum()), 1) for counts in (reference, now)]
-    figure, axes = canvas("", "Share of rows")
+    figure, axes = open_canvas("", "Share of rows")
     places = np.arange(int(used.sum()))
     axes.bar(places - 0.2, shares[0], width=0.4, color=BLUE, label="when the model learnt")
     axes.bar(places + 0.2, shares[1], width=0.4, color=ORANGE, label=when)
@@ -77,7 +77,7 @@ def distribution_plot(
 @styled
 def score_drift_plot(days: Sequence[date], psi: Floats, bound: Floats, name: str) -> Picture:
     """PSI of the model's output against its test period, by window, with the bound."""
-    figure, axes = canvas("", "PSI")
+    figure, axes = open_canvas("", "PSI")
     axes.plot(days, psi, "o-", color=BLUE, markersize=3, label=f"{name} against the test period")
     axes.plot(days, bound, "--", color=ORANGE, label="bound")
     axes.set(title=f"Drift of the {name}, by window ending on the day", ylim=(0, None))
@@ -97,7 +97,7 @@ def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
 
     low, high = line([one.low for one in volumes]), line([one.high for one in volumes])
     odd = (rows < low) | (rows > high)
-    figure, axes = canvas("", "Rows a day")
+    figure, axes = open_canvas("", "Rows a day")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.fill_between(days, low, high, color=BLUE, alpha=0.12, linewidth=0, label="usual")
     axes.plot(days, line([one.expected for one in volumes]), ":", color=INK, label="median before")
@@ -118,7 +118,7 @@ def performance_plot(
 
     Days from `labels_until` on are grey: their labels are pending, so only the estimate exists.
     """
-    figure, axes = canvas("", metric.replace("_", " "))
+    figure, axes = open_canvas("", metric.replace("_", " "))
     shown = [day for day, _ in (*estimated, *matured)]
     if shown and max(shown) >= labels_until:
         end = max(shown) + timedelta(days=1)
@@ -142,7 +142,7 @@ def calibration_plot(
 ) -> Picture:
     """Observed over expected positives by look, with the interval for all looks and the allowed
     range."""
-    figure, axes = canvas("", "observed / expected")
+    figure, axes = open_canvas("", "observed / expected")
     axes.axhspan(1 / factor, factor, color=GREEN, alpha=0.1, linewidth=0, label="allowed")
     axes.axhline(1, color=INK, linewidth=0.8)
     axes.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0, label="interval")

@@ -11,7 +11,7 @@ ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 """For each column its input columns: `(table, column)`, tables as `schema.table`."""
 
 
-def table_metadata(
+def describe_table(
     lake: Lake,
     table: str,
     *,

@@ -1,6 +1,6 @@
 """Batch predictions by the champion and by shadow versions, and the prediction log."""
 
-from lakehouse.scoring.history import Decision, history
+from lakehouse.scoring.history import Decision, load_history
 from lakehouse.scoring.inputs import drop_inputs, replay
 from lakehouse.scoring.reconciliation import Reconciliation, find_broken, reconcile
 from lakehouse.scoring.scorers import ShadowReport
@@ -14,7 +14,7 @@ __all__ = [
     "ShadowReport",
     "drop_inputs",
     "find_broken",
-    "history",
+    "load_history",
     "reconcile",
     "replay",
     "score",

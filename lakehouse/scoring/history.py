@@ -29,7 +29,7 @@ class Decision:
     row: dict[str, Any]
 
 
-def history(
+def load_history(
     spec: ModelSpec,
     lake: Lake,
     key: object,

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from lakehouse.lake import qualified, quote, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import join_features
-from lakehouse.models.lots import lots
+from lakehouse.models.lots import draw_lots
 from lakehouse.models.schema import Matrix, off_scale
 from lakehouse.scoring.inputs import as_lists
 from lakehouse.scoring.log import said
@@ -192,7 +192,7 @@ def _lots(spec: ModelSpec, rows: pa.RecordBatch | pa.Table) -> dict[str, pa.Arra
     unit = spec.capacity.unit if spec.capacity else ""
     days = pc.cast(pc.cast(rows.column("event_time"), pa.date32()), pa.int32())
     units = rows.column(unit) if unit else None
-    return {"lot": pa.array(lots(spec, rows.column(spec.spine.key), units, days.to_numpy()))}
+    return {"lot": pa.array(draw_lots(spec, rows.column(spec.spine.key), units, days.to_numpy()))}
 
 
 def _make_scored(

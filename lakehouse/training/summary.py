@@ -10,7 +10,7 @@ from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_evaluation, load_model
 from lakehouse.models.declared import declared_models
-from lakehouse.models.expiry import expiry
+from lakehouse.models.expiry import find_expiry
 from lakehouse.registry import GateResult, Version, list_gates, list_transitions, list_versions
 from lakehouse.registry.thresholds import find_thresholds
 
@@ -83,7 +83,7 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
 def _expires(version: Version) -> datetime | None:
     """When the version expires by the current declaration; None if none exists any more."""
     spec = declared_models().get(version.model)
-    return expiry(spec, version).on if spec else None
+    return find_expiry(spec, version).on if spec else None
 
 
 def _evaluation(lake: Lake, version: Version) -> tuple[Evaluation | None, str]:

@@ -14,7 +14,7 @@ from lakehouse.training.judging.assessment import predictions
 from lakehouse.training.judging.rivals import registered, test_rows
 
 
-def tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair:
+def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair:
     """Predictions of both versions on the same test rows.
 
     The rows are those of the version whose test ended later, from the start of the later test

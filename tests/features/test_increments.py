@@ -11,8 +11,8 @@ from lakehouse.features import (
     FeatureError,
     FeatureSetSpec,
     compute,
+    compute_online,
     load_plan,
-    online,
     refresh,
     replay,
 )
@@ -156,7 +156,7 @@ def test_increments_of_any_cut_and_a_full_refresh_give_the_same_table(
         assert (terminal, event_time, load_id) == (
             request["terminal_id"], request["event_time"], request["_load_id"],
         )  # fmt: skip
-        assert features == list(online(plan, request, tables).values())
+        assert features == list(compute_online(plan, request, tables).values())
 
 
 def test_rows_wait_until_every_input_is_complete_up_to_their_load(lake: Lake) -> None:
@@ -330,7 +330,7 @@ def test_any_relation_can_be_a_spine(lake: Lake) -> None:
         TRANSACTIONS: rows,
         LABELS: [label(r) for r in rows if label(r)["known_at"] <= seal(1)],
     }
-    assert list(row[3:-1]) == list(online(plan, request, tables).values())
+    assert list(row[3:-1]) == list(compute_online(plan, request, tables).values())
 
 
 def test_a_replay_finds_nothing_unless_a_value_was_tampered_with(lake: Lake) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 
-from lakehouse.features import FeatureSetSpec, compute, load_plan, online
+from lakehouse.features import FeatureSetSpec, compute, compute_online, load_plan
 from lakehouse.features.computation import Way
 from tests.features.reference import reference
 from tests.features.worlds import (
@@ -93,7 +93,7 @@ def test_batch_in_every_way_and_online_are_what_the_rules_say(
     plan = load_plan(spec, cursor)
     computed = {way: batch(cursor, spec, way) for way in WAYS}
     for request in own:
-        served = online(plan, request, tables)
+        served = compute_online(plan, request, tables)
         expected = judged(spec, request, tables)
         for name, value in expected.items():
             assert bits(served[name]) == bits(value), name

@@ -7,7 +7,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from lakehouse.features import FeatureError, FeatureSetSpec, compute, load_plan, online, refresh
+from lakehouse.features import (
+    FeatureError,
+    FeatureSetSpec,
+    compute,
+    compute_online,
+    load_plan,
+    refresh,
+)
 from lakehouse.features.computation import Way
 from lakehouse.lake import Lake, Progress
 from tests.features.test_increments import LABELS, TRANSACTIONS, days, move_on, seal, spec, write
@@ -67,7 +74,7 @@ def batch(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, way: Way | No
 
 def served(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, rows: list[Row]) -> list[Any]:
     plan = load_plan(spec, cursor)
-    return [online(plan, row, {TRANSACTIONS: rows, LABELS: rows})["f"] for row in rows]
+    return [compute_online(plan, row, {TRANSACTIONS: rows, LABELS: rows})["f"] for row in rows]
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])

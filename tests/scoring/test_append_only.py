@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.registry import champion, promote
-from lakehouse.scoring import history, score
+from lakehouse.scoring import load_history, score
 from lakehouse.scoring.inputs import drop_inputs, replay
 from tests.scoring.conftest import TEST_FROM
 from tests.training.conftest import change
@@ -103,7 +103,7 @@ def test_a_redo_supersedes_and_the_log_tells_what_was_decided_before_and_why(rea
     assert rows(lake, spec.predictions_table, "count(*), count(DISTINCT transaction_id)") == [
         (len(before), len(before))
     ]
-    first, second = history(spec, lake, key)
+    first, second = load_history(spec, lake, key)
     version = champion(lake, "detector").version
     assert (first.version, second.version) == (version, version)
     assert first.superseded_by == second.decision > first.decision
@@ -111,7 +111,7 @@ def test_a_redo_supersedes_and_the_log_tells_what_was_decided_before_and_why(rea
     assert (second.superseded_by, second.superseded_because) == (None, "")
     assert first.row["feature_hash"] != second.row["feature_hash"]
     assert first.row["threshold"] == second.row["threshold"]
-    assert [one.decision for one in history(spec, lake, key, at=first.scored_at)] == [
+    assert [one.decision for one in load_history(spec, lake, key, at=first.scored_at)] == [
         first.decision
     ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.lake import Author
 from lakehouse.models import Model, load_model
-from lakehouse.models.lots import lots
+from lakehouse.models.lots import draw_lots
 from lakehouse.models.threshold import cut_at
 from lakehouse.registry import champion, start_shadow
 from lakehouse.registry.thresholds import Threshold, find_thresholds
@@ -103,7 +103,7 @@ def passes(spec, row, threshold, ties):
     unit = spec.capacity.unit
     units = pa.array([row[unit]]) if unit else None
     day = (row["event_time"].date() - date(1970, 1, 1)).days
-    (lot,) = lots(spec, pa.array([row["transaction_id"]]), units, [day])
+    (lot,) = draw_lots(spec, pa.array([row["transaction_id"]]), units, [day])
     return row["score"] > threshold or (row["score"] == threshold and lot < ties)
 
 

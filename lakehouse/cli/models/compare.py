@@ -29,14 +29,14 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
     from lakehouse.cli.opening import open_lake
     from lakehouse.evaluation.metrics import ordered_metrics
     from lakehouse.models.declared import find_model
-    from lakehouse.monitoring.matured_pair import matured_pair
+    from lakehouse.monitoring.matured_pair import load_matured_pair
     from lakehouse.registry.abbreviation import find_version
-    from lakehouse.training.tested_pair import tested_pair
+    from lakehouse.training.tested_pair import load_tested_pair
 
     spec = find_model(name)
     with open_lake(settings) as lake:
         one, other = find_version(lake, name, first), find_version(lake, name, second)
-        pair = matured_pair(lake, spec, one, other) or tested_pair(lake, spec, one, other)
+        pair = load_matured_pair(lake, spec, one, other) or load_tested_pair(lake, spec, one, other)
     found = pair.compare(
         ordered_metrics(spec.task.name),
         against="champion" if other.state == "champion" else "last",

@@ -109,7 +109,7 @@ class Picture:
         return text.replace(INK, "currentColor")
 
 
-def canvas(
+def open_canvas(
     x: str, y: str, *, height: float = HEIGHT, columns: int = 1, share_y: bool = False
 ) -> tuple[Any, Any]:
     """A new figure and its axes, without global state or a display."""

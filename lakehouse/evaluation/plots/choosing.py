@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, open_canvas, styled
 
 _SIDE_BY_SIDE = 4
 
@@ -19,7 +19,7 @@ def metric_history_plot(
     rows: Sequence[float | None],
 ) -> Picture:
     """One metric over a model's versions, each on the test rows of its own period."""
-    figure, axes = canvas("Version, when made, test rows", metric)
+    figure, axes = open_canvas("Version, when made, test rows", metric)
     places = range(len(made))
     axes.plot(places, [np.nan if v is None else v for v in values], "o-", color=BLUE)
     names = [
@@ -44,7 +44,7 @@ def search_plot(
     lower_is_better: bool = False,
 ) -> Picture:
     """Each trial's value on the folds, and the best so far among the completed trials."""
-    figure, axes = canvas("Trial", f"{metric}, mean of the folds")
+    figure, axes = open_canvas("Trial", f"{metric}, mean of the folds")
     x, y = np.asarray(numbers), np.array([np.nan if v is None else v for v in values], dtype=float)
     done = np.asarray(complete, dtype=bool) & np.isfinite(y)
     axes.plot(x[done], y[done], "o", color=BLUE, markersize=4, label="complete")

@@ -13,7 +13,7 @@ from lakehouse.evaluation.plots.canvas import (
     ORANGE,
     Picture,
     bar_height,
-    canvas,
+    open_canvas,
     styled,
 )
 
@@ -23,7 +23,7 @@ def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) 
     """Features by gain on `rows` training rows, the largest first, as shares of the total."""
     total = sum(importance.values()) or 1.0
     top = sorted(importance.items(), key=lambda item: item[1])[-most:]
-    figure, axes = canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
+    figure, axes = open_canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
     axes.barh(range(len(top)), [gain / total for _, gain in top], color=BLUE)
     axes.set_yticks(range(len(top)), [name for name, _ in top])
     axes.grid(False, axis="y")
@@ -41,7 +41,7 @@ def shap_plot(summary: ShapSummary, most: int = 15) -> Picture:
     """
     top = summary.ranking()[:most][::-1]
     names = [summary.names[i] for i in top]
-    figure, axes = canvas(summary.unit, "", height=max(bar_height(len(top)) + 0.35, 2.9))
+    figure, axes = open_canvas(summary.unit, "", height=max(bar_height(len(top)) + 0.35, 2.9))
     if len(summary.outputs) > 1:
         _stacked(axes, summary, top, names)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, open_canvas, styled
 from lakehouse.evaluation.predictions import Multiclass
 
 Array = npt.NDArray[np.floating[Any]]
@@ -18,7 +18,7 @@ def forecast_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 
     The line of means is over ten bins of equally many rows by forecast.
     """
-    figure, axes = canvas(f"Forecast{_in(unit)}", f"What came{_in(unit)}")
+    figure, axes = open_canvas(f"Forecast{_in(unit)}", f"What came{_in(unit)}")
     top = max(float(np.quantile(np.concatenate([truth, prediction]), 0.99)), 1e-6)
     density = axes.hexbin(
         prediction,
@@ -51,7 +51,7 @@ def forecast_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 @styled
 def residual_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
     """Distribution of forecast errors, from their 1st to their 99th percentile."""
-    figure, axes = canvas(f"What came less forecast{_in(unit)}", "Rows")
+    figure, axes = open_canvas(f"What came less forecast{_in(unit)}", "Rows")
     off = truth - prediction
     low, high = (float(q) for q in np.quantile(off, [0.01, 0.99]))
     axes.hist(off, bins=np.linspace(low, max(high, low + 1e-9), 41), color=BLUE, alpha=0.7)
@@ -69,7 +69,7 @@ def confusion_plot(truth: Array, probability: Array, classes: Sequence[str]) -> 
     """Rows by true and predicted class; the colour is the share of the true class."""
     table = Multiclass(truth.astype(int), probability, 0).confusion()
     names = [name.replace("_", "\n") for name in classes]
-    figure, axes = canvas("Said", "True", height=1.2 + 0.62 * len(classes))
+    figure, axes = open_canvas("Said", "True", height=1.2 + 0.62 * len(classes))
     axes.grid(False)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -11,7 +11,7 @@ from lakehouse.evaluation.plots.canvas import (
     INK,
     Picture,
     bar_height,
-    canvas,
+    open_canvas,
     styled,
 )
 
@@ -37,7 +37,9 @@ def interval_plot(
     """
     longest = max(panels.values(), key=len)
     lines = len(longest)
-    figure, axes = canvas("", "", height=bar_height(lines, 0.4), columns=len(panels), share_y=True)
+    figure, axes = open_canvas(
+        "", "", height=bar_height(lines, 0.4), columns=len(panels), share_y=True
+    )
     every = [axes] if len(panels) == 1 else list(axes)
     labels = [""] * lines
     for panel, (unit, spreads) in zip(every, panels.items(), strict=True):
@@ -72,7 +74,7 @@ def weeks_plot(
     Markers of weeks before `test_from` are hollow: those values are out of fold, from models with
     less training history.
     """
-    figure, axes = canvas("Week beginning (UTC)", metric)
+    figure, axes = open_canvas("Week beginning (UTC)", metric)
     places, values = (
         np.arange(len(weeks)),
         np.array([np.nan if v is None else v for _, v, _ in weeks]),

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.plots.canvas import BLUE, INK, ORANGE, Picture, open_canvas, styled
 from lakehouse.evaluation.review_document import CapacityCurve
 
 
 @styled
 def found_plot(curve: CapacityCurve) -> Picture:
     """Share of positives and of their amount found, over alerts a day."""
-    figure, axes = canvas("Alerts a day", "Share found")
+    figure, axes = open_canvas("Alerts a day", "Share found")
     alerts = [point.alerts for point in curve.curve]
     axes.plot(alerts, [point.recall for point in curve.curve], color=BLUE, label="of positives")
     shares = [point.caught_share for point in curve.curve if point.caught_share is not None]
@@ -24,7 +24,7 @@ def found_plot(curve: CapacityCurve) -> Picture:
 @styled
 def net_plot(curve: CapacityCurve) -> Picture:
     """The net value of a day's alerts, over alerts a day."""
-    figure, axes = canvas("Alerts a day", f"Net value a day ({curve.unit})")
+    figure, axes = open_canvas("Alerts a day", f"Net value a day ({curve.unit})")
     unit = 10**curve.scale * curve.days
     points = [point for point in curve.curve if point.net is not None]
     alerts = [point.alerts for point in points]

@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.metrics import metric_value, metric_values
-from lakehouse.evaluation.plots.canvas import BLUE, COLOURS, INK, ORANGE, Picture, canvas, styled
+from lakehouse.evaluation.plots.canvas import (
+    BLUE,
+    COLOURS,
+    INK,
+    ORANGE,
+    Picture,
+    open_canvas,
+    styled,
+)
 from lakehouse.evaluation.predictions import Binary
 
 Array = npt.NDArray[np.floating[Any]]
@@ -20,7 +28,7 @@ _BINS = 8
 @styled
 def roc_plot(truth: Bools, score: Array) -> Picture:
     """Share of positives found over share of negatives flagged, at every threshold."""
-    figure, axes = canvas("False positive rate", "True positive rate (recall)")
+    figure, axes = open_canvas("False positive rate", "True positive rate (recall)")
     negatives, positives = _rates(truth, score)
     area = metric_value(Binary(truth, score), "auc_roc")
     axes.plot(negatives, positives, color=BLUE, label=f"model, area {area:.3f}")
@@ -33,7 +41,9 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
 @styled
 def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
     """Precision over recall on these rows, with the point at the current threshold."""
-    figure, axes = canvas("Recall (share of positives found)", "Precision (share of alerts right)")
+    figure, axes = open_canvas(
+        "Recall (share of positives found)", "Precision (share of alerts right)"
+    )
     precision, recall = _precision_recall(truth, score)
     few = _thin(len(recall))
     average = metric_value(Binary(truth, score), "average_precision")
@@ -53,7 +63,7 @@ def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = 
 @styled
 def score_histogram(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
     """Distribution of scores for positives and negatives, counts on a logarithmic scale."""
-    figure, axes = canvas("Score", "Rows (logarithmic)")
+    figure, axes = open_canvas("Score", "Rows (logarithmic)")
     bins = np.linspace(0, 1, 51)
     axes.hist(score[~truth], bins=bins, color=BLUE, alpha=0.55, label="negatives")
     axes.hist(
@@ -74,7 +84,7 @@ def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
     Bins hold equally many *expected* positives, so that rare positives are not lost in bins of rows
     with very low scores; error bars are Wilson's 95 % intervals; both axes are logarithmic.
     """
-    figure, axes = canvas("Mean score of the bin", "Share of positives in the bin")
+    figure, axes = open_canvas("Mean score of the bin", "Share of positives in the bin")
     seen: list[float] = []
     for place, (name, score) in enumerate(scores.items()):
         said, was, low, high = _calibration(truth, score)

@@ -10,7 +10,7 @@ import duckdb
 
 from lakehouse.lake import Author, Lake, layout, read_progress
 from lakehouse.models import ModelSpec
-from lakehouse.models.expiry import expiry
+from lakehouse.models.expiry import find_expiry
 from lakehouse.models.readiness import Proof, prove_ready
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
 from lakehouse.registry import Version
@@ -25,7 +25,7 @@ BEHIND = timedelta(days=2)
 """A version whose newest row lags this far behind the scored rows could not take over at once."""
 
 
-def readiness(
+def assess_readiness(
     spec: ModelSpec, lake: Lake, *, run_id: str = "", now: datetime | None = None
 ) -> tuple[Finding, ...]:
     """Test the champion's predecessors and the declared fallback, and store the verdicts.
@@ -56,7 +56,7 @@ def readiness(
 
 
 def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
-    found = expiry(spec, champion)
+    found = find_expiry(spec, champion)
     warning = found.warning(at)
     if not warning:
         return Finding("expiry", day_of.date(), passed=True)

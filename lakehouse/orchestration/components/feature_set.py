@@ -13,7 +13,7 @@ from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
-from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.orchestration.table_metadata import describe_table
 
 REPLAYED_ROWS = 20
 
@@ -76,7 +76,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
         columns = feature_columns(spec, lake.lake, spine)
         yield dg.MaterializeResult(
             metadata={
-                **table_metadata(
+                **describe_table(
                     lake.lake,
                     view,
                     descriptions={c.name: c.description for c in columns},

@@ -11,7 +11,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.spec import Forward
 from lakehouse.monitoring import Finding, watch
 from lakehouse.monitoring.react.actions import Action
-from lakehouse.monitoring.react.readiness import readiness
+from lakehouse.monitoring.react.readiness import assess_readiness
 from lakehouse.monitoring.react.step import react
 from lakehouse.monitoring.review.comparisons import Compared
 from lakehouse.monitoring.review.performance import performance_history
@@ -92,7 +92,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
         with lake.lake.reader() as reader:
             falls_back = fallback.decides(reader, spec)
-        ready = () if falls_back else readiness(spec, lake.lake, run_id=run_id, now=now)
+        ready = () if falls_back else assess_readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
         for version, why in watched.unwatched.items():
             context.log.warning(f"{version} decided about new rows and is not watched: {why}")
@@ -197,11 +197,11 @@ def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
-    from lakehouse.monitoring.pictures import pictures
+    from lakehouse.monitoring.pictures import draw_pictures
 
     with lake.lake.reader() as cursor:
         matured = performance_history(cursor, spec, spec.primary_metric)
-    drawn = pictures(spec, lake.lake, matured)
+    drawn = draw_pictures(spec, lake.lake, matured)
     return {f"picture/{name}": picture(png, name) for name, png in drawn.items()}
 
 

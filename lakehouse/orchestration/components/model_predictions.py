@@ -17,7 +17,7 @@ from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
-from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
 from lakehouse.scoring.scorers import find_readers
@@ -110,7 +110,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
         yield dg.MaterializeResult(
             metadata={
-                **table_metadata(lake.lake, spec.predictions_table),
+                **describe_table(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
                 "without_features": report.without_features,
                 "version": report.version,

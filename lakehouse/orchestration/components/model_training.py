@@ -19,7 +19,7 @@ from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
 from lakehouse.orchestration.runs.webhook import tell
-from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.scoring import fallback
 from lakehouse.training import TrainReport, report_champion, train
 
@@ -105,7 +105,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=training,
             metadata={
-                **table_metadata(
+                **describe_table(
                     lake.lake, spec.training_table, lineage=_feature_lineage(spec, lake.lake)
                 ),
                 ROWS_WRITTEN: rows_written(lake.lake, spec.training_table, before),

@@ -17,7 +17,7 @@ from lakehouse.orchestration.policies import freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retried
 from lakehouse.orchestration.stopping import stoppable
-from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.sources import SourceSpec, extract, load
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import count_files
@@ -97,7 +97,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=raw,
             metadata={
-                **table_metadata(lake.lake, spec.table, descriptions=columns),
+                **describe_table(lake.lake, spec.table, descriptions=columns),
                 "loaded_files": len(report.files),
                 ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,

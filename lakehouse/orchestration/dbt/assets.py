@@ -29,7 +29,7 @@ from lakehouse.orchestration.policies import (
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
-from lakehouse.orchestration.table_metadata import table_metadata
+from lakehouse.orchestration.table_metadata import describe_table
 
 STEPS = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
 """The layers that each step builds."""
@@ -181,7 +181,7 @@ def _selection(
 def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:
     """Rows, columns with their descriptions, and the lineage of each column."""
     node = files.models[table]
-    return table_metadata(
+    return describe_table(
         lake,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},

@@ -4,7 +4,7 @@
 changes an artefact.
 """
 
-from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.gathering import Gathered, gather
 from lakehouse.training.report.summary import report_summary
 from lakehouse.training.report.write import REPORT, draw_report, write_report
 

@@ -5,12 +5,12 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import metric_name, number
 from lakehouse.models.spec import FIXED_PARAMS
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 
 _TRIALS_SHOWN = 10
 
 
-def choosing(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
+def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
     """The declaration, the outcome, and the rows on which each choice was made."""
     spec, card = gathered.spec, gathered.model.card
     folds = spec.folds

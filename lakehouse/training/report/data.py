@@ -3,12 +3,12 @@
 from lakehouse.evaluation.report import Block, Facts, Table, Text
 from lakehouse.evaluation.report.review_sections import row_counts
 from lakehouse.evaluation.report.words import PERIODS, day, moment, share
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 
 _MISSING_SHOWN = 15
 
 
-def data(gathered: Gathered) -> list[Block]:
+def data_section(gathered: Gathered) -> list[Block]:
     """Periods with rows and labels, label maturity, and missing values."""
     spec, made, periods = gathered.spec, gathered.made, gathered.periods
     classes = list(dict.fromkeys(name for one in periods for name in one.labels.classes))

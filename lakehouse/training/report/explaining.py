@@ -4,7 +4,7 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
 from lakehouse.evaluation.report.words import number
 from lakehouse.evaluation.surrogate import Agreement
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 from lakehouse.training.report.insight import Insight
 
 

@@ -21,7 +21,7 @@ from lakehouse.evaluation.explanations import (
 )
 from lakehouse.evaluation.surrogate import Agreement, agreement, local_surrogate
 from lakehouse.models.schema import Matrix
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 
 _CHECKED = 20
 _SHOWN = 5

@@ -13,7 +13,7 @@ from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
 from lakehouse.evaluation.report.words import metric_name
 from lakehouse.models.tasks import Outcome
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 from lakehouse.training.report.insight import Insight
 
 _VERSIONS_SHOWN = 12

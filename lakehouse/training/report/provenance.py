@@ -3,7 +3,7 @@
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
 from lakehouse.evaluation.report.words import moment, number
 from lakehouse.training.identity import config_hash
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 
 
 def decisions(gathered: Gathered) -> list[Block]:

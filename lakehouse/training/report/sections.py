@@ -7,10 +7,10 @@ from lakehouse.evaluation.report import Block, Facts, Figure, Page, Section, Tex
 from lakehouse.evaluation.report import review_sections as review
 from lakehouse.evaluation.report import sections as shared
 from lakehouse.evaluation.report.words import NOT_TOLD, day, moment
-from lakehouse.training.report.choosing import choosing
-from lakehouse.training.report.data import data
+from lakehouse.training.report.choosing import choosing_section
+from lakehouse.training.report.data import data_section
 from lakehouse.training.report.explaining import explanation
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 from lakehouse.training.report.insight import Insight
 from lakehouse.training.report.pictures import chosen, series
 from lakehouse.training.report.provenance import decisions, lineage
@@ -48,8 +48,8 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         *fair,
         ("Leakage and overfitting", shared.probes(figures.probes, figures.overfitting_gap)),
         ("What it looks at", explanation(insight, chosen(pictures, "shap", "importance"))),
-        ("Data", data(gathered)),
-        ("How it was chosen", choosing(gathered, chosen(pictures, "search"))),
+        ("Data", data_section(gathered)),
+        ("How it was chosen", choosing_section(gathered, chosen(pictures, "search"))),
         ("Decisions", decisions(gathered)),
         ("Lineage and hashes", lineage(gathered)),
     ]

@@ -6,7 +6,7 @@ from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
-from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.gathering import Gathered, gather
 from lakehouse.training.report.verdicts import badges
 
 _SHOWN = 4

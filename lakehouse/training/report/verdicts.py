@@ -3,7 +3,7 @@
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.evaluation.report import Badge, Tone
 from lakehouse.evaluation.report.sections import probe_mark, rival_name, tone_of
-from lakehouse.training.report.gather import Gathered
+from lakehouse.training.report.gathering import Gathered
 
 _STATES: dict[str, Tone] = {"champion": "good", "rolled_back": "bad"}
 

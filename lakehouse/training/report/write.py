@@ -9,7 +9,7 @@ from lakehouse.evaluation.report import render
 from lakehouse.lake import Lake
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
-from lakehouse.training.report.gather import Gathered, gather
+from lakehouse.training.report.gathering import Gathered, gather
 from lakehouse.training.report.insight import Insight
 from lakehouse.training.report.pictures import draw
 from lakehouse.training.report.sections import page

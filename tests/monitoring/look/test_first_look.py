@@ -4,7 +4,7 @@ import pytest
 
 from lakehouse.lake import layout
 from lakehouse.monitoring import watch
-from lakehouse.monitoring.pictures import pictures
+from lakehouse.monitoring.pictures import draw_pictures
 from lakehouse.registry import NoChampion
 from lakehouse.scoring import score
 from lakehouse.training import train
@@ -29,7 +29,7 @@ def test_forecasts_and_classes_are_watched_as_well(lake, world, forecast, scenar
         assert watch(spec, lake).rows > 0
         assert named(lake, layout.SCORE_DRIFT, "name", spec.name) == outputs
         assert named(lake, layout.ESTIMATED, "metric", spec.name) == estimated
-        drawn = pictures(spec, lake)
+        drawn = draw_pictures(spec, lake)
         assert {"feature_drift", "volume", *(f"{name}_drift" for name in outputs)} <= set(drawn)
         assert ("performance" in drawn) == bool(estimated)
 
@@ -45,4 +45,4 @@ def test_before_anything_is_scored_there_is_nothing_to_tell(lake, world, detecto
     report = watch(detector(), lake)
     assert (report.days, report.findings) == ((), ())
     assert lake.snapshot() == snapshot
-    assert pictures(detector(), lake) == {}
+    assert draw_pictures(detector(), lake) == {}

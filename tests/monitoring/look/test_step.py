@@ -11,7 +11,7 @@ from lakehouse.lake import Author, Progress, layout, read_progress, write_progre
 from lakehouse.monitoring import watch
 from lakehouse.monitoring.look.reference import compute_reference, read_reference
 from lakehouse.monitoring.look.step import CHECKS, WatchedMeanwhile
-from lakehouse.monitoring.pictures import pictures
+from lakehouse.monitoring.pictures import draw_pictures
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import score
 from lakehouse.training import train
@@ -372,7 +372,7 @@ def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeyp
 def test_pictures_are_png_of_all_that_is_watched(lake, world, spec):
     watch(spec, lake)
     matured = [(date(2026, 2, 20), 0.6), (date(2026, 2, 21), 0.5)]
-    drawn = pictures(spec, lake, matured)
+    drawn = draw_pictures(spec, lake, matured)
     assert {"feature_drift", "score_drift", "volume", "performance"} <= set(drawn)
     assert sum(name.startswith("distribution_") for name in drawn) == 1  # nothing has moved
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
@@ -382,5 +382,5 @@ def test_every_feature_that_moved_too_far_is_drawn(lake, world, spec):
     moved = "amount_eur = amount_eur * 100, channel = 'wallet'"
     change(lake, f"UPDATE {CONTEXT} SET {moved} WHERE event_time >= TIMESTAMP '2026-02-24'")
     watch(spec, lake)
-    drawn = {name for name in pictures(spec, lake) if name.startswith("distribution_")}
+    drawn = {name for name in draw_pictures(spec, lake) if name.startswith("distribution_")}
     assert drawn == {"distribution_amount_eur", "distribution_channel"}

@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.lake import Author
 from lakehouse.models import ModelSpec
-from lakehouse.monitoring.react.readiness import readiness
+from lakehouse.monitoring.react.readiness import assess_readiness
 from lakehouse.monitoring.react.step import go_back
 from lakehouse.registry import champion, list_transitions, promote
 from lakehouse.scoring import score
@@ -14,7 +14,7 @@ from tests.training.conftest import spec_values
 
 
 def found(ready, spec=None, now=None):
-    return {one.name: one for one in readiness(spec or ready.spec, ready.lake, now=now)}
+    return {one.name: one for one in assess_readiness(spec or ready.spec, ready.lake, now=now)}
 
 
 @pytest.fixture
