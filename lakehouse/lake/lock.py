@@ -9,7 +9,7 @@ at an advisory lock of the server (`server_lock.py`).
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,26 +45,60 @@ def lock_path(settings: Settings) -> Path:
     return Path(settings.catalog.removeprefix("sqlite:") + ".lock")
 
 
+@dataclass
+class _Waiter:
+    """Somebody who waits for the lock: until the timeout, or until the wait is cancelled."""
+
+    settings: Settings
+    name: str
+    is_cancelled: Callable[[], bool]
+    deadline: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + self.settings.lock_timeout
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def gives_up(self) -> bool:
+        return self.is_cancelled() or not self.seconds_left
+
+    def error(self, lock: str, holder: str) -> LakeBusy:
+        by = f"held by {holder or 'an unknown process'}"
+        if self.is_cancelled():
+            return LakeBusy(f"{self.name} was stopped; the lake's write lock {lock} was {by}")
+        return LakeBusy(
+            f"{self.name} waited {self.settings.lock_timeout:g} s for the lake's write lock "
+            f"{lock}, {by}; let it finish, or raise LAKEHOUSE_LOCK_TIMEOUT"
+        )
+
+
 @contextmanager
-def write_lock(settings: Settings, holder: str) -> Iterator[None]:
+def write_lock(
+    settings: Settings, holder: str, is_cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Hold the lake's write lock. Re-entrant within a thread; released when the process dies.
 
-    The error of a waiter that times out names `holder`.
+    The error of a waiter that times out names `holder`. A waiter for whom `is_cancelled` becomes
+    true gives up at once.
 
     Raises:
-        LakeBusy: after `settings.lock_timeout` seconds of waiting for another thread or process.
+        LakeBusy: after `settings.lock_timeout` seconds of waiting for another thread or process,
+            or when the wait was cancelled.
         CatalogDown: when the server of the catalog does not answer.
     """
     turn = _turns.setdefault(settings.catalog, _Turn())
     if turn.thread == threading.get_ident():
         yield
         return
-    me = f"{holder} (process {os.getpid()})"
-    if not turn.lock.acquire(timeout=settings.lock_timeout):
-        raise _busy(settings, me, "in this process", turn.holder)
+    waiter = _Waiter(settings, f"{holder} (process {os.getpid()})", is_cancelled)
+    while not turn.lock.acquire(timeout=POLL_SECONDS):
+        if waiter.gives_up():
+            raise waiter.error("in this process", turn.holder)
     try:
-        with (_file_lock if settings.embedded else _server_lock)(settings, me):
-            turn.thread, turn.holder = threading.get_ident(), me
+        with (_file_lock if settings.embedded else _server_lock)(waiter):
+            turn.thread, turn.holder = threading.get_ident(), waiter.name
             try:
                 yield
             finally:
@@ -74,33 +108,26 @@ def write_lock(settings: Settings, holder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock(settings: Settings, me: str) -> Iterator[None]:
-    path = lock_path(settings)
+def _file_lock(waiter: _Waiter) -> Iterator[None]:
+    path = lock_path(waiter.settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_suffix(".holder")
     try:
-        held = FileLock(path).acquire(settings.lock_timeout, poll_interval=POLL_SECONDS)
+        held = FileLock(path).acquire(
+            waiter.seconds_left, poll_interval=POLL_SECONDS, cancel_check=waiter.is_cancelled
+        )
     except Timeout:
-        who = note.read_text() if note.exists() else ""
-        raise _busy(settings, me, str(path), who) from None
+        raise waiter.error(str(path), note.read_text() if note.exists() else "") from None
     with held:
-        note.write_text(me)
+        note.write_text(waiter.name)
         yield
 
 
 @contextmanager
-def _server_lock(settings: Settings, me: str) -> Iterator[None]:
-    give_up = time.monotonic() + settings.lock_timeout
-    with closing(ServerLock(settings.catalog)) as lock:
-        while not lock.acquire(me):
-            if time.monotonic() > give_up:
-                raise _busy(settings, me, "of the catalog's server", lock.holder())
+def _server_lock(waiter: _Waiter) -> Iterator[None]:
+    with closing(ServerLock(waiter.settings.catalog)) as lock:
+        while not lock.acquire(waiter.name):
+            if waiter.gives_up():
+                raise waiter.error("of the catalog's server", lock.holder())
             time.sleep(POLL_SECONDS)
         yield
-
-
-def _busy(settings: Settings, me: str, lock: str, who: str) -> LakeBusy:
-    return LakeBusy(
-        f"{me} waited {settings.lock_timeout:g} s for the lake's write lock {lock}, "
-        f"held by {who or 'an unknown process'}; let it finish, or raise LAKEHOUSE_LOCK_TIMEOUT"
-    )

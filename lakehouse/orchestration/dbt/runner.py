@@ -61,7 +61,7 @@ def run_dbt(
                 else:
                     errors.append(event["info"]["msg"].strip())
         except BaseException:
-            session.stop()
+            session.stop(running)
             raise
     result = running.result()
     if not result.success:

@@ -4,13 +4,18 @@ A session can be created, and stopped, before dbt is imported.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import ClassVar
+from threading import Lock, Thread
+from typing import Any, ClassVar
 
 import duckdb
 
 from lakehouse.lake import hash_commits, roll_back, write_lock
 from lakehouse.settings import Settings
+
+INTERRUPT_PAUSE = 0.1
+"""Seconds between two interrupts of a dbt that is being stopped."""
 
 
 class WritingSession:
@@ -25,6 +30,7 @@ class WritingSession:
         self.settings = settings
         self.stopped = False
         self._opened: list[duckdb.DuckDBPyConnection] = []
+        self._interrupting = Lock()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -35,14 +41,16 @@ class WritingSession:
         """
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        with write_lock(self.settings, "dbt"):
+        with write_lock(self.settings, "dbt", is_cancelled=lambda: self.stopped):
             WritingSession.current = self
             try:
                 yield
             finally:
                 WritingSession.current = None
                 self._hash_commits()
-                for connection in reversed(self._opened):
+                with self._interrupting:
+                    opened, self._opened = self._opened, []
+                for connection in reversed(opened):
                     roll_back(connection)
                     connection.close()
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
@@ -53,17 +61,28 @@ class WritingSession:
             with suppress(duckdb.Error):  # dbt has closed it, after an error
                 hash_commits(self._opened[0], self.settings)
 
-    def stop(self) -> None:
-        """Interrupt the running query and prevent new ones: dbt then ends on its own."""
+    def stop(self, running: Future[Any]) -> None:
+        """Let dbt, whose result is `running`, end: no new connection, no query that goes on.
+
+        Returns at once; a thread interrupts its queries until it has ended, because an interrupt
+        between two queries has no effect.
+        """
         self.stopped = True
-        for connection in [*self._opened]:
-            with suppress(duckdb.Error):  # closed already
-                connection.interrupt()
+        Thread(target=self._interrupt_until_done, args=[running], daemon=True).start()
+
+    def _interrupt_until_done(self, running: Future[Any]) -> None:
+        while not running.done():
+            with self._interrupting:
+                for connection in self._opened:
+                    with suppress(duckdb.Error):  # closed already
+                        connection.interrupt()
+            wait([running], timeout=INTERRUPT_PAUSE)
 
     def opened(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register a connection of dbt's; interrupt it if the session was stopped."""
         from dbt_common.exceptions import DbtRuntimeError
 
-        self._opened.append(connection)
+        with self._interrupting:
+            self._opened.append(connection)
         if self.stopped:
             raise DbtRuntimeError("the run was stopped")

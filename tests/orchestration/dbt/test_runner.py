@@ -3,19 +3,25 @@
 import json
 import logging
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from filelock import FileLock
 
 from lakehouse.lake import Author, Lake, LakeBusy, is_retryable, lock_path
 from lakehouse.orchestration.dbt.project import DbtProjectError, DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import DbtFailed, run_dbt
+from lakehouse.orchestration.dbt.session import INTERRUPT_PAUSE, WritingSession
 from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
 
+SLOW = pytest.mark.slow
 MODELS = {
     "a": "select {{ var('n', 1) }} as n",
     "bad": "select error('no such luck') as n",
@@ -114,13 +120,16 @@ def test_only_a_build_that_failed_by_what_may_pass_may_be_tried_again(
     assert is_retryable(raised.value) is passes, str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "pause", [0.5, 0.0, *(pytest.param(n / 50, marks=SLOW) for n in range(25))]
+)
 def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
-    new_files: Callable[[], DbtProjectFiles],
+    new_files: Callable[[], DbtProjectFiles], pause: float
 ) -> None:
     files = new_files()
     results = build(files, "a", "slow", "z")
     next(results)
-    time.sleep(0.5)  # so that the long query is running
+    time.sleep(pause)  # after half a second, the long query is running
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 20
@@ -128,6 +137,49 @@ def test_stopping_in_the_middle_ends_the_query_and_begins_no_other(
     with Lake(files.settings) as lake:
         assert not lake.exists("core.slow")
         assert not lake.exists("core.z")
+
+
+def test_a_query_that_begins_after_the_stop_is_interrupted_as_well(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    """An interrupt of a connection without a query has no effect on its next query."""
+    session = WritingSession(new_files().settings)
+    with duckdb.connect() as connection, ThreadPoolExecutor(1) as thread:
+        session.opened(connection)
+        begin = threading.Event()
+
+        def work() -> None:
+            begin.wait()
+            connection.execute(MODELS["slow"])
+
+        running = thread.submit(work)
+        session.stop(running)
+        time.sleep(3 * INTERRUPT_PAUSE)
+        begin.set()
+        try:
+            with pytest.raises(duckdb.InterruptException):
+                running.result(timeout=20)
+        finally:
+            connection.interrupt()
+
+
+def test_a_signal_ends_the_wait_for_the_lock(new_files: Callable[[], DbtProjectFiles]) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    files = new_files()
+    patient = files.settings.model_copy(update={"lock_timeout": 600.0})
+    lock_path(patient).parent.mkdir(parents=True, exist_ok=True)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with FileLock(lock_path(patient)), pytest.raises(Stopped):
+            signal.setitimer(signal.ITIMER_REAL, 5)  # dbt is imported by then, or waits later
+            list(build(DbtProjectFiles(patient), "a"))
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_another_writer_is_waited_for_and_then_named(
