@@ -94,9 +94,9 @@ def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> 
     functions = {str(node.get("function_name", "")).lower() for node in _nodes(tree)}
     if changing := functions & UNSTABLE:
         raise ValueError(
-            f"expression {column.expression!r} of {column.name} calls "
-            f"{', '.join(sorted(changing))}, whose result differs each time: compute the column "
-            "from the row's own values"
+            f"expression {column.expression!r} of {column.name} asks "
+            f"{', '.join(sorted(changing))}, whose answer is another one each time: make the "
+            "column of the row's own values"
         )
     own = {
         name
@@ -108,7 +108,7 @@ def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> 
         raise ValueError(
             f"expression {column.expression!r} of {column.name} refers to "
             f"{', '.join(sorted(unknown))}; only columns that the contract declares may be used, "
-            "by their unqualified names"
+            "by their bare names"
         )
 
 

@@ -142,7 +142,7 @@ def test_a_table_whose_times_are_none_is_refused_with_a_remedy(
 ) -> None:
     with sqlite_things(tmp_path) as sqlite:
         sqlite.execute("INSERT INTO things VALUES (1, 'x', ?)", (value,))
-        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* to a view"):
+        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* read a view"):
             extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings)
 
 
@@ -181,7 +181,7 @@ def test_a_seal_query_that_answers_no_time_is_told(house: House, tmp_path: Path)
     with sqlite_things(tmp_path) as sqlite:
         fill(sqlite, "a")
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite", seal="SELECT 1777629600;")
-        with pytest.raises(SourceDown, match="returned '1777629600', which is not a time"):
+        with pytest.raises(SourceDown, match="answers '1777629600', which is no time"):
             extract(spec, house.settings)
 
 

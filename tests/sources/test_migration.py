@@ -115,7 +115,7 @@ def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
         pytest.param(
             [*PAYMENTS[:2], {**PAYMENTS[2], "maximum": 5}, PAYMENTS[3]],
             {},
-            "amount has new bounds, and 3 rows in the lake do not comply",
+            "amount has other bounds, and 3 rows in the lake break that",
             id="a bound that rows break",
         ),
     ],
@@ -137,7 +137,7 @@ def test_personal_data_that_become_plain_are_a_change_though_both_are_text(house
         [*PAYMENTS[:3], column("note", pii="token")], contract={"on_change": "discard"}
     )
     filled(house, secret)
-    with pytest.raises(ContractError, match="pii of note was token and is now none"):
+    with pytest.raises(ContractError, match="pii of note was token and is none"):
         house.load(make_spec(contract={"on_change": "discard"}))
 
 
@@ -291,7 +291,7 @@ def test_a_load_that_comes_between_is_not_lost(
         house.load(make_spec())
 
     monkeypatch.setattr(rebuilding, "mark_released", load_meanwhile)
-    with pytest.raises(LoadError, match="were loaded or unloaded while"):
+    with pytest.raises(LoadError, match="were loaded or taken out while"):
         rebuilt(house, make_spec())
     assert house.rows("id")[-1] == (9,)
 
