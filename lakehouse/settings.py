@@ -14,13 +14,13 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import LakehouseError
+from lakehouse.project import Project, find_project, read_project
 from lakehouse.redaction import learn, learn_address, learn_webhook, redact_all
 
 PREFIX = "LAKEHOUSE_"
 _SIZE = re.compile(
     r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>[KMGT]?)(?P<binary>i?)B\s*", re.IGNORECASE
 )
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(LakehouseError):
@@ -37,8 +37,11 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
+    project_dir: Path = Field(
+        description="The project; by default the nearest one from the working directory upward"
+    )
     data_dir: Path = Field(
-        default=PROJECT_ROOT / "data", description="Folder of everything that a run makes"
+        description="Folder of everything that a run makes; by default the project's"
     )
     catalog: str = Field(
         default="",
@@ -51,7 +54,7 @@ class Settings(BaseSettings):
         default=False, description="Whether a new lake encrypts its files, which finds every flip"
     )
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
-    dbt_dir: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project")
+    dbt_dir: Path = Field(description="The dbt project; by default the project's")
     memory_limit: str = Field(
         default="4GB", description="Most memory that DuckDB takes before it spills"
     )
@@ -100,16 +103,24 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _default_places(cls, values: dict[str, object]) -> dict[str, object]:
-        data_dir = Path(str(values.get("data_dir", PROJECT_ROOT / "data"))).expanduser().resolve()
+        given = {
+            name: Path(str(values[name])).expanduser().resolve()
+            for name in ("project_dir", "data_dir", "dbt_dir")
+            if name in values
+        }
+        at = given.get("project_dir")
+        project = read_project(at) if at else find_project(Path.cwd())
+        data_dir = given.get("data_dir", project.data_dir)
         defaults = {
+            "project_dir": project.root,
+            "data_dir": data_dir,
+            "dbt_dir": project.dbt_dir,
             "catalog": f"sqlite:{data_dir / 'lake' / 'catalog.sqlite'}",
             "storage": str(data_dir / "lake" / "files"),
             "landing": str(data_dir / "landing"),
         }
-        if "dbt_dir" in values:
-            values["dbt_dir"] = Path(str(values["dbt_dir"])).expanduser().resolve()
         unset = {name: value for name, value in defaults.items() if not values.get(name)}
-        return {**values, "data_dir": data_dir, **unset}
+        return {**values, **given, **unset}
 
     @model_validator(mode="after")
     def _known_catalog(self) -> Self:
@@ -123,6 +134,11 @@ class Settings(BaseSettings):
             if not _SIZE.fullmatch(value := getattr(self, name)):
                 raise ValueError(f"{name} {value!r} is no size like 4GB or 512MiB")
         return self
+
+    @property
+    def project(self) -> Project:
+        """The project of `project_dir`."""
+        return read_project(self.project_dir)
 
     @property
     def memory_bytes(self) -> int:

@@ -9,7 +9,6 @@ from lakehouse.declarations.document import Document, SpecError, read_yaml
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.yaml_file import parse_attributes
 
-DEFS_DIR = Path(__file__).resolve().parent.parent / "defs"
 FILE_NAME = "defs.yaml"
 """The only file name that Dagster loads; it silently ignores any other."""
 
@@ -25,7 +24,7 @@ SECTIONS = ("type", "attributes", "template_vars_module", "requirements", "post_
 Spec = TypeVar("Spec", bound=Declaration)
 
 
-def find_specs(component: str, model: type[Spec], folder: Path = DEFS_DIR) -> list[Spec]:
+def find_specs(component: str, model: type[Spec], folder: Path) -> list[Spec]:
     """The specs of all components of that class name, sorted by path.
 
     Raises:
@@ -37,7 +36,7 @@ def find_specs(component: str, model: type[Spec], folder: Path = DEFS_DIR) -> li
 
 def read_declarations(
     models: Mapping[str, type[Declaration]],
-    folder: Path = DEFS_DIR,
+    folder: Path,
     check_other: Callable[[Document], None] = lambda document: None,
 ) -> list[Declaration]:
     """The specs of several components, by class name, sorted by path.

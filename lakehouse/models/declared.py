@@ -2,17 +2,18 @@
 
 from lakehouse.declarations.specs import find_specs
 from lakehouse.models.spec import ModelSpec
+from lakehouse.project import Project
 from lakehouse.registry import RegistryError
 
 
-def declared_models() -> dict[str, ModelSpec]:
+def declared_models(project: Project) -> dict[str, ModelSpec]:
     """Every declared model, in the order of the files."""
-    return {spec.name: spec for spec in find_specs("PredictiveModel", ModelSpec)}
+    return {spec.name: spec for spec in find_specs("PredictiveModel", ModelSpec, project.defs_dir)}
 
 
-def find_model(name: str) -> ModelSpec:
+def find_model(project: Project, name: str) -> ModelSpec:
     """The model called `name`. Raises `RegistryError`, which lists the declared models."""
-    specs = declared_models()
+    specs = declared_models(project)
     if name not in specs:
         known = ", ".join(sorted(specs)) or "none"
         raise RegistryError(f"no model is called {name}; declared are {known}")

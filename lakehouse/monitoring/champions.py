@@ -21,7 +21,7 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
     """
     rows: list[dict[str, Any]] = []
     with lake.reader() as cursor:
-        for spec in declared_models().values():
+        for spec in declared_models(lake.settings.project).values():
             versions = find_versions(cursor, spec.name)
             champion = find_champion(cursor, spec.name)
             newest = versions[0].created_at if versions else None

@@ -20,7 +20,8 @@ from lakehouse.orchestration.sensors import (
     build_failure_sensor,
     build_source_sensor,
 )
-from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.project import Project
+from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
 
 
@@ -33,11 +34,11 @@ class Specs:
     models: Sequence[ModelSpec]
 
 
-def read_specs() -> Specs:
+def read_specs(project: Project) -> Specs:
     """The specs in the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
     kinds = (Source, FeatureSet, PredictiveModel)
     models = {kind.__name__: kind.spec_class for kind in kinds}
-    found = read_declarations(models, check_other=check_component)
+    found = read_declarations(models, project.defs_dir, check_other=check_component)
     return Specs(
         sources=[spec for spec in found if isinstance(spec, SourceSpec)],
         feature_sets=[spec for spec in found if isinstance(spec, FeatureSetSpec)],
@@ -54,7 +55,7 @@ def build_definitions(
     benchmark runs the same graph on other input with them.
     """
     files = DbtProjectFiles(settings, dict(variables or {}))
-    declared = specs or read_specs()
+    declared = specs or read_specs(settings.project)
     sources = declared.sources
     refuse_unfit_features(declared.feature_sets, declared.models)
     own = dg.Definitions(
@@ -71,14 +72,14 @@ def build_definitions(
         },
         executor=dg.in_process_executor,
     )
-    merged = dg.Definitions.merge(_components(specs), own, build_jobs())
+    merged = dg.Definitions.merge(_components(settings.project, specs), own, build_jobs())
     refuse_unknown_inputs(merged, [*declared.feature_sets, *declared.models])
     return merged
 
 
-def _components(specs: Specs | None) -> dg.Definitions:
+def _components(project: Project, specs: Specs | None) -> dg.Definitions:
     if specs is None:
-        return dg.load_from_defs_folder(path_within_project=PROJECT_ROOT)
+        return dg.load_from_defs_folder(path_within_project=project.root)
     return dg.Definitions.merge(
         *(Source(spec).definitions() for spec in specs.sources),
         *(FeatureSet(spec).definitions() for spec in specs.feature_sets),

@@ -72,7 +72,8 @@ def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
     Raises:
         UnknownSource: when `source` is not declared.
     """
-    specs = [find_source(source)] if source else declared_sources().values()
+    project = lake.settings.project
+    specs = [find_source(project, source)] if source else declared_sources(project).values()
     with lake.reader() as cursor:
         return [found for spec in specs for found in find_undecided(cursor, spec)]
 

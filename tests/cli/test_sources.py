@@ -10,12 +10,13 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.cli.sources.unload import redo_selection
-from lakehouse.declarations.specs import find_specs
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
 from lakehouse.orchestration.runs.in_process import _selected
 from lakehouse.settings import Settings, load_settings
-from lakehouse.sources import SourceSpec, load
+from lakehouse.sources import load
+from lakehouse.sources.declared import find_source
+from tests.project import PROJECT
 
 FILES = ["20260501T235959999999Z.csv", "20260502T235959999999Z.csv", "20260503T235959999999Z.csv"]
 HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amount,currency\n"
@@ -25,7 +26,7 @@ HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amo
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path))
     settings = load_settings()
-    spec = next(s for s in find_specs("Source", SourceSpec) if s.name == "chargebacks")
+    spec = find_source(PROJECT, "chargebacks")
     folder = Path(settings.landing) / "chargebacks"
     folder.mkdir(parents=True)
     for number, name in enumerate(FILES):

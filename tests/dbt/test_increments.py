@@ -21,6 +21,7 @@ from lakehouse.features import FeatureSetSpec, refresh, replay
 from lakehouse.lake import Lake, write_lock
 from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
+from tests.project import PROJECT
 
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)
@@ -328,7 +329,11 @@ def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
 ) -> None:
     bench, world = built
     expected = Expected(world)
-    (spec,) = (s for s in find_specs("FeatureSet", FeatureSetSpec) if s.name == "customer_profile")
+    (spec,) = (
+        s
+        for s in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir)
+        if s.name == "customer_profile"
+    )
     group = Group(table="core.dim_customers", column="segment", entity="customer_id")
 
     def segment(customer: int, t: datetime) -> tuple[str | None, bool]:

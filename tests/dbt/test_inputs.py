@@ -10,7 +10,8 @@ import pytest
 
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
 from lakehouse.orchestration.dbt.session import WritingSession
-from lakehouse.settings import PROJECT_ROOT, load_settings
+from lakehouse.settings import load_settings
+from tests.project import PROJECT
 
 MONEY = {"transactions", "exchange_rates"}
 REPORTED = MONEY | {"chargebacks"}
@@ -55,7 +56,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
     """Compiles SQL as dbt does, in the project with three additional models."""
     folder = new_data_dir()
     project = folder / "project"
-    shutil.copytree(PROJECT_ROOT / "dbt_project", project)
+    shutil.copytree(PROJECT.root / "dbt_project", project)
     for name, sql in NEW.items():
         (project / "models" / "payments" / name).write_text(sql)
     settings = load_settings({}, data_dir=folder / "data", dbt_dir=project)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.settings import PROJECT_ROOT
+from tests.project import PROJECT
 
 SET = "payments/feature_sets/terminal_risk"
 MODEL = "payments/models/fraud_detector"
@@ -23,9 +23,9 @@ Change = tuple[str, str, str]
 def project(tmp_path_factory: pytest.TempPathFactory, new_data_dir: Callable[[], Path]) -> Path:
     folder = tmp_path_factory.mktemp("project")
     for name in ("lakehouse", "dbt_project"):
-        shutil.copytree(PROJECT_ROOT / name, folder / name, ignore=lambda *_: ["target", "logs"])
+        shutil.copytree(PROJECT.root / name, folder / name, ignore=lambda *_: ["target", "logs"])
     for name in ("pyproject.toml", "workspace.yaml", "dagster.yaml"):
-        shutil.copy(PROJECT_ROOT / name, folder)
+        shutil.copy(PROJECT.root / name, folder)
     (folder / "data").symlink_to(new_data_dir())
     return folder
 

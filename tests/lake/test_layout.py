@@ -9,10 +9,10 @@ import yaml
 
 from lakehouse.lake import Lake, Table, layout
 from lakehouse.orchestration.dbt.assets import STEPS
-from lakehouse.settings import PROJECT_ROOT
+from tests.project import PROJECT
 
-PACKAGE = PROJECT_ROOT / "lakehouse"
-DBT = PROJECT_ROOT / "dbt_project"
+PACKAGE = PROJECT.root / "lakehouse"
+DBT = PROJECT.root / "dbt_project"
 NAMES = "|".join(layout.LAYERS)
 DOTTED = re.compile(rf"(?<![\w./-])({NAMES})\.\w+")
 DOTTED_PREFIX = re.compile(rf"(?<![\w./-])({NAMES})\.$")

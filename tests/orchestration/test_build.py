@@ -16,6 +16,7 @@ from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
 from lakehouse.sources.manifest import Counts
 from lakehouse.sources.undecided import Undecided
+from tests.project import PROJECT
 from tests.sources.conftest import make_spec
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
@@ -26,7 +27,7 @@ def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_
 ) -> None:
     settings = load_settings({}, data_dir=new_data_dir())
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
-    specs = read_specs()
+    specs = read_specs(PROJECT)
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
     with pytest.raises(UnknownInput, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
         build_definitions(settings, replace(specs, feature_sets=[wrong]))
@@ -107,7 +108,7 @@ def test_one_day_may_be_both_the_first_and_the_last() -> None:
 
 
 def test_the_project_has_components_of_every_kind(lake: Lake) -> None:
-    specs = read_specs()
+    specs = read_specs(PROJECT)
     assert specs.sources
     assert specs.feature_sets
     assert specs.models

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
-from lakehouse.declarations.specs import DEFS_DIR
 from lakehouse.definitions import defs
 from tests.orchestration.graph import lines
+from tests.project import PROJECT
 
 PINNED = Path(__file__).with_name("graph.txt")
 
@@ -57,7 +57,7 @@ def test_every_asset_behind_a_source_refreshes_itself(definitions: dg.Definition
 
 
 def test_yaml_of_any_other_name_would_be_ignored_and_is_not_there() -> None:
-    yaml = {path.name for path in DEFS_DIR.rglob("*.y*ml")}
+    yaml = {path.name for path in PROJECT.defs_dir.rglob("*.y*ml")}
     assert yaml == {"defs.yaml"}
 
 

@@ -20,8 +20,9 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
 from lakehouse.orchestration.stopping import stoppable
-from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
+from lakehouse.settings import Settings, load_settings
 from tests.orchestration.stopped_dbt import MODELS, SOURCES
+from tests.project import PROJECT
 
 ENDLESS = (
     "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b WHERE a.range > ?"
@@ -106,7 +107,7 @@ def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for name, sql in MODELS.items():
         (folder / "models" / f"{name}.sql").write_text(sql)
     (folder / "models" / "sources.yml").write_text(json.dumps(SOURCES))
-    ours = PROJECT_ROOT / "dbt_project"
+    ours = PROJECT.root / "dbt_project"
     shutil.copy(ours / "profiles.yml", folder)
     (folder / "macros").mkdir()
     shutil.copy(ours / "macros" / "generate_schema_name.sql", folder / "macros")
@@ -141,7 +142,7 @@ def stop_dbt_after(home: Settings, seconds: float) -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.orchestration.stopped_dbt", str(seconds)],
         env={**os.environ, **home.environment()},
-        cwd=PROJECT_ROOT,
+        cwd=PROJECT.root,
         capture_output=True,
         text=True,
         timeout=240,

@@ -14,6 +14,7 @@ from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
+from tests.project import PROJECT
 
 DAY = timedelta(days=1)
 MATURITY = 14
@@ -82,7 +83,11 @@ def settings_of(folder: Path) -> Settings:
 
 def detector(world: World) -> ModelSpec:
     """The project's own detector, with this world's capacity and no obstacle to promotion."""
-    spec = next(s for s in find_specs("PredictiveModel", ModelSpec) if s.name == "fraud_detector")
+    spec = next(
+        s
+        for s in find_specs("PredictiveModel", ModelSpec, PROJECT.defs_dir)
+        if s.name == "fraud_detector"
+    )
     return spec.model_copy(
         update={
             "capacity": spec.capacity.model_copy(update={"alerts": world.alerts}),
@@ -103,7 +108,7 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     create_world(world.config, settings.world_dir, landing)
     advance_world(settings.world_dir, landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
-        for source in find_specs("Source", SourceSpec):
+        for source in find_specs("Source", SourceSpec, PROJECT.defs_dir):
             extract(source, settings)
             load(source, lake, settings)
     files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
@@ -115,6 +120,6 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
         pass
     wanted = detector(world).feature_sets
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
             if features.name in wanted:
                 refresh(features, lake)

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.lake import Lake
-from lakehouse.settings import PROJECT_ROOT, load_settings
+from lakehouse.settings import load_settings
 from lakehouse.sources.decisions import Choice, discard
 from lakehouse.sources.undecided import find_undecided
+from tests.project import PROJECT
 
 from .conftest import House, column, file_name, json_lines, make_spec, payment, seal_of
 
@@ -312,7 +313,7 @@ def test_files_that_unpack_to_gigabytes_take_bounded_memory(house: House) -> Non
     house.lake.close()
     done = subprocess.run(
         [sys.executable, "-c", _BOMB, str(house.settings.data_dir)],
-        cwd=PROJECT_ROOT,
+        cwd=PROJECT.root,
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30)),

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lakehouse.settings import PROJECT_ROOT
 from lakehouse.sources import create_tables
+from tests.project import PROJECT
 
 from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
 
@@ -232,7 +232,7 @@ def test_loaders_of_several_processes_load_each_file_once(house: House) -> None:
         house.land(file_name(seal_of(day)), json_lines(payment(day, NOON)))
     command = [sys.executable, "-c", _LOAD, str(house.settings.data_dir)]
     loaders = [
-        subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(command, cwd=PROJECT.root, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     loaded = [loader.communicate(timeout=60)[0] for loader in loaders]

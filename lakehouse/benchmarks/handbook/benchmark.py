@@ -19,6 +19,7 @@ from lakehouse.benchmarks.handbook.judgement import Row, judge, mean_row
 from lakehouse.declarations.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
+from lakehouse.project import Project
 from lakehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def run(
             raise LakehouseError(f"there is a lake in {data_dir} already; name an empty folder")
         settings = load_settings(data_dir=data_dir)
         clock, steps = Stages(), defaultdict[str, float](float)
-        models, judged = specs().models, []
+        models, judged = specs(settings.project).models, []
         for number, until in enumerate(DELIVERIES if prequential else DELIVERIES[:1]):
             with clock.stage("delivery"):
                 count = deliver(folder, settings, until, DELIVERIES[number - 1] if number else None)
@@ -141,7 +142,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
             )
 
             maturity = {"label_maturity_us": microseconds(DELAY - TICK)}
-            definitions = build_definitions(settings, specs(), maturity)
+            definitions = build_definitions(settings, specs(settings.project), maturity)
         seconds: dict[str, float] = defaultdict(float)
 
         def listen(event: Event) -> None:
@@ -160,7 +161,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
         return dict(seconds)
 
 
-def specs() -> "Specs":
+def specs(project: "Project") -> "Specs":
     """The project's own specs with the overrides for the handbook's files and protocol."""
     from dataclasses import replace
 
@@ -168,7 +169,7 @@ def specs() -> "Specs":
     from lakehouse.orchestration.build import read_specs
 
     overrides: dict[str, Any] = yaml.safe_load(OVERRIDES.read_text())
-    ours = read_specs()
+    ours = read_specs(project)
     detector = next(spec for spec in ours.models if spec.name == "fraud_detector")
     return replace(
         ours,

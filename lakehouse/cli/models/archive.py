@@ -33,7 +33,7 @@ def command(settings: "Settings", name: str, version: str, why: str) -> None:
     from lakehouse.registry import archive
     from lakehouse.registry.abbreviation import find_version
 
-    find_model(name)
+    find_model(settings.project, name)
     with open_lake(settings, read_only=False) as lake:
         chosen = find_version(lake, name, version)
         if is_already(chosen, "archived"):

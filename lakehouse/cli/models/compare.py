@@ -33,7 +33,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
     from lakehouse.registry.abbreviation import find_version
     from lakehouse.training.tested_pair import load_tested_pair
 
-    spec = find_model(name)
+    spec = find_model(settings.project, name)
     with open_lake(settings) as lake:
         one, other = find_version(lake, name, first), find_version(lake, name, second)
         pair = load_matured_pair(lake, spec, one, other) or load_tested_pair(lake, spec, one, other)

@@ -41,7 +41,7 @@ def command(settings: "Settings", name: str, version: str, why: str, shadow: boo
     from lakehouse.registry.abbreviation import find_version
     from lakehouse.training.summary import failed_gates
 
-    spec = find_model(name)
+    spec = find_model(settings.project, name)
     with open_lake(settings, read_only=False) as lake:
         chosen = find_version(lake, name, version)
         if is_already(chosen, "shadow" if shadow else "champion"):

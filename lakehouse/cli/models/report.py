@@ -40,7 +40,7 @@ def command(
     from lakehouse.registry.abbreviation import find_version
     from lakehouse.training.report import write_report
 
-    spec = find_model(name)
+    spec = find_model(settings.project, name)
     with open_lake(settings) as lake:
         path = write_report(spec, lake, find_version(lake, name, version))
     if output is not None:

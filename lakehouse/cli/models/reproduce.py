@@ -28,7 +28,7 @@ def command(settings: "Settings", name: str, version: str, force: bool) -> None:
     from lakehouse.registry.abbreviation import find_version
     from lakehouse.training.reproduction import reproduce
 
-    spec = find_model(name)
+    spec = find_model(settings.project, name)
     with open_lake(settings, read_only=False) as lake:
         pinned = find_version(lake, name, version)
         made = reproduce(spec, lake, pinned, force=force)

@@ -31,7 +31,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
     from lakehouse.models.readiness import prover
     from lakehouse.registry import champion, rollback
 
-    spec = find_model(name)
+    spec = find_model(settings.project, name)
     fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
     with open_lake(settings, read_only=False) as lake:
         taken_back = champion(lake, name).version

@@ -34,7 +34,7 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
     from lakehouse.sources.decisions import Choice, discard
     from lakehouse.sources.declared import find_source
 
-    spec = find_source(source)
+    spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
         made = discard(spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC))
     for one in made:

@@ -36,7 +36,7 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
     from lakehouse.sources.declared import find_source
     from lakehouse.sources.undecided import undecided_of
 
-    spec = find_source(source)
+    spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
         made = release(
             spec,

@@ -38,7 +38,7 @@ def command(
     from lakehouse.sources.declared import find_source
     from lakehouse.sources.undecided import read_rows
 
-    spec = find_source(source)
+    spec = find_source(settings.project, source)
     with open_lake(settings) as lake, lake.reader() as cursor:
         rows = read_rows(cursor, spec, file=file, reason=reason, limit=limit)
     if as_json:

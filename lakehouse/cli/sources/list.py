@@ -26,7 +26,8 @@ def command(settings: "Settings", as_json: bool) -> None:
 
     with open_lake(settings) as lake, lake.reader() as cursor:
         rows = [
-            {"source": name, **asdict(count_files(cursor, name))} for name in declared_sources()
+            {"source": name, **asdict(count_files(cursor, name))}
+            for name in declared_sources(settings.project)
         ]
     if as_json:
         Output().json(rows)

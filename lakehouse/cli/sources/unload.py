@@ -39,7 +39,7 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
     from lakehouse.sources.landing import Landing
     from lakehouse.sources.releasing import read_notes
 
-    spec = find_source(source)
+    spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
         done = unload(spec, lake, settings, file, who=user(), why=why)
     released = set(read_notes(Landing(settings, source)).get(file, {}).values())
