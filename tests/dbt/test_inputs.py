@@ -32,12 +32,13 @@ EXPECTED = {
 }
 """By model: what it waits for, and the sources that all of its rows come from."""
 
+VIEW = "{{ config(materialized='view', contract={'enforced': false}) }}"
 NEW = {
-    "staging/recent_reports.sql": "select * from {{ ref('fct_transactions') }} "
+    "staging/recent_reports.sql": VIEW + " select * from {{ ref('fct_transactions') }} "
     "inner join {{ ref('fct_reports') }} using (transaction_id)",
-    "core/made_of_a_view.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "core/made_of_a_view.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select * from {{ ref('recent_reports') }}",
-    "core/made_of_labels.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "core/made_of_labels.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select labels.* from {{ ref('fct_labels') }} as labels "
     "inner join {{ ref('stg_customers') }} using (customer_id)",
 }
@@ -45,7 +46,9 @@ ASK = """
 {%- set found = {} -%}
 {%- for node in graph.nodes.values()
     if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-    {%- do found.update({node.name: [inputs_of(node), inputs_of(node, through_tables=true)]}) -%}
+    {%- set inputs = lakehouse.inputs_of(node) -%}
+    {%- set sources = lakehouse.inputs_of(node, through_tables=true) -%}
+    {%- do found.update({node.name: [inputs, sources]}) -%}
 {%- endfor -%}
 {{ tojson(found) }}
 """
@@ -95,6 +98,6 @@ def test_a_model_waits_for_what_it_reads_and_comes_from_its_sources(
 def test_a_model_that_reads_nothing_cannot_wait_and_is_refused(
     compiled: Callable[[str], Any],
 ) -> None:
-    done = compiled("{{ begin_seals() }}")
+    done = compiled("{{ lakehouse.begin_seals() }}")
     assert not done.success
     assert "reads no source and no incremental table" in str(done.exception)

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from lakehouse.lake import Lake, Table, layout
-from lakehouse.orchestration.dbt.assets import STEPS
+from lakehouse.orchestration.dbt.steps import STAGES
 from tests.project import PROJECT
 
 PACKAGE = PROJECT.root / "lakehouse"
@@ -98,17 +97,15 @@ def test_what_counts_as_spelled(source: str, words: list[str]) -> None:
     assert list(spelled(source)) == words
 
 
-def test_dbt_builds_exactly_the_layers_that_its_steps_name() -> None:
-    project = yaml.safe_load((DBT / "dbt_project.yml").read_text())
-    built = set(re.findall(r"\+schema: (\w+)", (DBT / "dbt_project.yml").read_text()))
-    folders = {name for domain in project["models"]["lakehouse"].values() for name in domain}
-    assert built == {layer for layers in STEPS.values() for layer in layers}
-    assert built == {name for name in folders if not name.startswith("+")}
+def test_every_model_is_in_the_folder_of_a_layer_that_dbt_builds() -> None:
+    folders = {path.parent.name for path in (DBT / "models").rglob("*.sql")}
+    assert folders == {layer for layers in STAGES.values() for layer in layers}
 
 
 def test_the_sql_of_dbt_names_only_tables_of_ops_that_are_known() -> None:
     known = {table for table in vars(layout).values() if isinstance(table, Table)}
-    texts = [path.read_text() for path in sorted(DBT.rglob("*.sql"))]
+    folders = (DBT, PACKAGE / "dbt_packages")
+    texts = [path.read_text() for folder in folders for path in sorted(folder.rglob("*.sql"))]
     used = {found for text in texts for found in re.findall(r"\.(ops\.\w+)", text)}
     assert used == {layout.PROGRESS, layout.FILES}
     assert used <= known

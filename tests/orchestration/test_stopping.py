@@ -99,6 +99,9 @@ def test_a_training_ends_between_two_trees(home: Settings) -> None:
     run(home, trains)
 
 
+SCHEMAS = "{% macro generate_schema_name(name, node) %}{{ name or target.schema }}{% endmacro %}"
+
+
 @pytest.fixture(scope="module")
 def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A parsed dbt project whose second model takes an hour."""
@@ -110,7 +113,7 @@ def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ours = PROJECT.root / "dbt_project"
     shutil.copy(ours / "profiles.yml", folder)
     (folder / "macros").mkdir()
-    shutil.copy(ours / "macros" / "generate_schema_name.sql", folder / "macros")
+    (folder / "macros" / "schemas.sql").write_text(SCHEMAS)
     project = {"name": "small", "profile": "lakehouse", "models": MODEL_CONFIG}
     (folder / "dbt_project.yml").write_text(json.dumps(project))
     settings = load_settings({}, data_dir=tmp_path_factory.mktemp("data"), dbt_dir=folder)

@@ -141,7 +141,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
                 run_assets,
             )
 
-            maturity = {"label_maturity_us": microseconds(DELAY - TICK)}
+            maturity = {"payments_label_maturity_us": microseconds(DELAY - TICK)}
             definitions = build_definitions(settings, specs(settings.project), maturity)
         seconds: dict[str, float] = defaultdict(float)
 
