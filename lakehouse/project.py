@@ -26,7 +26,8 @@ class Project:
     """The folders of a project, absolute.
 
     `defs_dir` has a `<domain>/<kind>/<name>/defs.yaml` for each declaration, `dbt_dir` the
-    `dbt_project.yml`; a run writes to `data_dir` only.
+    `dbt_project.yml`; a run writes to `data_dir` only. Python modules of `defs_dir` are imported
+    from `source_dir`.
     """
 
     root: Path
@@ -34,6 +35,7 @@ class Project:
     defs_dir: Path
     dbt_dir: Path
     data_dir: Path
+    source_dir: Path
 
     @property
     def dagster_yaml(self) -> Path:
@@ -84,6 +86,7 @@ def read_project(root: Path) -> Project:
         defs_dir=folders["defs"],
         dbt_dir=folders["dbt_project"],
         data_dir=folders["data"],
+        source_dir=root / "src" if folders["defs"].is_relative_to(root / "src") else root,
     )
 
 

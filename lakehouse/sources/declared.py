@@ -1,20 +1,35 @@
 """The sources that `defs.yaml` files declare, by name."""
 
-from lakehouse.declarations.specs import find_specs
+from lakehouse.declarations.specs import Declarations, read_declarations
 from lakehouse.project import Project
 from lakehouse.sources.errors import UnknownSource
 from lakehouse.sources.spec import SourceSpec
 
 
-def declared_sources(project: Project) -> dict[str, SourceSpec]:
-    """Every declared source, in the order of the files."""
-    return {spec.name: spec for spec in find_specs("Source", SourceSpec, project.defs_dir)}
+def valid_sources(project: Project) -> dict[str, SourceSpec]:
+    """The sources whose declaration is valid, in the order of the files."""
+    return _by_name(_read(project))
 
 
 def find_source(project: Project, name: str) -> SourceSpec:
-    """The source called `name`. Raises `UnknownSource`, naming those that are declared."""
-    specs = declared_sources(project)
+    """The source called `name`.
+
+    Raises:
+        SpecError: when it is not among the valid ones, and some declaration is not valid.
+        UnknownSource: when it is not declared; lists the declared sources.
+    """
+    found = _read(project)
+    specs = _by_name(found)
     if name not in specs:
+        found.require_valid()
         known = ", ".join(sorted(specs)) or "none"
         raise UnknownSource(f"no source is called {name}; declared are {known}")
     return specs[name]
+
+
+def _read(project: Project) -> Declarations:
+    return read_declarations({"Source": SourceSpec}, project.defs_dir)
+
+
+def _by_name(found: Declarations) -> dict[str, SourceSpec]:
+    return {spec.name: spec for spec in found.of(SourceSpec)}

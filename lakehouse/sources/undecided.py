@@ -11,7 +11,7 @@ import duckdb
 
 from lakehouse.lake import Lake, layout, literal, qualified, table_exists
 from lakehouse.sources import manifest
-from lakehouse.sources.declared import declared_sources, find_source
+from lakehouse.sources.declared import find_source, valid_sources
 from lakehouse.sources.spec import SourceSpec
 
 RELEASED = "released into "
@@ -73,7 +73,7 @@ def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
         UnknownSource: when `source` is not declared.
     """
     project = lake.settings.project
-    specs = [find_source(project, source)] if source else declared_sources(project).values()
+    specs = [find_source(project, source)] if source else valid_sources(project).values()
     with lake.reader() as cursor:
         return [found for spec in specs for found in find_undecided(cursor, spec)]
 

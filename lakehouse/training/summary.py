@@ -9,7 +9,7 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_evaluation, load_model
-from lakehouse.models.declared import declared_models
+from lakehouse.models.declared import valid_models
 from lakehouse.models.expiry import find_expiry
 from lakehouse.registry import GateResult, Version, list_gates, list_transitions, list_versions
 from lakehouse.registry.thresholds import find_thresholds
@@ -20,7 +20,7 @@ def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:
 
     `problem` describes what is wrong with the version's files; empty if nothing is.
     """
-    declared = declared_models(lake.settings.project)
+    declared = valid_models(lake.settings.project)
     metric = declared[model].primary_metric if model in declared else ""
     rows = []
     for version in list_versions(lake, model):
@@ -82,7 +82,7 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
 
 def _expires(lake: Lake, version: Version) -> datetime | None:
     """When the version expires by the current declaration; None if none exists any more."""
-    spec = declared_models(lake.settings.project).get(version.model)
+    spec = valid_models(lake.settings.project).get(version.model)
     return find_expiry(spec, version).on if spec else None
 
 

@@ -8,6 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from lakehouse.cli import main
+from lakehouse.declarations.specs import Declarations
 from lakehouse.lake import Author, Lake
 from lakehouse.models import ModelSpec, declared
 from lakehouse.models.readiness import prover
@@ -74,7 +75,7 @@ def case(lake: Lake) -> Case:
 
 def test_16_by_hand(case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """`lakehouse models rollback` and what it advises."""
-    monkeypatch.setattr(declared, "find_specs", lambda *_: [case.spec])
+    monkeypatch.setattr(declared, "_read", lambda _: Declarations((case.spec,)))
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from lakehouse.cli import main
+from lakehouse.declarations.specs import Declarations
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Author, Lake, quote
 from lakehouse.models import declared
@@ -198,7 +199,7 @@ def test_a_benchmark_on_a_folder_with_a_hostile_name_fails_in_words(
 def test_what_is_recorded_about_models_is_shown_as_it_is(
     run: Run, ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(declared, "find_specs", lambda *_: [ready.spec])
+    monkeypatch.setattr(declared, "_read", lambda _: Declarations((ready.spec,)))
     monkeypatch.setattr("getpass.getuser", lambda: TEXT)
     ready.lake.close()
     status, shown = run("models", "promote", "detector", "v0002", "--why", TEXT)

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.cli.users import user
+from lakehouse.declarations.specs import Declarations
 from lakehouse.lake import Lake
 from lakehouse.models import declared
 from lakehouse.registry import champion, list_transitions, list_versions
@@ -15,7 +16,7 @@ from lakehouse.scoring import score
 @pytest.fixture
 def run(ready, settings, monkeypatch):
     """Run `lakehouse models ...` on the lake; return status, output and errors."""
-    monkeypatch.setattr(declared, "find_specs", lambda *_: [ready.spec])
+    monkeypatch.setattr(declared, "_read", lambda _: Declarations((ready.spec,)))
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.freshness import Freshness
 from lakehouse.declarations.place import Place
-from lakehouse.declarations.specs import COMPONENTS, KINDS, read_declarations
+from lakehouse.declarations.specs import COMPONENTS, KINDS, find_specs
 from lakehouse.features import FeatureError, FeatureSetSpec, plan
 from lakehouse.orchestration import components
 from lakehouse.orchestration.policies import freshness_of
@@ -90,8 +90,7 @@ def test_the_kinds_of_components_are_those_there_are() -> None:
 def read(folder: Path) -> FeatureSetSpec:
     path = folder / "defs.yaml"
     path.write_text(FEATURES)
-    (spec,) = read_declarations({"FeatureSet": FeatureSetSpec}, folder)
-    assert isinstance(spec, FeatureSetSpec)
+    (spec,) = find_specs("FeatureSet", FeatureSetSpec, folder)
     return spec
 
 
@@ -129,8 +128,7 @@ def test_what_does_not_fit_the_tables_is_told_with_its_line(
 ) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(FEATURES.replace(old, new))
-    (spec,) = read_declarations({"FeatureSet": FeatureSetSpec}, tmp_path)
-    assert isinstance(spec, FeatureSetSpec)
+    (spec,) = find_specs("FeatureSet", FeatureSetSpec, tmp_path)
     with pytest.raises(FeatureError, match=rf"^{re.escape(str(path))}, {place}"):
         plan(spec, {"core.transactions": TABLE})
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.document import SpecError
-from lakehouse.declarations.specs import read_declarations
+from lakehouse.declarations.specs import Declarations, read_declarations
 from lakehouse.features import FeatureSetSpec
 from lakehouse.models import ModelSpec
 from lakehouse.sources import SourceSpec
@@ -43,7 +43,7 @@ def declare(folder: Path, text: str, name: str = "one") -> Path:
 
 def mistakes(folder: Path) -> list[str]:
     with pytest.raises(SpecError) as refused:
-        read_declarations(KINDS, folder)
+        read_declarations(KINDS, folder).require_valid()
     assert refused.value.__cause__ is None
     return str(refused.value).splitlines()
 
@@ -51,7 +51,7 @@ def mistakes(folder: Path) -> list[str]:
 @pytest.mark.parametrize("text", [SOURCE, FEATURES, MODEL])
 def test_what_is_broken_below_is_valid_before(tmp_path: Path, text: str) -> None:
     declare(tmp_path, text)
-    assert len(read_declarations(KINDS, tmp_path)) == 1
+    assert len(read_declarations(KINDS, tmp_path).specs) == 1
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda one: re.sub(r"\W+", "-", one.new)[:40])
@@ -87,8 +87,8 @@ def test_two_of_one_kind_and_name_are_refused_and_both_files_are_named(tmp_path:
 
 
 def test_components_of_others_are_left_to_those_who_know_them(tmp_path: Path) -> None:
-    declare(tmp_path, "type: somebody.Else\nattributes: {anything: 1}\n")
-    assert read_declarations(KINDS, tmp_path) == []
+    path = declare(tmp_path, "type: somebody.Else\nattributes: {anything: 1}\n")
+    assert read_declarations(KINDS, tmp_path) == Declarations(others=(path,))
 
 
 def test_a_secret_in_a_wrong_value_is_not_shown(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_whatever_stands_in_a_declaration_the_error_is_lines_that_name_file_and_
     path = tmp_path_factory.mktemp("odd") / "defs.yaml"
     path.write_text(yaml.safe_dump(values))
     try:
-        read_declarations(KINDS, path.parent)
+        read_declarations(KINDS, path.parent).require_valid()
     except SpecError as error:
         for line in str(error).splitlines():
             assert re.match(rf"{re.escape(str(path))}, line \d+: \S", line), line

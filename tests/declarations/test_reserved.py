@@ -11,7 +11,7 @@ from lakehouse.declarations.reserved import BESIDE_FEATURES, IN_THE_LOG
 from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.features import FeatureSetSpec
 from lakehouse.models import ModelSpec
-from lakehouse.orchestration.build import Specs, build_definitions
+from lakehouse.orchestration.build import Specs, build_from_specs
 from lakehouse.scoring.log import output_types
 from lakehouse.settings import Settings
 from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
@@ -149,4 +149,4 @@ def test_a_feature_with_the_name_of_another_entity_is_refused_when_definitions_l
     spine = {"table": "core.rows", "key": "id", "entities": ["e", "terminal"]}
     specs = Specs(sources=[], feature_sets=[of], models=[model(spine=spine)])
     with pytest.raises(SpecError, match="m: feature terminal of s has the name of the spine"):
-        build_definitions(settings, specs)
+        build_from_specs(settings, specs)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckResult
 
+from lakehouse.declarations.document import SpecError
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.orchestration.build import build_definitions, read_specs
+from lakehouse.orchestration.build import build_from_specs, read_specs
 from lakehouse.orchestration.components.source_checks import check_age, check_load
-from lakehouse.orchestration.references import UnknownInput
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
@@ -29,8 +29,8 @@ def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
     specs = read_specs(PROJECT)
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
-    with pytest.raises(UnknownInput, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
-        build_definitions(settings, replace(specs, feature_sets=[wrong]))
+    with pytest.raises(SpecError, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
+        build_from_specs(settings, replace(specs, feature_sets=[wrong]))
 
 
 def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:

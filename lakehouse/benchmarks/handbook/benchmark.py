@@ -133,7 +133,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
     """Bring the graph up to date; returns the seconds of its steps by layer."""
     with _environment(settings):
         with clock.stage("definitions"):
-            from lakehouse.orchestration.build import build_definitions
+            from lakehouse.orchestration.build import build_from_specs
             from lakehouse.orchestration.runs.in_process import (
                 AssetDone,
                 Event,
@@ -142,7 +142,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
             )
 
             maturity = {"payments_label_maturity_us": microseconds(DELAY - TICK)}
-            definitions = build_definitions(settings, specs(settings.project), maturity)
+            definitions = build_from_specs(settings, specs(settings.project), maturity)
         seconds: dict[str, float] = defaultdict(float)
 
         def listen(event: Event) -> None:

@@ -137,6 +137,7 @@ def test_every_step_of_the_graph_tries_again(
     definitions = build.build_definitions(load_settings())
     steps = {asset.op.name: asset for asset in definitions.resolve_asset_graph().assets_defs}
     steps = {name: asset for name, asset in steps.items() if asset.is_executable}
+    del steps["project_declarations"]  # it reads no lake
     assert len(steps) >= 15
     for name, asset in steps.items():
         AwayTwice.asked.clear()
