@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="ASSETS",
     help="Only these assets, such as raw/customers, features/terminal_risk+ (with all that follows "
-    "from it) or 'group:core'. May be repeated.",
+    "from it) or core/*. May be repeated.",
 )
 @click.option(
     "--full-refresh",

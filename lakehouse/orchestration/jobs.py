@@ -20,7 +20,7 @@ from lakehouse.settings import load_settings
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
 REDONE = (*DERIVED, PREDICTIONS)
-"""The groups whose rows `reprocess_days` replaces."""
+"""The layers whose rows `reprocess_days` replaces."""
 
 
 @dg.daily_partitioned_config(start_date=FIRST_DAY)
@@ -40,7 +40,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     summary = run_assets(
         build_definitions(settings),
         settings,
-        select=[f"group:{name}" for name in REDONE],
+        select=[f"{layer}/*" for layer in REDONE],
         refresh=refresh,
         started_by=f"reprocess_days {context.run_id[:8]}",
         on_event=lambda event: (

@@ -40,7 +40,8 @@ def test_every_asset_has_a_group_an_owner_a_description_and_a_freshness_policy(
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        assert node.group_name == key.path[0]
+        domain = "" if key.path[0] == "project" else "payments_"
+        assert node.group_name == domain + key.path[0]
         assert node.owners, key
         assert node.description, key
         assert node.freshness_policy, key

@@ -64,5 +64,5 @@ def redo_selection(name: str) -> str:
     """All tables downstream of a source, in Dagster's selection syntax."""
     from lakehouse.lake.layout import DERIVED
 
-    groups = " or ".join(f'group:"{group}"' for group in DERIVED)
-    return f'key:"raw/{name}"+ and ({groups})'
+    tables = " or ".join(f'key:"{layer}/*"' for layer in DERIVED)
+    return f'key:"raw/{name}"+ and ({tables})'

@@ -16,7 +16,7 @@ from lakehouse.monitoring.react.step import react
 from lakehouse.monitoring.review.comparisons import Compared
 from lakehouse.monitoring.review.performance import performance_history
 from lakehouse.monitoring.review.step import review
-from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
@@ -60,7 +60,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=[asset_key(spec.predictions_table), asset_key(label)],
         description=f"How {spec.name} does at work: drift against its training period, performance "
         "on settled labels, comparisons with versions beside it, and what was done about it.",
-        group_name=MONITORING,
+        group_name=group_of(spec, MONITORING),
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,

@@ -11,7 +11,7 @@ from lakehouse.models.expiry import Expired
 from lakehouse.models.schema import clipped_text
 from lakehouse.models.upkeep import keep_features
 from lakehouse.monitoring.react.step import go_back
-from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
@@ -36,7 +36,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         ],
         description=f"What {spec.name} decides about every new row, once, by who was champion when "
         "it landed: what holds of the log, which is only ever added to.",
-        group_name=PREDICTIONS,
+        group_name=group_of(spec, PREDICTIONS),
         kinds={"python", "lightgbm", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,

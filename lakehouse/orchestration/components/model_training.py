@@ -12,7 +12,7 @@ from lakehouse.lake.layout import TRAINING, VERSIONS, feature_view
 from lakehouse.models import ModelSpec, TrainingError
 from lakehouse.models.artefact import load_evaluation
 from lakehouse.models.inputs import feature_tables
-from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
@@ -37,7 +37,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 deps=[asset_key(table) for table in spec.upstream_tables],
                 description=f"Pinned training sets of {spec.name}: spine, features and settled "
                 "labels as of one lake snapshot.",
-                group_name=TRAINING,
+                group_name=group_of(spec, TRAINING),
                 kinds={"python", "duckdb"},
                 owners=list(spec.owners),
                 tags=spec.tags,
@@ -49,7 +49,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 deps=[training],
                 description=f"{spec.description}\n\nVersions are in {VERSIONS}; the "
                 "champion is the one that decides.",
-                group_name="models",
+                group_name=group_of(spec, "models"),
                 kinds={"python", "lightgbm"},
                 owners=list(spec.owners),
                 tags=spec.tags,

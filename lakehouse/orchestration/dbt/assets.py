@@ -26,6 +26,7 @@ from lakehouse.orchestration.policies import (
     DEFAULT_FRESHNESS,
     REFRESHED_BY_ITSELF,
     checked_with,
+    group_name,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retrying
@@ -41,8 +42,8 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([dbt_resource_props["schema"], table])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The layer."""
-        return str(dbt_resource_props["schema"])
+        """The domain and the layer."""
+        return group_name(domain_of(dbt_resource_props), str(dbt_resource_props["schema"]))
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
         """The model's own owners, or the team of its domain."""
