@@ -8,8 +8,9 @@ import click
 
 
 class LazyGroup(click.Group):
-    """The commands `names`, in this order: each is `command` in the module `name` of `package`.
+    """The commands `names`, in this order: each is `command` in its module of `package`.
 
+    The module has the name of the command, with an underscore for each dash.
     An unknown command ends with status 2 and a list of the known ones.
     """
 
@@ -26,7 +27,7 @@ class LazyGroup(click.Group):
         """Import and return the command of that name; None if there is none."""
         if name not in self.names:
             return None
-        command: click.Command = import_module(f"{self.package}.{name}").command
+        command: click.Command = import_module(f"{self.package}.{name.replace('-', '_')}").command
         return command
 
     def resolve_command(

@@ -94,6 +94,11 @@ class Output:
             line.append(_sentences(word), style=_style(word))
         self._console.print(line, soft_wrap=True)
 
+    def lines(self, text: str) -> None:
+        """Print the lines of a text as they are, each `visible`."""
+        for line in text.splitlines():
+            self._console.print(Text(visible(line)), soft_wrap=True)
+
     def table(
         self,
         head: Sequence[str],

@@ -97,7 +97,7 @@ def test_every_file_that_has_a_command_is_one_and_is_named_as_it() -> None:
         if "\ndef command(" in path.read_text()
     }
     assert {str(path.relative_to(root)) for path in having} == {
-        "/".join(path.split()[1:]) for path in ALL if path != "lakehouse"
+        "/".join(path.split()[1:]).replace("-", "_") for path in ALL if path != "lakehouse"
     }
     for path, context in ALL.items():
         assert context.command.name == path.split()[-1] or context.parent is None

@@ -1,0 +1,181 @@
+"""The proposal of a feature set: windows over the rows of one table, for each row of it."""
+
+from collections.abc import Iterator, Sequence
+
+import yaml
+from pydantic import ValidationError
+
+from lakehouse.declarations.reserved import BESIDE_FEATURES, PREFIXES
+from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
+from lakehouse.features.compile import plan
+from lakehouse.features.expressions import FeatureError
+from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.project import Project
+from lakehouse.scaffolding.declared_tables import DeclaredColumn, DeclaredTable
+from lakehouse.scaffolding.errors import ScaffoldingError
+from lakehouse.scaffolding.names import check_name, free_name
+from lakehouse.scaffolding.proposal import File, Proposal
+from lakehouse.scaffolding.staging import EVENT_TIME
+from lakehouse.scaffolding.yaml_text import one_line
+
+_WINDOWS = ["1d", "7d", "30d"]
+_LONGEST = "30d"
+MOST_COLUMNS = 8
+"""Columns of each kind that windows are made of; more are a person's choice."""
+_SYSTEM = ("known_at", "_load_id", EVENT_TIME)
+
+
+def propose_feature_set(
+    project: Project, domain: str, name: str, table: DeclaredTable, entity: str, key: str
+) -> Proposal:
+    """Counts, sums, means and times since, over 1, 7 and 30 days of the rows of an entity.
+
+    `key` identifies a row of the table, `entity` what the features are about.
+
+    Raises:
+        ScaffoldingError: when a name is not valid or taken, or the table has no times.
+    """
+    check_name("feature set", name)
+    for column in (key, entity, "known_at"):
+        table.column(column)
+    if key == entity:
+        raise ScaffoldingError(
+            f"{entity} is the key of {table.name}: each has one row, and no window holds more; "
+            "choose a column that repeats with --entity, or another key with --key"
+        )
+    time = EVENT_TIME if table.has(EVENT_TIME) else "known_at"
+    writer = _Writer(table, entity, key)
+    stream = table.name.partition(".")[2]
+    text = "\n".join(
+        [
+            f"type: {COMPONENTS}.FeatureSet",
+            "attributes:",
+            f"  name: {name}",
+            f"  description: {one_line(f'Rows of {stream} of each {entity} in the last days.')}",
+            f"  owners: {one_line([f'team:{domain}'])}",
+            f"  tags: {one_line({'domain': domain})}",
+            f"  entity: {entity}",
+            "  spines:",
+            f"    - {one_line(_spine(table, key, time))}",
+            "  streams:",
+            f"    rows: {table.name}",
+            "  aggregates:",
+            *writer.aggregates(),
+            "  features:",
+            *writer.features(),
+            "",
+        ]
+    )
+    _check(text, table)
+    return Proposal(
+        (File(project.defs_dir / domain / "feature_sets" / name / FILE_NAME, text),),
+        (
+            f"a feature of a row counts the rows of the same {entity} that were known before it",
+            *writer.left_out(),
+        ),
+    )
+
+
+def _spine(table: DeclaredTable, key: str, time: str) -> dict[str, str]:
+    spine = {"name": table.name.partition(".")[2].replace("__", "_"), "table": table.name}
+    return spine | {"key": key} | ({} if time == EVENT_TIME else {"time": time})
+
+
+class _Writer:
+    """The aggregates and features of a table, as lines."""
+
+    def __init__(self, table: DeclaredTable, entity: str, key: str) -> None:
+        self.entity = entity
+        used = (*_SYSTEM, entity, key)
+        columns = [c for c in table.columns if c.name not in used and not c.name.startswith("_")]
+        self.whole = [c for c in columns if c.is_whole and not c.is_id]
+        self.measures = [c for c in columns if c.type in ("FLOAT", "DOUBLE")]
+        self.truths = [c for c in columns if c.type == "BOOLEAN"]
+        self.kinds = [c for c in columns if c.type == "VARCHAR" or (c.is_whole and c.is_id)]
+        self.decimals = [c for c in columns if c.is_decimal]
+        self.untyped = [c for c in columns if not c.type]
+        self.names = _names(["n", "idle"], self._chosen())
+
+    def _chosen(self) -> list[DeclaredColumn]:
+        groups = (self.whole, self.measures, self.truths, self.kinds)
+        return [column for group in groups for column in group[:MOST_COLUMNS]]
+
+    def aggregates(self) -> Iterator[str]:
+        """A line for each window."""
+        windows = one_line(_WINDOWS)
+        yield f"    n: {{of: rows, op: count, window: {windows}}}"
+        yield f"    idle: {{of: rows, op: since_last, window: {_LONGEST}}}"
+        for column in self.whole[:MOST_COLUMNS]:
+            at = f"of: rows, op: sum, value: {column.name}, window: {windows}"
+            yield f"    {self.names[column.name]}: {{{at}}}"
+        for column in self.measures[:MOST_COLUMNS]:
+            at = f"of: rows, op: quantile, q: 0.5, value: {column.name}, window: {_LONGEST}"
+            yield f"    {self.names[column.name]}: {{{at}}}"
+        for column in self.truths[:MOST_COLUMNS]:
+            at = f"of: rows, op: count, where: {column.name}, window: {windows}"
+            yield f"    {self.names[column.name]}: {{{at}}}"
+        for column in self.kinds[:MOST_COLUMNS]:
+            at = f"of: rows, op: distinct, value: {column.name}, window: {_LONGEST}"
+            yield f"    {self.names[column.name]}: {{{at}}}"
+
+    def features(self) -> Iterator[str]:
+        """A line for each feature."""
+        of = f"of the {self.entity}"
+        yield self._line("n", "n", f"Number of rows {of}")
+        yield self._line("idle", "idle", f"Microseconds since the last row {of}")
+        for column in self.whole[:MOST_COLUMNS]:
+            name = self.names[column.name]
+            yield self._line(name, name, f"Sum of {column.name}")
+            yield self._line(f"{name}_mean", f"{name} / n", f"Mean of {column.name}")
+        for column in self.measures[:MOST_COLUMNS]:
+            name = self.names[column.name]
+            yield self._line(name, name, f"Median of {column.name}")
+        for column in self.truths[:MOST_COLUMNS]:
+            name = self.names[column.name]
+            yield self._line(f"{name}_share", f"{name} / n", f"Share of rows with {column.name}")
+        for column in self.kinds[:MOST_COLUMNS]:
+            name = self.names[column.name]
+            yield self._line(name, name, f"Different values of {column.name}")
+
+    def _line(self, name: str, expression: str, text: str) -> str:
+        return f"    {name}: {one_line({'expression': expression, 'description': text})}"
+
+    def left_out(self) -> Iterator[str]:
+        """What no window is made of, and why."""
+        for column in self.decimals:
+            yield (
+                f"{column.name} is {column.type} and left out, as features read whole numbers: use "
+                "a column of minor units, such as cents"
+            )
+        if self.untyped:
+            names = ", ".join(column.name for column in self.untyped)
+            yield f"left out, as no `data_type` is declared: {names}"
+        for group in (self.whole, self.measures, self.truths, self.kinds):
+            if len(group) > MOST_COLUMNS:
+                names = ", ".join(column.name for column in group[MOST_COLUMNS:])
+                yield f"left out, as there are many columns of their type: {names}"
+
+
+def _names(taken: Sequence[str], columns: Sequence[DeclaredColumn]) -> dict[str, str]:
+    """A name for the aggregate of each column, that no other table's column has."""
+    used = [*taken]
+    names: dict[str, str] = {}
+    for column in columns:
+        suffix = "sum" if column.is_whole and not column.is_id else "kinds"
+        suffix = {"BOOLEAN": "n", "FLOAT": "median", "DOUBLE": "median"}.get(column.type, suffix)
+        base = column.name
+        if base in BESIDE_FEATURES or base.startswith(PREFIXES):
+            base = f"row_{base.strip('_')}"
+        names[column.name] = free_name(f"{base}_{suffix}", used)
+        used.append(names[column.name])
+    return names
+
+
+def _check(text: str, table: DeclaredTable) -> None:
+    """Compile the set against the declared columns, as the engine will against the real ones."""
+    try:
+        spec = FeatureSetSpec.model_validate(yaml.safe_load(text)["attributes"])
+        plan(spec, {table.name: table.types})
+    except (ValidationError, FeatureError) as error:
+        message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise ScaffoldingError(f"no feature set fits {table.name}: {message}") from None
