@@ -95,6 +95,7 @@ class _Writer:
         self.decimals = [c for c in columns if c.is_decimal]
         self.untyped = [c for c in columns if not c.type]
         self.names = _names(["n", "idle"], self._chosen())
+        self.taken = ["n", "idle", entity, key, *self.names.values()]
 
     def _chosen(self) -> list[DeclaredColumn]:
         groups = (self.whole, self.measures, self.truths, self.kinds)
@@ -120,29 +121,41 @@ class _Writer:
 
     def features(self) -> Iterator[str]:
         """A line for each feature."""
-        of = f"of the {self.entity}"
-        yield self._line("n", "n", f"Number of rows {of}")
-        yield self._line("idle", "idle", f"Microseconds since the last row {of}")
+        yield self._line("n", "n", f"Number of rows of the {self.entity}")
+        yield self._line("idle", "idle", f"Microseconds since the last row of the {self.entity}")
         for column in self.whole[:MOST_COLUMNS]:
             name = self.names[column.name]
             yield self._line(name, name, f"Sum of {column.name}")
-            yield self._line(f"{name}_mean", f"{name} / n", f"Mean of {column.name}")
+            yield self._line(self._ratio(column, "mean"), f"{name} / n", f"Mean of {column.name}")
         for column in self.measures[:MOST_COLUMNS]:
             name = self.names[column.name]
             yield self._line(name, name, f"Median of {column.name}")
         for column in self.truths[:MOST_COLUMNS]:
-            name = self.names[column.name]
-            yield self._line(f"{name}_share", f"{name} / n", f"Share of rows with {column.name}")
+            text = f"Share of rows with {column.name}"
+            expression = f"{self.names[column.name]} / n"
+            yield self._line(self._ratio(column, "share"), expression, text)
         for column in self.kinds[:MOST_COLUMNS]:
             name = self.names[column.name]
             yield self._line(name, name, f"Different values of {column.name}")
+        own = (self.whole or self.measures)[:1]
+        for column in own:
+            yield "    # the row's own values, where they are known when a decision is made:"
+            yield f"    # {column.name}: row.{column.name}"
 
-    def _line(self, name: str, expression: str, text: str) -> str:
+    def _ratio(self, column: DeclaredColumn, what: str) -> str:
+        name = free_name(f"{_base(column)}_{what}", self.taken)
+        self.taken.append(name)
+        return name
+
+    @staticmethod
+    def _line(name: str, expression: str, text: str) -> str:
         return f"    {name}: {one_line({'expression': expression, 'description': text})}"
 
     def left_out(self) -> Iterator[str]:
         """What no window is made of, and why."""
         for column in self.decimals:
+            if any(one.name.startswith(f"{column.name}_") for one in self.whole):
+                continue  # its minor units are there
             yield (
                 f"{column.name} is {column.type} and left out, as features read whole numbers: use "
                 "a column of minor units, such as cents"
@@ -163,12 +176,16 @@ def _names(taken: Sequence[str], columns: Sequence[DeclaredColumn]) -> dict[str,
     for column in columns:
         suffix = "sum" if column.is_whole and not column.is_id else "kinds"
         suffix = {"BOOLEAN": "n", "FLOAT": "median", "DOUBLE": "median"}.get(column.type, suffix)
-        base = column.name
-        if base in BESIDE_FEATURES or base.startswith(PREFIXES):
-            base = f"row_{base.strip('_')}"
-        names[column.name] = free_name(f"{base}_{suffix}", used)
+        names[column.name] = free_name(f"{_base(column)}_{suffix}", used)
         used.append(names[column.name])
     return names
+
+
+def _base(column: DeclaredColumn) -> str:
+    """The beginning of names made of a column: its own name, unless that is reserved."""
+    if column.name in BESIDE_FEATURES or column.name.startswith(PREFIXES):
+        return f"row_{column.name.strip('_')}"
+    return column.name
 
 
 def _check(text: str, table: DeclaredTable) -> None:

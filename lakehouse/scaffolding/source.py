@@ -38,8 +38,10 @@ class ProposedSource:
     landing: tuple[tuple[Path, str], ...]
 
 
-def propose_source(project: Project, domain: str, name: str, sample: Sample) -> ProposedSource:
-    """The proposal of the source `name` from a sample of its files.
+def propose_source(
+    project: Project, domain: str, name: str, sample: Sample, now: datetime
+) -> ProposedSource:
+    """The proposal of the source `name` from a sample of its files, at the time `now` (UTC).
 
     Raises:
         ScaffoldingError: when the name is not valid or taken, or no contract fits the sample.
@@ -53,7 +55,7 @@ def propose_source(project: Project, domain: str, name: str, sample: Sample) -> 
     columns = profile_columns(sample)
     if not columns:
         raise ScaffoldingError("no column of the sample has a name; name them in the first line")
-    time = find_time(sample, columns)
+    time = find_time(sample, columns, now)
     seals = _find_seals(sample, time.newest if time else ())
     contract = propose_contract(sample, columns, time)
     text = _declaration(domain, name, sample, contract, seals)

@@ -73,7 +73,7 @@ def propose_table(
     minor = _minor_units(ordered)
     sql = _sql(source, view, key, [column.name for column in ordered], minor)
     text = _yaml(name, source, key, ordered, minor)
-    assumptions = [f"the first version of {' and '.join(key)} wins, as loads arrived"]
+    assumptions = [f"the first version of {' and '.join(key)} wins, in the order of arrival"]
     assumptions += [
         f"{new} is {old} in whole units, for sums that are exact" for old, (new, _) in minor.items()
     ]

@@ -24,6 +24,7 @@ _TELLING = (
 """Words of names, the ones that tell most about publication first."""
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,18 @@ class Time:
     newest: tuple[datetime | None, ...] = ()
 
 
-def find_time(sample: Sample, columns: Sequence[Column]) -> Time | None:
+def find_time(sample: Sample, columns: Sequence[Column], now: datetime) -> Time | None:
     """The time that tells when a row was known; None if no column can.
 
     It is the latest of the row's times that are not plans: a row is not known before what it
-    contains has happened. `newest` has the latest time of each file.
+    contains has happened. A column with times after `now` (UTC) holds plans. `newest` has the
+    latest time of each file.
     """
-    candidates = [c for c in columns if _is_time(c)]
+    moments = {c.name: _moments(sample, c) for c in columns if _is_time(c)}
+    moments = {name: each for name, each in moments.items() if each.is_of_our_time(now)}
+    candidates = [c for c in columns if c.name in moments]
     if not candidates:
         return None
-    moments = {c.name: _moments(sample, c) for c in candidates}
     complete = [c for c in candidates if c.missing == 0] or candidates
     chosen = min(complete, key=lambda c: (not _is_last(c, moments), _rank(c)))
     others = [c.name for c in candidates if c is not chosen]
@@ -121,6 +124,13 @@ class _Moments:
 
     start: Any
     end: Any
+
+    def is_of_our_time(self, now: datetime) -> bool:
+        """Whether the latest time can be that of a delivery: not before 1970, not to come."""
+        import pyarrow.compute as pc
+
+        latest = pc.max(self.start).as_py()
+        return latest is not None and EPOCH <= latest <= now
 
 
 def _moments(sample: Sample, column: Column) -> _Moments:

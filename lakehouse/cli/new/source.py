@@ -1,5 +1,6 @@
 """`lakehouse new source`: the contract and the staging model of files that are there."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -46,11 +47,12 @@ def command(settings: "Settings", name: str, place: str, domain: str | None, dry
     from lakehouse.sources.landing import Landing
 
     project, output = settings.project, Output()
+    now = datetime.now(UTC).replace(tzinfo=None)
     domain = choose_domain(project, domain)
     with find_files(place, settings) as files:
         with output.waiting(f"reading {len(files)} files"):
             sample = read_sample(files, settings.longest_row_bytes)
-            proposed = propose_source(project, domain, name, sample)
+            proposed = propose_source(project, domain, name, sample, now)
         refuse_existing(proposed.files.files)
         landing = Landing(settings, name)
         landed = [] if dry_run else land(proposed, landing)

@@ -1,0 +1,52 @@
+"""A domain is two folders; nothing else changes, and a wrong name is refused."""
+
+import pytest
+
+from lakehouse.project import Project
+from lakehouse.scaffolding.domains import choose_domain, find_domains, propose_domain
+from lakehouse.scaffolding.errors import ScaffoldingError
+from lakehouse.scaffolding.proposal import write
+
+
+def test_a_new_domain_is_its_folders_and_a_page(project: Project) -> None:
+    write(propose_domain(project, "shop"))
+    assert find_domains(project) == ["shop"]
+    assert choose_domain(project, None) == "shop"
+    made = {str(one.relative_to(project.root)) for one in project.root.rglob("*")}
+    assert {
+        "defs/shop/README.md",
+        "defs/shop/sources",
+        "defs/shop/feature_sets",
+        "defs/shop/models",
+        "dbt_project/models/shop/staging",
+        "dbt_project/models/shop/core",
+        "dbt_project/models/shop/reporting",
+    } <= made
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Shop", "'Shop' is not a valid name of a domain"),
+        ("core", "core is the name of a folder in every domain"),
+        ("shop", "the domain shop exists"),
+    ],
+)
+def test_a_name_that_cannot_be_a_domain_is_refused(
+    project: Project, name: str, sentence: str
+) -> None:
+    write(propose_domain(project, "shop"))
+    with pytest.raises(ScaffoldingError, match=sentence):
+        propose_domain(project, name)
+
+
+def test_a_domain_is_chosen_by_a_person_where_there_are_several(project: Project) -> None:
+    with pytest.raises(ScaffoldingError, match="there is no domain yet; make it with"):
+        choose_domain(project, None)
+    for name in ("shop", "taxi"):
+        write(propose_domain(project, name))
+    with pytest.raises(ScaffoldingError, match="there are the domains shop, taxi: choose one"):
+        choose_domain(project, None)
+    with pytest.raises(ScaffoldingError, match="no domain bank among shop, taxi; make it with"):
+        choose_domain(project, "bank")
+    assert choose_domain(project, "taxi") == "taxi"
