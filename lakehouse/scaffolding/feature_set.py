@@ -11,9 +11,10 @@ from lakehouse.features.compile import plan
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.project import Project
+from lakehouse.scaffolding.declared_names import refuse_taken
 from lakehouse.scaffolding.declared_tables import DeclaredColumn, DeclaredTable
 from lakehouse.scaffolding.errors import ScaffoldingError
-from lakehouse.scaffolding.names import check_name, free_name
+from lakehouse.scaffolding.names import free_name
 from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.staging import EVENT_TIME
 from lakehouse.scaffolding.yaml_text import one_line
@@ -26,17 +27,24 @@ _SYSTEM = ("known_at", "_load_id", EVENT_TIME)
 
 
 def propose_feature_set(
-    project: Project, domain: str, name: str, table: DeclaredTable, entity: str, key: str
+    project: Project,
+    domain: str,
+    name: str,
+    table: DeclaredTable,
+    entity: str,
+    key: str,
+    own: Sequence[str] = (),
 ) -> Proposal:
     """Counts, sums, means and times since, over 1, 7 and 30 days of the rows of an entity.
 
-    `key` identifies a row of the table, `entity` what the features are about.
+    `key` identifies a row of the table, `entity` what the features are about. `own` are columns of
+    the row itself that are known when a decision is made.
 
     Raises:
         ScaffoldingError: when a name is not valid or taken, or the table has no times.
     """
-    check_name("feature set", name)
-    for column in (key, entity, "known_at"):
+    refuse_taken(project, "feature set", "FeatureSet", FeatureSetSpec, name)
+    for column in (key, entity, "known_at", *own):
         table.column(column)
     if key == entity:
         raise ScaffoldingError(
@@ -44,7 +52,7 @@ def propose_feature_set(
             "choose a column that repeats with --entity, or another key with --key"
         )
     time = EVENT_TIME if table.has(EVENT_TIME) else "known_at"
-    writer = _Writer(table, entity, key)
+    writer = _Writer(table, entity, key, own)
     stream = table.name.partition(".")[2]
     text = "\n".join(
         [
@@ -71,6 +79,14 @@ def propose_feature_set(
         (File(project.defs_dir / domain / "feature_sets" / name / FILE_NAME, text),),
         (
             f"a feature of a row counts the rows of the same {entity} that were known before it",
+            *(
+                ()
+                if own
+                else (
+                    "no value of the row itself is a feature, as nothing says which are known when "
+                    "a decision is made: name them with --row",
+                )
+            ),
             *writer.left_out(),
         ),
     )
@@ -84,8 +100,8 @@ def _spine(table: DeclaredTable, key: str, time: str) -> dict[str, str]:
 class _Writer:
     """The aggregates and features of a table, as lines."""
 
-    def __init__(self, table: DeclaredTable, entity: str, key: str) -> None:
-        self.entity = entity
+    def __init__(self, table: DeclaredTable, entity: str, key: str, own: Sequence[str]) -> None:
+        self.entity, self.own = entity, own
         used = (*_SYSTEM, entity, key)
         columns = [c for c in table.columns if c.name not in used and not c.name.startswith("_")]
         self.whole = [c for c in columns if c.is_whole and not c.is_id]
@@ -137,13 +153,16 @@ class _Writer:
         for column in self.kinds[:MOST_COLUMNS]:
             name = self.names[column.name]
             yield self._line(name, name, f"Different values of {column.name}")
-        own = (self.whole or self.measures)[:1]
-        for column in own:
+        for name in self.own:
+            feature = free_name(_base(name), self.taken)
+            self.taken.append(feature)
+            yield self._line(feature, f"row.{name}", f"{name} of the row itself")
+        for column in (self.whole or self.measures)[:1] if not self.own else ():
             yield "    # the row's own values, where they are known when a decision is made:"
             yield f"    # {column.name}: row.{column.name}"
 
     def _ratio(self, column: DeclaredColumn, what: str) -> str:
-        name = free_name(f"{_base(column)}_{what}", self.taken)
+        name = free_name(f"{_base(column.name)}_{what}", self.taken)
         self.taken.append(name)
         return name
 
@@ -176,16 +195,15 @@ def _names(taken: Sequence[str], columns: Sequence[DeclaredColumn]) -> dict[str,
     for column in columns:
         suffix = "sum" if column.is_whole and not column.is_id else "kinds"
         suffix = {"BOOLEAN": "n", "FLOAT": "median", "DOUBLE": "median"}.get(column.type, suffix)
-        names[column.name] = free_name(f"{_base(column)}_{suffix}", used)
+        names[column.name] = free_name(f"{_base(column.name)}_{suffix}", used)
         used.append(names[column.name])
     return names
 
 
-def _base(column: DeclaredColumn) -> str:
+def _base(column: str) -> str:
     """The beginning of names made of a column: its own name, unless that is reserved."""
-    if column.name in BESIDE_FEATURES or column.name.startswith(PREFIXES):
-        return f"row_{column.name.strip('_')}"
-    return column.name
+    is_reserved = column in BESIDE_FEATURES or column.startswith(PREFIXES)
+    return f"row_{column.strip('_')}" if is_reserved else column
 
 
 def _check(text: str, table: DeclaredTable) -> None:

@@ -15,9 +15,9 @@ from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models.spec import ModelSpec
 from lakehouse.project import Project
+from lakehouse.scaffolding.declared_names import refuse_taken
 from lakehouse.scaffolding.declared_tables import DeclaredTable
 from lakehouse.scaffolding.errors import ScaffoldingError
-from lakehouse.scaffolding.names import check_name
 from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.staging import EVENT_TIME
 from lakehouse.scaffolding.yaml_text import comment, one_line
@@ -67,7 +67,7 @@ def propose_model(
         ScaffoldingError: when a name is not valid, the label has no type to predict, or no feature
             set is computed for the rows.
     """
-    check_name("model", name)
+    refuse_taken(project, "model", "PredictiveModel", ModelSpec, name)
     spine, label = wanted.spine, wanted.label
     spine.column(wanted.key)
     label.column(wanted.key)
@@ -146,7 +146,7 @@ def _task(wanted: Wanted) -> tuple[str, str]:
     if values is not None and values and {Decimal(value) for value in values} <= {0, 1}:
         return "binary", f"{column.name} is 0 or 1 in all rows of the lake"
     why = f"{column.name} is a number ({column.type})"
-    if column.is_whole and values is None:
+    if column.is_whole and not wanted.seen.rows:
         why += "; if it is only 0 or 1, write `task: binary`, which --task does"
     return "regression", why
 

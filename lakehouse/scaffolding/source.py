@@ -12,9 +12,9 @@ from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
 from lakehouse.project import Project
 from lakehouse.scaffolding.contract import ProposedContract, propose_contract
 from lakehouse.scaffolding.dbt_sources import add_to_sources
+from lakehouse.scaffolding.declared_names import refuse_taken
 from lakehouse.scaffolding.domains import models_folder
 from lakehouse.scaffolding.errors import ScaffoldingError
-from lakehouse.scaffolding.names import check_name
 from lakehouse.scaffolding.profile import profile_columns
 from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.samples import Sample
@@ -22,7 +22,6 @@ from lakehouse.scaffolding.seals import Seals, find_seals
 from lakehouse.scaffolding.staging import staging_sql, staging_yaml
 from lakehouse.scaffolding.times import find_time
 from lakehouse.scaffolding.yaml_text import one_line
-from lakehouse.sources.declared import valid_sources
 from lakehouse.sources.errors import SpecError
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.reading import Unreadable, file_format
@@ -46,12 +45,7 @@ def propose_source(
     Raises:
         ScaffoldingError: when the name is not valid or taken, or no contract fits the sample.
     """
-    check_name("source", name)
-    if (taken := valid_sources(project).get(name)) is not None:
-        raise ScaffoldingError(
-            f"there is a source {name} in {taken.place.file}; names are unique over all domains, "
-            "so choose another one"
-        )
+    refuse_taken(project, "source", "Source", SourceSpec, name)
     columns = profile_columns(sample)
     if not columns:
         raise ScaffoldingError("no column of the sample has a name; name them in the first line")

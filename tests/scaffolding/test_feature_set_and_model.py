@@ -53,6 +53,20 @@ def test_a_set_has_windows_of_each_kind_of_column_and_none_of_identifiers_summed
     assert not any("_load_id" in name or "order_id" in name for name in values["aggregates"])
 
 
+def test_values_of_the_row_itself_are_features_only_if_a_person_names_them() -> None:
+    assert not any("row." in one["expression"] for one in feature_set(ORDERS)["features"].values())
+    own = ("channel", "amount_cents", "label")
+    text = (
+        propose_feature_set(PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", own)
+        .files[0]
+        .text
+    )
+    features = yaml.safe_load(text)["attributes"]["features"]
+    assert features["channel"]["expression"] == "row.channel"
+    assert features["amount_cents"]["expression"] == "row.amount_cents"
+    assert features["row_label"]["expression"] == "row.label"
+
+
 def test_what_no_window_can_be_made_of_is_said() -> None:
     of = table(price="DECIMAL(9,3)", note="")
     said = propose_feature_set(PROJECT, "shop", "x", of, "customer_id", "order_id").assumptions
@@ -140,7 +154,9 @@ def test_labels_of_another_table_are_settled_after_the_given_time() -> None:
 def test_what_no_model_can_be_made_of_is_refused(project: Project) -> None:
     with pytest.raises(ScaffoldingError, match="no feature set is computed for the rows of core"):
         propose_model(PROJECT, "shop", "x", Wanted(ORDERS, "order_id", ORDERS, "paid"), [])
-    with pytest.raises(ScaffoldingError, match=r"no feature set other is computed .* known are ord"):
+    with pytest.raises(
+        ScaffoldingError, match=r"no feature set other is computed .* known are ord"
+    ):
         model(feature_sets=("other",))
     with pytest.raises(ScaffoldingError, match="event_time is TIMESTAMP; a label is a number"):
         model(column="event_time")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @click.command(
     "feature-set",
     epilog=examples(
-        "lakehouse new feature-set customer_orders --of core.fct_orders --entity customer_id"
+        "lakehouse new feature-set customer_orders --of core.fct_orders --entity customer_id",
+        "lakehouse new feature-set order_context --of core.fct_orders --entity customer_id "
+        "--row amount_cents,channel",
     ),
 )
 @click.argument("name")
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--key", metavar="COLUMN", help="What identifies a row; by its test of uniqueness if not given."
 )
+@click.option(
+    "--row",
+    metavar="COLUMNS",
+    help="Its own columns that are known when a decision is made, as features.",
+)
 @in_domain
 @dry_run
 @pass_settings
@@ -37,6 +44,7 @@ def command(
     table: str,
     entity: str,
     key: str | None,
+    row: str | None,
     domain: str | None,
     dry_run: bool,
 ) -> None:
@@ -53,7 +61,10 @@ def command(
     project = settings.project
     found = find_table(declared_tables(settings), table)
     domain = choose_domain(project, domain or found.domain or None)
-    proposal = propose_feature_set(project, domain, name, found, entity, key or found.require_key())
+    own = tuple(row.replace(" ", "").split(",")) if row else ()
+    proposal = propose_feature_set(
+        project, domain, name, found, entity, key or found.require_key(), own
+    )
     write_or_print(project, proposal, dry=dry_run)
     if not dry_run:
         say(f"next: lakehouse run --select features/{name}")
