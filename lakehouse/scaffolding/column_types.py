@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,
 _DAY = re.compile(r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}", re.ASCII)
 _MOMENT = re.compile(rf"{_DAY.pattern}([T ].*)?", re.ASCII)
 _ZONED = re.compile(r".*(Z|[+-][0-9]{2}(:?[0-9]{2})?|[A-Za-z]{3,})", re.ASCII)
+_MANY_AMOUNTS = 100
+"""Different floats that show that a column holds amounts."""
 _MOST_SPELLINGS = 50
 """More different values than true and false have in any capitals."""
 _FINEST_MONEY = 4
@@ -82,8 +84,9 @@ def guess_typed(values: Any) -> Guess:
     if types.is_boolean(kind):
         return Guess("BOOLEAN")
     if types.is_floating(kind):
-        finite = pc.all(pc.is_finite(values.cast(pa.float64()))).as_py()
-        return Guess(TEXT if finite is False else "DOUBLE")
+        if pc.all(pc.is_finite(values.cast(pa.float64()))).as_py() is False:
+            return Guess(TEXT)
+        return Guess(_type_of_floats(values))
     if types.is_date(kind):
         return Guess("DATE")
     if types.is_timestamp(kind):
@@ -92,6 +95,19 @@ def guess_typed(values: Any) -> Guess:
         most = pc.max(values).as_py()
         return Guess("BIGINT" if most is None or most < 2**63 else "DECIMAL(38,0)")
     return guess_texts([text for text in values.cast(pa.string()).to_pylist() if text is not None])
+
+
+def _type_of_floats(values: Any) -> str:
+    """DOUBLE, unless many values show that they are amounts with two decimal places at most.
+
+    A float counts as the shortest text that yields it, so that the decimal is the same number.
+    """
+    import pyarrow as pa
+
+    if len(values) < _MANY_AMOUNTS:
+        return "DOUBLE"
+    kind = type_of(values.cast(pa.string()).to_pylist())
+    return kind if kind == "DECIMAL(18, 2)" else "DOUBLE"
 
 
 def _is_micros(values: Any) -> bool:

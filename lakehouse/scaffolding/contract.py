@@ -9,7 +9,7 @@ from lakehouse.scaffolding.names import free_name, sql_name
 from lakehouse.scaffolding.profile import Column
 from lakehouse.scaffolding.samples import Sample
 from lakehouse.scaffolding.times import Time
-from lakehouse.scaffolding.yaml_text import comment, one_line
+from lakehouse.scaffolding.yaml_text import comment, one_line, prose
 from lakehouse.sources.contract import Contract
 
 ENOUGH_ROWS = 100
@@ -133,7 +133,7 @@ def _fields(
         fields.pop("nullable", None)
     if column.personal:
         fields["pii"] = "drop" if column.is_birth else "token"
-    fields["description"] = _description(column)
+    fields["description"] = prose(_description(column))
     return "", fields
 
 

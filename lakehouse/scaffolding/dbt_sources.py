@@ -9,7 +9,7 @@ from lakehouse.lake import CATALOG
 from lakehouse.lake.layout import RAW
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.proposal import File
-from lakehouse.scaffolding.yaml_text import one_line
+from lakehouse.scaffolding.yaml_text import one_line, prose
 
 
 def add_to_sources(path: Path, name: str, description: str) -> File:
@@ -48,8 +48,8 @@ def add_to_sources(path: Path, name: str, description: str) -> File:
         after = yaml.safe_load(text) if added else None
     except yaml.YAMLError:
         after = None
-    names = [table.get("name") for table in _tables(after)]
-    if not added or sorted(names) != sorted([*(t.get("name") for t in _tables(values)), name]):
+    expected = sorted([*(str(table.get("name")) for table in _tables(values)), name])
+    if not added or sorted(str(table.get("name")) for table in _tables(after)) != expected:
         raise ScaffoldingError(f"{path} has no place for another table; {by_hand}")
     return File(path, text, before)
 
@@ -69,7 +69,7 @@ def _source(name: str, description: str) -> list[str]:
 
 
 def _entry(name: str, description: str) -> list[str]:
-    return [f"- name: {name}", f"  description: {one_line(description)}"]
+    return [f"- name: {name}", f"  description: {one_line(prose(description))}"]
 
 
 def _tables(values: Any) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ def _end(node: Any, lines: list[str]) -> int:
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
-    line = int(node.end_mark.line) + (node.end_mark.column > 0)
+    line = int(node.end_mark.line) + int(node.end_mark.column > 0)
     while line > start + 1 and _is_blank(lines[line - 1]):
         line -= 1
     return line

@@ -8,8 +8,10 @@ from lakehouse.declarations.names import did_you_mean
 from lakehouse.scaffolding.errors import ScaffoldingError
 
 _UNIQUE = ("unique", "unique_recently")
-_WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
-_WHOLE_NUMBERS += ("UTINYINT", "USMALLINT", "UINTEGER")
+_WHOLE_NUMBERS = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER"),
+)
 _SYNONYMS = {
     **dict.fromkeys(("INT", "INT4"), "INTEGER"),
     **dict.fromkeys(("INT8", "LONG"), "BIGINT"),

@@ -63,9 +63,14 @@ class Column:
         return tuple(self.name.split("_"))
 
 
+def is_name(origin: str) -> bool:
+    """Whether a column can be declared: pandas writes an index without a name."""
+    return bool(origin.strip()) and origin.isprintable()
+
+
 def profile_columns(sample: Sample) -> list[Column]:
     """A profile of each column that has a name, in the order of the source."""
-    origins = [origin for origin in sample.columns if origin.strip() and origin.isprintable()]
+    origins = list(filter(is_name, sample.columns))
     names = column_names(origins, taken=(*SYSTEM_COLUMNS, *_unfit_op(sample)))
     personal = find_personal({names[one]: sample.columns[one] for one in origins})
     return [

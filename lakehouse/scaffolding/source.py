@@ -15,13 +15,13 @@ from lakehouse.scaffolding.dbt_sources import add_to_sources
 from lakehouse.scaffolding.declared_names import refuse_taken
 from lakehouse.scaffolding.domains import models_folder
 from lakehouse.scaffolding.errors import ScaffoldingError
-from lakehouse.scaffolding.profile import profile_columns
+from lakehouse.scaffolding.profile import is_name, profile_columns
 from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.samples import Sample
 from lakehouse.scaffolding.seals import Seals, find_seals
 from lakehouse.scaffolding.staging import staging_sql, staging_yaml
 from lakehouse.scaffolding.times import find_time
-from lakehouse.scaffolding.yaml_text import one_line
+from lakehouse.scaffolding.yaml_text import one_line, prose
 from lakehouse.sources.errors import SpecError
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.reading import Unreadable, file_format
@@ -50,7 +50,7 @@ def propose_source(
     if not columns:
         raise ScaffoldingError("no column of the sample has a name; name them in the first line")
     time = find_time(sample, columns, now)
-    seals = _find_seals(sample, time.newest if time else ())
+    seals = _find_seals(sample, time.newest if time else (), now)
     contract = propose_contract(sample, columns, time)
     text = _declaration(domain, name, sample, contract, seals)
     spec = _validated(text)
@@ -91,9 +91,9 @@ def _copy(path: Path) -> Callable[[Path], object]:
     return lambda to: shutil.copyfile(path, to)
 
 
-def _find_seals(sample: Sample, newest: Sequence[datetime | None]) -> Seals:
+def _find_seals(sample: Sample, newest: Sequence[datetime | None], now: datetime) -> Seals:
     written = [
-        datetime.fromtimestamp(file.path.stat().st_mtime, UTC).replace(tzinfo=None)
+        min(datetime.fromtimestamp(file.path.stat().st_mtime, UTC).replace(tzinfo=None), now)
         for file in sample.files
     ]
     names = [file.name for file in sample.files]
@@ -108,7 +108,7 @@ def _declaration(
         f"type: {COMPONENTS}.Source",
         "attributes:",
         f"  name: {name}",
-        f"  description: {one_line(_description(sample))}",
+        f"  description: {one_line(prose(_description(sample)))}",
         f"  owners: {one_line([f'team:{domain}'])}",
         f"  tags: {one_line({'domain': domain} | ({'pii': 'true'} if contract.personal else {}))}",
         "  connector: {kind: files}",
@@ -163,7 +163,12 @@ def _about_sample(sample: Sample) -> list[str]:
             f"{len(sample.broken):,} rows are malformed and will be set aside, the first one row "
             f"{first.row} of {first.file}: {first.why}"
         )
-    unnamed = [origin for origin in sample.columns if not origin.strip()]
+    if form.format == "csv" and len(sample.columns) == 1:
+        found.append(
+            "there is one column; if its values are several, they are divided by none of `,` `;` "
+            "`|` and tab: set `delimiter`"
+        )
+    unnamed = sum(not is_name(origin) for origin in sample.columns)
     if unnamed:
-        found.append("a column without a name is left out: on_change is discard")
+        found.append(f"left out, as they have no visible name: {unnamed} columns")
     return found

@@ -6,7 +6,7 @@ from lakehouse.lake import literal
 from lakehouse.scaffolding.contract import ProposedContract
 from lakehouse.scaffolding.names import free_name, sql_name
 from lakehouse.scaffolding.profile import Column
-from lakehouse.scaffolding.yaml_text import one_line
+from lakehouse.scaffolding.yaml_text import one_line, prose
 
 EVENT_TIME = "event_time"
 ROW_ID = "row_id"
@@ -47,7 +47,7 @@ def staging_yaml(name: str, contract: ProposedContract) -> str:
     for each, kind, text in [*every, *_LAST]:
         lines += [
             f"      - name: {each}",
-            f"        description: {one_line(text)}",
+            f"        description: {one_line(prose(text))}",
             f"        data_type: {one_line(kind)}",
         ]
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.names import check_name, free_name, sql_name
 from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.staging import EVENT_TIME, ROW_ID
-from lakehouse.scaffolding.yaml_text import one_line
+from lakehouse.scaffolding.yaml_text import one_line, prose
 from lakehouse.sources.declared import valid_sources
 
 _SYSTEM = ("known_at", "_load_id")
@@ -170,7 +170,7 @@ def _yaml(
         lines.extend(
             [
                 f"      - name: {column}",
-                f"        description: {one_line(text)}",
+                f"        description: {one_line(prose(text))}",
                 f"        data_type: {kind.lower()}",
             ]
         )

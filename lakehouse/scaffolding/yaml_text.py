@@ -1,5 +1,6 @@
 """YAML as people write it here: one line for each small group of fields, quoted where needed."""
 
+import re
 from typing import Any
 
 import yaml
@@ -13,6 +14,11 @@ def one_line(value: Any) -> str:
         value, default_flow_style=True, width=_WIDE, allow_unicode=True, sort_keys=False
     )
     return text.removesuffix("...\n").rstrip("\n")
+
+
+def prose(text: str) -> str:
+    """A text in which dbt and Dagster find no template: names and values of data may hold one."""
+    return re.sub(r"\{(?=[{%#])", "{ ", text)
 
 
 def comment(text: str, indent: int = 0, width: int = 100) -> list[str]:

@@ -212,6 +212,21 @@ def test_json_lines_and_parquet_load_with_the_same_values(
     ]
 
 
+def test_floats_that_are_all_amounts_load_as_decimals_of_the_same_value(
+    project: Project, house: House, tmp_path: Path
+) -> None:
+    amounts = [number / 100 for number in range(1, 400, 3)]
+    table = pa.table(
+        {"id": range(len(amounts)), "paid": amounts, "ratio": [x / 7 for x in amounts]}
+    )
+    path = tmp_path / "paid.parquet"
+    pq.write_table(table, path)
+    proposed = propose_source(project, "shop", "paid", read_sample([(path, path.name)], 10**6))
+    rows = load_all(house, proposed)
+    assert [row["paid"] for row in rows] == [Decimal(repr(amount)) for amount in amounts]
+    assert [row["ratio"] for row in rows] == [amount / 7 for amount in amounts]
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter"), [("cp1252", ";"), ("utf-16", "\t"), ("utf-8-sig", ",")]
 )
@@ -331,7 +346,26 @@ def test_a_column_without_a_name_is_left_out_and_said(
 ) -> None:
     proposed = propose_source(project, "shop", "frame", sample_of(",a\n0,x\n1,y\n"))
     assert [row["a"] for row in load_all(house, proposed)] == ["x", "y"]
-    assert any("a column without a name is left out" in one for one in proposed.files.assumptions)
+    assert any("no visible name: 1 columns" in one for one in proposed.files.assumptions)
+
+
+def test_a_template_in_the_data_is_no_template_in_the_files(
+    project: Project, sample_of: Make
+) -> None:
+    text = "id,kind\n" + "".join(f"{n},{{{{ env_var('HOME') }}}}\n" for n in range(9))
+    proposed = propose_source(project, "shop", "rows", sample_of(text, "{{ x }}.csv"))
+    assert all("{{ env" not in file.text for file in proposed.files.files)
+    assert all("{{ x" not in file.text for file in proposed.files.files)
+
+
+@pytest.mark.parametrize(("values", "name"), [("upsert,delete", "op"), ("buy,sell", "op_2")])
+def test_a_column_op_is_one_of_changes_only_if_it_holds_changes(
+    project: Project, house: House, sample_of: Make, values: str, name: str
+) -> None:
+    first, second = values.split(",")
+    sample = sample_of(f"id,op,n\n1,{first},5\n2,{second},\n")
+    proposed = propose_source(project, "shop", "rows", sample)
+    assert [row[name] for row in load_all(house, proposed)] == [first, second]
 
 
 def test_a_column_that_some_files_lack_is_optional(
@@ -347,7 +381,8 @@ def test_a_column_that_some_files_lack_is_optional(
     ("content", "sentence"),
     [
         ("", "is empty"),
-        ("a,b\n", "there is no row in rows.csv"),
+        ("a,b\n", r"there is no row in rows\.csv"),
+        ("a,b\n1\n", r"no row in rows\.csv that fits its header \(2 fields expected in row 1\)"),
         ("1,2\n3,4\n", r"the first line of .* is a row and no header \(1,2\)"),
         ("a,a\n1,2\n", "'a' is twice in the header"),
         ('[{"a": 1}]', "is one JSON list; write an object a line"),

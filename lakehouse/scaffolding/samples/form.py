@@ -23,7 +23,7 @@ _REFUSED = {
     b"SQLite format 3": "an SQLite database; declare a source with `connector: {kind: database}`",
     b"%PDF": "a PDF; save its table as CSV",
 }
-_VALUE = re.compile(r"[-+]?[\d.,:/ TZ-]*\d[\d.,:/ TZ-]*")
+_VALUE = re.compile(r"[-+]?[\d.,:/ eETZ+-]*\d[\d.,:/ eETZ+-]*")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What `--from` names: a file, a folder of files, or an address that is downloaded once."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from lakehouse.settings import Settings
 MOST_BYTES = 2 << 30
 """A longer download is given up: it is better downloaded by hand."""
 _NAMELESS = "download.csv"
+_DATA = re.compile(r"\.(csv|tsv|tab|txt|jsonl|ndjson|json|parquet)(\.gz|\.zst)?$", re.IGNORECASE)
 
 
 @contextmanager
@@ -56,7 +58,8 @@ def _local(path: Path) -> list[tuple[Path, str]]:
     ]
     if not files:
         raise ScaffoldingError(f"there is no file in {path}")
-    return files
+    # a README beside the data is no data
+    return [one for one in files if _DATA.search(one[1])] or files
 
 
 def _download(address: str, path: Path) -> Path:

@@ -123,8 +123,10 @@ def _together(form: Form, parts: Sequence[_Part]) -> Sample:
     rows = sum(part.file.rows for part in parts)
     if rows == 0:
         shown = ", ".join(part.file.name for part in parts[:3])
-        why = next((f": {one.why}" for part in parts for one in part.broken), "")
-        raise ScaffoldingError(f"there is no row in {shown}{why}; give a file with rows")
+        why = next((f" ({one.why} in row {one.row})" for p in parts for one in p.broken), "")
+        raise ScaffoldingError(
+            f"there is no row in {shown} that fits its header{why}; give a file with rows"
+        )
     found = dict.fromkeys(name for part in parts for name in part.columns)
     if not found:
         raise ScaffoldingError(f"there is no column in {parts[0].file.name}; give one with columns")
