@@ -41,7 +41,9 @@ class Guess:
     """A column's type in the contract, and what staging can make of a text.
 
     `inner` is the type of all values except the `markers`, and `formats` are the formats of
-    `strptime` that fit all values: one, or several between which only a person can choose.
+    `strptime` that fit all values: one, or several between which only a person can choose. With
+    `comma` the texts are numbers with a decimal comma. `zoned` counts the times with a zone, and
+    all.
     """
 
     type: str
@@ -49,6 +51,7 @@ class Guess:
     markers: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     zoned: tuple[int, int] = (0, 0)
+    comma: bool = False
 
     @property
     def best(self) -> str:
@@ -69,10 +72,22 @@ def guess_texts(values: Collection[str]) -> Guess:
         inner = type_of(rest)
         if inner != TEXT:
             return Guess(TEXT, inner, markers)
+    if (inner := _type_with_comma(values)) != TEXT:
+        return Guess(TEXT, inner, comma=True)
     formats = _formats(values)
     if len(formats) == 1:
         return Guess(TEXT, "TIMESTAMP" if " " in formats[0] else "DATE", formats=formats)
     return Guess(TEXT, formats=formats)
+
+
+def _type_with_comma(values: Collection[str]) -> str:
+    """The type of numbers with a decimal comma; text if the comma may stand before thousands."""
+    with_comma = [value for value in values if "," in value]
+    if not with_comma or any("." in value or value.count(",") > 1 for value in values):
+        return TEXT
+    if all(len(value.partition(",")[2]) == 3 for value in with_comma):
+        return TEXT
+    return type_of([value.replace(",", ".") for value in values])
 
 
 def guess_typed(values: Any) -> Guess:

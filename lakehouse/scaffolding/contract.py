@@ -210,6 +210,10 @@ def _about_columns(sample: Sample, columns: Sequence[Column], on_change: str) ->
                 f"{column.name} is text in raw, as {_list_of(guess.markers)} stands for a missing "
                 f"value; {guess.inner} in staging"
             )
+        elif guess.comma:
+            found.append(
+                f"{column.name} is text in raw, as it has a decimal comma; {guess.inner} in staging"
+            )
         elif len(guess.formats) == 1:
             found.append(
                 f"{column.name} is text in raw, written as {guess.formats[0]}; {guess.inner} in "

@@ -62,7 +62,7 @@ def find_personal(columns: Mapping[str, Any]) -> dict[str, str]:
 def _by_name(name: str) -> str:
     words = set(name.split("_"))
     is_named = name in _NAMES or words & _WORDS or any(name.endswith(f"_{n}") for n in _NAMES)
-    return "its name" if is_named or ("birth" in words and "year" not in words) else ""
+    return "its name" if is_named or (words & {"birth", "born"} and "year" not in words) else ""
 
 
 def _by_values(values: Any) -> str:

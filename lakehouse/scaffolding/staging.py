@@ -94,6 +94,8 @@ def _cleaned(column: Column) -> str:
         missing = ", ".join(map(literal, guess.markers))
         kind = sql_type(guess.inner)
         return f"cast(case when {name} not in ({missing}) then {name} end as {kind}) as {name}"
+    if guess.comma:
+        return f"try_cast(replace({name}, ',', '.') as {sql_type(guess.inner)}) as {name}"
     if len(guess.formats) == 1:
         kind = sql_type(guess.inner)
         return f"cast(try_strptime({name}, {literal(guess.formats[0])}) as {kind}) as {name}"

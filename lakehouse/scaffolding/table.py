@@ -174,6 +174,8 @@ def _yaml(
                 f"        data_type: {kind.lower()}",
             ]
         )
+        if sql_name(column) != column:
+            lines.append("        quote: true")
         if required:
             lines.append("        constraints: [{type: not_null}]")
 

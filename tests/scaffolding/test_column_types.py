@@ -131,6 +131,15 @@ def test_a_text_for_a_missing_value_keeps_the_column_text_and_names_the_type_of_
     assert (guess.type, guess.inner, guess.markers) == ("VARCHAR", "DECIMAL(18, 2)", ("NA", "?"))
 
 
+def test_a_decimal_comma_is_read_unless_it_may_stand_before_thousands() -> None:
+    assert (guess_texts(["1,5", "20"]).inner, guess_texts(["1,5"]).comma) == (
+        "DECIMAL(18, 2)",
+        True,
+    )
+    assert guess_texts(["1,500", "2,250"]).inner == ""
+    assert guess_texts(["1,5", "1.5"]).inner == ""
+
+
 def test_a_day_in_another_format_is_read_only_if_one_format_fits_all() -> None:
     sure, unsure = guess_texts(["12/31/2026", "1/2/2026"]), guess_texts(["1/2/2026", "3/4/2026"])
     assert (sure.inner, sure.formats) == ("DATE", ("%m/%d/%Y",))

@@ -1,11 +1,14 @@
 """A domain is two folders; nothing else changes, and a wrong name is refused."""
 
 import pytest
+import yaml
 
 from lakehouse.project import Project
+from lakehouse.scaffolding.declared_tables import DeclaredColumn, DeclaredTable
 from lakehouse.scaffolding.domains import choose_domain, find_domains, propose_domain
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.proposal import write
+from lakehouse.scaffolding.table import propose_table
 
 
 def test_a_new_domain_is_its_folders_and_a_page(project: Project) -> None:
@@ -22,6 +25,19 @@ def test_a_new_domain_is_its_folders_and_a_page(project: Project) -> None:
         "dbt_project/models/shop/core",
         "dbt_project/models/shop/reporting",
     } <= made
+
+
+def test_a_column_with_the_name_of_a_keyword_is_quoted_in_the_table(project: Project) -> None:
+    types = {"id": "BIGINT", "order": "BIGINT", "event_time": "TIMESTAMP"}
+    types |= {"known_at": "TIMESTAMP", "_load_id": "BIGINT", "_row": "BIGINT"}
+    columns = tuple(DeclaredColumn(name, kind) for name, kind in types.items())
+    staging = DeclaredTable("staging.stg_x", "shop", columns, ())
+    sql, text = (
+        file.text for file in propose_table(project, "shop", "fct_x", staging, ("id",)).files
+    )
+    assert '    "order",\n' in sql
+    (model,) = yaml.safe_load(text)["models"]
+    assert {column["name"]: column.get("quote") for column in model["columns"]}["order"] is True
 
 
 @pytest.mark.parametrize(
