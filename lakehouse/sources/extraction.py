@@ -15,10 +15,13 @@ from lakehouse.sources.spec import SourceSpec
 
 @dataclass(frozen=True)
 class Extraction:
-    """The landed files, their rows, and the current seal (UTC, naive) of the landing zone."""
+    """The landed files, their rows, and the current seal (UTC, naive) of the landing zone.
+
+    `rows` is None when a connector copied files without reading them.
+    """
 
     files: tuple[str, ...]
-    rows: int
+    rows: int | None
     seal: datetime | None
 
 
@@ -32,9 +35,10 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
     landing = Landing(settings, spec.name)
     with _alone(spec, settings):
         landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
+    counts = [one.rows for one in landed if one.rows is not None]
     return Extraction(
         tuple(one.file for one in landed),
-        sum(one.rows for one in landed),
+        sum(counts) if len(counts) == len(landed) else None,
         last_seal(spec, landing),
     )
 

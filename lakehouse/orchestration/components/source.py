@@ -75,7 +75,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             asset_key=landing,
             metadata={
                 "new_files": len(extraction.files),
-                "extracted_rows": extraction.rows,
+                **({} if extraction.rows is None else {"extracted_rows": extraction.rows}),
                 **sealed(extraction.seal),
             },
         )

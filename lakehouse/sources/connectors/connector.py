@@ -12,10 +12,13 @@ from lakehouse.sources.landing import Landing
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that was just landed: its name below the source's folder, and its number of rows."""
+    """A file that was just landed: its name below the source's folder, and its number of rows.
+
+    `rows` is None for a copy of a file, which nobody read.
+    """
 
     file: str
-    rows: int
+    rows: int | None = None
 
 
 class Connector(Part, ABC):
