@@ -9,6 +9,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict
 
+from lakehouse.errors import LakehouseError
 from lakehouse.simulator.columns import Ints
 from lakehouse.simulator.geography import COUNTRIES, country_at
 from lakehouse.simulator.population import (
@@ -27,6 +28,10 @@ TRADE = ("Market", "Fuel", "Kitchen", "Fashion", "Electronics", "Travel", "Servi
 Row = tuple[int | float | str, ...]
 
 
+class DemoMissing(LakehouseError):
+    """The extra `demo` is not installed."""
+
+
 class Names(BaseModel):
     """Names of people: NAMES for each country, in the order of the countries."""
 
@@ -38,8 +43,18 @@ class Names(BaseModel):
 
 
 def make_names(seed: int) -> Names:
-    """Draw the names; the same seed and version of Faker give the same names."""
-    from faker import Faker
+    """Draw the names; the same seed and version of Faker give the same names.
+
+    Raises:
+        DemoMissing: when Faker, which only the extra `demo` brings, is not installed.
+    """
+    try:
+        from faker import Faker
+    except ModuleNotFoundError:
+        raise DemoMissing(
+            "the embedded world needs the package faker; install it with "
+            "`pip install 'lakehouse[demo]'`"
+        ) from None
 
     female: list[str] = []
     male: list[str] = []

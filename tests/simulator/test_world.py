@@ -14,6 +14,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.simulator import state
 from lakehouse.simulator import world as door
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.personal import DemoMissing
 from lakehouse.simulator.world import (
     WorldError,
     advance_world,
@@ -101,6 +102,17 @@ def test_a_landing_zone_of_another_world_is_refused(
     with pytest.raises(WorldError, match="has files"):
         create_world(small(), tmp_path / "world", made.landing)
     assert not (tmp_path / "world" / "world.json").exists()
+
+
+def test_without_faker_the_error_names_the_extra_and_the_world_can_be_made_later(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "faker", None)
+        with pytest.raises(DemoMissing, match=r"faker; install it with .*lakehouse\[demo\]"):
+            create_world(small(days=1), tmp_path / "world", tmp_path / "landing")
+    world = create_world(small(days=1), tmp_path / "world", tmp_path / "landing")
+    assert world.is_whole
 
 
 def test_an_absent_world_is_named(tmp_path: Path) -> None:
