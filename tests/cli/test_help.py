@@ -70,7 +70,11 @@ def test_an_unknown_command_ends_with_status_2_and_the_names_of_those_there_are(
     assert last.endswith(f" {', '.join(group.list_commands(GROUPS[path]))}.")
 
 
-@pytest.mark.parametrize("path", COMMANDS)
+BOUNDED = [path for path, one in COMMANDS.items() if all(p.nargs != -1 for p in one.command.params)]
+"""All but `dbt`, which passes every word on."""
+
+
+@pytest.mark.parametrize("path", BOUNDED)
 def test_a_word_too_many_ends_with_status_2_and_one_sentence(path: str) -> None:
     asked = [
         one for one in COMMANDS[path].command.params if isinstance(one, click.Option) and one.prompt
