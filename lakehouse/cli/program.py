@@ -10,7 +10,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.redacted_output import guard_process
 
 COMMANDS = (
-    *("run", "status", "check", "sql", "tables", "dev", "simulate"),
+    *("init", "run", "status", "check", "sql", "tables", "dbt", "dev", "simulate"),
     *("sources", "quarantine", "models"),
     *("maintain", "verify", "benchmark"),
 )

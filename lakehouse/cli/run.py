@@ -158,7 +158,8 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
     if summary.failed:
         output.say(Toned("Not everything worked.", "bad"), " `lakehouse status` says what stands.")
     else:
+        simulate = ", `lakehouse simulate --days 1`" if settings.world_dir.exists() else ""
         output.say(
-            "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
-            "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
+            "Next: `lakehouse dev` opens the graph at http://127.0.0.1:3000; "
+            f"`lakehouse status`, `lakehouse sql`{simulate}."
         )

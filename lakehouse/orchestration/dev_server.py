@@ -80,12 +80,20 @@ def _refuse_taken(port: int) -> None:
 
 def _run_services(settings: Settings, home: Path, port: int) -> bool:
     """Run the services; return whether they ended because they were stopped."""
+    project = settings.project
     command = [
         *(sys.executable, "-W", _NOT_OURS, "-m", "dagster", "dev"),
-        *("--workspace", str(settings.project.workspace_yaml)),
+        *("--workspace", str(project.workspace_yaml)),
         *("--host", HOST, "--port", str(port)),
     ]
-    environment = {**os.environ, **settings.environment(), "DAGSTER_HOME": str(home)}
+    paths = [str(project.source_dir), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        **settings.environment(),
+        "DAGSTER_HOME": str(home),
+        # the project's own package may not be installed
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     asked_to_stop = False
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # to wait for orphaned processes that Dagster started
     # a new session: this process forwards each signal once, and the terminal does not send it to
