@@ -1,7 +1,6 @@
 """Write a project: every file of the template with its names, and the sample; all or nothing."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date
@@ -35,9 +34,10 @@ def create_project(folder: Path, domain: str = "", *, last_day: date) -> Names:
             for name, content in _files(names, last_day):
                 (made / name).parent.mkdir(parents=True, exist_ok=True)
                 (made / name).write_text(content, encoding="utf-8", newline="\n")
-            if folder.exists():
-                folder.rmdir()
-            shutil.move(made, folder)
+            if not folder.exists():
+                made.rename(folder)
+            for part in made.iterdir() if made.exists() else ():  # a shell may be in the folder
+                part.rename(folder / part.name)
     except OSError as error:
         raise InitError(f"cannot make a project in {folder}: {error.strerror or error}") from error
     return names

@@ -5,6 +5,7 @@ import re
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from lakehouse.declarations.names import NAME, PATTERNS
 from lakehouse.declarations.place import KINDS
@@ -12,6 +13,7 @@ from lakehouse.errors import LakehouseError
 
 LONGEST = 40
 """Characters of a name at most: asset groups and step names are made of it."""
+_DBT_PACKAGES = {"dbt", "dbt_duckdb"}
 _PROJECT = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 
@@ -43,7 +45,7 @@ class Names:
                 f"the domain {self.domain!r} has the name of a folder in a domain; choose another "
                 "with --domain"
             )
-        if keyword.iskeyword(self.module) or _is_importable(self.module):
+        if keyword.iskeyword(self.module) or _is_taken(self.module):
             raise InitError(
                 f"the project's Python package would be {self.module}, a name that Python or an "
                 "installed package has already; choose another one"
@@ -55,9 +57,15 @@ class Names:
         return self.project.replace("-", "_")
 
 
-def _is_importable(module: str) -> bool:
-    """Whether an import finds this name already; a folder without `__init__.py` does not count."""
-    if module in sys.stdlib_module_names:
+def _is_taken(module: str) -> bool:
+    """Whether an import finds this name already, or dbt has a package of that name.
+
+    A plain folder in the working directory can be imported too, but does not count: it may be the
+    one that becomes the project.
+    """
+    if module in sys.stdlib_module_names or module in _DBT_PACKAGES:
         return True
     found = find_spec(module)
-    return found is not None and found.origin is not None
+    if found is None or found.origin is not None:
+        return found is not None
+    return any(Path(path).parent != Path.cwd() for path in found.submodule_search_locations or ())

@@ -123,6 +123,18 @@ def test_the_domain_has_the_name_of_the_project_unless_one_is_given(tmp_path: Pa
     assert (tmp_path / "my-shop/src/my_shop/defs/my_shop/sources/orders" / FILE_NAME).is_file()
 
 
+def test_a_project_can_be_made_in_the_empty_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does: the folder can be imported
+    before = (tmp_path / "shop").stat().st_ino
+    create_project(tmp_path / "shop", last_day=LAST_DAY)
+    assert (tmp_path / "shop").stat().st_ino == before
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
 def test_an_empty_folder_becomes_a_project_and_a_missing_one_is_made(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     create_project(tmp_path / "shop", last_day=LAST_DAY)
@@ -170,6 +182,8 @@ def test_a_file_of_that_name_is_refused(tmp_path: Path) -> None:
         ("class", "", "package would be class, a name that Python or an installed package has"),
         ("json", "", "package would be json"),
         ("lakehouse", "", "package would be lakehouse"),
+        ("dbt", "", "package would be dbt"),
+        ("dbt-duckdb", "", "package would be dbt_duckdb"),
         ("scikit-learn", "Sales", "'Sales' is not a valid name of a domain; a name has lower-case"),
         ("shop", "my-sales", "is not a valid name of a domain"),
         ("shop", "a__b", "is not a valid name of a domain"),

@@ -187,16 +187,8 @@ def test_a_second_run_changes_nothing_and_a_new_file_is_loaded(shop: Shop, first
     head = newest.read_text().splitlines()[0]
     text = f"{head}\n999999,1,{later}T10:00:00Z,12.50,1,web\n"
     (shop.folder / "samples" / "orders" / f"orders_{later}.csv").write_text(text)
-    shop.run(
-        "lakehouse",
-        "run",
-        "--select",
-        "landing/orders",
-        "--select",
-        "raw/orders",
-        "--select",
-        "core/fct_orders",
-    )
+    part = ("raw/orders", "staging/stg_orders", "core/fct_orders")
+    shop.run("lakehouse", "run", *(word for name in part for word in ("--select", name)))
     assert shop.query("select amount from core.fct_orders where order_id = 999999") == [
         {"amount": "12.50"}
     ]

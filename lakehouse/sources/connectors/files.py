@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +54,7 @@ class FilesConnector(Connector):
         landed = {file.name: file for file in landing.files()}
         for file in self._files(landing):
             if file.name not in landed:
-                yield Landed(landing.put(file.name, lambda to, file=file: _copy(file.path, to)))
+                yield Landed(landing.put(file.name, partial(_copy, file.path)))
             elif _has_changed(file, landed[file.name], landing):
                 raise SourceDown(
                     f"{file.path} has changed since it was copied to {landing.root}, and landed "
