@@ -162,11 +162,6 @@ class Settings(BaseSettings):
         return self.embedded and Path(self.storage) == folder / "files"
 
     @property
-    def world_dir(self) -> Path:
-        """The folder of the embedded world."""
-        return self.data_dir / "world"
-
-    @property
     def models_dir(self) -> Path:
         """The folder of the artefacts of model versions."""
         return self.data_dir / "models"

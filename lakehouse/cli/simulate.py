@@ -63,36 +63,39 @@ def command(
     Files land, and the bank's database changes. The options but --days are for a new world.
     """
     from lakehouse.simulator import state
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import advance_world, load_world
 
     sizes = {"customers": customers, "terminals": terminals, "seed": seed}
     chosen = {name: value for name, value in sizes.items() if value is not None}
-    if not state.exists(settings.world_dir):
+    if not state.exists(world_folder(settings)):
         _make(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
     elif chosen or end:
         names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
         raise LakehouseError(
-            f"{names} are for a new world, and there is one in {settings.world_dir}; "
+            f"{names} are for a new world, and there is one in {world_folder(settings)}; "
             "leave them out, or delete the data folder (`make clean`) first"
         )
-    elif not load_world(settings.world_dir).is_whole:
-        _make(settings, load_world(settings.world_dir).config)
+    elif not load_world(world_folder(settings)).is_whole:
+        _make(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
         with Output().progress(count, "the world moves on") as step:
-            world = advance_world(settings.world_dir, landing, count, progress=lambda *_: step())
+            folder = world_folder(settings)
+            world = advance_world(folder, landing, count, progress=lambda *_: step())
         _print(world)
 
 
 def ensure_world(settings: "Settings") -> None:
     """Create the default world if there is none; continue one that was interrupted."""
     from lakehouse.simulator import state
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import load_world
 
-    if not state.exists(settings.world_dir):
+    if not state.exists(world_folder(settings)):
         _make(settings, _config(days=DEFAULT_DAYS, end=None))
         return
-    world = load_world(settings.world_dir)
+    world = load_world(world_folder(settings))
     if not world.is_whole:
         _make(settings, world.config)
 
@@ -105,11 +108,12 @@ def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
 
 
 def _make(settings: "Settings", config: "WorldConfig") -> None:
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import create_world
 
     landing = _landing(settings)
     with Output().progress(config.days, "making the embedded world") as step:
-        world = create_world(config, settings.world_dir, landing, progress=lambda *_: step())
+        world = create_world(config, world_folder(settings), landing, progress=lambda *_: step())
     _print(world)
 
 

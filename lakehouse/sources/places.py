@@ -1,4 +1,4 @@
-"""Addresses in YAML: `${NAME:-default}` from the environment, `{world_dir}` from settings."""
+"""Addresses in YAML: `${NAME:-default}` from the environment, `{data_dir}` from settings."""
 
 import os
 import re
@@ -25,7 +25,6 @@ def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None
     variables = os.environ if environment is None else environment
     places = {
         "data_dir": str(settings.data_dir),
-        "world_dir": str(settings.world_dir),
         "landing": settings.landing,
     }
 

@@ -12,6 +12,7 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
 from tests.project import PROJECT
@@ -105,8 +106,8 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     """
     settings = settings_of(folder)
     landing = Path(settings.landing)
-    create_world(world.config, settings.world_dir, landing)
-    advance_world(settings.world_dir, landing, WEEKS + MATURITY)
+    create_world(world.config, world_folder(settings), landing)
+    advance_world(world_folder(settings), landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
         for source in find_specs("Source", SourceSpec, PROJECT.defs_dir):
             extract(source, settings)

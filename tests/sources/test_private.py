@@ -13,6 +13,7 @@ from lakehouse.lake import connect, spill_folder
 from lakehouse.private import make_private
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import extract
 from lakehouse.sources.landing import Landing
@@ -44,8 +45,8 @@ def test_the_world_and_what_is_landed_of_it_are_their_owners_alone(tmp_path: Pat
     config = WorldConfig.model_validate(
         {"start": date(2026, 1, 1), "days": 2, "customers": 20, "terminals": 20}
     )
-    create_world(config, settings.world_dir, landing)
-    advance_world(settings.world_dir, landing, 1)
+    create_world(config, world_folder(settings), landing)
+    advance_world(world_folder(settings), landing, 1)
     for name in ("customers", "exchange_rates"):
         spec = load_spec(DEFS / name / "defs.yaml")
         assert extract(spec, settings).rows
@@ -54,9 +55,9 @@ def test_the_world_and_what_is_landed_of_it_are_their_owners_alone(tmp_path: Pat
     assert all(any(folder.iterdir()) for folder in landed)
     assert open_to_others(*landed) == []
     # only the owner may enter the world's folder; two files in it hold personal data
-    assert stat.S_IMODE(settings.world_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(world_folder(settings).stat().st_mode) == 0o700
     for name in ("bank.sqlite", "names.json"):
-        assert stat.S_IMODE((settings.world_dir / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((world_folder(settings) / name).stat().st_mode) == 0o600
 
 
 def test_what_is_being_landed_is_private_before_it_is_whole(settings: Settings) -> None:

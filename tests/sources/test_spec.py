@@ -80,7 +80,7 @@ def test_an_expression_is_compiled_when_the_spec_is_made() -> None:
 
 def test_placeholders_are_filled_from_environment_and_settings(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path)
-    text = "${BANK:-sqlite:{world_dir}/bank.sqlite}"
+    text = "${BANK:-sqlite:{data_dir}/world/bank.sqlite}"
     assert resolve(text, settings, {}) == f"sqlite:{tmp_path}/world/bank.sqlite"
     assert resolve(text, settings, {"BANK": "pg://a:{b}@c"}) == "pg://a:{b}@c"
     assert resolve("{landing}/x", settings, {}) == f"{tmp_path}/landing/x"

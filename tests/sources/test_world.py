@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world, expected_counts
 from lakehouse.sources import extract, load_spec, pending
 
@@ -13,7 +14,7 @@ SOURCES = ("transactions", "chargebacks", "customers", "terminals", "exchange_ra
 
 
 def test_a_world_is_read_to_the_row_and_again_after_each_step(house: House) -> None:
-    world, landing = house.settings.world_dir, Path(house.settings.landing)
+    world, landing = world_folder(house.settings), Path(house.settings.landing)
     dirt = {"malformed": 0.01, "null_field": 0.01, "wrong_type": 0.01}
     config = WorldConfig.model_validate(
         {"start": date(2026, 5, 1), "days": 3, "customers": 60, "terminals": 40, "dirt": dirt}

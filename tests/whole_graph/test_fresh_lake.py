@@ -19,6 +19,7 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
 from tests.project import PROJECT
@@ -97,14 +98,14 @@ def grown(new_data_dir: Callable[[], Path]) -> Settings:
         {"start": date(2026, 5, 1), "days": 19, "customers": 60, "terminals": 40}
     )
     landing = Path(settings.landing)
-    create_world(config, settings.world_dir, landing)
+    create_world(config, world_folder(settings), landing)
     late = sorted((landing / "transactions").iterdir())[-1]
     aside = settings.data_dir / late.name
     late.rename(aside)
     load_all(settings)
     build(settings)
     for day in range(3):
-        advance_world(settings.world_dir, landing, 1)
+        advance_world(world_folder(settings), landing, 1)
         if day == 1:
             aside.rename(late)
         load_all(settings)
