@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 @click.command("check", epilog=examples("lakehouse check"))
 @pass_settings
 def command(settings: "Settings") -> None:
-    """Check every declaration and the dbt project, without running anything.
+    """Check that the whole project can be loaded.
 
-    Prints a line for each mistake, with file, line, field and remedy, and then ends with status 1.
-    A file with a mistake is left out of the graph, and so is what reads its tables; the rest of the
-    graph runs.
+    Reads every declaration and the dbt project, without running anything. Prints a line for each
+    mistake, with file, line, field and remedy, and then ends with status 1. A file with a mistake
+    is left out of the graph, and so is what reads its tables; the rest of the graph runs.
     """
     from lakehouse.orchestration.build import load
 
