@@ -82,3 +82,11 @@ def test_days_to_redo_can_be_chosen_in_the_ui(definitions: dg.Definitions) -> No
     shown = RepositorySnap.from_def(definitions.get_repository_def())
     assert [one.job_name for one in shown.partition_sets] == ["reprocess_days"]
     assert not [node for node in shown.asset_nodes if "reprocess_days" in node.job_names]
+
+
+def test_the_sensor_of_sources_can_refresh_each_of_them(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    selection = definitions.resolve_sensor_def("source_changes").asset_selection
+    assert selection
+    landed = {key for key in graph.materializable_asset_keys if key.path[0] in ("landing", "raw")}
+    assert selection.resolve(graph) == landed
