@@ -215,7 +215,7 @@ class _Compiler:
         sql_type = columns[column]
         self.contract.setdefault(table, {})[column] = sql_type
         if sql_type not in _KINDS:
-            hint = "; give it in minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
+            hint = "; store minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
             raise FeatureError(
                 f"{table}.{column} is a {sql_type}, which features cannot read{hint}"
             )
@@ -310,8 +310,8 @@ class _Compiler:
         term = _renamed(compile_expression(declared.expression, scope), aliases)
         if term.kind in (Kind.WIDE, Kind.TIMESTAMP, Kind.NULL):
             raise FeatureError(
-                f"feature {name} is {term.kind}; a feature is a number, a condition or a text"
-                + (" (subtract: `t - x` is microseconds)" if term.kind == Kind.TIMESTAMP else "")
+                f"feature {name} is {term.kind}; a feature must be a number, a condition or a text"
+                + (" (`t - x` gives microseconds)" if term.kind == Kind.TIMESTAMP else "")
             )
         inputs = sorted({pair for used in term.uses for pair in self.inputs[used]})
         return Feature(name, term.kind.value, self.describe(feature, aliases), tuple(inputs), term)

@@ -85,8 +85,8 @@ def compute(
         raise FeatureError(f"feature set {plan.spec.name}: {reason}") from error
     if added != count:
         raise FeatureError(
-            f"feature set {plan.spec.name}: {added} rows came out of {count} of the spine; "
-            "this is a bug of the compiler, nothing was written"
+            f"feature set {plan.spec.name}: {added} rows were computed for {count} spine rows; "
+            "this is a bug in the compiler, and nothing was written"
         )
     for table in made:
         cursor.execute(f"DROP TABLE temp.main.{table}")
@@ -138,8 +138,8 @@ def _make_spine(
     if not rows == times == keys:
         raise FeatureError(
             f"feature set {plan.spec.name}: of {rows} rows of spine {plan.spine.table}, "
-            f"{rows - times} have no {plan.spine.time}, {rows - keys} no {plan.spine.key} of their "
-            "own; mend the table and refresh again"
+            f"{rows - times} have no {plan.spine.time} and {rows - keys} have a missing or "
+            f"duplicate {plan.spine.key}; fix the table and refresh again"
         )
     return rows, first, last
 

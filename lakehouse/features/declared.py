@@ -53,7 +53,7 @@ def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
     """
     kept = _read(cursor, table)
     if kept is None:
-        raise FeatureError(f"the declaration of {table} was not kept")
+        raise FeatureError(f"the declaration of {table} was not stored")
     spine, declaration = kept
     try:
         spec = FeatureSetSpec.model_validate_json(declaration)

@@ -237,7 +237,7 @@ class _Job:
             f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
             [done.load_id, start, end],
         )
-        self._tell(f"{rows} rows from {start} to {end} again")
+        self._tell(f"recomputed {rows} rows from {start} to {end}")
         key = quote(self.plan.spine.key)
         self.commit(
             done,
@@ -257,12 +257,12 @@ class _Job:
         for start, end in self._bounds(where, parameters, slices):
             part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
             rows += self._compute(part, [*parameters, start, end])
-            self._tell(f"{rows} of {wanted} rows of loads {after + 1} to {up_to}")
+            self._tell(f"computed {rows} of {wanted} rows of loads {after + 1} to {up_to}")
         if rows != wanted:
             raise FeatureError(
                 f"{self.table}: {rows} rows were computed for {wanted} rows of "
-                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; "
-                f"rows without {self.plan.spine.time} are there"
+                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; fill in "
+                f"{self.plan.spine.time} where it is missing, and refresh again"
             )
 
     def commit(
@@ -281,8 +281,8 @@ class _Job:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
                 raise RefreshedMeanwhile(
-                    f"another refresh of {self.table} finished meanwhile; nothing was written, "
-                    "run this one again"
+                    f"another refresh of {self.table} finished in the meantime; nothing was "
+                    "written, run this one again"
                 )
             if delete:
                 writer.execute(delete, parameters)
@@ -334,7 +334,9 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
     """
     table = plan.spine.table
     if "_load_id" not in plan.spine_columns:
-        raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
+        raise FeatureError(
+            f"spine {table} has no column _load_id, which identifies new rows; add it"
+        )
     time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
     seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
     if table_exists(cursor, FILES):

@@ -28,7 +28,7 @@ def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Strea
     extreme, value, entity, known_at = max(found, key=lambda row: abs(row[1]))
     names = [a.name for a, *_ in found if (a.table, a.value) == (extreme.table, extreme.value)]
     return (
-        f"a total of {extreme.value} ({', '.join(names)}), or a deviation made of it, does not "
-        f"fit its type; the value farthest from zero is {value}, in the row of {extreme.table} "
-        f"of entity {entity} known at {known_at}; {LEAVE_OUT}"
+        f"a total of {extreme.value} ({', '.join(names)}), or a deviation computed from it, does "
+        f"not fit its type; the value farthest from zero is {value}, in the row of {extreme.table} "
+        f"for entity {entity} known at {known_at}; {LEAVE_OUT}"
     )

@@ -26,7 +26,7 @@ def drop_old_versions(
     as on a repeated call, there is no snapshot.
     """
     before = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) - KEEP_UNUSED
-    author = Author(FEATURES, run_id, "drop feature versions that nobody reads")
+    author = Author(FEATURES, run_id, "drop feature versions that no model or view reads")
     with lake.writer(author) as writer:
         unused = sorted(_unused(writer, before) - set(pinned))
         for table in unused:

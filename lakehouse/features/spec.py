@@ -67,7 +67,7 @@ class Aggregate(Part):
     def _complete(self) -> Self:
         find_operation(self.op).check([f for f in FIELDS if getattr(self, f) is not None])
         if min(self.windows) <= timedelta() or len(set(self.windows)) < len(self.windows):
-            raise ValueError("windows must be longer than nothing, and each given once")
+            raise ValueError("windows must be longer than zero and listed without repetition")
         return self
 
     @property
@@ -128,7 +128,8 @@ class FeatureSetSpec(Declaration):
             if aggregate.of not in self.streams:
                 known = ", ".join(self.streams) or "none"
                 yield FieldError(
-                    f"aggregate {name} is of {aggregate.of!r}, which is no stream; known: {known}",
+                    f"aggregate {name} is of {aggregate.of!r}, which is not a "
+                    f"declared stream; known: {known}",
                     *("aggregates", name, "of"),
                 )
         scope = [name for a in self.aggregates for name in self.references(a)] + [*self.attributes]
@@ -138,7 +139,9 @@ class FeatureSetSpec(Declaration):
                 f"each other and from {', '.join(sorted(_TAKEN))}: {', '.join(sorted(scope))}"
             )
         if len({spine.name for spine in self.spines}) < len(self.spines):
-            yield FieldError("two spines have the same name; their tables would be one", "spines")
+            yield FieldError(
+                "two spines have the same name, which their tables share; rename one", "spines"
+            )
         yield from self._unfit_features()
 
     def _unfit_features(self) -> Iterator[ValueError]:

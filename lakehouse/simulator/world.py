@@ -73,9 +73,9 @@ def create_world(
         world = load_world(world_dir)
         if world.config != config or world.is_whole:
             raise WorldError(
-                f"there is a world in {world_dir} up to {world.last_day}; move it on with"
+                f"there is already a world in {world_dir}, up to {world.last_day}; advance it with"
                 f" `lakehouse simulate --days N`, or delete {world_dir} and {landing_dir}"
-                " to make another"
+                " to create another"
             )
         return _make_days(world_dir, landing_dir, config.days - world.counts.days, progress)
 
@@ -101,7 +101,7 @@ def load_world(world_dir: Path) -> World:
         WorldError: if there is none.
     """
     if not state.exists(world_dir):
-        raise WorldError(f"there is no world in {world_dir}; make one with `lakehouse simulate`")
+        raise WorldError(f"there is no world in {world_dir}; create one with `lakehouse simulate`")
     record = state.read_record(world_dir)
     last_day = record.config.start + timedelta(days=record.counts.days - 1)
     return World(record.config, last_day, record.counts)
@@ -132,7 +132,7 @@ def _alone(world_dir: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         raise WorldError(
-            f"another process is at work on the world in {world_dir}; wait for it, then try again"
+            f"another process is changing the world in {world_dir}; try again when it has finished"
         ) from error
 
 

@@ -40,27 +40,27 @@ Found = tuple[dict[str, float], dict[str, Any]]
     "--only",
     default=",".join(ALL),
     show_default=True,
-    help="Which of them, by commas. Alone, `features` and `ui` first make a lake.",
+    help="Benchmarks to run, comma-separated. Alone, `features` and `ui` first create a lake.",
 )
 @click.option(
-    "--repeats", default=1, show_default=True, help="How often `slope` runs; best counts."
+    "--repeats", default=1, show_default=True, help="How often to run `slope`; the best run counts."
 )
 @click.option(
     "--handbook",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the handbook's files for `features`, instead of the default world.",
+    help="Folder with the handbook's files for `features`; without it, the default world is used.",
 )
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep worlds and lakes in this folder, and use those that are there.",
+    help="Keep worlds and lakes in this folder, and reuse those in it.",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
     default=PROJECT_ROOT / "data" / "benchmarks.json",
-    help="Where the figures go; those of benchmarks that were not run stay. "
+    help="File for the figures; those of benchmarks that are not run are kept. "
     "[default: data/benchmarks.json]",
 )
 def main(
@@ -68,12 +68,14 @@ def main(
 ) -> None:
     """Measure speed and memory of the project, as ratios within one run.
 
-    All of it takes about twelve minutes on two cores. Run nothing else on the machine meanwhile:
-    seconds of wall decide; seconds of CPU are reported next to them.
+    All benchmarks take about twelve minutes on two cores. Run nothing else on the machine at the
+    same time: wall seconds are compared with the targets, CPU seconds are only reported.
     """
     chosen = only.split(",")
     if unknown := set(chosen) - set(ALL):
-        raise click.UsageError(f"no benchmark is called {', '.join(sorted(unknown))}")
+        raise click.UsageError(
+            f"unknown benchmark: {', '.join(sorted(unknown))}; known: {', '.join(ALL)}"
+        )
     started = time.monotonic()
 
     def tell(text: str) -> None:
@@ -93,7 +95,7 @@ def main(
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(json.dumps(report, indent=2) + "\n")
     _print(report)
-    click.echo(f"written to {json_file}")
+    click.echo(f"wrote {json_file}")
 
 
 def _benchmarks(
@@ -116,7 +118,7 @@ def _benchmarks(
         data = folder / "default"
         if not (data / "models").exists():
             worlds.copy(DEFAULT, "default")
-            tell(f"made a lake in {lakehouse(data, 'run').seconds:.1f} s")
+            tell(f"created a lake in {lakehouse(data, 'run').seconds:.1f} s")
         return data
 
     def window_features() -> Found:

@@ -80,7 +80,7 @@ def _columns_that_differ(cursor: duckdb.DuckDBPyConnection, mine: str, theirs: s
     query = f"SELECT count(*), {', '.join(wrong)} FROM {mine} a JOIN {theirs} b USING ({listed})"
     joined, *numbers = cursor.execute(query).fetchall()[0]
     if joined != _count(cursor, mine):
-        found.append(f"{mine} and {theirs} share {joined:,} keys only")
+        found.append(f"{mine} and {theirs} have only {joined:,} keys in common")
     for column, number in zip(common, numbers, strict=True):
         if number:
             found.append(f"{number:,} rows of {mine} and {theirs} differ in {column}")

@@ -34,7 +34,7 @@ def drift(folder: Path, tell: Callable[[str], None]) -> Found:
     spec = ModelSpec.model_validate(
         {
             "name": "benchmark",
-            "description": "Only watched",
+            "description": "Only monitored",
             "task": "binary",
             "spine": {"table": "core.spine", "key": "id"},
             "feature_sets": ["wide"],

@@ -33,7 +33,7 @@ def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, An
     before = _snapshot(data)
     idle = lakehouse(data, "run", *select)
     snapshots = _snapshot(data) - before
-    tell(f"no news: {idle.seconds:.1f} s, {idle.cpu:.1f} s of CPU, {snapshots} new snapshots")
+    tell(f"no new data: {idle.seconds:.1f} s, {idle.cpu:.1f} s of CPU, {snapshots} new snapshots")
     short, long = measured.values()
     figures = {
         "increment_ratio": median(m.seconds for m in long) / median(m.seconds for m in short),

@@ -72,7 +72,7 @@ def _at(
             f"whole graph, {name} world: {graphs[-1].seconds:.1f} s, {graphs[-1].cpu:.1f} s of CPU"
         )
     for sentence in differences(settings_of(data), database):
-        raise AssertionError(f"the bare script did other work: {sentence}")
+        raise AssertionError(f"the bare script's result is not the lake's: {sentence}")
     best = (min(found, key=lambda m: m.seconds) for found in (graphs, bares))
     graph, bare = best
     return graph, bare, transactions(data) / 1e6

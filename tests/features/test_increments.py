@@ -303,7 +303,7 @@ def test_a_second_spine_has_the_features_that_it_can_have(lake: Lake) -> None:
 def test_a_key_that_comes_twice_is_refused_and_nothing_is_written(lake: Lake) -> None:
     loads = days(1)
     move_on(lake, [loads[0] + loads[0][:1]], 1)
-    with pytest.raises(FeatureError, match="transaction_id of their own"):
+    with pytest.raises(FeatureError, match="duplicate transaction_id"):
         refresh(spec(), lake)
     assert not lake.exists("features.risk")
 

@@ -56,8 +56,8 @@ def test_a_table_from_before_declarations_were_kept_is_declared_by_its_next_refr
     name = refresh(spec(), lake).table
     with lake.writer(Author("test")) as writer:
         writer.execute("DROP TABLE lake.ops.feature_versions")
-    assert why(lake, name) == f"the declaration of {name} was not kept"
-    with pytest.raises(FeatureError, match="was not kept"):
+    assert why(lake, name) == f"the declaration of {name} was not stored"
+    with pytest.raises(FeatureError, match="was not stored"):
         keep_up(name, lake)
     refresh(spec(), lake)
     assert why(lake, name) == ""
@@ -108,4 +108,4 @@ def test_a_dropped_version_takes_its_declaration_along(lake: Lake) -> None:
     old = refresh(spec(), lake).table
     refresh(spec(**CHANGED), lake)
     assert drop_old_versions(lake, pinned=(), now=LATER) == [old]
-    assert "was not kept" in why(lake, old)
+    assert "was not stored" in why(lake, old)

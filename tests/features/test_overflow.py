@@ -115,10 +115,9 @@ def test_a_total_that_does_not_fit_is_explained(
     with pytest.raises(FeatureError) as error:
         batch(cursor, spec, way)
     assert str(error.value) == (
-        f"feature set spending: a total of amount_cents ({used}), or a deviation made of it, does "
-        f"not fit its type; the value farthest from zero is {extreme}, in the row of {table} of "
-        f"entity 7 known at {known_at}; leave out a value that stands for a missing one with "
-        "`where`"
+        f"feature set spending: a total of amount_cents ({used}), or a deviation computed from it, "
+        f"does not fit its type; the value farthest from zero is {extreme}, in the row of {table} "
+        f"for entity 7 known at {known_at}; leave out placeholders of missing values with `where`"
     )
     with pytest.raises(FeatureError, match=r"feature set spending: .* not fit in (64|128) bits"):
         served(cursor, spec, rows)

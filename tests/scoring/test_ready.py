@@ -53,7 +53,7 @@ def test_features_that_grow_no_more_are_no_proof(ready, lake):
     assert not lake.exists(DECLARED)
     found = problem(ready)
     assert found.startswith("its features grow no more (risk: ")
-    assert "was not kept" in found
+    assert "was not stored" in found
 
 
 @pytest.mark.parametrize("file", ["model.txt", "model.json", "evaluation.json"])

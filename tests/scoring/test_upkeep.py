@@ -78,7 +78,7 @@ def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
     report = score(spec, lake)
     assert (report.waiting, report.stale_sets) == (60, ("activity",))
     ((table, cause),) = keep_features(lake, [first]).items()
-    assert cause == f"the declaration of {table} was not kept"
+    assert cause == f"the declaration of {table} was not stored"
     assert "its features grow no more" in prove_ready(spec, lake, first).problem
 
 

@@ -80,7 +80,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="handbook-") as temporary:
         data_dir = keep or Path(temporary)
         if (data_dir / "lake").exists():
-            raise LakehouseError(f"there is a lake in {data_dir} already; name an empty folder")
+            raise LakehouseError(f"there is already a lake in {data_dir}; choose an empty folder")
         settings = load_settings(data_dir=data_dir)
         clock, steps = Stages(), defaultdict[str, float](float)
         models, judged = specs().models, []

@@ -75,7 +75,8 @@ def _files(folder: Path, until: date) -> list[Path]:
     files = [path for path in sorted(folder.glob("tx_date=*.parquet")) if _day(path) <= until]
     if not files or _day(files[-1]) != until or (until - _day(files[0])).days + 1 != len(files):
         raise NoHandbook(
-            f"{folder} lacks files tx_date=YYYY-MM-DD.parquet for every day up to {until}"
+            f"{folder} lacks files; it must have tx_date=YYYY-MM-DD.parquet for every day "
+            f"up to {until}"
         )
     return files
 

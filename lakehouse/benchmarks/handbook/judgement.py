@@ -71,7 +71,7 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
     scores = _logged(lake, spec) if logged else _replayed(lake, spec, version)
     test = protocol.test_rows(history, split).merge(scores, how="left", on=protocol.TRANSACTION)
     if test["score"].isna().any():
-        raise LakehouseError(f"{spec.name} left {test['score'].isna().sum()} rows unscored")
+        raise LakehouseError(f"{spec.name} has no score for {test['score'].isna().sum()} test rows")
     figures = protocol.figures(test)
     known = oracle.oracle_scores(test, history, timedelta(days=split.delay_days))
     best = protocol.figures(test.assign(score=known))
@@ -128,7 +128,9 @@ def _version(lake: Lake, spec: ModelSpec, split: Split) -> Version:
     for version in list_versions(lake, spec.name):
         if Periods.from_json(version.split).test_from.date() == split.test_from:
             return version
-    raise LakehouseError(f"{spec.name}: no version was trained to be tested on {split.test_from}")
+    raise LakehouseError(
+        f"{spec.name}: no version was trained for the test from {split.test_from} on"
+    )
 
 
 def _history(lake: Lake, split: Split) -> pd.DataFrame:

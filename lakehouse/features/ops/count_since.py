@@ -12,7 +12,7 @@ class CountSince(RunningOperation[_Part]):
     """The number of rows known later than the last marked one."""
 
     name = "count_since"
-    summary = "rows known later than the last one that `where` is true for; NULL if there is none"
+    summary = "rows known later than the last one that meets `where`; NULL if there is none"
     needs = ("where",)
     marks = True
 

@@ -11,7 +11,7 @@ class Last(RunningOperation[tuple[int, Any]]):
     """The value with the latest known_at; ties go to the largest value."""
 
     name = "last"
-    summary = "the value with the latest known_at; of several at that time the greatest"
+    summary = "the value with the latest known_at; ties go to the largest value"
     needs = ("value",)
     kind = None
 

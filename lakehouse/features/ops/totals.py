@@ -11,7 +11,7 @@ from lakehouse.features.ops.sql import Columns, Frames, Lookups
 _MINOR_UNITS = (
     "is exact over integers only: give it minor units (amount_cents), or count with `where`"
 )
-LEAVE_OUT = "leave out a value that stands for a missing one with `where`"
+LEAVE_OUT = "leave out placeholders of missing values with `where`"
 """The fix for a total that does not fit."""
 
 
@@ -59,7 +59,7 @@ class Count(Total):
     """The number of rows."""
 
     name = "count"
-    summary = "how many rows"
+    summary = "the number of rows"
 
     def total(self, value: str) -> str:
         return "count(*)"
@@ -88,7 +88,7 @@ class SumOfSquares(Total):
     """The sum of the squares of the values, for `std`."""
 
     name = "sumsq"
-    summary = "the sum of the values' squares, exact; only for `std(squares, total, n)`"
+    summary = "the sum of the squares of the values, exact; only for `std(squares, total, n)`"
     needs = ("value",)
     takes = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
