@@ -178,7 +178,7 @@ class _Compiler:
         outputs = [
             (name, feature, aliases)
             for feature in spec.features
-            if self.fits(feature)
+            if self.is_computable(feature)
             for name, aliases in spec.outputs(feature)
         ]
         used = {
@@ -197,7 +197,7 @@ class _Compiler:
             frozenset(self.table(spine.table)),
         )  # fmt: skip
 
-    def fits(self, feature: str) -> bool:
+    def is_computable(self, feature: str) -> bool:
         columns = self.table(self.spine.table)
         names = names_in(self.spec.features[feature].expression)
         missing = [n for n in names if n.startswith("row.") and n[4:] not in columns]
@@ -254,14 +254,14 @@ class _Compiler:
         columns = {declared.value, *(where.uses if where else ())} - {None}
         inputs = tuple((table, str(column)) for column in sorted(map(str, columns)))
         for reference, window in names.items():
-            made = Aggregate(
+            aggregate = Aggregate(
                 reference, table, op, declared.value, where, declared.q,
                 microseconds(window), kind, value_kind,
             )  # fmt: skip
             sql = quote(reference) if op.empty is None else f"coalesce({quote(reference)}, 0)"
             self.scope[reference] = Name(kind, sql)
             self.inputs[reference] = inputs or ((table, "known_at"),)
-            yield made
+            yield aggregate
 
     def condition(self, table: str, where: str | None) -> Term | None:
         if where is None:

@@ -202,8 +202,8 @@ _STD_SQL = (
 
 @dataclass(frozen=True)
 class _Function:
-    takes: tuple[Kind, ...]
-    gives: Kind
+    argument_kinds: tuple[Kind, ...]
+    result_kind: Kind
     sql: str
     run: Callable[..., Any]
 
@@ -302,9 +302,11 @@ class _Compiler:
     def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> Term:
         a = self.term(left)
         if isinstance(op, ast.Is | ast.IsNot) and ast.unparse(right) == "None":
-            wanted = isinstance(op, ast.Is)
-            sql = "{} IS NULL" if wanted else "{} IS NOT NULL"
-            return _apply(Kind.BOOLEAN, sql, lambda x: (x is None) == wanted, [a], strict=False)
+            expects_null = isinstance(op, ast.Is)
+            sql = "{} IS NULL" if expects_null else "{} IS NOT NULL"
+            return _apply(
+                Kind.BOOLEAN, sql, lambda x: (x is None) == expects_null, [a], strict=False
+            )
         if type(op) not in _COMPARISONS:
             raise FeatureError(
                 f"`{ast.unparse(left)} ...` uses an unknown comparison; use < <= == != > >="
@@ -320,14 +322,16 @@ class _Compiler:
         if name not in _FUNCTIONS:
             raise FeatureError(f"unknown function {name}(); known: {', '.join(FUNCTIONS)}")
         function = _FUNCTIONS[name]
-        if len(terms) == len(function.takes):
+        if len(terms) == len(function.argument_kinds):
             numbers = [
                 _number(term) if kind == Kind.DOUBLE else term
-                for term, kind in zip(terms, function.takes, strict=True)
+                for term, kind in zip(terms, function.argument_kinds, strict=True)
             ]
-            if all(t.kind == kind for t, kind in zip(numbers, function.takes, strict=True)):
-                return _apply(function.gives, function.sql, function.run, numbers)
-        raise FeatureError(f"{name}() takes {', '.join(function.takes)}")
+            if all(
+                t.kind == kind for t, kind in zip(numbers, function.argument_kinds, strict=True)
+            ):
+                return _apply(function.result_kind, function.sql, function.run, numbers)
+        raise FeatureError(f"{name}() takes {', '.join(function.argument_kinds)}")
 
 
 def _microseconds_between(later: Any, earlier: Any) -> int:

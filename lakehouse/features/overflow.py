@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import duckdb
 
 from lakehouse.features.ops import Total
-from lakehouse.features.ops.totals import LEAVE_OUT
+from lakehouse.features.ops.totals import OVERFLOW_REMEDY
 from lakehouse.features.windows import Stream
 
 
@@ -21,7 +21,7 @@ def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Strea
                 columns = stream.columns(a)
                 row = cursor.execute(
                     f"""SELECT {columns.value}, e, make_timestamp(_k) FROM {stream.rows}
-                        WHERE {columns.seen} AND {columns.value} IS NOT NULL
+                        WHERE {columns.row_filter} AND {columns.value} IS NOT NULL
                         ORDER BY abs(CAST({columns.value} AS HUGEINT)) DESC, e, _k LIMIT 1"""
                 ).fetchone()
                 found += [(a, *row)] if row else []
@@ -30,5 +30,5 @@ def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Strea
     return (
         f"a total of {extreme.value} ({', '.join(names)}), or a deviation computed from it, does "
         f"not fit its type; the value farthest from zero is {value}, in the row of {extreme.table} "
-        f"for entity {entity} known at {known_at}; {LEAVE_OUT}"
+        f"for entity {entity} known at {known_at}; {OVERFLOW_REMEDY}"
     )

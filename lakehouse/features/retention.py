@@ -32,7 +32,7 @@ def drop_old_versions(
         for table in unused:
             writer.execute(f"DROP TABLE {qualified(table)}")
             writer.execute(f"DELETE FROM {qualified(PROGRESS)} WHERE name = ?", [table])
-            declared.forget(writer, table)
+            declared.remove_declaration(writer, table)
     return unused
 
 

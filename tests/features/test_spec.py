@@ -78,7 +78,9 @@ def feature(text: str) -> dict[str, Any]:
         (declared(surprise=1), r"surprise"),
     ],
 )
-def test_what_cannot_be_declared_is_explained(wrong: dict[str, Any], remedy: str) -> None:
+def test_an_invalid_declaration_is_refused_with_a_remedy(
+    wrong: dict[str, Any], remedy: str
+) -> None:
     with pytest.raises((ValidationError, FeatureError), match=f"(?s){remedy}"):
         FeatureSetSpec.model_validate(wrong)
 
@@ -106,12 +108,14 @@ def test_what_cannot_be_declared_is_explained(wrong: dict[str, Any], remedy: str
         (aggregate(where="fraud"), r"no column fraud"),
     ],
 )
-def test_what_does_not_fit_the_tables_is_explained(wrong: dict[str, Any], remedy: str) -> None:
+def test_a_declaration_that_does_not_fit_the_tables_is_refused_with_the_reason(
+    wrong: dict[str, Any], remedy: str
+) -> None:
     with pytest.raises(FeatureError, match=f"(?s)feature set spending: .*{remedy}"):
         plan(FeatureSetSpec.model_validate(wrong), SCHEMA)
 
 
-def test_a_feature_over_lists_of_windows_comes_once_per_window() -> None:
+def test_a_feature_over_lists_of_windows_is_repeated_for_each_window() -> None:
     spec = FeatureSetSpec.model_validate(
         declared(
             features={
@@ -130,12 +134,12 @@ def test_a_feature_over_lists_of_windows_comes_once_per_window() -> None:
     assert features[1].description == "`spend / n` over 7d"
 
 
-def test_the_version_follows_what_is_computed_and_the_types_it_is_computed_from() -> None:
+def test_the_version_depends_on_the_computation_and_its_input_types_alone() -> None:
     def version(schema: dict[str, Any] = SCHEMA, **changes: Any) -> str:
         return plan(FeatureSetSpec.model_validate(declared(**changes)), schema).version
 
     table = SCHEMA["core.fct_transactions"]
-    assert version() == version(description="In other words", owners=["team:x"])
+    assert version() == version(description="Another description", owners=["team:x"])
     assert version() == version(SCHEMA | {"core.fct_transactions": table | {"more": "BIGINT"}})
     others = [
         version(features={"mean": "n / spend"}),
@@ -150,17 +154,17 @@ def test_the_version_follows_what_is_computed_and_the_types_it_is_computed_from(
     assert len({version(), *others}) == 4
 
 
-def test_an_assumed_first_version_is_said_with_the_feature() -> None:
+def test_an_assumed_first_version_is_in_the_feature_description() -> None:
     attribute = {"of": "core.dim_customers", "column": "segment", "first_version": "assumed"}
     spec = FeatureSetSpec.model_validate(
         declared(attributes={"segment": attribute}, features={"s": "segment"})
     )
-    made = plan(spec, SCHEMA).features[0]
-    assert (made.type, made.inputs) == ("VARCHAR", (("core.dim_customers", "segment"),))
-    assert "assumed for earlier times" in made.description
+    compiled = plan(spec, SCHEMA).features[0]
+    assert (compiled.type, compiled.inputs) == ("VARCHAR", (("core.dim_customers", "segment"),))
+    assert "assumed for earlier times" in compiled.description
 
 
-def test_every_set_of_payments_is_valid_and_says_what_its_features_are() -> None:
+def test_every_set_of_payments_is_valid_and_describes_its_features() -> None:
     folder = Path(lakehouse.__file__).parent / "defs" / "payments" / "feature_sets"
     names = set()
     for file in sorted(folder.glob("*/defs.yaml")):

@@ -89,7 +89,7 @@ def memory_lake() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def everything(entity: str = "customer_id", stream: str = "core.fct_labels") -> FeatureSetSpec:
+def full_spec(entity: str = "customer_id", stream: str = "core.fct_labels") -> FeatureSetSpec:
     """Every op with and without `where`, over the spine's own table and over another one."""
     windows = ["2m", "5m"]
     aggregates: dict[str, Any] = {}

@@ -21,9 +21,9 @@ class CountSince(RunningOperation[_Part]):
         return f"max(_rn){modifier} - max({marked}){modifier}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        k = lookups.keep("max(_k)", columns.condition)
-        marked = lookups.keep("max(_rn)", columns.condition)
-        r = lookups.keep("max(_rn)")
+        k = lookups.add("max(_k)", columns.condition)
+        marked = lookups.add("max(_rn)", columns.condition)
+        r = lookups.add("max(_rn)")
         return f"CASE WHEN p.t - a.{k} < {a.micros} THEN a.{r} - a.{marked} END"
 
     def prepare(self, rows: Rows) -> _Part:
