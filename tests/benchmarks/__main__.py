@@ -30,9 +30,9 @@ TARGETS = {
     "dev_seconds": 25,
     "dev_left_behind": 0,
 }
-"""At most these; the other figures are there to be looked at."""
+"""Upper limits; the other figures have none."""
 ALL = ("slope", "increment", "features", "drift", "definitions", "memory", "ui")
-Found = tuple[dict[str, float], dict[str, Any]]
+Outcome = tuple[dict[str, float], dict[str, Any]]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,13 +78,13 @@ def main(
         )
     started = time.monotonic()
 
-    def tell(text: str) -> None:
+    def on_progress(text: str) -> None:
         click.echo(f"{time.monotonic() - started:6.0f} s  {text}", err=True)
 
     # the measurements before a failed benchmark are still written
     report = json.loads(json_file.read_text()) if json_file.exists() else {"made_of": {}}
     with _folder(keep) as folder:
-        for name, run in _benchmarks(folder, repeats, handbook, tell).items():
+        for name, run in _benchmarks(folder, repeats, handbook, on_progress).items():
             if name not in chosen:
                 continue
             load = os.getloadavg()[0]
@@ -99,8 +99,8 @@ def main(
 
 
 def _benchmarks(
-    folder: Path, repeats: int, handbook: Path | None, tell: Callable[[str], None]
-) -> dict[str, Callable[[], Found]]:
+    folder: Path, repeats: int, handbook: Path | None, on_progress: Callable[[str], None]
+) -> dict[str, Callable[[], Outcome]]:
     """The benchmarks in an order in which each leaves worlds and lakes for the next."""
     from tests.benchmarks.definitions import definitions
     from tests.benchmarks.drift import drift
@@ -114,26 +114,26 @@ def _benchmarks(
 
     worlds = Worlds(folder)
 
-    def finished() -> Path:
+    def finished_lake() -> Path:
         data = folder / "default"
         if not (data / "models").exists():
             worlds.copy(DEFAULT, "default")
-            tell(f"created a lake in {lakehouse(data, 'run').seconds:.1f} s")
+            on_progress(f"created a lake in {lakehouse(data, 'run').seconds:.1f} s")
         return data
 
-    def window_features() -> Found:
-        db, delay = from_handbook(handbook) if handbook else from_lake(finished())
+    def window_features() -> Outcome:
+        db, delay = from_handbook(handbook) if handbook else from_lake(finished_lake())
         with db:
-            return features(db, delay, tell)
+            return features(db, delay, on_progress)
 
     return {
-        "slope": lambda: whole_graph(worlds, repeats, tell),
-        "increment": lambda: increment(worlds, tell),
+        "slope": lambda: whole_graph(worlds, repeats, on_progress),
+        "increment": lambda: increment(worlds, on_progress),
         "features": window_features,
-        "drift": lambda: drift(folder / "drift", tell),
-        "definitions": lambda: definitions(folder / "definitions", tell),
-        "memory": lambda: memory(worlds, tell),
-        "ui": lambda: ui(finished(), tell),
+        "drift": lambda: drift(folder / "drift", on_progress),
+        "definitions": lambda: definitions(folder / "definitions", on_progress),
+        "memory": lambda: memory(worlds, on_progress),
+        "ui": lambda: ui(finished_lake(), on_progress),
     }
 
 

@@ -181,7 +181,7 @@ FEATURE_SETS = _of(
     ("      window: [1d, 7d]\n", "", 12, "aggregates.spent: a window is missing"),
     ("      window: [1d, 7d]", "      window: [1d, weekly]", 16, "window.1: 'weekly' is not a dur"),
     ("      window: [1d, 7d]", "      window: weekly", 16, "spent.window: 'weekly' is not a dur"),
-    ("{of: payments", "{of: paymnts", 11, "aggregates.n.of: .*'paymnts', which is not a declared stream"),
+    ("{of: payments", "{of: paymnts", 11, "aggregates.n.of: .*'paymnts', which is not a declared"),
     ("      value: cents", "      values: cents", 15, "there is no such field; did you mean value"),
     ("    n:", "    N:", 11, 'aggregates.N: "N" is not valid: a name has'),
     ("core.transactions, key", "transactions, key", 7, "spines.0.table: .*schema.name"),

@@ -144,7 +144,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
             definitions = build_definitions(settings, specs(), maturity)
         seconds: dict[str, float] = defaultdict(float)
 
-        def listen(event: Event) -> None:
+        def report_event(event: Event) -> None:
             if isinstance(event, AssetDone):
                 seconds[event.asset.partition("/")[0]] += event.seconds
                 tell(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
@@ -152,7 +152,7 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
                 tell(f"{event.step} failed: {event.error}")
 
         with clock.stage("graph"):
-            summary = run_assets(definitions, settings, on_event=listen)
+            summary = run_assets(definitions, settings, on_event=report_event)
         if summary.failed:
             problems = [f"{p.step}: {p.error}" for p in summary.problems if p.error]
             problems += [f"{c.asset}: {c.check}: {c.description}" for c in summary.failed_checks]

@@ -74,7 +74,7 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
         raise LakehouseError(f"{spec.name} has no score for {test['score'].isna().sum()} test rows")
     figures = protocol.figures(test)
     known = oracle.oracle_scores(test, history, timedelta(days=split.delay_days))
-    best = protocol.figures(test.assign(score=known))
+    oracle_figures = protocol.figures(test.assign(score=known))
     with lake.reader() as cursor:
         train_rows, first = cursor.execute(
             f"SELECT count(*), min(event_time)::DATE FROM {qualified(spec.training_table)} "
@@ -92,7 +92,7 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
         train_rows=train_rows,
         test_rows=len(test),
         test_frauds=int(test[protocol.LABEL].sum()),
-        oracle_share=figures.average_precision / best.average_precision,
+        oracle_share=figures.average_precision / oracle_figures.average_precision,
         observed_over_expected=float(test[protocol.LABEL].sum() / test["score"].sum()),
         recall=protocol.recall_by_kind(test, oracle.KIND),
     )
@@ -156,11 +156,11 @@ def _logged(lake: Lake, spec: ModelSpec) -> pd.DataFrame:
 def _replayed(lake: Lake, spec: ModelSpec, version: Version) -> pd.DataFrame:
     import pandas as pd
 
-    _, said = replay(spec, lake, version)
+    _, scores = replay(spec, lake, version)
     with lake.reader() as cursor:
         keys = cursor.execute(
             f"SELECT key FROM {qualified(spec.training_table)} "
             "WHERE training_set_id = ? AND split = 'test' ORDER BY key",
             [version.training_set_id],
         ).fetchnumpy()["key"]
-    return pd.DataFrame({protocol.TRANSACTION: keys, "score": said})
+    return pd.DataFrame({protocol.TRANSACTION: keys, "score": scores})
