@@ -66,7 +66,7 @@ class WorldConfig(BaseModel):
     )
     truncated_day: int = Field(
         default_factory=lambda data: data["days"] * 3 // 5,
-        description="Day index whose file is cut off, and delivered again whole on the next day",
+        description="Day index whose file is cut off; the complete file arrives on the next day",
     )
 
     @classmethod

@@ -229,8 +229,8 @@ def _deliver(
         write_atomically(world_dir / OUTBOX / f"{name}-redelivery.jsonl.gz", content)
         content = content[: int(len(content) * CUT_SHARE)]
     if day == config.truncated_day + 1:
-        for whole in (world_dir / OUTBOX).glob("*-redelivery.jsonl.gz"):
-            write_atomically(folder / whole.name, whole.read_bytes())
+        for complete in (world_dir / OUTBOX).glob("*-redelivery.jsonl.gz"):
+            write_atomically(folder / complete.name, complete.read_bytes())
     write_atomically(folder / f"{name}.jsonl.gz", content)
 
 

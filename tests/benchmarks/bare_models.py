@@ -107,11 +107,11 @@ class Trees:
 
         (matrix, label), odds = rows, 1.0
         if self.choosing:
-            rare, rest = np.flatnonzero(label > 0), np.flatnonzero(label <= 0)
-            count = min(len(rest), self.choosing["ratio"] * len(rare))
-            kept = self.rng.choice(rest, count, replace=False)
-            chosen = np.sort(np.concatenate([rare, kept]))
-            matrix, label, odds = matrix[chosen], label[chosen], len(rest) / len(kept)
+            minority, majority = np.flatnonzero(label > 0), np.flatnonzero(label <= 0)
+            count = min(len(majority), self.choosing["ratio"] * len(minority))
+            kept = self.rng.choice(majority, count, replace=False)
+            chosen = np.sort(np.concatenate([minority, kept]))
+            matrix, label, odds = matrix[chosen], label[chosen], len(majority) / len(kept)
         data = lightgbm.Dataset(
             matrix, label, params=self.settings, categorical_feature=self.categorical
         )

@@ -87,7 +87,7 @@ def test_recall_by_kind_counts_the_frauds_on_the_alerted_cards_of_the_day(table)
     }
 
 
-def test_the_folds_of_chapter_5_are_a_week_apart_and_the_first_is_chapter_3():
+def test_the_folds_of_chapter_5_are_a_week_apart_and_the_first_is_that_of_chapter_3():
     assert protocol.CHAPTER_5[0] == protocol.CHAPTER_3
     assert [fold.week_from.isoformat() for fold in protocol.CHAPTER_5] == [
         *("2018-07-25", "2018-08-01", "2018-08-08", "2018-08-15")

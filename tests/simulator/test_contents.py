@@ -155,7 +155,7 @@ def test_prices_channels_and_tactics_drift(world: duckdb.DuckDBPyConnection) -> 
     assert late[2] > 1.5 * early[2], "card testing"
 
 
-def test_a_quiet_world_differs_only_from_weekday_to_weekday() -> None:
+def test_a_quiet_world_varies_only_by_weekday() -> None:
     config = WorldConfig(start=date(2026, 1, 1), quiet=True)
     weeks = {
         tuple(replace(conditions(config, week * 7 + day), date=date.min) for day in range(7))
@@ -168,7 +168,7 @@ def test_a_quiet_world_differs_only_from_weekday_to_weekday() -> None:
     )
 
 
-def test_salaries_and_seasons_move_the_volume(world: duckdb.DuckDBPyConnection) -> None:
+def test_salaries_and_seasons_affect_the_volume(world: duckdb.DuckDBPyConnection) -> None:
     [(after, before)] = rows(
         world,
         "SELECT count(*) FILTER (day(event_time) IN (1, 2, 15, 16, 25, 26)) / 6.0,"

@@ -50,14 +50,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """One model on one split: its row, and the scored rows behind it."""
 
     row: Row
     scored: pd.DataFrame
 
 
-def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool = False) -> Judged:
+def evaluate(
+    lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool = False
+) -> Evaluation:
     """Evaluate the version trained for `split` on the test rows.
 
     With `logged`, the scores come from the prediction log that the graph wrote; otherwise the
@@ -97,7 +99,9 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
         recall=protocol.recall_by_kind(test, oracle.KIND),
     )
     scored = test[[protocol.TRANSACTION, protocol.CUSTOMER, protocol.TIME, "is_fraud", "score"]]
-    return Judged(row, scored.assign(model=spec.name, model_version=version.version, protocol=name))
+    return Evaluation(
+        row, scored.assign(model=spec.name, model_version=version.version, protocol=name)
+    )
 
 
 def mean_row(rows: Sequence[Row]) -> Row:
