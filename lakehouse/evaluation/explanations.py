@@ -120,7 +120,9 @@ def reasons(booster: Any, matrix: Matrix, names: Sequence[str], top: int = 3) ->
         ValueError: when `names` does not match the matrix's columns.
     """
     if matrix.shape[1] != len(names):
-        raise ValueError(f"{len(names)} names for {matrix.shape[1]} columns")
+        raise ValueError(
+            f"{len(names)} names for {matrix.shape[1]} columns; pass one name for each"
+        )
     result: list[list[Reason]] = []
     for start in range(0, len(matrix), _BATCH):
         rows = matrix[start : start + _BATCH]
@@ -166,9 +168,10 @@ def require_affordable(cost: ExplainingCost, model: str) -> None:
     """Raise `CostlyReasons` when a model's reasons cannot be served with each alert."""
     if not cost.affordable:
         raise CostlyReasons(
-            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, and "
-            f"{AFFORDABLE_MS:g} ms are affordable ({cost.trees} trees, up to {cost.leaves} leaves "
-            f"and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer `rounds`"
+            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, but at "
+            f"most {AFFORDABLE_MS:g} ms are allowed ({cost.trees} trees, up to {cost.leaves} "
+            f"leaves and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer "
+            "`rounds`"
         )
 
 

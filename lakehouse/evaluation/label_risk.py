@@ -36,11 +36,20 @@ def hidden_scenarios(
     count = min(round(int(truth.sum()) * share / (1 - share)), len(negatives))
     odds = score[negatives]
     total = float(np.sum(odds))
-    alike = _draws("hidden among all alike", truth, negatives, None, count, metric, seed, draws)
+    alike = _draws(
+        "hidden among all negatives alike", truth, negatives, None, count, metric, seed, draws
+    )
     if not total > 0 or int((odds > 0).sum()) < count:
         return (alike,)
     by_score = _draws(
-        "hidden where scores are high", truth, negatives, odds / total, count, metric, seed, draws
+        "hidden in proportion to the score",
+        truth,
+        negatives,
+        odds / total,
+        count,
+        metric,
+        seed,
+        draws,
     )
     return alike, by_score
 
@@ -51,7 +60,7 @@ def reversed_scenario(
     """The metric if `share` of the positives, drawn at random, were reversed."""
     positives = np.flatnonzero(truth)
     count = round(len(positives) * share)
-    return _draws("taken back", truth, positives, None, count, metric, seed, draws)
+    return _draws("reversed", truth, positives, None, count, metric, seed, draws)
 
 
 def _draws(

@@ -70,7 +70,7 @@ class Binary(Predictions):
 
     def __post_init__(self) -> None:
         if self.alerts is not None and self.day is None:
-            raise ValueError("metrics at capacity need the `day` of each row beside `alerts`")
+            raise ValueError("metrics at capacity need the `day` of each row as well as `alerts`")
 
     @property
     def positives(self) -> int:

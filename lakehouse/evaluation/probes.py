@@ -48,8 +48,8 @@ def shuffled_label_probe(
         value=value if told else None,
         bound=bound if told else 0.0,
         passed=bool(told and side * (value - bound) <= 0),
-        explanation=f"{metric} of a model trained on shuffled labels; beyond the bound, the labels "
-        "it is judged on have reached its training or its features",
+        explanation=f"{metric} of a model trained on shuffled labels; a value beyond the bound "
+        "means that evaluation labels have leaked into training or features",
     )
 
 
@@ -88,9 +88,7 @@ def lone_feature_probe(
     best = float(strength[order[0]]) if len(order) else None
     suspects = [f"{names[i]} ({strength[i]:.3f})" for i in order if strength[i] > bound]
     what = "|Spearman|" if classes is None else "AUC"
-    found = (
-        f"too good alone: {', '.join(suspects)}" if suspects else f"no feature's is beyond {bound}"
-    )
+    found = f"too good alone: {', '.join(suspects)}" if suspects else f"no feature is above {bound}"
     return Probe(
         name="lone_feature",
         value=best,

@@ -53,7 +53,7 @@ def _capacity(found: Evaluation) -> str:
     if abs(off) <= OFF_CAPACITY:
         return ""
     return (
-        f"{alerts:,.4g} alerts a day on the test period at the version's threshold, "
+        f"{alerts:,.4g} alerts a day in the test period at the version's threshold, "
         f"{abs(off):.0%} {'more' if off > 0 else 'fewer'} than the capacity of {curve.declared:,}"
     )
 
@@ -63,7 +63,7 @@ def _calibration(found: Evaluation) -> str:
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return ""
     return (
-        f"{ratio.value:.2f} times as many positives on the test period as the scores add up to "
+        f"{ratio.value:.2f} times as many positives in the test period as the scores predict "
         f"({ratio.level:.0%} interval {ratio.low:.2f} to {ratio.high:.2f})"
     )
 
@@ -76,8 +76,8 @@ def _stability(found: Stability) -> str:
     if middle >= FEWEST_KEPT:
         return ""
     return (
-        f"refits on resampled rows keep {middle:.0%} of the alerts: the others depend on which "
-        "rows happened to be there"
+        f"refits on resampled rows keep {middle:.0%} of the alerts; the rest depend on which "
+        "rows were sampled"
     )
 
 
@@ -103,7 +103,7 @@ def stress_name(one: StressResult) -> str:
     return {
         "none": name,
         "lost": f"all features of {name} missing",
-        "stale": f"{name} of an earlier day",
+        "stale": f"{name} as of an earlier day",
         "adversarial": name,
     }[one.kind]
 
@@ -115,7 +115,7 @@ def _labels(found: LabelRisk) -> str:
     if late and found.late_share > LABELS_WRONG:
         parts.append(f"{found.late_share:.1%} were reported after their label had settled")
     if taken_back and found.reversed_share > LABELS_WRONG:
-        parts.append(f"{found.reversed_share:.1%} were taken back")
+        parts.append(f"{found.reversed_share:.1%} were reversed")
     return f"of the positives of the training period, {' and '.join(parts)}" if parts else ""
 
 
@@ -124,6 +124,6 @@ def _proxy(one: Proxy) -> str:
     if not (strong and one.importance >= IMPORTANT):
         return ""
     return (
-        f"{one.feature} tells the {one.group.replace('_', ' ')} (Cramer's V {one.strength:.2f}) "
+        f"{one.feature} predicts the {one.group.replace('_', ' ')} (Cramer's V {one.strength:.2f}) "
         f"and has {one.importance:.0%} of the gain"
     )

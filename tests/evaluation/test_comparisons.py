@@ -82,5 +82,5 @@ def test_other_rows_and_unknown_metrics_are_refused():
     ours = Binary(TRUTH, scores(2.0))
     with pytest.raises(ValueError, match="same rows"):
         compared(ours, Binary(~TRUTH, scores(2.0)))
-    with pytest.raises(ValueError, match=r"no metric mae .* auc_roc"):
+    with pytest.raises(ValueError, match=r"cannot compare mae: .* auc_roc"):
         compared(ours, ours, "mae")

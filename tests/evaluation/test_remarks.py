@@ -142,7 +142,7 @@ def test_proxies_that_are_chance_are_named_and_not_listed():
     weak = Proxy(group="age", feature="n", strength=0.05, floor=0.1, importance=0.5)
     strong = Proxy(group="sex", feature="n", strength=0.5, floor=0.1, importance=0.5)
     text, table = proxies((weak, strong))
-    assert "No feature tells the age better than chance" in text.text
+    assert "No feature predicts the age better than chance" in text.text
     assert [row[:2] for row in table.rows] == [("sex", "n")]
 
 
@@ -157,7 +157,7 @@ def test_money_is_written_in_its_unit():
     table, text = capacity(curve, ())
     assert isinstance(table, Table)
     assert table.rows == (("50 (declared)", "0.5000", "–", "1,235", "–", "-50"),)
-    assert "less 2.50 euro for looking at each alert" in text.text
+    assert "minus 2.50 euro for reviewing each alert" in text.text
 
 
 def test_rows_are_told_from_the_lake_to_the_trees():
@@ -173,4 +173,4 @@ def test_scores_are_told_in_total_and_in_slope():
     )
     (text,) = sections.calibration_facts(evaluation(calibration=found))
     assert "1.1 [0.9000, 1.3]" in text.text
-    assert "0.9500 (both 1 at best)" in text.text
+    assert "0.9500 (both ideally 1)" in text.text

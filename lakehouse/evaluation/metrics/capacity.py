@@ -39,11 +39,11 @@ PRECISION_AT_CAPACITY = Metric(
     name="precision_at_capacity",
     tasks=("binary",),
     label="Precision at capacity",
-    description="share of each day's alerts that are right",
+    description="share of each day's alerts that are positive",
     unit="share",
     better="higher",
     function=_precision_at_capacity,
-    source="over all days; Card Precision without leaving out what was found (Fraud Detection "
+    source="over all days; Card Precision, but detected cards are not removed (Fraud Detection "
     "Handbook, chapter 4)",
     needs=("alerts",),
 )

@@ -45,7 +45,7 @@ ACCURACY = Metric(
     name="accuracy",
     tasks=("binary", "multiclass"),
     label="Accuracy",
-    description="share of rows decided rightly",
+    description="share of rows classified correctly",
     unit="share",
     better="higher",
     function=_accuracy,
@@ -60,7 +60,7 @@ PRECISION = Metric(
     unit="share",
     better="higher",
     function=_precision,
-    source="share of what is flagged that is true, 0 where nothing is: scikit-learn's "
+    source="share of flagged rows that are positive, 0 if none is flagged: scikit-learn's "
     "`precision_score`",
     needs=("flagged",),
 )
@@ -72,7 +72,7 @@ RECALL = Metric(
     unit="share",
     better="higher",
     function=_recall,
-    source="share of what is true that is flagged: scikit-learn's `recall_score`",
+    source="share of positive rows that are flagged: scikit-learn's `recall_score`",
     needs=("flagged",),
 )
 F1 = Metric(
@@ -94,6 +94,6 @@ ALERTS_PER_DAY = Metric(
     unit="alerts a day",
     better="neither",
     function=_alerts_per_day,
-    source="what is flagged, over the days that have rows",
+    source="flagged rows over the number of days with rows",
     needs=("flagged", "day"),
 )

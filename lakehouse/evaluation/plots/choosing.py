@@ -19,7 +19,7 @@ def metric_history_plot(
     rows: Sequence[float | None],
 ) -> Picture:
     """One metric over a model's versions, each on the test rows of its own period."""
-    figure, axes = open_canvas("Version, when made, test rows", metric)
+    figure, axes = open_canvas("Version, creation date, test rows", metric)
     places = range(len(made))
     axes.plot(places, [np.nan if v is None else v for v in values], "o-", color=BLUE)
     names = [
@@ -50,7 +50,7 @@ def search_plot(
     axes.plot(x[done], y[done], "o", color=BLUE, markersize=4, label="complete")
     given_up = ~done & np.isfinite(y)
     if given_up.any():
-        axes.plot(x[given_up], y[given_up], "x", color=INK, markersize=5, label="given up early")
+        axes.plot(x[given_up], y[given_up], "x", color=INK, markersize=5, label="stopped early")
     best = np.where(done, y, np.inf if lower_is_better else -np.inf)
     best = np.minimum.accumulate(best) if lower_is_better else np.maximum.accumulate(best)
     known = np.isfinite(best)
@@ -58,4 +58,4 @@ def search_plot(
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(title=f"Search: {metric}\n{len(x)} trials")
     axes.legend(loc="best")
-    return Picture(figure, f"Search: {metric} of {len(x)} trials and the best so far")
+    return Picture(figure, f"Search: {metric} of {len(x)} trials, and the best so far")

@@ -27,10 +27,8 @@ def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) 
     axes.barh(range(len(top)), [gain / total for _, gain in top], color=BLUE)
     axes.set_yticks(range(len(top)), [name for name, _ in top])
     axes.grid(False, axis="y")
-    axes.set(
-        title=f"Gain in {rows:,} training rows\nfirst {len(top)} of {len(importance)} features"
-    )
-    return Picture(figure, f"Importance by gain; most from {top[-1][0] if top else 'none'}")
+    axes.set(title=f"Gain on {rows:,} training rows\ntop {len(top)} of {len(importance)} features")
+    return Picture(figure, f"Importance by gain; largest: {top[-1][0] if top else 'none'}")
 
 
 @styled

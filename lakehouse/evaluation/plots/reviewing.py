@@ -16,7 +16,7 @@ def found_plot(curve: CapacityCurve) -> Picture:
     if len(shares) == len(alerts):
         axes.plot(alerts, shares, color=ORANGE, linestyle="--", label=f"of their {curve.unit}")
     _declared(axes, curve)
-    axes.set(ylim=(0, 1.02), title=f"Found at each capacity\n{curve.days} test days")
+    axes.set(ylim=(0, 1.02), title=f"Share found at each capacity\n{curve.days} test days")
     axes.legend(loc="lower right")
     return Picture(figure, f"Share of positives found, over 1 to {alerts[-1]} alerts a day")
 
@@ -34,7 +34,7 @@ def net_plot(curve: CapacityCurve) -> Picture:
     if curve.peak is not None:
         axes.axvline(curve.peak, color=ORANGE, linestyle="--", label=f"peak: {curve.peak:,}")
     _declared(axes, curve)
-    axes.set(title=f"Amounts caught less cost of alerts\n{curve.days} test days")
+    axes.set(title=f"Amounts caught minus cost of alerts\n{curve.days} test days")
     axes.legend(loc="best")
     return Picture(figure, f"Net value over 1 to {alerts[-1]} alerts a day")
 

@@ -42,7 +42,7 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
 def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
     """Precision over recall on these rows, with the point at the current threshold."""
     figure, axes = open_canvas(
-        "Recall (share of positives found)", "Precision (share of alerts right)"
+        "Recall (share of positives found)", "Precision (share of alerts that are positive)"
     )
     precision, recall = _precision_recall(truth, score)
     few = _thin(len(recall))
@@ -74,7 +74,7 @@ def score_histogram(truth: Bools, score: Array, threshold: float | None = None) 
         axes.axvline(threshold, color=INK, linestyle="--", linewidth=1, label=label)
     axes.set(yscale="log", title=f"Scores\n{_counted(truth)}")
     axes.legend(loc="upper right")
-    return Picture(figure, "Histogram of scores, positives and negatives apart")
+    return Picture(figure, "Histograms of the scores of positives and of negatives")
 
 
 @styled
@@ -102,7 +102,14 @@ def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
         seen += [*said, *high, *low[low > 0]]
     # the lowest interval may reach 0: limit the axis here, not at the decade of the interval's end
     bottom, top = max(min(seen), 1e-6) / 1.3, min(max(seen) * 1.3, 1.05)
-    axes.plot([bottom, top], [bottom, top], color=INK, linestyle=":", linewidth=1, label="as said")
+    axes.plot(
+        [bottom, top],
+        [bottom, top],
+        color=INK,
+        linestyle=":",
+        linewidth=1,
+        label="perfect calibration",
+    )
     axes.set(xscale="log", yscale="log", xlim=(bottom, top), ylim=(bottom, top))
     axes.set(title=f"Calibration, bars are 95 % intervals\n{_counted(truth)}")
     axes.legend(loc="upper left")

@@ -203,7 +203,7 @@ def test_a_report_says_what_was_looked_at_and_what_was_not(examined, world, dete
     text = repr(page(gathered, Insight(gathered), {}))
     for said in ("Label not known in time", "euro", "Reported too late", "Resampled rows 1"):
         assert said in text, said
-    assert "Not looked at" not in text
+    assert "Not examined" not in text
     plain = detector(judging={"repeats": 20})
     gathered = gather(plain, world.lake, train(plain, world.lake).version)
     text = repr(page(gathered, Insight(gathered), {}))
