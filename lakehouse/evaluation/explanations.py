@@ -126,12 +126,12 @@ def reasons(booster: Any, matrix: Matrix, names: Sequence[str], top: int = 3) ->
     result: list[list[Reason]] = []
     for start in range(0, len(matrix), _BATCH):
         rows = matrix[start : start + _BATCH]
-        moved = contributions(booster, rows)
-        said = moved.sum(axis=2).argmax(axis=0)
+        shap = contributions(booster, rows)
+        likeliest = shap.sum(axis=2).argmax(axis=0)
         for i, row in enumerate(rows):
-            own = moved[said[i], i, :-1]
+            own = shap[likeliest[i], i, :-1]
             first = [int(j) for j in np.argsort(-own, kind="stable")[:top] if own[j] > 0]
-            result.append([Reason(names[j], _known(row[j]), float(own[j])) for j in first])
+            result.append([Reason(names[j], _none_if_nan(row[j]), float(own[j])) for j in first])
     return result
 
 
@@ -187,5 +187,5 @@ def _leaf_depths(root: Mapping[str, Any]) -> list[int]:
     return depths
 
 
-def _known(value: Any) -> float | None:
+def _none_if_nan(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)

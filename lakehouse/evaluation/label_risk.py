@@ -80,12 +80,12 @@ def _draws(
         chosen = random.choice(candidates, size=count, replace=False, p=chance, shuffle=False)
         flipped[chosen] = ~flipped[chosen]
         values.append(metric(flipped))
-    told = [value for value in values if np.isfinite(value)]
-    whole = len(told) == len(values)
+    finite = [value for value in values if np.isfinite(value)]
+    is_complete = len(finite) == len(values)
     return LabelScenario(
         name=name,
         flipped=count,
-        value=float(np.mean(told)) if whole else None,
-        low=min(told) if whole else None,
-        high=max(told) if whole else None,
+        value=float(np.mean(finite)) if is_complete else None,
+        low=min(finite) if is_complete else None,
+        high=max(finite) if is_complete else None,
     )

@@ -12,8 +12,8 @@ from lakehouse.evaluation.predictions import Multiclass
 def _macro_f1(predictions: Multiclass, weights: Floats) -> float:
     table = predictions.confusion(weights)
     either = table.sum(axis=0) + table.sum(axis=1)
-    right = 2 * np.diag(table)[either > 0] / either[either > 0]
-    return float(np.mean(right)) if len(right) else float("nan")
+    f1 = 2 * np.diag(table)[either > 0] / either[either > 0]
+    return float(np.mean(f1)) if len(f1) else float("nan")
 
 
 def _better_than_majority(predictions: Multiclass, weights: Floats) -> float:

@@ -9,35 +9,35 @@ from lakehouse.evaluation.predictions import Binary, Multiclass
 
 
 def _accuracy(predictions: Binary | Multiclass, weights: Floats) -> float:
-    assert predictions.right is not None
-    return weighted_mean(weights, predictions.right)
+    assert predictions.correct is not None
+    return weighted_mean(weights, predictions.correct)
 
 
-def _counted(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
+def _outcome_weights(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
     """Weight of true positives, of all flagged rows, and of all positives."""
-    assert predictions.counted is not None
-    hits, alarms, positives = (float(np.sum(weights[at])) for at in predictions.counted)
+    assert predictions.outcome_indices is not None
+    hits, alarms, positives = (float(np.sum(weights[at])) for at in predictions.outcome_indices)
     return hits, alarms, positives
 
 
 def _precision(predictions: Binary, weights: Floats) -> float:
-    hits, alarms, _ = _counted(predictions, weights)
+    hits, alarms, _ = _outcome_weights(predictions, weights)
     return hits / alarms if alarms else 0.0
 
 
 def _recall(predictions: Binary, weights: Floats) -> float:
-    hits, _, positives = _counted(predictions, weights)
+    hits, _, positives = _outcome_weights(predictions, weights)
     return ratio(hits, positives)
 
 
 def _f1(predictions: Binary, weights: Floats) -> float:
-    hits, alarms, positives = _counted(predictions, weights)
+    hits, alarms, positives = _outcome_weights(predictions, weights)
     return ratio(2 * hits, alarms + positives)
 
 
 def _alerts_per_day(predictions: Binary, weights: Floats) -> float:
     assert predictions.day is not None
-    _, alarms, _ = _counted(predictions, weights)
+    _, alarms, _ = _outcome_weights(predictions, weights)
     return ratio(alarms, len(np.unique(predictions.day[weights > 0])))
 
 
@@ -50,7 +50,7 @@ ACCURACY = Metric(
     better="higher",
     function=_accuracy,
     source="scikit-learn's `accuracy_score`",
-    needs=("right",),
+    needs=("correct",),
 )
 PRECISION = Metric(
     name="precision",

@@ -8,11 +8,11 @@ from lakehouse.evaluation.plots.choosing import metric_history_plot, search_plot
 from lakehouse.evaluation.plots.explaining import importance_plot, shap_plot
 from lakehouse.evaluation.plots.outputs import confusion_plot, forecast_plot, residual_plot
 from lakehouse.evaluation.plots.proving import (
-    Spread,
+    Estimate,
     interval_plot,
     weeks_plot,
 )
-from lakehouse.evaluation.plots.reviewing import found_plot, net_plot
+from lakehouse.evaluation.plots.reviewing import net_value_plot, share_found_plot
 from lakehouse.evaluation.plots.scores import (
     calibration_plot,
     precision_recall_plot,
@@ -21,21 +21,21 @@ from lakehouse.evaluation.plots.scores import (
 )
 
 __all__ = [
+    "Estimate",
     "Picture",
-    "Spread",
     "calibration_plot",
     "confusion_plot",
     "forecast_plot",
-    "found_plot",
     "importance_plot",
     "interval_plot",
     "metric_history_plot",
-    "net_plot",
+    "net_value_plot",
     "precision_recall_plot",
     "residual_plot",
     "roc_plot",
     "score_histogram",
     "search_plot",
     "shap_plot",
+    "share_found_plot",
     "weeks_plot",
 ]

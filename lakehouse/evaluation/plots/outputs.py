@@ -52,10 +52,10 @@ def forecast_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
 def residual_plot(truth: Array, prediction: Array, unit: str = "") -> Picture:
     """Distribution of forecast errors, from their 1st to their 99th percentile."""
     figure, axes = open_canvas(f"Actual minus forecast{_in(unit)}", "Rows")
-    off = truth - prediction
-    low, high = (float(q) for q in np.quantile(off, [0.01, 0.99]))
-    axes.hist(off, bins=np.linspace(low, max(high, low + 1e-9), 41), color=BLUE, alpha=0.7)
-    middle = float(np.median(off))
+    errors = truth - prediction
+    low, high = (float(q) for q in np.quantile(errors, [0.01, 0.99]))
+    axes.hist(errors, bins=np.linspace(low, max(high, low + 1e-9), 41), color=BLUE, alpha=0.7)
+    middle = float(np.median(errors))
     axes.axvline(0, color=INK, linewidth=1)
     label = f"median {middle:.3g}"
     axes.axvline(middle, color=ORANGE, linestyle="--", linewidth=1.4, label=label)

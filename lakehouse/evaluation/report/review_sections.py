@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.plots import Picture, found_plot, net_plot
+from lakehouse.evaluation.plots import Picture, net_value_plot, share_found_plot
 from lakehouse.evaluation.remarks import find_remarks, stress_name
 from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import (
@@ -30,12 +30,12 @@ def remarks_section(found: Evaluation) -> list[Block]:
         blocks.append(Table(("Topic", "Finding"), rows, words=2))
     else:
         blocks.append(Text("Nothing stands out in the parts that were examined."))
-    if missing := _not_looked_at(found):
+    if missing := _not_examined(found):
         blocks.append(Text(f"Not examined: {'; '.join(missing)}."))
     return blocks
 
 
-def _not_looked_at(found: Evaluation) -> list[str]:
+def _not_examined(found: Evaluation) -> list[str]:
     review, curve = found.review, found.review.capacity
     missing = []
     if curve is not None and curve.total is None:
@@ -99,9 +99,9 @@ def capacity_pictures(curve: CapacityCurve | None) -> dict[str, Picture]:
     """Share found and net value, over alerts a day."""
     if curve is None or len(curve.curve) < 2:
         return {}
-    made = {"capacity": found_plot(curve)}
+    made = {"capacity": share_found_plot(curve)}
     if curve.total is not None:
-        made["net_value"] = net_plot(curve)
+        made["net_value"] = net_value_plot(curve)
     return made
 
 
@@ -184,8 +184,8 @@ def labels(found: LabelRisk | None) -> list[Block]:
         for one in found.scenarios
     )
     late, back = share(found.late_share), share(found.reversed_share)
-    known = "" if (found.late or {}).get("train") else " (assumed: none was found)"
-    known_back = "" if (found.reversed or {}).get("train") else " (assumed: none was found)"
+    late_note = "" if (found.late or {}).get("train") else " (assumed: none was found)"
+    reversed_note = "" if (found.reversed or {}).get("train") else " (assumed: none was found)"
     return [
         Table(
             ("Period", "Positives", "Reported too late", "Reversed"),
@@ -196,7 +196,7 @@ def labels(found: LabelRisk | None) -> list[Block]:
             ("If test labels were different", "Flipped", name, "Range"),
             scenarios,
             f"{name} with the recorded labels: {number(found.value)}. Hidden: {late} of all "
-            f"positives{known}; reversed: {back}{known_back}; means of random draws",
+            f"positives{late_note}; reversed: {back}{reversed_note}; means of random draws",
         ),
     ]
 
@@ -220,7 +220,7 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
         for one in members[:shown]
         if one.strength > one.floor
     )
-    silent = [
+    chance_only = [
         group.replace("_", " ")
         for group, members in by_group.items()
         if members[0].strength <= members[0].floor
@@ -231,8 +231,8 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
             "Proxies: the model never sees the groups, but a feature may be a proxy for one "
             "(Cramer's V, 0 to 1)."
             + (
-                f" No feature predicts the {', the '.join(silent)} better than chance."
-                if silent
+                f" No feature predicts the {', the '.join(chance_only)} better than chance."
+                if chance_only
                 else ""
             )
         )

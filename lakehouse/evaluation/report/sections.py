@@ -39,8 +39,8 @@ _AGAINST = {
     "baseline": "Trivial baseline",
     "logistic_regression": "Logistic regression",
 }
-_SHOWN_SEGMENTS = 12
-_LONGEST = 24
+_MAX_SEGMENTS = 12
+_MAX_LABEL = 24
 
 
 def tone_of(verdict: str) -> Tone:
@@ -136,21 +136,21 @@ def weeks_picture(
 
 def segments_pictures(evaluation: Evaluation, metric: str) -> dict[str, plots.Picture]:
     """By column, a metric's interval in each segment that determines it."""
-    lines: dict[str, list[plots.Spread | None]] = {}
+    lines: dict[str, list[plots.Estimate | None]] = {}
     for one in evaluation.segments:
         found = one.metrics.get(metric)
-        if found is not None and len(lines.setdefault(one.column, [])) < _SHOWN_SEGMENTS:
+        if found is not None and len(lines.setdefault(one.column, [])) < _MAX_SEGMENTS:
             label = _label(one.value, one.rows, one.positives)
-            lines[one.column].append(plots.Spread(label, found.value, found.low, found.high))
+            lines[one.column].append(plots.Estimate(label, found.value, found.low, found.high))
     test = evaluation.metrics.get("test", {})
     name, rows = metric_name(metric), int(test.get("rows") or 0)
     dotted = f"\n95 % intervals; dotted: all {rows:,} test rows"
     return {
         column: plots.interval_plot(
-            f"{name} by {column.replace('_', ' ')}{dotted}", {name: spreads}, test.get(metric)
+            f"{name} by {column.replace('_', ' ')}{dotted}", {name: estimates}, test.get(metric)
         )
-        for column, spreads in lines.items()
-        if spreads
+        for column, estimates in lines.items()
+        if estimates
     }
 
 
@@ -180,7 +180,7 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
 
 def fairness_picture(result: FairnessResult) -> plots.Picture:
     """Selection rate, true and false positive rate of each group, with their intervals."""
-    panels: dict[str, list[plots.Spread | None]] = {}
+    panels: dict[str, list[plots.Estimate | None]] = {}
     for unit, rate in (
         ("flagged", "selection_rate"),
         ("true positives", "tpr"),
@@ -190,10 +190,10 @@ def fairness_picture(result: FairnessResult) -> plots.Picture:
         for group in result.groups:
             found = getattr(group, rate)
             label = _label(group.value, group.rows, group.positives)
-            told = found and plots.Spread(
+            estimate = found and plots.Estimate(
                 label, found.value, found.low, found.high, not group.counted
             )
-            panels[unit].append(told)
+            panels[unit].append(estimate)
     rows = sum(group.rows for group in result.groups)
     title = f"Rates by {result.column.replace('_', ' ')}, 95 % intervals, {rows:,} rows"
     if not all(group.counted for group in result.groups):
@@ -294,6 +294,6 @@ def _baseline(test: Metrics, name: str) -> str:
 
 def _label(value: str, rows: int, positives: int) -> str:
     """A line's label: long names are cut here and complete in the table."""
-    name = value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+    name = value if len(value) <= _MAX_LABEL else f"{value[: _MAX_LABEL - 1]}…"
     counted = f"{rows:,} rows" + (f", {positives:,} pos." if positives else "")
     return f"{name}\n{counted}"
