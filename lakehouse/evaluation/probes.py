@@ -88,7 +88,9 @@ def lone_feature_probe(
     best = float(strength[order[0]]) if len(order) else None
     suspects = [f"{names[i]} ({strength[i]:.3f})" for i in order if strength[i] > bound]
     statistic = "|Spearman|" if classes is None else "AUC"
-    found = f"too good alone: {', '.join(suspects)}" if suspects else f"no feature is above {bound}"
+    found = (
+        f"suspiciously high: {', '.join(suspects)}" if suspects else f"no feature is above {bound}"
+    )
     return Probe(
         name="lone_feature",
         value=best,

@@ -170,7 +170,7 @@ def test_a_feature_that_knows_the_label_keeps_a_version_from_deciding(lake, worl
     assert report.champion is None
     assert report.decision == "failed probe_lone_feature"
     (probe,) = (p for p in evaluation_of(lake, report).probes if p.name == "lone_feature")
-    assert "too good alone: risk (1.000)" in probe.explanation
+    assert "suspiciously high: risk (1.000)" in probe.explanation
 
 
 @pytest.mark.parametrize(("values", "best"), [(forecast_values, "naive_"), (scenario_values, "")])
