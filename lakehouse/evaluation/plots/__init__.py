@@ -1,6 +1,7 @@
 """Plots of a model for the UI and for reports, by topic. Each plot states its rows and its unit.
 
-Drawing only: the values come from `metrics` and `explanations`, the rows from `training.replay`.
+Drawing only: the values come from `metrics` and `explanations`, the rows from
+`training.judging.replays`.
 """
 
 from lakehouse.evaluation.plots.canvas import Picture
