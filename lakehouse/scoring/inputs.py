@@ -19,7 +19,7 @@ from lakehouse.lake.layout import decisions_table, inputs_table, log_table
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.schema import Matrix
 from lakehouse.registry.versions import find_versions, lake_time, pick
-from lakehouse.scoring.log import said
+from lakehouse.scoring.log import predict_columns
 from lakehouse.scoring.tables import DECISION
 
 
@@ -61,7 +61,7 @@ def replay(
         own = found.filter(pc.equal(found["model_version"], name))
         width = len(model.card.features.features)
         matrix = np.array(own["features"].to_pylist(), dtype=np.float32).reshape(-1, width)
-        now = said(spec, model, own[spec.spine.key].combine_chunks(), matrix)
+        now = predict_columns(spec, model, own[spec.spine.key].combine_chunks(), matrix)
         for column in ("feature_hash", spec.task.logged_number):
             differences += _differences(spec, own, column, now[column])
     return Replayed(len(found), tuple(differences))
@@ -118,7 +118,7 @@ def _differences(spec: ModelSpec, logged: pa.Table, column: str, now: pa.Array) 
     then: Any = logged[column].to_pylist()
     keys = logged[spec.spine.key].to_pylist()
     return [
-        f"{spec.spine.key} {key}: {column} was {old!r} and is {new!r}"
+        f"{spec.spine.key} {key}: {column} was {old!r} and is now {new!r}"
         for key, old, new in zip(keys, then, now.to_pylist(), strict=True)
         if old != new and not (old != old and new != new)
     ]

@@ -28,14 +28,14 @@ def test_a_beginning_that_only_one_has_names_it(
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("v00", "m: several versions begin with 'v00'"), ("v9", "m: has no version 'v9'")],
+    [("v00", "m: several versions begin with 'v00'"), ("v9", "m: no version begins with 'v9'")],
 )
 def test_any_other_text_is_an_error_that_names_every_version(
     lake: Lake, names: list[str], text: str, sentence: str
 ) -> None:
     with pytest.raises(RegistryError) as caught:
         find_version(lake, "m", text)
-    assert str(caught.value) == f"{sentence}; known are: {', '.join(reversed(names))}"
+    assert str(caught.value) == f"{sentence}; known versions: {', '.join(reversed(names))}"
 
 
 def test_without_a_text_it_is_the_champion_or_the_newest_if_there_is_none(

@@ -7,7 +7,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake
 from lakehouse.registry import (
-    NobodyReady,
+    NoVersionReady,
     NoChampion,
     RegistryError,
     archive,
@@ -63,7 +63,7 @@ def test_a_target_that_cannot_score_is_passed_over_and_the_reason_kept(lake, fou
 
 def test_where_none_can_score_nothing_moves_and_nothing_is_written(lake, four):
     snapshot = lake.snapshot()
-    with pytest.raises(NobodyReady, match="nothing was moved"):
+    with pytest.raises(NoVersionReady, match="nothing was moved"):
         rollback(lake, "m", prove=Able(four[2]), **BY)
     with pytest.raises(RegistryError, match="cannot score, so nothing was moved"):
         promote(lake, "m", four[3], prove=Able(), **BY)
@@ -83,7 +83,7 @@ def test_a_declared_fallback_takes_over_where_none_can_score(lake, four):
 def test_a_version_that_was_rolled_back_returns_if_the_champion_cannot_score(lake, four):
     rollback(lake, "m", prove=Able(*four), **BY)
     for able in (Able(*four), None):
-        with pytest.raises(RegistryError, match=r"let it prove itself with .* --shadow"):
+        with pytest.raises(RegistryError, match=r"first make it a shadow: .* --shadow"):
             promote(lake, "m", four[2], prove=able, **BY)
     assert promote(lake, "m", four[2], prove=Able(four[2]), **BY).state == "champion"
     move = list_transitions(lake, "m")[0]
@@ -163,7 +163,7 @@ def test_the_proof_is_made_before_the_lock_and_what_moves_meanwhile_is_seen(lake
             promote(other, "m", four[3], who="other", why="first")
         return ""
 
-    with pytest.raises(RegistryError, match=f"meanwhile {four[3]} decides"):
+    with pytest.raises(RegistryError, match=f"now {four[3]} decides"):
         rollback(lake, "m", prove=overtaken, **BY)
     assert champion(lake, "m").version == four[3]
 
@@ -172,7 +172,7 @@ def test_the_proof_is_made_before_the_lock_and_what_moves_meanwhile_is_seen(lake
             start_shadow(other, "m", target.version, who="other", why="a second chance")
         return ""
 
-    with pytest.raises(RegistryError, match="became shadow meanwhile; nothing was moved"):
+    with pytest.raises(RegistryError, match="is shadow now, so nothing was moved"):
         rollback(lake, "m", prove=target_taken, **BY)
     assert champion(lake, "m").version == four[3]
 
@@ -184,7 +184,7 @@ def test_a_version_that_is_rolled_back_while_it_is_proved_does_not_return(lake, 
             rollback(other, "m", prove=Able(*four), who="other", why="it floods")
         return ""
 
-    with pytest.raises(RegistryError, match="was rolled back meanwhile"):
+    with pytest.raises(RegistryError, match="was rolled back by another process"):
         promote(lake, "m", four[3], prove=taken_back, **BY)
     assert champion(lake, "m").version == four[2]
     assert states(lake)[4] == "rolled_back"
@@ -228,7 +228,7 @@ def test_two_who_roll_back_at_once_go_back_one_version_or_two_and_leave_one_cham
     for thread in threads:
         thread.join()
     done = [text for text in outcomes if text == four[1]]
-    refused = [text for text in outcomes if "meanwhile" in text]
+    refused = [text for text in outcomes if "try again" in text]
     assert (len(done), len(refused)) == (1, 1), outcomes
     assert list(states(lake).values()).count("champion") == 1
     assert champion(lake, "m").version == four[1]

@@ -132,7 +132,7 @@ def test_every_step_is_a_row_with_who_when_why_and_evidence(lake, three):
 
 
 def test_an_unknown_version_is_an_error_that_names_the_known_ones(lake, three):
-    with pytest.raises(RegistryError, match=f"no version v9; known are: {three[2]}"):
+    with pytest.raises(RegistryError, match=f"no version v9; known versions: {three[2]}"):
         promote(lake, "m", "v9", who="me", why="hope")
 
 
@@ -248,9 +248,9 @@ def test_two_who_see_the_same_trouble_roll_back_once(lake, three):
     for name in three:
         reign(lake, name, 1)
     rollback(lake, "m", prove=able, who="watch", why="decay", deciding=three[2])
-    with pytest.raises(RegistryError, match=f"about {three[2]}, but meanwhile {three[1]} decides"):
+    with pytest.raises(RegistryError, match=f"about {three[2]}, but now {three[1]} decides"):
         rollback(lake, "m", prove=able, who="watch", why="decay", deciding=three[2])
-    with pytest.raises(RegistryError, match="look again"):
+    with pytest.raises(RegistryError, match="review the decision"):
         promote(lake, "m", three[0], who="watch", why="better", deciding=three[2])
     assert champion(lake, "m").version == three[1]
 

@@ -8,7 +8,7 @@ import pytest
 from lakehouse.lake import Author, Lake, layout
 from lakehouse.registry import Version, promote, rollback, start_shadow, tables
 from lakehouse.registry.retention import (
-    KEEP_REIGN,
+    KEEP_FORMER_CHAMPIONS,
     KEEP_UNUSED,
     KEEP_VERSIONS,
     drop_training_sets,
@@ -23,7 +23,7 @@ def able(_version):
 
 
 MADE = datetime(2026, 6, 1, 12, tzinfo=UTC)
-LATER = MADE + KEEP_REIGN + timedelta(days=30)
+LATER = MADE + KEEP_FORMER_CHAMPIONS + timedelta(days=30)
 BY = {"who": "a person", "why": "for the test"}
 
 
@@ -91,8 +91,8 @@ def test_what_decided_within_ninety_days_is_kept_until_then(lake: Lake) -> None:
     for number in (1, 2, 3):
         promote(lake, "m", name(number), now=MADE, **BY)
     train(lake, *range(5, 5 + KEEP_VERSIONS))
-    assert 1 in kept(lake, MADE + KEEP_REIGN)
-    assert 1 not in kept(lake, MADE + KEEP_REIGN + timedelta(seconds=1))
+    assert 1 in kept(lake, MADE + KEEP_FORMER_CHAMPIONS)
+    assert 1 not in kept(lake, MADE + KEEP_FORMER_CHAMPIONS + timedelta(seconds=1))
 
 
 def test_the_newest_candidate_is_kept_however_many_came_after(lake: Lake) -> None:

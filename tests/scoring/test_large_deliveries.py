@@ -78,7 +78,7 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
     assert reconcile(spec, lake).waiting == world.per_day
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id = 4000")
     assert reconcile(spec, lake).lost == 1
-    assert "1 scored by nobody" in reconcile(spec, lake).words
+    assert "1 not scored, without a reason" in reconcile(spec, lake).words
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from lakehouse.lake import Progress
 from lakehouse.models import load_model
 from lakehouse.registry import champion, promote, rollback, start_shadow
-from lakehouse.scoring import ScoredMeanwhile, score
+from lakehouse.scoring import ConcurrentScoring, score
 from lakehouse.scoring import score as score_function
 from lakehouse.training import train
 from tests.scoring.conftest import break_artefact
@@ -175,7 +175,7 @@ def make_stale(lake, version):
 
 @pytest.mark.parametrize(
     ("trouble", "complaint"),
-    [(break_artefact, "is not what was registered"), (make_stale, "grow no more")],
+    [(break_artefact, "is not what was registered"), (make_stale, "no longer updated")],
 )
 def test_a_shadow_that_cannot_is_left_out_and_told_and_the_champion_goes_on(
     lake, world, spec, other, trouble, complaint
@@ -250,7 +250,7 @@ def test_two_who_catch_up_at_once_never_write_a_row_twice(lake, world, spec, oth
         return predict(*arguments)
 
     monkeypatch.setitem(module, "predict", predict_late)
-    with pytest.raises(ScoredMeanwhile):
+    with pytest.raises(ConcurrentScoring):
         score(spec, lake)
     assert len(pairs(lake, SHADOW)) == (60 - TEST_UNTIL) * world.per_day
 

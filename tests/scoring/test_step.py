@@ -7,7 +7,7 @@ from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import BadArtefact, SchemaMismatch, load_model
 from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote
-from lakehouse.scoring import ScoredMeanwhile, find_broken, score
+from lakehouse.scoring import ConcurrentScoring, find_broken, score
 from lakehouse.training import train
 from tests.training.conftest import change
 
@@ -231,7 +231,7 @@ def test_two_scorers_never_write_a_row_twice(lake, world, spec, monkeypatch):
         return predict(*arguments)
 
     monkeypatch.setattr(score_module, "predict", predict_late)
-    with pytest.raises(ScoredMeanwhile, match="run it again"):
+    with pytest.raises(ConcurrentScoring, match="run it again"):
         score(spec, lake)
     keys = [row["transaction_id"] for row in log(lake, spec)]
     assert len(set(keys)) == len(keys) == 14 * world.per_day
@@ -258,12 +258,12 @@ def test_a_broken_log_is_described(lake, world, spec):
         "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
     assert find_broken(spec, lake) == (
-        "1 rows repeat a transaction_id; 1 have no score; "
-        "its log has 841 rows, where 840 were decided"
+        "1 rows repeat a transaction_id; 1 rows have no score; "
+        "its log has 841 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
     assert find_broken(spec, lake) == (
-        "1 rows repeat a transaction_id; its log has 2 rows, where 840 were decided"
+        "1 rows repeat a transaction_id; its log has 2 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log")
-    assert find_broken(spec, lake) == ("predictions.detector has no row, so nothing was looked at")
+    assert find_broken(spec, lake) == "predictions.detector has no rows, so nothing was checked"

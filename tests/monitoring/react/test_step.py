@@ -242,7 +242,7 @@ def test_two_steps_that_find_the_same_champion_broken_go_back_once(bench, lake):
     first = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
     second = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
     assert [one.done for one in (first, second)] == [True, False]
-    assert "meanwhile v0001 decides" in second.outcome
+    assert "now v0001 decides" in second.outcome
     assert champion(lake, "detector").version == "v0001"
 
 
