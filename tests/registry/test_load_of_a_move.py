@@ -7,7 +7,7 @@ from lakehouse.scoring.deciders import ALL_LOADS, find_assignments, trained_unti
 from tests.registry.test_retention import name, train
 
 
-def landed(lake: Lake, load_id: int) -> None:
+def land(lake: Lake, load_id: int) -> None:
     with lake.writer(Author("test")) as writer:
         write_progress(writer, "raw.transactions", Progress(load_id, None))
 
@@ -18,14 +18,14 @@ def assignments(lake: Lake) -> list[tuple[str, int, int]]:
     return [(one.version.version, one.after, one.until) for one in found]
 
 
-def test_reigns_are_ranges_of_loads_without_gaps(lake: Lake) -> None:
-    landed(lake, 5)
+def test_assignments_are_ranges_of_loads_without_gaps(lake: Lake) -> None:
+    land(lake, 5)
     train(lake, 1, 2)
     promote(lake, "m", name(1), who="me", why="first")
-    landed(lake, 7)
+    land(lake, 7)
     promote(lake, "m", name(2), who="me", why="try")
     promote(lake, "m", name(1), who="me", why="back, before anything landed")
-    landed(lake, 9)
+    land(lake, 9)
     promote(lake, "m", name(2), who="me", why="again")
     assert [move.load_id for move in reversed(list_transitions(lake, "m"))][:3] == [5, 5, 5]
     assert assignments(lake) == [(name(1), 0, 7), (name(1), 7, 9), (name(2), 9, ALL_LOADS)]
@@ -34,7 +34,7 @@ def test_reigns_are_ranges_of_loads_without_gaps(lake: Lake) -> None:
 
 
 def test_a_registry_of_an_older_release_gets_the_column_with_the_next_move(lake: Lake) -> None:
-    landed(lake, 5)
+    land(lake, 5)
     train(lake, 1, 2)
     promote(lake, "m", name(1), who="me", why="first")
     with lake.writer(Author("test")) as writer:
@@ -43,6 +43,6 @@ def test_a_registry_of_an_older_release_gets_the_column_with_the_next_move(lake:
     assert assignments(lake) == [(name(1), 0, ALL_LOADS)]
     with lake.reader() as cursor:
         assert trained_until(cursor, champion_in(cursor, "m")) == ALL_LOADS
-    landed(lake, 7)
+    land(lake, 7)
     promote(lake, "m", name(2), who="me", why="try")
     assert assignments(lake) == [(name(1), 0, 7), (name(2), 7, ALL_LOADS)]

@@ -18,7 +18,7 @@ from lakehouse.registry.versions import register
 from tests.registry.test_registry import version
 
 
-def able(_version):
+def always_ready(_version):
     return ""
 
 
@@ -83,10 +83,10 @@ def test_the_champion_its_predecessor_and_shadows_are_kept_however_old(lake: Lak
     newest = set(range(6, 6 + KEEP_VERSIONS))
     assert kept(lake) == newest | {1, 3, 4}
     drop_training_sets(lake, now=LATER)
-    assert rollback(lake, "m", prove=able, now=LATER, **BY).number == 3
+    assert rollback(lake, "m", prove=always_ready, now=LATER, **BY).number == 3
 
 
-def test_what_decided_within_ninety_days_is_kept_until_then(lake: Lake) -> None:
+def test_a_version_that_decided_within_ninety_days_is_kept(lake: Lake) -> None:
     train(lake, *range(1, 5))
     for number in (1, 2, 3):
         promote(lake, "m", name(number), now=MADE, **BY)
@@ -120,7 +120,9 @@ def test_a_set_that_two_versions_share_stays_while_one_is_kept(lake: Lake) -> No
 
 
 @pytest.mark.parametrize("age", [timedelta(), KEEP_UNUSED - timedelta(hours=1)])
-def test_a_set_that_no_version_has_yet_may_be_in_the_making(lake: Lake, age: timedelta) -> None:
+def test_a_new_set_without_a_version_is_kept_as_training_may_be_under_way(
+    lake: Lake, age: timedelta
+) -> None:
     train(lake, 1)
     with lake.writer(Author("test")) as writer:
         pin(writer, "m", "unregistered", LATER - age)

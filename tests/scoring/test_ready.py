@@ -39,12 +39,12 @@ def test_a_version_that_scores_is_ready_and_the_proof_writes_nothing(ready, lake
         (f"UPDATE {RISK} SET transaction_id = -transaction_id - 1", "has all of its features"),
     ],
 )
-def test_features_that_are_not_there_are_no_proof(ready, lake, statement, cause):
+def test_a_version_with_missing_features_is_not_ready(ready, lake, statement, cause):
     change(lake, statement)
     assert cause in problem(ready)
 
 
-def test_features_that_grow_no_more_are_no_proof(ready, lake):
+def test_a_version_whose_features_are_no_longer_updated_is_not_ready(ready, lake):
     change(
         lake,
         f"CREATE TABLE features.risk__ffffffff AS FROM {RISK}",
@@ -57,7 +57,7 @@ def test_features_that_grow_no_more_are_no_proof(ready, lake):
 
 
 @pytest.mark.parametrize("file", ["model.txt", "model.json", "evaluation.json"])
-def test_files_that_are_gone_or_changed_are_no_proof(ready, lake, file):
+def test_a_version_with_missing_or_changed_files_is_not_ready(ready, lake, file):
     path = lake.settings.models_dir / champion(lake, "detector").artefact / file
     content = path.read_bytes()
     path.write_bytes(content + b" ")
@@ -76,13 +76,13 @@ def test_files_that_are_gone_or_changed_are_no_proof(ready, lake, file):
         (lambda n: np.full(n, np.nan), "get no number"),
     ],
 )
-def test_scores_that_are_no_numbers_or_never_vary_are_no_proof(ready, monkeypatch, score, cause):
+def test_a_version_with_nan_or_constant_scores_is_not_ready(ready, monkeypatch, score, cause):
     monkeypatch.setattr(Model, "predict", lambda _, matrix: score(len(matrix)))
     monkeypatch.setattr(Model, "uncalibrated", lambda _, matrix: score(len(matrix)))
     assert cause in problem(ready)
 
 
-def test_what_the_library_cannot_read_is_no_proof(ready, monkeypatch):
+def test_a_model_that_the_library_cannot_read_is_not_ready(ready, monkeypatch):
     def fail(*_):
         raise ValueError("a tree is cut off")
 
@@ -90,7 +90,7 @@ def test_what_the_library_cannot_read_is_no_proof(ready, monkeypatch):
     assert problem(ready) == "a tree is cut off"
 
 
-def test_what_may_pass_proves_nothing(ready, monkeypatch):
+def test_a_retryable_error_proves_nothing(ready, monkeypatch):
     def fail(*_):
         raise ConnectionError("lost")
 
@@ -102,7 +102,7 @@ def test_what_may_pass_proves_nothing(ready, monkeypatch):
 @pytest.mark.parametrize(
     ("after", "days", "stopped"), [("warn", 400, False), ("stop", 380, False), ("stop", 400, True)]
 )
-def test_a_version_that_may_decide_no_more_is_not_ready(ready, lake, after, days, stopped):
+def test_a_version_that_may_no_longer_decide_is_not_ready(ready, lake, after, days, stopped):
     """A year and thirty days after it was made; the caller supplies the time."""
     spec = ready.spec.model_copy(
         update={"model_card": ready.spec.model_card.model_copy(update={"after_expiry": after})}

@@ -56,7 +56,7 @@ def arrive(world, lake, first, last):
     refresh(activity("3d"), lake)
 
 
-def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(spec, world, lake):
+def test_rows_wait_for_the_old_feature_version_and_are_scored_once_it_is_updated(spec, world, lake):
     first = champion(lake, "detector")
     arrive(world, lake, 60, 62)
     report = score(spec, lake)
@@ -70,7 +70,9 @@ def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(
     assert lake.snapshot() == snapshot
 
 
-def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
+def test_features_that_cannot_be_updated_are_reported_and_the_version_is_not_ready(
+    spec, world, lake
+):
     first = champion(lake, "detector")
     with lake.writer(Author("test")) as writer:
         writer.execute(f"DELETE FROM {DECLARED} WHERE declaration LIKE '%7d%'")

@@ -8,7 +8,7 @@ from lakehouse.evaluation.resampling import Resampling
 from tests.simulations.intervals import METRICS, coverage, world
 
 
-def test_of_forty_worlds_few_miss_an_auc_of_97():
+def test_few_of_forty_intervals_miss_an_auc_of_97():
     """Percentile intervals missed it in seven of these."""
     found = coverage(40, 55, 0.97, "card", ("auc_roc",))["auc_roc"]
     assert found.held >= 90
