@@ -123,7 +123,7 @@ def register(writer: duckdb.DuckDBPyConnection, version: Version, who: str, why:
     """Add a candidate with its first transition, in the open transaction.
 
     Raises:
-        RegistryError: when another process has taken the number meanwhile.
+        RegistryError: when another process took the number in the meantime.
     """
     tables.create(writer)
     if any(other.number == version.number for other in find_versions(writer, version.model)):

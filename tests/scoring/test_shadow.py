@@ -131,15 +131,15 @@ def test_the_predecessor_keeps_scoring_so_both_versions_predict_all_new_rows(
     for day in range(60, 62):
         world.days(day, day + 1)
         score(spec, lake)
-    logged, beside = pairs(lake, spec.predictions_table), pairs(lake, SHADOW)
+    logged, shadow_pairs = pairs(lake, spec.predictions_table), pairs(lake, SHADOW)
     assert logged == {(key, first) for key in keys(world, 46, 60)} | {
         (key, other.version) for key in keys(world, 60, 62)
     }
-    assert beside == {(key, first) for key in keys(world, 60, 62)}
+    assert shadow_pairs == {(key, first) for key in keys(world, 60, 62)}
     rollback(lake, "detector", prove=always_ready, who="me", why="decay")
     world.days(62, 63)
     assert score(spec, lake).shadows == (), "a version that was rolled back does not score again"
-    assert pairs(lake, SHADOW) == beside
+    assert pairs(lake, SHADOW) == shadow_pairs
 
 
 def test_each_version_predicts_each_row_once_even_when_days_are_redone(lake, world, spec, other):
@@ -229,8 +229,8 @@ def test_a_shadow_waits_for_its_own_features_without_delaying_the_champion(
     def lagging_target(cursor, spec, tables, before):
         """As if the shadow's features were sealed a day before the champion's."""
         found = target(cursor, spec, tables, before)
-        beside = before.load_id == 0
-        return Progress(found.load_id - 1, found.seal) if beside else found
+        is_shadow = before.load_id == 0
+        return Progress(found.load_id - 1, found.seal) if is_shadow else found
 
     with monkeypatch.context() as patch:
         patch.setitem(module, "_target", lagging_target)

@@ -40,8 +40,8 @@ def verdicts(worlds, positives, auc, better=0.0):
         own = [_noise(seed, one, ours.rows) for one in (1, 2)]
         resampling = Resampling.of(ours.rows, card)
         pair = [
-            type(ours)(ours.truth, said.score + 0.5 * noise + extra * ours.truth)
-            for said, noise, extra in zip((ours, theirs), own, (better, 0.0), strict=True)
+            type(ours)(ours.truth, predictions.score + 0.5 * noise + extra * ours.truth)
+            for predictions, noise, extra in zip((ours, theirs), own, (better, 0.0), strict=True)
         ]
         (one,) = compare(
             *pair,

@@ -113,8 +113,8 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     arguments = ["--quiet", "run", "--select", *layers]
     for _ in run_dbt(of_world, arguments, {"run_id": "simulation"}, of_world.target / "run"):
         pass
-    wanted = detector(world).feature_sets
+    required = detector(world).feature_sets
     with Lake(settings) as lake:
         for features in find_specs("FeatureSet", FeatureSetSpec):
-            if features.name in wanted:
+            if features.name in required:
                 refresh(features, lake)
