@@ -62,10 +62,10 @@ def _verdict(capacity: int, mean: float, most: float, days: int, day: date) -> F
         return Finding(NAME, day, True, mean, float(capacity))
     cause = (
         f"{mean:.1f} alerts a day on {days} days, {abs(away):.0%} {'more' if away > 0 else 'fewer'}"
-        f" than the {capacity} that can be looked at"
+        f" than the {capacity} that can be reviewed"
     )
-    remedy = f"see `{THRESHOLDS}`: scores rise or fall faster than `threshold.trailing` tells"
+    remedy = f"see `{THRESHOLDS}`: scores rise or fall faster than `threshold.trailing` can follow"
     if mean < capacity and most < (1 - TOLERATED) * capacity:
-        cause += f"; there are only {most:.1f} a day to look at"
+        cause += f"; only {most:.1f} a day exist to review"
         remedy = "declare a `capacity` that the rows can fill"
     return Finding(NAME, day, False, mean, float(capacity), "warn", cause, remedy)

@@ -184,11 +184,12 @@ _KINDS: dict[str, tuple[Part, str, str]] = {
     "score_drift": ("output", "psi", "psi_bound"),
 }
 _REMEDIES = {
-    "feature_drift": "look at the pictures of these features; if the world changed, train a new "
-    "version, else mend their source",
-    "missing_values": "look at the source and the dbt model that these features come from",
-    "unseen_categories": "map the new values in staging, or train a new version that knows them",
-    "score_drift": "see whether features drift too: if so, as there; if not, look at the version",
+    "feature_drift": "look at the plots of these features; if the world changed, train a new "
+    "version, otherwise fix their source",
+    "missing_values": "check the source and the dbt model of these features",
+    "unseen_categories": "map the new values in staging, or train a new version on them",
+    "score_drift": "check whether features drift too: if so, follow the remedy of feature_drift; "
+    "if not, examine the version",
 }
 
 
@@ -206,7 +207,7 @@ def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days)
             if not ranked:
                 continue
             beyond = [row for row in ranked if row[value] > row[bound]]
-            told = [f"{r['name']} {r[value]:.3g} (at most {r[bound]:.3g})" for r in beyond[:5]]
+            listed = [f"{r['name']} {r[value]:.3g} (at most {r[bound]:.3g})" for r in beyond[:5]]
             more = f" and {len(beyond) - 5} more" if len(beyond) > 5 else ""
             found.append(
                 Finding(
@@ -215,17 +216,17 @@ def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days)
                     passed=not beyond,
                     value=ranked[0][value],
                     bound=ranked[0][bound],
-                    cause=f"{_WORDS[value]} of {', '.join(told)}{more}" if beyond else "",
+                    cause=f"{_FIGURES[value]}: {', '.join(listed)}{more}" if beyond else "",
                     remedy=_REMEDIES[name] if beyond else "",
                 )
             )
     return found
 
 
-_WORDS = {
+_FIGURES = {
     "psi": "PSI against the reference",
-    "missing_change": "change of the share of missing values",
-    "unseen_change": "share of values that were not there when the model learnt",
+    "missing_change": "change in the share of missing values",
+    "unseen_change": "share of values that were not in the training set",
 }
 
 

@@ -27,7 +27,7 @@ LEAST_ROWS = 50
 JUMP, LEAST_JUMP = 3.0, 0.5
 """A jump is this many times the drift bound: a batch may be a Sunday, which a week never is."""
 
-BACK = "roll back to the version before, and look at what went into this one"
+ROLLBACK_REMEDY = "roll back to the previous version, and examine the inputs of this one"
 
 
 def check_schema(
@@ -43,7 +43,7 @@ def check_schema(
             passed=False,
             severity="error",
             cause=f"{spec.name}: {error}",
-            remedy="let a version decide whose features are there, or train a new one",
+            remedy="promote a version whose features are available, or train a new one",
             rollback=True,
         )
     return Finding("features_as_trained", day, passed=True)
@@ -84,7 +84,7 @@ def check_scores(
 
 
 def _valid(name: str, day: date, rows: int, invalid: int) -> Finding:
-    cause = f"{invalid} of {rows} rows have no {name}, or one that is not a number"
+    cause = f"{invalid} of {rows} rows have no {name}, or a {name} that is not a number"
     return _verdict("scores_valid", day, not invalid, float(invalid), 0.0, cause)
 
 
@@ -120,7 +120,7 @@ def _jump(
         by_chance = float(noise(one.counts, counts.sum(), len(outputs)))
         judged.append((float(distance.psi(one.counts, counts)), max(bound, by_chance), one.name))
     value, bound, name = max(judged, key=lambda one: one[0] / one[1])
-    cause = f"the {name} of new rows is distributed unlike when the version was judged (PSI)"
+    cause = f"the distribution of {name} in new rows differs from that in the test period (PSI)"
     enough = totals[0].sum() >= LEAST_ROWS
     return _verdict("score_jump", day, not enough or value <= bound, value, bound, cause)
 
@@ -142,7 +142,7 @@ def _alerts(
     ).fetchone()
     alerts, worst = row or (0, last)
     cause = (
-        f"{alerts} alerts on {worst}, where {spec.capacity.alerts} a day can be looked at and "
+        f"{alerts} alerts on {worst}; {spec.capacity.alerts} a day can be reviewed, and "
         f"{bound:g} are tolerated"
     )
     return _verdict("alert_volume", last, alerts <= bound, float(alerts), bound, cause)
@@ -151,4 +151,4 @@ def _alerts(
 def _verdict(name: str, day: date, passed: bool, value: float, bound: float, cause: str) -> Finding:
     if passed:
         return Finding(name, day, True, value, bound)
-    return Finding(name, day, False, value, bound, "error", cause, BACK, rollback=True)
+    return Finding(name, day, False, value, bound, "error", cause, ROLLBACK_REMEDY, rollback=True)

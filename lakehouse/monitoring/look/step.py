@@ -172,10 +172,12 @@ def _watch(
             return WatchReport(spec.name, version.version, (), 0, (fits,))
         look = _look(reader, spec, lake, version, schema, before, after, from_day)
         look.findings.append(fits)
-    message = f"look at {len(look.days)} days of {version.version}"
+    message = f"monitor {len(look.days)} days of {version.version}"
     with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, message)) as writer:
         if read_progress(writer, name) != before:
-            raise WatchedMeanwhile(f"another process watched {spec.name} meanwhile; run it again")
+            raise WatchedMeanwhile(
+                f"another process monitored {spec.name} at the same time; run this again"
+            )
         _write(writer, spec, look, run_id, lake_time(now))
         write_progress(writer, name, after)
     days = tuple(look.days.first + i * DAY for i in range(len(look.days)))

@@ -79,13 +79,13 @@ def volume_findings(spec: ModelSpec, volumes: Sequence[DayVolume]) -> list[Findi
         few = one.rows < one.low
         passed = not few and one.rows <= one.high
         cause = (
-            f"{one.rows} rows of {spec.spine.table} on {one.day:%A, %Y-%m-%d}, where "
-            f"{one.expected:g} are usual and {one.low:.0f} to {one.high:.0f} are allowed"
+            f"{one.rows} rows of {spec.spine.table} on {one.day:%A, %Y-%m-%d}; {one.expected:g} "
+            f"were expected, and {one.low:.0f} to {one.high:.0f} are allowed"
         )
         remedy = (
-            "see whether the source delivered all of its files, and what quarantine holds"
+            "check whether the source delivered all of its files, and what is in quarantine"
             if few
-            else "see whether the source delivered rows twice, or what makes for so many"
+            else "check whether the source delivered rows twice, or why there are so many"
         )
         found.append(
             Finding(

@@ -49,7 +49,7 @@ def assess_readiness(
     )
     new = [one for one in found if one not in known]
     if new:
-        author = Author(layout.MONITORING.table(spec.name), run_id, f"who could take over on {day}")
+        author = Author(layout.MONITORING.table(spec.name), run_id, f"rollback readiness on {day}")
         with lake.writer(author) as writer:
             replace_findings(writer, spec.name, champion.version, new, run_id)
     return found
@@ -97,16 +97,20 @@ def _rollback_ready(
         causes.append(fallback_problem)
     if not causes and ready is not None:
         return Finding("rollback_ready", day, passed=True, value=float(ready.rows))
-    then = f"{ready.version} would decide" if ready else _without_versions(spec, fallback_problem)
+    outcome = (
+        f"after a rollback {ready.version} would decide"
+        if ready
+        else _outcome_without_versions(spec, fallback_problem)
+    )
     return Finding(
         name="rollback_ready",
         day=day,
         passed=False,
         value=float(ready.rows) if ready else None,
-        cause=f"{'; '.join(causes)}; after a rollback {then}",
-        remedy="restore its files or features, or have another version that can score"
+        cause=f"{'; '.join(causes)}; {outcome}",
+        remedy="restore its files or features, or train and promote a version that can score"
         if earlier
-        else "the next version that takes over leaves this one as its predecessor",
+        else "none is needed: this version becomes the predecessor of the next one promoted",
     )
 
 
@@ -114,14 +118,15 @@ def _behind(proof: Proof, until: datetime) -> str:
     if proof.newest is None or until - proof.newest < BEHIND:
         return ""
     return (
-        f"its features end on {proof.newest:%Y-%m-%d}, and rows up to {until:%Y-%m-%d} are scored"
+        f"its features end on {proof.newest:%Y-%m-%d}, but rows up to {until:%Y-%m-%d} are scored"
     )
 
 
-def _without_versions(spec: ModelSpec, fallback_problem: str) -> str:
+def _outcome_without_versions(spec: ModelSpec, fallback_problem: str) -> str:
     if spec.promotion.fallback == "none" or fallback_problem:
-        return "nothing would: it would be refused"
-    return f"the declared fallback ({spec.promotion.fallback}) would decide, and flag nothing"
+        return "a rollback would be refused"
+    fallback = spec.promotion.fallback
+    return f"after a rollback the declared fallback ({fallback}) would decide, and flag nothing"
 
 
 def _fallback_problem(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:

@@ -60,12 +60,12 @@ def react(
     request = _request(spec, findings, at)
     with lake.reader() as reader:
         if request is None and find_champion(reader, spec.name) is None:
-            request = Request(spec.name, at, "no version can score, the fallback does", {})
+            request = Request(spec.name, at, "no version can score, so the fallback decides", {})
     if not actions and request is None:
         return ()
     with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, "actions")) as writer:
         if request is not None and ask_in(writer, request, spec.retrain.cooldown):
-            outcome = "the training follows it as soon as more labels have settled"
+            outcome = "training starts as soon as more labels have settled"
             actions.append(Action("retrain", watched.version, request.reason, True, outcome))
         record(writer, spec.name, actions, at, run_id)
     return tuple(actions)
@@ -121,8 +121,8 @@ def _go_back(
         successor = blamed_before(reader, spec.name, champion, findings)
     if successor is not None:
         outcome = (
-            f"{successor} was rolled back for the same, so it is the data and not the version: "
-            "mend what the features are made of"
+            f"{successor} was rolled back for the same finding, so the fault lies with the data "
+            "and not with the version: fix the sources of the features"
         )
         return [Action("roll back", champion, why, False, outcome)]
 
@@ -155,7 +155,7 @@ def _roll_back(
     )
     if earlier is not None:
         return f"{earlier.version} decides again"
-    return f"no version can score: the declared fallback ({fallback}) does, and flags nothing"
+    return f"no version can score: the declared fallback ({fallback}) decides, and flags nothing"
 
 
 def _reason_to_go_back(
@@ -207,7 +207,7 @@ def _settle_shadows(
             actions.append(_move("archive", archive, spec, lake, version, why, evidence, now))
         elif at - since >= spec.shadow.give_up_after:
             days = spec.shadow.give_up_after // timedelta(days=1)
-            why = f"{days} days beside {champion} have shown no difference"
+            why = f"{days} days in parallel with {champion} have shown no difference"
             actions.append(_move("archive", archive, spec, lake, version, why, evidence, now))
     return actions
 

@@ -85,8 +85,8 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
         return not_judged(
             NAME,
             day,
-            f"{found.observed} positives have matured where {found.expected:.1f} were expected; it "
-            f"takes {enough} (`shadow.min_positives`)",
+            f"{found.observed} positives have matured where {found.expected:.1f} were expected; "
+            f"{enough} are needed (`shadow.min_positives`)",
         )
     ratio = found.ratio
     too_low, too_high = ratio.high < 1 / factor, ratio.low > factor
@@ -103,8 +103,8 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
         cause=f"{found.observed} positives have matured where {found.expected:.1f} were expected: "
         f"{ratio.value:.2f} times as many, with an interval of {ratio.low:.2f} to {ratio.high:.2f} "
         f"({ratio.level:.0%} for all looks together){slope}",
-        remedy="do not read scores as probabilities, and train anew: the prior's shift and the "
-        "calibration are then fitted to newer rows. Thresholds at capacity are not concerned",
+        remedy="do not read scores as probabilities, and retrain: the prior shift and the "
+        "calibration are then fitted to newer rows. Thresholds at capacity are not affected",
     )
 
 

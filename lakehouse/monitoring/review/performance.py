@@ -97,7 +97,7 @@ def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
     metric, positives = spec.primary_metric, rows.said.positives
     then = _promised(evaluation, metric)
     if then is None:
-        return Decay(metric, None, None, positives, f"its test has no {metric}")
+        return Decay(metric, None, None, positives, f"its test result has no {metric}")
     if positives < spec.shadow.min_positives:
         wanted = spec.shadow.min_positives
         missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
@@ -151,9 +151,9 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
         bound=gate if below else bound,
         severity="error" if below else "warn",
         cause=f"{decay.metric} is {now.value:.4g} (at best {best:.4g}) on "
-        f"{decay.positives:,} matured positives; on its test it was {then.value:.4g}",
-        remedy="a retrain is asked for; `lakehouse models compare` shows whether an earlier "
-        "version does better",
+        f"{decay.positives:,} matured positives; in the test period it was {then.value:.4g}",
+        remedy="a retrain is requested; `lakehouse models compare` shows whether an earlier "
+        "version performs better",
         rollback=below,
     )
 

@@ -218,7 +218,7 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
     told = [(found, column) for found, column in differences if found is not None]
     if not told:
-        return not_judged("fairness", day, "fewer than two groups of each have positives enough")
+        return not_judged("fairness", day, "no grouping has two groups with enough positives")
     worst, column = max(told, key=lambda one: one[0].low)
     if worst.low <= limit:
         return Finding("fairness", day, True, worst.low, limit)
@@ -230,8 +230,8 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
         bound=limit,
         cause=f"rates by {column} differ by {worst.value:.2f} ({worst.level:.0%} interval "
         f"{worst.low:.2f} to {worst.high:.2f}), significantly more than {limit:g}",
-        remedy=f"see {layout.FAIRNESS} and the report's groups by {column}: look for what the "
-        "model cannot see of one group, or judge groups by thresholds of their own",
+        remedy=f"see {layout.FAIRNESS} and the report's groups by {column}: look for "
+        "information on one group that the model lacks, or set a threshold for each group",
     )
 
 

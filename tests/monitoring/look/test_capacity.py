@@ -72,7 +72,7 @@ def test_units_that_are_known_take_no_place(lake):
 def test_fewer_rows_than_alerts_are_told_as_that(lake):
     (found,), _ = look(lake, 60, alerts=100)
     assert not found.passed
-    assert "there are only 60.0 a day to look at" in found.cause
+    assert "only 60.0 a day exist to review" in found.cause
 
 
 def test_less_than_three_weeks_are_not_judged(lake):

@@ -48,7 +48,7 @@ def world(scored):
     [
         ("score = 'NaN', decision = false", "not a number"),
         ("score = 0.25", "the same score"),
-        ("score = 1 - score", "unlike when the version was judged"),
+        ("score = 1 - score", "differs from that in the test period"),
         ("decision = true", "alerts on"),
     ],
     ids=["NaN", "constant", "inverted", "flood"],

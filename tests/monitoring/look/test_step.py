@@ -364,7 +364,7 @@ def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeyp
         return look(*arguments)
 
     monkeypatch.setattr(watch_module, "_look", look_late)
-    with pytest.raises(WatchedMeanwhile, match="run it again"):
+    with pytest.raises(WatchedMeanwhile, match="run this again"):
         watch(spec, lake)
     assert len(rows_of(lake, layout.FEATURE_DRIFT)) == 7 * 4
 

@@ -27,7 +27,7 @@ def replaced(ready):
 def test_without_a_predecessor_the_check_is_not_green(ready, lake):
     one = found(ready)["rollback_ready"]
     assert (one.passed, one.severity, one.value) == (False, "warn", None)
-    assert "has no predecessor to roll back to; after a rollback nothing would" in one.cause
+    assert "has no predecessor to roll back to; a rollback would be refused" in one.cause
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
     one = found(ready, spec)["rollback_ready"]
     assert not one.passed
@@ -58,7 +58,7 @@ def test_a_predecessor_whose_files_are_gone_is_found_before_it_is_needed(replace
     one = found(replaced)["rollback_ready"]
     assert not one.passed
     assert f"{version.version} could not take over: artefact" in one.cause
-    assert "after a rollback nothing would" in one.cause
+    assert "a rollback would be refused" in one.cause
 
 
 def test_a_predecessor_whose_features_lag_is_not_ready(replaced, lake):
@@ -97,6 +97,6 @@ def test_an_expired_champion_gives_way_by_rule_to_the_fallback_as_its_predecesso
     now = champion(lake, "detector").created_at.replace(tzinfo=UTC) + timedelta(days=99)
     action = go_back(spec, lake, "it expired", now=now)
     assert action.done
-    assert "the declared fallback (base_rate) does" in action.outcome
+    assert "the declared fallback (base_rate) decides" in action.outcome
     replaced.world.days(60, 61)
     assert score(spec, lake, now=now).version == "fallback"

@@ -149,7 +149,7 @@ def test_a_worse_shadow_is_archived_and_one_without_difference_after_its_time(be
     assert do(bench, compared=looks[1:], day=59) == ()
     (action,) = do(bench, compared=looks[1:], day=60)
     assert (action.version, action.done) == ("v0004", True)
-    assert "60 days beside v0002 have shown no difference" in action.why
+    assert "60 days in parallel with v0002 have shown no difference" in action.why
     assert states(lake)["v0002"] == "champion"
 
 
@@ -221,7 +221,7 @@ def test_bad_data_roll_back_one_version_at_most(bench, lake):
             replace_findings(writer, "detector", "v0002", [broken], "")
         (action,) = do(bench, broken, day=day)
         assert not action.done
-        assert "v0005 was rolled back for the same" in action.outcome
+        assert "v0005 was rolled back for the same finding" in action.outcome
     assert len(recorded(lake)) == 2
     with lake.writer(Author("test")) as writer:
         good = replace(BROKEN, day=on(24), passed=True)
@@ -274,7 +274,7 @@ def test_a_declared_fallback_decides_where_no_version_can_score(bench, lake, abl
     action, asked = do(bench, BROKEN, spec=spec_of(promotion={"fallback": "base_rate"}))
     assert action.done
     assert asked.action == "retrain"
-    assert "the declared fallback (base_rate) does, and flags nothing" in action.outcome
+    assert "the declared fallback (base_rate) decides, and flags nothing" in action.outcome
     with lake.reader() as cursor:
         assert open_request(cursor, "detector", None) is not None
     assert states(lake)["v0002"] == "rolled_back"

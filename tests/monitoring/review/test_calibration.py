@@ -56,7 +56,7 @@ def test_what_is_too_little_to_judge_is_not_passed_and_says_so(lake):
     found = found_by(champion(lake, 3), lake)
     assert not found.passed
     assert found.cause.startswith("not judged: ")
-    assert "it takes 50" in found.cause
+    assert "50 are needed" in found.cause
     assert not kept(lake)[0]["passed"]
 
 

@@ -218,4 +218,7 @@ def test_a_test_that_promised_nothing_is_said_too():
     said = Binary(none.astype(bool), none)
     empty = Matured(none, none.astype(np.int64), {}, said)
     found = decay_finding(spec_of(), decay_of(spec_of(), Evaluation(metrics={}), empty), on(2))
-    assert (found.passed, found.cause) == (None, "not judged: its test has no average_precision")
+    assert (found.passed, found.cause) == (
+        None,
+        "not judged: its test result has no average_precision",
+    )
