@@ -30,13 +30,13 @@ Point = tuple[date, float]
 
 @styled
 def drift_map(
-    days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, most: int = 20
+    days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, max_features: int = 20
 ) -> Picture:
     """PSI as a share of its bound, (days, features): the features that came closest, the worst
     on top. Values beyond their bound are ringed."""
     share = psi / bound
-    reached = np.nan_to_num(share).max(axis=0)
-    worst = np.argsort(-reached, kind="stable")[:most]
+    highest = np.nan_to_num(share).max(axis=0)
+    worst = np.argsort(-highest, kind="stable")[:max_features]
     figure, axes = open_canvas("", "", height=bar_height(len(worst)) + 0.4)
     image = axes.imshow(
         share[:, worst].T, aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
@@ -48,8 +48,8 @@ def drift_map(
     axes.grid(False)
     figure.suptitle(f"PSI as a share of its bound, {len(worst)} of {len(names)} features")
     figure.colorbar(image, ax=axes, extend="max")
-    over = [names[i] for i in worst if reached[i] > 1]
-    drifted = f"above their bounds: {', '.join(over)}" if over else "none above its bound"
+    exceeding = [names[i] for i in worst if highest[i] > 1]
+    drifted = f"above their bounds: {', '.join(exceeding)}" if exceeding else "none above its bound"
     return Picture(figure, f"Heat map of feature drift over {len(days)} days; {drifted}.")
 
 
@@ -98,7 +98,7 @@ def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
         return np.array([np.nan if value is None else value for value in values])
 
     low, high = line([one.low for one in volumes]), line([one.high for one in volumes])
-    odd = (rows < low) | (rows > high)
+    unusual = (rows < low) | (rows > high)
     figure, axes = open_canvas("", "Rows per day")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.fill_between(days, low, high, color=BLUE, alpha=0.12, linewidth=0, label="usual")
@@ -110,12 +110,14 @@ def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
         label="median of earlier weeks",
     )
     axes.plot(days, rows, "o-", color=BLUE, markersize=3, label="rows")
-    if odd.any():
-        axes.plot(np.array(days)[odd], rows[odd], "o", color=ORANGE, label="unusual")
+    if unusual.any():
+        axes.plot(np.array(days)[unusual], rows[unusual], "o", color=ORANGE, label="unusual")
     axes.set(title=f"Rows to score, {len(days)} whole days", ylim=(0, None))
     _dates(axes)
     axes.legend()
-    return Picture(figure, f"Rows per day over {len(days)} days, {int(odd.sum())} of them unusual.")
+    return Picture(
+        figure, f"Rows per day over {len(days)} days, {int(unusual.sum())} of them unusual."
+    )
 
 
 @styled

@@ -21,7 +21,7 @@ from lakehouse.scoring.fallback import NoFallback, find_fallback
 CHECKS = ("expiry", "rollback_ready")
 """Names of the findings made here."""
 
-BEHIND = timedelta(days=2)
+MAX_LAG = timedelta(days=2)
 """A version whose newest row lags this far behind the scored rows could not take over at once."""
 
 
@@ -44,8 +44,8 @@ def assess_readiness(
         known = newest_findings(reader, spec.name, champion.version)
     day = (seal or at).date()
     found = (
-        _expiry(spec, champion, at, day_of=seal or at),
-        _rollback_ready(spec, lake, champion, earlier, problem, seal or at, now),
+        _check_expiry(spec, champion, at, day_of=seal or at),
+        _check_rollback(spec, lake, champion, earlier, problem, seal or at, now),
     )
     new = [one for one in found if one not in known]
     if new:
@@ -55,7 +55,7 @@ def assess_readiness(
     return found
 
 
-def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
+def _check_expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
     found = find_expiry(spec, champion)
     warning = found.warning(at)
     if not warning:
@@ -71,7 +71,7 @@ def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) 
     )
 
 
-def _rollback_ready(
+def _check_rollback(
     spec: ModelSpec,
     lake: Lake,
     champion: Version,
@@ -86,7 +86,7 @@ def _rollback_ready(
     ready: Proof | None = None
     for version in earlier:
         proof = prove_ready(spec, lake, version, now=now)
-        problem = proof.problem or _behind(proof, until)
+        problem = proof.problem or _describe_lag(proof, until)
         if not problem:
             ready = proof
             break
@@ -114,8 +114,8 @@ def _rollback_ready(
     )
 
 
-def _behind(proof: Proof, until: datetime) -> str:
-    if proof.newest is None or until - proof.newest < BEHIND:
+def _describe_lag(proof: Proof, until: datetime) -> str:
+    if proof.newest is None or until - proof.newest < MAX_LAG:
         return ""
     return (
         f"its features end on {proof.newest:%Y-%m-%d}, but rows up to {until:%Y-%m-%d} are scored"

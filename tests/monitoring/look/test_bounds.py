@@ -31,16 +31,16 @@ def test_without_a_law_the_textbook_bound_is_proposed():
 
 
 def test_a_declared_bound_holds_for_one_feature_and_is_widened_for_more():
-    assert bounds.widened(0.2, 1) == pytest.approx(0.2)
-    assert 0.2 < bounds.widened(0.2, 10) < bounds.widened(0.2, 60) < 0.4
+    assert bounds.widen(0.2, 1) == pytest.approx(0.2)
+    assert 0.2 < bounds.widen(0.2, 10) < bounds.widen(0.2, 60) < 0.4
 
 
 def test_what_is_declared_comes_before_what_is_proposed():
     found = bounds.feature_bounds(Watch(psi=0.2, missing=0.1), 30, WIDE, WIDE, None)
-    assert found.psi == bounds.widened(0.2, 30)
-    assert found.missing == bounds.widened(0.1, 30)
+    assert found.psi == bounds.widen(0.2, 30)
+    assert found.missing == bounds.widen(0.1, 30)
     proposed = bounds.feature_bounds(Watch(), 30, WIDE, WIDE, None)
-    assert proposed.psi == pytest.approx(WIDE.reach(bounds.ALPHA / 90))
+    assert proposed.psi == pytest.approx(WIDE.upper_quantile(bounds.ALPHA / 90))
     assert proposed.missing == pytest.approx(proposed.psi**0.5), "a law is of the square"
     assert bounds.output_bounds(Watch(score_psi=0.3), 1, WIDE).psi == pytest.approx(0.3)
     assert bounds.output_bounds(Watch(), 1, WIDE).psi > 1

@@ -30,9 +30,9 @@ def test_one_window_in_a_hundred_goes_beyond_what_days_that_differ_allow():
     beyond = []
     for seed in range(60):
         random = np.random.default_rng(seed)
-        law = draw_windows(days_of(random, 98), np.zeros(98), 7).law(shares)
+        law = draw_windows(days_of(random, 98), np.zeros(98), 7).distribution(shares)
         later = days_of(random, 7 * 200).reshape(200, 7, 2).sum(axis=1)
-        beyond.append((shares(later) > law.reach(0.01)).mean())
+        beyond.append((shares(later) > law.upper_quantile(0.01)).mean())
     assert 0.003 < np.mean(beyond) < 0.02
     assert law.directions == pytest.approx(1, abs=0.5)
 
@@ -41,15 +41,17 @@ def test_weekdays_are_no_chance_for_windows_of_weeks_and_are_for_others():
     counts = days_of(np.random.default_rng(1), 98, weekday=0.3, spread=0.01)
     week, day = (draw_windows(counts, np.zeros(98), window) for window in (7, 1))
     centred = counts.sum(axis=0)[1] / counts.sum()
-    assert week.law(lambda w: (w[..., 1] / w.sum(-1) - centred) ** 2).mean < 0.001
-    assert day.law(lambda w: (w[..., 1] / w.sum(-1) - centred) ** 2).mean > 0.005
+    assert week.distribution(lambda w: (w[..., 1] / w.sum(-1) - centred) ** 2).mean < 0.001
+    assert day.distribution(lambda w: (w[..., 1] / w.sum(-1) - centred) ** 2).mean > 0.005
 
 
 def test_days_that_lean_on_their_neighbours_widen_the_law():
     random = np.random.default_rng(2)
     slow = np.repeat(days_of(random, 14), 7, axis=0)
     shuffled = slow[random.permutation(98)]
-    leaning, free = (draw_windows(one, np.zeros(98), 7).law(shares) for one in (slow, shuffled))
+    leaning, free = (
+        draw_windows(one, np.zeros(98), 7).distribution(shares) for one in (slow, shuffled)
+    )
     assert leaning.mean > 2 * free.mean
 
 
@@ -67,13 +69,13 @@ def test_fewer_days_than_three_windows_have_no_law(days):
 
 def test_a_figure_that_never_moves_is_never_exceeded_by_itself():
     counts = np.tile([[10, 10]], (28, 1))
-    law = draw_windows(counts, np.zeros(28), 7).law(shares)
-    assert (law.mean, law.reach(0.001)) == (0.0, 0.0)
+    law = draw_windows(counts, np.zeros(28), 7).distribution(shares)
+    assert (law.mean, law.upper_quantile(0.001)) == (0.0, 0.0)
 
 
 def test_drawing_again_draws_the_same():
     counts = days_of(np.random.default_rng(5), 98)
-    one, other = (draw_windows(counts, np.zeros(98), 7).law(shares) for _ in range(2))
+    one, other = (draw_windows(counts, np.zeros(98), 7).distribution(shares) for _ in range(2))
     assert one == other
 
 

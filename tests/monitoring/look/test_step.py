@@ -10,7 +10,7 @@ import pytest
 from lakehouse.lake import Author, Progress, layout, read_progress, write_progress
 from lakehouse.monitoring import watch
 from lakehouse.monitoring.look.reference import compute_reference, read_reference
-from lakehouse.monitoring.look.step import CHECKS, WatchedMeanwhile
+from lakehouse.monitoring.look.step import CHECKS, ConcurrentMonitoring
 from lakehouse.monitoring.pictures import draw_pictures
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import score
@@ -364,7 +364,7 @@ def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeyp
         return look(*arguments)
 
     monkeypatch.setattr(watch_module, "_look", look_late)
-    with pytest.raises(WatchedMeanwhile, match="run this again"):
+    with pytest.raises(ConcurrentMonitoring, match="run this again"):
         watch(spec, lake)
     assert len(rows_of(lake, layout.FEATURE_DRIFT)) == 7 * 4
 

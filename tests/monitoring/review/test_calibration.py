@@ -5,7 +5,7 @@ import pytest
 
 from lakehouse.lake import layout
 from lakehouse.monitoring.plots import calibration_plot
-from lakehouse.monitoring.review.calibration import REACH, always_valid, last_look, looked_at_from
+from lakehouse.monitoring.review.calibration import REACH, always_valid, find_look_start, last_look
 from lakehouse.monitoring.review.step import review
 from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
 
@@ -62,9 +62,9 @@ def test_what_is_too_little_to_judge_is_not_passed_and_says_so(lake):
 
 def test_every_look_takes_all_rows_since_the_test_until_looking_begins_anew():
     tested = on(0)
-    assert looked_at_from(tested, on(1)) == tested
-    assert looked_at_from(tested, tested + REACH) == tested
-    assert looked_at_from(tested, tested + REACH + DAY) == tested + REACH
+    assert find_look_start(tested, on(1)) == tested
+    assert find_look_start(tested, tested + REACH) == tested
+    assert find_look_start(tested, tested + REACH + DAY) == tested + REACH
 
 
 def test_looking_day_by_day_keeps_a_row_for_each_look_and_the_last_is_the_same(lake):

@@ -7,7 +7,7 @@ import pytest
 
 from lakehouse.evaluation.metrics import metric_values
 from lakehouse.lake import Author
-from lakehouse.monitoring.review.matured import matured_rows, matured_until, paired
+from lakehouse.monitoring.review.matured import matured_rows, matured_until, pair_rows
 from lakehouse.monitoring.review.performance import period_metrics
 from lakehouse.scoring.log import in_control
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, on, spec_of
@@ -97,7 +97,7 @@ def test_a_pair_is_the_rows_that_both_have(lake):
     champion, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
     bench.say(champion, range(0, 9), 1.0)
     bench.say(shadow, range(4, 13), 2.0, beside=True)
-    one, other = paired(read(bench, shadow, beside=True), read(bench, champion))
+    one, other = pair_rows(read(bench, shadow, beside=True), read(bench, champion))
     assert one.key.tolist() == other.key.tolist() == list(range(4 * 60, 9 * 60))
     np.testing.assert_array_equal(one.said.truth, other.said.truth)
     assert one.said.score.tolist() != other.said.score.tolist()
@@ -110,7 +110,7 @@ def test_versions_that_say_other_classes_are_compared_on_the_classes_of_both(lak
     n = 13 * bench.per_day
     rows = bench.say(champion, range(13), np.full(n, "phantom"))
     bench.say(shadow, range(13), np.full(n, "amount"), beside=True)
-    one, other = paired(read(bench, shadow, beside=True), read(bench, champion))
+    one, other = pair_rows(read(bench, shadow, beside=True), read(bench, champion))
     assert one.classes == other.classes == ("amount", "card", "phantom", "terminal")
     np.testing.assert_array_equal(one.said.truth, other.said.truth)
     assert [one.classes[code] for code in one.said.truth] == rows["kind"].tolist()
