@@ -31,7 +31,7 @@ def worlds():
     return [make_world(seed, BEGIN + 36, per_day=150, features=30) for seed in range(6)]
 
 
-def test_a_world_in_which_nothing_changes_rings_less_than_once_in_thirty_windows(spec, worlds):
+def test_without_change_there_is_less_than_one_alarm_in_thirty_windows(spec, worlds):
     findings = [found for world in worlds for found in look_at(world, spec, windows=30)]
     assert len(findings) == 6 * 30 * 3  # drift, missing, unseen
     days = {(i, found.day) for i, found in enumerate(findings) if not found.passed}
