@@ -27,7 +27,7 @@ PERIODS = Periods(
 )
 
 Values = np.ndarray
-Injury = Callable[[Values, np.random.Generator], Values]
+Change = Callable[[Values, np.random.Generator], Values]
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def look_at(
     world: World,
     spec: ModelSpec,
     windows: int,
-    injuries: Mapping[str, Injury] | None = None,
+    changes: Mapping[str, Change] | None = None,
     features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `injuries` change columns in that time.
+    """The findings of `windows` days after the test period; `changes` apply to columns in that time.
 
     `features` is the model's number of features, if not all of them are in `world`.
     """
@@ -135,9 +135,9 @@ def look_at(
             cells = text_cells(sorted({v for v in values[train] if v is not None}))
         else:
             cells = number_cells(values[train])
-        if injuries and name in injuries:
+        if changes and name in changes:
             values = values.copy()
-            values[world.day >= BEGIN] = injuries[name](values[world.day >= BEGIN], random)
+            values[world.day >= BEGIN] = changes[name](values[world.day >= BEGIN], random)
         text = name.startswith("text")
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
