@@ -122,7 +122,7 @@ def look_at(
     changes: Mapping[str, Change] | None = None,
     features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `changes` apply to columns in that time.
+    """The findings of `windows` days after the test period, in which `changes` apply to columns.
 
     `features` is the model's number of features, if not all of them are in `world`.
     """
