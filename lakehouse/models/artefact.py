@@ -71,8 +71,8 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
         card = ModelCard.model_validate_json(contents[CARD])
     except ValidationError as error:
         raise BadArtefact(
-            f"artefact {models_dir / artefact / CARD} was written by a release that this one "
-            f"cannot read ({error.error_count()} fields differ); train a new version"
+            f"artefact {models_dir / artefact / CARD} was written by an incompatible release "
+            f"({error.error_count()} fields differ); train a new version"
         ) from error
     return Model(card, contents[TREES].decode())
 
@@ -101,8 +101,8 @@ def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
 
 def _verified(path: Path, digest: str) -> bytes:
     remedy = (
-        "restore it from a backup, or take the version out of use with "
-        "`lakehouse models rollback` or by training anew"
+        "restore it from a backup, or replace the version: run `lakehouse models rollback`, or "
+        "train a new one"
     )
     try:
         content = path.read_bytes()

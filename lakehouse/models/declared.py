@@ -15,5 +15,5 @@ def find_model(name: str) -> ModelSpec:
     specs = declared_models()
     if name not in specs:
         known = ", ".join(sorted(specs)) or "none"
-        raise RegistryError(f"no model is called {name}; declared are {known}")
+        raise RegistryError(f"no model is named {name}; the declared models are {known}")
     return specs[name]

@@ -33,8 +33,9 @@ class Expiry:
         text = f"{self.version} expired on {self.on:%Y-%m-%d}"
         if self.stops is None:
             return text
-        verb = "may decide no more since" if self.has_stopped(at) else "may decide no more from"
-        return f"{text} and {verb} {self.stops:%Y-%m-%d}"
+        if self.has_stopped(at):
+            return f"{text} and may no longer decide since {self.stops:%Y-%m-%d}"
+        return f"{text} and may decide only until {self.stops:%Y-%m-%d}"
 
     def has_stopped(self, at: datetime) -> bool:
         """Whether it may no longer decide at that time (naive UTC)."""

@@ -63,7 +63,9 @@ def fit_extraction(
     taken = [*names, *added_names(fitted)]
     for name in added_names(fitted):
         if taken.count(name) > 1:
-            raise TrainingError(f"extraction: there is a feature {name} already; rename the part")
+            raise TrainingError(
+                f"extraction: two columns have the name {name}; rename the extraction"
+            )
     return fitted
 
 
@@ -109,8 +111,8 @@ def _take(part: Extraction, names: Sequence[str], matrix: Matrix) -> _Array:
     unknown = [column for column in part.columns if column not in names]
     if unknown:
         raise TrainingError(
-            f"extraction {part.name} names {', '.join(unknown)}, which the model does not have "
-            f"as features; it has {', '.join(names)}"
+            f"extraction {part.name} uses {', '.join(unknown)}, which the model does not have "
+            f"as features; its features are {', '.join(names)}"
         )
     return matrix[:, [list(names).index(column) for column in part.columns]].astype(np.float64)
 
@@ -134,7 +136,7 @@ def _principal(part: Extraction, standard: _Array) -> _Array:
     """The directions of largest variance, each with a positive largest weight."""
     if part.components > len(part.columns):
         raise TrainingError(
-            f"extraction {part.name}: {len(part.columns)} columns have no {part.components} "
+            f"extraction {part.name}: {len(part.columns)} columns cannot have {part.components} "
             "principal components; lower `components`"
         )
     _, vectors = np.linalg.eigh(_covariance(standard))

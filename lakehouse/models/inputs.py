@@ -109,11 +109,11 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
     unknown = sorted(({*spec.include, *spec.exclude}) - available)
     if unknown:
         raise TrainingError(
-            f"{spec.name}: `include` or `exclude` names {', '.join(unknown)}, "
-            f"which no set of {', '.join(spec.feature_sets)} has"
+            f"{spec.name}: `include` or `exclude` lists {', '.join(unknown)}, "
+            f"which none of the feature sets {', '.join(spec.feature_sets)} contains"
         )
     if not features:
-        raise TrainingError(f"{spec.name}: no feature is left; check `include` and `exclude`")
+        raise TrainingError(f"{spec.name}: no features are left; check `include` and `exclude`")
     return FeatureSchema(
         features=tuple(features), feature_sets={table.name: table.version for table in tables}
     )
@@ -153,8 +153,8 @@ def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
     version = _current_version(cursor, name)
     if version is None:
         raise NoSuchTable(
-            f"there is no feature set {feature_view(name)} in the lake; "
-            f"materialize it, or mend the name in `feature_sets`"
+            f"feature set {feature_view(name)} is not in the lake; "
+            "materialize it, or correct its name in `feature_sets`"
         )
     table = feature_table(name, version)
     return FeatureTable(name, version, table, _columns(cursor, table))
@@ -192,8 +192,8 @@ def _kind(table: FeatureTable, column: str, sql_type: str) -> Kind:
     if _TEXT.fullmatch(sql_type):
         return "category"
     raise TrainingError(
-        f"feature {column} of {table.table} is a {sql_type}, which no model can read; "
-        "make it a number, a boolean or a text, or `exclude` it"
+        f"feature {column} of {table.table} is a {sql_type}, which models cannot use; "
+        "convert it to a number, a boolean or a text, or `exclude` it"
     )
 
 

@@ -77,12 +77,12 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
         tables = [qualified(one.table) for one in pinned_tables(cursor, schema)]
         if stale := stale_sets(cursor, schema):
             causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
-            return Proof(version.version, 0, None, f"its features grow no more ({causes})")
+            return Proof(version.version, 0, None, f"its features are no longer updated ({causes})")
         newest = ", ".join(f"(SELECT max(event_time) FROM {table})" for table in tables)
         ends = cursor.execute(f"SELECT {newest}").fetchall()[0]
         if None in ends:
             empty = ", ".join(t for t, end in zip(tables, ends, strict=True) if end is None)
-            return Proof(version.version, 0, None, f"its features {empty} have no row")
+            return Proof(version.version, 0, None, f"its feature tables {empty} have no rows")
         last = min(ends)
         columns, joins = join_features(schema, spec.spine.key, key)
         for reach in _REACHES:
@@ -109,7 +109,7 @@ def _problem(model: Model, batch: pa.RecordBatch) -> str:
     scores = model.predict(matrix)
     if not np.isfinite(scores).all():
         wrong = (~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()
-        return f"{wrong} of the {len(scores)} newest rows get no number"
+        return f"{wrong} of the {len(scores)} newest rows do not get a finite score"
     # uncalibrated, because calibration may map all scores of a quiet day to one value
     if len(scores) >= LEAST_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
         return f"the {len(scores)} newest rows all get the same score"

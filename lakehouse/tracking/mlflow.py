@@ -67,7 +67,7 @@ def mirror(lake: Lake, model: str) -> Mirrored:
         reason = redact(str(error).partition("\n")[0])
         return Mirrored(
             tuple(logged),
-            f"MLflow at {redact(uri)} is not up to date about {model}, the next run "
+            f"MLflow at {redact(uri)} is not up to date for {model}; the next run "
             f"tries again: {reason}",
         )
     return Mirrored(tuple(logged))

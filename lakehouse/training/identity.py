@@ -65,9 +65,9 @@ def due(
         return "the training code changed"
     moved = planned.split.test_until - Split.from_json(newest.split).test_until
     if exact and newest.split != planned.split.as_json():
-        return "another split was asked for"
+        return "another split was requested"
     if not exact and asked is not None and moved >= DAY:
-        return f"asked for: {asked.reason}"
+        return f"requested: {asked.reason}"
     if not exact and moved >= max(spec.retrain.every, DAY):
         return f"labels of {moved.days} more days have settled"
     return ""

@@ -54,8 +54,8 @@ def reproduce(
     differs = _differences(card)
     if differs and not force:
         raise NotReproducible(
-            f"{version.model} {version.version} cannot be made again here: {'; '.join(differs)}. "
-            "Install what it was made with, or force it to see how far it gets"
+            f"{version.model} {version.version} cannot be reproduced here: {'; '.join(differs)}. "
+            "Install the recorded versions, or force it to see what differs"
         )
     recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
     pinned = _pinned(recorded, lake, version)
@@ -68,7 +68,7 @@ def reproduce(
         for name, content in made.files.items()
     }
     changed = [name for name, (before, now) in files.items() if before != now]
-    why = "the same bytes" if not changed else f"{' and '.join(changed)} came out different"
+    why = "the same bytes" if not changed else f"{' and '.join(changed)} differ"
     return Reproduction(not changed, files, "; ".join([why, *differs]))
 
 
@@ -97,9 +97,9 @@ def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
         digest, rows = content_hash(batches, batches.schema)
     if digest != version.training_set_hash:
         raise NotReproducible(
-            f"{version.model} {version.version} cannot be made again: its training set "
+            f"{version.model} {version.version} cannot be reproduced: its training set "
             f"{pinned.id} had {pinned.rows} rows, now there are {rows}, and their hash differs; "
-            "an erasure takes rows away for good (its receipt names the version)"
+            "an erasure deletes rows permanently (its receipt names the version)"
         )
     return pinned
 
@@ -116,7 +116,7 @@ def _start(
     start = start_from(spec, lake, versions.get(card.parent.version), columns, classes)
     if start.parent != card.parent:
         raise NotReproducible(
-            f"{spec.name}: it went on from the trees of {card.parent.version}, which are not there "
-            f"as they were: {start.why_not or 'their hash differs'}"
+            f"{spec.name}: the warm start from the trees of {card.parent.version} cannot be "
+            f"repeated: {start.why_not or 'their hash differs'}"
         )
     return start

@@ -88,7 +88,7 @@ def train(
         asked = open_request(reader, spec.name, newest.created_at if newest else None)
     why = due(spec, planned, newest, exact=split is not None, asked=asked)
     if not why and newest and artefact.why_broken(lake.settings.models_dir, newest):
-        why = f"the files of {newest.version} are gone or were changed"
+        why = f"files of {newest.version} are missing or have changed"
     if force and newest:
         why = "forced"
     if not why:
@@ -210,7 +210,7 @@ def _review(
     if sorted(recorded, key=str) != sorted(gates, key=str):
         if version.state == "candidate":
             decision = _decide(spec, lake, version, evaluation, gates, now)
-        author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
+        author = Author(f"models.{spec.name}", run_id, f"apply changed gates to {version.version}")
         with lake.writer(author) as writer:
             decision = _settle(writer, spec, version, gates, decision, lake_time(now))
     return _report(spec, lake, version, why, False, gates, decision.why)
@@ -246,7 +246,7 @@ def _settle(
     about = (writer, spec.name, version.version)
     champion = find_champion(writer, spec.name)
     if decision.state == "champion" and (champion and champion.version) != decision.champion:
-        meanwhile = f"not promoted: meanwhile {champion.version if champion else 'none'} decides"
+        meanwhile = f"not promoted: {champion.version if champion else 'none'} is champion by now"
         return Decision("candidate", f"{meanwhile}; {decision.why}", decision.evidence)
     if decision.state == "champion":
         promote_in(*about, WHO, decision.why, decision.evidence, at)

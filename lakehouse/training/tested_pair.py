@@ -40,8 +40,8 @@ def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) 
         common &= True if rival.shared is None else rival.shared
     if not common.any():
         raise RegistryError(
-            f"{one.version} and {other.version} were tested on different times, and have logged no "
-            "matured predictions of the same rows"
+            f"{one.version} and {other.version} were tested on different periods, and have logged "
+            "no matured predictions of the same rows"
         )
     rows = rows.take(common[found])
     first, second = (

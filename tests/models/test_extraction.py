@@ -139,9 +139,12 @@ def test_columns_are_named_after_their_part():
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        (part("pca", columns=("amount", "colour")), "names colour.*it has amount, count"),
-        (part("pca", 5), "4 columns have no 5 principal components"),
-        (Extraction(name="idle", kind="anomaly", columns=("amount", "idle")), "a feature idle"),
+        (part("pca", columns=("amount", "colour")), "uses colour.*its features are amount, count"),
+        (part("pca", 5), "4 columns cannot have 5 principal components"),
+        (
+            Extraction(name="idle", kind="anomaly", columns=("amount", "idle")),
+            "two columns have the name idle",
+        ),
     ],
 )
 def test_a_part_that_cannot_be_made_is_refused(wrong, complaint):

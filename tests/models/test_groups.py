@@ -121,8 +121,11 @@ def test_names_are_quoted_and_values_bound():
 @pytest.mark.parametrize(
     ("group", "complaint"),
     [
-        (Group(table="core.nothing", column="x"), "group g reads core.nothing"),
-        (Group(table="core.extra", column="colour"), "group g reads core.extra.*colour"),
+        (Group(table="core.nothing", column="x"), "group g cannot be read from core.nothing"),
+        (
+            Group(table="core.extra", column="colour"),
+            "group g cannot be read from core.extra.*colour",
+        ),
         (Group(table="core.twice", column="place"), "core.twice has several rows"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_period_whose_last_days_have_no_label_is_an_error(lake, world, detecto
     with pytest.raises(
         TrainingError,
         match=rf"test period has 120 rows after {(until - 3 * DAY):%Y-%m-%d}, up to "
-        rf"{(until - DAY):%Y-%m-%d}, and not one of them has a label, where about 120",
+        rf"{(until - DAY):%Y-%m-%d}, and none of them has a label, although about 120",
     ):
         training_set(spec, lake)
 

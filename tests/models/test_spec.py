@@ -54,15 +54,18 @@ FORWARD = {
                     {"metric": "recall", "at_least": 0.1, "of": "validation", "upper_end": True}
                 ]
             },
-            "of the test period",
+            "only for the test period",
         ),
-        ({"capacity": None}, "declares its `capacity`"),
-        ({"split": {"test": "7d"}}, "`label.maturity` must say how long after its event"),
+        ({"capacity": None}, "must declare `capacity`"),
+        ({"split": {"test": "7d"}}, "declare `label.maturity`: how long after its event"),
         (
             {"label": {**LABEL, "maturity": "14d"}, "split": {"gap": "3d"}},
             "`split.gap` is 3d, shorter than `label.maturity`, which is 14d",
         ),
-        ({"label": {**FORWARD, "op": "count", "value": ""}}, "say from which value on.*at_least"),
+        (
+            {"label": {**FORWARD, "op": "count", "value": ""}},
+            "set `label.at_least` to the smallest",
+        ),
         ({"label": FORWARD}, "`op: sum` is a number, and a binary model needs yes or no"),
         ({"params": {"deterministic": False}}, "'deterministic'.* set by the trainer"),
         ({"feature_sets": []}, "at least 1 item"),
@@ -101,7 +104,7 @@ def test_a_short_gap_is_refused_when_the_file_is_read(tmp_path):
 def test_a_number_ahead_is_no_class_and_a_bound_is_for_yes_or_no(forecast, scenario):
     with pytest.raises(ValidationError, match="not a class; make the `task` a regression"):
         scenario(label=FORWARD)
-    with pytest.raises(ValidationError, match="makes yes or no of a number"):
+    with pytest.raises(ValidationError, match="is yes or no, not a number"):
         forecast(label={**FORWARD, "at_least": 3})
 
 

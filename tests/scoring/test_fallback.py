@@ -118,6 +118,6 @@ def test_an_expired_champion_scores_until_the_declared_rule_stops_it(ready, lake
         assert score(spec, lake, now=now).rows == 60
     ready.world.days(62, 63)
     snapshot = lake.snapshot()
-    with pytest.raises(Expired, match="may decide no more since"):
+    with pytest.raises(Expired, match="may no longer decide since"):
         score(stops, lake, now=made + timedelta(days=15))
     assert lake.snapshot() == snapshot

@@ -81,7 +81,7 @@ def test_features_that_cannot_be_updated_are_reported_and_the_version_is_not_rea
     assert (report.waiting, report.stale_sets) == (60, ("activity",))
     ((table, cause),) = keep_features(lake, [first]).items()
     assert cause == f"the declaration of {table} was not stored"
-    assert "its features grow no more" in prove_ready(spec, lake, first).problem
+    assert "its features are no longer updated" in prove_ready(spec, lake, first).problem
 
 
 def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):

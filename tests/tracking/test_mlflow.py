@@ -202,7 +202,7 @@ def test_aliases_and_states_follow_the_registry(server, lake, three):
 def test_a_server_that_is_down_is_a_warning_and_is_told_everything_later(server, lake, three):
     server.down = True
     told = mirror(lake, "m")
-    assert "not up to date about m, the next run tries again: no answer" in told.problem
+    assert "not up to date for m; the next run tries again: no answer" in told.problem
     assert "secret" not in told.problem
     server.down = False
     assert mirror(lake, "m").logged == tuple(three)

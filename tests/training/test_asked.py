@@ -22,7 +22,7 @@ def split_of(spec, days):
     [
         (None, 1, ""),
         (ASKED, 0, ""),
-        (ASKED, 1, "asked for: it decays"),
+        (ASKED, 1, "requested: it decays"),
         (None, 7, "labels of 7 more days have settled"),
     ],
     ids=["nobody asks", "nothing new to learn from", "asked", "it is time anyway"],

@@ -29,5 +29,5 @@ def test_the_card_of_another_release_is_a_broken_artefact_and_no_riddle(tmp_path
     for name, content in contents.items():
         (tmp_path / "v1" / name).write_bytes(content)
     files = {name: sha256(content) for name, content in contents.items()}
-    with pytest.raises(BadArtefact, match=r"written by a release.*train a new"):
+    with pytest.raises(BadArtefact, match=r"written by an incompatible release.*train a new"):
         load_model(tmp_path, "v1", files)

@@ -175,7 +175,7 @@ def test_forecasts_and_classes_are_reported_with_what_fits_them(
     else:
         assert {"confusion", "importance", "shap"} <= pictures.keys()
         assert "terminal" in html
-    assert "What is done with an alert" not in html
+    assert "Action on an alert" not in html
     assert 'id="fairness"' not in html
 
 

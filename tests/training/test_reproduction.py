@@ -87,7 +87,9 @@ def test_a_warm_start_records_its_parent_and_is_reproduced_from_it(lake, world, 
     assert reproduce(spec, lake, second.version).same
     trees = lake.settings.models_dir / first.version.artefact / TREES
     trees.write_bytes(trees.read_bytes() + b" ")
-    with pytest.raises(NotReproducible, match=rf"trees of {first.version.version}.*not there"):
+    with pytest.raises(
+        NotReproducible, match=rf"trees of {first.version.version}.*cannot be repeated"
+    ):
         reproduce(spec, lake, second.version)
 
 
@@ -97,7 +99,7 @@ def test_a_collapse_leaves_the_champion_and_the_registry_as_they_were(lake, worl
         lake,
         "UPDATE core.fct_labels SET is_fraud = hash(transaction_id) % 5 = 0",
     )
-    with pytest.raises(Collapsed, match="No version was made; the champion stays"):
+    with pytest.raises(Collapsed, match="No version was registered; the champion stays"):
         train(detector(), lake, force=True)
     assert champion(lake, "detector").version == good.version
     assert [version.version for version in list_versions(lake, "detector")] == [good.version]

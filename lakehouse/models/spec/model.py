@@ -40,16 +40,18 @@ class ModelSpec(Declaration):
     task: DeclaredTask
     spine: Spine
     feature_sets: tuple[str, ...] = Field(min_length=1)
-    include: tuple[str, ...] = Field(default=(), description="Only these features, if any given")
+    include: tuple[str, ...] = Field(default=(), description="Only these features; all if unset")
     exclude: tuple[str, ...] = ()
     label: Settled | Forward
     split: SplitSpec = SplitSpec()
 
     params: dict[str, int | float | str | bool] = Field(
-        default_factory=dict, description="LightGBM parameters beside the fixed ones"
+        default_factory=dict, description="LightGBM parameters in addition to the fixed ones"
     )
     rounds: int = Field(default=300, ge=1)
-    early_stopping: int = Field(default=30, ge=0, description="Rounds without gain; 0 means never")
+    early_stopping: int = Field(
+        default=30, ge=0, description="Stop after so many rounds without gain; 0 never stops"
+    )
     seed: int = 42
 
     folds: Folds = Folds()
@@ -58,7 +60,7 @@ class ModelSpec(Declaration):
     selection: FeatureSelection | None = None
     extraction: tuple[Extraction, ...] = ()
     warm_start: bool = Field(
-        default=False, description="Go on from the champion's trees, if its features are the same"
+        default=False, description="Continue from the champion's trees if its features are the same"
     )
     calibration: Calibration = "none"
     threshold: Threshold = Threshold()
@@ -94,13 +96,17 @@ class ModelSpec(Declaration):
         for path, metric in compared.items():
             yield from self._unknown_metric(metric, *path)
             if metric in self._metrics and self._metrics[metric].better == "neither":
-                yield FieldError(f"more {metric} is neither better nor worse: only a gate", *path)
+                message = (
+                    f"a higher {metric} is neither better nor worse, so it cannot compare "
+                    "versions; use it only in a gate"
+                )
+                yield FieldError(message, *path)
         for number, gate in enumerate(self.gates):
             yield from self._unknown_metric(gate.metric, "gates", number, "metric")
         names = [gate.name for gate in self.gates]
         for number, name in enumerate(names):
             if name in names[:number]:
-                message = "two gates bound the same metric of the same period; leave one out"
+                message = "two gates bound the same metric of the same period; remove one"
                 yield FieldError(message, "gates", number)
 
     @property
@@ -118,24 +124,28 @@ class ModelSpec(Declaration):
         for path, names in ((("params",), self.params), (("search", "space"), searched)):
             for name in names:
                 if name in fixed:
-                    yield FieldError(f"{name!r} is set by the trainer; leave it out", *path, name)
+                    yield FieldError(f"{name!r} is set by the trainer; remove it", *path, name)
 
     def _what_only_binary_models_have(self) -> Iterator[ValueError]:
         if self.task.decides:
             if self.capacity is None:
-                yield ValueError("a binary model declares its `capacity`: how many alerts a day")
+                yield ValueError("a binary model must declare `capacity`: how many alerts a day")
             return
         for field in ("imbalance", "threshold", "fairness", "actions"):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
             if getattr(self, field) != unset:
-                message = f"`{field}` is for binary models, this one is {self.task}"
+                message = f"`{field}` is only for binary models; this is a {self.task} model"
                 yield FieldError(message, field)
         for field in ("money", "reports"):
             if getattr(self.judging, field):
-                message = f"`judging.{field}` is for binary models, this one is {self.task}"
+                message = (
+                    f"`judging.{field}` is only for binary models; this is a {self.task} model"
+                )
                 yield FieldError(message, "judging", field)
         if not self.task.has_probabilities and self.calibration != "none":
-            message = "`calibration` is of scores and probabilities, not of forecasts"
+            message = (
+                "`calibration` applies to scores and probabilities, not to forecasts; remove it"
+            )
             yield FieldError(message, "calibration")
 
     def _unfit_labels(self) -> Iterator[ValueError]:
@@ -144,7 +154,7 @@ class ModelSpec(Declaration):
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
         if declared is None and gap is None:
             message = (
-                "`label.maturity` must say how long after its event a label is settled, such as 14d"
+                "declare `label.maturity`: how long after its event a label is settled, such as 14d"
             )
             yield FieldError(message, "label")
         if declared is not None and gap is not None and gap < declared:
@@ -185,7 +195,8 @@ class ModelSpec(Declaration):
                 yield FieldError("a segment or group without a name; name it", *path, name)
             if name in segments and name in groups and segments[name] != groups[name]:
                 message = (
-                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
+                    f"{name!r} is both a segment and a different `fairness` group; rename one of "
+                    "them"
                 )
                 yield FieldError(message, *path, name)
 
@@ -200,11 +211,11 @@ class ModelSpec(Declaration):
         for name, path in named:
             if name not in self.spine.entities:
                 entities = ", ".join(self.spine.entities) or "none"
-                message = f"{name!r} is none of the spine's entities, which are {entities}"
+                message = f"{name!r} is not an entity of the spine; its entities are {entities}"
                 yield FieldError(message, *path)
         for name in stale:
             if name not in self.feature_sets:
-                message = f"{name!r} is none of the `feature_sets` of this model"
+                message = f"{name!r} is not one of this model's `feature_sets`"
                 yield FieldError(message, "judging", "stress", "stale", name)
 
     @property

@@ -33,7 +33,7 @@ class BinaryTask(Task):
     name = "binary"
     decides = True
     label_refused = "label NOT IN (0, 1)"
-    label_remedy = "a binary model's label is 0 or 1; compare it with a bound in a dbt model"
+    label_remedy = "a binary model's label must be 0 or 1; compare it with a bound in a dbt model"
     label_figures = "count(*) FILTER (label > 0), avg(label)"
     least_labels_scored = 2
     # a proper loss: average precision depends only on the order of scores, and with few positives
@@ -53,8 +53,8 @@ class BinaryTask(Task):
         if at_least is not None:
             return ""
         return (
-            "is a number, and a binary model needs yes or no: say from which value on it is yes "
-            "with `label.at_least`, or make the `task` a regression"
+            "is a number, and a binary model needs yes or no: set `label.at_least` to the smallest "
+            "value that counts as yes, or make the `task` a regression"
         )
 
     def classes_of(self, label: Array) -> list[Mask] | None:

@@ -32,7 +32,7 @@ class RegressionTask(Task):
     name = "regression"
     has_probabilities = False
     label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
-    label_remedy = "that is not a number to train on; make it NULL in a dbt model"
+    label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
     free_params = frozenset({"objective"})
@@ -45,7 +45,12 @@ class RegressionTask(Task):
 
     def complaint_of_forward(self, at_least: Decimal | None) -> str:
         """A bound would make the number a binary label."""
-        return "" if at_least is None else "`label.at_least` makes yes or no of a number: `binary`"
+        if at_least is None:
+            return ""
+        return (
+            "and `label.at_least` is yes or no, not a number; remove `at_least`, or make the "
+            "`task` binary"
+        )
 
     def classes_of(self, label: Array) -> list[Mask] | None:
         """None."""

@@ -36,7 +36,7 @@ def select(
         figures = _null_importance(spec, spec.selection, folds, params, groups)
     if any(figure.kept for figure in figures):
         return figures
-    why = "kept, because no group at all earned its place"
+    why = "kept, because no group passes"
     return tuple(f.model_copy(update={"kept": True, "reason": why}) for f in figures)
 
 
@@ -84,7 +84,8 @@ def _permutation(
             members,
             float(np.mean(costs[name])),
             2 * float(np.std(costs[name], ddof=1)) / len(costs[name]) ** 0.5,
-            f"shuffling it costs this much {spec.primary_metric}, twice the standard error is",
+            f"loss of {spec.primary_metric} if shuffled",
+            "twice the standard error",
         )
         for name, members in groups.items()
     )
@@ -137,7 +138,8 @@ def _null_importance(
             members,
             float(np.mean(real[name])),
             float(np.quantile(null[name], selection.quantile)),
-            f"its gain per round, quantile {selection.quantile:g} under shuffled labels is",
+            "gain per round",
+            f"quantile {selection.quantile:g} under shuffled labels",
         )
         for name, members in groups.items()
     )
@@ -153,10 +155,11 @@ def _add_gains(
 
 
 def _verdict(
-    name: str, members: tuple[str, ...], figure: float, bound: float, what: str
+    name: str, members: tuple[str, ...], figure: float, bound: float, measure: str, bound_name: str
 ) -> GroupFigure:
     kept = figure > bound
-    reason = f"{'kept' if kept else 'left out'}: {what} {bound:.4g}, it has {figure:.4g}"
+    verdict, relation = ("kept", "above") if kept else ("left out", "not above")
+    reason = f"{verdict}: {measure} {figure:.4g}, {relation} {bound:.4g} ({bound_name})"
     return GroupFigure(
         group=name, features=members, kept=kept, figure=figure, bound=bound, reason=reason
     )

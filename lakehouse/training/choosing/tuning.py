@@ -57,7 +57,7 @@ def search(
     count = budget(spec.search)
     finished = [t for t in read_trials(lake, spec.name, study) if t.number < count]
     if finished:
-        tell(f"{spec.name}: {len(finished)} of {count} trials were finished before")
+        tell(f"{spec.name}: {len(finished)} of {count} trials are already finished")
     for number in range(len(finished), count):
         if number:
             params = propose(spec.search, spec.seed, number, finished, minimize=minimize)
@@ -108,7 +108,7 @@ def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metri
     value = assess(spec, rows, prediction, threshold, constant, classes)[metric]
     if value is None:
         raise TrainingError(
-            f"{spec.name}: {metric} cannot be told from the {len(rows)} rows of a fold; choose "
+            f"{spec.name}: {metric} is undefined on the {len(rows)} rows of a fold; declare "
             "longer `folds`, or another metric"
         )
     return value
@@ -156,8 +156,8 @@ def _behind(values: Sequence[float], finished: Sequence[Trial], minimize: bool) 
 
 
 def _told(trial: Trial, count: int, metric: str) -> str:
-    found = "refused by LightGBM" if trial.value is None else f"{metric} {trial.value:.4f}"
-    given_up = f", given up after {len(trial.fold_values)} folds" * (trial.state == "pruned")
+    found = "rejected by LightGBM" if trial.value is None else f"{metric} {trial.value:.4f}"
+    given_up = f", pruned after {len(trial.fold_values)} folds" * (trial.state == "pruned")
     params = ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in trial.params.items()

@@ -205,24 +205,24 @@ def _notes(
         without = {
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,
-            f"calibration is of {period} rows alone": calibrator is not None,
+            f"calibration uses only {period} rows": calibrator is not None,
             f"the threshold is taken from {period} rows": spec.task.decides,
         }
         said = ", ".join(text for text, applies in without.items() if applies)
         if said:
             notes.append(f"the training period is too short for a walk-forward fold: {said}")
     if spec.calibration != "none" and calibrator is None:
-        notes.append("no calibration: too few rows of a class for it, or none that rank")
+        notes.append(
+            "no calibration: too few rows of a class, or labels that do not rise with the score"
+        )
     if spec.capacity is not None and spec.threshold.rule == "capacity":
         unit, alerts = spec.capacity.unit, spec.capacity.alerts
         units = judged.entities[unit] if unit else np.arange(len(judged))
         seen = len(np.unique(np.column_stack([judged.day, units]), axis=0))
         a_day = seen / max(1, len(np.unique(judged.day)))
         if a_day < alerts:
-            what = unit or "rows"
-            notes.append(
-                f"capacity cannot be spent: {a_day:.1f} {what} a day ({period}) for {alerts} alerts"
-            )
+            counted = f"{a_day:.1f} {unit or 'rows'} a day ({period})"
+            notes.append(f"capacity exceeds the rows: {counted} for {alerts} alerts")
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")
     return tuple(notes)

@@ -64,8 +64,8 @@ def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
     if auc + _ERRORS * error < NEAR_CHANCE:
         raise _collapsed(
             spec,
-            f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing has 0.5 "
-            f"and anything significantly below {NEAR_CHANCE} counts as guessing",
+            f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing reaches "
+            f"0.5 and anything significantly below {NEAR_CHANCE} counts as guessing",
         )
 
 
@@ -76,7 +76,7 @@ def _judge_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period:
         if saved + _ERRORS * error >= LEAST_GAIN:
             return
         found.append(
-            f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant has "
+            f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant reaches "
             f"{each.constant.mean():.4g}"
         )
     raise _collapsed(spec, "; ".join(found))
@@ -97,8 +97,8 @@ def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[f
 
 def _collapsed(spec: ModelSpec, found: str) -> Collapsed:
     return Collapsed(
-        f"{spec.name} learnt next to nothing: {found}. Likely causes: `learning_rate` "
+        f"{spec.name} is hardly better than chance: {found}. Likely causes: `learning_rate` "
         f"{spec.params.get('learning_rate', 0.1)} is too high (try a third of it), "
-        "`min_data_in_leaf` is too low for rare positives or too high for few rows, labels or "
-        "features went missing. No version was made; the champion stays"
+        "`min_data_in_leaf` is too low for rare positives or too high for few rows, or labels or "
+        "features are missing. No version was registered; the champion stays"
     )

@@ -44,7 +44,7 @@ def start_from(
         return Start(why_not=f"{version.version} cannot be read: {error}")
     differs = _difference(spec, model, columns, classes)
     if differs:
-        return Start(why_not=f"{differs} of {version.version}")
+        return Start(why_not=f"{version.version} {differs}")
     card = model.card
     parent = Parent(version=version.version, trees_sha256=card.trees_sha256, rounds=card.rounds)
     return Start(parent, model.booster)
@@ -61,13 +61,13 @@ def _difference(spec: ModelSpec, model: Model, columns: Columns, classes: tuple[
         changed = sorted(
             {*card.inputs} ^ {*columns.used} or {n for n in ours if ours[n] != theirs.get(n)}
         )
-        return f"features ({', '.join(changed) or 'their order'}) are not those"
+        return f"has other features ({', '.join(changed) or 'in another order'})"
     if card.extraction != columns.extraction:
-        return "extracted columns are fitted anew and are not those"
+        return "has other extracted columns, because they are fitted anew"
     if card.classes != classes:
-        return "classes are not those"
+        return "has other classes"
     if card.recipe["imbalance"] != spec.recipe()["imbalance"]:
-        return "`imbalance` is not that"
+        return "has another `imbalance`"
     if card.rounds > MOST_INHERITED * spec.rounds:
-        return f"the {card.rounds} rounds are too many to go on from, those"
+        return f"has {card.rounds} rounds, too many to continue from"
     return ""

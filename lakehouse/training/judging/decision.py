@@ -53,7 +53,7 @@ def decide(
     if failed:
         return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
     if spec.promotion.rule == "manual":
-        return Decision("candidate", "gates passed; promotion is by hand")
+        return Decision("candidate", "gates passed; promotion is manual")
     with lake.reader() as cursor:
         champion = find_champion(cursor, spec.name)
     if champion is None:
@@ -64,7 +64,7 @@ def decide(
         return _without_comparison(spec, version, champion, str(error))
     better, why, evidence = judge_comparison(spec, compared)
     if spec.promotion.rule == "shadow":
-        why = f"gates passed; it has to prove itself; {why}"
+        why = f"gates passed; it must prove itself as a shadow; {why}"
         return Decision("shadow", why, evidence, champion.version)
     return Decision("champion" if better else "candidate", why, evidence, champion.version)
 
@@ -74,7 +74,7 @@ def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
     test = evaluation.metrics.get("test", {})
     for name in (spec.task.probe_metric, spec.primary_metric):
         if test.get(name) is None:
-            return f"the test rows do not determine {name}; wait for more labels"
+            return f"{name} is undefined on the test rows; wait for more labels"
     return ""
 
 
@@ -97,7 +97,7 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
         "positives": compared.positives,
     }
     if compared.ours is None or compared.theirs is None or difference is None:
-        return False, f"{metric} cannot be told on the test rows", evidence
+        return False, f"{metric} is undefined on the test rows", evidence
     few = compared.verdict == "insufficient"
     gain = -difference.high if find_metric(metric).lower_is_better else difference.low
     better = not few and gain > margin
@@ -108,9 +108,9 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
         f"({difference.low:+.4f} to {difference.high:+.4f})"
     )
     if few:
-        why += f", of {compared.positives} positives, where {spec.shadow.min_positives} are needed"
+        why += f"; there are {compared.positives} positives, {spec.shadow.min_positives} are needed"
     elif margin:
-        why += f", and has to exceed {margin:g}"
+        why += f", and must exceed {margin:g}"
     return better, why, evidence
 
 
@@ -120,7 +120,7 @@ def _without_comparison(
     """With `shadow`, wait for a comparison on matured labels; otherwise a person decides."""
     cause = f"champion {champion.version} cannot score the test rows ({error})"
     if spec.promotion.rule == "shadow":
-        why = f"gates passed; it has to prove itself; {cause}"
+        why = f"gates passed; it must prove itself as a shadow; {cause}"
         return Decision("shadow", why, champion=champion.version)
     return Decision(
         "candidate",
@@ -148,6 +148,8 @@ def _comparison(
         rival = registered(cursor, spec, lake, set_id, champion, "champion", classes)
         rows, found = test_rows(cursor, spec, set_id, model, classes)
     if not found.all():
-        raise SchemaMismatch(f"{(~found).sum()} test rows of {version.version} lost their features")
+        raise SchemaMismatch(
+            f"{(~found).sum()} test rows of {version.version} no longer have features"
+        )
     said = model.decided(model.predict(rows.matrix))
     return against_rival(spec, model, rows, said, rival)

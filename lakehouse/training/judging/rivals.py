@@ -121,7 +121,7 @@ def test_rows(
     (shared,) = (np.asarray(values, dtype=np.bool_) for values in found.values())
     if not shared.any():
         raise SchemaMismatch(
-            f"none of {len(shared)} test rows has features in the versions it was trained on"
+            f"none of {len(shared)} test rows has features of the versions that it was trained on"
         )
     entities = spec.spine.entities
     names = ("event_time", *entities, *label_columns(spec))

@@ -17,7 +17,7 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
     extracted = [name for state in card.extraction for name in state.added]
     facts = [
         ("Rounds", f"{card.rounds} (at most {spec.rounds})"),
-        ("Folds", f"{folds.count} walking forward, {folds.length.days} days each"),
+        ("Folds", f"{folds.count} walk-forward, {folds.length.days} days each"),
         ("Calibration", card.calibration.kind if card.calibration else "none"),
         ("Extracted columns", ", ".join(extracted) or "none"),
     ]
@@ -26,7 +26,7 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
         facts.append(("Imbalance corrected", odds))
     if card.threshold is not None:
         rule = f"{number(card.threshold)}, by {spec.threshold.rule}"
-        facts.append(("Threshold when it was made", rule))
+        facts.append(("Initial threshold", rule))
     notes: list[Block] = [Text(f"Not as declared: {note}.") for note in card.notes]
     shown = {k: v for k, v in card.params.items() if k not in FIXED_PARAMS - {"objective"}}
     rows = tuple((name, _plain(value)) for name, value in sorted(shown.items()))
@@ -46,13 +46,13 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
 def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
     study, trials = gathered.model.card.study, gathered.trials
     if study is None:
-        return [Text("No search: the parameters are those of the declaration.")]
+        return [Text("No search was declared: the parameters are the declared ones.")]
     metric = metric_name(study.metric)
     text = (
         f"{study.trials} trials on {study.folds} folds; trial {study.chosen} was chosen with "
         f"{metric.lower()} {number(study.value)}, the declared parameters (trial 0) reached "
-        f"{number(study.declared_value)}. The highest of many trials flatters itself: judge the "
-        "version by its test rows."
+        f"{number(study.declared_value)}. The best of many trials is optimistic: judge the version "
+        "by its test rows."
     )
     sign = 1 if find_metric(study.metric).lower_is_better else -1
     told = [trial for trial in trials if trial.value is not None]
@@ -78,7 +78,7 @@ def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
 def _selection(gathered: Gathered) -> list[Block]:
     groups = gathered.model.card.selection
     if not groups:
-        return [Text("No feature selection: the trees may use every column.")]
+        return [Text("No feature selection was declared: the trees may use every column.")]
     rows = tuple(
         (
             one.group,
@@ -91,7 +91,7 @@ def _selection(gathered: Gathered) -> list[Block]:
     first = groups[0]
     kept = sum(one.kept for one in groups)
     caption = f"Feature selection: {kept} of {len(groups)} groups are kept"
-    example = f"What figure and bound are, for example of {first.group}: {first.reason}."
+    example = f"An example of figure and bound, {first.group}: {first.reason}."
     return [Text(example), Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, words=2)]
 
 

@@ -35,14 +35,14 @@ def data_section(gathered: Gathered) -> list[Block]:
         blocks.append(
             Text(
                 f"Not reproducible: {made.rows - kept:,} of {made.rows:,} rows that it was trained "
-                "on are no longer kept (an erasure takes them away for good)."
+                "on no longer exist (an erasure deletes rows permanently)."
             )
         )
     blocks += [Text(f"{note[0].upper()}{note[1:]}.") for note in gathered.evaluation.notes]
     blocks.append(
         Facts(
             (
-                ("Label settles after", _days(spec.maturity.total_seconds())),
+                ("Labels settle after", _days(spec.maturity.total_seconds())),
                 ("Labels known until", moment(made.split.cutoff)),
                 ("Trained on one row in", str(spec.split.sample_every)),
                 *(
@@ -51,8 +51,8 @@ def data_section(gathered: Gathered) -> list[Block]:
                     else [("Rows without features", f"{made.without_features:,}")]
                 ),
                 ("Lake snapshot", str(made.snapshot)),
-                ("Features offered", f"{len(made.schema.features)}"),
-                ("Columns that the trees see", f"{len(gathered.model.card.inputs)}"),
+                ("Available features", f"{len(made.schema.features)}"),
+                ("Columns that the trees use", f"{len(gathered.model.card.inputs)}"),
             )
         )
     )

@@ -31,7 +31,7 @@ def decisions(gathered: Gathered) -> list[Block]:
         )
         for move in gathered.transitions
     )
-    return [*blocks, Table(("When", "Move", "Who", "Why"), moves, words=4)]
+    return [*blocks, Table(("When", "Transition", "Decided by", "Reason"), moves, words=4)]
 
 
 def lineage(gathered: Gathered) -> list[Block]:
@@ -68,8 +68,8 @@ def lineage(gathered: Gathered) -> list[Block]:
     if version.config_hash != config_hash(spec):
         blocks.append(
             Text(
-                "The declaration has changed since this version was made: what is said here of "
-                "intent, capacity and choosing is today's declaration, figures are the version's."
+                "The declaration has changed since this version was made: intended use, capacity "
+                "and model selection are shown as declared today, metrics are those of the version."
             )
         )
     return blocks
@@ -89,5 +89,5 @@ def _chosen_by(gathered: Gathered) -> list[tuple[str, str]]:
         found.append(("Study", card.study.id))
     if card.parent is not None:
         of = f"{card.parent.rounds} rounds of {card.parent.version}"
-        found.append(("Went on from", f"{of} ({card.parent.trees_sha256})"))
+        found.append(("Warm start from", f"{of} ({card.parent.trees_sha256})"))
     return found

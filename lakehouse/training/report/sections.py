@@ -41,15 +41,15 @@ def page(gathered: Gathered, insight: Insight, pictures: Mapping[str, Picture]) 
         *([("Remarks", review.remarks_section(figures))] if gathered.proved else []),
         ("Intended use and limits", _model_card(gathered)),
         ("Performance", performance),
-        ("Compared with others", shared.comparisons(figures.comparisons)),
+        ("Comparisons", shared.comparisons(figures.comparisons)),
         *_risks(gathered, chosen(pictures, "capacity", "net_value")),
         ("Over time", _over_time(gathered, chosen(pictures, "weeks", "metric_over_versions"))),
         ("Segments", shared.segments(figures, series(pictures, "segments"))),
         *fair,
         ("Leakage and overfitting", shared.probes(figures.probes, figures.overfitting_gap)),
-        ("What it looks at", explanation(insight, chosen(pictures, "shap", "importance"))),
+        ("Explanations", explanation(insight, chosen(pictures, "shap", "importance"))),
         ("Data", data_section(gathered)),
-        ("How it was chosen", choosing_section(gathered, chosen(pictures, "search"))),
+        ("Model selection", choosing_section(gathered, chosen(pictures, "search"))),
         ("Decisions", decisions(gathered)),
         ("Lineage and hashes", lineage(gathered)),
     ]
@@ -81,31 +81,31 @@ def _risks(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[tuple[str,
     if not gathered.spec.task.decides:
         return parts
     at_capacity = ("Capacity and cost", review.capacity(found.capacity, pictures))
-    return [at_capacity, *parts, ("Wrong labels", review.labels(found.labels))]
+    return [at_capacity, *parts, ("Label errors", review.labels(found.labels))]
 
 
 def _model_card(gathered: Gathered) -> list[Block]:
     spec = gathered.spec
     card = spec.model_card
     blocks: list[Block] = [
-        Text(card.intended_use or "The declaration does not say what this model is meant for."),
-        Text(f"Limits: {card.limits}" if card.limits else "The declaration names no limits."),
+        Text(card.intended_use or "The declaration does not state the intended use of this model."),
+        Text(f"Limits: {card.limits}" if card.limits else "The declaration states no limits."),
     ]
     facts = []
     if spec.capacity is not None:
         unit = spec.capacity.unit.removesuffix("_id").replace("_", " ") or "row"
-        known = ", those with a known positive left out" if spec.capacity.known_removed else ""
+        known = ", without those that have a known positive" if spec.capacity.known_removed else ""
         facts.append(
             ("Capacity", f"{spec.capacity.alerts:,} alerts a day, counted by {unit}{known}")
         )
     if spec.task.decides:
         mode = (
-            "Alert only: nothing is stopped, so labels stay what they would have been"
+            "Alert only: nothing is stopped, so alerts do not change labels"
             if spec.actions.mode == "alert_only"
             else f"Flagged rows are stopped; a random {spec.actions.control:.1%} of them is let "
-            "through, so that labels stay honest"
+            "through, so that labels stay unbiased"
         )
-        facts.append(("What is done with an alert", mode))
+        facts.append(("Action on an alert", mode))
     facts.append(
         ("Expires", f"{day(gathered.expires)}, {card.expires_after_days} days after it was made")
     )

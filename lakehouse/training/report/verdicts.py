@@ -14,7 +14,7 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
     found = [Badge("State", state.replace("_", " "), _STATES.get(state, "plain")), _gates(gathered)]
     evaluation = gathered.evaluation
     if not gathered.proved:
-        return (*found, Badge("Evaluation", "none kept", "unsure"))
+        return (*found, Badge("Evaluation", "not stored", "unsure"))
     primary = [one for one in evaluation.comparisons if one.metric == gathered.spec.primary_metric]
     found += [
         Badge(f"Against {rival_name(one).lower()}", one.verdict, tone_of(one.verdict))
@@ -25,7 +25,7 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
         for one in evaluation.fairness
     ]
     if noted := len(find_remarks(evaluation)):
-        found.append(Badge("Remarks", f"{noted} to look at", "unsure"))
+        found.append(Badge("Remarks", f"{noted} to review", "unsure"))
     if evaluation.probes:
         marks = [probe_mark(probe) for probe in evaluation.probes]
         tones: tuple[Tone, ...] = ("bad", "unsure", "good")

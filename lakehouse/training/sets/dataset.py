@@ -166,7 +166,7 @@ def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> Tr
         ).fetchone()
     if row is None:
         raise TrainingError(
-            f"{model} has no training set {set_id}; those it has are in {layout.TRAINING_SETS}"
+            f"{model} has no training set {set_id}; {layout.TRAINING_SETS} lists the existing ones"
         )
     digest, rows, without_features, snapshot, split, schema = row
     return TrainingSet(

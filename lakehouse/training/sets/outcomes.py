@@ -90,8 +90,8 @@ def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and not _INTEGER.fullmatch(kind):
         raise TrainingError(
-            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money is DECIMAL, or an "
-            "integer of minor units"
+            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money must be DECIMAL, "
+            "or an integer of minor units"
         )
     return int(decimal[1]) if decimal else 0
 
@@ -101,7 +101,7 @@ def _alert_costs(spec: ModelSpec, scale: int) -> int:
     assert spec.judging.money is not None
     costs = spec.judging.money.alert_costs.scaleb(scale)
     if costs != costs.to_integral_value():
-        raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} digits")
+        raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} decimal places")
     return int(costs)
 
 

@@ -73,7 +73,7 @@ def find_categories(
             if len(values) > MOST_CATEGORIES:
                 raise TrainingError(
                     f"{spec.name}: feature {feature.name} has {len(values)} different texts; "
-                    f"a category may have {MOST_CATEGORIES}, so group them or `exclude` it"
+                    f"a category may have at most {MOST_CATEGORIES}; group them, or `exclude` it"
                 )
             categories[feature.name] = tuple(values)
     return made.schema.with_categories(categories)

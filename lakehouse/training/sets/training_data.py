@@ -52,7 +52,7 @@ def load_training_data(spec: ModelSpec, lake: Lake, made: TrainingSet) -> Traini
     if len(train) == 0 or (train.label == train.label[0]).all():
         raise NotEnoughData(
             f"{spec.name}: all {len(train)} training rows have the same label, so there is "
-            "nothing to learn; train on a longer period, or look at the labels"
+            "nothing to learn; train on a longer period, or check the labels"
         )
     folds = telling(spec, walk_forward(spec, made.split), train)
     return TrainingData(made, schema, classes, train, validation, folds)

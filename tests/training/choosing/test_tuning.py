@@ -77,7 +77,7 @@ def test_a_search_that_is_killed_goes_on_along_the_same_path(
     told = []
     assert choose(spec, lake, made, tell=told.append) == whole
     assert trials_of(lake, whole.study) == expected
-    assert told[0] == "detector: 8 of 9 trials were finished before"
+    assert told[0] == "detector: 8 of 9 trials are already finished"
     assert len(told) == 2
 
 
@@ -107,7 +107,7 @@ def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(
     told = []
     second = choose(many, lake, made, tell=told.append).study
     assert second.id == first.id
-    assert told[0] == "detector: 2 of 3 trials were finished before"
+    assert told[0] == "detector: 2 of 3 trials are already finished"
     assert choose(few, lake, made).study == first
     other = few.model_copy(update={"rounds": 7})
     assert choose(other, lake, made).study.id != first.id
@@ -149,7 +149,7 @@ def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
     }
     assert states == {7: "complete", 1: "failed", 15: "complete"}
     broken = detector(folds=FOLDS, params={"num_leaves": 1}, search=spec.search.model_dump())
-    with pytest.raises(TrainingError, match=r"LightGBM refused to train.*num_leaves"):
+    with pytest.raises(TrainingError, match=r"LightGBM cannot train.*num_leaves"):
         choose(broken, lake, training_data(broken))
 
 

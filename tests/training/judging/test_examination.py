@@ -215,8 +215,8 @@ def test_a_report_says_what_was_looked_at_and_what_was_not(examined, world, dete
     ("judging", "problem"),
     [
         ({"money": {**MONEY, "column": "risk"}}, "not in the lake"),
-        ({"money": {**MONEY, "table": "core.doubles"}}, "is DOUBLE; money is DECIMAL"),
-        ({"money": {**MONEY, "alert_costs": 0.125}}, "more than 2 digits"),
+        ({"money": {**MONEY, "table": "core.doubles"}}, "is DOUBLE; money must be DECIMAL"),
+        ({"money": {**MONEY, "alert_costs": 0.125}}, "more than 2 decimal places"),
         ({"reports": {"table": "core.nothing"}}, "judging.reports` reads core.nothing"),
     ],
 )
@@ -234,14 +234,14 @@ def test_what_cannot_be_examined_as_declared_is_refused_before_a_tree_is_grown(
 
 
 def test_money_of_a_forecast_is_refused(forecast):
-    with pytest.raises(ValidationError, match="is for binary models"):
+    with pytest.raises(ValidationError, match="is only for binary models"):
         forecast(judging={"money": MONEY})
 
 
 def test_a_stale_set_that_is_not_the_models_is_refused(detector):
-    with pytest.raises(ValidationError, match="none of the `feature_sets`"):
+    with pytest.raises(ValidationError, match="not one of this model's `feature_sets`"):
         detector(judging={"stress": {"stale": {"other": "customer_id"}}})
-    with pytest.raises(ValidationError, match="none of the spine's entities"):
+    with pytest.raises(ValidationError, match="not an entity of the spine"):
         detector(judging={"stress": {"stale": {"risk": "terminal_id"}}})
 
 

@@ -170,7 +170,9 @@ def test_a_label_that_sums_floating_point_numbers_is_refused(lake, world, foreca
 
 
 def test_wrong_features_are_named(lake, world, detector):
-    with pytest.raises(TrainingError, match="names colour, which no set of context, risk has"):
+    with pytest.raises(
+        TrainingError, match="lists colour, which none of the feature sets context, risk"
+    ):
         training_set(detector(exclude=["colour"]), lake)
     change(lake, "ALTER TABLE features.risk__0a1b2c3d RENAME risky TO channel")
     with pytest.raises(TrainingError, match="channel is in the sets context and risk"):
