@@ -77,7 +77,7 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
     return Model(card, contents[TREES].decode())
 
 
-def why_broken(models_dir: Path, version: Version) -> str:
+def artefact_problem(models_dir: Path, version: Version) -> str:
     """What is wrong with a version's files; empty if all match the registered hashes."""
     try:
         for name, digest in version.files.items():

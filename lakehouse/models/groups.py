@@ -42,9 +42,9 @@ def group_query(
         value = f"g.{column}"
     if group.age:
         value = f"year(s.{quote(time)}) - {value}"
-    said, bound = _bands(group.bins) if group.bins else ("CAST(value AS VARCHAR)", [])
+    value_sql, bound = _bands(group.bins) if group.bins else ("CAST(value AS VARCHAR)", [])
     return (
-        f"SELECT key, coalesce({said}, ?) AS value "
+        f"SELECT key, coalesce({value_sql}, ?) AS value "
         f"FROM (SELECT s.{quote(key)} AS key, {value} AS value FROM {relation} s {source})",
         [*bound, MISSING],
     )

@@ -21,9 +21,9 @@ from lakehouse.registry.versions import lake_time
 
 SAMPLE = 500
 """How many of the newest rows are scored."""
-LEAST_ROWS = 50
+MIN_ROWS = 50
 """With fewer rows, equal scores may be chance."""
-_REACHES = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
+_LOOKBACKS = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
 """How far back to look for rows, in steps, until there are enough: a busy spine needs one day."""
 
 
@@ -58,18 +58,18 @@ def prove_ready(
         Any transient error, such as a lost connection: it proves nothing.
     """
     at = lake_time(now)
-    valid = find_expiry(spec, version)
-    if valid.has_stopped(at):
-        return Proof(version.version, 0, None, valid.warning(at))
+    expiry = find_expiry(spec, version)
+    if expiry.has_stopped(at):
+        return Proof(version.version, 0, None, expiry.warning(at))
     try:
-        return _try(spec, lake, version)
+        return _score_sample(spec, lake, version)
     except Exception as error:  # any permanent error means that it is not ready
         if is_retryable(error):
             raise
         return Proof(version.version, 0, None, str(error) or type(error).__name__)
 
 
-def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
+def _score_sample(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     schema = model.card.features
     time, key = f"s.{quote(spec.spine.time)}", f"s.{quote(spec.spine.key)}"
@@ -85,14 +85,14 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
             return Proof(version.version, 0, None, f"its feature tables {empty} have no rows")
         last = min(ends)
         columns, joins = join_features(schema, spec.spine.key, key)
-        for reach in _REACHES:
+        for lookback in _LOOKBACKS:
             sample = cursor.execute(
                 f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s "
                 f"{joins} WHERE {time} > ? AND {time} <= ? "
                 f"ORDER BY {time} DESC, {key} LIMIT {SAMPLE}",
-                [last - reach, last],
+                [last - lookback, last],
             ).to_arrow_table()
-            if len(sample) >= LEAST_ROWS:
+            if len(sample) >= MIN_ROWS:
                 break
     if not len(sample):
         return Proof(
@@ -100,10 +100,10 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
             f"no row of {spec.spine.table} has all of its features",
         )
     (batch,) = sample.combine_chunks().to_batches()
-    return Proof(version.version, len(batch), last, _problem(model, batch))
+    return Proof(version.version, len(batch), last, _score_problem(model, batch))
 
 
-def _problem(model: Model, batch: pa.RecordBatch) -> str:
+def _score_problem(model: Model, batch: pa.RecordBatch) -> str:
     """What is wrong with the scores of these rows; empty if nothing is."""
     matrix = model.card.features.matrix(batch)
     scores = model.predict(matrix)
@@ -111,6 +111,6 @@ def _problem(model: Model, batch: pa.RecordBatch) -> str:
         wrong = (~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()
         return f"{wrong} of the {len(scores)} newest rows do not get a finite score"
     # uncalibrated, because calibration may map all scores of a quiet day to one value
-    if len(scores) >= LEAST_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
+    if len(scores) >= MIN_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
         return f"the {len(scores)} newest rows all get the same score"
     return ""

@@ -11,9 +11,9 @@ from lakehouse.models.model import ModelCard
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version, list_versions
 from lakehouse.training.choosing.choice import Choice
-from lakehouse.training.fitting.assembly import make
+from lakehouse.training.fitting.assembly import fit_model
 from lakehouse.training.fitting.boosting import library_versions
-from lakehouse.training.fitting.warm_start import Start, start_from
+from lakehouse.training.fitting.warm_start import WarmStart, find_warm_start
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.dataset import TrainingSet, pinned_set, read_rows
 from lakehouse.training.sets.row_hash import content_hash
@@ -62,10 +62,10 @@ def reproduce(
     data = load_training_data(recorded, lake, pinned)
     threads = int(card.params["num_threads"])
     start = _start(recorded, lake, card, model.columns, data.classes)
-    made = make(recorded, data, Choice.of(card), start, threads)
+    fitted = fit_model(recorded, data, Choice.of(card), start, threads)
     files = {
         name: (version.files[name], artefact.sha256(content))
-        for name, content in made.files.items()
+        for name, content in fitted.files.items()
     }
     changed = [name for name, (before, now) in files.items() if before != now]
     why = "the same bytes" if not changed else f"{' and '.join(changed)} differ"
@@ -106,14 +106,16 @@ def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
 
 def _start(
     spec: ModelSpec, lake: Lake, card: ModelCard, columns: Columns, classes: tuple[str, ...]
-) -> Start:
+) -> WarmStart:
     """The recorded start. Raises `NotReproducible` if the parent has changed."""
     if card.parent is None:
-        said = "no warm start: "
-        why = next((note.removeprefix(said) for note in card.notes if note.startswith(said)), "")
-        return Start(why_not=why)
+        prefix = "no warm start: "
+        why = next(
+            (note.removeprefix(prefix) for note in card.notes if note.startswith(prefix)), ""
+        )
+        return WarmStart(why_not=why)
     versions = {version.version: version for version in list_versions(lake, spec.name)}
-    start = start_from(spec, lake, versions.get(card.parent.version), columns, classes)
+    start = find_warm_start(spec, lake, versions.get(card.parent.version), columns, classes)
     if start.parent != card.parent:
         raise NotReproducible(
             f"{spec.name}: the warm start from the trees of {card.parent.version} cannot be "

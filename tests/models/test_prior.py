@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.models.prior import SPREAD, prior_shift, shifted
+from lakehouse.models.prior import PRIOR_DEVIATION, prior_shift, shift_odds
 
 
 def rows(count, factor, seed=0):
@@ -27,9 +27,9 @@ def test_what_is_expected_is_the_posterior_mean_of_a_gamma_prior():
     expected, observed = score.sum(), truth.sum()
     residual = truth - observed / expected * score
     effect = max((residual**2).sum() / observed, (score * (1 - score)).sum() / expected)
-    prior = 1 / SPREAD**2
+    prior = 1 / PRIOR_DEVIATION**2
     ratio = (prior + observed / effect) / (prior + expected / effect)
-    assert shifted(score, shift).sum() / expected == pytest.approx(ratio, rel=1e-6)
+    assert shift_odds(score, shift).sum() / expected == pytest.approx(ratio, rel=1e-6)
     assert 0 < shift < np.log(observed / expected)
 
 
@@ -48,6 +48,6 @@ def test_nothing_is_shifted_where_nothing_can_be_told_and_no_positive_is_not_the
     score, truth, clusters = rows(3_000, 1.0)
     down = prior_shift(score, np.zeros_like(truth), clusters)
     assert -3 < down < -1
-    moved = shifted(score, down)
+    moved = shift_odds(score, down)
     assert (np.argsort(moved, kind="stable") == np.argsort(score, kind="stable")).all()
     assert ((moved > 0) & (moved < 1)).all()

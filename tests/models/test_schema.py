@@ -13,8 +13,8 @@ from lakehouse.models.schema import (
     Feature,
     FeatureSchema,
     clipped_text,
+    in_range,
     off_scale,
-    on_scale,
     row_hashes,
 )
 
@@ -109,7 +109,7 @@ def test_what_32_bits_cannot_hold_stands_at_the_largest_they_can():
 def test_clipped_values_are_counted_and_no_mean_is_made_of_them():
     matrix = np.array([[LARGEST, 1.0], [-LARGEST, np.nan], [0.0, 2.0]], dtype=np.float32)
     assert off_scale(["top", "n"], matrix, matrix) == {"top": 4}
-    assert on_scale(matrix).tolist() == [[False, True], [False, False], [True, True]]
+    assert in_range(matrix).tolist() == [[False, True], [False, False], [True, True]]
     assert clipped_text({"top": 4}) == "values beyond ±3.4e+38 were set to that bound: 4 of top"
     assert clipped_text(off_scale(["n"], matrix[:, 1:])) == ""
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from lakehouse.models.threshold import (
     Cut,
+    break_ties,
     by_unit,
     cut_at,
-    decided,
     first_threshold,
     trailing_threshold,
 )
@@ -101,14 +101,14 @@ def test_as_many_scores_pass_a_cut_as_are_wanted_or_all_there_are(scores, wanted
 
 def test_of_equal_scores_the_share_is_decided_by_lots_and_the_order_of_others_stays():
     score = np.repeat([0.9, 0.5, 0.1], [100, 40_000, 100])
-    found = decided(score, 0.5, 0.3, seed=42)
+    found = break_ties(score, 0.5, 0.3, seed=42)
     flagged = found >= 0.5
     assert flagged[:100].all()
     assert not flagged[-100:].any()
     assert flagged[100:-100].mean() == pytest.approx(0.3, abs=0.01)
     assert np.abs(found - score).max() < 1e-15
-    assert (decided(score, 0.5, 1.0, 42) == score).all()
-    more = decided(score, 0.5, 0.4, 42) >= 0.5
+    assert (break_ties(score, 0.5, 1.0, 42) == score).all()
+    more = break_ties(score, 0.5, 0.4, 42) >= 0.5
     assert (more >= flagged).all(), "who passes a share passes a larger one"
 
 

@@ -12,7 +12,7 @@ from lakehouse.models.split import Split
 from lakehouse.registry import champion, list_gates, list_transitions, list_versions, promote
 from lakehouse.settings import load_settings
 from lakehouse.training import identity, train
-from lakehouse.training.identity import due
+from lakehouse.training.identity import why_due
 from lakehouse.training.judging.decision import decide
 from lakehouse.training.judging.replays import replay
 from tests.training.conftest import change
@@ -66,7 +66,7 @@ def test_a_version_is_due_when_enough_days_settled_or_its_making_changed(
 
     def why(spec):
         with lake.reader() as cursor:
-            return due(spec, train_module.plan(cursor, spec), version)
+            return why_due(spec, train_module.plan(cursor, spec), version)
 
     assert why(spec) == ""
     assert why(detector(seed=1)) == "the configuration changed"

@@ -84,8 +84,8 @@ class ModelSpec(Declaration):
         """Contradictions in the declaration, each with the field to change."""
         yield from self._wrong_metrics()
         yield from self._wrong_params()
-        yield from self._what_only_binary_models_have()
-        yield from self._unfit_labels()
+        yield from self._binary_only_fields()
+        yield from self._invalid_labels()
         yield from self._wrong_names()
         yield from self._unknown_entities_and_sets()
 
@@ -126,7 +126,7 @@ class ModelSpec(Declaration):
                 if name in fixed:
                     yield FieldError(f"{name!r} is set by the trainer; remove it", *path, name)
 
-    def _what_only_binary_models_have(self) -> Iterator[ValueError]:
+    def _binary_only_fields(self) -> Iterator[ValueError]:
         if self.task.decides:
             if self.capacity is None:
                 yield ValueError("a binary model must declare `capacity`: how many alerts a day")
@@ -148,7 +148,7 @@ class ModelSpec(Declaration):
             )
             yield FieldError(message, "calibration")
 
-    def _unfit_labels(self) -> Iterator[ValueError]:
+    def _invalid_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
         declared = label.maturity if isinstance(label, Settled) else label.horizon
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
@@ -164,9 +164,9 @@ class ModelSpec(Declaration):
                 "Leave `split.gap` out, or make it at least as long"
             )
             yield FieldError(message, "split", "gap")
-        complaint = isinstance(label, Forward) and self.task.complaint_of_forward(label.at_least)
-        if isinstance(label, Forward) and complaint:
-            yield FieldError(f"a forward label with `op: {label.op}` {complaint}", "label")
+        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.at_least)
+        if isinstance(label, Forward) and problem:
+            yield FieldError(f"a forward label with `op: {label.op}` {problem}", "label")
 
     def _wrong_names(self) -> Iterator[ValueError]:
         """Names that would occur twice in a table, or have two meanings."""
@@ -202,13 +202,13 @@ class ModelSpec(Declaration):
 
     def _unknown_entities_and_sets(self) -> Iterator[ValueError]:
         judging, stale = self.judging, self.judging.stress.stale
-        named: list[tuple[str, tuple[str | int, ...]]] = [
+        references: list[tuple[str, tuple[str | int, ...]]] = [
             *((name, ("judging", "clusters", n)) for n, name in enumerate(judging.clusters)),
             *((name, ("judging", "stress", "stale", of)) for of, name in stale.items()),
         ]
         if self.capacity and self.capacity.unit:
-            named.append((self.capacity.unit, ("capacity", "unit")))
-        for name, path in named:
+            references.append((self.capacity.unit, ("capacity", "unit")))
+        for name, path in references:
             if name not in self.spine.entities:
                 entities = ", ".join(self.spine.entities) or "none"
                 message = f"{name!r} is not an entity of the spine; its entities are {entities}"

@@ -43,7 +43,7 @@ class RegressionTask(Task):
     linear_name = "ridge"
     logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
 
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+    def forward_label_problem(self, at_least: Decimal | None) -> str:
         """A bound would make the number a binary label."""
         if at_least is None:
             return ""
@@ -60,19 +60,19 @@ class RegressionTask(Task):
         """None."""
         return None
 
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
         """Forecasts (rows,) of a ridge regression."""
         from sklearn.linear_model import Ridge
 
-        forecast: Array = Ridge().fit(x, label).predict(asked)
+        forecast: Array = Ridge().fit(x, label).predict(x_scored)
         return forecast
 
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
         """Absolute errors against those of the median, squared errors against those of the mean."""
-        off = prediction - label
+        error = prediction - label
         return [
-            Losses("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
-            Losses("mean squared error", np.square(off), np.square(learnt.mean() - label)),
+            Losses("mean absolute error", np.abs(error), np.abs(np.median(train_label) - label)),
+            Losses("mean squared error", np.square(error), np.square(train_label.mean() - label)),
         ]
 
     def predictions(
@@ -110,7 +110,7 @@ class RegressionTask(Task):
         truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """The mean."""
         return (f"Mean label{f' ({unit})' if unit else ''}",)
 

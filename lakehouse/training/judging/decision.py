@@ -16,8 +16,8 @@ from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.promotion import find_champion
-from lakehouse.training.judging.proof import against_rival
-from lakehouse.training.judging.rivals import registered, test_rows
+from lakehouse.training.judging.proof import compare_with_rival
+from lakehouse.training.judging.rivals import test_rows, version_rival
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def decide(
     Nothing is promoted if a comparison is impossible (the champion's artefact or features no longer
     exist) or the metric is undefined on the test rows.
     """
-    untold = untold_test(spec, evaluation)
-    if untold:
-        return Decision("candidate", f"not promoted: {untold}")
+    inconclusive = why_inconclusive(spec, evaluation)
+    if inconclusive:
+        return Decision("candidate", f"not promoted: {inconclusive}")
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
@@ -69,7 +69,7 @@ def decide(
     return Decision("champion" if better else "candidate", why, evidence, champion.version)
 
 
-def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
+def why_inconclusive(spec: ModelSpec, evaluation: Evaluation) -> str:
     """Why the test period cannot evaluate the version; empty if it can."""
     test = evaluation.metrics.get("test", {})
     for name in (spec.task.probe_metric, spec.primary_metric):
@@ -145,11 +145,11 @@ def _comparison(
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     classes, set_id = model.card.classes, version.training_set_id
     with lake.reader() as cursor:
-        rival = registered(cursor, spec, lake, set_id, champion, "champion", classes)
+        rival = version_rival(cursor, spec, lake, set_id, champion, "champion", classes)
         rows, found = test_rows(cursor, spec, set_id, model, classes)
     if not found.all():
         raise SchemaMismatch(
             f"{(~found).sum()} test rows of {version.version} no longer have features"
         )
-    said = model.decided(model.predict(rows.matrix))
-    return against_rival(spec, model, rows, said, rival)
+    prediction = model.break_ties(model.predict(rows.matrix))
+    return compare_with_rival(spec, model, rows, prediction, rival)

@@ -5,12 +5,12 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
 from lakehouse.evaluation.report.words import metric_name, number
 from lakehouse.models.spec import FIXED_PARAMS
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 _TRIALS_SHOWN = 10
 
 
-def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
+def choosing_section(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
     """The declaration, the outcome, and the rows on which each choice was made."""
     spec, card = gathered.spec, gathered.model.card
     folds = spec.folds
@@ -43,7 +43,7 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
     ]
 
 
-def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
+def _search(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
     study, trials = gathered.model.card.study, gathered.trials
     if study is None:
         return [Text("No search was declared: the parameters are the declared ones.")]
@@ -55,8 +55,8 @@ def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
         "by its test rows."
     )
     sign = 1 if find_metric(study.metric).lower_is_better else -1
-    told = [trial for trial in trials if trial.value is not None]
-    best = sorted(told, key=lambda trial: sign * (trial.value or 0.0))[:_TRIALS_SHOWN]
+    with_value = [trial for trial in trials if trial.value is not None]
+    best = sorted(with_value, key=lambda trial: sign * (trial.value or 0.0))[:_TRIALS_SHOWN]
     names = list(dict.fromkeys(name for trial in best for name in trial.params))
     table = Table(
         ("Trial", "State", metric, *names),
@@ -75,7 +75,7 @@ def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
     return [Text(text), *([Figure(pictures)] if pictures else []), table]
 
 
-def _selection(gathered: Gathered) -> list[Block]:
+def _selection(gathered: ReportData) -> list[Block]:
     groups = gathered.model.card.selection
     if not groups:
         return [Text("No feature selection was declared: the trees may use every column.")]

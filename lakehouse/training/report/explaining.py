@@ -4,7 +4,7 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
 from lakehouse.evaluation.report.words import number
 from lakehouse.evaluation.surrogate import Agreement
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight
 
 
@@ -41,7 +41,7 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
             words=3,
         )
     )
-    checked = insight.checked()
+    checked = insight.check_agreement()
     return [*blocks, *([Text(_agreement(checked))] if checked else [])]
 
 
@@ -56,7 +56,7 @@ def _agreement(checked: Agreement) -> str:
     )
 
 
-def _value(gathered: Gathered, feature: str, value: float | None) -> str:
+def _value(gathered: ReportData, feature: str, value: float | None) -> str:
     """A feature's value for readers: categories by their text."""
     texts = gathered.model.card.features.categories.get(feature)
     if value is None:

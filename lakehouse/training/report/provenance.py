@@ -3,10 +3,10 @@
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
 from lakehouse.evaluation.report.words import moment, number
 from lakehouse.training.identity import config_hash
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 
-def decisions(gathered: Gathered) -> list[Block]:
+def decisions(gathered: ReportData) -> list[Block]:
     """Gates with their verdicts, and every transition of the version."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -34,7 +34,7 @@ def decisions(gathered: Gathered) -> list[Block]:
     return [*blocks, Table(("When", "Transition", "Decided by", "Reason"), moves, words=4)]
 
 
-def lineage(gathered: Gathered) -> list[Block]:
+def lineage(gathered: ReportData) -> list[Block]:
     """The tables and feature sets that it was trained on, and the hashes of all its inputs."""
     spec, version, card = gathered.spec, gathered.version, gathered.model.card
     sets = tuple(
@@ -75,14 +75,14 @@ def lineage(gathered: Gathered) -> list[Block]:
     return blocks
 
 
-def _label(gathered: Gathered) -> str:
+def _label(gathered: ReportData) -> str:
     label = gathered.spec.label
     table = getattr(label, "table", "") or getattr(label, "stream", "")
     column = getattr(label, "column", "") or getattr(label, "value", "")
     return f"{table}.{column}" if column else table
 
 
-def _chosen_by(gathered: Gathered) -> list[tuple[str, str]]:
+def _chosen_by(gathered: ReportData) -> list[tuple[str, str]]:
     """Inputs in addition to the training set: the search's study, the parent of a warm start."""
     card, found = gathered.model.card, []
     if card.study is not None:

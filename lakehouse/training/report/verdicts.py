@@ -3,17 +3,17 @@
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.evaluation.report import Badge, Tone
 from lakehouse.evaluation.report.sections import probe_mark, rival_name, tone_of
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 _STATES: dict[str, Tone] = {"champion": "good", "rolled_back": "bad"}
 
 
-def badges(gathered: Gathered) -> tuple[Badge, ...]:
+def badges(gathered: ReportData) -> tuple[Badge, ...]:
     """State, gates, comparisons, fairness and probes, if they exist."""
     state = gathered.version.state
     found = [Badge("State", state.replace("_", " "), _STATES.get(state, "plain")), _gates(gathered)]
     evaluation = gathered.evaluation
-    if not gathered.proved:
+    if not gathered.is_evaluated:
         return (*found, Badge("Evaluation", "not stored", "unsure"))
     primary = [one for one in evaluation.comparisons if one.metric == gathered.spec.primary_metric]
     found += [
@@ -35,7 +35,7 @@ def badges(gathered: Gathered) -> tuple[Badge, ...]:
     return tuple(found)
 
 
-def _gates(gathered: Gathered) -> Badge:
+def _gates(gathered: ReportData) -> Badge:
     """The gates' badge; probes count as gates, but alone they do not measure quality."""
     passed = sum(gate.passed for gate in gathered.gates)
     verdict = f"{passed} of {len(gathered.gates)} passed"

@@ -123,9 +123,9 @@ def training_set(
         TrainingError: when a key is not unique in the spine, the labels or a feature set.
     """
     with lake.reader() as reader:
-        made = plan(reader, spec, split)
-        without_features = _compute(reader, spec, made)
-        ordered = _ordered(reader, "computed", spec, made.schema)
+        planned = plan(reader, spec, split)
+        without_features = _compute(reader, spec, planned)
+        ordered = _ordered(reader, "computed", spec, planned.schema)
         digest, rows = content_hash(ordered, ordered.schema)
         result = TrainingSet(
             model=spec.name,
@@ -133,10 +133,10 @@ def training_set(
             hash=digest,
             rows=rows,
             without_features=without_features,
-            snapshot=made.snapshot,
-            split=made.split,
-            schema=made.schema,
-            counts=_count_rows(reader, spec, made.split),
+            snapshot=planned.snapshot,
+            split=planned.split,
+            schema=planned.schema,
+            counts=_count_rows(reader, spec, planned.split),
         )
         author = Author(spec.training_table, run_id, f"pin training set {result.id}")
         if not _is_pinned(reader, result):
@@ -147,11 +147,11 @@ def training_set(
 
 
 def read_rows(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, period: str = ""
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet, period: str = ""
 ) -> pa.RecordBatchReader:
     """The rows of a pinned training set (or of one of its periods), ordered by key, in batches."""
-    conditions = {"training_set_id": made.id} | ({"split": period} if period else {})
-    return _ordered(cursor, qualified(spec.training_table), spec, made.schema, conditions)
+    conditions = {"training_set_id": pinned.id} | ({"split": period} if period else {})
+    return _ordered(cursor, qualified(spec.training_table), spec, pinned.schema, conditions)
 
 
 def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
@@ -186,9 +186,9 @@ def row_columns(spec: ModelSpec) -> list[str]:
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
 
 
-def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:
+def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) -> int:
     """Fill the temporary table `computed`; returns the number of labelled rows without features."""
-    split = made.split
+    split = planned.split
     key, time = quote(spec.spine.key), quote(spec.spine.time)
     period = f"""CASE
         WHEN s.{time} >= $train_from AND s.{time} < $train_until THEN 'train'
@@ -227,12 +227,12 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     check_labels(cursor, spec)
     cursor.execute("DELETE FROM labelled WHERE _in_time IS NOT TRUE")
     check_days(cursor, spec)
-    features, joins = join_features(made.schema, spec.spine.key, "l.key")
+    features, joins = join_features(planned.schema, spec.spine.key, "l.key")
     cursor.execute(
         "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
         f"{features} FROM labelled l {joins}"
     )
-    return _judge(cursor, spec, split)
+    return _check_rows(cursor, spec, split)
 
 
 def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
@@ -273,11 +273,11 @@ def _count_rows(
             )
         )
     cursor.execute("DROP TABLE spine")
-    order = list(wanted_periods(split))
+    order = list(period_bounds(split))
     return tuple(sorted(counts, key=lambda one: order.index(one.period)))
 
 
-def wanted_periods(split: Split) -> dict[str, tuple[datetime, datetime]]:
+def period_bounds(split: Split) -> dict[str, tuple[datetime, datetime]]:
     """The three periods with their bounds, oldest first."""
     bounds = vars(split)
     names = ("train", "validation", "test")
@@ -299,10 +299,10 @@ def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     return f"EXISTS (FROM {qualified(logged[0])} p WHERE p.{key} = s.{key} AND p.blocked)"
 
 
-def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
+def _check_rows(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
     """Refuse a set with an empty period, and keys that joins multiplied."""
     counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
-    for period, (start, end) in wanted_periods(split).items():
+    for period, (start, end) in period_bounds(split).items():
         if start < end and not counts.get(period):
             raise NotEnoughData(
                 f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "
@@ -331,26 +331,26 @@ def _ordered(
     return cursor.execute(query, list(conditions.values())).to_arrow_reader(BATCH_ROWS)
 
 
-def _is_pinned(cursor: duckdb.DuckDBPyConnection, made: TrainingSet) -> bool:
+def _is_pinned(cursor: duckdb.DuckDBPyConnection, pinned: TrainingSet) -> bool:
     if not table_exists(cursor, layout.TRAINING_SETS):
         return False
     query = (
         f"SELECT count(*) FROM {qualified(layout.TRAINING_SETS)} "
         "WHERE model = ? AND training_set_id = ?"
     )
-    return bool(fetch_value(cursor, query, [made.model, made.id]))
+    return bool(fetch_value(cursor, query, [pinned.model, pinned.id]))
 
 
 def _pin(
     reader: duckdb.DuckDBPyConnection,
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    made: TrainingSet,
+    pinned: TrainingSet,
     now: datetime,
 ) -> None:
     registry_tables.create(writer)
     table = qualified(spec.training_table)
-    names = [*row_columns(spec), *made.schema.names]
+    names = [*row_columns(spec), *pinned.schema.names]
     described = reader.execute("SELECT column_name, column_type FROM (DESCRIBE computed)")
     types = dict(described.fetchall())
     if not table_exists(writer, spec.training_table):
@@ -365,22 +365,22 @@ def _pin(
     written = fetch_value(
         writer,
         f"INSERT INTO {table} (training_set_id, {listed}) SELECT ?, {listed} FROM incoming",
-        [made.id],
+        [pinned.id],
     )
-    if written != made.rows:
-        raise LakeError(f"{spec.training_table}: {written} of {made.rows} rows were written")
+    if written != pinned.rows:
+        raise LakeError(f"{spec.training_table}: {written} of {pinned.rows} rows were written")
     registry_tables.insert(
         writer,
         layout.TRAINING_SETS,
         {
-            "model": made.model,
-            "training_set_id": made.id,
-            "hash": made.hash,
-            "rows": made.rows,
-            "without_features": made.without_features,
-            "snapshot": made.snapshot,
-            "split": json.dumps(made.split.as_json()),
-            "feature_schema": made.schema.model_dump_json(exclude={"categories"}),
+            "model": pinned.model,
+            "training_set_id": pinned.id,
+            "hash": pinned.hash,
+            "rows": pinned.rows,
+            "without_features": pinned.without_features,
+            "snapshot": pinned.snapshot,
+            "split": json.dumps(pinned.split.as_json()),
+            "feature_schema": pinned.schema.model_dump_json(exclude={"categories"}),
             "created_at": now.astimezone(UTC).replace(tzinfo=None),
         },
     )

@@ -4,7 +4,7 @@ import pytest
 
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import Search
-from lakehouse.training.choosing.proposals import STARTUP, budget, propose
+from lakehouse.training.choosing.proposals import STARTUP, propose, trial_count
 from lakehouse.training.choosing.trials import Trial
 
 SPACE = {
@@ -83,12 +83,12 @@ def test_declared_values_outside_the_space_do_not_stop_a_search():
 def test_a_grid_is_gone_through_once_in_an_order_of_its_own():
     space = {"num_leaves": {"low": 3, "high": 7, "step": 2}, "max_depth": {"choices": [2, 4]}}
     search = searching("grid", space=space)
-    assert budget(search) == 7
+    assert trial_count(search) == 7
     points = [propose(search, 1, number, [], minimize=False) for number in range(1, 7)]
     assert sorted((p["num_leaves"], p["max_depth"]) for p in points) == [
         (leaves, depth) for leaves in (3, 5, 7) for depth in (2, 4)
     ]
-    assert budget(searching("grid", space=space, trials=4)) == 4
+    assert trial_count(searching("grid", space=space, trials=4)) == 4
 
 
 def test_a_grid_over_real_numbers_needs_a_step():

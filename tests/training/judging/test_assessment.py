@@ -3,7 +3,7 @@ import pytest
 
 from lakehouse.evaluation.document import Evaluation, FairnessResult, Interval, Probe
 from lakehouse.evaluation.metrics import metric_values
-from lakehouse.training.judging.assessment import assess, judge, predictions, unit_days
+from lakehouse.training.judging.assessment import assess, check_gates, predictions, unit_days
 from lakehouse.training.sets.rows import Rows
 from tests.models.test_threshold import rows as random_rows
 
@@ -40,7 +40,7 @@ def evaluation(**found):
     ],
 )
 def test_a_gate_compares_the_value_or_an_end_of_its_interval(detector, gate, value, passed):
-    (result,) = judge(detector(gates=[gate]), evaluation())
+    (result,) = check_gates(detector(gates=[gate]), evaluation())
     assert (result.value, result.passed) == (value, passed)
 
 
@@ -51,7 +51,7 @@ def test_a_gate_compares_the_value_or_an_end_of_its_interval(detector, gate, val
 )
 def test_a_leak_fails_a_gate_that_nobody_declared(detector, value, passed, verdict):
     probe = Probe(name="lone_feature", value=value, bound=0.95, passed=passed, explanation="")
-    (result,) = judge(detector(gates=[]), evaluation(probes=[probe]))
+    (result,) = check_gates(detector(gates=[]), evaluation(probes=[probe]))
     assert (result.gate, result.passed) == ("probe_lone_feature", verdict)
 
 
@@ -78,7 +78,7 @@ def test_fairness_blocks_where_it_is_declared_to_and_what_nobody_could_compare(
         limit=0.1,
         verdict="within",
     )
-    assert [result.passed for result in judge(spec, evaluation(fairness=[found]))] == verdicts
+    assert [result.passed for result in check_gates(spec, evaluation(fairness=[found]))] == verdicts
 
 
 def made_rows(seed=0):
