@@ -14,7 +14,7 @@ LABELS = st.lists(st.booleans(), min_size=20, max_size=300).filter(
 
 
 @given(st.floats(1e-6, 1 - 1e-6), st.floats(0.01, 1000))
-def test_the_correction_undoes_what_the_odds_were_multiplied_by(p, odds):
+def test_the_correction_inverts_the_multiplication_of_odds(p, odds):
     raised = p * odds / (1 - p)
     assert correct_odds(np.array([raised / (1 + raised)]), odds)[0] == pytest.approx(p, rel=1e-9)
 
@@ -25,7 +25,7 @@ def test_the_correction_is_that_of_dal_pozzolo_for_undersampling():
     np.testing.assert_allclose(correct_odds(score, 1 / kept), theirs, rtol=1e-12)
 
 
-def test_odds_that_are_true_change_no_bit():
+def test_correct_odds_change_no_bit():
     score = np.random.default_rng(0).random(100)
     assert correct_odds(score, 1.0) is score
 
@@ -43,7 +43,7 @@ def test_undersampling_keeps_every_positive_and_the_declared_number_of_negatives
 
 
 @given(LABELS)
-def test_weights_make_positives_count_as_much_as_negatives_unless_a_ratio_is_given(labels):
+def test_by_default_weights_balance_positives_and_negatives(labels):
     label = np.array(labels, dtype=float)
     result = balance(Imbalance(method="weights"), label, 7)
     assert result.weight[label > 0].sum() == pytest.approx(result.weight[label == 0].sum())
@@ -51,7 +51,7 @@ def test_weights_make_positives_count_as_much_as_negatives_unless_a_ratio_is_giv
 
 
 @given(st.lists(st.integers(0, 3), min_size=50, max_size=400), st.floats(0.1, 0.9))
-def test_thinning_touches_the_commonest_class_alone_and_weights_make_it_good(labels, share):
+def test_subsampling_affects_only_the_commonest_class_and_weights_compensate(labels, share):
     label = np.array(labels, dtype=float)
     result = subsample(find_task("multiclass"), label, share, 3)
     if result.positions is None:
@@ -65,7 +65,7 @@ def test_thinning_touches_the_commonest_class_alone_and_weights_make_it_good(lab
     assert result.odds == 1
 
 
-def test_what_is_picked_depends_on_the_seed_and_on_nothing_else_and_shows_no_pattern():
+def test_sampled_rows_depend_only_on_the_seed_and_show_no_pattern():
     label = np.zeros(10_000)
     label[::100] = 1
     undersampled = Imbalance(method="undersample", ratio=10)
@@ -77,7 +77,7 @@ def test_what_is_picked_depends_on_the_seed_and_on_nothing_else_and_shows_no_pat
     assert all(400 < half < 600 for half in halves)
 
 
-def test_undersampling_and_thinning_together_keep_the_odds_of_the_one_and_the_weights_of_the_other(
+def test_undersampling_with_subsampling_keeps_the_odds_of_one_and_the_weights_of_the_other(
     detector,
 ):
     spec = detector(imbalance={"method": "undersample", "ratio": 10})
@@ -93,5 +93,5 @@ def test_undersampling_and_thinning_together_keep_the_odds_of_the_one_and_the_we
     assert set(weighted.weight[label[weighted.positions] == 0]) == {2.0}
 
 
-def test_a_search_samples_nothing_unless_it_says_so():
+def test_a_search_uses_all_rows_by_default():
     assert Search(space={"num_leaves": {"choices": [3, 7]}}).sample == 1.0

@@ -21,7 +21,7 @@ def test_many_positives_move_the_prior_all_the_way(factor):
     assert prior_shift(score, truth, clusters) == pytest.approx(np.log(factor), abs=0.03)
 
 
-def test_what_is_expected_is_the_posterior_mean_of_a_gamma_prior():
+def test_the_shift_is_the_posterior_mean_of_a_gamma_prior():
     score, truth, clusters = rows(1_000, 2.0)
     shift = prior_shift(score, truth, clusters)
     expected, observed = score.sum(), truth.sum()
@@ -33,7 +33,7 @@ def test_what_is_expected_is_the_posterior_mean_of_a_gamma_prior():
     assert 0 < shift < np.log(observed / expected)
 
 
-def test_positives_of_few_cards_are_worth_less_than_as_many_of_many():
+def test_positives_of_few_cards_shift_the_prior_less_than_those_of_many_cards():
     score, truth, one_each = rows(20_000, 1.6)
     together = (np.arange(20_000) // 400,)
     truth = np.sort(truth.reshape(-1, 400), axis=0).ravel()  # concentrated in some clusters
@@ -42,7 +42,7 @@ def test_positives_of_few_cards_are_worth_less_than_as_many_of_many():
     assert abs(prior_shift(score, lumped, together)) < abs(prior_shift(score, lumped, one_each)) / 2
 
 
-def test_nothing_is_shifted_where_nothing_can_be_told_and_no_positive_is_not_the_end():
+def test_rows_without_information_shift_nothing_and_rows_without_positives_are_accepted():
     none = np.empty(0)
     assert prior_shift(none, none > 0, (none.astype(int),)) == 0
     score, truth, clusters = rows(3_000, 1.0)

@@ -95,7 +95,7 @@ def code(texts, start="app.start:start", outside=()):
         pytest.param({"app_shapes_box": ("return self.colour", "pass")}, id="an unused method"),
     ],
 )
-def test_what_changes_no_outcome_changes_no_hash(changes):
+def test_changes_without_effect_keep_the_hash(changes):
     assert code(sources(**changes)) == code(sources())
 
 
@@ -115,7 +115,7 @@ def test_what_changes_no_outcome_changes_no_hash(changes):
         ),
     ],
 )
-def test_what_changes_an_outcome_changes_the_hash(changes):
+def test_changes_with_an_effect_change_the_hash(changes):
     assert code(sources(**changes)) != code(sources())
 
 
@@ -128,7 +128,7 @@ def test_a_definition_can_move_to_another_file():
     assert code(split) == code(before)
 
 
-def test_a_package_that_is_outside_is_not_followed():
+def test_excluded_packages_are_not_followed():
     def changed(module, old, new):
         texts = sources(**{module.replace(".", "_"): (old, new)})
         return code(texts, outside=["app.helpers"])
@@ -139,12 +139,12 @@ def test_a_package_that_is_outside_is_not_followed():
     assert changed("app.shapes", "** 2", "** 3") != code(sources(), outside=["app.helpers"])
 
 
-def test_a_function_that_is_not_there_is_named():
+def test_a_missing_function_is_named():
     with pytest.raises(LookupError, match=r"app\.start:finish"):
         definitions_behind(["app.start:finish"], sources().get)
 
 
-def test_the_code_of_a_version_is_what_makes_it_and_not_what_judges_it():
+def test_a_versions_code_includes_training_but_not_evaluation():
     names = {each.name for each in code_definitions()}
     assert {
         "boost",
@@ -169,7 +169,7 @@ def test_the_code_of_a_version_is_what_makes_it_and_not_what_judges_it():
     assert not names & {"BUILD_FUNCTIONS", "OUTSIDE"}, "their text names modules"
 
 
-def test_every_function_on_the_path_counts(monkeypatch):
+def test_every_function_on_the_path_affects_the_hash(monkeypatch):
     """Adds a statement to each of a few functions, chosen at random in every run."""
     monkeypatch.setattr(code_path, "_parse", cache(code_path._parse))
     read = reader_of(ROOT)

@@ -20,11 +20,15 @@ def rows_of(label, days=14):
     )
 
 
-def collapsed(spec, label, prediction, learnt=None):
+def collapsed(spec, label, prediction, train_label=None):
     label = np.asarray(label, dtype=float)
     try:
         refuse_collapse(
-            spec, rows_of(label), prediction, label if learnt is None else learnt, "validation"
+            spec,
+            rows_of(label),
+            prediction,
+            label if train_label is None else train_label,
+            "validation",
         )
     except Collapsed:
         return True
@@ -64,7 +68,7 @@ def test_a_binary_model_collapsed_when_its_auc_is_significantly_near_chance(
     assert least <= share(detector(), positives, shift) <= most
 
 
-def test_the_shift_in_these_tests_is_the_auc_that_they_say():
+def test_the_shift_in_these_tests_gives_the_stated_auc():
     label = np.zeros(100_000)
     label[:5000] = 1
     score = scores(np.random.default_rng(0), label, 0.286)
@@ -94,7 +98,7 @@ def test_a_forecast_collapsed_when_it_saves_significantly_nothing_over_a_constan
     assert not collapsed(forecast(), label, slightly)
 
 
-def test_a_forecast_that_one_bad_day_may_have_spoilt_is_not_condemned(forecast):
+def test_a_forecast_with_one_bad_day_has_not_collapsed(forecast):
     random = np.random.default_rng(4)
     label = random.gamma(2, 50, 4000)
     today = np.arange(4000) % 14 == 3  # as in `rows_of`
@@ -110,7 +114,7 @@ def test_a_forecast_of_the_mean_need_not_beat_the_median(forecast):
     assert not collapsed(forecast(), label, rate * 1000)
 
 
-def test_classes_collapsed_when_they_are_no_likelier_than_their_shares(scenario):
+def test_classes_collapsed_when_they_are_predicted_no_better_than_their_shares(scenario):
     random = np.random.default_rng(3)
     label = random.choice(3, 3000, p=[0.6, 0.3, 0.1]).astype(float)
     shares = np.tile(np.bincount(label.astype(int)) / 3000, (3000, 1))
@@ -118,4 +122,4 @@ def test_classes_collapsed_when_they_are_no_likelier_than_their_shares(scenario)
     knowing = shares.copy()
     knowing[np.arange(3000), label.astype(int)] += 0.3
     assert not collapsed(scenario(), label, knowing / knowing.sum(axis=1, keepdims=True))
-    assert not collapsed(scenario(), label[:100], shares[:100]), "a hundred rows tell nothing"
+    assert not collapsed(scenario(), label[:100], shares[:100]), "a hundred rows are too few"
