@@ -16,7 +16,7 @@ from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Study
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.threshold import break_ties
-from lakehouse.training.choosing.proposals import trial_count, propose
+from lakehouse.training.choosing.proposals import propose, trial_count
 from lakehouse.training.choosing.trials import Trial, read_trials, write_trial
 from lakehouse.training.fitting.boosting import library_versions, lightgbm_params
 from lakehouse.training.fitting.cross_fitting import threshold_on

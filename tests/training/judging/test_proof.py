@@ -16,7 +16,7 @@ from lakehouse.training import train
 from lakehouse.training.judging.proof import _last_days
 from lakehouse.training.judging.replays import replay
 from tests.training.conftest import World, change, forecast_values, scenario_values, spec_values
-from tests.training.judging.test_assessment import made_rows
+from tests.training.judging.test_assessment import example_rows
 
 JUDGED = {
     "judging": {
@@ -150,7 +150,7 @@ def test_weeks_contain_only_rows_outside_the_training_data(trained):
 
 
 def test_of_many_training_rows_the_last_whole_days_are_evaluated():
-    rows, _ = made_rows()
+    rows, _ = example_rows()
     assert _last_days(rows, len(rows)) is rows
     for most in (1, 50, 100, 250):
         kept = _last_days(rows, most)
