@@ -58,10 +58,10 @@ def reproduce(
             "Install the recorded versions, or force it to see what differs"
         )
     recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
-    pinned = _pinned(recorded, lake, version)
+    pinned = _load_pinned_set(recorded, lake, version)
     data = load_training_data(recorded, lake, pinned)
     threads = int(card.params["num_threads"])
-    start = _start(recorded, lake, card, model.columns, data.classes)
+    start = _recorded_start(recorded, lake, card, model.columns, data.classes)
     fitted = fit_model(recorded, data, Choice.of(card), start, threads)
     files = {
         name: (version.files[name], artefact.sha256(content))
@@ -89,7 +89,7 @@ def _differences(card: ModelCard) -> list[str]:
     return differs
 
 
-def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
+def _load_pinned_set(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
     """The version's training set, if its rows still have the recorded hash."""
     with lake.reader() as cursor:
         pinned = pinned_set(cursor, spec.name, version.training_set_id)
@@ -104,7 +104,7 @@ def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
     return pinned
 
 
-def _start(
+def _recorded_start(
     spec: ModelSpec, lake: Lake, card: ModelCard, columns: Columns, classes: tuple[str, ...]
 ) -> WarmStart:
     """The recorded start. Raises `NotReproducible` if the parent has changed."""

@@ -37,7 +37,7 @@ from lakehouse.training.sets.outcomes import refuse_unusable
 from lakehouse.training.sets.rows import load_rows
 from lakehouse.training.sets.training_data import load_training_data
 
-WHO = "training"
+ACTOR = "training"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def train(
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it since
-        register(writer, version, WHO, why)
+        register(writer, version, ACTOR, why)
         if request is not None:
             answer_in(writer, request)
         decision = _settle(writer, spec, version, gates, decision, at)
@@ -257,9 +257,9 @@ def _settle(
         conflict = f"not promoted: {champion.version if champion else 'none'} is champion by now"
         return Decision("candidate", f"{conflict}; {decision.why}", decision.evidence)
     if decision.state == "champion":
-        promote_in(*about, WHO, decision.why, decision.evidence, at)
+        promote_in(*about, ACTOR, decision.why, decision.evidence, at)
     elif decision.state == "shadow":
-        move_in(*about, "shadow", WHO, decision.why, decision.evidence, at)
+        move_in(*about, "shadow", ACTOR, decision.why, decision.evidence, at)
     return decision
 
 

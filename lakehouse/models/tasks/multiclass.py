@@ -163,7 +163,7 @@ class MulticlassTask(Task):
         probability = np.repeat(np.minimum(rest, confidence - 1e-9)[:, None], count, axis=1)
         probability[np.arange(len(truth)), codes[len(truth) :]] = confidence
         truth_codes = codes[: len(truth)]
-        return Multiclass(truth_codes, probability, _commonest(truth_codes)), tuple(
+        return Multiclass(truth_codes, probability, _commonest_class(truth_codes)), tuple(
             classes.tolist()
         )
 
@@ -211,8 +211,8 @@ def in_all_classes(
     probability = np.full((predictions.rows, len(classes)), -1.0)
     probability[:, position] = predictions.probability[:, : len(position)]
     truth = position[predictions.truth]
-    return Multiclass(truth, probability, _commonest(truth))
+    return Multiclass(truth, probability, _commonest_class(truth))
 
 
-def _commonest(truth: Any) -> int:
+def _commonest_class(truth: Any) -> int:
     return int(np.bincount(truth, minlength=1).argmax())

@@ -85,11 +85,11 @@ class RegressionTask(Task):
         alerts: int | None = None,
     ) -> Regression:
         """Forecasts with the naive ones: those of a forward label, or the training mean."""
-        return Regression(rows.label, prediction, _naive(rows, constant))
+        return Regression(rows.label, prediction, _naive_forecasts(rows, constant))
 
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
         """The naive forecast with the smallest mean absolute error."""
-        naive = _naive(rows, self.baseline(train))
+        naive = _naive_forecasts(rows, self.baseline(train))
         best = min(naive, key=lambda name: metric_value(Regression(rows.label, naive[name]), "mae"))
         return Trivial(best, naive[best])
 
@@ -134,5 +134,5 @@ class RegressionTask(Task):
         }
 
 
-def _naive(rows: LabelledRows, constant: float) -> dict[str, Array]:
+def _naive_forecasts(rows: LabelledRows, constant: float) -> dict[str, Array]:
     return dict(rows.naive) or {"naive_constant": np.full(len(rows.label), constant)}

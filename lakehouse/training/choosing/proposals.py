@@ -53,13 +53,13 @@ def propose(
         sampler = optuna.samplers.RandomSampler(seed=trial_seed)
     study = optuna.create_study(direction="minimize" if minimize else "maximize", sampler=sampler)
     study.add_trials(
-        [_frozen(optuna, search, space, trial) for trial in finished if trial.fold_values]
+        [_optuna_trial(optuna, search, space, trial) for trial in finished if trial.fold_values]
     )
     chosen: dict[str, Any] = study.ask(space).params
     return chosen
 
 
-def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
+def _optuna_trial(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
     """A finished trial in Optuna's form, with those of its parameters that are in the space."""
     params = {
         name: value

@@ -62,7 +62,7 @@ def _check_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
     auc = metric_value(Binary(truth, score), "auc_roc")
     error = ((len(truth) + 1) / (12 * positives * negatives)) ** 0.5
     if auc + _STANDARD_ERRORS * error < NEAR_CHANCE:
-        raise _collapsed(
+        raise _collapse_error(
             spec,
             f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing reaches "
             f"0.5 and anything significantly below {NEAR_CHANCE} counts as guessing",
@@ -72,17 +72,17 @@ def _check_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
 def _check_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period: str) -> None:
     found = []
     for each in losses:
-        saved, error = _saved(rows.day, each.ours, each.constant)
+        saved, error = _saved_share(rows.day, each.ours, each.constant)
         if saved + _STANDARD_ERRORS * error >= MIN_GAIN:
             return
         found.append(
             f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant reaches "
             f"{each.constant.mean():.4g}"
         )
-    raise _collapsed(spec, "; ".join(found))
+    raise _collapse_error(spec, "; ".join(found))
 
 
-def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
+def _saved_share(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
     """The saved share of the trivial loss, and its standard error between days."""
     _, day_index = np.unique(day, return_inverse=True)
     total = np.bincount(day_index, weights=trivial)
@@ -95,7 +95,7 @@ def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[f
     return float(saved), float(np.sqrt(spread) / total.sum())
 
 
-def _collapsed(spec: ModelSpec, found: str) -> Collapsed:
+def _collapse_error(spec: ModelSpec, found: str) -> Collapsed:
     return Collapsed(
         f"{spec.name} is hardly better than chance: {found}. Likely causes: `learning_rate` "
         f"{spec.params.get('learning_rate', 0.1)} is too high (try a third of it), "

@@ -54,7 +54,7 @@ class _Design:
 
     def __init__(self, train: Matrix, categories: Sequence[int]) -> None:
         self.numbers = [i for i in range(train.shape[1]) if i not in set(categories)]
-        self.codes = {i: _common(train[:, i]) for i in categories}
+        self.codes = {i: _common_codes(train[:, i]) for i in categories}
         values = train[:, self.numbers].astype(np.float64)
         known = [column[in_range(column)] for column in values.T]
         self.median = np.array([np.median(column) if len(column) else 0.0 for column in known])
@@ -71,7 +71,7 @@ class _Design:
         return np.column_stack([standard, *codes])
 
 
-def _common(column: npt.NDArray[np.float32]) -> list[float]:
+def _common_codes(column: npt.NDArray[np.float32]) -> list[float]:
     codes, counts = np.unique(column[in_range(column)], return_counts=True)
     kept: list[float] = codes[np.argsort(-counts, kind="stable")][:_MAX_CODES].tolist()
     return kept

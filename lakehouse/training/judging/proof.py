@@ -130,7 +130,10 @@ def evaluate_version(
             compare_with_rival(spec, model, test, final.prediction, rival) for rival in rivals
         ),
         fairness=_fairness(spec, ours, groups, resampling),
-        probes=(_shuffled(spec, model, rows["train"], test), _lone(spec, model, test)),
+        probes=(
+            _probe_shuffled_labels(spec, model, rows["train"], test),
+            _probe_lone_features(spec, model, test),
+        ),
         overfitting_gap=overfitting_gap(
             metrics["train"], metrics["test"], ordered_metrics(spec.task.name)
         ),
@@ -181,7 +184,7 @@ def _predictions(spec: ModelSpec, model: Model, predicted: PredictedRows) -> Pre
     return predictions(spec, predicted.rows, predicted.prediction, card.threshold, card.baseline)
 
 
-def _thin(rows: Rows, limit: int) -> Rows:
+def _thin_rows(rows: Rows, limit: int) -> Rows:
     step = -(-len(rows) // limit)
     return rows if step <= 1 else rows.take(np.arange(0, len(rows), step))
 
@@ -265,10 +268,10 @@ def compare_with_rival(
     card = model.card
     if rival.shared is not None:
         test, prediction = test.take(rival.shared), prediction[rival.shared]
-    ours, resampling = _compared(spec, test, prediction, card.threshold, card.baseline)
+    ours, resampling = _comparison_data(spec, test, prediction, card.threshold, card.baseline)
     (compared,) = compare(
         ours,
-        _compared(spec, test, rival.prediction, rival.threshold, card.baseline)[0],
+        _comparison_data(spec, test, rival.prediction, rival.threshold, card.baseline)[0],
         resampling,
         against=rival.against,
         version=rival.version,
@@ -278,7 +281,7 @@ def compare_with_rival(
     return compared
 
 
-def _compared(
+def _comparison_data(
     spec: ModelSpec, test: Rows, prediction: Prediction, threshold: float | None, constant: float
 ) -> tuple[Predictions, Resampling]:
     """The data for the primary metric: rows, or the units of each day."""
@@ -308,16 +311,16 @@ def _fairness(
     )
 
 
-def _lone(spec: ModelSpec, model: Model, test: Rows) -> Probe:
+def _probe_lone_features(spec: ModelSpec, model: Model, test: Rows) -> Probe:
     task, names = spec.task, model.card.features.names
     classes = task.classes_of(test.label)
     return lone_feature_probe(names, test.matrix, test.label, classes, task.lone_feature_bound)
 
 
-def _shuffled(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
+def _probe_shuffled_labels(spec: ModelSpec, model: Model, train: Rows, test: Rows) -> Probe:
     """Train on shuffled labels of some rows; evaluate on test rows with shuffled labels."""
     random = np.random.default_rng(spec.seed)
-    train_sample, test_sample = _thin(train, _PROBE_ROWS), _thin(test, _PROBE_ROWS)
+    train_sample, test_sample = _thin_rows(train, _PROBE_ROWS), _thin_rows(test, _PROBE_ROWS)
     card, columns = model.card, model.columns
     examples = Examples(columns.matrix(train_sample.matrix), random.permutation(train_sample.label))
     data = dataset(examples, columns.categorical, card.params)

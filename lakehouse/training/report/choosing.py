@@ -29,7 +29,7 @@ def choosing_section(gathered: ReportData, pictures: tuple[Picture, ...]) -> lis
         facts.append(("Initial threshold", rule))
     notes: list[Block] = [Text(f"Not as declared: {note}.") for note in card.notes]
     shown = {k: v for k, v in card.params.items() if k not in FIXED_PARAMS - {"objective"}}
-    rows = tuple((name, _plain(value)) for name, value in sorted(shown.items()))
+    rows = tuple((name, _format(value)) for name, value in sorted(shown.items()))
     return [
         Text(
             "Parameters, columns, calibration and threshold are chosen on folds within the "
@@ -65,7 +65,7 @@ def _search(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
                 str(trial.number),
                 Mark("chosen", "good") if trial.number == study.chosen else trial.state,
                 number(trial.value),
-                *(_plain(trial.params.get(name)) for name in names),
+                *(_format(trial.params.get(name)) for name in names),
             )
             for trial in best
         ),
@@ -95,5 +95,5 @@ def _selection(gathered: ReportData) -> list[Block]:
     return [Text(example), Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, words=2)]
 
 
-def _plain(value: object) -> str:
+def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -55,7 +55,7 @@ def outcome_pictures(gathered: ReportData) -> dict[str, Picture]:
 def insight_pictures(gathered: ReportData, insight: Insight) -> dict[str, Picture]:
     """Feature importance and SHAP values."""
     pictures = {
-        "importance": plots.importance_plot(gathered.model.card.importance, _fitted(gathered))
+        "importance": plots.importance_plot(gathered.model.card.importance, _fitted_rows(gathered))
     }
     if len(gathered.rows.label):
         pictures["shap"] = plots.shap_plot(insight.summary)
@@ -86,7 +86,7 @@ def history_pictures(gathered: ReportData) -> dict[str, Picture]:
     return pictures
 
 
-def _fitted(gathered: ReportData) -> int:
+def _fitted_rows(gathered: ReportData) -> int:
     """Rows that the trees were fitted on; for old versions, the pinned training rows."""
     used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
     return sum(used or [one.rows for one in gathered.periods if one.period == "train"])

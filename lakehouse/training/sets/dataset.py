@@ -125,7 +125,7 @@ def training_set(
     with lake.reader() as reader:
         planned = plan(reader, spec, split)
         without_features = _compute(reader, spec, planned)
-        ordered = _ordered(reader, "computed", spec, planned.schema)
+        ordered = _read_ordered(reader, "computed", spec, planned.schema)
         digest, rows = content_hash(ordered, ordered.schema)
         result = TrainingSet(
             model=spec.name,
@@ -151,7 +151,7 @@ def read_rows(
 ) -> pa.RecordBatchReader:
     """The rows of a pinned training set (or of one of its periods), ordered by key, in batches."""
     conditions = {"training_set_id": pinned.id} | ({"split": period} if period else {})
-    return _ordered(cursor, qualified(spec.training_table), spec, pinned.schema, conditions)
+    return _read_ordered(cursor, qualified(spec.training_table), spec, pinned.schema, conditions)
 
 
 def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
@@ -197,7 +197,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) 
     acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
     used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
     columns = ", ".join(f"s.{quote(name)}" for name in used)
-    columns += f", {_arrived(cursor, spec)} AS _arrived"
+    columns += f", {_arrival_sql(cursor, spec)} AS _arrived"
     cursor.execute(
         f"""CREATE TEMP TABLE spine AS
             SELECT {columns}, {period} AS period FROM {qualified(spec.spine.table)} s
@@ -217,7 +217,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) 
                 s._arrived, l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
                 ELSE $cutoff + to_microseconds(1) END AS _in_time
-            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked(cursor, spec)}""",
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked_sql(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
@@ -235,7 +235,7 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) 
     return _check_rows(cursor, spec, split)
 
 
-def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+def _arrival_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     """SQL for when a spine row itself became known: labels of late rows settle later."""
     has_one = "known_at" in read_columns(cursor, spec.spine.table)
     return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
@@ -246,7 +246,7 @@ def _count_rows(
 ) -> tuple[RowCount, ...]:
     """Row counts of each period of the spine, from the temporary tables; drops `spine`."""
     key, time = quote(spec.spine.key), quote(spec.spine.time)
-    blocked = _blocked(cursor, spec)
+    blocked = _blocked_sql(cursor, spec)
     found = cursor.execute(
         f"""SELECT s.period, count(*), count(l.key), count(c.key),
             count(*) FILTER (l.key IS NULL AND {blocked})
@@ -284,7 +284,7 @@ def period_bounds(split: Split) -> dict[str, tuple[datetime, datetime]]:
     return {name: (bounds[f"{name}_from"], bounds[f"{name}_until"]) for name in names}
 
 
-def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+def _blocked_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     """SQL for whether the model itself blocked the spine row s: such a row is never reported.
 
     Among the rows that the model flags, the control stream remains, a random sample, so that
@@ -317,7 +317,7 @@ def _check_rows(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
     return int(fetch_value(cursor, "SELECT count(*) FROM labelled")) - int(rows)
 
 
-def _ordered(
+def _read_ordered(
     cursor: duckdb.DuckDBPyConnection,
     relation: str,
     spec: ModelSpec,

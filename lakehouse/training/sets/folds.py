@@ -34,7 +34,11 @@ class Fold:
     def train_mask(self, rows: Rows) -> Mask:
         """A mask of training rows; if `settled`, their labels were known before scoring began."""
         inside = _within(rows, self.train_from, self.train_until)
-        return inside & (rows.known < _microseconds(self.score_from)) if self.settled else inside
+        return (
+            inside & (rows.label_known_at < _microseconds(self.score_from))
+            if self.settled
+            else inside
+        )
 
     def score_mask(self, rows: Rows) -> Mask:
         """A mask of the rows to score."""

@@ -47,7 +47,7 @@ def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
         if spec.judging.reports is not None:
             for table in (spec.judging.reports.table, spec.judging.reports.reversals):
                 if table is not None:
-                    _require(cursor, spec, table)
+                    _require_key(cursor, spec, table)
 
 
 def money(spec: ModelSpec, lake: Lake, pinned: TrainingSet, rows: int) -> Money:
@@ -122,10 +122,10 @@ def find_label_errors(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Label
         positives = dict(cursor.execute(query, [pinned.id]).fetchall())
         if declared is None:
             return LabelErrors(positives, None, None, None)
-        late, late_in_test = _late(cursor, spec, pinned, declared.table)
+        late, late_in_test = _late_reports(cursor, spec, pinned, declared.table)
         reversed_counts = None
         if declared.reversals is not None:
-            _require(cursor, spec, declared.reversals)
+            _require_key(cursor, spec, declared.reversals)
             key, table = quote(spec.spine.key), qualified(declared.reversals)
             query = (
                 f"SELECT split, count(*) {rows} AND t.key IN (SELECT {key} FROM {table}) GROUP BY 1"
@@ -134,11 +134,11 @@ def find_label_errors(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Label
     return LabelErrors(positives, late, reversed_counts, late_in_test)
 
 
-def _late(
+def _late_reports(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet, table: str
 ) -> tuple[dict[str, int], npt.NDArray[np.bool_]]:
     """Negative rows that were reported after all: counts by period, and a mask of the test rows."""
-    _require(cursor, spec, table)
+    _require_key(cursor, spec, table)
     key = quote(spec.spine.key)
     late = f"NOT t.label > 0 AND t.key IN (SELECT {key} FROM {qualified(table)})"
     source = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ?"
@@ -152,7 +152,7 @@ def _late(
     return counts, np.asarray(mask, dtype=bool)
 
 
-def _require(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, table: str) -> None:
+def _require_key(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, table: str) -> None:
     if spec.spine.key not in read_columns(cursor, table):
         raise TrainingError(
             f"{spec.name}: `judging.reports` reads {table}, which is not in the lake or has no "

@@ -26,16 +26,15 @@ class Rows:
     """One period of a training set, ordered by key.
 
     `label` holds numbers or positions in the classes; the first position after them stands for any
-    class that the training period does not have. `day` counts days since 1970, and `known` is when
-    the label became known, in microseconds since 1970. `entities` are numbers; a text has the same
-    number everywhere.
+    class that the training period does not have. `day` counts days since 1970, `label_known_at`
+    microseconds since 1970. `entities` are numbers; a text has the same number everywhere.
     """
 
     matrix: Matrix
     label: npt.NDArray[np.float64]
     day: npt.NDArray[np.int64]
     naive: Mapping[str, npt.NDArray[np.float64]]
-    known: npt.NDArray[np.int64]
+    label_known_at: npt.NDArray[np.int64]
     entities: Mapping[str, npt.NDArray[np.int64]]
 
     def __len__(self) -> int:
@@ -53,7 +52,7 @@ class Rows:
             self.label[positions],
             self.day[positions],
             {name: values[positions] for name, values in self.naive.items()},
-            self.known[positions],
+            self.label_known_at[positions],
             {name: values[positions] for name, values in self.entities.items()},
         )
 
@@ -126,7 +125,7 @@ def collect(
         label=np.empty(count),
         day=np.empty(count, dtype=np.int64),
         naive={name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names},
-        known=np.empty(count, dtype=np.int64),
+        label_known_at=np.empty(count, dtype=np.int64),
         entities={name: np.empty(count, dtype=np.int64) for name in entities},
     )
     start = 0
@@ -135,7 +134,7 @@ def collect(
         schema.matrix(batch, out=rows.matrix[start:end])
         rows.label[start:end] = _labels(batch.column("label"), classes)
         rows.day[start:end] = _times(batch.column("event_time"), "D")
-        rows.known[start:end] = _times(batch.column("label_known_at"), "us")
+        rows.label_known_at[start:end] = _times(batch.column("label_known_at"), "us")
         for name, forecast in rows.naive.items():
             forecast[start:end] = batch.column(name).to_numpy()
         for name, coded in rows.entities.items():

@@ -15,7 +15,7 @@ def rows_of(label, days=14):
         label=np.asarray(label, dtype=float),
         day=np.arange(n) % days,
         naive={},
-        known=np.zeros(n, dtype=np.int64),
+        label_known_at=np.zeros(n, dtype=np.int64),
         entities={},
     )
 

@@ -89,7 +89,7 @@ def example_rows(seed=0):
         label=truth.astype(float),
         day=day,
         naive={},
-        known=np.zeros(count, dtype=np.int64),
+        label_known_at=np.zeros(count, dtype=np.int64),
         entities={"customer_id": unit},
     )
     return rows, score

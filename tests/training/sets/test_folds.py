@@ -28,7 +28,7 @@ def rows_of(times, known, label=None):
         label=np.arange(n) % 2.0 if label is None else np.array(label, dtype=float),
         day=np.array([(time - EPOCH).days for time in times], dtype=np.int64),
         naive={},
-        known=np.array([int(t.replace(tzinfo=UTC).timestamp() * 1e6) for t in known]),
+        label_known_at=np.array([int(t.replace(tzinfo=UTC).timestamp() * 1e6) for t in known]),
         entities={},
     )
 
