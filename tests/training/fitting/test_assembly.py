@@ -252,7 +252,7 @@ def test_a_warm_start_requires_a_parent_with_the_same_inputs(detector, training_
     fewer = detector(warm_start=True, exclude=["risky"])
     assert "has other features (risky)" in warm_start_problem(fewer, training_data(fewer), parent)
     turned = detector(warm_start=True, extraction=[PCA])
-    assert "has other extracted columns" in warm_start_problem(turned, data, parent)
+    assert "has other features (turned_1, turned_2)" in warm_start_problem(turned, data, parent)
     weighted = detector(warm_start=True, imbalance={"method": "weights"})
     assert "has another `imbalance`" in warm_start_problem(weighted, data, parent)
     card = parent.model.card

@@ -154,7 +154,7 @@ def test_a_key_that_is_not_unique_is_an_error(lake, world, detector):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"feature_sets": ["context", "luck"]}, "no feature set features.luck"),
+        ({"feature_sets": ["context", "luck"]}, "feature set features.luck is not in the lake"),
         ({"label": {"table": "core.labels", "column": "is_fraud"}}, "reads core.labels"),
     ],
 )
