@@ -44,7 +44,9 @@ def serve(settings: Settings, port: int) -> None:
             begin_event_cursors(instance)
         stopped = _run_services(settings, home, port)
     if not stopped:
-        raise CannotServe(f"Dagster's services on {address} ended; their last lines give the cause")
+        raise CannotServe(
+            f"Dagster's services on {address} ended; see their last lines for the cause"
+        )
 
 
 @contextmanager
@@ -56,8 +58,8 @@ def _only_one(home: Path, address: str, settings: Settings) -> Iterator[None]:
     except Timeout:
         where = note.read_text() if note.exists() else "another address"
         raise CannotServe(
-            f"`lakehouse dev` serves {settings.data_dir} already, on {where}; open that, "
-            "or stop it first"
+            f"`lakehouse dev` already serves {settings.data_dir} on {where}; open that address, "
+            "or stop the other server first"
         ) from None
     try:
         note.write_text(f"{address} (process {os.getpid()})")
@@ -74,7 +76,7 @@ def _refuse_taken(port: int) -> None:
         except OSError as error:
             raise CannotServe(
                 f"port {port} of {HOST} cannot be used ({error.strerror}); "
-                f"stop what uses it, or take another one: lakehouse dev --port {port + 1}"
+                f"stop the process that uses it, or choose another: lakehouse dev --port {port + 1}"
             ) from error
 
 

@@ -59,7 +59,7 @@ def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock
     models = find_specs("PredictiveModel", ModelSpec)
     inputs = sum(drop_inputs(lake.lake, spec, now=now, run_id=run_id) for spec in models)
     context.log.info(f"dropped: {', '.join([*sets, *tables]) or 'nothing'}")
-    context.log.info(f"features of {inputs:,} decisions are no longer kept")
+    context.log.info(f"stored features of {inputs:,} decisions deleted")
     context.add_output_metadata(
         {
             "training_sets": len(sets),
@@ -86,8 +86,8 @@ def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
             tables |= {feature_table(name, found) for name, found in sets.items()}
         except (OSError, ValueError, KeyError) as error:
             raise LakehouseError(
-                f"{version.model} {version.version} is kept, but what it reads cannot be told from "
-                f"{card} ({error}), so no feature table was dropped; restore it from a backup"
+                f"{version.model} {version.version} is kept, but its feature tables cannot be read "
+                f"from {card} ({error}), so none was dropped; restore it from a backup"
             ) from error
     return tables
 
@@ -150,20 +150,22 @@ def verify_files(context: dg.OpExecutionContext, config: Verify, lake: LakeResou
     if done.damage:
         problems = [f"{damage.what} {damage.problem}" for damage in done.damage]
         raise dg.Failure(
-            f"{len(problems)} things are damaged, such as: {problems[0]}",
+            f"{len(problems)} damaged items; the first: {problems[0]}",
             metadata={"damaged": "\n".join(problems), **done.looked_at},
             allow_retries=False,
         )
     context.add_output_metadata({"not verified": "\n".join(done.untold), **done.looked_at})
 
 
-@dg.job(description="Whether files of the lake and of model versions are what was written.")
+@dg.job(
+    description="Compare the files of the lake and of model versions with their recorded hashes."
+)
 def verification() -> None:
     """Sizes and footers daily, every byte weekly."""
     verify_files()
 
 
-@dg.job(description="Daily housekeeping of the lake and of what runs leave behind.")
+@dg.job(description="Daily maintenance of the lake, and removal of what runs left behind.")
 def maintenance() -> None:
     """Maintenance: what is dropped today leaves the disk when its snapshots expire."""
     done = maintain_lake()

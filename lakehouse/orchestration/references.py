@@ -33,7 +33,7 @@ def refuse_unknown_inputs(
         readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
         near = difflib.get_close_matches(key.to_user_string(), made, n=1)
         hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
-        message = f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}"
+        message = f"{readers} reads {key.to_user_string()}, which no asset produces; {hint}"
         table = ".".join(key.path)
         names = (table, table.removeprefix("features."))
         reading = [spec for spec in specs if table in spec.upstream_tables]

@@ -36,7 +36,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="source_changes",
-        description="Refreshes the sources that have something new.",
+        description="Refreshes the sources that have new data.",
         target=dg.AssetSelection.groups("landing", RAW),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -62,7 +62,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
                 due.append(spec.name)
                 asked[spec.name] = {"news": news, "at": now.isoformat()}
         if not due:
-            return dg.SkipReason("; ".join(problems) or "no source has anything new")
+            return dg.SkipReason("; ".join(problems) or "no source has new data")
         request = dg.RunRequest(
             asset_selection=[
                 dg.AssetKey([layer, name]) for name in due for layer in ("landing", RAW)

@@ -86,7 +86,7 @@ def test_a_run_names_what_nothing_makes_and_what_no_set_has(project: Path) -> No
         unknown = lakehouse(project, "run")
     assert unknown.stderr == (
         f"error: {places[0]}streams.reports: features/terminal_risk reads core/fct_report, which "
-        "no asset makes; did you mean core/fct_reports?\n"
+        "no asset produces; did you mean core/fct_reports?\n"
     )
     with broken(project, (MODEL, "rounds: 150", "exclude: [since_reprt]")) as places:
         absent = lakehouse(project, "run")

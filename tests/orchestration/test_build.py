@@ -91,8 +91,8 @@ def test_days_to_redo_are_open_where_no_day_was_chosen(
     ("chosen", "words"),
     [
         ({"since": "2026-05-03", "until": "2026-05-01"}, "2026-05-03 is after until 2026-05-01"),
-        ({"since": "yesterday"}, "since is 'yesterday'; write a day like"),
-        ({"until": "2026-02-30"}, "until is '2026-02-30'; write a day like"),
+        ({"since": "yesterday"}, "since is 'yesterday'; it must be a date like"),
+        ({"until": "2026-02-30"}, "until is '2026-02-30'; it must be a date like"),
     ],
 )
 def test_days_of_which_none_would_be_redone_are_refused_before_anything_is_done(

@@ -34,7 +34,7 @@ def test_features_without_rows_warn_and_one_of_several_new_loads_is_not_overlook
         writer.execute("CREATE TABLE features.f (k BIGINT, a DOUBLE, _load_id BIGINT)")
     found = nulls(0)
     assert (found.passed, found.severity) == (False, WARN)
-    assert found.description == "features.f has no row, so nothing was looked at"
+    assert found.description == "features.f has no rows, so nothing was checked"
     with lake.writer(Author("test")) as writer:
         writer.execute("INSERT INTO features.f VALUES (1, 0.5, 1), (2, NULL, 2), (3, NULL, 3)")
     assert not nulls(0).passed, "nothing is new, so the last load is looked at"
@@ -48,14 +48,14 @@ def test_a_replay_of_no_row_warns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -
     spec = FeatureSetSpec.model_construct(name="f")
     found = feature_set._replay(spec, "s", lake, KEY)
     assert (found.passed, found.severity) == (False, WARN)
-    assert found.description == "there is no row, so nothing was compared"
+    assert found.description == "there are no rows, so nothing was compared"
 
 
 @pytest.mark.parametrize("name", sorted(model_monitoring.CHECKS))
 def test_monitoring_without_a_finding_warns(name: str) -> None:
     found = model_monitoring._result(KEY, name, [])
     assert (found.passed, found.severity) == (False, WARN)
-    assert (found.description or "").startswith("nothing was judged: ")
+    assert (found.description or "").startswith("nothing was checked: ")
 
 
 def test_a_finding_that_was_not_judged_is_no_pass_and_a_former_champions_counts() -> None:
@@ -91,7 +91,7 @@ def test_a_source_that_was_never_loaded_warns() -> None:
     assert {one.severity for one in found.values()} == {WARN}
     assert not any(one.passed for one in found.values())
     assert {one.description for one in found.values()} == {
-        "nothing was ever loaded, so nothing was looked at"
+        "nothing was ever loaded, so nothing was checked"
     }
 
 
@@ -138,7 +138,7 @@ def test_landed_files_that_are_not_there_or_that_others_guard_are_not_private(
     spec = make_spec()
     local = load_settings({}, data_dir=tmp_path)
     remote = local.model_copy(update={"landing": "s3://bucket/landing"})
-    for settings, why in ((local, "there is no file"), (remote, "not looked at")):
+    for settings, why in ((local, "there are no files"), (remote, "not checked")):
         found = check_private(spec, Landing(settings, spec.name))
         assert (found.passed, found.severity) == (False, WARN)
         assert (found.description or "").startswith(why)

@@ -15,7 +15,7 @@ SCRIPT = "type: dagster.PythonScriptComponent\nattributes:\n  execution: {path: 
     [
         ("dagster.Python", "nowhere.Python", 1, "there is no component nowhere.PythonScript"),
         ("PythonScript", "PythonScrpt", 1, "there is no component dagster.PythonScrptComponent"),
-        ("PythonScriptComponent", "AssetKey", 1, "dagster.AssetKey is not a component"),
+        ("PythonScriptComponent", "AssetKey", 1, "dagster.AssetKey is not a Dagster component"),
         ("execution", "exection", 3, "exection: there is no such field; did you mean execution"),
     ],
 )

@@ -37,7 +37,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
         key=key,
         deps=[asset_key(table) for table in _inputs(spec, spine)],
         description=f"{spec.description}\n\nOne row for each row of {spec.spine(spine).table}, "
-        "as it could be known at that row's time.",
+        "with only what was known at that row's time.",
         group_name=FEATURES,
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
@@ -48,14 +48,14 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "nulls",
                 asset=key,
-                description="No feature of the newest rows is NULL throughout.",
+                description="No feature is NULL in all of the newest rows.",
             ),
             dg.AssetCheckSpec(
                 "replay",
                 asset=key,
                 blocking=True,
-                description=f"{REPLAYED_ROWS} of the newest rows, computed one by one as serving "
-                "does it, have the same values to the bit.",
+                description=f"{REPLAYED_ROWS} of the newest rows, recomputed one by one as in "
+                "serving, have the same values to the bit.",
             ),
         ],
     )
@@ -126,7 +126,7 @@ def _nulls(
             check_name="nulls",
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{view} has no row, so nothing was looked at",
+            description=f"{view} has no rows, so nothing was checked",
         )
     empty = [name for name, share in zip(names, found, strict=True) if share == 1]
     return dg.AssetCheckResult(
@@ -152,6 +152,6 @@ def _replay(spec: FeatureSetSpec, spine: str, lake: Lake, key: dg.AssetKey) -> d
         or (
             f"{report.rows} rows x {report.features} features agree to the bit"
             if report.rows
-            else "there is no row, so nothing was compared"
+            else "there are no rows, so nothing was compared"
         ),
     )

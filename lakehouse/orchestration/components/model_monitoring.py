@@ -26,25 +26,26 @@ from lakehouse.scoring import fallback
 
 CHECKS = {
     "scores": "Scores are numbers, vary, are distributed as before, and raise no flood of alerts; "
-    "the features are those that the model learnt from.",
-    "volume": "No day has many more or fewer rows than the same weekday used to have.",
-    "feature_drift": "No feature has moved far from what the model learnt from (PSI).",
-    "missing_values": "No feature is missing more often than it used to be.",
-    "unseen_categories": "No feature has many values that the model has never seen.",
-    "score_drift": "The scores are distributed as on the test period (PSI).",
-    "alerts_at_capacity": "As many alerts a day as can be looked at, within 15 % over four weeks.",
-    "calibration": "On settled labels there are about as many positives as the scores expected.",
-    "matured_performance": "On settled labels the champion is not significantly worse than it may.",
+    "the features are those that the model was trained on.",
+    "volume": "No day has many more or fewer rows than the same weekday usually has.",
+    "feature_drift": "No feature has drifted far from its training distribution (PSI).",
+    "missing_values": "No feature is missing much more or less often than in training.",
+    "unseen_categories": "No feature has many values that did not occur in training.",
+    "score_drift": "The scores are distributed as in the test period (PSI).",
+    "alerts_at_capacity": "As many alerts a day as can be reviewed, within 15 % over four weeks.",
+    "calibration": "On settled labels there are about as many positives as the scores predict.",
+    "matured_performance": "On settled labels the champion is not significantly worse than its "
+    "limit allows.",
     "fairness": "On settled labels no two groups differ by significantly more than the limit.",
-    "rollback_ready": "The version that a rollback would go to scores the newest rows.",
-    "expiry": "The champion has not outlived what its model card allows.",
+    "rollback_ready": "The version that a rollback would restore can score the newest rows.",
+    "expiry": "The champion is not older than its model card allows.",
 }
 _MISSING = {
-    "scores": "the version that decides has scored no row yet",
-    "calibration": "too few labels of what was scored have settled yet",
-    "alerts_at_capacity": "too few whole days were scored yet",
-    "matured_performance": "too few labels of what was scored have settled yet",
-    "fairness": "too few labels of what was scored have settled yet",
+    "scores": "the version that decides has scored no rows yet",
+    "calibration": "too few labels of scored rows have settled yet",
+    "alerts_at_capacity": "too few whole days have been scored yet",
+    "matured_performance": "too few labels of scored rows have settled yet",
+    "fairness": "too few labels of scored rows have settled yet",
 }
 _FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
 
@@ -58,8 +59,9 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         deps=[asset_key(spec.predictions_table), asset_key(label)],
-        description=f"How {spec.name} does at work: drift against its training period, performance "
-        "on settled labels, comparisons with versions beside it, and what was done about it.",
+        description=f"How {spec.name} performs in production: drift against its training period, "
+        "performance on settled labels, comparisons with versions that score in parallel, and the "
+        "actions taken.",
         group_name=MONITORING,
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
@@ -95,7 +97,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         ready = () if falls_back else assess_readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
         for version, why in watched.unwatched.items():
-            context.log.warning(f"{version} decided about new rows and is not watched: {why}")
+            context.log.warning(f"{version} decided on new rows and is not monitored: {why}")
         metadata: dict[str, Any] = {
             "champion": watched.version,
             "rows_watched": watched.rows,
@@ -127,7 +129,7 @@ def _unwatched(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
             check_name=name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description="not looked at: no version decides, the declared fallback scores",
+            description="not checked: no version decides, the declared fallback scores",
         )
 
 
@@ -167,7 +169,7 @@ def _result(
             check_name=name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"nothing was judged: {_MISSING.get(name, 'no whole day was scored yet')}",
+            description=f"nothing was checked: {_MISSING.get(name, 'no whole day was scored yet')}",
         )
     worst = min(
         about, key=lambda one: (one.passed is True, not one.failed, one.severity != "error")
@@ -183,7 +185,7 @@ def _result(
         severity=dg.AssetCheckSeverity.ERROR
         if worst.severity == "error"
         else dg.AssetCheckSeverity.WARN,
-        description=worst.cause or f"within its bound on {worst.day}",
+        description=worst.cause or f"within its limit on {worst.day}",
         metadata=metadata,
     )
 
@@ -207,20 +209,20 @@ def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
 
 def _comparisons(spec: ModelSpec, compared: Sequence[Compared]) -> str:
     if not compared:
-        return "No version scores beside the champion, or no common row has matured."
+        return "No version scores in parallel with the champion, or no common row has matured."
     rows = []
     for one in compared:
         e = one.evidence
         between = f"{e['difference']:+.4f} ({e['low']:+.4f} to {e['high']:+.4f})"
         figures = (f"{e['ours']:.4f}", f"{e['champions']:.4f}", between)
         rows.append((one.version, one.role, *figures, one.verdict))
-    head = ("version", "as", spec.primary_metric, "champion's", "difference", "verdict")
+    head = ("version", "role", spec.primary_metric, "champion", "difference", "verdict")
     return markdown.table(head, rows)
 
 
 def _actions(actions: Sequence[Action]) -> str:
     if not actions:
-        return "None was called for."
+        return "None was necessary."
     return "\n".join(
         f"- **{markdown.escape(one.action)}** "
         + markdown.escape(

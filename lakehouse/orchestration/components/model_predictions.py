@@ -34,8 +34,8 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             asset_key(spec.spine.table),
             *(asset_key(feature_view(name)) for name in spec.feature_sets),
         ],
-        description=f"What {spec.name} decides about every new row, once, by who was champion when "
-        "it landed: what holds of the log, which is only ever added to.",
+        description=f"What {spec.name} decides on every new row, once, by the version that was "
+        "champion when it landed: the current entries of an append-only log.",
         group_name=PREDICTIONS,
         kinds={"python", "lightgbm", "duckdb"},
         owners=list(spec.owners),
@@ -47,17 +47,18 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 "complete",
                 asset=key,
                 blocking=True,
-                description="The log has rows, each key is there once, and no score is NULL.",
+                description="The log has rows, each key occurs once, and no score is NULL.",
             ),
             dg.AssetCheckSpec(
                 "reconciled",
                 asset=key,
-                description="Every row that landed is scored, or there is a reason why it is not.",
+                description="Every landed row is scored, or there is a reason why it is not.",
             ),
             dg.AssetCheckSpec(
                 "scoring_keeps_up",
                 asset=key,
-                description="A version decides, its feature sets grow, and no row waits for them.",
+                description="A version decides, its feature sets are updated, and no row waits "
+                "for them.",
             ),
         ],
     )
@@ -103,7 +104,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         if report.stale_sets and report.waiting:
             stale = ", ".join(report.stale_sets)
             if take_back(
-                f"{report.waiting:,} rows wait for its versions of {stale}, which grow no more"
+                f"{report.waiting:,} rows wait for its versions of {stale}, which are not updated"
             ):
                 report = say()
         if report.clipped:
@@ -154,7 +155,7 @@ def _keep_features(
         full_refresh=refresh.full_refresh,
     )
     for table, cause in failed.items():
-        context.log.warning(f"{table} grows no more: {cause}")
+        context.log.warning(f"{table} is no longer updated: {cause}")
 
 
 def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
@@ -167,8 +168,8 @@ def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
         severity = dg.AssetCheckSeverity.ERROR
     elif stale:
         description = (
-            f"{report.version} was trained on versions of {stale} that grow no more; "
-            "see why no newer version was promoted"
+            f"{report.version} was trained on versions of {stale} that are no longer updated; "
+            "find out why no newer version was promoted"
         )
         severity = dg.AssetCheckSeverity.ERROR if report.waiting else severity
     else:
@@ -188,14 +189,14 @@ def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Asset
         asset_key=key,
         check_name="complete",
         passed=not broken,
-        description=broken or "every row of the log is predicted once",
+        description=broken or "every row of the log has one prediction",
     )
 
 
 def _reconciled(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
     found = reconcile(spec, lake.lake)
     remedy = (
-        f"; `lakehouse run --select {key.to_user_string()} --since DAY` scores days anew"
+        f"; `lakehouse run --select {key.to_user_string()} --since DAY` scores days again"
         if found.lost
         else ""
     )

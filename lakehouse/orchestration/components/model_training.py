@@ -61,7 +61,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "gates",
                 asset=model,
-                description="The newest version passes every gate; without that it is no champion.",
+                description="The newest version passes every gate; else it cannot be champion.",
             ),
             dg.AssetCheckSpec(
                 "champion",
@@ -72,7 +72,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "trained",
                 asset=model,
-                description="What was due could be trained. If not, the champion goes on deciding.",
+                description="Training succeeded when due. If not, the champion keeps deciding.",
             ),
             dg.AssetCheckSpec(
                 "remarks",
@@ -85,7 +85,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                     dg.AssetCheckSpec(
                         "fairness",
                         asset=model,
-                        description="On the test period groups could be compared, and no two "
+                        description="In the test period groups could be compared, and no two "
                         "differ by significantly more than the limit.",
                     )
                 ]
@@ -128,7 +128,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN
             if report.champion or not report.gates
             else dg.AssetCheckSeverity.ERROR,
-            description="no gate is declared, so nothing was judged"
+            description="no gate is declared, so nothing was checked"
             if not report.gates
             else "; ".join(
                 f"{gate.gate}: {_number(gate.value)} against {gate.threshold:g}"

@@ -45,7 +45,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 landing,
-                description=f"{spec.description}\n\nComplete, immutable files as they were given.",
+                description=f"{spec.description}\n\nComplete, immutable files as received.",
                 group_name="landing",
                 kinds={spec.connector.kind},
                 owners=spec.owners,

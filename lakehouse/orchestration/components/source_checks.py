@@ -20,19 +20,17 @@ SHOWN = 5
 """The maximum number of undecided files named in a check; `lakehouse quarantine list` lists all."""
 DAY = timedelta(days=1)
 DEFAULT_AGE = timedelta(days=2)
-NOTHING_LOADED = "nothing was ever loaded, so nothing was looked at"
-NO_ROWS = "no loaded file had a row, so nothing was looked at"
+NOTHING_LOADED = "nothing was ever loaded, so nothing was checked"
+NO_ROWS = "no loaded file had any rows, so nothing was checked"
 
-PRIVATE = "Nobody but their owner may read the landed files, which hold personal data."
+PRIVATE = "Only their owner may read the landed files, which hold personal data."
 ON_RAW = {
-    "contract": f"Of each load at most {FLOOD:.0%} of the rows, or {A_FEW}, break the contract "
+    "contract": f"At most {FLOOD:.0%} of the rows of each load, or {A_FEW} rows, are rejected and "
     "undecided, whichever run loaded them.",
-    "quarantine": "No row or file that was set aside waits for a decision.",
-    "volume": "Every loaded file has at least as many rows as the source declares, or somebody "
-    "accepted it.",
-    "columns": "Every loaded file has the contract's columns, and lost none, or somebody accepted "
-    "it.",
-    "data_age": "The data themselves are new, not only the last run.",
+    "quarantine": "No row or file in quarantine waits for a decision.",
+    "volume": "Every loaded file has at least the number of rows declared, or was accepted.",
+    "columns": "Every loaded file has the contract's columns and lost none, or was accepted.",
+    "data_age": "The data themselves are recent, not only the last run.",
 }
 """The checks of a raw table, in order.
 
@@ -64,16 +62,16 @@ def check_private(spec: SourceSpec, files: Landing) -> dg.AssetCheckResult:
     """
     landing, _ = _keys(spec)
     if files.remote:
-        return _unseen(landing, "private", "not looked at: the object store's policies decide")
+        return _unseen(landing, "private", "not checked: the object store's policies decide")
     if not files.files():
-        return _unseen(landing, "private", f"there is no file in {files.root}")
+        return _unseen(landing, "private", f"there are no files in {files.root}")
     wide = files.open_to_others()
     found = f"{len(wide)} landed files and folders: {', '.join(wide[:SHOWN])}"
     return _verdict(
         landing,
         "private",
-        f"others than their owner may read or change {found}" if wide else "",
-        f"nobody but its owner may read {files.root}",
+        f"users other than their owner may read or change {found}" if wide else "",
+        f"only its owner may read {files.root}",
         {"remedy": f"chmod -R go= {files.root}"} if wide else {},
     )
 
@@ -92,7 +90,7 @@ def check_load(
     broken, of = sum(found.rows for found in rows), sum(found.of for found in rows)
     share = broken / max(of, 1)
     together = (
-        f"{broken:,} of {of:,} rows ({share:.2%}) of {len(rows):,} files are rejected and undecided"
+        f"{broken:,} of {of:,} rows ({share:.2%}) in {len(rows):,} files are rejected and undecided"
     )
     if counts.rows + counts.rejected:
         floods = [found for found in rows if found.is_flood]
@@ -100,7 +98,7 @@ def check_load(
             raw,
             "contract",
             _described(spec, floods) if floods else "",
-            f"no flood: {together}",
+            f"no load exceeds the limit: {together}",
             {"undecided_share": share},
             dg.AssetCheckSeverity.ERROR,
         )
@@ -116,7 +114,7 @@ def check_load(
             raw,
             "quarantine",
             "; ".join(problems),
-            "nothing that was set aside is undecided",
+            "nothing in quarantine is undecided",
             {"query": f"SELECT * FROM {QUARANTINED}"},
         )
     else:
@@ -133,7 +131,7 @@ def check_load(
 
     if counts.rows + counts.rejected:
         drifted = _of_kind(undecided, "columns")
-        fine = "no loaded file lacks a column, or has lost one, undecided"
+        fine = "no undecided file lacks or has lost a column"
         yield _verdict(raw, "columns", _described(spec, drifted) if drifted else "", fine)
     else:
         yield _unseen(raw, "columns", NO_ROWS if counts.loaded else NOTHING_LOADED)
@@ -152,7 +150,7 @@ def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.Asse
     age = now - seal.replace(tzinfo=UTC)
     complete = f"complete up to {seal:%Y-%m-%d %H:%M} UTC, "
     ahead = (
-        f"{complete}{-age / DAY:.1f} days ahead of the clock; set the clock right, or take out the "
+        f"{complete}{-age / DAY:.1f} days ahead of the clock; correct the clock, or unload the "
         f"file with that seal (`lakehouse sources unload {spec.name} FILE`)"
     )
     behind = f"{complete}{age / DAY:.1f} days ago; at most {limit / DAY:.1f} are expected"
@@ -197,7 +195,7 @@ def _described(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
     worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
     clauses = "; ".join(map(in_words, worst[:SHOWN]))
     if len(worst) > SHOWN:
-        clauses += f"; and {len(worst) - SHOWN:,} files more"
+        clauses += f"; and {len(worst) - SHOWN:,} more files"
     return (
         f"{clauses}. See `lakehouse quarantine list {spec.name}`, and `show` for the rows; then "
         f"`lakehouse quarantine release {spec.name}` tries again and `lakehouse quarantine discard "

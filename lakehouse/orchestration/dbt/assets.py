@@ -81,7 +81,9 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         state = input_state(step, files, lake.lake)
         last = load_build(lake.lake, step) if whole and refresh.only_new else None
         if last is not None and last.state == state:
-            context.log.info(f"dbt {step}: no input has moved since {last.built_at:%F %T}")
+            context.log.info(
+                f"dbt {step}: skipped, no input has changed since {last.built_at:%F %T}"
+            )
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
                 metadata[ROWS_WRITTEN] = 0

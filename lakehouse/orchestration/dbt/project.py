@@ -92,7 +92,7 @@ class DbtProjectFiles:
             result = import_dbt()().invoke(command)
         if not result.success:
             why = said.getvalue().strip() or str(result.exception)
-            raise DbtProjectError(f"the dbt project in {self.directory} does not parse: {why}")
+            raise DbtProjectError(f"the dbt project in {self.directory} cannot be parsed: {why}")
         return cast("Manifest", result.result)
 
     @cached_property

@@ -192,10 +192,10 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[d
             # a step that makes several assets runs as a whole
             found = selection.required_multi_asset_neighbors().resolve(graph)
         except (dg.DagsterError, ValueError) as error:
-            raise LakehouseError(f"cannot read the selection {text!r}: {error}") from error
+            raise LakehouseError(f"the selection {text!r} is not valid: {error}") from error
         if not found:
             raise LakehouseError(
-                f"the selection {text!r} matches no asset; `lakehouse status` lists them"
+                f"the selection {text!r} matches no asset; `lakehouse status` lists all of them"
             )
         keys |= found
     return frozenset(keys & graph.materializable_asset_keys)

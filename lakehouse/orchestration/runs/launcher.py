@@ -20,8 +20,8 @@ from lakehouse.orchestration.runs.locks import LiveRuns
 STARTS_WITHIN_SECONDS = 15
 """Seconds that a run may take after its start to lock its file."""
 KILLED = (
-    "its process is gone and did not say why: it was killed, or the machine went down. What it "
-    "committed stands; another run goes on from there"
+    "its process ended without reporting a cause: it was killed, or the machine went down. What it "
+    "committed remains; another run continues from there"
 )
 _UNFINISHED = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.NOT_STARTED]
 
@@ -89,7 +89,7 @@ def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
         if now.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, f"The run was stopped; {KILLED}.")
         else:
-            instance.report_run_failed(run, f"The run ended in the midst: {KILLED}.")
+            instance.report_run_failed(run, f"The run did not finish: {KILLED}.")
         ended.append(run.run_id)
     for run_id in locks.known():
         over = instance.get_run_by_id(run_id)
