@@ -19,12 +19,12 @@ from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
-REDONE = (*DERIVED, PREDICTIONS)
+REPROCESSED_GROUPS = (*DERIVED, PREDICTIONS)
 """The groups whose rows `reprocess_days` replaces."""
 
 
 @dg.daily_partitioned_config(start_date=FIRST_DAY)
-def _one_day(start: datetime, end: datetime) -> dict[str, Any]:
+def _config_of_day(start: datetime, end: datetime) -> dict[str, Any]:
     day = f"{start:%Y-%m-%d}"
     return {"resources": {"refresh": {"config": {"since": day, "until": day}}}}
 
@@ -40,7 +40,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     summary = run_assets(
         build_definitions(settings),
         settings,
-        select=[f"group:{name}" for name in REDONE],
+        select=[f"group:{name}" for name in REPROCESSED_GROUPS],
         refresh=refresh,
         started_by=f"reprocess_days {context.run_id[:8]}",
         on_event=lambda event: (
@@ -56,7 +56,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
 
 
 @dg.job(
-    config=_one_day,
+    config=_config_of_day,
     executor_def=dg.in_process_executor,
     description="Redo chosen days, replacing rows by key (Partitions, Launch backfill).",
 )

@@ -13,7 +13,7 @@ from lakehouse.orchestration.runs.one_run import turn
 from lakehouse.settings import Settings, load_settings
 
 FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
-NEVER_AGAIN = {"dagster/max_retries": "0"}
+NO_RETRY = {"dagster/max_retries": "0"}
 """The tag of a run that the daemon does not retry after it was killed."""
 
 
@@ -54,7 +54,7 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.check()
         except LakehouseError:
             if context.instance and context.run:
-                context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
+                context.instance.add_run_tags(context.run.run_id, NO_RETRY)
             raise
 
     def check(self) -> None:

@@ -18,7 +18,7 @@ CODE_LOCATION = "lakehouse"
 REPOSITORY = RemoteRepositoryOrigin(
     RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
 )
-IN_REPOSITORY = {REPOSITORY_LABEL_TAG: REPOSITORY.get_label()}
+REPOSITORY_TAGS = {REPOSITORY_LABEL_TAG: REPOSITORY.get_label()}
 """The tag by which the timeline and the job's page find runs."""
 
 

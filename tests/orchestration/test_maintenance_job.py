@@ -12,7 +12,7 @@ import pytest
 from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.models.artefact import CARD
 from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
-from lakehouse.orchestration.jobs import _one_day
+from lakehouse.orchestration.jobs import _config_of_day
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry import promote
 from lakehouse.settings import Settings
@@ -153,5 +153,5 @@ def test_the_check_for_damage_fails_by_name_and_only_then(home: Settings) -> Non
 
 @pytest.mark.parametrize("day", ["2018-01-01", "2026-05-31"])
 def test_a_day_to_redo_is_since_and_until(day: str) -> None:
-    config = _one_day.get_run_config_for_partition_key(day)
+    config = _config_of_day.get_run_config_for_partition_key(day)
     assert config == {"resources": {"refresh": {"config": {"since": day, "until": day}}}}

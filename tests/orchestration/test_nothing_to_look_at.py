@@ -12,7 +12,11 @@ from lakehouse.lake import Author, Lake
 from lakehouse.monitoring import Finding
 from lakehouse.monitoring.findings import not_judged
 from lakehouse.orchestration.components import feature_set, model_monitoring
-from lakehouse.orchestration.components.source_checks import check_load, check_private, checks_of
+from lakehouse.orchestration.components.source_checks import (
+    build_check_specs,
+    check_load,
+    check_private,
+)
 from lakehouse.settings import load_settings
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.load_report import LoadReport
@@ -75,7 +79,7 @@ def source_checks(
 ) -> dict[str | None, dg.AssetCheckResult]:
     spec = make_spec(volume={"min_rows": min_rows})
     found = list(check_load(spec, counts, undecided, report or LoadReport(spec.name)))
-    declared = {check.name for check in checks_of(spec)} - {"data_age"}
+    declared = {check.name for check in build_check_specs(spec)} - {"data_age"}
     assert {one.check_name for one in found} == declared
     return {one.check_name: one for one in found}
 

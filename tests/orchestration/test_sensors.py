@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _may_ask
+from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _is_due
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -16,5 +16,5 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 )
 def test_the_same_news_are_asked_for_again_after_a_while(seconds: int, asked: bool) -> None:
     last = {"news": "1 new file", "at": (NOON - timedelta(seconds=seconds)).isoformat()}
-    assert _may_ask(last, "1 new file", NOON) is asked
-    assert _may_ask(last, "2 new files", NOON)
+    assert _is_due(last, "1 new file", NOON) is asked
+    assert _is_due(last, "2 new files", NOON)

@@ -9,10 +9,10 @@ from lakehouse.features import refresh as refresh_features
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.layout import FEATURES
 from lakehouse.orchestration.components.base import SpecComponent, asset_key
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 
 REPLAYED_ROWS = 20
@@ -43,7 +43,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
         owners=list(spec.owners),
         tags=spec.tags,
         freshness_policy=freshness_of(spec.freshness),
-        automation_condition=REFRESHED_BY_ITSELF,
+        automation_condition=AUTO_REFRESH,
         check_specs=[
             dg.AssetCheckSpec(
                 "nulls",
@@ -59,7 +59,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
             ),
         ],
     )
-    @retrying
+    @retry_step
     def features(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[object]:
@@ -87,7 +87,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                 "rows_waiting": report.waiting,
                 "version": report.version,
                 "table": report.table,
-                **sealed(report.seal),
+                **seal_metadata(report.seal),
             }
         )
         yield _nulls(lake.lake, key, view, [c.name for c in columns], report.rows_added)

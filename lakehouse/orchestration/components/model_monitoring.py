@@ -18,9 +18,9 @@ from lakehouse.monitoring.review.performance import performance_history
 from lakehouse.monitoring.review.step import review
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.metadata import picture
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.runs.webhook import tell
 from lakehouse.scoring import fallback
 
@@ -40,14 +40,20 @@ CHECKS = {
     "rollback_ready": "The version that a rollback would restore can score the newest rows.",
     "expiry": "The champion is not older than its model card allows.",
 }
-_MISSING = {
+_NO_FINDING = {
     "scores": "the version that decides has scored no rows yet",
     "calibration": "too few labels of scored rows have settled yet",
     "alerts_at_capacity": "too few whole days have been scored yet",
     "matured_performance": "too few labels of scored rows have settled yet",
     "fairness": "too few labels of scored rows have settled yet",
 }
-_FAST = ("features_as_trained", "scores_valid", "scores_vary", "score_jump", "alert_volume")
+_SCORE_FINDINGS = (
+    "features_as_trained",
+    "scores_valid",
+    "scores_vary",
+    "score_jump",
+    "alert_volume",
+)
 
 
 def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -67,12 +73,12 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         owners=list(spec.owners),
         tags=spec.tags,
         freshness_policy=freshness_of(spec.freshness),
-        automation_condition=REFRESHED_BY_ITSELF,
+        automation_condition=AUTO_REFRESH,
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
         ],
     )
-    @retrying
+    @retry_step
     def monitoring(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
@@ -80,7 +86,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         with lake.lake.reader() as reader:
             falls_back = fallback.decides(reader, spec)
         if falls_back:
-            yield from _unwatched(key, checks)
+            yield from _unchecked(key, checks)
             return
         watched = watch(
             spec,
@@ -120,7 +126,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     return monitoring
 
 
-def _unwatched(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
+def _unchecked(key: dg.AssetKey, checks: Iterable[str]) -> Iterator[object]:
     """No champion: nothing is examined, so no check passes."""
     yield dg.MaterializeResult(asset_key=key, metadata={"champion": fallback.NAME})
     for name in checks:
@@ -162,17 +168,18 @@ def _result(
 
     Without any findings nothing was checked, and the check does not pass.
     """
-    about = _about(name, findings) or _about(name, former)
-    if not about:
+    relevant = _findings_of(name, findings) or _findings_of(name, former)
+    if not relevant:
+        why = _NO_FINDING.get(name, "no whole day has been scored yet")
         return dg.AssetCheckResult(
             asset_key=key,
             check_name=name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"nothing was checked: {_MISSING.get(name, 'no whole day was scored yet')}",
+            description=f"nothing was checked: {why}",
         )
     worst = min(
-        about, key=lambda one: (one.passed is True, not one.failed, one.severity != "error")
+        relevant, key=lambda one: (one.passed is True, not one.failed, one.severity != "error")
     )
     metadata: dict[str, Any] = {"day": str(worst.day)}
     metadata |= {k: v for k, v in (("value", worst.value), ("bound", worst.bound)) if v is not None}
@@ -190,10 +197,10 @@ def _result(
     )
 
 
-def _about(name: str, findings: Sequence[Finding]) -> list[Finding]:
+def _findings_of(name: str, findings: Sequence[Finding]) -> list[Finding]:
     """Findings of a check; no findings on scores if only the schema was checked."""
     if name == "scores":
-        scored = [one for one in findings if one.name in _FAST]
+        scored = [one for one in findings if one.name in _SCORE_FINDINGS]
         return scored if any(one.name != "features_as_trained" for one in scored) else []
     return [one for one in findings if one.name == name]
 

@@ -14,9 +14,9 @@ from lakehouse.monitoring.react.step import go_back
 from lakehouse.orchestration.components.base import asset_key
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
@@ -41,7 +41,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
         owners=list(spec.owners),
         tags=spec.tags,
         freshness_policy=freshness_of(spec.freshness),
-        automation_condition=REFRESHED_BY_ITSELF,
+        automation_condition=AUTO_REFRESH,
         check_specs=[
             dg.AssetCheckSpec(
                 "complete",
@@ -62,13 +62,13 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
-    @retrying
+    @retry_step
     def predictions(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
         run_id = context.run.run_id
 
-        def say() -> ScoreReport:
+        def score_new_rows() -> ScoreReport:
             _keep_features(context, spec, lake, refresh)
             return score(
                 spec,
@@ -80,33 +80,33 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 now=clock.now(),
             )
 
-        def who_decides() -> str | None:
+        def find_deciding() -> str | None:
             with lake.lake.reader() as reader:
                 champion = find_champion(reader, spec.name)
             return champion.version if champion else None
 
-        deciding = who_decides()
+        deciding = find_deciding()
 
-        def take_back(why: str) -> bool:
+        def roll_back(why: str) -> bool:
             """Roll back if the champion cannot score; the previous one may still be able to."""
             action = go_back(
                 spec, lake.lake, why, deciding=deciding, run_id=run_id, now=clock.now()
             )
             announce(context, spec, lake, [action])
-            return action.done or who_decides() != deciding
+            return action.done or find_deciding() != deciding
 
         try:
-            report = say()
+            report = score_new_rows()
         except (BadArtefact, SchemaMismatch, Expired) as error:
-            if is_retryable(error) or not take_back(str(error)):
+            if is_retryable(error) or not roll_back(str(error)):
                 raise
-            report = say()
+            report = score_new_rows()
         if report.stale_sets and report.waiting:
             stale = ", ".join(report.stale_sets)
-            if take_back(
+            if roll_back(
                 f"{report.waiting:,} rows wait for its versions of {stale}, which are not updated"
             ):
-                report = say()
+                report = score_new_rows()
         if report.clipped:
             context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
         yield dg.MaterializeResult(

@@ -23,12 +23,12 @@ from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
+    AUTO_REFRESH,
     DEFAULT_FRESHNESS,
-    REFRESHED_BY_ITSELF,
-    checked_with,
+    check_condition,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 
 STEPS = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
@@ -53,7 +53,7 @@ class Translator(DagsterDbtTranslator):
         """dbt's spec, with the automation and freshness policies of all assets."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
-            automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
+            automation_condition=AUTO_REFRESH, freshness_policy=DEFAULT_FRESHNESS
         )
 
 
@@ -73,7 +73,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         can_subset=True,
         allow_arbitrary_check_specs=True,  # checks need not match models one to one
     )
-    @retrying
+    @retry_step
     def build(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:
@@ -133,7 +133,7 @@ def _specs(
                 if child.startswith("test."):
                     checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
     return specs, [
-        check._replace(automation_condition=checked_with(check.asset_key))
+        check._replace(automation_condition=check_condition(check.asset_key))
         for check in checks
         if check
     ]
@@ -170,9 +170,9 @@ def _selection(
     subset and its upstream, and their checks would have no result.
     """
     if not context.is_subset:
-        everything = " ".join(f"config.schema:{layer}" for layer in layers)
+        selection = " ".join(f"config.schema:{layer}" for layer in layers)
         # a test that also needs a model of a later step belongs to that step
-        return ["--select", everything, "--indirect-selection", "buildable"]
+        return ["--select", selection, "--indirect-selection", "buildable"]
     models = [files.models[".".join(key.path)] for key in context.selected_asset_keys]
     checks = context.assets_def.check_specs  # the requested checks
     tests = [files.manifest["nodes"][(check.metadata or {})[UNIQUE_ID]] for check in checks]
@@ -187,5 +187,5 @@ def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake
         lake,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},
-        lineage=LineageCache(files).of(node["unique_id"], target, lake),
+        lineage=LineageCache(files).read(node["unique_id"], target, lake),
     )

@@ -57,12 +57,12 @@ def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
             else []
         )
         # a raw table rebuilt under another contract has no new load
-        terms = (
+        contracts = (
             cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
             if step == CORE and table_exists(cursor, CONTRACTS)
             else []
         )
-    return hashlib.sha256(f"{files.fingerprint}{inputs}{terms}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{files.fingerprint}{inputs}{contracts}".encode()).hexdigest()[:16]
 
 
 def load_build(lake: Lake, step: str) -> Build | None:

@@ -51,10 +51,10 @@ def test_what_is_remembered_is_what_was_worked_out(lake: Lake, tmp_path: Path) -
     with lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.payments (id BIGINT)")
     compiled = tmp_path / "compiled" / "p" / "m.sql"
-    assert LineageCache(files).of("model.p.m", tmp_path, lake) is None
+    assert LineageCache(files).read("model.p.m", tmp_path, lake) is None
     compiled.parent.mkdir(parents=True)
     compiled.write_text("select id from lake.raw.payments")
-    first = LineageCache(files).of("model.p.m", tmp_path, lake)
+    first = LineageCache(files).read("model.p.m", tmp_path, lake)
     compiled.unlink()
-    assert LineageCache(files).of("model.p.m", tmp_path, lake) == first
+    assert LineageCache(files).read("model.p.m", tmp_path, lake) == first
     assert first == {"id": [("raw.payments", "id")]}

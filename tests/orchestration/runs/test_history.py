@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from lakehouse.orchestration.runs.history import KEEP_OPEN, EventLog
-from lakehouse.orchestration.runs.instance import begin_event_cursors, open_instance
+from lakehouse.orchestration.runs.history import MAX_OPEN, EventLog
+from lakehouse.orchestration.runs.instance import init_event_cursors, open_instance
 
 
 def instance(folder, storage):
@@ -66,10 +66,10 @@ def test_the_project_keeps_its_history_with_it(settings):
 @pytest.mark.slow
 def test_few_databases_stay_open_however_many_runs_are_looked_at(tmp_path):
     with instance(tmp_path, ours(tmp_path)) as used:
-        runs = [materialize(used).run_id for _ in range(KEEP_OPEN + 2)]
+        runs = [materialize(used).run_id for _ in range(MAX_OPEN + 2)]
         for run_id in runs:
             assert story(used, run_id)
-        assert len(used.event_log_storage._engines) <= KEEP_OPEN
+        assert len(used.event_log_storage._engines) <= MAX_OPEN
     assert not used.event_log_storage._engines
 
 
@@ -101,8 +101,8 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 def test_from_where_killed_runs_are_looked_for_is_noted_once(settings):
     key = "EVENT_LOG_CONSUMER_CURSOR-PIPELINE_FAILURE"  # the daemon's key
     with open_instance(settings) as used:
-        begin_event_cursors(used)
+        init_event_cursors(used)
         assert used.daemon_cursor_storage.get_cursor_values({key}) == {key: "0"}
         materialize(used)
-        begin_event_cursors(used)
+        init_event_cursors(used)
         assert used.daemon_cursor_storage.get_cursor_values({key}) == {key: "0"}

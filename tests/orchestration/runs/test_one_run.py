@@ -101,7 +101,7 @@ def test_a_killed_run_is_failed_by_the_next_one_which_does_not_wait_for_it(
         assert dead.tags["dagster/max_retries"] == "0", "who killed a command does not want it back"
         launcher = instance.run_launcher
         assert isinstance(launcher, LockedRunLauncher)
-        assert launcher.live_runs.known() == [], "files of dead runs stay"
+        assert launcher.live_runs.run_ids() == [], "files of dead runs stay"
 
 
 def test_status_tells_of_a_killed_run_what_was_left_and_why(
@@ -214,14 +214,14 @@ def test_a_waiting_run_can_be_stopped(
 def test_a_note_of_who_holds_the_turn_that_cannot_be_read_stops_nobody(home: Settings) -> None:
     me = this_process("1", "refresh", "a test")
     turn = Turn(home.data_dir, me)
-    assert turn.take()
+    assert turn.acquire()
     (home.data_dir / "run.holder").write_text("{")
     other = Turn(home.data_dir, me)
-    assert not other.take()
+    assert not other.acquire()
     assert other.holder() == "another run"
-    turn.give_back()
-    assert other.take()
-    other.give_back()
+    turn.release()
+    assert other.acquire()
+    other.release()
 
 
 def test_the_lock_of_a_run_falls_with_its_process_alone(home: Settings) -> None:
@@ -237,6 +237,6 @@ def test_the_lock_of_a_run_falls_with_its_process_alone(home: Settings) -> None:
     for _ in range(2):
         assert subprocess.check_output(look, text=True, env=os.environ).strip() == "True"
     live.forget("1")
-    assert live.known() == ["1"]
+    assert live.run_ids() == ["1"]
     live.leave("1")
     assert live.is_alive("1") is None

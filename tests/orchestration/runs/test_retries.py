@@ -20,7 +20,7 @@ from tests.sources.conftest import file_name, json_lines, make_spec, payment, se
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
@@ -106,7 +106,7 @@ def test_each_wait_is_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = []
     for number in range(3):
         context = type("Context", (), {"retry_number": number})
-        with pytest.raises(dg.RetryRequested) as asked, retries.retried(context):  # type: ignore[arg-type]
+        with pytest.raises(dg.RetryRequested) as asked, retries.retry_transient(context):  # type: ignore[arg-type]
             raise LakeBusy("held")
         waits.append(asked.value.seconds_to_wait)
     assert waits == [0.01, 0.02, 0.04]
