@@ -30,7 +30,7 @@ def unchanged(project: Project, before: dict[str, str]) -> bool:
     return all(name.startswith("predictions.") for name in moved)
 
 
-def test_one_partition_of_the_job_gives_the_same_rows(
+def test_a_partition_of_the_job_gives_the_same_rows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lakehouse.definitions import defs
@@ -45,7 +45,7 @@ def test_one_partition_of_the_job_gives_the_same_rows(
     assert unchanged(project, before)
 
 
-def test_a_tampered_day_is_mended_and_the_day_before_is_left_alone(
+def test_a_tampered_day_is_restored_and_an_earlier_one_is_left_alone(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that only the partition's day is redone."""

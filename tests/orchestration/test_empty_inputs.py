@@ -28,7 +28,7 @@ KEY = dg.AssetKey(["x", "y"])
 WARN = dg.AssetCheckSeverity.WARN
 
 
-def test_features_without_rows_warn_and_one_of_several_new_loads_is_not_overlooked(
+def test_features_without_rows_warn_and_every_new_load_is_checked(
     lake: Lake,
 ) -> None:
     def nulls(added: int) -> dg.AssetCheckResult:
@@ -41,13 +41,13 @@ def test_features_without_rows_warn_and_one_of_several_new_loads_is_not_overlook
     assert found.description == "features.f has no rows, so nothing was checked"
     with lake.writer(Author("test")) as writer:
         writer.execute("INSERT INTO features.f VALUES (1, 0.5, 1), (2, NULL, 2), (3, NULL, 3)")
-    assert not nulls(0).passed, "nothing is new, so the last load is looked at"
+    assert not nulls(0).passed, "nothing is new, so the last load is checked"
     assert not nulls(2).passed
     assert nulls(3).passed
     assert nulls(3).metadata["null_shares"].value == {"a": pytest.approx(2 / 3)}
 
 
-def test_a_replay_of_no_row_warns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_without_rows_warns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_set, "replay", lambda *_, **__: Replay(0, 0))
     spec = FeatureSetSpec.model_construct(name="f")
     found = feature_set._replay(spec, "s", lake, KEY)
@@ -62,16 +62,16 @@ def test_monitoring_without_a_finding_warns(name: str) -> None:
     assert (found.description or "").startswith("nothing was checked: ")
 
 
-def test_a_finding_that_was_not_judged_is_no_pass_and_a_former_champions_counts() -> None:
+def test_a_finding_that_was_not_judged_does_not_pass_but_one_of_a_former_champion_does() -> None:
     day = date(2026, 1, 1)
-    untold = [
+    undetermined = [
         not_judged("matured_performance", day, "?"),
         Finding("features_as_trained", day, True),
     ]
     for name in ("matured_performance", "scores"):
-        assert not model_monitoring._result(KEY, name, untold).passed
+        assert not model_monitoring._result(KEY, name, undetermined).passed
     former = [Finding("score_jump", day, True, 0.1, 0.5)]
-    assert model_monitoring._result(KEY, "scores", untold, former).passed
+    assert model_monitoring._result(KEY, "scores", undetermined, former).passed
 
 
 def source_checks(
@@ -107,9 +107,9 @@ def test_a_source_that_was_never_loaded_warns() -> None:
             Counts(LATE, 1, 0, 0, 0, 0),
             (),
             {"quarantine", "volume"},
-            id="the files have no row",
+            id="the files have no rows",
         ),
-        pytest.param(Counts(None, 0, 0, 1, 0, 0), (), set(), id="all that was loaded is out again"),
+        pytest.param(Counts(None, 0, 0, 1, 0, 0), (), set(), id="every loaded file was unloaded"),
         pytest.param(
             Counts(LATE, 1, 0, 0, 5, 0),
             (),
@@ -118,7 +118,7 @@ def test_a_source_that_was_never_loaded_warns() -> None:
         ),
     ],
 )
-def test_a_check_of_a_source_passes_only_where_it_had_something_to_look_at(
+def test_a_check_of_a_source_passes_only_if_there_was_something_to_check(
     counts: Counts, undecided: tuple[Undecided, ...], passed: set[str]
 ) -> None:
     found = source_checks(counts, *undecided)
@@ -126,17 +126,17 @@ def test_a_check_of_a_source_passes_only_where_it_had_something_to_look_at(
     assert {one.severity for one in found.values() if not one.passed} <= {WARN}
 
 
-def test_rows_that_were_all_rejected_are_a_flood_and_not_nothing() -> None:
+def test_a_load_whose_rows_were_all_rejected_is_a_flood() -> None:
     rows = Undecided("payments", "f", "rows", 1, 20, 20, {"id: x": 20})
     found = source_checks(Counts(datetime(2026, 1, 1), 1, 0, 0, 0, 20), rows)["contract"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
 
 
-def test_a_source_without_a_least_number_of_rows_has_no_check_of_it() -> None:
+def test_a_source_without_a_minimum_number_of_rows_has_no_volume_check() -> None:
     assert "volume" not in source_checks(NEVER, min_rows=0)
 
 
-def test_landed_files_that_are_not_there_or_that_others_guard_are_not_private(
+def test_the_private_check_warns_without_files_and_on_object_storage(
     tmp_path: Path,
 ) -> None:
     spec = make_spec()
