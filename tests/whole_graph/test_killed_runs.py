@@ -36,14 +36,14 @@ def test_a_killed_run_is_marked_as_failed_and_retried_and_automation_continues(
         assert project.command("simulate", "--days", "1").returncode == 0
         killed = wait_for(lambda: find_automation_run(ui, project), 600)
         os.kill(killed["process"], signal.SIGKILL)
-        assert ui.finished(killed["run_id"], DETECTION_SECONDS) == "FAILURE"
+        assert ui.wait_for_run(killed["run_id"], DETECTION_SECONDS) == "FAILURE"
 
         def find_retries() -> list[dict[str, Any]]:
             parent = {"key": "dagster/parent_run_id", "value": killed["run_id"]}
             return [run for run in ui.runs() if parent in run["tags"]]
 
         (retry,) = wait_for(find_retries, 300)
-        assert ui.finished(retry["runId"], 600) == "SUCCESS"
+        assert ui.wait_for_run(retry["runId"], 600) == "SUCCESS"
         wait_for(lambda: not ui.unsynced() and not ui.checks_without_result(), 600)
         assert project.command("simulate", "--days", "1").returncode == 0
         wait_for(lambda: not ui.unsynced() and _all_scored(project), 900)

@@ -89,7 +89,7 @@ def test_the_backfill_page_redoes_chosen_days(project: Project) -> None:
         backfill = launch_backfill(ui, days)
 
         def ended() -> str | None:
-            status: str = ui.ask(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
+            status: str = ui.query(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
             return status if status not in ("REQUESTED", "CANCELING") else None
 
         assert wait_for(ended, 600) == "COMPLETED_SUCCESS"
@@ -107,7 +107,7 @@ def launch_backfill(ui: Ui, days: list[str]) -> str:
     """Do what the page's button does and return the id of the backfill."""
     chosen = {"repositorySelector": LOCATION, "partitionSetName": f"{JOB}_partition_set"}
     params = {"selector": chosen, "partitionNames": days}
-    launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
+    launched = ui.query(_LAUNCH, params=params)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     backfill: str = launched["backfillId"]
     return backfill

@@ -113,7 +113,7 @@ def test_materialize_all_in_the_ui_changes_nothing_and_sensors_load_new_data(
     with running_ui(project.settings.data_dir) as ui:
         groups = {node["groupName"] for node in ui.assets()}
         assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
-        assert ui.finished(ui.materialize_all(), 600) == "SUCCESS"
+        assert ui.wait_for_run(ui.materialize_all(), 600) == "SUCCESS"
         assert project.snapshot() == before
         assert project.content() == content
 

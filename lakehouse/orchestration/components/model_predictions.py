@@ -120,7 +120,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                     [vars(former) for former in report.owed]
                 ),
                 "clipped_values": dg.MetadataValue.json(dict(report.clipped)),
-                "beside_the_champion": dg.MetadataValue.json(
+                "scored_in_parallel": dg.MetadataValue.json(
                     [vars(shadow) for shadow in report.shadows]
                 ),
             }

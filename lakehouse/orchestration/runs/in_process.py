@@ -16,7 +16,7 @@ import dagster as dg
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.resources import NO_RETRY, Refresh
-from lakehouse.orchestration.run_origin import REPOSITORY_TAGS, OriginAtStart
+from lakehouse.orchestration.run_origin import REPOSITORY_TAGS, OriginRecorder
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs, live_runs
 from lakehouse.orchestration.runs.one_run import STARTED_BY, WAITING
@@ -146,7 +146,7 @@ def run_assets(
         redirect_stdout(RedactedStream(output)),
     ):
         end_killed_runs(instance)
-        instance.add_event_listener(summary.run_id, OriginAtStart(instance))
+        instance.add_event_listener(summary.run_id, OriginRecorder(instance))
         instance.add_event_listener(summary.run_id, _Listener(summary, on_event))
         with _marked_alive(instance, summary.run_id):
             result = job.execute_in_process(
