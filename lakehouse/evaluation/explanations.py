@@ -120,16 +120,18 @@ def reasons(booster: Any, matrix: Matrix, names: Sequence[str], top: int = 3) ->
         ValueError: when `names` does not match the matrix's columns.
     """
     if matrix.shape[1] != len(names):
-        raise ValueError(f"{len(names)} names for {matrix.shape[1]} columns")
+        raise ValueError(
+            f"{len(names)} names for {matrix.shape[1]} columns; pass one name for each"
+        )
     result: list[list[Reason]] = []
     for start in range(0, len(matrix), _BATCH):
         rows = matrix[start : start + _BATCH]
-        moved = contributions(booster, rows)
-        said = moved.sum(axis=2).argmax(axis=0)
+        shap = contributions(booster, rows)
+        likeliest = shap.sum(axis=2).argmax(axis=0)
         for i, row in enumerate(rows):
-            own = moved[said[i], i, :-1]
+            own = shap[likeliest[i], i, :-1]
             first = [int(j) for j in np.argsort(-own, kind="stable")[:top] if own[j] > 0]
-            result.append([Reason(names[j], _known(row[j]), float(own[j])) for j in first])
+            result.append([Reason(names[j], _none_if_nan(row[j]), float(own[j])) for j in first])
     return result
 
 
@@ -166,9 +168,10 @@ def require_affordable(cost: ExplainingCost, model: str) -> None:
     """Raise `CostlyReasons` when a model's reasons cannot be served with each alert."""
     if not cost.affordable:
         raise CostlyReasons(
-            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, and "
-            f"{AFFORDABLE_MS:g} ms are affordable ({cost.trees} trees, up to {cost.leaves} leaves "
-            f"and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer `rounds`"
+            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, but at "
+            f"most {AFFORDABLE_MS:g} ms are allowed ({cost.trees} trees, up to {cost.leaves} "
+            f"leaves and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer "
+            "`rounds`"
         )
 
 
@@ -184,5 +187,5 @@ def _leaf_depths(root: Mapping[str, Any]) -> list[int]:
     return depths
 
 
-def _known(value: Any) -> float | None:
+def _none_if_nan(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)

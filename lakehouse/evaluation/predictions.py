@@ -70,7 +70,7 @@ class Binary(Predictions):
 
     def __post_init__(self) -> None:
         if self.alerts is not None and self.day is None:
-            raise ValueError("metrics at capacity need the `day` of each row beside `alerts`")
+            raise ValueError("metrics at capacity need the `day` of each row as well as `alerts`")
 
     @property
     def positives(self) -> int:
@@ -89,7 +89,7 @@ class Binary(Predictions):
         return replace(self, truth=truth, score=score, flagged=flagged, day=None, alerts=None)
 
     @cached_property
-    def right(self) -> Bools | None:
+    def correct(self) -> Bools | None:
         """Where the decision matches the truth; None without decisions."""
         return None if self.flagged is None else np.asarray(self.flagged == self.truth)
 
@@ -99,7 +99,7 @@ class Binary(Predictions):
         return negative_log(np.where(self.truth, self.score, 1 - self.score))
 
     @cached_property
-    def counted(self) -> tuple[Ints, Ints, Ints] | None:
+    def outcome_indices(self) -> tuple[Ints, Ints, Ints] | None:
         """Indices of true positives, flagged rows and positives; None without decisions."""
         if self.flagged is None:
             return None
@@ -237,7 +237,7 @@ class Multiclass(Predictions):
         return np.asarray(self.probability.argmax(axis=1))
 
     @cached_property
-    def right(self) -> Bools:
+    def correct(self) -> Bools:
         """Where the likeliest class matches the truth."""
         return np.asarray(self.predicted == self.truth)
 

@@ -17,14 +17,16 @@ def alerts_kept(day: Ints, ours: Floats, theirs: Floats, alerts: int) -> float |
     """The share of our alerts (the `alerts` highest scores of each day) that are also theirs."""
     if not len(day):
         return None
-    one, other = (_looked_at(day, score, alerts) for score in (ours, theirs))
+    one, other = (_top_alerts(day, score, alerts) for score in (ours, theirs))
     return float((one & other).sum() / one.sum())
 
 
-def _looked_at(day: Ints, score: Floats, alerts: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _top_alerts(
+    day: Ints, score: Floats, alerts: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     order = np.lexsort((-score, day))
     ordered = day[order]
-    place = np.arange(len(day)) - np.searchsorted(ordered, ordered, side="left")
+    rank = np.arange(len(day)) - np.searchsorted(ordered, ordered, side="left")
     chosen = np.zeros(len(day), dtype=bool)
-    chosen[order[place < alerts]] = True
+    chosen[order[rank < alerts]] = True
     return chosen

@@ -74,8 +74,8 @@ def stale(
             changed[rows, column] = (
                 matrix[earlier, column] * ratio if own is None else own[:, column]
             )
-    moved = (changed != matrix) & ~(np.isnan(changed) & np.isnan(matrix))
-    return changed, _share(moved.any(axis=1))
+    differs = (changed != matrix) & ~(np.isnan(changed) & np.isnan(matrix))
+    return changed, _share(differs.any(axis=1))
 
 
 def amounts(
@@ -87,10 +87,10 @@ def amounts(
     the features of later rows are left out.
     """
     amount = matrix[:, proportional[0]].astype(np.float64)
-    wanted = np.full(len(amount), np.nan)
-    wanted[rows] = change(amount[rows]) if rows.any() else amount[rows]
+    target = np.full(len(amount), np.nan)
+    target[rows] = change(amount[rows]) if rows.any() else amount[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = wanted / amount
+        ratio = target / amount
     ratio = np.where(rows & np.isfinite(ratio), ratio, 1.0)
     changed = matrix.copy()
     changed[:, proportional] = (matrix[:, proportional] * ratio[:, None]).astype(np.float32)

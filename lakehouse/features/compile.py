@@ -178,7 +178,7 @@ class _Compiler:
         outputs = [
             (name, feature, aliases)
             for feature in spec.features
-            if self.fits(feature)
+            if self.is_computable(feature)
             for name, aliases in spec.outputs(feature)
         ]
         used = {
@@ -197,7 +197,7 @@ class _Compiler:
             frozenset(self.table(spine.table)),
         )  # fmt: skip
 
-    def fits(self, feature: str) -> bool:
+    def is_computable(self, feature: str) -> bool:
         columns = self.table(self.spine.table)
         names = names_in(self.spec.features[feature].expression)
         missing = [n for n in names if n.startswith("row.") and n[4:] not in columns]
@@ -215,7 +215,7 @@ class _Compiler:
         sql_type = columns[column]
         self.contract.setdefault(table, {})[column] = sql_type
         if sql_type not in _KINDS:
-            hint = "; give it in minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
+            hint = "; store minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
             raise FeatureError(
                 f"{table}.{column} is a {sql_type}, which features cannot read{hint}"
             )
@@ -254,14 +254,14 @@ class _Compiler:
         columns = {declared.value, *(where.uses if where else ())} - {None}
         inputs = tuple((table, str(column)) for column in sorted(map(str, columns)))
         for reference, window in names.items():
-            made = Aggregate(
+            aggregate = Aggregate(
                 reference, table, op, declared.value, where, declared.q,
                 microseconds(window), kind, value_kind,
             )  # fmt: skip
             sql = quote(reference) if op.empty is None else f"coalesce({quote(reference)}, 0)"
             self.scope[reference] = Name(kind, sql)
             self.inputs[reference] = inputs or ((table, "known_at"),)
-            yield made
+            yield aggregate
 
     def condition(self, table: str, where: str | None) -> Term | None:
         if where is None:
@@ -310,8 +310,8 @@ class _Compiler:
         term = _renamed(compile_expression(declared.expression, scope), aliases)
         if term.kind in (Kind.WIDE, Kind.TIMESTAMP, Kind.NULL):
             raise FeatureError(
-                f"feature {name} is {term.kind}; a feature is a number, a condition or a text"
-                + (" (subtract: `t - x` is microseconds)" if term.kind == Kind.TIMESTAMP else "")
+                f"feature {name} is {term.kind}; a feature must be a number, a condition or a text"
+                + (" (`t - x` gives microseconds)" if term.kind == Kind.TIMESTAMP else "")
             )
         inputs = sorted({pair for used in term.uses for pair in self.inputs[used]})
         return Feature(name, term.kind.value, self.describe(feature, aliases), tuple(inputs), term)

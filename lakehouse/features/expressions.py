@@ -91,7 +91,9 @@ def _parse(text: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
-        raise FeatureError(f"{text!r} is no expression: {getattr(error, 'msg', error)}") from None
+        raise FeatureError(
+            f"{text!r} is not a valid expression: {getattr(error, 'msg', error)}"
+        ) from None
 
 
 def _null_through(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,7 +133,7 @@ def _number(term: Term) -> Term:
             Kind.BOOLEAN: "; write `1 if x else 0`",
             Kind.WIDE: "; sums of squares are for std(squares, total, n)",
         }.get(term.kind, "")
-        raise FeatureError(f"{term.kind} is no number{hint}")
+        raise FeatureError(f"{term.kind} is not a number{hint}")
     return _convert(term, Kind.DOUBLE)
 
 
@@ -146,7 +148,9 @@ def _same_kind(terms: Sequence[Term]) -> list[Term]:
     if kinds == NUMBERS:
         kinds = {Kind.DOUBLE}
     if len(kinds) != 1 or kinds == {Kind.WIDE}:
-        raise FeatureError(f"values of different kinds meet: {', '.join(sorted(kinds))}")
+        raise FeatureError(
+            f"values of different kinds cannot be combined: {', '.join(sorted(kinds))}"
+        )
     return [_convert(term, next(iter(kinds))) for term in terms]
 
 
@@ -180,7 +184,7 @@ def _std(squares: int, total: int, n: int) -> float | None:
     if n < 2 or moment < 0:
         return None
     if n * squares >= 2**127 or moment >= _MASK * 2**63:
-        raise FeatureError("std() of such great numbers does not fit in 128 bits")
+        raise FeatureError("std() of such large numbers does not fit in 128 bits")
     exact = float(moment // _MASK) * float(_MASK) + float(moment % _MASK)
     return math.sqrt(exact / (float(n) * float(n - 1)))
 
@@ -198,8 +202,8 @@ _STD_SQL = (
 
 @dataclass(frozen=True)
 class _Function:
-    takes: tuple[Kind, ...]
-    gives: Kind
+    argument_kinds: tuple[Kind, ...]
+    result_kind: Kind
     sql: str
     run: Callable[..., Any]
 
@@ -264,8 +268,8 @@ class _Compiler:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self.call(name, [self.term(argument) for argument in arguments])
         raise FeatureError(
-            f"`{ast.unparse(node)}` is not in the language; it has + - * /, comparisons, and, or, "
-            f"not, `x is None`, `a if c else b` and the functions {', '.join(FUNCTIONS)}"
+            f"`{ast.unparse(node)}` is not supported; expressions have + - * /, comparisons, and, "
+            f"or, not, `x is None`, `a if c else b` and the functions {', '.join(FUNCTIONS)}"
         )
 
     def constant(self, value: object) -> Term:
@@ -280,11 +284,11 @@ class _Compiler:
                 return Term(Kind.DOUBLE, f"CAST('{value!r}' AS DOUBLE)", lambda _: value)
             case str():
                 return Term(Kind.TEXT, literal(value), lambda _: value)
-        raise FeatureError(f"{value!r} is no value of the language")
+        raise FeatureError(f"{value!r} is not a valid value in an expression")
 
     def name(self, name: str) -> Term:
         if name not in self.scope:
-            raise FeatureError(f"there is no {name!r}; known are {', '.join(sorted(self.scope))}")
+            raise FeatureError(f"unknown name {name!r}; known: {', '.join(sorted(self.scope))}")
         known = self.scope[name]
         return Term(known.kind, known.sql, lambda values: values[name], frozenset({name}))
 
@@ -298,9 +302,11 @@ class _Compiler:
     def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> Term:
         a = self.term(left)
         if isinstance(op, ast.Is | ast.IsNot) and ast.unparse(right) == "None":
-            wanted = isinstance(op, ast.Is)
-            sql = "{} IS NULL" if wanted else "{} IS NOT NULL"
-            return _apply(Kind.BOOLEAN, sql, lambda x: (x is None) == wanted, [a], strict=False)
+            expects_null = isinstance(op, ast.Is)
+            sql = "{} IS NULL" if expects_null else "{} IS NOT NULL"
+            return _apply(
+                Kind.BOOLEAN, sql, lambda x: (x is None) == expects_null, [a], strict=False
+            )
         if type(op) not in _COMPARISONS:
             raise FeatureError(
                 f"`{ast.unparse(left)} ...` uses an unknown comparison; use < <= == != > >="
@@ -314,16 +320,18 @@ class _Compiler:
             sql = f"{name}({', '.join('{}' for _ in terms)})"
             return _apply(terms[0].kind, sql, _CHOICES[name], terms, strict=False)
         if name not in _FUNCTIONS:
-            raise FeatureError(f"there is no function {name}(); known are {', '.join(FUNCTIONS)}")
+            raise FeatureError(f"unknown function {name}(); known: {', '.join(FUNCTIONS)}")
         function = _FUNCTIONS[name]
-        if len(terms) == len(function.takes):
+        if len(terms) == len(function.argument_kinds):
             numbers = [
                 _number(term) if kind == Kind.DOUBLE else term
-                for term, kind in zip(terms, function.takes, strict=True)
+                for term, kind in zip(terms, function.argument_kinds, strict=True)
             ]
-            if all(t.kind == kind for t, kind in zip(numbers, function.takes, strict=True)):
-                return _apply(function.gives, function.sql, function.run, numbers)
-        raise FeatureError(f"{name}() takes {', '.join(function.takes)}")
+            if all(
+                t.kind == kind for t, kind in zip(numbers, function.argument_kinds, strict=True)
+            ):
+                return _apply(function.result_kind, function.sql, function.run, numbers)
+        raise FeatureError(f"{name}() takes {', '.join(function.argument_kinds)}")
 
 
 def _microseconds_between(later: Any, earlier: Any) -> int:

@@ -189,7 +189,7 @@ class _Job:
     current: bool
     added: int = 0
     snapshot: int = 0
-    computed: bool = False
+    has_results: bool = False
     """Whether there are uncommitted results."""
 
     @property
@@ -209,8 +209,8 @@ class _Job:
         # a rebuild starts from no progress; otherwise a seal that was withdrawn would remain
         before = NO_PROGRESS if rebuild else done
         goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
-        shown = not self.current or versions.is_current(self.cursor, self.plan)
-        shown = shown and declared.is_declared(self.cursor, self.table)
+        is_shown = not self.current or versions.is_current(self.cursor, self.plan)
+        is_shown = is_shown and declared.is_declared(self.cursor, self.table)
         self.cursor.execute("COMMIT")
         if exists and not rebuild and (redo.since or redo.until):
             self.replace(done, redo.since, redo.until)
@@ -224,7 +224,7 @@ class _Job:
                 self.compute(done.load_id, reached.load_id, group)
                 self.commit(done, reached, final=last is ready[-1])
                 done = reached
-            if done != goal or not exists or not shown:
+            if done != goal or not exists or not is_shown:
                 self.commit(done, goal)
         return sum(load.rows for load in loads[len(ready) :]), goal.seal
 
@@ -237,7 +237,7 @@ class _Job:
             f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
             [done.load_id, start, end],
         )
-        self._tell(f"{rows} rows from {start} to {end} again")
+        self._report(f"recomputed {rows} rows from {start} to {end}")
         key = quote(self.plan.spine.key)
         self.commit(
             done,
@@ -250,19 +250,19 @@ class _Job:
 
     def compute(self, after: int, up_to: int, loads: Sequence[_Load]) -> None:
         """Compute the loads in (after, up_to] and reconcile the number of rows with the spine's."""
-        wanted = sum(load.rows for load in loads)
-        slices = math.ceil(wanted / self.batch)
+        expected = sum(load.rows for load in loads)
+        slices = math.ceil(expected / self.batch)
         where, parameters = "_load_id > ? AND _load_id <= ?", [after, up_to]
         rows, time_column = 0, quote(self.plan.spine.time)
         for start, end in self._bounds(where, parameters, slices):
             part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
             rows += self._compute(part, [*parameters, start, end])
-            self._tell(f"{rows} of {wanted} rows of loads {after + 1} to {up_to}")
-        if rows != wanted:
+            self._report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
+        if rows != expected:
             raise FeatureError(
-                f"{self.table}: {rows} rows were computed for {wanted} rows of "
-                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; "
-                f"rows without {self.plan.spine.time} are there"
+                f"{self.table}: {rows} rows were computed for {expected} rows of "
+                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; fill in "
+                f"{self.plan.spine.time} where it is missing, and refresh again"
             )
 
     def commit(
@@ -281,12 +281,12 @@ class _Job:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
                 raise RefreshedMeanwhile(
-                    f"another refresh of {self.table} finished meanwhile; nothing was written, "
-                    "run this one again"
+                    f"another refresh of {self.table} finished in the meantime; nothing was "
+                    "written, run this one again"
                 )
             if delete:
                 writer.execute(delete, parameters)
-            if self.computed:
+            if self.has_results:
                 writer.execute(
                     f"INSERT INTO {qualified(self.table)} ({columns}) "
                     f"SELECT {columns} FROM temp.main.{RESULT} ORDER BY event_time, {key}"
@@ -297,14 +297,14 @@ class _Job:
             if final and self.current:
                 versions.make_current(writer, self.plan)
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
-        self.computed = False
+        self.has_results = False
 
     def _compute(self, where: str, parameters: Sequence[Any]) -> int:
         rows = compute(
             self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
         )
         self.added += rows
-        self.computed = True
+        self.has_results = True
         return rows
 
     def _bounds(
@@ -322,7 +322,7 @@ class _Job:
         edges = [datetime.min, *cuts, datetime.max]
         return list(itertools.pairwise(edges))
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         if self.progress:
             self.progress(f"{self.table}: {text}")
 
@@ -334,7 +334,9 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
     """
     table = plan.spine.table
     if "_load_id" not in plan.spine_columns:
-        raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
+        raise FeatureError(
+            f"spine {table} has no column _load_id, which identifies new rows; add it"
+        )
     time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
     seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
     if table_exists(cursor, FILES):
@@ -356,7 +358,7 @@ def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
 
 
 def _goal(
-    of_spine: datetime | None,
+    spine_seal: datetime | None,
     done: Progress,
     loads: Sequence[_Load],
     ready: Sequence[_Load],
@@ -364,8 +366,8 @@ def _goal(
 ) -> Progress:
     """Progress after a refresh. If rows wait, the table is complete up to the last ready load."""
     seal = ready[-1].seal if ready else done.seal
-    if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
-        seal = min(of_spine, limit)
+    if len(ready) == len(loads) and spine_seal is not None and limit > datetime.min:
+        seal = min(spine_seal, limit)
     if done.seal is not None and (seal is None or seal < done.seal):
         seal = done.seal
     return Progress(ready[-1].id if ready else done.load_id, seal)

@@ -39,20 +39,20 @@ def _compute(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dic
     t, entity = _microseconds(request[plan.spine.time]), request[plan.entity]
     values: dict[str, Any] = {"t": _plain(request[plan.spine.time])}
     values |= {f"row.{column}": _plain(request[column]) for column in plan.row_columns}
-    mine: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+    rows_of_entity: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
     for part in plan.parts:
         time = part.time if isinstance(part, Attribute) else "known_at"
-        if (part.table, time) not in mine:
-            mine[part.table, time] = [
+        if (part.table, time) not in rows_of_entity:
+            rows_of_entity[part.table, time] = [
                 (_microseconds(row[time]), {name: _plain(value) for name, value in row.items()})
                 for row in rows.get(part.table, ())
                 if entity is not None and row[plan.entity] == entity
             ]
-        seen = mine[part.table, time]
+        known_rows = rows_of_entity[part.table, time]
         if isinstance(part, Attribute):
-            values[part.name] = _attribute(part, t, seen)
+            values[part.name] = _attribute(part, t, known_rows)
         else:
-            window = [(k, row) for k, row in seen if 0 < t - k < part.micros]
+            window = [(k, row) for k, row in known_rows if 0 < t - k < part.micros]
             values[part.name] = _aggregate(part, t, window)
     return {feature.name: feature.term.run(values) for feature in plan.features}
 

@@ -24,7 +24,7 @@ Op = Annotated[
     Field(json_schema_extra={"enum": list(OPERATIONS)}),
 ]
 
-_TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
+_RESERVED = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
 """Names that expressions or the compiled SQL reserve."""
 
 
@@ -67,7 +67,7 @@ class Aggregate(Part):
     def _complete(self) -> Self:
         find_operation(self.op).check([f for f in FIELDS if getattr(self, f) is not None])
         if min(self.windows) <= timedelta() or len(set(self.windows)) < len(self.windows):
-            raise ValueError("windows must be longer than nothing, and each given once")
+            raise ValueError("windows must be longer than zero and listed without repetition")
         return self
 
     @property
@@ -76,7 +76,7 @@ class Aggregate(Part):
         return self.window if isinstance(self.window, tuple) else (self.window,)
 
     @property
-    def parallel(self) -> bool:
+    def has_window_list(self) -> bool:
         """Whether `window` is a list: features over it are then repeated for each window."""
         return isinstance(self.window, tuple)
 
@@ -100,7 +100,7 @@ class FeatureExpression(Part):
     description: str = ""
 
 
-def _spelt_out(value: Any) -> Any:
+def _as_fields(value: Any) -> Any:
     return {"expression": str(value)} if isinstance(value, str | int | float) else value
 
 
@@ -118,7 +118,7 @@ class FeatureSetSpec(Declaration):
     streams: dict[Identifier, TableName] = Field(default_factory=dict)
     aggregates: dict[Identifier, Aggregate] = Field(default_factory=dict)
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
-    features: dict[FeatureName, Annotated[FeatureExpression, BeforeValidator(_spelt_out)]] = Field(
+    features: dict[FeatureName, Annotated[FeatureExpression, BeforeValidator(_as_fields)]] = Field(
         min_length=1
     )
 
@@ -128,44 +128,49 @@ class FeatureSetSpec(Declaration):
             if aggregate.of not in self.streams:
                 known = ", ".join(self.streams) or "none"
                 yield FieldError(
-                    f"aggregate {name} is of {aggregate.of!r}, which is no stream; known: {known}",
+                    f"aggregate {name} is of {aggregate.of!r}, which is not a "
+                    f"declared stream; known: {known}",
                     *("aggregates", name, "of"),
                 )
         scope = [name for a in self.aggregates for name in self.references(a)] + [*self.attributes]
-        if _TAKEN.intersection(scope) or len(set(scope)) < len(scope):
+        if _RESERVED.intersection(scope) or len(set(scope)) < len(scope):
             yield ValueError(
                 "names of aggregates (also with their windows) and attributes must differ from "
-                f"each other and from {', '.join(sorted(_TAKEN))}: {', '.join(sorted(scope))}"
+                f"each other and from {', '.join(sorted(_RESERVED))}: {', '.join(sorted(scope))}"
             )
         if len({spine.name for spine in self.spines}) < len(self.spines):
-            yield FieldError("two spines have the same name; their tables would be one", "spines")
-        yield from self._unfit_features()
+            yield FieldError(
+                "two spines have the same name, which their tables share; rename one", "spines"
+            )
+        yield from self._feature_errors()
 
-    def _unfit_features(self) -> Iterator[ValueError]:
-        taken = {self.entity, *(spine.key for spine in self.spines)}
+    def _feature_errors(self) -> Iterator[ValueError]:
+        used_names = {self.entity, *(spine.key for spine in self.spines)}
         for feature in self.features:
             try:
                 names = [name for name, _ in self.outputs(feature)]
                 refuse_reserved("feature", names, BESIDE_FEATURES)
-                if twice := taken.intersection(names):
+                if duplicates := used_names.intersection(names):
                     raise ValueError(
-                        f"feature {min(twice)} has the name of another column; rename it"
+                        f"feature {min(duplicates)} has the name of another column; rename it"
                     )
             except ValueError as error:
                 yield FieldError(str(error), "features", feature)
             else:
-                taken |= {*names}
+                used_names |= {*names}
 
     def references(self, aggregate: str) -> dict[str, timedelta]:
         """The names by which expressions refer to single windows of an aggregate."""
         declared = self.aggregates[aggregate]
         names = {f"{aggregate}_{format_duration(w)}": w for w in declared.windows}
-        return names if declared.parallel else {aggregate: declared.windows[0]}
+        return names if declared.has_window_list else {aggregate: declared.windows[0]}
 
     def outputs(self, feature: str) -> list[tuple[str, dict[str, str]]]:
         """The columns of a feature, each with the meaning of its expression's bare names."""
         text = self.features[feature].expression
-        bare = [n for n in names_in(text) if n in self.aggregates and self.aggregates[n].parallel]
+        bare = [
+            n for n in names_in(text) if n in self.aggregates and self.aggregates[n].has_window_list
+        ]
         if not bare:
             return [(feature, {})]
         windows = {name: self.aggregates[name].windows for name in bare}

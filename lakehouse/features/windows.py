@@ -60,10 +60,10 @@ def streams(plan: Plan) -> list[Stream]:
     tables = dict.fromkeys(aggregate.table for aggregate in plan.aggregates)
     result = []
     for number, table in enumerate(sorted(tables, key=lambda name: name != plan.spine.table)):
-        mine = tuple(a for a in plan.aggregates if a.table == table)
-        values = tuple(dict.fromkeys(a.value for a in mine if a.value))
-        conditions = tuple(dict.fromkeys(a.where.sql for a in mine if a.where))
-        result.append(Stream(table, f"_stream{number}", mine, values, conditions))
+        chosen = tuple(a for a in plan.aggregates if a.table == table)
+        values = tuple(dict.fromkeys(a.value for a in chosen if a.value))
+        conditions = tuple(dict.fromkeys(a.where.sql for a in chosen if a.where))
+        result.append(Stream(table, f"_stream{number}", chosen, values, conditions))
     return result
 
 
@@ -86,9 +86,9 @@ def scan(stream: Stream, plan: Plan, relation: str, spine: str = "") -> str:
 
 def frames(stream: Stream, aggregates: Sequence[Aggregate], rows: str, *, native: bool) -> str:
     """`aggregates` by SQL windows over the stream and the rows that are not in it."""
-    kept = Frames()
+    row_values = Frames()
     columns = ", ".join(
-        f"{a.op.frame(a, stream.columns(a), kept)} AS {quote(a.name)}" for a in aggregates
+        f"{a.op.frame(a, stream.columns(a), row_values)} AS {quote(a.name)}" for a in aggregates
     )
     ordered = "PARTITION BY e ORDER BY _k RANGE BETWEEN"
     windows = "".join(
@@ -98,8 +98,8 @@ def frames(stream: Stream, aggregates: Sequence[Aggregate], rows: str, *, native
     )
     source = f"""SELECT *, t AS _k, false AS _counts FROM {rows} {"WHERE late" if native else ""}
         UNION ALL BY NAME SELECT *, true AS _counts FROM {stream.rows}"""
-    if kept.fields:
-        listed = ", ".join(f"'{name}': {sql}" for sql, name in kept.fields.items())
+    if row_values.fields:
+        listed = ", ".join(f"'{name}': {sql}" for sql, name in row_values.fields.items())
         source = f"""SELECT *, {{{listed}}} AS _r FROM ({source})
             WINDOW _before AS ({ordered} UNBOUNDED PRECEDING AND 1 PRECEDING),
                 _peers AS ({ordered} CURRENT ROW AND CURRENT ROW)"""
@@ -115,7 +115,7 @@ def range_join(
     listed = []
     for a in aggregates:
         columns = stream.columns(a)
-        conditions = [columns.seen] if columns.seen != "true" else []
+        conditions = [columns.row_filter] if columns.row_filter != "true" else []
         conditions += [f"_k > p.t - {a.micros}"] if a.micros < longest else []
         counts = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
         listed.append(f"{a.op.aggregate(a, columns, counts)} AS {quote(a.name)}")

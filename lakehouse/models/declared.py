@@ -30,7 +30,7 @@ def find_model(project: Project, name: str) -> ModelSpec:
     if name not in specs:
         found.require_valid()
         known = ", ".join(sorted(specs)) or "none"
-        raise RegistryError(f"no model is called {name}; declared are {known}")
+        raise RegistryError(f"no model is named {name}; the declared models are {known}")
     return specs[name]
 
 

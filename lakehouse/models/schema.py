@@ -46,7 +46,7 @@ def as_floats(values: npt.NDArray[Any]) -> Matrix:
     return clipped
 
 
-def on_scale(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def in_range(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """A mask of values that are usable for sums and distances: neither missing nor clipped."""
     known: npt.NDArray[np.bool_] = np.abs(values) < LARGEST
     return known

@@ -39,12 +39,12 @@ def keep_features(
             continue
         with lake.reader() as cursor:
             tables |= dict.fromkeys(old_tables(cursor, card.features))
-    failed = {}
+    reasons = {}
     for table in tables:
         try:
             keep_up(table, lake, run_id=run_id, since=since, until=until, full_refresh=full_refresh)
         except RefreshedMeanwhile:
             raise
         except (FeatureError, NoSuchTable) as error:
-            failed[table] = str(error)
-    return failed
+            reasons[table] = str(error)
+    return reasons

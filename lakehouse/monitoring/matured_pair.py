@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from lakehouse.evaluation.pair import Pair
 from lakehouse.lake import Lake
 from lakehouse.models import ModelSpec, Split
-from lakehouse.monitoring.review.matured import matured_rows, matured_until, paired
+from lakehouse.monitoring.review.matured import matured_rows, matured_until, pair_rows
 from lakehouse.registry import Version
 
 
@@ -21,14 +21,14 @@ def load_matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version)
         if until is None:
             return None
         logged = {
-            (version.version, beside): matured_rows(
-                cursor, spec, version.version, first, until, beside=beside
+            (version.version, in_shadow): matured_rows(
+                cursor, spec, version.version, first, until, in_shadow=in_shadow
             )
             for version in (one, other)
-            for beside in (False, True)
+            for in_shadow in (False, True)
         }
     pairs = [
-        paired(logged[one.version, a], logged[other.version, b])
+        pair_rows(logged[one.version, a], logged[other.version, b])
         for a in (False, True)
         for b in (False, True)
     ]

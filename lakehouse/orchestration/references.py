@@ -36,7 +36,7 @@ def find_unknown_inputs(
         broken = left_out.get(key.path[-1].partition("__")[0])
         if broken:
             hint = f"correct {broken} first"
-        message = f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}"
+        message = f"{readers} reads {key.to_user_string()}, which no asset produces; {hint}"
         table = ".".join(key.path)
         names = (table, table.removeprefix("features."))
         reading = [spec for spec in specs if table in spec.upstream_tables]

@@ -2,7 +2,7 @@
 
 from lakehouse.registry.gates import GateResult, list_gates
 from lakehouse.registry.promotion import (
-    NobodyReady,
+    NoVersionReady,
     Prove,
     archive,
     champion,
@@ -28,7 +28,7 @@ __all__ = [
     "MOVES",
     "GateResult",
     "NoChampion",
-    "NobodyReady",
+    "NoVersionReady",
     "Prove",
     "RegistryError",
     "State",

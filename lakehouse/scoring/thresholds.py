@@ -29,7 +29,7 @@ from lakehouse.scoring.scorers import Scorer
 FULL_DAY = timedelta(hours=23)
 """A version's first day counts if its scores cover at least this much of it."""
 
-MOST_MADE_UP = 0.5
+MAX_CORRECTION = 0.5
 """The target of a day stays between half and one and a half times the capacity."""
 
 FLAGGED = (
@@ -58,7 +58,7 @@ class History:
         )
         return inside
 
-    def passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
+    def count_passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
         """The number of the `chosen` scores that pass a threshold; equal ones count by the share
         `ties`."""
         score, times = self.score[chosen], self.times[chosen]
@@ -93,11 +93,11 @@ def choose_thresholds(
             ).fetchall()
         ]
         past = recorded[-1].valid_from if recorded else None
-        ahead = [day for day in days if past is None or day > past or not latest(recorded, day)]
-        history = _history(reader, stage, spec, scorer, ahead) if ahead else None
+        new_days = [day for day in days if past is None or day > past or not latest(recorded, day)]
+        history = _history(reader, stage, spec, scorer, new_days) if new_days else None
         for day in days:
             threshold = latest(recorded, day)
-            if day in ahead and history is not None:
+            if day in new_days and history is not None:
                 found = _threshold(spec, scorer, history, recorded, day)
                 if threshold is None or _differ(found, threshold):
                     new.setdefault(scorer.name, []).append(found)
@@ -132,15 +132,15 @@ def _threshold(
     if not days:
         return Threshold(day, card.threshold, "first", ties=card.ties)
     inside = history.between(since, day)
-    wanted = aim(history, recorded, days, spec.capacity.alerts)
-    cut = cut_at(history.score[inside], history.times[inside], wanted)
+    target = target_alerts(history, recorded, days, spec.capacity.alerts)
+    cut = cut_at(history.score[inside], history.times[inside], target)
     rows = sum(history.counts[d] for d in days)
     found = Threshold(day, cut.threshold, "capacity", len(days), rows, 0.0, cut.ties)
-    reached = history.passed(inside, found) / len(days)
-    return Threshold(**{**vars(found), "alerts_per_day": reached})
+    alerts_per_day = history.count_passed(inside, found) / len(days)
+    return Threshold(**{**vars(found), "alerts_per_day": alerts_per_day})
 
 
-def aim(
+def target_alerts(
     history: History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
 ) -> float:
     """The number of scores of `days` that should pass: the capacity, plus the shortfall so far.
@@ -148,16 +148,16 @@ def aim(
     Integral control, as in budget pacing (Åström & Murray, *Feedback Systems*, 2008, chapter 10):
     without it, rising scores bring too many alerts for as long as they rise.
     """
-    made = 0.0
+    raised = 0.0
     for day in days:
         threshold = latest(recorded, day)
         if threshold is None:  # logged before thresholds were recorded
-            made += alerts
+            raised += alerts
             continue
-        made += history.passed(history.between(day, day + DAY), threshold)
+        raised += history.count_passed(history.between(day, day + DAY), threshold)
     capacity = float(alerts * len(days))
-    made_up = np.clip((capacity - made) / capacity, -MOST_MADE_UP, MOST_MADE_UP)
-    return max(1.0, round(capacity * float(1 + made_up)))
+    correction = np.clip((capacity - raised) / capacity, -MAX_CORRECTION, MAX_CORRECTION)
+    return max(1.0, round(capacity * float(1 + correction)))
 
 
 def _history(
@@ -185,10 +185,13 @@ def _history(
                 f"SELECT {columns} FROM {qualified(table)} WHERE model_version = $version "
                 f"AND {key} NOT IN (SELECT {key} FROM scored WHERE version = $version)"
             )
-    said, removed = "said", ""
+    scores, removed = "day_scores", ""
     if unit and spec.capacity.known_removed:
         stage.register("known", known_units(reader, spec))
-        said, removed = "said LEFT JOIN known USING (unit)", "WHERE day <= coalesce(known_at, day)"
+        scores, removed = (
+            "day_scores LEFT JOIN known USING (unit)",
+            "WHERE day <= coalesce(known_at, day)",
+        )
     best = "max(score) AS score" if unit else "score"
     grouped = "GROUP BY day, unit" if unit else ""
     found: Mapping[str, npt.NDArray[Any]] = stage.execute(
@@ -196,22 +199,22 @@ def _history(
                 FROM ({" UNION ALL ".join(parts)})
                 WHERE event_time >= $since AND event_time < $until AND NOT isnan(score)
             ),
-            said AS (
+            day_scores AS (
                 SELECT date_trunc('day', event_time) AS day, unit, score FROM logged
                 WHERE day >= (SELECT date_trunc('day', min(event_time) + $full_day) FROM logged)
             ),
-            counted AS (SELECT day, {best} FROM {said} {removed} {grouped}),
+            counted AS (SELECT day, {best} FROM {scores} {removed} {grouped}),
             equal AS (SELECT day, score, count(*) AS times FROM counted GROUP BY day, score)
             SELECT day, score, times, CAST(sum(times) OVER (PARTITION BY day) AS BIGINT) AS rows
             FROM equal
-            QUALIFY sum(times) OVER (PARTITION BY day ORDER BY score DESC) - times < $most
+            QUALIFY sum(times) OVER (PARTITION BY day ORDER BY score DESC) - times < $max_rows
             ORDER BY day, score""",
         {
             "version": scorer.name,
             "since": days[0] - trailing,
             "until": days[-1],
             "full_day": FULL_DAY,
-            "most": 2 * spec.capacity.alerts * -(-trailing // DAY),
+            "max_rows": 2 * spec.capacity.alerts * -(-trailing // DAY),
         },
     ).fetchnumpy()  # type: ignore[assignment]  # nothing here is an ENUM
     if removed:

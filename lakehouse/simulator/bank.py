@@ -49,7 +49,7 @@ def open_bank(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def found_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
+def create_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
     """Create the database with its first rows, replacing an existing one."""
     path.unlink(missing_ok=True)
     path.touch(FILE)  # it holds names and addresses

@@ -102,7 +102,7 @@ def test_it_starts_without_alarms_refuses_a_second_one_and_stops_whole_when_it_a
     second = dev(port + 1)
     assert second.wait(PATIENCE) == 1
     log = (tmp_path / "data.log").read_text()
-    assert f"on http://127.0.0.1:{port} (process {first.pid}); open that, or stop it first" in log
+    assert f"on http://127.0.0.1:{port} (process {first.pid}); open that address, or stop" in log
     alarms = [
         line
         for line in log.splitlines()

@@ -74,10 +74,10 @@ def test_a_version_is_shown_with_card_gates_decisions_hashes_and_lineage(run, la
 
 def test_what_is_not_there_is_one_sentence_that_says_what_is(run, ready):
     for arguments, sentence in (
-        (("show", "detectr"), "no model is called detectr; declared are detector"),
-        (("show", "detector", "v9"), "has no version 'v9'; known are"),
+        (("show", "detectr"), "no model is named detectr; the declared models are detector"),
+        (("show", "detector", "v9"), "no version begins with 'v9'; known versions:"),
         (("show", "detector", "v000"), "several versions begin with 'v000'"),
-        (("promote", "detector", "v9", "--why", "x"), "has no version 'v9'"),
+        (("promote", "detector", "v9", "--why", "x"), "no version begins with 'v9'"),
         (("rollback", "detector", "--why", "x"), "has no earlier champion to go back to"),
     ):
         if arguments[1] == "detectr":

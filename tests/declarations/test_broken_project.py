@@ -87,7 +87,7 @@ def test_check_names_what_nothing_makes_and_what_no_set_has(project: Path) -> No
         unknown = lakehouse(project, "check")
     assert unknown.stderr.splitlines()[0] == (
         f"error: {places[0]}streams.reports: features/terminal_risk reads core/fct_report, which "
-        "no asset makes; did you mean core/fct_reports?"
+        "no asset produces; did you mean core/fct_reports?"
     )
     with broken(project, (MODEL, "rounds: 150", "exclude: [since_reprt]")) as places:
         absent = lakehouse(project, "check")
@@ -122,7 +122,9 @@ def test_what_reads_the_tables_of_a_broken_file_is_left_out_with_it_and_nothing_
     assert first.startswith(f"left out: {places[0]}aggregates.last.op: op avg is refused")
     file = places[0].partition(", line")[0]
     assert len(others) == 2
-    assert all(f"features/terminal_risk, which no asset makes; correct {file}" in o for o in others)
+    assert all(
+        f"features/terminal_risk, which no asset produces; correct {file}" in o for o in others
+    )
 
 
 def test_what_is_left_out_is_a_failing_check_and_the_run_fails(project: Path) -> None:

@@ -116,7 +116,7 @@ def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
                 "judging": {"segments": {"a": {"table": "core.g", "column": "c"}}},
                 "fairness": {"groups": {"a": {"table": "core.g", "column": "d"}}},
             },
-            "'a' is a segment and another group",
+            "'a' is both a segment and a different `fairness` group",
         ),
     ],
 )

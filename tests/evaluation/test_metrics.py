@@ -81,8 +81,8 @@ def test_metrics_of_classes_are_those_of_scikit_learn(drawn):
     probability = np.column_stack([score, 1 - score, np.full(len(score), 0.4)]) + 0.1
     probability /= probability.sum(axis=1, keepdims=True)
     predicted, counted = probability.argmax(axis=1), {"sample_weight": weight}
-    some, there = bool(weight.sum()), weight > 0
-    classes = np.union1d(truth[there], predicted[there])
+    some, present = bool(weight.sum()), weight > 0
+    classes = np.union1d(truth[present], predicted[present])
     accuracy = judged(sk.accuracy_score, truth, predicted, needs=some, **counted)
     always = judged(sk.accuracy_score, truth, np.ones(len(truth), int), needs=some, **counted)
     macro = {"average": "macro", "labels": classes, "zero_division": 0, **counted}
@@ -119,16 +119,16 @@ def test_errors_of_forecasts_are_those_of_scikit_learn(drawn):
 
 
 @given(drawn=rows, alerts=st.integers(1, 5))
-def test_capacity_looks_at_each_days_highest_scores(drawn, alerts):
+def test_metrics_at_capacity_use_each_days_highest_scores(drawn, alerts):
     truth, score, day, _, _ = arrays(drawn)
     by_day = defaultdict(list)
     for place, today in enumerate(day.tolist()):
         by_day[today].append((-score[place], place))
-    looked_at = [place for today in by_day.values() for _, place in sorted(today)[:alerts]]
-    hits = sum(bool(truth[place]) for place in looked_at)
+    reviewed = [place for today in by_day.values() for _, place in sorted(today)[:alerts]]
+    hits = sum(bool(truth[place]) for place in reviewed)
     predictions = Binary(truth, score, score >= 0.5, day, alerts)
     found = metric_values(predictions, only=[m.name for m in metrics_of("binary")])
-    assert found["precision_at_capacity"] == pytest.approx(hits / len(looked_at))
+    assert found["precision_at_capacity"] == pytest.approx(hits / len(reviewed))
     recall = hits / truth.sum() if truth.any() else np.nan
     assert found["recall_at_capacity"] == pytest.approx(recall, nan_ok=True)
     assert found["alerts_per_day"] == pytest.approx((score >= 0.5).sum() / len(by_day))
@@ -170,29 +170,33 @@ def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
-def test_without_rows_every_metric_is_unknown_and_none_is_flattering(task):
+def test_without_rows_every_metric_is_undetermined_and_none_is_favourable(task):
     names = [metric.name for metric in metrics_of(task)]
     found = metric_values(examples(task, rows=0), only=names)
     assert found.pop("precision", 0) == 0
     assert np.isnan(list(found.values())).all()
 
 
-def test_only_the_metrics_asked_for_are_computed_and_those_that_can_be():
+def test_only_requested_metrics_that_can_be_computed_are_returned():
     predictions = Binary(np.array([True, False]), np.array([0.9, 0.1]))
     assert metric_values(predictions, only=["recall", "auc_roc"]) == {"auc_roc": 1.0}
     assert set(metric_values(predictions)) == {"average_precision", "auc_roc", "log_loss"}
 
 
-def test_an_unknown_name_is_refused_with_those_that_are_known():
-    with pytest.raises(UnknownMetric, match="'luck' is not a regression metric; known are mae, rm"):
+def test_an_unknown_name_is_refused_with_the_known_names():
+    with pytest.raises(
+        UnknownMetric, match="'luck' is not a regression metric; choose one of mae, rm"
+    ):
         find_metric("luck", "regression")
-    with pytest.raises(UnknownMetric, match="'mae' is not a binary metric; known are average_pre"):
+    with pytest.raises(
+        UnknownMetric, match="'mae' is not a binary metric; choose one of average_pre"
+    ):
         metric_value(examples("binary"), "mae")
-    with pytest.raises(UnknownMetric, match="lack what recall is computed from"):
+    with pytest.raises(UnknownMetric, match="recall needs predictions with `flagged`"):
         metric_value(Binary(np.array([True]), np.array([0.9])), "recall")
 
 
-def test_every_name_is_given_once_and_has_words():
+def test_every_metric_has_a_unique_name_a_label_and_a_description():
     names = [metric.name for metric in metrics_of()]
     assert len(set(names)) == len(names)
     for metric in metrics_of():

@@ -31,7 +31,7 @@ def test_a_stale_set_is_that_of_the_entitys_last_row_of_an_earlier_day():
     np.testing.assert_array_equal(plain[3:, 1:], matrix[[1, 2, 3], 1:])
 
 
-def test_stale_rows_come_from_earlier_days_alone_whatever_the_order_of_entities():
+def test_stale_values_come_only_from_earlier_days_of_the_same_entity():
     random = np.random.default_rng(0)
     entity, day = random.integers(0, 5, 200), np.sort(random.integers(0, 9, 200))
     matrix = np.arange(200, dtype=np.float32)[:, None]
@@ -41,7 +41,7 @@ def test_stale_rows_come_from_earlier_days_alone_whatever_the_order_of_entities(
         assert changed[row, 0] == (max(earlier) if earlier else row)
 
 
-def test_amounts_change_with_their_multiples_and_only_where_they_should():
+def test_amounts_change_together_with_their_multiples_in_the_chosen_rows_only():
     matrix = np.array([[2300, 2.3, 5], [4000, 1, 5], [0, 0, 5], [NAN, NAN, 5]], dtype=np.float32)
     rows = np.array([True, False, True, True])
     halved, share = amounts(matrix, [0, 1], rows, lambda amount: amount / 2)

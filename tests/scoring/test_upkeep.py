@@ -56,7 +56,7 @@ def arrive(world, lake, first, last):
     refresh(activity("3d"), lake)
 
 
-def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(spec, world, lake):
+def test_rows_wait_for_the_old_feature_version_and_are_scored_once_it_is_updated(spec, world, lake):
     first = champion(lake, "detector")
     arrive(world, lake, 60, 62)
     report = score(spec, lake)
@@ -70,7 +70,9 @@ def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(
     assert lake.snapshot() == snapshot
 
 
-def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
+def test_features_that_cannot_be_updated_are_reported_and_the_version_is_not_ready(
+    spec, world, lake
+):
     first = champion(lake, "detector")
     with lake.writer(Author("test")) as writer:
         writer.execute(f"DELETE FROM {DECLARED} WHERE declaration LIKE '%7d%'")
@@ -78,8 +80,8 @@ def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
     report = score(spec, lake)
     assert (report.waiting, report.stale_sets) == (60, ("activity",))
     ((table, cause),) = keep_features(lake, [first]).items()
-    assert cause == f"the declaration of {table} was not kept"
-    assert "its features grow no more" in prove_ready(spec, lake, first).problem
+    assert cause == f"the declaration of {table} was not stored"
+    assert "its features are no longer updated" in prove_ready(spec, lake, first).problem
 
 
 def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):

@@ -78,13 +78,13 @@ def seals(settings: Settings) -> dict[str, datetime]:
         }
 
 
-def allowing(spec: SourceSpec) -> SourceSpec:
+def accept_any_seal(spec: SourceSpec) -> SourceSpec:
     """The source with a seal pattern that accepts a wrong year."""
     wide = spec.seal_pattern.model_copy(update={"furthest": timedelta(days=9999)})
     return spec.model_copy(update={"seal_pattern": wide})
 
 
-def on_landing_of(first: Settings, data_dir: Path) -> Settings:
+def settings_on_landing_of(first: Settings, data_dir: Path) -> Settings:
     return load_settings({}, data_dir=data_dir, pii_key=KEY).model_copy(
         update={"landing": first.landing}
     )
@@ -117,7 +117,7 @@ def grown(new_data_dir: Callable[[], Path]) -> Settings:
 def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
-    fresh = on_landing_of(grown, new_data_dir())
+    fresh = settings_on_landing_of(grown, new_data_dir())
     load_all(fresh, landed_only=True)
     build(fresh)
 
@@ -130,7 +130,7 @@ def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
 
 
 @pytest.mark.slow
-def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
+def test_rows_derived_from_an_unloaded_file_vanish_with_a_full_refresh(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
     sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PROJECT.defs_dir)}
@@ -142,7 +142,7 @@ def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
     wrong = {"customers": far, "transactions": landed["transactions"][9]}
     wrong["chargebacks"] = landed["chargebacks"][-1]
     with Lake(grown) as lake:
-        load(allowing(sources["customers"]), lake, grown)
+        load(accept_any_seal(sources["customers"]), lake, grown)
     build(grown)
     assert seals(grown)["core.dim_customers"] > datetime(2027, 1, 1)
     with Lake(grown) as lake:
@@ -150,7 +150,7 @@ def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
             done = unload(sources[source], lake, grown, path.name, who="ada", why="a test file")
             assert done.rows > 0
     build(grown, full_refresh=True)
-    fresh = on_landing_of(grown, new_data_dir())
+    fresh = settings_on_landing_of(grown, new_data_dir())
     load_all(fresh, landed_only=True)
     build(fresh)
 

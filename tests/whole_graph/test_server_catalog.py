@@ -24,7 +24,7 @@ def team(
         yield project
 
 
-def test_a_catalog_in_postgresql_is_a_setting_and_no_more(team: Project) -> None:
+def test_a_catalog_in_postgresql_needs_only_a_setting(team: Project) -> None:
     made = team.command(
         *("simulate", "--days", str(DAYS), "--end", END),
         *("--customers", str(CUSTOMERS), "--terminals", str(TERMINALS)),

@@ -11,7 +11,7 @@ from lakehouse.evaluation.metrics.sums import ratio, running_sum
 from lakehouse.evaluation.predictions import Binary
 
 
-def _looked_at(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
+def _reviewed_weights(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
     """Weight of each day's top `alerts` rows, of the positives among them, and of all positives.
 
     A row at the cut-off counts in part.
@@ -21,17 +21,17 @@ def _looked_at(predictions: Binary, weights: Floats) -> tuple[float, float, floa
     total, positives = running_sum(weights[days.order]), weights[days.positives]
     ahead = total[days.places] - total[days.start]
     hits = np.minimum(np.maximum(alerts - ahead, 0.0), positives)
-    looked_at = np.minimum(np.diff(total[days.bounds]), alerts)
-    return float(np.sum(looked_at)), float(np.sum(hits)), float(np.sum(positives))
+    reviewed = np.minimum(np.diff(total[days.bounds]), alerts)
+    return float(np.sum(reviewed)), float(np.sum(hits)), float(np.sum(positives))
 
 
 def _precision_at_capacity(predictions: Binary, weights: Floats) -> float:
-    looked_at, hits, _ = _looked_at(predictions, weights)
-    return ratio(hits, looked_at)
+    reviewed, hits, _ = _reviewed_weights(predictions, weights)
+    return ratio(hits, reviewed)
 
 
 def _recall_at_capacity(predictions: Binary, weights: Floats) -> float:
-    _, hits, positives = _looked_at(predictions, weights)
+    _, hits, positives = _reviewed_weights(predictions, weights)
     return ratio(hits, positives)
 
 
@@ -39,11 +39,11 @@ PRECISION_AT_CAPACITY = Metric(
     name="precision_at_capacity",
     tasks=("binary",),
     label="Precision at capacity",
-    description="share of each day's alerts that are right",
+    description="share of each day's alerts that are positive",
     unit="share",
     better="higher",
     function=_precision_at_capacity,
-    source="over all days; Card Precision without leaving out what was found (Fraud Detection "
+    source="over all days; Card Precision, but detected cards are not removed (Fraud Detection "
     "Handbook, chapter 4)",
     needs=("alerts",),
 )

@@ -50,7 +50,7 @@ def find_metric(name: str, task: TaskName | None = None) -> Metric:
         if metric.name == name:
             return metric
     names = ", ".join(metric.name for metric in known)
-    raise UnknownMetric(f"{name!r} is not a {task or 'known'} metric; known are {names}")
+    raise UnknownMetric(f"{name!r} is not a {task or 'known'} metric; choose one of {names}")
 
 
 def metrics_of(task: TaskName | None = None) -> tuple[Metric, ...]:
@@ -88,6 +88,6 @@ def metric_value(predictions: Predictions, name: str, weights: Floats | None = N
     """
     found = metric_values(predictions, weights, [name])
     if name not in found:
-        find_metric(name, predictions.task)
-        raise UnknownMetric(f"these predictions lack what {name} is computed from")
+        needs = " and ".join(f"`{need}`" for need in find_metric(name, predictions.task).needs)
+        raise UnknownMetric(f"{name} needs predictions with {needs}")
     return found[name]

@@ -15,7 +15,7 @@ class SinceLast(RunningOperation[int]):
         return f"p.t - max(_k){modifier}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        r = lookups.keep("max(_k)", columns.condition)
+        r = lookups.add("max(_k)", columns.condition)
         return f"CASE WHEN p.t - a.{r} < {a.micros} THEN p.t - a.{r} END"
 
     def prepare(self, rows: Rows) -> int:

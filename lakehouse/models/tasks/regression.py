@@ -32,7 +32,7 @@ class RegressionTask(Task):
     name = "regression"
     has_probabilities = False
     label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
-    label_remedy = "that is not a number to train on; make it NULL in a dbt model"
+    label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
     free_params = frozenset({"objective"})
@@ -43,9 +43,14 @@ class RegressionTask(Task):
     linear_name = "ridge"
     logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
 
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+    def forward_label_problem(self, at_least: Decimal | None) -> str:
         """A bound would make the number a binary label."""
-        return "" if at_least is None else "`label.at_least` makes yes or no of a number: `binary`"
+        if at_least is None:
+            return ""
+        return (
+            "and `label.at_least` is yes or no, not a number; remove `at_least`, or make the "
+            "`task` binary"
+        )
 
     def classes_of(self, label: Array) -> list[Mask] | None:
         """None."""
@@ -55,19 +60,19 @@ class RegressionTask(Task):
         """None."""
         return None
 
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
         """Forecasts (rows,) of a ridge regression."""
         from sklearn.linear_model import Ridge
 
-        forecast: Array = Ridge().fit(x, label).predict(asked)
+        forecast: Array = Ridge().fit(x, label).predict(x_scored)
         return forecast
 
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
         """Absolute errors against those of the median, squared errors against those of the mean."""
-        off = prediction - label
+        error = prediction - label
         return [
-            Losses("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
-            Losses("mean squared error", np.square(off), np.square(learnt.mean() - label)),
+            Losses("mean absolute error", np.abs(error), np.abs(np.median(train_label) - label)),
+            Losses("mean squared error", np.square(error), np.square(train_label.mean() - label)),
         ]
 
     def predictions(
@@ -80,11 +85,11 @@ class RegressionTask(Task):
         alerts: int | None = None,
     ) -> Regression:
         """Forecasts with the naive ones: those of a forward label, or the training mean."""
-        return Regression(rows.label, prediction, _naive(rows, constant))
+        return Regression(rows.label, prediction, _naive_forecasts(rows, constant))
 
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
         """The naive forecast with the smallest mean absolute error."""
-        naive = _naive(rows, self.baseline(train))
+        naive = _naive_forecasts(rows, self.baseline(train))
         best = min(naive, key=lambda name: metric_value(Regression(rows.label, naive[name]), "mae"))
         return Trivial(best, naive[best])
 
@@ -105,7 +110,7 @@ class RegressionTask(Task):
         truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """The mean."""
         return (f"Mean label{f' ({unit})' if unit else ''}",)
 
@@ -129,5 +134,5 @@ class RegressionTask(Task):
         }
 
 
-def _naive(rows: LabelledRows, constant: float) -> dict[str, Array]:
+def _naive_forecasts(rows: LabelledRows, constant: float) -> dict[str, Array]:
     return dict(rows.naive) or {"naive_constant": np.full(len(rows.label), constant)}

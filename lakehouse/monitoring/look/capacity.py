@@ -14,10 +14,10 @@ from lakehouse.scoring.thresholds import known_units
 
 NAME = "alerts_at_capacity"
 WINDOW = timedelta(days=28)
-LEAST_DAYS = 21
+MIN_DAYS = 21
 """With fewer days, a few alerts too many or too few a day may be chance."""
 
-TOLERATED = 0.15
+TOLERANCE = 0.15
 """Tolerated deviation from the capacity, as a share of it, averaged over the window."""
 
 
@@ -49,23 +49,23 @@ def capacity_findings(
     ).fetchall()
     if removed:
         cursor.unregister("known")
-    if len(found) < LEAST_DAYS:
+    if len(found) < MIN_DAYS:
         return []
     mean = sum(alerts for alerts, _ in found) / len(found)
-    most = sum(min(rows, spec.capacity.alerts) for _, rows in found) / len(found)
-    return [_verdict(spec.capacity.alerts, mean, most, len(found), days.until - DAY)]
+    reviewable = sum(min(rows, spec.capacity.alerts) for _, rows in found) / len(found)
+    return [_verdict(spec.capacity.alerts, mean, reviewable, len(found), days.until - DAY)]
 
 
-def _verdict(capacity: int, mean: float, most: float, days: int, day: date) -> Finding:
-    away = mean / capacity - 1
-    if abs(away) <= TOLERATED:
+def _verdict(capacity: int, mean: float, reviewable: float, days: int, day: date) -> Finding:
+    deviation = mean / capacity - 1
+    if abs(deviation) <= TOLERANCE:
         return Finding(NAME, day, True, mean, float(capacity))
     cause = (
-        f"{mean:.1f} alerts a day on {days} days, {abs(away):.0%} {'more' if away > 0 else 'fewer'}"
-        f" than the {capacity} that can be looked at"
+        f"{mean:.1f} alerts a day on {days} days, {abs(deviation):.0%} "
+        f"{'more' if deviation > 0 else 'fewer'} than the {capacity} that can be reviewed"
     )
-    remedy = f"see `{THRESHOLDS}`: scores rise or fall faster than `threshold.trailing` tells"
-    if mean < capacity and most < (1 - TOLERATED) * capacity:
-        cause += f"; there are only {most:.1f} a day to look at"
+    remedy = f"see `{THRESHOLDS}`: scores rise or fall faster than `threshold.trailing` can follow"
+    if mean < capacity and reviewable < (1 - TOLERANCE) * capacity:
+        cause += f"; only {reviewable:.1f} a day exist to review"
         remedy = "declare a `capacity` that the rows can fill"
     return Finding(NAME, day, False, mean, float(capacity), "warn", cause, remedy)

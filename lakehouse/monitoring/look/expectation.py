@@ -33,9 +33,9 @@ def estimate(
         return []
     rows = []
     for day, score, flagged in _days(cursor, spec, version, first):
-        told = spec.task.expected(score, flagged, spec.capacity.alerts if spec.capacity else 0)
+        metrics = spec.task.expected(score, flagged, spec.capacity.alerts if spec.capacity else 0)
         shared = {"model": spec.name, "version": version, "day": day, "rows": len(score)}
-        rows += [{**shared, "metric": metric, "value": value} for metric, value in told.items()]
+        rows += [{**shared, "metric": metric, "value": value} for metric, value in metrics.items()]
     return rows
 
 

@@ -42,16 +42,16 @@ class Matured:
 
     def take(self, chosen: npt.NDArray[Any]) -> "Matured":
         """The rows where this mask is true, or at these positions."""
-        said = self.said.take(chosen)
-        if isinstance(said, Binary) and isinstance(self.said, Binary):
+        taken = self.said.take(chosen)
+        if isinstance(taken, Binary) and isinstance(self.said, Binary):
             # whole days are kept, so the alerts are still those of all rows
-            said = replace(said, day=self.day[chosen], alerts=self.said.alerts)
+            taken = replace(taken, day=self.day[chosen], alerts=self.said.alerts)
         return replace(
             self,
             key=self.key[chosen],
             day=self.day[chosen],
             entities={name: values[chosen] for name, values in self.entities.items()},
-            said=said,
+            said=taken,
         )
 
     def resampling(self, spec: ModelSpec) -> Resampling:
@@ -76,21 +76,21 @@ def matured_rows(
     first: date,
     until: date,
     *,
-    beside: bool = False,
+    in_shadow: bool = False,
 ) -> Matured:
     """Rows that `version` scored, with times in the days from `first` to before `until`.
 
-    `beside`: the rows that it scored without deciding. A row that can be blocked is excluded,
+    `in_shadow`: the rows that it scored without deciding. A row that can be blocked is excluded,
     because a blocked one is never reported: for a model that blocks, only the control stream
     remains. It is a random share of all rows, flagged or not, so no metric is biased.
     """
-    table = shadow_table(spec.name) if beside else spec.predictions_table
+    table = shadow_table(spec.name) if in_shadow else spec.predictions_table
     logged = (*spec.task.logged, *(["decision"] if spec.task.decides else []))
-    said = {f"logged_{name}": quote(name) for name in logged}
-    said |= {name: quote(name) for name in spec.spine.entities}
+    selected = {f"logged_{name}": quote(name) for name in logged}
+    selected |= {name: quote(name) for name in spec.spine.entities}
     naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
     if first >= until or not table_exists(cursor, table):
-        names = ("key", "day", "label", *said, *naive)
+        names = ("key", "day", "label", *selected, *naive)
         return _matured(spec, {name: np.ma.array([]) for name in names})
     days = [datetime.combine(day, datetime.min.time()) for day in (first, until)]
     key, time = quote(spec.spine.key), quote(spec.spine.time)
@@ -100,21 +100,21 @@ def matured_rows(
             f"WHERE {time} >= ? AND {time} < ?",
             days,
         )
-    honest = "AND p.control IS NOT FALSE" if _has_control(cursor, table) else ""
-    columns = "".join(f", p.{column} AS {quote(name)}" for name, column in said.items())
+    unblocked = "AND p.control IS NOT FALSE" if _has_control(cursor, table) else ""
+    columns = "".join(f", p.{column} AS {quote(name)}" for name, column in selected.items())
     forecasts = "".join(f", l.{name}" for name in naive)
     found = cursor.execute(
         f"""SELECT p.{key} AS key, l.label{columns}{forecasts},
                    date_diff('day', DATE '1970-01-01', CAST(p.event_time AS DATE)) AS day
             FROM {qualified(table)} p JOIN ({label_query(spec)}) l ON l.key = p.{key}
-            WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {honest}
+            WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {unblocked}
             ORDER BY p.{key}""",
         [version, *days],
     ).fetchnumpy()
     return _matured(spec, {name: np.ma.asarray(values) for name, values in found.items()})
 
 
-def paired(one: Matured, other: Matured) -> tuple[Matured, Matured]:
+def pair_rows(one: Matured, other: Matured) -> tuple[Matured, Matured]:
     """The rows that both have, in the same order."""
     _, mine, theirs = np.intersect1d(one.key, other.key, return_indices=True)
     one, other = one.take(mine), other.take(theirs)
@@ -132,9 +132,9 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
     day = found["day"].astype(np.int64).filled()
     naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
-    said, classes = spec.task.from_log(found, naive, _alerts(spec))
+    predictions, classes = spec.task.from_log(found, naive, _alerts(spec))
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
-    return Matured(np.asarray(found["key"]), day, entities, said, classes)
+    return Matured(np.asarray(found["key"]), day, entities, predictions, classes)
 
 
 def _alerts(spec: ModelSpec) -> int | None:

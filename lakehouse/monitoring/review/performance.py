@@ -34,7 +34,7 @@ ALPHA = 0.01
 """Probability that a champion that has not decayed is called worse in a year of daily looks, if
 errors were known. They are estimated, and a tenth too small: in simulations it is at most one
 year in twenty (`docs/statistics.md`)."""
-WINDOWS = timedelta(days=365) / JUDGED
+WINDOWS_PER_YEAR = timedelta(days=365) / JUDGED
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Decay:
 
     metric: str
     now: Interval | None
-    then: Interval | None
+    tested: Interval | None
     positives: int
     missing: str = ""
 
@@ -60,7 +60,7 @@ def performance_rows(
     Weeks begin on Mondays.
     """
     found = []
-    for period, start, end in _periods(first, until):
+    for period, start, end in _list_periods(first, until):
         days = (rows.day >= (start - EPOCH).days) & (rows.day < (end - EPOCH).days)
         if not days.any():
             continue
@@ -95,17 +95,17 @@ def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
 def decay_of(spec: ModelSpec, evaluation: Evaluation, rows: Matured) -> Decay:
     """The champion's primary metric on `rows` against its test result."""
     metric, positives = spec.primary_metric, rows.said.positives
-    then = _promised(evaluation, metric)
-    if then is None:
-        return Decay(metric, None, None, positives, f"its test has no {metric}")
+    tested = _test_interval(evaluation, metric)
+    if tested is None:
+        return Decay(metric, None, None, positives, f"its test result has no {metric}")
     if positives < spec.shadow.min_positives:
-        wanted = spec.shadow.min_positives
-        missing = f"{positives} positives have matured in {JUDGED.days} days, {wanted} are needed"
-        return Decay(metric, None, then, positives, missing)
-    said, resampling = rows.said, rows.resampling(spec)
-    now = metric_intervals(said, resampling, only=[metric]).get(metric)
+        required = spec.shadow.min_positives
+        missing = f"{positives} positives have matured in {JUDGED.days} days, {required} are needed"
+        return Decay(metric, None, tested, positives, missing)
+    predictions, resampling = rows.said, rows.resampling(spec)
+    now = metric_intervals(predictions, resampling, only=[metric]).get(metric)
     missing = "" if now else f"{metric} cannot be computed from the {rows.said.rows:,} matured rows"
-    return Decay(metric, now, then, positives, missing)
+    return Decay(metric, now, tested, positives, missing)
 
 
 def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
@@ -119,27 +119,27 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
     below the test result's interval.
     """
     name = "matured_performance"
-    if decay.now is None or decay.then is None:
+    if decay.now is None or decay.tested is None:
         return not_judged(name, day, decay.missing)
-    now, then, scale = decay.now, decay.then, find_metric(decay.metric).scale
+    now, tested, scale = decay.now, decay.tested, find_metric(decay.metric).scale
     lower = find_metric(decay.metric).lower_is_better
     sign = -1 if lower else 1
-    error, promised = _error(now, scale), _error(then, scale)
-    bound = then.value * (1 - sign * spec.watch.performance_drop)
+    error, test_error = _error(now, scale), _error(tested, scale)
+    bound = tested.value * (1 - sign * spec.watch.performance_drop)
     gates = [
         gate.at_most if lower else gate.at_least
         for gate in spec.gates
         if gate.metric == decay.metric and gate.of == "test"
     ]
     gate = next((value for value in gates if value is not None), None)
-    best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS))
-    nothing = scale is LOGIT and now.value == 0
-    if nothing:
-        best = max(now.high, _none_of(decay.positives))
+    best = scale.moved(now.value, sign * scan.reach(error, 0.0, ALPHA, WINDOWS_PER_YEAR))
+    is_zero = scale is LOGIT and now.value == 0
+    if is_zero:
+        best = max(now.high, _zero_upper_bound(decay.positives))
     below = gate is not None and sign * best < sign * gate
-    lost = sign * scale.distance(then.value, now.value)
-    chance = scan.reach(error, promised, ALPHA, WINDOWS)
-    by_chance = best >= then.low if nothing else lost <= chance
+    loss = sign * scale.distance(tested.value, now.value)
+    chance = scan.reach(error, test_error, ALPHA, WINDOWS_PER_YEAR)
+    by_chance = best >= tested.low if is_zero else loss <= chance
     decayed = not by_chance and sign * now.value < sign * bound
     if not (below or decayed):
         return Finding(name, day, True, now.value, bound)
@@ -151,14 +151,14 @@ def decay_finding(spec: ModelSpec, decay: Decay, day: date) -> Finding:
         bound=gate if below else bound,
         severity="error" if below else "warn",
         cause=f"{decay.metric} is {now.value:.4g} (at best {best:.4g}) on "
-        f"{decay.positives:,} matured positives; on its test it was {then.value:.4g}",
-        remedy="a retrain is asked for; `lakehouse models compare` shows whether an earlier "
-        "version does better",
+        f"{decay.positives:,} matured positives; in the test period it was {tested.value:.4g}",
+        remedy="a retrain is requested; `lakehouse models compare` shows whether an earlier "
+        "version performs better",
         rollback=below,
     )
 
 
-def _promised(evaluation: Evaluation, metric: str) -> Interval | None:
+def _test_interval(evaluation: Evaluation, metric: str) -> Interval | None:
     """The metric on test; without an interval it counts as exact."""
     value = evaluation.metrics.get("test", {}).get(metric)
     if value is None:
@@ -172,9 +172,9 @@ def _error(found: Interval, scale: Scale) -> float:
     return float(high - low) / 2 / NormalDist().inv_cdf((1 + found.level) / 2)
 
 
-def _none_of(trials: int) -> float:
+def _zero_upper_bound(trials: int) -> float:
     """The highest share at which no success in `trials` is still chance, over a year's looks."""
-    tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS))
+    tail = 1 - NormalDist().cdf(scan.reach(1.0, 0.0, ALPHA, WINDOWS_PER_YEAR))
     return 1.0 - float(tail ** (1 / max(trials, 1)))
 
 
@@ -202,7 +202,7 @@ def _alerts_per_day(spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool
     return alerts / share / len(np.unique(rows.day))
 
 
-def _periods(first: date, until: date) -> Iterator[tuple[str, date, date]]:
+def _list_periods(first: date, until: date) -> Iterator[tuple[str, date, date]]:
     day = first
     while day < until:
         yield "day", day, day + DAY

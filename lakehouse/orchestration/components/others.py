@@ -22,12 +22,12 @@ def check_component(document: Document) -> None:
     try:
         component = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        remedy = "correct the type, or install the package that has it"
+        remedy = "correct the type, or install the package that provides it"
         raise SpecError(
             document.sentence(f"there is no component {name} ({error}); {remedy}", "type")
         ) from None
     if not (isinstance(component, type) and issubclass(component, dg.Component)):
-        raise SpecError(document.sentence(f"{name} is not a component of Dagster", "type"))
+        raise SpecError(document.sentence(f"{name} is not a Dagster component", "type"))
     model, attributes = component.get_model_cls(), document.values.get("attributes")
     if model is None or not attributes:
         return

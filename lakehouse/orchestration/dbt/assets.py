@@ -23,13 +23,13 @@ from lakehouse.orchestration.dbt.state import input_state, load_build, save_buil
 from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
+    AUTO_REFRESH,
     DEFAULT_FRESHNESS,
-    REFRESHED_BY_ITSELF,
-    checked_with,
+    check_condition,
     group_name,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 
 
@@ -57,7 +57,7 @@ class Translator(DagsterDbtTranslator):
         """dbt's spec, with the automation and freshness policies of all assets."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
-            automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
+            automation_condition=AUTO_REFRESH, freshness_policy=DEFAULT_FRESHNESS
         )
 
 
@@ -76,7 +76,7 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         can_subset=True,
         allow_arbitrary_check_specs=True,  # checks need not match models one to one
     )
-    @retrying
+    @retry_step
     def build(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:
@@ -84,7 +84,9 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         state = input_state(step, files, lake.lake)
         last = load_build(lake.lake, step) if whole and refresh.only_new else None
         if last is not None and last.state == state:
-            context.log.info(f"{step.name}: no input has moved since {last.built_at:%F %T}")
+            context.log.info(
+                f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
+            )
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
                 metadata[ROWS_WRITTEN] = 0
@@ -133,7 +135,7 @@ def _specs(
             if child.startswith("test."):
                 checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
     return specs, [
-        check._replace(automation_condition=checked_with(check.asset_key))
+        check._replace(automation_condition=check_condition(check.asset_key))
         for check in checks
         if check
     ]
@@ -188,5 +190,5 @@ def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake
         lake,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},
-        lineage=LineageCache(files).of(node["unique_id"], target, lake),
+        lineage=LineageCache(files).read(node["unique_id"], target, lake),
     )

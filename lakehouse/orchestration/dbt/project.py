@@ -86,19 +86,19 @@ class DbtProjectFiles:
         return self.target / "fingerprint"
 
     def _is_parsed(self) -> bool:
-        there = self._stamp.exists() and (self.target / "manifest.json").exists()
-        return there and self._stamp.read_text() == self.fingerprint
+        exists = self._stamp.exists() and (self.target / "manifest.json").exists()
+        return exists and self._stamp.read_text() == self.fingerprint
 
     def _parse(self, *, write: bool) -> "Manifest":
         """Parse the changes: 0.5 s for none, 4 s for the whole project; importing dbt takes 3 s."""
         flags = ["--quiet", "--write-json" if write else "--no-write-json"]
         command = [*flags, "parse", *self.arguments(), *self.places(self.target)]
-        said = io.StringIO()
-        with redirect_stdout(said):
+        output = io.StringIO()
+        with redirect_stdout(output):
             result = import_dbt()().invoke(command)
         if not result.success:
-            why = said.getvalue().strip() or str(result.exception)
-            raise DbtProjectError(f"the dbt project in {self.directory} does not parse: {why}")
+            cause = output.getvalue().strip() or str(result.exception)
+            raise DbtProjectError(f"the dbt project in {self.directory} cannot be parsed: {cause}")
         return cast("Manifest", result.result)
 
     @cached_property
@@ -122,8 +122,8 @@ class DbtProjectFiles:
 
     def arguments(self, **variables: object) -> list[str]:
         """The project's variables and these, as dbt arguments."""
-        every = {**self.variables, **variables}
-        return ["--vars", json.dumps(every)] if every else []
+        merged = {**self.variables, **variables}
+        return ["--vars", json.dumps(merged)] if merged else []
 
 
 def import_dbt() -> "type[dbtRunner]":

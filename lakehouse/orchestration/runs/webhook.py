@@ -26,4 +26,4 @@ def tell(settings: Settings, payload: Mapping[str, Any], log: Callable[[str], No
     try:
         post(settings, payload)
     except OSError as error:
-        log(f"the webhook did not take the message: {error}")
+        log(f"the webhook did not accept the message: {error}")

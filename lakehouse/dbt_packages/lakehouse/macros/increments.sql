@@ -105,7 +105,7 @@
     {{ lakehouse.begin_increment() }}
     {%- set inputs = lakehouse.inputs_of(model) %}
     {%- if execute and not inputs %}
-        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table: it has nothing to wait for') }}
+        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
     {%- endif %}
     set variable upto_seal = {% if lakehouse.redoing() %}getvariable('done_seal'){% else -%}
         greatest(getvariable('done_seal'), coalesce({{ lakehouse.sealed(inputs) }}, {{ lakehouse.beginning() }}))
