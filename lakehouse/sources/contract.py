@@ -61,7 +61,9 @@ class Column(Part):
             raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
         for value in (*bounds, *self.values):
             if self.kind.exact(str(value)) is None:
-                raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
+                raise ValueError(
+                    f"{value!r} in `minimum`, `maximum` or `values` is not a valid {self.type}"
+                )
 
     @property
     def origin(self) -> str:
@@ -107,7 +109,7 @@ class Contract(Part):
         if self.personal and self.on_change == "evolve":
             raise ValueError(
                 "a contract with personal data cannot `evolve`: a new column could bring more of "
-                "it into the lake unseen; say `freeze` or `discard`"
+                "it into the lake unnoticed; set `on_change` to `freeze` or `discard`"
             )
         if self.expressions:
             from lakehouse.sources.checking import try_expressions

@@ -140,10 +140,10 @@ def release(
                     done.append((found, taken, name))
         if not done:
             raise DecisionError(
-                f"nothing of {spec.name}{choice} can be tried again: too few rows stay too few, "
-                "columns are what they are, "
-                "and what is no text in its encoding cannot be copied. Land a corrected file and "
-                f"discard this: lakehouse quarantine discard {spec.name}"
+                f"nothing of {spec.name}{choice} can be released: a retry changes neither the "
+                "number of rows nor the columns of a file, and rows that are not text in the "
+                "file's encoding cannot be copied. Land a corrected file and discard this one: "
+                f"lakehouse quarantine discard {spec.name}"
             )
         return clerk.write(done)
 
@@ -162,7 +162,7 @@ class _Clerk:
         now: datetime,
     ) -> None:
         if not why.strip():
-            raise DecisionError("say why: the reason is recorded with the decision")
+            raise DecisionError("give a reason with `--why`: it is recorded with the decision")
         self.cursor, self.spec, self.choice = cursor, spec, choice
         self.decision, self.who, self.why = decision, who, why
         self.now = now.astimezone(UTC).replace(tzinfo=None)
@@ -179,10 +179,10 @@ class _Clerk:
         text = f"nothing of {self.spec.name}{self.choice} is undecided"
         for made in _read(self.cursor, self.spec.name):
             if not self.choice.file or made.file == self.choice.file:
-                text += f": {made.who} did {made.decision} {made.file} on "
+                text += f": {made.who} chose to {made.decision} {made.file} on "
                 return text + f"{made.decided_at:%Y-%m-%d %H:%M} ({made.why})"
-        known = "; ".join(map(in_words, undecided[:5])) or "nothing at all"
-        return f"{text}; what waits for a decision is: {known}"
+        known = "; ".join(map(in_words, undecided[:5])) or "nothing"
+        return f"{text}; awaiting a decision: {known}"
 
     def rows(self, found: Undecided) -> set[int]:
         """Numbers of the chosen undecided rows."""
@@ -251,8 +251,8 @@ def _landed(
             if found.kind == "rows" and sha256(path) != entries[found.file].sha256:
                 raise LandingError(
                     f"{found.file} in {landing.root} has other bytes than when it was loaded, so "
-                    "its rows cannot be told apart: put the original back, or land what is right "
-                    "under a new name and discard this"
+                    "its rows cannot be identified: put the original back, or land a correct file "
+                    "under a new name and discard this one"
                 )
     return present
 

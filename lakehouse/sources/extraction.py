@@ -53,7 +53,7 @@ def _alone(spec: SourceSpec, settings: Settings) -> Iterator[None]:
         held = FileLock(lock).acquire(settings.lock_timeout)
     except Timeout as error:
         raise LandingError(
-            f"{spec.name} is being extracted by another process (lock {lock}); let it finish"
+            f"another process is extracting {spec.name} (lock {lock}); wait until it has finished"
         ) from error
     with held:
         yield

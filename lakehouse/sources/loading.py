@@ -95,9 +95,9 @@ def load(
                 done or todo.last == before.last
             ):
                 raise LoadError(
-                    f"{spec.name} makes no progress: {_first(todo)} was taken and is pending "
-                    f"again. Compare its entries in {layout.FILES} with the ledger in "
-                    f"{landing.root}/{FOLDER} and report this as a fault"
+                    f"loading {spec.name} makes no progress: {_first(todo)} was processed and is "
+                    f"still pending. Compare its entries in {layout.FILES} with the ledger in "
+                    f"{landing.root}/{FOLDER} and report this as a bug"
                 )
             try:
                 extras = undeclared_columns(cursor, spec)
@@ -109,9 +109,9 @@ def load(
                     done = commit(spec, lake, staged, todo, ledger, run_id, now())
             except (OSError, duckdb.Error) as error:
                 raise LoadError(
-                    f"loading {_first(todo)} and on from {landing.root} into {spec.table} failed, "
-                    f"and nothing of this batch was kept: {error}. If a disk is full, free space "
-                    f"under {settings.data_dir} and {settings.storage}; then run again"
+                    f"loading {_first(todo)} and later files from {landing.root} into {spec.table} "
+                    f"failed; nothing of this batch was kept: {error}. If a disk is full, free "
+                    f"space under {settings.data_dir} and {settings.storage}; then run again"
                 ) from error
         before = todo
         if done:

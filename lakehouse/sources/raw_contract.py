@@ -128,7 +128,7 @@ def _terms(
     now = terms(spec)
     for name in ("key", "declared_time"):
         if made and made[name] != now[name]:
-            yield f"`{name}` was {_shown(made[name])} and is {_shown(now[name])}"
+            yield f"`{name}` was {_shown(made[name])} and is now {_shown(now[name])}"
     for column in spec.contract.columns:
         before: Any = made["columns"].get(column.name) if made else None
         if made and before is None and column.name not in present:
@@ -139,7 +139,7 @@ def _terms(
             if was != now_is:
                 changed = True
                 if part != "type" or column.pii:  # other types already differ in the table
-                    yield f"{part} of {column.name} was {was} and is {now_is}"
+                    yield f"{part} of {column.name} was {was} and is now {now_is}"
         if not changed and present.get(column.name) == column.raw_type:
             yield from _broken_rows(cursor, spec, column, before)
 
@@ -161,13 +161,13 @@ def _broken_rows(
     today = terms(spec)["columns"][column.name]
     if before and any(before[part] != today[part] for part in _BOUNDS):
         if column.pii:
-            conditions[f"{column.name} has other bounds, and tokens have none"] = "true"
+            conditions[f"{column.name} has new bounds, which tokens cannot show"] = "true"
         else:
-            conditions[f"{column.name} has other bounds"] = _out_of_bounds(column)
+            conditions[f"{column.name} has new bounds"] = _out_of_bounds(column)
     for what, condition in conditions.items():
         query = f"SELECT count(*) FROM {qualified(spec.table)} WHERE {condition}"
         if rows := fetch_value(cursor, query):
-            yield f"{what}, and {rows:,} rows in the lake break that"
+            yield f"{what}, and {rows:,} rows in the lake do not comply"
 
 
 def _out_of_bounds(column: Column) -> str:

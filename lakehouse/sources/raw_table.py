@@ -57,10 +57,9 @@ def _bring_up_to_date(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> li
     if present and has_rows(cursor, spec):
         if changes := breaking_changes(cursor, spec):
             raise ContractError(
-                f"{spec.table} was made under another contract: {'; '.join(changes)}. Take the "
-                "change back, or carry it out from the landed files: `lakehouse run "
-                f"--full-refresh --select raw/{spec.name}+` builds {spec.table} and everything "
-                "behind it again"
+                f"{spec.table} was built under another contract: {'; '.join(changes)}. Undo the "
+                "change, or apply it from the landed files: `lakehouse run --full-refresh --select "
+                f"raw/{spec.name}+` rebuilds {spec.table} and everything downstream of it"
             )
         added = [name for name in wanted if name not in present]
         for name in added:

@@ -138,8 +138,8 @@ def rebuild(
             return _put_in_place(spec, lake, build, places, ledger, run_id)
         except (OSError, duckdb.Error) as error:
             raise LoadError(
-                f"building {spec.table} again from {landing.root} failed, and the table is as it "
-                f"was: {error}. If a disk is full, free space under {settings.data_dir} and "
+                f"rebuilding {spec.table} from {landing.root} failed, and the table is unchanged: "
+                f"{error}. If a disk is full, free space under {settings.data_dir} and "
                 f"{settings.storage}; then run again"
             ) from error
 
@@ -161,9 +161,9 @@ class _Build:
         if refused:
             more = f" and {len(refused) - 3:,} more" if len(refused) > 3 else ""
             raise LoadError(
-                f"{self.spec.table} cannot be built again, and is as it was: today's contract "
+                f"{self.spec.table} cannot be rebuilt, and is unchanged: today's contract "
                 f"refuses files that were loaded ({'; '.join(refused[:3])}{more}). Declare what "
-                "they hold, or let `on_change` discard it"
+                "they contain, or set `on_change` to `discard`"
             )
         for name in staged.extras[len(self.extras) :]:
             self.cursor.execute(f"ALTER TABLE {self.raw} ADD COLUMN {quote(name)} VARCHAR")
@@ -175,8 +175,7 @@ class _Build:
             if entry.sha256 != place.entry.sha256:
                 raise LandingError(
                     f"{entry.file.name} has other bytes than when it was loaded, so "
-                    f"{self.spec.table} cannot be built again, and is as it was: put the original "
-                    "back"
+                    f"{self.spec.table} cannot be rebuilt, and is unchanged: put the original back"
                 )
             own = self.spec.seal_pattern.read(entry.file.name) or place.seal
             loads.append(
@@ -201,8 +200,8 @@ def _put_in_place(
         loaded = {e.file for e in manifest.read_entries(cursor, spec.name).values() if e.load_id}
         if load_order(cursor, spec.name, ledger) != places or len(loaded) != len(places):
             raise LoadError(
-                f"files of {spec.name} were loaded or taken out while {spec.table} was built "
-                "again, and it is as it was: run again"
+                f"files of {spec.name} were loaded or unloaded while {spec.table} was being "
+                "rebuilt, so it is unchanged: run again"
             )
         before = int(fetch_value(cursor, f"SELECT count(*) FROM {table}"))
         cursor.execute(f"DROP TABLE {table}")
@@ -232,8 +231,7 @@ def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
         more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
         raise LandingError(
             f"{', '.join(gone[:3])}{more} were loaded and are no longer in {landing.root}: a table "
-            "that is built again without them would lose their rows, so nothing was changed. Put "
-            "them back"
+            "rebuilt without them would lose their rows, so nothing was changed. Put them back"
         )
     return [present[place.entry.file] for place in places]
 
@@ -248,7 +246,7 @@ def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
             yield
     except Timeout as error:
         raise LoadError(
-            f"{spec.table} is being built again by another process (lock {lock}); let it finish"
+            f"another process is rebuilding {spec.table} (lock {lock}); wait until it has finished"
         ) from error
 
 

@@ -127,8 +127,9 @@ def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
         if spec.seal_pattern.read(candidate) == seal:
             return candidate
     raise LandingError(
-        f"no name beside {name} has the same seal by the pattern {spec.seal_pattern.regex!r}: "
-        "let the pattern allow something after the time, such as `_released_1`"
+        f"no new name next to {name} gives the same seal by the pattern "
+        f"{spec.seal_pattern.regex!r}: let the pattern allow a suffix after the time, such as "
+        "`_released_1`"
     )
 
 

@@ -113,8 +113,9 @@ class _Stager:
                 size = self._read(entry, path)
                 if landing.has_changed(file):
                     raise Unreadable(
-                        "it changed while it was read: land files complete, for instance under a "
-                        "name that starts with a dot, and rename them"
+                        "it changed while it was being read: land only complete files, for "
+                        "instance by writing them under a name that starts with a dot and "
+                        "renaming them"
                     )
         except (Unreadable, OSError) as error:
             entry.refused = str(error)
@@ -127,7 +128,7 @@ class _Stager:
 
         spec, size = self.spec, 0
         if spec.seal_pattern.read(entry.file.name) is None:
-            raise Unreadable(f"no seal in its name ({spec.seal_pattern.regex})")
+            raise Unreadable(f"its name contains no seal ({spec.seal_pattern.regex})")
         reading = reading_of(spec, entry.file.name, self.longest)
         for block in read_file(path, reading, self.scratch):
             size += block.table.nbytes

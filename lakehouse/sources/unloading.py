@@ -55,7 +55,7 @@ def unload(
     ledger = Ledger(Landing(settings, spec.name))
     create_tables(spec, lake)
     at = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    message = f"unload {file}, as {who} says: {why}"
+    message = f"unload {file} ({who}: {why})"
     with lake.writer(Author(spec.table, message=message)) as cursor:
         seen = manifest.read_entries(cursor, spec.name)
         last = manifest.last_number(seen)
@@ -79,7 +79,7 @@ def unload(
         behind = bool(decisions) and decisions[-1].number > last
         if behind or not ledger.append([decision]):
             raise LoadError(
-                f"{spec.name} was worked on by another process or lake; run "
+                f"{spec.name} was changed by another process or lake; run "
                 f"`lakehouse run --select raw/{spec.name}`, then unload {file} again"
             )
         since, until = _touched(cursor, spec, file)
@@ -97,7 +97,7 @@ def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
     what = f"is {entry.status}" if entry else "was never loaded"
     raise LoadError(
         f"{file} of {spec.name} {what}, so there is nothing to unload; "
-        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists what is"
+        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists its files"
     )
 
 

@@ -157,11 +157,11 @@ def test_a_slow_answer_times_out_and_is_asked_for_again(
     [
         ((500, {}, b""), "answers 500 .* after 5 attempts"),
         ((401, {}, b""), "answers 401"),
-        ((200, {}, b'{"data": ['), "answers no page of the form .* a value is missing"),
-        ((200, {}, b"[]"), "answers no page of the form"),
-        ((200, {}, b'{"data": [], "next": "2026-05-02.json"}'), "go round in a circle"),
+        ((200, {}, b'{"data": ['), "did not return a page of the form .* a value is missing"),
+        ((200, {}, b"[]"), "did not return a page of the form"),
+        ((200, {}, b'{"data": [], "next": "2026-05-02.json"}'), "form a loop"),
         ((200, {}, b'{"data": [], "next": "none.json"}'), "none.json answers 404"),
-        ((200, {}, b'{"data": [], "next": "file:///etc/hosts"}'), "a file of this machine"),
+        ((200, {}, b'{"data": [], "next": "file:///etc/hosts"}'), "a file on this machine"),
         ((200, {"Content-Length": "999"}, b'{"data": []}'), "cannot be reached"),
     ],
 )

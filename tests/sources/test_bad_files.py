@@ -100,7 +100,7 @@ def test_a_row_that_is_longer_than_rows_may_be_is_set_aside_alone(
             "its header is not UTF-8 (id,time,amount,gr",
         ),
         (BAD, b'id,"time,amount\n1,2', "its header is malformed CSV"),
-        (BAD, b"id,id\n1,2\n", "'id' is twice in the header"),
+        (BAD, b"id,id\n1,2\n", "'id' appears twice in the header"),
         (BAD, ",".join(f"c{n}" for n in range(3000)).encode(), "its header has 3,000 columns"),
     ],
 )
@@ -140,7 +140,7 @@ def test_links_to_nothing_pipes_and_odd_names_are_refused_by_name(house: House) 
     Path(os.fsdecode(odd)).write_bytes((HEADER + row(2)).encode())
     report = house.load(make_spec())
     assert report.quarantined_files == {
-        file_name(seal_of(2)): "a link that leads nowhere (No such file or directory)",
+        file_name(seal_of(2)): "a broken link (No such file or directory)",
         file_name(seal_of(3)): "not a regular file but a pipe",
         "elsewhere": "not a regular file but a link to a folder",
     }
@@ -163,7 +163,9 @@ def test_a_file_that_grows_while_it_is_read_waits_for_the_next_time(
 
     with monkeypatch.context() as patch:
         patch.setattr(staging, "read_file", growing)
-        assert "it changed while it was read" in house.load(make_spec()).quarantined_files[GOOD]
+        assert (
+            "it changed while it was being read" in house.load(make_spec()).quarantined_files[GOOD]
+        )
     assert house.rows("id") == []
     assert house.load(make_spec()).rows == 2
 
@@ -204,7 +206,7 @@ def test_a_key_that_a_row_of_json_has_twice_sets_the_row_aside_by_its_name(house
     nested = '{"id": 3, "time": "2026-05-01", "amount": 3, "note": {"a": 1.10, "a": 2}}'
     house.land(GOOD, json_lines(payment(1, NOON), twice, nested.replace('"a": 2', '"b": 2')))
     report = house.load(make_spec())
-    assert report.reasons == {"malformed JSON: 'amount' is in it twice": 1}
+    assert report.reasons == {"malformed JSON: 'amount' appears twice": 1}
     assert house.rows("id", "note") == [(1, None), (3, '{"a": 1.10, "b": 2}')]
 
 

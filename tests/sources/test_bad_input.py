@@ -71,7 +71,7 @@ def test_a_row_that_is_not_utf8_is_quarantined_alone(house: House) -> None:
         (".parquet", b"no parquet at all", "unreadable parquet"),
         (".csv", b"\n", "there is no header"),
         (".csv", b"id,id\n1,2\n", "twice in the header"),
-        (".xml", b"<a/>", "its name ends in none of"),
+        (".xml", b"<a/>", "its name does not end in"),
     ],
 )
 def test_an_unreadable_file_is_refused_whole_and_the_others_go_on(

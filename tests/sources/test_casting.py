@@ -362,7 +362,8 @@ def test_a_type_that_parquet_has_and_nobody_reads_refuses_the_file_by_the_column
     house.land(name, out.getvalue())
     refused = house.load(make_spec(columns)).quarantined_files[name]
     assert (
-        refused == "its column 'value' is of type duration[s], which is not read: send it as text"
+        refused
+        == "its column 'value' is of type duration[s], which is not supported: send it as text"
     )
 
 
@@ -434,7 +435,7 @@ def test_wild_times_of_undeclared_columns_cost_no_row(house: House) -> None:
 def test_a_bound_that_its_type_cannot_hold_is_refused_when_it_is_declared(
     type: str, rule: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValueError, match=r"is no |has no minimum"):
+    with pytest.raises(ValueError, match=r"is not a valid |has no minimum"):
         make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP"), column("x", type, **rule)])
 
 
@@ -487,7 +488,7 @@ def test_zones_of_a_hundred_rows_stay_with_their_rows() -> None:
 )
 def test_an_expression_whose_value_changes_is_refused_when_it_is_declared(expression: str) -> None:
     made = column("made", "VARCHAR", expression=expression)
-    with pytest.raises(ValueError, match=r"another one each time|only columns that|volatile"):
+    with pytest.raises(ValueError, match=r"differs each time|only columns that|volatile"):
         make_spec([column("id", "BIGINT"), column("time", "TIMESTAMP"), made])
 
 

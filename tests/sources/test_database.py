@@ -171,7 +171,7 @@ def test_text_times_of_any_iso_form_are_utc(house: House, tmp_path: Path) -> Non
         (
             "postgresql://me:hunter2@127.0.0.1:1/bank",
             SourceDown,
-            r"(?s)postgresql://me:\*\*\*@127.0.0.1:1/bank.*is up",
+            r"(?s)postgresql://me:\*\*\*@127.0.0.1:1/bank.*is running",
         ),
     ],
 )

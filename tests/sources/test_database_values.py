@@ -142,7 +142,7 @@ def test_a_table_whose_times_are_none_is_refused_with_a_remedy(
 ) -> None:
     with sqlite_things(tmp_path) as sqlite:
         sqlite.execute("INSERT INTO things VALUES (1, 'x', ?)", (value,))
-        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* read a view"):
+        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* to a view"):
             extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings)
 
 
@@ -164,7 +164,7 @@ def test_a_time_that_means_never_stops_nothing(house: House, tmp_path: Path) -> 
     [
         ("(ID INTEGER, updated_at)", SourceDown, "no column 'id', only ID, updated_at"),
         ("(id INTEGER, changed)", SourceDown, "no column 'updated_at', only id, changed"),
-        ("(id INTEGER, op, updated_at)", SpecError, "has a column `op` of its own"),
+        ("(id INTEGER, op, updated_at)", SpecError, "has its own column `op`"),
     ],
 )
 def test_columns_are_matched_as_they_are_spelt(
@@ -181,7 +181,7 @@ def test_a_seal_query_that_answers_no_time_is_told(house: House, tmp_path: Path)
     with sqlite_things(tmp_path) as sqlite:
         fill(sqlite, "a")
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite", seal="SELECT 1777629600;")
-        with pytest.raises(SourceDown, match="answers '1777629600', which is no time"):
+        with pytest.raises(SourceDown, match="returned '1777629600', which is not a time"):
             extract(spec, house.settings)
 
 

@@ -57,7 +57,7 @@ def test_a_write_that_fails_leaves_nothing(landing: Landing) -> None:
 
 def test_what_is_landed_is_never_overwritten(landing: Landing) -> None:
     landing.put("a.csv", lambda path: path.write_text("first") and None)
-    with pytest.raises(LandingError, match="landed files stay"):
+    with pytest.raises(LandingError, match="has already landed"):
         landing.put("a.csv", lambda path: path.write_text("second") and None)
     assert (Path(landing.root) / "a.csv").read_text() == "first"
 

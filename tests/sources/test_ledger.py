@@ -272,7 +272,7 @@ def test_another_file_under_a_loaded_name_is_refused_by_a_fresh_lake_until_it_is
     assert story(house) == whole
     with another_lake(house.settings, "fresh") as fresh:
         report = fresh.load(make_spec())
-        assert "not those that were loaded first" in report.quarantined_files[names[1]]
+        assert "differ from those that were loaded first" in report.quarantined_files[names[1]]
         assert "not in the landing zone any more" in report.quarantined_files[names[2]]
         assert fresh.rows("id") == [(0,)]
         house.land(file_name(seal_of(2)), one(7, 2))
@@ -352,7 +352,7 @@ def test_a_ledger_with_a_gap_or_a_broken_object_is_named(house: House) -> None:
     content = second.read_bytes()
     second.write_bytes(content[:-9])
     with another_lake(house.settings, "fresh") as fresh:
-        with pytest.raises(LandingError, match=r"00000002.json is broken"):
+        with pytest.raises(LandingError, match=r"00000002.json is damaged"):
             fresh.load(make_spec())
         second.unlink()
         with pytest.raises(LandingError, match="has a gap"):

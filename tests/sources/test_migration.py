@@ -82,16 +82,16 @@ def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
         pytest.param(
             [*PAYMENTS[:3], column("note", nullable=False)],
             {},
-            "note may not be NULL, and 5 rows in the lake break that",
+            "note may not be NULL, and 5 rows in the lake do not comply",
             id="a column that may no longer be NULL",
         ),
         pytest.param(
-            PAYMENTS, {"key": ["id", "time"]}, "`key` was id and is id, time", id="another key"
+            PAYMENTS, {"key": ["id", "time"]}, "`key` was id and is now id, time", id="another key"
         ),
         pytest.param(
             [*PAYMENTS, column("at", "TIMESTAMP")],
             {"declared_time": "at"},
-            "`declared_time` was time and is at",
+            "`declared_time` was time and is now at",
             id="another time",
         ),
         pytest.param(
@@ -109,13 +109,13 @@ def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
         pytest.param(
             [*PAYMENTS[:3], {**column("note"), "from": "remark"}],
             {},
-            "origin of note was note and is remark",
+            "origin of note was note and is now remark",
             id="another origin",
         ),
         pytest.param(
             [*PAYMENTS[:2], {**PAYMENTS[2], "maximum": 5}, PAYMENTS[3]],
             {},
-            "amount has other bounds, and 3 rows in the lake break that",
+            "amount has new bounds, and 3 rows in the lake do not comply",
             id="a bound that rows break",
         ),
     ],
@@ -137,7 +137,7 @@ def test_personal_data_that_become_plain_are_a_change_though_both_are_text(house
         [*PAYMENTS[:3], column("note", pii="token")], contract={"on_change": "discard"}
     )
     filled(house, secret)
-    with pytest.raises(ContractError, match="pii of note was token and is none"):
+    with pytest.raises(ContractError, match="pii of note was token and is now none"):
         house.load(make_spec(contract={"on_change": "discard"}))
 
 
@@ -291,7 +291,7 @@ def test_a_load_that_comes_between_is_not_lost(
         house.load(make_spec())
 
     monkeypatch.setattr(rebuilding, "mark_released", load_meanwhile)
-    with pytest.raises(LoadError, match="were loaded or taken out while"):
+    with pytest.raises(LoadError, match="were loaded or unloaded while"):
         rebuilt(house, make_spec())
     assert house.rows("id")[-1] == (9,)
 

@@ -127,7 +127,9 @@ def with_column(expression: str, **more: Any) -> SourceSpec:
     ],
 )
 def test_an_expression_over_personal_data_must_say_what_it_reveals(expression: str) -> None:
-    with pytest.raises(ValueError, match=r"made of (email|born|birth_date).*`reveals`|subquery"):
+    with pytest.raises(
+        ValueError, match=r"computed from (email|born|birth_date).*`reveals`|subquery"
+    ):
         with_column(expression)
 
 

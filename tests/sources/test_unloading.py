@@ -43,7 +43,7 @@ def test_a_file_is_taken_out_in_one_recorded_commit_and_the_rest_stays(house: Ho
     assert house.ask("SELECT count(*) FROM quarantine.rows WHERE _file = '" + WRONG + "'") == [(0,)]
     assert house.lake.snapshot() == snapshot + 1
     newest = "SELECT author, commit_message FROM lake.snapshots() ORDER BY snapshot_id DESC LIMIT 1"
-    assert house.ask(newest) == [("raw.payments", f"unload {WRONG}, as ada says: test")]
+    assert house.ask(newest) == [("raw.payments", f"unload {WRONG} (ada: test)")]
     kept = house.ask(f"SELECT status, reason, loaded_at FROM ops.files WHERE file = '{WRONG}'")
     assert ("unloaded", "test (ada)", NOON.replace(tzinfo=None)) in kept
     ledger = Path(house.settings.landing) / "payments" / ".loads" / "00000004.json"

@@ -74,7 +74,7 @@ class Folder:
         path = self.root / name
         path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         if path.exists():
-            raise FileExistsError(f"{path} is landed already, and landed files stay")
+            raise FileExistsError(f"{path} has already landed, and is never overwritten")
         partial = private.make_private(path.with_name(f".{path.name}.landing")) / path.name
         try:
             write(partial)
@@ -127,7 +127,7 @@ def _look_at(name: str, path: str) -> LandedFile:
         try:
             status = os.stat(path)
         except OSError as error:
-            problem = f"a link that leads nowhere ({error.strerror})"
+            problem = f"a broken link ({error.strerror})"
     if not problem and not stat.S_ISREG(status.st_mode):
         problem = f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
     modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)

@@ -12,7 +12,7 @@ from lakehouse.sources.landing.files import LandedFile
 from lakehouse.sources.landing.folder import Folder
 from lakehouse.sources.landing.prefix import Prefix
 
-_ROOM = "Free space or rights there, then run again"
+_ROOM = "Free space or grant access there, then run again"
 
 
 class Landing:

@@ -129,13 +129,13 @@ def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ..
     if broken:
         raise Unreadable(f"unreadable csv: its header is {broken}")
     if not header:
-        raise Unreadable("unreadable csv: there is no header")
+        raise Unreadable("unreadable csv: it has no header")
     if clean(original) != original:
         raise Unreadable(
             f"its header is not UTF-8 ({clean(original)[:200]}): declare `encoding`, or send UTF-8"
         )
     if twice := [name for name, count in Counter(header).items() if count > 1]:
-        raise Unreadable(f"unreadable csv: {twice[0]!r} is twice in the header")
+        raise Unreadable(f"unreadable csv: {twice[0]!r} appears twice in the header")
     if len(header) > MOST_COLUMNS:
         raise Unreadable(f"its header has {len(header):,} columns, more than {MOST_COLUMNS:,}")
     records.header = header

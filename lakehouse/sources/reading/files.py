@@ -17,7 +17,9 @@ def file_format(name: str) -> str:
     """The format in a file's name, without compression. Raises `Unreadable`."""
     parts = name.removesuffix(".gz").removesuffix(".zst").rsplit(".", 1)
     if len(parts) < 2 or parts[1] not in ("jsonl", "csv", "parquet"):
-        raise Unreadable("its name ends in none of .jsonl, .csv, .parquet (with .gz or .zst)")
+        raise Unreadable(
+            "its name does not end in .jsonl, .csv or .parquet (or that and .gz, .zst)"
+        )
     return parts[1]
 
 

@@ -171,7 +171,7 @@ def _values(text: str) -> tuple[str | None, dict[str, Any]]:
     if not _TEXTS.issuperset(map(type, found.values())):
         found = {key: _text(found[key], original) for key, original in _members(text)}
     if "\\u" in text and not _is_unicode(found):
-        return f"{MALFORMED}: half a surrogate pair", {}
+        return f"{MALFORMED}: unpaired surrogate", {}
     return None, found
 
 
@@ -210,7 +210,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise _Twice(f"{next(key for key in keys if keys.count(key) > 1)!r} is in it twice")
+        raise _Twice(f"{next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return found
 
 

@@ -38,7 +38,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Block]:
         fields = list(file.schema_arrow)
         every = [field.name for field in fields]
         if twice := [name for name in every if every.count(name) > 1]:
-            raise Unreadable(f"unreadable parquet: the column {twice[0]!r} is in it twice")
+            raise Unreadable(f"unreadable parquet: the column {twice[0]!r} appears twice")
         if len(every) > MOST_COLUMNS:
             raise Unreadable(f"it has {len(every):,} columns, more than {MOST_COLUMNS:,}")
         leaves = [file.schema.column(place) for place in range(len(file.schema))]
@@ -173,7 +173,9 @@ def _plain(name: str, column: Any, broken: list[str | None], reading: Reading) -
     if pa.types.is_nested(kind):
         values = [None if v is None else json.dumps(v, default=_told) for v in column.to_pylist()]
         return _utf8(pa.array(values, pa.string()), None, broken, longest)
-    raise Unreadable(f"its column {name!r} is of type {kind}, which is not read: send it as text")
+    raise Unreadable(
+        f"its column {name!r} is of type {kind}, which is not supported: send it as text"
+    )
 
 
 def _is_readable(kind: Any) -> bool:
@@ -256,7 +258,7 @@ def _of_our_era(column: Any, broken: list[str | None] | None) -> Any:
         return numbers.cast(pa.string())
     for row, ours in enumerate(is_ours.to_pylist()):
         if ours is False:
-            broken[row] = "a time outside of the years 1 to 9999"
+            broken[row] = "a time outside the years 1 to 9999"
     return pc.if_else(is_ours, column, pa.scalar(None, kind))
 
 

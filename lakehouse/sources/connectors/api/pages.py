@@ -74,7 +74,7 @@ def split_page(text: str) -> Page:
         end = _end_of_value(text, at)
         name = _string(text[at:end])
         if name is None or name in members:
-            raise NotAPage(f"{text[at:end][:80]} at {at} is not a name, or is there twice")
+            raise NotAPage(f"{text[at:end][:80]} at {at} is not a valid name, or a duplicate")
         at = _open(text, _skip(text, end), ":")
         if name == "data":
             members[name], end = _records(text, at)
@@ -83,7 +83,7 @@ def split_page(text: str) -> Page:
             members[name] = text[at:end]
         at = _skip(text, end)
     if (end := _skip(text, at + 1)) != len(text):
-        raise NotAPage(f"there is more after its end, at {end}")
+        raise NotAPage(f"there is more text after its end, at {end}")
     records = members.get("data")
     if not isinstance(records, list):
         raise NotAPage("it has no list `data`")
@@ -119,10 +119,10 @@ def _end_of_value(text: str, at: int) -> int:
             raise NotAPage(f"a string is not closed, at {match.start()}")
         elif token in "]}":
             if token != expected.pop():
-                raise NotAPage(f"{token} closes what it did not open, at {match.start()}")
+                raise NotAPage(f"{token} does not match the open bracket, at {match.start()}")
             if not expected:
                 return match.end()
-    raise NotAPage(f"it breaks off: {len(expected)} brackets are not closed")
+    raise NotAPage(f"it is cut off: {len(expected)} brackets are not closed")
 
 
 def _on_one_line(record: str) -> str:

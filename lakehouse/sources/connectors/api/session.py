@@ -60,8 +60,8 @@ class Session:
                 if response.status_code != 200:
                     problem = SourceAway if response.status_code in RETRIED else SourceDown
                     raise problem(
-                        f"{url} answers {response.status_code} {response.reason or ''} after "
-                        f"{self.attempts} attempts; it will be asked again next time"
+                        f"{url} returned {response.status_code} {response.reason or ''} after "
+                        f"{self.attempts} attempts; the next extraction will request it again"
                     )
                 content = self._body(response, url)
                 charset = _CHARSET.search(response.headers.get("Content-Type", ""))
@@ -70,7 +70,7 @@ class Session:
             problem = SourceDown if isinstance(error, ValueError) else SourceAway
             raise problem(
                 f"{url} cannot be reached ({self.attempts} attempts, time-out "
-                f"{self.timeout:g} s): {error}; it will be asked again next time"
+                f"{self.timeout:g} s): {error}; the next extraction will request it again"
             ) from error
         try:
             return split_page(decode_page(content, charset[1] if charset else None))
@@ -84,7 +84,7 @@ class Session:
             content += piece
             if len(content) > self.page_bytes:
                 raise SourceDown(
-                    f"{url} answers more than {self.page_bytes:,} bytes in one page: ask for "
+                    f"{url} returned more than {self.page_bytes:,} bytes in one page: request "
                     "smaller pages, or raise `page_bytes` of the source's connector"
                 )
         response.raw.close()
@@ -94,8 +94,8 @@ class Session:
 def not_a_page(url: str, error: ValueError) -> SourceDown:
     """The error for an answer that is not a page."""
     return SourceDown(
-        f"{url} answers no page of the form {{data: [...], next, complete_through}}: {error}; "
-        "nothing of that day was landed. Tell the API's owner"
+        f"{url} did not return a page of the form {{data: [...], next, complete_through}}: "
+        f"{error}; nothing of that day was landed. Report this to the API's owner"
     )
 
 

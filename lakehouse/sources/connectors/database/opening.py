@@ -48,7 +48,7 @@ def open_database(address: str, table: str, settings: Settings) -> Iterator[Data
         problem = SourceAway if passes else SourceDown
         raise problem(
             f"cannot read {table} of the database {url}: "
-            f"{error}. See that it is up and that the address is right"
+            f"{error}. Check that it is running and that the address is right"
         ) from error
     finally:
         if source:
