@@ -13,7 +13,7 @@ from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staged import Staged, StagedFile
 
 
-def agreed(
+def reconcile(
     spec: SourceSpec, lake: Lake, ledger: Ledger, seen: dict[str, Entry], first: int
 ) -> list[Decision]:
     """The ledger from `first` on, after it has been completed from this lake's manifest.
@@ -45,7 +45,7 @@ def agreed(
     return decisions
 
 
-def put_in_order(
+def order_files(
     staged: Staged,
     decided: tuple[Decision, ...],
     landed: dict[str, LandedFile],
@@ -73,13 +73,13 @@ def put_in_order(
                 why = "it was loaded before, but is no longer in the landing zone; put it back"
             # a file refused then may have been corrected since, and is now a different file
             if file is None or not _is_decided_on(landing, file, decision):
-                file = absent(decision)
+                file = absent_file(decision)
             entry = StagedFile(file, unread, decision.sha256, refused=why)
             unread += 1
         staged.files.append(entry)
 
 
-def absent(decision: Decision) -> LandedFile:
+def absent_file(decision: Decision) -> LandedFile:
     """A placeholder for a file that has a decision but is no longer in the landing zone."""
     return LandedFile(decision.file, "", decision.bytes, datetime.min)
 

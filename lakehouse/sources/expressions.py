@@ -14,7 +14,7 @@ from lakehouse.lake import literal
 if TYPE_CHECKING:
     from lakehouse.sources.contract import Column, Contract
 
-_EVERYTHING = {
+_WILDCARDS = {
     "STAR": "`*` or COLUMNS",
     "POSITIONAL_REFERENCE": "a column by its number",
     "SUBQUERY": "a subquery",
@@ -33,7 +33,7 @@ UNSTABLE = frozenset(
 _WRAPPERS = {"CAST": "child", "COLLATE": "child"}
 
 
-def refuse_unfit(contract: "Contract") -> None:
+def check_expressions(contract: "Contract") -> None:
     """Refuse expressions that would leak personal data into the lake, or give other values each
     time.
 
@@ -55,7 +55,7 @@ def refuse_unfit(contract: "Contract") -> None:
             )
         if not personal:
             continue
-        _refuse_unseen(column, tree)
+        _refuse_wildcards(column, tree)
         if used and not column.reveals:
             raise ValueError(
                 f"{column.name} is computed from {', '.join(sorted(used))}, which is personal: "
@@ -80,13 +80,13 @@ def _refuse_second_readers(contract: "Contract") -> None:
             )
 
 
-def _refuse_unseen(column: "Column", tree: Any) -> None:
+def _refuse_wildcards(column: "Column", tree: Any) -> None:
     """Refuse references that may mean any column, or a whole row."""
     for node in _nodes(tree):
-        if node.get("class") in _EVERYTHING:
+        if node.get("class") in _WILDCARDS:
             raise ValueError(
                 f"expression {column.expression!r} of {column.name} uses "
-                f"{_EVERYTHING[node['class']]}, which could include personal data: name the "
+                f"{_WILDCARDS[node['class']]}, which could include personal data: name the "
                 "columns that it reads"
             )
 
@@ -100,13 +100,13 @@ def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> 
             f"{', '.join(sorted(changing))}, whose result differs each time: compute the column "
             "from the row's own values"
         )
-    own = {
+    lambda_parameters = {
         name
         for node in _nodes(tree)
         if node.get("class") == "LAMBDA"
         for name in _references(node["lhs"])
     }
-    if unknown := {*_references(tree)} - {*declared} - own:
+    if unknown := {*_references(tree)} - {*declared} - lambda_parameters:
         raise ValueError(
             f"expression {column.expression!r} of {column.name} refers to "
             f"{', '.join(sorted(unknown))}; only columns that the contract declares may be used, "

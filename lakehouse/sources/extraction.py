@@ -30,7 +30,7 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
         LandingError: when the landing zone cannot be written, or another process is extracting.
     """
     landing = Landing(settings, spec.name)
-    with _alone(spec, settings):
+    with _extraction_lock(spec, settings):
         landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
     return Extraction(
         tuple(one.file for one in landed),
@@ -46,7 +46,7 @@ def last_seal(spec: SourceSpec, landing: Landing) -> datetime | None:
 
 
 @contextmanager
-def _alone(spec: SourceSpec, settings: Settings) -> Iterator[None]:
+def _extraction_lock(spec: SourceSpec, settings: Settings) -> Iterator[None]:
     lock = settings.data_dir / "locks" / f"extract-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:

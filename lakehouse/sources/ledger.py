@@ -45,7 +45,7 @@ class Decision(BaseModel):
     at: datetime | None = None
 
     @property
-    def told(self) -> str | None:
+    def attributed_reason(self) -> str | None:
         """The reason, with the person who gave it."""
         return f"{self.reason} ({self.who})" if self.who else self.reason
 

@@ -28,7 +28,7 @@ from lakehouse.lake import (
 )
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
-from lakehouse.sources.agreement import agreed
+from lakehouse.sources.agreement import reconcile
 from lakehouse.sources.committing import Load, insert_rows
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import LandedFile, Landing
@@ -115,27 +115,27 @@ def rebuild(
         if not table_exists(cursor, spec.table) or not manifest.is_ready(cursor):
             return None
         seen = manifest.read_entries(cursor, spec.name)
-    agreed_on = agreed(spec, lake, Ledger(landing), seen, 1)
-    ledger = {decision.number: decision for decision in agreed_on}
+    decisions = reconcile(spec, lake, Ledger(landing), seen, 1)
+    ledger = {decision.number: decision for decision in decisions}
     with lake.reader() as cursor:
         places = load_order(cursor, spec.name, ledger)
     if not places:
         return None
-    waiting = _landed(landing, places)
+    remaining = _landed(landing, places)
     with (
-        _alone(settings, spec),
+        _rebuild_lock(settings, spec),
         lake.cursor() as cursor,
         _scratch(cursor, settings, spec) as scratch,
     ):
         build = _Build(cursor, spec, scratch)
         try:
-            while waiting:
-                with stage(cursor, spec, landing, waiting, build.extras) as staged:
+            while remaining:
+                with stage(cursor, spec, landing, remaining, build.extras) as staged:
                     mark_released(cursor, landing, staged)
-                    build.take(staged, places)
-                waiting = waiting[len(staged.files) :]
-                progress(f"{len(places) - len(waiting):,} of {len(places):,} files read")
-            return _put_in_place(spec, lake, build, places, ledger, run_id)
+                    build.add(staged, places)
+                remaining = remaining[len(staged.files) :]
+                progress(f"{len(places) - len(remaining):,} of {len(places):,} files read")
+            return _replace_table(spec, lake, build, places, ledger, run_id)
         except (OSError, duckdb.Error) as error:
             raise LoadError(
                 f"rebuilding {spec.table} from {landing.root} failed, and the table is unchanged: "
@@ -155,7 +155,7 @@ class _Build:
         create_raw(cursor, spec, self.raw)
         cursor.execute(f"CREATE TABLE {self.quarantine} ({_QUARANTINE})")
 
-    def take(self, staged: Staged, places: list[Place]) -> None:
+    def add(self, staged: Staged, places: list[Place]) -> None:
         """Add a batch, each file at its original place."""
         refused = [f"{one.file.name}: {one.refused}" for one in staged.files if one.refused]
         if refused:
@@ -185,7 +185,7 @@ class _Build:
         insert_rows(self.cursor, self.spec, staged, loads, raw=self.raw, quarantine=self.quarantine)
 
 
-def _put_in_place(
+def _replace_table(
     spec: SourceSpec,
     lake: Lake,
     build: _Build,
@@ -237,7 +237,7 @@ def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
 
 
 @contextmanager
-def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
+def _rebuild_lock(settings: Settings, spec: SourceSpec) -> Iterator[None]:
     """Keep other processes from rebuilding this table at the same time."""
     lock = settings.data_dir / "locks" / f"rebuild-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -260,8 +260,8 @@ def _scratch(
     """
     spill, prefix = settings.data_dir / "spill", f"rebuild-{spec.name}-"
     spill.mkdir(parents=True, exist_ok=True)
-    for left in spill.glob(f"{prefix}*"):
-        shutil.rmtree(left)
+    for leftover in spill.glob(f"{prefix}*"):
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=spill) as folder:
         name = quote(Path(folder).name)
         cursor.execute(f"ATTACH {literal(f'{folder}/rows.duckdb')} AS {name}")

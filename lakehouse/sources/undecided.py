@@ -22,7 +22,7 @@ FLOOD = 0.05
 A_FEW = 10
 """Up to this many undecided rows are never a flood, however small the load."""
 
-WHY = "concat_ws(': ', q.column_name, q.reason)"
+REASON_SQL = "concat_ws(': ', q.column_name, q.reason)"
 """SQL of a row's reason, as reports and decisions show it."""
 
 Kind = Literal["rows", "file", "volume", "columns"]
@@ -105,8 +105,8 @@ def read_rows(
     if not table_exists(cursor, layout.QUARANTINED):
         return []
     query = (
-        f"{undecided_rows(cursor, f'q._file, q._row, {WHY}, q.text')} "
-        f"AND (? = '' OR q._file = ?) AND (? = '' OR {WHY} = ?) "
+        f"{undecided_rows(cursor, f'q._file, q._row, {REASON_SQL}, q.text')} "
+        f"AND (? = '' OR q._file = ?) AND (? = '' OR {REASON_SQL} = ?) "
         "ORDER BY q._load_id, q._row LIMIT ?"
     )
     found = cursor.execute(query, [spec.name, file, file, reason, reason, limit]).fetchall()
@@ -128,7 +128,7 @@ def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
-    undecided = undecided_rows(cursor, f"q._load_id, {WHY} AS why")
+    undecided = undecided_rows(cursor, f"q._load_id, {REASON_SQL} AS why")
     found = cursor.execute(
         f"WITH undecided AS ({undecided}), "
         "counted AS (SELECT _load_id, why, count(*) AS n FROM undecided GROUP BY ALL) "
@@ -218,7 +218,7 @@ def _loaded(cursor: duckdb.DuckDBPyConnection, kind: Kind) -> str:
     return f"FROM {files} AS f {decided}WHERE f.source = ? AND f.status = 'loaded'"
 
 
-def to_read_again(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
+def released_files(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
     """Files that were released since they were last refused, loaded ones among them."""
     released = _decided_refusals(cursor, source, "release")
     times = _refusals(cursor, source) if released else {}

@@ -194,7 +194,7 @@ KEYS = st.sampled_from(["a", "A", "b/c", "~", "é", "0", "", 'q"', "_file"])
 )
 def test_lines_of_plain_form_are_read_as_pythons_parser_reads_them(lines: list[str]) -> None:
     content = "\n".join(lines).encode()
-    reading = Reading("jsonl", ("a", "0"), others=True)
+    reading = Reading("jsonl", ("a", "0"), all_columns=True)
     with duckdb.connect() as scratch:
         fast = [*read_json_lines(io.BytesIO(content), reading, scratch)]
     slow = [*read_json_lines(io.BytesIO(content), reading)]

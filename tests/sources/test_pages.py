@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.sources import SourceSpec, extract
-from lakehouse.sources.connectors.api.pages import NotAPage, decode_page, split_page
+from lakehouse.sources.connectors.api.pages import InvalidPage, decode_page, split_page
 from lakehouse.sources.errors import SourceDown
 
 from .conftest import House, column, make_spec
@@ -129,7 +129,7 @@ def test_a_body_is_read_in_the_encoding_that_it_is_in(content: bytes, charset: s
 def test_a_body_in_another_encoding_than_it_claims_is_no_page(
     content: bytes, charset: str | None
 ) -> None:
-    with pytest.raises(NotAPage, match="its bytes are not"):
+    with pytest.raises(InvalidPage, match="its bytes are not"):
         decode_page(content, charset)
 
 
@@ -156,7 +156,7 @@ def test_a_body_in_another_encoding_than_it_claims_is_no_page(
     ],
 )
 def test_a_page_that_is_none_names_where_it_stops_being_one(text: str, told: str) -> None:
-    with pytest.raises(NotAPage, match=told):
+    with pytest.raises(InvalidPage, match=told):
         split_page(text)
 
 

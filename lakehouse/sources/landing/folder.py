@@ -32,25 +32,25 @@ class Folder:
 
     def files(self) -> Iterator[LandedFile]:
         """Every file; a folder that we may not read is listed as a file with a problem."""
-        closed: list[OSError] = []
-        for folder, folders, names in os.walk(self.root, onerror=closed.append):
+        errors: list[OSError] = []
+        for folder, folders, names in os.walk(self.root, onerror=errors.append):
             folders[:] = [name for name in folders if not name.startswith(".")]
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for name in (*names, *links):
                 if not name.startswith("."):
                     path = os.path.join(folder, name)
-                    yield _look_at(os.path.relpath(path, self.root), path)
-        for error in closed:
+                    yield _inspect(os.path.relpath(path, self.root), path)
+        for error in errors:
             if error.filename == str(self.root):
                 if isinstance(error, FileNotFoundError):
                     continue  # nothing has been landed yet
                 raise error
             name = os.path.relpath(error.filename, self.root)
-            yield replace(_look_at(name, error.filename), problem=f"{error.strerror}: {name}")
+            yield replace(_inspect(name, error.filename), problem=f"{error.strerror}: {name}")
 
     def has_changed(self, file: LandedFile) -> bool:
         """Whether size, time or type differ from when the file was listed."""
-        return _look_at(file.name, file.path) != file
+        return _inspect(file.name, file.path) != file
 
     def open_to_others(self) -> list[str]:
         """Folders and files that give rights to others than their owner."""
@@ -119,7 +119,7 @@ class Folder:
         return (self.root / name).read_bytes()
 
 
-def _look_at(name: str, path: str) -> LandedFile:
+def _inspect(name: str, path: str) -> LandedFile:
     # a file name is bytes, and not always valid text
     name = os.fsencode(name).decode(errors="backslashreplace")
     status, problem = os.lstat(path), None

@@ -52,8 +52,8 @@ def read_file(
         *(pa.ArrowException, OSError, EOFError, csv.Error, ValueError, LookupError, TypeError),
         *(ArithmeticError, MemoryError, RecursionError, AttributeError),
     ) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(f"unreadable {reading.format}: {said}") from error
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Unreadable(f"unreadable {reading.format}: {message}") from error
 
 
 def _read_text(
@@ -79,10 +79,10 @@ def _decoded(stream: Any, reading: Reading) -> Any:
                 f"it is {encoding}, not UTF-8: declare `encoding: {encoding.lower()}`, or "
                 "send UTF-8"
             )
-    return _After(start.removeprefix(codecs.BOM_UTF8), stream)
+    return _Prefixed(start.removeprefix(codecs.BOM_UTF8), stream)
 
 
-class _After:
+class _Prefixed:
     """A stream preceded by `start`."""
 
     def __init__(self, start: bytes, stream: Any) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field
 from lakehouse.declarations.durations import Duration
 from lakehouse.settings import Settings
 from lakehouse.sources.connectors.api.pages import Page
-from lakehouse.sources.connectors.api.session import Session, local_path, not_a_page
+from lakehouse.sources.connectors.api.session import Session, local_path, page_error
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown, SpecError
@@ -115,7 +115,7 @@ def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
         while url:
             if url in seen:
                 raise SourceDown(f"the pages of {base}{day}.json form a loop: {url} comes twice")
-            page = session.page(url, missing_is_fine=not seen)
+            page = session.page(url, allow_missing=not seen)
             seen.add(url)
             if page is None or not _is_complete(page, url, day):
                 return None
@@ -135,6 +135,6 @@ def _is_complete(page: Page, url: str, day: date) -> bool:
     try:
         moment = datetime.fromisoformat(page.complete_through)
     except ValueError as error:
-        raise not_a_page(url, error) from error
+        raise page_error(url, error) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment >= _end_of(day).replace(tzinfo=UTC)

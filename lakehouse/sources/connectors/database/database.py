@@ -36,7 +36,7 @@ class Database(ABC):
         """The names of a table's columns, in order, with the database's spelling."""
 
     @abstractmethod
-    def ask(self, query: str) -> str | None:
+    def query_value(self, query: str) -> str | None:
         """The first value of the result of `query` (in the database's own SQL), as text."""
 
     def selected(self, table: str, names: Sequence[str]) -> list[str | None]:
@@ -65,7 +65,7 @@ def table_name(name: str) -> str:
     return ".".join(map(quote, name.split(".")))
 
 
-def ask_one(work: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
+def query_one(work: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
     """The first value of a DuckDB query's result; None if the result is empty."""
     row = work.execute(query, list(parameters)).fetchone()
     return row[0] if row else None

@@ -134,9 +134,9 @@ def _tables(
                 return
             with pq.ParquetFile(path) as parquet:
                 for group in range(parquet.num_row_groups):
-                    facts = parquet.metadata.row_group(group)
-                    if since and _is_older(facts, columns[updated], since):
-                        first += facts.num_rows
+                    metadata = parquet.metadata.row_group(group)
+                    if since and _is_older(metadata, columns[updated], since):
+                        first += metadata.num_rows
                         continue
                     for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
                         arrays = [

@@ -44,9 +44,9 @@ def open_database(address: str, table: str, settings: Settings) -> Iterator[Data
         source = _open(work, url)
         yield source
     except (duckdb.Error, sqlite3.Error) as error:
-        passes = is_retryable(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
-        problem = SourceAway if passes else SourceDown
-        raise problem(
+        is_transient = is_retryable(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        error_class = SourceAway if is_transient else SourceDown
+        raise error_class(
             f"cannot read {table} of the database {url}: "
             f"{error}. Check that it is running and that the address is right"
         ) from error
