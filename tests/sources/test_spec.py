@@ -44,7 +44,7 @@ def test_the_payments_sources_are_valid_and_fully_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("type: TIMESTAMP", "type: DATETIME", r"line 14: contract.columns.1.type: .*'DATETIME'"),
         ("name: payments", "nmae: payments", r"line 3: nmae: .*did you mean name"),
@@ -57,17 +57,19 @@ def test_the_payments_sources_are_valid_and_fully_described() -> None:
         ("name: time", "name: known_at", "known_at is a column that the loader adds"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_the_error_for_a_mistake_names_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(YAML)
     load_spec(path)
     path.write_text(YAML.replace(old, new))
-    with pytest.raises(SpecError, match=told) as error:
+    with pytest.raises(SpecError, match=message) as error:
         load_spec(path)
     assert str(path) in str(error.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot read"):
         load_spec(tmp_path / "none.yaml")
 
