@@ -188,8 +188,8 @@ def why_too_far(
         return None
     return (
         f"{TOO_FAR}: {own:%Y-%m-%d %H:%M} is {(own - newest) // DAY:,} days after "
-        f"{newest:%Y-%m-%d %H:%M}, up to which the other inputs are complete; fewer than "
-        f"{furthest // DAY:,} are allowed. Correct the name or, if it is right, declare "
+        f"{newest:%Y-%m-%d %H:%M}, the latest time up to which any other input is complete; fewer "
+        f"than {furthest // DAY:,} are allowed. Correct the name or, if it is right, declare "
         f"`seal_pattern: {{furthest: {(own - newest) // DAY + 1}d}}` in the YAML of {spec.name}"
     )
 

@@ -163,7 +163,7 @@ def _broken_rows(
     today = terms(spec)["columns"][column.name]
     if before and any(before[part] != today[part] for part in _BOUNDS):
         if column.pii:
-            conditions[f"{column.name} has new bounds, which tokens cannot show"] = "true"
+            conditions[f"{column.name} has new bounds, which cannot be checked on tokens"] = "true"
         else:
             conditions[f"{column.name} has new bounds"] = _out_of_bounds(column)
     for violation, condition in conditions.items():
