@@ -114,7 +114,7 @@ def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
     with gzip.GzipFile(scratch, "wb", mtime=0) as lines:
         while url:
             if url in seen:
-                raise SourceDown(f"the pages of {base}{day}.json form a loop: {url} comes twice")
+                raise SourceDown(f"the pages of {base}{day}.json form a loop: {url} appears twice")
             page = session.page(url, allow_missing=not seen)
             seen.add(url)
             if page is None or not _is_complete(page, url, day):
