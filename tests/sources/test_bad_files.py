@@ -198,8 +198,8 @@ def test_names_that_differ_in_case_or_are_odd_are_matched_exactly_in_every_forma
         report = harness.load(spec)
         assert report.quarantined_files == {}
         assert report.reasons == {"x1: not a BIGINT": 1}
-        columns = [f"x{place}" for place in range(len(names))]
-        assert harness.rows(*columns, table=f"raw.{source}") == [(10, 11, 12, 13, 14, 15)]
+        stored = [f"x{place}" for place in range(len(names))]
+        assert harness.rows(*stored, table=f"raw.{source}") == [(10, 11, 12, 13, 14, 15)]
 
 
 def test_a_duplicate_key_in_a_json_row_quarantines_the_row_and_is_named(harness: Harness) -> None:

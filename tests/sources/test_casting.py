@@ -190,11 +190,11 @@ def loaded(harness: Harness, type: str, format: str, spellings: Sequence[str]) -
 def test_each_spelling_of_each_type_is_exact_or_quarantined_in_every_format(
     harness: Harness, type: str
 ) -> None:
-    expected = {place: expected_value(text, type) for place, text in enumerate(SPELLINGS)}
+    references = {place: expected_value(text, type) for place, text in enumerate(SPELLINGS)}
     for format in FORMATS:
         found = loaded(harness, type, format, SPELLINGS)
         for place, text in enumerate(SPELLINGS):
-            expected = expected[place]
+            expected = references[place]
             if format == "csv" and text == "":
                 expected = None  # an empty field is NULL
             got = found.get(place)

@@ -129,7 +129,7 @@ def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ..
     if broken:
         raise Unreadable(f"unreadable csv: its header is {broken}")
     if not header:
-        raise Unreadable("unreadable csv: it has no header")
+        raise Unreadable("unreadable csv: there is no header")
     if clean(original) != original:
         raise Unreadable(
             f"its header is not UTF-8 ({clean(original)[:200]}): declare `encoding`, or send UTF-8"
