@@ -138,7 +138,7 @@ class DatabaseConnector(Connector):
         return Columns(tuple(columns), columns.index(key), columns.index(self.updated_at))
 
     def _seal(self, source: Database) -> datetime | None:
-        text = source.query_value(self.seal.strip().rstrip(";"))
+        text = source.ask(self.seal.strip().rstrip(";"))
         if text is None:
             return None
         query = f"SELECT {time_of('t')} FROM (SELECT ? AS t)"

@@ -36,7 +36,7 @@ class Database(ABC):
         """The names of a table's columns, in order, with the database's spelling."""
 
     @abstractmethod
-    def query_value(self, query: str) -> str | None:
+    def ask(self, query: str) -> str | None:
         """The first value of the result of `query` (in the database's own SQL), as text."""
 
     def selected(self, table: str, names: Sequence[str]) -> list[str | None]:

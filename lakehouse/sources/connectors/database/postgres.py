@@ -39,7 +39,7 @@ class PostgresDatabase(Database):
         """The columns in the server's catalog."""
         return list(self._types(table))
 
-    def query_value(self, query: str) -> str | None:
+    def ask(self, query: str) -> str | None:
         """The first value, converted to text by the server."""
         query = f"SELECT CAST(value AS text) AS value FROM ({query}\n) AS answer(value)"
         row = self.work.execute(f"SELECT value FROM {_native(query)}").fetchone()

@@ -42,7 +42,7 @@ class SqliteDatabase(Database):
         found = self.source.execute(f"SELECT * FROM {table_name(table)} LIMIT 0")
         return [column[0] for column in found.description]
 
-    def query_value(self, query: str) -> str | None:
+    def ask(self, query: str) -> str | None:
         """The first value, with all its digits."""
         row = self.source.execute(query).fetchone()
         return _text(row[0]) if row else None
