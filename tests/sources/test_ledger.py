@@ -280,7 +280,7 @@ def test_a_different_file_under_a_loaded_name_is_refused_by_a_fresh_lake_until_c
     with another_lake(harness.settings, "fresh") as fresh:
         report = fresh.load(make_spec())
         assert "differ from those that were loaded first" in report.quarantined_files[names[1]]
-        assert "not in the landing zone any more" in report.quarantined_files[names[2]]
+        assert "is no longer in the landing zone" in report.quarantined_files[names[2]]
         assert fresh.rows("id") == [(0,)]
         harness.land(file_name(seal_of(2)), one(7, 2))
         harness.load(make_spec())
