@@ -31,8 +31,8 @@ def _tag(name: str) -> str:
 def _tag_value(value: str) -> str:
     if not _TAG_VALUE.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a valid value of a tag; write at most 63 letters, digits, `_`, `-` "
-            "and `.`"
+            f"{value!r} is not a valid tag value; write at most 63 letters, digits, `_`, `-` and "
+            "`.`"
         )
     return value
 

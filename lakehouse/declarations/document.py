@@ -13,17 +13,17 @@ Step = str | int
 """A key of a mapping, or an index in a list."""
 
 _REMEDIES = {
-    "cannot start any token": "indent with spaces, and quote a text that starts like this",
-    "mapping values are not allowed": "quote a text with a colon, or correct the indentation",
+    "cannot start any token": "indent with spaces, and quote text that starts like this",
+    "mapping values are not allowed": "quote text with a colon, or correct the indentation",
     "expected <block end>": "indent this line like its neighbours, or close the quote before it",
     "expected ',' or": "a comma or the closing bracket is missing",
     "expected the node content": "a value or the closing bracket is missing",
     "could not find expected ':'": "write `name: value`",
     "unexpected end of stream": "the closing quote is missing",
     "could not determine a constructor": "write the plain value, without a tag",
-    "unhashable key": "quote a text in braces",
-    "undefined alias": "quote a text that starts with *",
-    "another document": "write one component a file",
+    "unhashable key": "quote text in braces",
+    "undefined alias": "quote text that starts with *",
+    "another document": "write one component per file",
 }
 """Parts of PyYAML's messages, and the advice for each."""
 
@@ -97,9 +97,11 @@ def read_yaml(file: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         raise SpecError(_broken(file, error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(_sentence(file, 1, (), f"this is not text in UTF-8: {error}")) from None
+        raise SpecError(_sentence(file, 1, (), f"this is not UTF-8 text: {error}")) from None
     except RecursionError:
-        raise SpecError(_sentence(file, 1, (), "this is nested too deep, or in itself")) from None
+        raise SpecError(
+            _sentence(file, 1, (), "this is nested too deeply, or contains itself")
+        ) from None
     if twice:
         raise SpecError("\n".join(twice))
     return Document(file, values, node)

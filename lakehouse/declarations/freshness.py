@@ -25,6 +25,6 @@ class Freshness(Part):
         if not short and self.warn and self.warn >= self.fail:
             yield FieldError(
                 f"{format_duration(self.warn)} is not shorter than `fail`, which is "
-                f"{format_duration(self.fail)}; a warning comes first",
+                f"{format_duration(self.fail)}; the warning must come first",
                 "warn",
             )

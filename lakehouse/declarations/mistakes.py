@@ -18,14 +18,14 @@ from lakehouse.declarations.part import FieldErrors
 from lakehouse.redaction import redact
 
 _KINDS = {
-    "string": "a text",
+    "string": "text",
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
     "finite_number": "a number",
     "bool": "true or false",
     "time_delta": "a duration, such as 7d or 36h",
-    "date": "a day, such as 2026-05-31",
+    "date": "a date, such as 2026-05-31",
     "tuple": "a list",
     "list": "a list",
     "dict": "`name: value` lines below it",
@@ -209,7 +209,7 @@ def _of_value(one: _Error, known: Sequence[str]) -> str:
     wanted = dict.fromkeys(_wanted(each["type"], known) for each in (one.details, *one.also))
     if "" in wanted:
         return f"{_shown(value)} is not valid: {one.details['msg']}"
-    quotes = " in quotes" if [*wanted] == ["a text"] and isinstance(value, _PLAIN) else ""
+    quotes = " in quotes" if [*wanted] == ["text"] and isinstance(value, _PLAIN) else ""
     return f"{_shown(value)} is not valid; write {' or '.join(wanted)}{quotes}"
 
 

@@ -56,7 +56,7 @@ def refuse_alike(what: str, names: Iterable[str]) -> None:
     for name in names:
         other = seen.setdefault(name.lower(), name)
         if other != name:
-            raise ValueError(f"{what} {other!r} and {name!r} differ in case alone; rename one")
+            raise ValueError(f"{what} {other!r} and {name!r} differ only in case; rename one")
 
 
 def _free(name: str) -> str:
@@ -67,8 +67,8 @@ def _free(name: str) -> str:
 def _plain(name: str) -> str:
     if "__" in name:
         raise ValueError(
-            f"{name!r} has two underscores in a row, by which tables of versions, spines and "
-            "shadows are named; write one"
+            f"{name!r} has two underscores in a row, which are reserved for the tables of "
+            "versions, spines and shadows; write one"
         )
     return name
 

@@ -143,8 +143,8 @@ def _named_alike(specs: Iterable[Declaration]) -> Iterator[Problem]:
         other = first.setdefault((type(spec), spec.name), spec)
         if other is not spec and spec.place.file:
             sentence = spec.place.sentence(
-                f"{spec.name} is declared in {other.place.file} already; names are unique over all "
-                "domains, so rename one of them",
+                f"{spec.name} is already declared in {other.place.file}; names are unique across "
+                "all domains, so rename one of them",
                 "name",
             )
             yield Problem(spec.place.file, sentence)

@@ -88,7 +88,8 @@ def configure(
     if settings.encrypted and not place.encrypted and not read_only:
         raise LakeError(
             f"LAKEHOUSE_ENCRYPTED is on, but the lake of {settings.catalog} was "
-            "made without encryption; unset it, or make a new lake with another LAKEHOUSE_DATA_DIR"
+            "created without encryption; unset it, or create a new lake with another "
+            "LAKEHOUSE_DATA_DIR"
         )
     connection.execute(_attach_statement(settings, place, read_only=read_only))
     if not read_only:

@@ -149,7 +149,7 @@ def hash_commit(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         finally:
             cursor.execute("ROLLBACK")
     except (OSError, duckdb.Error) as error:
-        _log.warning("files just committed have no hash yet: %s", error)
+        _log.warning("the files of the last commit have no hash yet: %s", error)
 
 
 def _check(body: str) -> str:

@@ -98,7 +98,9 @@ class Lake:
         if self.read_only and self.settings.embedded:
             catalog = Path(self.settings.catalog.removeprefix("sqlite:"))
             if not catalog.exists():
-                raise LakeError(f"there is no lake at {catalog} yet; make one with `lakehouse run`")
+                raise LakeError(
+                    f"there is no lake at {catalog} yet; create one with `lakehouse run`"
+                )
         make_folders(self.settings)
         try:
             if self.read_only:
@@ -191,10 +193,10 @@ class Lake:
             except duckdb.Error as unanswered:
                 if time.monotonic() > give_up:
                     raise CommitInDoubt(
-                        f"whether {author.asset} was written is not known: the catalog's server "
-                        f"was lost in the commit {commit_id} ({error}) and does not answer since "
-                        f"{LOOK_UP_SECONDS:g} s ({unanswered}). When it is up again, run this "
-                        "again: it goes on from what is there"
+                        f"it is unknown whether {author.asset} was written: the connection to the "
+                        f"catalog's server was lost during the commit {commit_id} ({error}), and "
+                        f"the server has not answered for {LOOK_UP_SECONDS:g} s ({unanswered}). "
+                        "When it is up again, run this again: it continues from the last commit"
                     ) from None  # with a lost connection as its cause it would be retried
                 time.sleep(LOOK_UP_PAUSE)
 
@@ -258,7 +260,7 @@ def fetch_value(
     """The first column of the first row. Raises an error when there is no row."""
     row = cursor.execute(query, parameters).fetchone()
     if row is None:
-        raise LakeError(f"no row came back from: {query}")
+        raise LakeError(f"this query returned no row: {query}")
     return row[0]
 
 

@@ -101,7 +101,7 @@ def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         first = f"{damage[0].what} {damage[0].problem}"
         raise LakeError(
             f"nothing was merged or deleted, because {len(damage)} files are damaged, such as "
-            f"{first}; `lakehouse verify --full` names all of them"
+            f"{first}; `lakehouse verify --full` lists all of them"
         )
 
 
@@ -110,16 +110,15 @@ def describe_unknown(done: Maintenance) -> str:
     if not done.unknown:
         return ""
     files = (
-        f"{len(done.unknown)} Parquet files in the lake's storage that it does not know, such as"
+        f"{len(done.unknown)} Parquet files in the lake's storage that are not in its catalog, "
+        f"such as {done.unknown[0]}"
     )
     if done.owned:
-        return (
-            f"left alone: {files} {done.unknown[0]}; whoever put them there should move them away"
-        )
+        return f"left alone: {files}; move them out of the storage"
     return (
-        f"the storage is not this lake's own, so what killed writers left was not deleted: {files} "
-        f"{done.unknown[0]}; move them away, or, if no other lake uses that storage, take all as "
-        "this lake's with `lakehouse maintain --adopt`"
+        "the storage is not marked as this lake's, so leftovers of killed writers were not "
+        f"deleted: {files}; move them out of the storage or, if no other lake uses it, claim all "
+        "of them for this lake with `lakehouse maintain --adopt`"
     )
 
 

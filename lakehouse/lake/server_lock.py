@@ -83,5 +83,5 @@ class ServerLock:
         return CatalogDown(
             f"the catalog's server does not answer ({self._catalog}): "
             f"{' '.join(redact(str(error)).split())}. "
-            "See that it is up and that LAKEHOUSE_CATALOG is right"
+            "Check that it is running and that LAKEHOUSE_CATALOG is correct"
         )

@@ -17,9 +17,7 @@ from lakehouse.lake.lock import write_lock
 from lakehouse.lake.ownership import METADATA, check_owner
 from lakehouse.lake.storage import Storage
 
-FROM_BACKUP = (
-    "restore it from a backup, or build the table again with `lakehouse run --full-refresh`"
-)
+FROM_BACKUP = "restore it from a backup, or rebuild the table with `lakehouse run --full-refresh`"
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,10 @@ def verify_lake(lake: Lake, *, full: bool) -> Verification:
                     done.damage.append(Damage(storage.path(name), f"cannot be read ({error})"))
         for line in known.damaged:
             what = f"line {line} of {storage.path(ledger.name)}"
-            problem = "is not as it was written; restore that file of hashes from a backup"
+            problem = "was changed after it was written; restore this file of hashes from a backup"
             done.damage.append(Damage(what, problem))
         _look_at_files(files, known, storage, done, full=full)
-    done.untold.append("the rest of the catalog, landed files, and what else is in the data folder")
+    done.untold.append("the rest of the catalog, landed files, and other files in the data folder")
     return done
 
 
@@ -98,12 +96,12 @@ def _look_at_files(
     done.looked_at["files by hash" if full else fast] = verified
     if unhashed:
         done.untold.append(
-            f"{unhashed} files had no hash yet, so only that they are there with their size is "
-            "known; `lakehouse verify --full` and maintenance take the hashes"
+            f"{unhashed} files had no hash yet, so only their existence and their size were "
+            "checked; `lakehouse verify --full` and maintenance hash them"
         )
     if not full:
         parts = "the files before their footers" if storage.local else "the files"
-        done.untold.append(f"what is in {parts}: `--full` reads it")
+        done.untold.append(f"the content of {parts}: `--full` reads it")
 
 
 def _problem(
@@ -111,13 +109,13 @@ def _problem(
 ) -> str:
     """How `file` differs from what was written; empty if it does not."""
     if not file.table or not file.name:
-        return "the catalog no longer knows its table; restore the catalog from a backup"
+        return "has no table in the catalog any more; restore the catalog from a backup"
     if size is None:
         return f"is missing; {FROM_BACKUP}"
     if was and was.record != file.record:
         return (
-            "the catalog tells other rows, sizes or bounds of it than when it was written; restore "
-            "the catalog from a backup"
+            "has other rows, sizes or bounds in the catalog than when it was written; restore the "
+            "catalog from a backup"
         )
     if size != file.bytes:
         return f"has {size:,} bytes instead of {file.bytes:,}; {FROM_BACKUP}"
@@ -142,8 +140,8 @@ def _look_for_lost(
         done.damage.append(
             Damage(
                 name,
-                "was committed, and the catalog no longer knows it; the catalog was damaged, or is "
-                "an older copy: restore it from a newer backup",
+                "was committed but is no longer in the catalog, which is damaged or an older copy; "
+                "restore the catalog from a newer backup",
             )
         )
 
@@ -165,6 +163,6 @@ def _look_at_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Ve
     inlined = f"SELECT count(DISTINCT table_id) FROM {METADATA}.ducklake_inlined_data_tables"
     if tables := fetch_value(cursor, inlined):
         done.untold.append(
-            f"rows that an older release kept in the catalog, of {tables} tables: they are in no "
-            "file, so nothing tells whether they changed"
+            f"rows of {tables} tables that an older release kept in the catalog: they are in no "
+            "file, so changes cannot be detected"
         )

@@ -59,7 +59,7 @@ def test_without_a_lake_there_is_one_sentence_and_still_no_lake(
     result = invoke(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.fullmatch(
-        r"error: there is no lake at \S+ yet; make one with `lakehouse run`\n", result.stderr
+        r"error: there is no lake at \S+ yet; create one with `lakehouse run`\n", result.stderr
     )
     assert not path.exists() or path.stat().st_size == 0
 
@@ -76,7 +76,7 @@ def test_in_a_lake_without_tables_there_is_one_sentence_as_well(
         assert result.exit_code == 1
         assert re.match(rf"error: {MODEL}( has no| is not|:)", result.stderr), result.stderr
     if arguments == ("tables",):
-        assert "no table yet" in result.stdout
+        assert "no tables yet" in result.stdout
 
 
 def test_a_query_that_is_none_is_an_error_that_shows_one(lake: Lake, invoke) -> None:
@@ -143,7 +143,7 @@ def test_status_without_a_lake_says_what_makes_one(
     monkeypatch.setattr("lakehouse.definitions.defs", lambda: dg.Definitions(assets=[x]))
     result = invoke("status")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1] == "There is no lake yet; `lakehouse run` makes it."
+    assert result.stdout.splitlines()[-1] == "There is no lake yet; `lakehouse run` creates it."
     assert invoke("status", "--json").exit_code == 0
     assert not os.path.exists(settings.catalog.removeprefix("sqlite:"))
 

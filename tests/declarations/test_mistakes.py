@@ -81,7 +81,7 @@ def test_two_of_one_kind_and_name_are_refused_and_both_files_are_named(tmp_path:
     second = declare(tmp_path, SOURCE, "b")
     declare(tmp_path, MODEL.replace("name: detector", "name: payments"), "c")
     assert mistakes(tmp_path) == [
-        f"{second}, line 3: name: payments is declared in {first} already; names are unique over "
+        f"{second}, line 3: name: payments is already declared in {first}; names are unique across "
         "all domains, so rename one of them"
     ]
 

@@ -108,7 +108,7 @@ def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
         ({"spine": {"table": "core.rows", "key": "id", "entities": ["id"]}}, "must differ: id, id"),
         (
             {"judging": {"segments": {n: {"table": "core.g", "column": "c"} for n in "aA"}}},
-            "'a' and 'A' differ in case alone",
+            "'a' and 'A' differ only in case",
         ),
         ({"judging": {"segments": {" ": {"table": "core.g", "column": "c"}}}}, "without a name"),
         (

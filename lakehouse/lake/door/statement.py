@@ -105,7 +105,7 @@ def reading_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed:
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]:
     """The parsed query as DuckDB serializes it."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Refused("the SQL holds what is no text: a NUL, or a part of a character")
+        raise Refused("the SQL contains a NUL or an incomplete character; remove it")
     try:
         statements = connection.extract_statements(text)
     except duckdb.Error as error:
@@ -118,14 +118,14 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]
         if len(statements) > 1 and kinds == {duckdb.StatementType.CREATE, _READS}:
             raise Refused("name the values of the PIVOT: PIVOT ... ON column IN ('a', 'b')")
         kind = next(s.type.name for s in statements if s.type != _READS)
-        raise Refused(f"{kind} is refused: the lake is read here, by SELECT and EXPLAIN only")
+        raise Refused(f"{kind} is refused: the lake is read-only here; write SELECT or EXPLAIN")
     if len(statements) > 1:
-        raise Refused(f"one statement at a time, please: these are {len(statements)}")
+        raise Refused(f"write one statement at a time; these are {len(statements)}")
     serialized = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0]
     found = json.loads(serialized)
     if found["error"] or len(found["statements"]) != 1:
         problem = found.get("error_message", "it is not one statement")
-        raise Refused(f"cannot tell what this would do: {problem}")
+        raise Refused(f"cannot determine what this statement would do: {problem}")
     node: Mapping[str, Any] = found["statements"][0]["node"]
     return node
 
@@ -174,7 +174,7 @@ def _look(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> N
 
 def _known(kind: str, known: frozenset[str]) -> None:
     if kind not in known:
-        raise Refused(f"{kind} is refused: it is not known to do nothing but read")
+        raise Refused(f"{kind} is refused: it is not known to be read-only")
 
 
 def _table(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
@@ -198,7 +198,7 @@ def _shown(node: Mapping[str, Any], allowed: Allowed) -> None:
     if catalog not in ("", CATALOG) or schema not in allowed.schemas | {"", CATALOG}:
         raise Refused(f"{node['schema_name']} is not a schema of the lake{_SEE}")
     if what not in _SHOWN:
-        raise Refused(f"SHOW {what} is refused; SHOW ALL TABLES, DESCRIBE and SUMMARIZE are not")
+        raise Refused(f"SHOW {what} is refused; write SHOW ALL TABLES, DESCRIBE or SUMMARIZE")
 
 
 def _table_function(function: Mapping[str, Any]) -> None:
@@ -208,14 +208,14 @@ def _table_function(function: Mapping[str, Any]) -> None:
     if not catalog and (schema, name) in _TABLE_FUNCTIONS:
         return
     known = ", ".join(sorted(TABLE_FUNCTIONS | {f"{CATALOG}.{name}" for name in LAKE_FUNCTIONS}))
-    raise Refused(f"the table function {function['function_name']} is refused; known are {known}")
+    raise Refused(f"the table function {function['function_name']} is refused; allowed are {known}")
 
 
 def _function(node: Mapping[str, Any], allowed: Allowed) -> None:
     plain = not node.get("catalog") and _folded(node["schema"]) in ("", "main")
     if not plain or _folded(node["function_name"]) not in allowed.functions:
         name = ".".join(filter(None, (node["schema"], node["function_name"])))
-        raise Refused(f"the function {name} is refused: it does more than compute, or is unknown")
+        raise Refused(f"the function {name} is refused: it is unknown, or does more than compute")
 
 
 def _folded(name: str) -> str:
