@@ -34,14 +34,16 @@ def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None
 def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
     """Print for each model: its shadow version, the requests, and the last action."""
     for model in models:
-        lines = [f"{version} scores beside the champion" for version in model["shadows"]]
+        lines = [
+            f"{version} is a shadow: it scores but does not decide" for version in model["shadows"]
+        ]
         if model["expired"]:
             lines.insert(0, model["expired"])
         if model["fallback"]:
             lines.insert(0, f"no version decides: the fallback ({model['fallback']}) scores")
         if asked := model["retrain_asked_for"]:
             lines.append(
-                f"a retrain was asked for on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"
+                f"a retrain was requested on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"
             )
         for action in model["last_actions"]:
             done = action["outcome"] if action["done"] else f"not done: {action['outcome']}"

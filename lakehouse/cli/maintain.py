@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 @click.option(
     "--adopt",
     is_flag=True,
-    help="Own a storage that an older release used, with all the unknown lake files in it.",
+    help="Claim a storage that an older release used, including all unknown lake files in it.",
 )
 @pass_settings
 def command(settings: "Settings", adopt: bool) -> None:
-    """Do the housekeeping of the lake and of the history of runs.
+    """Maintain the lake and the run history.
 
-    Small files are merged, old snapshots expire, unused files and old runs are deleted. A daily job
+    Merges small files, expires old snapshots, and deletes unused files and old runs. A daily job
     does the same while the daemon runs.
     """
     from datetime import UTC, datetime

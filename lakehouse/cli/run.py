@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     "--select",
     multiple=True,
     metavar="ASSETS",
-    help="Only these assets, such as raw/customers, features/terminal_risk+ (with all that follows "
-    "from it) or core/*. May be repeated.",
+    help="Only these assets, such as raw/customers, features/terminal_risk+ (and everything "
+    "downstream) or core/*. May be repeated.",
 )
 @click.option(
     "--full-refresh",
     is_flag=True,
-    help="Build the tables again from the start; raw ones only if selected, or if their contract "
+    help="Rebuild the tables from scratch; raw tables only if selected, or if their contract "
     "changed.",
 )
-@click.option("--since", type=DAY, metavar="DATE", help="Redo the days from this one on (UTC).")
+@click.option("--since", type=DAY, metavar="DATE", help="Reprocess from this day on (UTC).")
+@click.option("--until", type=DAY, metavar="DATE", help="Reprocess up to and including this day.")
 @click.option(
-    "--until", type=DAY, metavar="DATE", help="Redo the days up to and including this one."
+    "--force", is_flag=True, help="Run steps even without new input; train a new version."
 )
-@click.option("--force", is_flag=True, help="Work even where no input is new; train a new version.")
-@click.option("--world", is_flag=True, help="First make the embedded world if there is none.")
+@click.option("--world", is_flag=True, help="First create the embedded world if there is none.")
 @pass_settings
 def command(
     settings: "Settings",
@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Bring assets up to date: all of them, or those selected.
 
-    Prints a line for each asset that is done, for what failed or warned, and a summary. Ends with
+    Prints a line for each finished asset and for each failure and warning, and a summary. Ends with
     status 0 only if no step and no check of severity ERROR failed.
     """
     if world:
@@ -100,9 +100,9 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
         elif isinstance(event, StepFailed) and event.error:
             output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
         elif isinstance(event, StepFailed):
-            output.say(Toned("skipped", "warn"), f" {event.step}  something before it failed")
+            output.say(Toned("skipped", "warn"), f" {event.step}  an upstream step failed")
         elif isinstance(event, Waiting):
-            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c leaves")
+            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c cancels")
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
@@ -128,11 +128,11 @@ def news(assets: "Sequence[AssetDone]") -> str:
     same row in every table that it reaches.
     """
     if assets and not any(asset.changed for asset in assets):
-        return f"nothing was new: {len(assets)} assets are as they were"
+        return f"nothing was new: {len(assets)} assets are unchanged"
     changed = sum(asset.changed is not False for asset in assets)
     raw = [asset for asset in assets if asset.asset.startswith("raw/")]
     loaded = (
-        f": {sum(asset.written or 0 for asset in raw):,} rows came in from sources" if raw else ""
+        f": {sum(asset.written or 0 for asset in raw):,} rows arrived from sources" if raw else ""
     )
     return f"{changed} of {len(assets)} assets changed{loaded}"
 
@@ -150,13 +150,15 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
         f"{seconds:.1f} s"
     )
     if summary.left:
-        output.say(Toned("left as they were:", "bad"), f" {', '.join(summary.left)}")
+        output.say(Toned("not updated:", "bad"), f" {', '.join(summary.left)}")
     if lake_exists(settings):
         with open_lake(settings) as lake:
             print_champions(output, champion_rows(lake))
     output.say()
     if summary.failed:
-        output.say(Toned("Not everything worked.", "bad"), " `lakehouse status` says what stands.")
+        output.say(
+            Toned("Something failed.", "bad"), " `lakehouse status` shows the state of every asset."
+        )
     else:
         output.say(
             "Next: `make dev` opens the graph at http://127.0.0.1:3000; "

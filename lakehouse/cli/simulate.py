@@ -32,7 +32,7 @@ DEFAULT_DAYS = 180
     "--days",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Days that the world moves on (1), or that a new one has ({DEFAULT_DAYS}).",
+    help=f"Days to advance the world by (1), or of a new world ({DEFAULT_DAYS}).",
 )
 @click.option(
     "--customers", type=click.IntRange(1), metavar="N", help="Customers of a new world (5,000)."
@@ -41,7 +41,10 @@ DEFAULT_DAYS = 180
     "--terminals", type=click.IntRange(1), metavar="N", help="Terminals of a new world (10,000)."
 )
 @click.option(
-    "--seed", type=int, metavar="N", help="Seed of a new world (7): the same seed, the same world."
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Seed of a new world (7); the same seed makes the same world.",
 )
 @click.option(
     "--end",
@@ -58,9 +61,10 @@ def command(
     seed: int | None,
     end: "date | None",
 ) -> None:
-    """Make the embedded world, or move it on by days.
+    """Create the embedded world, or advance it by days.
 
-    Files land, and the bank's database changes. The options but --days are for a new world.
+    Files land, and the bank's database changes. All options except --days apply only to a new
+    world.
     """
     from lakehouse.simulator import state
     from lakehouse.simulator.folder import world_folder
@@ -73,16 +77,15 @@ def command(
     elif chosen or end:
         names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
         raise LakehouseError(
-            f"{names} are for a new world, and there is one in {world_folder(settings)}; "
-            "leave them out, or delete the data folder (`make clean`) first"
+            f"only a new world takes {names}, and there is already one in {world_folder(settings)}; "
+            "omit the options, or delete the data folder (`make clean`) first"
         )
     elif not load_world(world_folder(settings)).is_whole:
         _make(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
-        with Output().progress(count, "the world moves on") as step:
-            folder = world_folder(settings)
-            world = advance_world(folder, landing, count, progress=lambda *_: step())
+        with Output().progress(count, "advancing the embedded world") as step:
+            world = advance_world(world_folder(settings), landing, count, progress=lambda *_: step())
         _print(world)
 
 
@@ -112,7 +115,7 @@ def _make(settings: "Settings", config: "WorldConfig") -> None:
     from lakehouse.simulator.world import create_world
 
     landing = _landing(settings)
-    with Output().progress(config.days, "making the embedded world") as step:
+    with Output().progress(config.days, "creating the embedded world") as step:
         world = create_world(config, world_folder(settings), landing, progress=lambda *_: step())
     _print(world)
 
@@ -120,7 +123,8 @@ def _make(settings: "Settings", config: "WorldConfig") -> None:
 def _landing(settings: "Settings") -> Path:
     if "://" in settings.landing:
         raise LakehouseError(
-            f"the embedded world delivers to a folder, and LAKEHOUSE_LANDING is {settings.landing}"
+            "the embedded world delivers its files to a local folder, but LAKEHOUSE_LANDING is "
+            f"{settings.landing}; set it to a folder"
         )
     return Path(settings.landing)
 
@@ -131,4 +135,4 @@ def _print(world: "World") -> None:
         f"{world.counts.transactions:,} transactions."
     )
     if world.last_day >= datetime.now(UTC).date():
-        say("That is ahead of the clock: the checks `data_age` will warn.")
+        say("That is ahead of the clock, so the checks `data_age` will warn.")

@@ -38,8 +38,8 @@ PLAN = ("explain_key", "explain_value")
 def command(settings: "Settings", query: str | None, as_csv: bool) -> None:
     """Run QUERY on the lake, or open a prompt; read-only.
 
-    Safe while a run is writing. One SELECT or EXPLAIN at a time; DESCRIBE, SUMMARIZE and SHOW ALL
-    TABLES as well.
+    Safe while a run is writing. Takes one SELECT, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW ALL TABLES
+    at a time.
     """
     from lakehouse.cli.opening import require_lake
     from lakehouse.lake.door import Door

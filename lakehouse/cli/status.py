@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """Print the state of every asset and model.
 
-    Of assets the last materialization, the rows, the age of the data and the checks; of models the
-    champion and the last actions. Then what failed and why, and what is undecided in quarantine.
+    For each asset: the last materialization, the rows, the age of the data and the checks. For each
+    model: the champion and the last actions. Then the failures with their causes, and the undecided
+    items in quarantine.
     """
     from lakehouse.cli.opening import lake_exists, open_lake
     from lakehouse.definitions import defs
@@ -74,7 +75,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     print_news(output, models)
     if not made:
         output.say()
-        output.say("There is no lake yet; `lakehouse run` makes it.")
+        output.say("There is no lake yet; `lakehouse run` creates it.")
 
 
 def print_failures(output: Output, status: "Status") -> None:
@@ -87,7 +88,7 @@ def print_failures(output: Output, status: "Status") -> None:
         if asset.error:
             line(asset.asset, f"failed: {asset.error}")
         elif asset.failed_before:
-            text = f"kept its last state: {asset.failed_before} failed before it"
+            text = f"was not updated: {asset.failed_before} failed upstream of it"
             line(asset.asset, text, "warn")
         for check in asset.checks_failed:
             line(asset.asset, _outcome(check, "failed"))
@@ -112,7 +113,7 @@ def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
             "files with other columns": kinds["columns"],
         }
         parts = [f"{amount:,} {what}" for what, amount in amounts.items() if amount]
-        stops = f"; {floods:,} loads stop everything behind it" if floods else ""
+        stops = f"; {floods:,} loads block everything downstream" if floods else ""
         output.say(
             Toned(f"raw/{source}", "bad" if floods else "warn"),
             f" undecided: {', '.join(parts)}{stops}; see lakehouse quarantine list {source}",

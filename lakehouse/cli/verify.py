@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @as_json
 @pass_settings
 def command(settings: "Settings", full: bool, as_json: bool) -> None:
-    """Compare the files of the lake with what was written.
+    """Verify that the lake's files are as they were written.
 
-    Those of model versions as well. Ends with status 0 only if nothing is damaged. What cannot be
-    verified is listed.
+    Includes the files of model versions. Ends with status 0 only if nothing is damaged. Lists what
+    cannot be verified.
     """
     from dataclasses import asdict
 

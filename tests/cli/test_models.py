@@ -104,7 +104,7 @@ def test_moves_by_hand_are_recorded_with_who_and_why_and_rollback_undoes_them(ru
         "shadow",
     ]
     _, said, _ = run("rollback", "detector", "--why", "it was not")
-    assert f"{first} decides again" in said
+    assert f"{first} is champion again" in said
     assert champion(lake, "detector").version == first
     assert run("archive", "detector", first, "--why", "x")[0] == 1
 
@@ -172,7 +172,7 @@ def test_without_any_model_the_list_says_what_would_make_one(settings, lake, mon
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, ["models", "list"])
-    assert "no model was trained yet" in result.stdout
+    assert "no model has been trained yet" in result.stdout
 
 
 def test_a_user_without_a_name_is_a_number(monkeypatch):
@@ -193,11 +193,11 @@ def test_a_move_that_is_none_is_said_to_be_and_not_recorded(run, ready, lake):
     ):
         status, said, _ = run(*arguments)
         assert (status, said.count("\n")) == (0, 1)
-        assert said.startswith(f"detector {arguments[2]} is {state} already; nothing was changed")
+        assert said.startswith(f"detector {arguments[2]} is already {state}; nothing was changed")
     assert list_transitions(lake, "detector") == moves
     run("archive", "detector", other, "--why", "enough")
     moves = list_transitions(lake, "detector")
-    assert "is archived already" in run("archive", "detector", other, "--why", "again")[1]
+    assert "is already archived" in run("archive", "detector", other, "--why", "again")[1]
     assert list_transitions(lake, "detector") == moves
     status, _, error = run("promote", "detector", first, "--shadow", "--why", "x")
     assert (status, error.startswith("error: ")) == (1, True)

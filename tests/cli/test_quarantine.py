@@ -83,6 +83,6 @@ def test_status_names_what_is_undecided_whatever_the_last_checks_were(home: Sett
     with Lake(home, read_only=True) as lake:
         print_undecided(Output(output), undecided_of(lake))
     assert output.getvalue() == (
-        "raw/chargebacks undecided: 20 rejected rows; 1 loads stop everything behind it; "
+        "raw/chargebacks undecided: 20 rejected rows; 1 loads block everything downstream; "
         "see lakehouse quarantine list chargebacks\n"
     )

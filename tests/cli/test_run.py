@@ -31,10 +31,10 @@ def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
 @pytest.mark.parametrize(
     ("assets", "words"),
     [
-        ([SAME, SAME], "nothing was new: 2 assets are as they were"),
-        ([SAME, VIEW], "nothing was new: 2 assets are as they were"),
-        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows came in from sources"),
-        ([NEW, CARRIED], "2 of 2 assets changed: 1,234 rows came in from sources"),
+        ([SAME, SAME], "nothing was new: 2 assets are unchanged"),
+        ([SAME, VIEW], "nothing was new: 2 assets are unchanged"),
+        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows arrived from sources"),
+        ([NEW, CARRIED], "2 of 2 assets changed: 1,234 rows arrived from sources"),
         ([MODEL, SAME], "1 of 2 assets changed"),
         ([], "0 of 0 assets changed"),
     ],

@@ -84,7 +84,7 @@ def test_an_empty_selection_and_an_invalid_day_are_clear_errors(project: Project
     for arguments, message in (
         (("run", "--select", "raw/nothing"), "matches no asset"),
         (("run", "--since", "yesterday"), "does not match the format"),
-        (("simulate", "--customers", "5"), "--customers are for a new world"),
+        (("simulate", "--customers", "5"), "only a new world takes --customers"),
     ):
         answer = project.command(*arguments)
         assert answer.returncode != 0

@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="Keep the lake in this folder; else it is deleted.",
+    help="Keep the lake in this folder; otherwise it is deleted.",
 )
 @click.option(
     "--prequential/--no-prequential",
     default=True,
     show_default=True,
-    help="Chapter 5 as well: three more weeks arrive one by one, each trained and tested on.",
+    help="Also run chapter 5: three more weeks arrive one by one; train and test on each.",
 )
 def command(
     folder: Path,
@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Run the pipeline on the fraud detection handbook's data.
 
-    By the protocols of its chapters 3 and 5; prints our figures under the published ones.
+    Follows the protocols of its chapters 3 and 5, and prints our figures below the published ones.
     """
     from lakehouse.benchmarks.handbook.benchmark import run
 
@@ -75,7 +75,7 @@ def _print(result: "Result") -> None:
         _figures(output, protocol, [row for row in result.rows if row.protocol == protocol])
     _recall(output, result.rows)
     output.table(
-        ("where the time went", "wall seconds"),
+        ("stage", "wall seconds"),
         [(stage, f"{seconds:.1f}") for stage, seconds in result.wall.items()],
         right=(1,),
     )
@@ -84,7 +84,7 @@ def _print(result: "Result") -> None:
         ("steps of the graph by layer", "seconds"),
         [(layer, f"{seconds:.1f}") for layer, seconds in steps],
         right=(1,),
-        title="Steps alone, without what Dagster spends between them",
+        title="Steps only, without Dagster's time between them",
     )
 
 

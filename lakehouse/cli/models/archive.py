@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", name: str, version: str, why: str) -> None:
     """Archive a candidate or a shadow of the model NAME.
 
-    It does not score until it is promoted again. Who and why are recorded.
+    It does not score until it is promoted again. The user and the reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model

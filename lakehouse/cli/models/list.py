@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """List every version of every model.
 
-    With its state, its primary metric on the test period with an interval, and its gates.
+    Prints its state, its primary metric on the test period with an interval, and its gates.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.registry import list_models
@@ -31,7 +31,7 @@ def command(settings: "Settings", as_json: bool) -> None:
         Output().json(rows)
         return
     if not rows:
-        say("no model was trained yet; `lakehouse run` trains those that are declared")
+        say("no model has been trained yet; `lakehouse run` trains the declared models")
         return
     Output().table(
         ("model", "version", "state", "created", "on test", "gates"),

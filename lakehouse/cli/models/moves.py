@@ -13,7 +13,7 @@ def is_already(version: "Version", state: str) -> bool:
     """Whether the version is in that state already; if so, print that nothing was changed."""
     if version.state != state:
         return False
-    say(f"{version.model} {version.version} is {state} already; nothing was changed or recorded")
+    say(f"{version.model} {version.version} is already {state}; nothing was changed or recorded")
     return True
 
 

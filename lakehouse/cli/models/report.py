@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Copy the page to this file or folder; else it stays with the version's files.",
+    help="Copy the page to this file or folder; otherwise it stays with the version's files.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @pass_settings

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 @click.command("reproduce", epilog=examples("lakehouse models reproduce fraud_detector v0003"))
 @click.argument("name")
 @click.argument("version")
-@click.option("--force", is_flag=True, help="Try although code or libraries have changed.")
+@click.option("--force", is_flag=True, help="Reproduce even if code or libraries have changed.")
 @pass_settings
 def command(settings: "Settings", name: str, version: str, force: bool) -> None:
     """Train VERSION again, and compare the bytes.
 
-    From its pinned training set and recipe. Nothing is written. Ends with status 0 only if they are
-    the same.
+    Uses its pinned training set and recipe, and writes nothing. Ends with status 0 only if the
+    bytes are the same.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def command(settings: "Settings", name: str, why: str) -> None:
     """Roll back the champion of the model NAME.
 
-    The nearest champion before it that can score decides again. If none can, the declared fallback
-    does (`promotion.fallback`); without one nothing is moved. Who and why are recorded.
+    The most recent earlier champion that can score becomes champion again. If none can, the
+    declared fallback (`promotion.fallback`) decides; without one nothing changes. The user and the
+    reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model
@@ -47,7 +48,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
         )
         mirror_move(lake, name)
     then = (
-        f"{moved.version} decides again"
+        f"{moved.version} is champion again"
         if moved
         else f"no earlier version can score, so the declared fallback ({fallback}) decides"
     )

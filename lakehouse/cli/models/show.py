@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @as_json
 @pass_settings
 def command(settings: "Settings", name: str, version: str, as_json: bool) -> None:
-    """Print all that is known of VERSION, or of the champion.
+    """Print the details of VERSION, or of the champion.
 
-    Card, metrics, gates, comparisons, decisions, threshold, hashes and lineage.
+    Prints its card, metrics, gates, comparisons, decisions, threshold, hashes and lineage.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.monitoring.review.calibration import last_look
@@ -104,7 +104,7 @@ def _card(known: Mapping[str, Any]) -> dict[str, str]:
     if calibration and calibration["observed_over_expected"]:
         facts["calibration"] = (
             f"observed over expected {_interval(calibration['observed_over_expected'])}, "
-            f"slope {_number(calibration['slope']) or 'not known'} (1 at best)"
+            f"slope {_number(calibration['slope']) or 'unknown'} (both 1 at best)"
         )
     matured = known["calibration_on_matured_labels"]
     if matured and matured["ratio"] is not None:
@@ -132,7 +132,7 @@ def _lineage(known: Mapping[str, Any]) -> dict[str, str]:
         sets = card["features"]["feature_sets"]
         lines["feature sets"] = ", ".join(f"{name} {version}" for name, version in sets.items())
         if card["parent"]:
-            lines["went on from"] = card["parent"]["version"]
+            lines["continued from"] = card["parent"]["version"]
     return lines
 
 
@@ -170,7 +170,7 @@ def _number(value: float | None) -> str:
 
 def _interval(value: Mapping[str, Any] | None) -> str:
     if not value:
-        return "not known"
+        return "unknown"
     return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
 
 

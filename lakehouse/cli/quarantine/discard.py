@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
-    """Accept the loss of what is undecided of SOURCE.
+    """Accept the loss of the undecided items of SOURCE.
 
     Nothing is deleted from the record.
     """
@@ -40,4 +40,4 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
     for one in made:
         what = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
         say(f"{what}: {KINDS[one.kind]}, accepted")
-    say(f"The checks know with the next `lakehouse run --select raw/{source}+`.")
+    say(f"The next `lakehouse run --select raw/{source}+` updates the checks.")

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source", default="")
-@click.option("--decided", is_flag=True, help="The decisions that were made instead.")
+@click.option("--decided", is_flag=True, help="List the past decisions instead.")
 @as_json
 @pass_settings
 def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> None:
-    """List what is undecided, of SOURCE or of all sources.
+    """List the undecided items of SOURCE, or of all sources.
 
-    A line for each file and reason.
+    Prints a line for each file and reason.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import list_decisions
@@ -66,7 +66,7 @@ def _print_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
         Output().json([asdict(one) for one in decisions])
         return
     if not decisions:
-        say("nothing was decided yet")
+        say("nothing has been decided yet")
         return
     head = ("when", "who", "decision", "source", "file", "what", "rows", "why")
     rows = [

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
-    """Try again what is undecided of SOURCE.
+    """Retry the undecided items of SOURCE.
 
-    It is checked against the contract of today. Rows come into a new landing file of the source,
-    and refused files are read again: the next load takes both.
+    They are checked against the current contract. Rows go to a new landing file of the source, and
+    refused files are read again: the next load takes both.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import Choice, release
@@ -49,8 +49,8 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
         )
         left = [one for one in undecided_of(lake, source) if not file or one.file == file]
     for one in made:
-        what = f"{one.rows:,} rows of {one.file} are in {one.released_into}"
+        what = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
         say(what if one.kind == "rows" else f"{one.file} will be read again")
     if left:
-        say(f"{len(left):,} files keep something undecided: lakehouse quarantine list")
-    say(f"Load with `lakehouse run --select raw/{source}+`.")
+        say(f"{len(left):,} files still have undecided items; see `lakehouse quarantine list`")
+    say(f"Load them with `lakehouse run --select raw/{source}+`.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     metavar="N",
     default=20,
     show_default=True,
-    help="At most so many rows.",
+    help="Maximum number of rows.",
 )
 @as_json
 @pass_settings
@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Print the undecided rows of SOURCE.
 
-    With the reason and the original text; tokens stand for personal data.
+    Prints the reason and the original text; tokens replace personal data.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.declared import find_source
@@ -45,7 +45,7 @@ def command(
         Output().json([asdict(row) for row in rows])
         return
     if not rows:
-        say("no such rows are undecided; `lakehouse quarantine list` has those that are")
+        say("no undecided rows match; `lakehouse quarantine list` lists the undecided items")
         return
     Output().table(
         ("file", "row", "reason", "text"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """List every source with its files and rows.
 
-    Also up to when it is complete (UTC), and how many rows were rejected.
+    Also prints up to when it is complete (UTC), and how many rows were rejected.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.declared import valid_sources

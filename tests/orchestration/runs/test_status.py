@@ -107,7 +107,7 @@ def test_a_failed_asset_has_cause_and_remedy_and_those_downstream_name_its_step(
     assert printed(found).splitlines() == [
         "monitoring/m check volume warned: no rows came; look at the source",
         f"raw/first failed: {sentence}",
-        "core/second kept its last state: raw__first failed before it",
+        "core/second was not updated: raw__first failed upstream of it",
     ]
     BROKEN["now"] = False
     fixed = status(definitions, home)
@@ -141,7 +141,7 @@ def test_models_show_the_requested_retrain_and_the_last_action(lake: Lake) -> No
     text = StringIO()
     print_news(Output(text), models)
     assert text.getvalue().splitlines() == [
-        "fraud_detector: a retrain was asked for on 2026-05-30: it decays",
+        "fraud_detector: a retrain was requested on 2026-05-30: it decays",
         "fraud_detector: 2026-05-30 00:00 roll back v0002: 7 rows have no score [NaN]; "
         "v0001 decides again",
     ]
