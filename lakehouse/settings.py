@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _secrets_are_hidden(cls, values: dict[str, object]) -> dict[str, object]:
+    def _register_secrets(cls, values: dict[str, object]) -> dict[str, object]:
         """Register secrets before anything, including a validation error, can print the values."""
         for name in ("pii_key", "s3_secret"):
             learn(str(values.get(name, "")))
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_places(cls, values: dict[str, object]) -> dict[str, object]:
+    def _set_default_paths(cls, values: dict[str, object]) -> dict[str, object]:
         given = {
             name: Path(str(values[name])).expanduser().resolve()
             for name in ("project_dir", "data_dir", "dbt_dir")
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         return {**values, **given, **unset}
 
     @model_validator(mode="after")
-    def _known_catalog(self) -> Self:
+    def _check_catalog(self) -> Self:
         if self.catalog.split(":", 1)[0] not in ("sqlite", "postgres"):
             raise ValueError(
                 f"{PREFIX}CATALOG: {self.catalog!r} starts with neither sqlite: nor postgres:"
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _readable_sizes(self) -> Self:
+    def _check_sizes(self) -> Self:
         for name in ("memory_limit", "longest_row"):
             if not _SIZE.fullmatch(value := getattr(self, name)):
                 raise ValueError(
@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         return self.catalog.startswith("sqlite:")
 
     @property
-    def files_beside_catalog(self) -> bool:
+    def has_default_storage(self) -> bool:
         """Whether the lake's files are in their default location, next to the catalog."""
         folder = Path(self.catalog.removeprefix("sqlite:")).parent
         return self.embedded and Path(self.storage) == folder / "files"

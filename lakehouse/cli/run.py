@@ -77,7 +77,7 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
     """Run and print progress and a summary; return the exit status: 0 only if nothing failed."""
     output = Output(sys.stdout)  # bound before the run redirects stdout to a file
     started = time.monotonic()
-    with output.waiting("loading the definitions"):
+    with output.spinner("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
         from lakehouse.orchestration.runs.in_process import (
@@ -121,7 +121,7 @@ def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
     return mark, f"    {asset.asset:<36} {rows:>25} {asset.seconds:>7.1f} s"
 
 
-def news(assets: "Sequence[AssetDone]") -> str:
+def summarize_changes(assets: "Sequence[AssetDone]") -> str:
     """How many assets changed, and how many rows arrived from the sources.
 
     Counts rows in raw alone, where each one arrives once: a sum over all assets would count the
@@ -145,7 +145,7 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
     checks = Counter(check.outcome for check in summary.checks)
     steps = sum(problem.error is not None for problem in summary.problems)
     output.say(
-        f"{news(summary.assets)}; {steps} steps failed; "
+        f"{summarize_changes(summary.assets)}; {steps} steps failed; "
         f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
         f"{seconds:.1f} s"
     )

@@ -73,7 +73,7 @@ def command(
     sizes = {"customers": customers, "terminals": terminals, "seed": seed}
     chosen = {name: value for name, value in sizes.items() if value is not None}
     if not state.exists(world_folder(settings)):
-        _make(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
+        _create(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
     elif chosen or end:
         names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
         raise LakehouseError(
@@ -81,7 +81,7 @@ def command(
             "omit the options, or delete the data folder (`make clean`) first"
         )
     elif not load_world(world_folder(settings)).is_whole:
-        _make(settings, load_world(world_folder(settings)).config)
+        _create(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
         with Output().progress(count, "advancing the embedded world") as step:
@@ -96,11 +96,11 @@ def ensure_world(settings: "Settings") -> None:
     from lakehouse.simulator.world import load_world
 
     if not state.exists(world_folder(settings)):
-        _make(settings, _config(days=DEFAULT_DAYS, end=None))
+        _create(settings, _config(days=DEFAULT_DAYS, end=None))
         return
     world = load_world(world_folder(settings))
     if not world.is_whole:
-        _make(settings, world.config)
+        _create(settings, world.config)
 
 
 def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
@@ -110,7 +110,7 @@ def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
     return WorldConfig.model_validate({"start": last - timedelta(days=days), "days": days, **sizes})
 
 
-def _make(settings: "Settings", config: "WorldConfig") -> None:
+def _create(settings: "Settings", config: "WorldConfig") -> None:
     from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import create_world
 

@@ -10,7 +10,7 @@ import click
 
 from lakehouse.cli.champions import print_champions, print_news
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Tone, Toned, Words
+from lakehouse.cli.output import Output, Printable, Tone, Toned
 
 if TYPE_CHECKING:
     from lakehouse.orchestration.runs.status import AssetStatus, FailedCheck, Status
@@ -37,8 +37,8 @@ def command(settings: "Settings", as_json: bool) -> None:
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
     undecided: list[Undecided] = []
-    made = lake_exists(settings)
-    if made:
+    exists = lake_exists(settings)
+    if exists:
         with open_lake(settings) as lake:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
@@ -73,7 +73,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     print_undecided(output, undecided)
     print_champions(output, models)
     print_news(output, models)
-    if not made:
+    if not exists:
         output.say()
         output.say("There is no lake yet; `lakehouse run` creates it.")
 
@@ -112,7 +112,7 @@ def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
             "files with too few rows": kinds["volume"],
             "files with other columns": kinds["columns"],
         }
-        parts = [f"{amount:,} {what}" for what, amount in amounts.items() if amount]
+        parts = [f"{amount:,} {name}" for name, amount in amounts.items() if amount]
         stops = f"; {floods:,} loads block everything downstream" if floods else ""
         output.say(
             Toned(f"raw/{source}", "bad" if floods else "warn"),
@@ -126,7 +126,7 @@ def _outcome(check: "FailedCheck", outcome: str) -> str:
     return f"check {check.check} {outcome}{cause}{remedy}"
 
 
-def _ago(moment: datetime | None, now: datetime) -> Words:
+def _ago(moment: datetime | None, now: datetime) -> Printable:
     if moment is None:
         return Toned("never", "soft")
     if moment > now:
@@ -134,7 +134,7 @@ def _ago(moment: datetime | None, now: datetime) -> Words:
     return f"{_span(now - moment)} ago"
 
 
-def _age(hours: float | None, fresh: bool | None) -> Words:
+def _age(hours: float | None, fresh: bool | None) -> Printable:
     if hours is None:
         return ""
     text = _span(timedelta(hours=abs(hours)))
@@ -150,7 +150,7 @@ def _span(span: timedelta) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-def _checks(asset: "AssetStatus") -> Words:
+def _checks(asset: "AssetStatus") -> Printable:
     """Format checks, such as `5 passed, failed: volume, warned: quarantine`."""
     parts = [f"{asset.checks_passed} passed"] if asset.checks_passed else []
     for word, checks in (("failed", asset.checks_failed), ("warned", asset.checks_warned)):

@@ -14,13 +14,13 @@ _TAG = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
 _TAG_VALUE = re.compile(r"[\w.-]{0,63}", re.ASCII)
 
 
-def _reachable(owner: str) -> str:
+def _check_owner(owner: str) -> str:
     if not _E_MAIL.fullmatch(owner) and not re.fullmatch(r"team:.+", owner):
         raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
     return owner
 
 
-def _tag(name: str) -> str:
+def _check_tag(name: str) -> str:
     if not _TAG.fullmatch(name):
         raise ValueError(
             f"{name!r} is not a valid tag; write at most 63 letters, digits, `_`, `-` and `.`"
@@ -28,7 +28,7 @@ def _tag(name: str) -> str:
     return name
 
 
-def _tag_value(value: str) -> str:
+def _check_tag_value(value: str) -> str:
     if not _TAG_VALUE.fullmatch(value):
         raise ValueError(
             f"{value!r} is not a valid tag value; write at most 63 letters, digits, `_`, `-` and "
@@ -37,10 +37,12 @@ def _tag_value(value: str) -> str:
     return value
 
 
-Owner = Annotated[str, AfterValidator(_reachable)]
+Owner = Annotated[str, AfterValidator(_check_owner)]
 """An e-mail address or `team:<name>`, as Dagster requires."""
 
-Tags = dict[Annotated[str, AfterValidator(_tag)], Annotated[str, AfterValidator(_tag_value)]]
+Tags = dict[
+    Annotated[str, AfterValidator(_check_tag)], Annotated[str, AfterValidator(_check_tag_value)]
+]
 """Labels of an asset, as Dagster requires."""
 
 

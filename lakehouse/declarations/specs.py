@@ -101,7 +101,7 @@ def read_declarations(
         except SpecError as error:
             problems.append(Problem(path, str(error)))
     found = Declarations(tuple(specs), tuple(others), tuple(problems))
-    return found.without(_named_alike(specs))
+    return found.without(_duplicate_names(specs))
 
 
 def component_type(document: Document) -> str:
@@ -136,7 +136,7 @@ def _outer_mistakes(document: Document) -> Iterator[str]:
         yield document.sentence(f"there is no component {name}{hint}", "type")
 
 
-def _named_alike(specs: Iterable[Declaration]) -> Iterator[Problem]:
+def _duplicate_names(specs: Iterable[Declaration]) -> Iterator[Problem]:
     """Two declarations of the same kind and name would share one table: the second is refused."""
     first: dict[tuple[type[Declaration], str], Declaration] = {}
     for spec in specs:

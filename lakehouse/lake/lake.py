@@ -181,7 +181,7 @@ class Lake:
 
     def _has_commit(self, commit_id: str, author: Author, error: duckdb.Error) -> bool:
         """Whether the catalog has the commit, checked on a separate connection."""
-        give_up = time.monotonic() + LOOK_UP_SECONDS
+        deadline = time.monotonic() + LOOK_UP_SECONDS
         while True:
             try:
                 with closing(open_connection(self.settings, read_only=True)) as connection:
@@ -190,12 +190,12 @@ class Lake:
                         "WHERE contains(commit_extra_info, ?)"
                     )
                     return bool(fetch_value(connection, query, [commit_id]))
-            except duckdb.Error as unanswered:
-                if time.monotonic() > give_up:
+            except duckdb.Error as lookup_error:
+                if time.monotonic() > deadline:
                     raise CommitInDoubt(
                         f"it is unknown whether {author.asset} was written: the connection to the "
                         f"catalog's server was lost during the commit {commit_id} ({error}), and "
-                        f"the server has not answered for {LOOK_UP_SECONDS:g} s ({unanswered}). "
+                        f"the server has not answered for {LOOK_UP_SECONDS:g} s ({lookup_error}). "
                         "When it is up again, run this again: it continues from the last commit"
                     ) from None  # with a lost connection as its cause it would be retried
                 time.sleep(LOOK_UP_PAUSE)

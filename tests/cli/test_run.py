@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.cli.run import asset_line, news
+from lakehouse.cli.run import asset_line, summarize_changes
 from lakehouse.orchestration.runs.in_process import AssetDone
 
 NEW = AssetDone("raw/payments", 984_576, 1.25, written=1_234, changed=True)
@@ -40,4 +40,4 @@ def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
     ],
 )
 def test_the_summary_says_when_nothing_was_new(assets: list[AssetDone], words: str) -> None:
-    assert news(assets) == words
+    assert summarize_changes(assets) == words

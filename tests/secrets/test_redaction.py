@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import literal
 from lakehouse.redacted_output import RedactedRecord
-from lakehouse.redaction import HIDDEN, REDACTOR, SHORT, Redactor, learn, redact_document
+from lakehouse.redaction import MASK, MIN_LENGTH, REDACTOR, Redactor, learn, redact_document
 from lakehouse.settings import SettingsError, load_settings
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -36,9 +36,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "HTML": html.escape,
 }
 passwords = (
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=SHORT, max_size=20)
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=MIN_LENGTH, max_size=20)
     .map(str.strip)
-    .filter(lambda text: len(text) >= SHORT and "*" not in text)
+    .filter(lambda text: len(text) >= MIN_LENGTH and "*" not in text)
     .filter(lambda text: text.lower() not in ("true", "false", "none", "null"))
 )
 
@@ -78,7 +78,7 @@ def test_the_password_of_an_address_is_learnt_decoded(
 ) -> None:
     redactor = Redactor()
     redactor.learn_address(f"postgresql://{user}:{encode(password)}@host:5432/lake?a=b")
-    assert password not in redactor.redact(f"<<{password}>>") or password in f"<<{HIDDEN}>>"
+    assert password not in redactor.redact(f"<<{password}>>") or password in f"<<{MASK}>>"
 
 
 @pytest.mark.parametrize(

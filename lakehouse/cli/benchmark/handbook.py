@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples
-from lakehouse.cli.output import Output, Toned, Words
+from lakehouse.cli.output import Output, Printable, Toned
 
 if TYPE_CHECKING:
     from lakehouse.benchmarks.handbook.benchmark import Result
@@ -95,7 +95,7 @@ def _figures(output: Output, protocol: str, rows: "Sequence[Row]") -> None:
     one = rows[0]
     kind = f", mean and deviation of {one.folds} folds" if one.folds > 1 else ""
     head = ("model", "days", "AUC ROC", "AP", "CP@100", "oracle", "observed/expected")
-    lines: list[Sequence[Words]] = [(Toned("published", "strong"),)]
+    lines: list[Sequence[Printable]] = [(Toned("published", "strong"),)]
     for of, model, *figures in PUBLISHED:
         if of == protocol:
             lines.append((model, "7", *map(_short, figures)))

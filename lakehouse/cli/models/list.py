@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.states import toned_state
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, Words, say
+from lakehouse.cli.output import Output, Printable, Toned, say
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -49,7 +49,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     )
 
 
-def _gates(count: int, failed: Sequence[str]) -> Words:
+def _gates(count: int, failed: Sequence[str]) -> Printable:
     return Toned(f"failed: {', '.join(failed)}", "bad") if failed else f"{count} passed"
 
 

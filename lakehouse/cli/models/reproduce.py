@@ -31,9 +31,9 @@ def command(settings: "Settings", name: str, version: str, force: bool) -> None:
     spec = find_model(settings.project, name)
     with open_lake(settings, read_only=False) as lake:
         pinned = find_version(lake, name, version)
-        made = reproduce(spec, lake, pinned, force=force)
-    for file, (registered, now) in made.files.items():
+        result = reproduce(spec, lake, pinned, force=force)
+    for file, (registered, now) in result.files.items():
         mark = "same" if registered == now else "DIFFERS"
         say(f"{file:12} {registered[:16]} {now[:16]} {mark}")
-    say(Toned(f"{name} {pinned.version}: {made.why}", "good" if made.same else "bad"))
-    sys.exit(0 if made.same else 1)
+    say(Toned(f"{name} {pinned.version}: {result.why}", "good" if result.same else "bad"))
+    sys.exit(0 if result.same else 1)

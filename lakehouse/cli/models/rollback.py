@@ -35,7 +35,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
     spec = find_model(settings.project, name)
     fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
     with open_lake(settings, read_only=False) as lake:
-        taken_back = champion(lake, name).version
+        rolled_back = champion(lake, name).version
         moved = rollback(
             lake,
             name,
@@ -44,7 +44,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
             prove=prover(spec, lake),
             fallback=fallback,
             evidence={"by_hand": True},
-            deciding=taken_back,
+            deciding=rolled_back,
         )
         mirror_move(lake, name)
     then = (
@@ -52,4 +52,4 @@ def command(settings: "Settings", name: str, why: str) -> None:
         if moved
         else f"no earlier version can score, so the declared fallback ({fallback}) decides"
     )
-    say(f"{name} {taken_back} was rolled back; {then}")
+    say(f"{name} {rolled_back} was rolled back; {then}")

@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.states import toned_state
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, Words
+from lakehouse.cli.output import Output, Printable, Toned
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -152,7 +152,7 @@ def _metrics(page: Output, known: Mapping[str, Any]) -> None:
     _rows(page, ("metric", *periods), rows)
 
 
-def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Words, ...]]) -> None:
+def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Printable, ...]]) -> None:
     if rows:
         page.say()
         page.table(names, rows)
@@ -174,5 +174,5 @@ def _interval(value: Mapping[str, Any] | None) -> str:
     return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
 
 
-def _yes(passed: bool) -> Words:
+def _yes(passed: bool) -> Printable:
     return "yes" if passed else Toned("no", "bad")

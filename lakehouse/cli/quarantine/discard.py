@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.options import examples, pass_settings, why
 from lakehouse.cli.output import say
-from lakehouse.cli.quarantine.choice import KINDS, of_file, with_reason
+from lakehouse.cli.quarantine.choice import KINDS, file_option, reason_option
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
@@ -36,8 +36,10 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
 
     spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
-        made = discard(spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC))
-    for one in made:
-        what = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
-        say(f"{what}: {KINDS[one.kind]}, accepted")
+        decisions = discard(
+            spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC)
+        )
+    for one in decisions:
+        item = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
+        say(f"{item}: {KINDS[one.kind]}, accepted")
     say(f"The next `lakehouse run --select raw/{source}+` updates the checks.")

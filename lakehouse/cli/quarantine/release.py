@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.options import examples, pass_settings, why
 from lakehouse.cli.output import say
-from lakehouse.cli.quarantine.choice import of_file, with_reason
+from lakehouse.cli.quarantine.choice import file_option, reason_option
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
@@ -38,7 +38,7 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
 
     spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
-        made = release(
+        decisions = release(
             spec,
             lake,
             settings,
@@ -48,9 +48,9 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
             now=datetime.now(UTC),
         )
         left = [one for one in undecided_of(lake, source) if not file or one.file == file]
-    for one in made:
-        what = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
-        say(what if one.kind == "rows" else f"{one.file} will be read again")
+    for one in decisions:
+        line = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
+        say(line if one.kind == "rows" else f"{one.file} will be read again")
     if left:
         say(f"{len(left):,} files still have undecided items; see `lakehouse quarantine list`")
     say(f"Load them with `lakehouse run --select raw/{source}+`.")

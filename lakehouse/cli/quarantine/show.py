@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
 from lakehouse.cli.output import Output, say
-from lakehouse.cli.quarantine.choice import of_file, with_reason
+from lakehouse.cli.quarantine.choice import file_option, reason_option
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command("show", epilog=examples("lakehouse quarantine show chargebacks --limit 5"))
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @click.option(
     "--limit",
     type=click.IntRange(1),

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from lakehouse.cli import main
 from lakehouse.lake import Author, Lake, LakeError
 from lakehouse.lake.door import Door, Refused
-from lakehouse.lake.door.door import shut
+from lakehouse.lake.door.door import restrict
 from lakehouse.lake.door.functions import scalar_functions
 from lakehouse.settings import Settings, load_settings
 from tests.lake.door.attacks import ALL, FILES, HIDDEN
@@ -160,7 +160,7 @@ BY_THEMSELVES = ("sqlite_", "postgres_")
 def test_without_the_first_wall_the_settings_still_open_no_file(place: Place, attack: str) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
         cursor.execute("USE lake")
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.Error):
             cursor.execute(place.attack(attack)).fetchall()
         with pytest.raises(duckdb.Error, match="locked"):
@@ -169,7 +169,7 @@ def test_without_the_first_wall_the_settings_still_open_no_file(place: Place, at
 
 def test_a_variable_of_pythons_is_no_table_even_without_the_first_wall(place: Place) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.CatalogException):
             cursor.execute("FROM python_variable")
 

@@ -67,12 +67,12 @@ def test_without_the_first_wall_no_other_prefix_of_the_bucket_can_be_read(
 ) -> None:
     import duckdb
 
-    from lakehouse.lake.door.door import shut
+    from lakehouse.lake.door.door import restrict
 
     query = "FROM read_csv('s3://lake/elsewhere/secret.csv')"
     with Lake(settings) as lake, lake.cursor() as cursor:
         assert cursor.execute(query).fetchall() == [(1,)]
     with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.PermissionException):
             cursor.execute(query)
