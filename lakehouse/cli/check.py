@@ -24,7 +24,7 @@ def command(settings: "Settings") -> None:
     from lakehouse.orchestration.build import load
 
     output = Output()
-    with output.waiting("loading the definitions"):
+    with output.spinner("loading the definitions"):
         loaded = load(settings)
     for problem in loaded.problems:
         for line in problem.message.splitlines():

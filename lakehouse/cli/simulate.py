@@ -77,15 +77,18 @@ def command(
     elif chosen or end:
         names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
         raise LakehouseError(
-            f"only a new world takes {names}, and there is already one in {world_folder(settings)}; "
-            "omit the options, or delete the data folder (`make clean`) first"
+            f"only a new world takes {names}, and there is already one in "
+            f"{world_folder(settings)}; omit the options, or delete the data folder (`make clean`) "
+            "first"
         )
     elif not load_world(world_folder(settings)).is_whole:
         _create(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
         with Output().progress(count, "advancing the embedded world") as step:
-            world = advance_world(world_folder(settings), landing, count, progress=lambda *_: step())
+            world = advance_world(
+                world_folder(settings), landing, count, progress=lambda *_: step()
+            )
         _print(world)
 
 

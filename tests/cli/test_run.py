@@ -21,9 +21,7 @@ MODEL = AssetDone("models/fraud", None, 0.1, changed=True)
         (MODEL, "done models/fraud 0.1 s"),
     ],
 )
-def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
-    asset: AssetDone, words: str
-) -> None:
+def test_a_line_has_the_written_rows_and_the_total(asset: AssetDone, words: str) -> None:
     mark, text = asset_line(asset)
     assert " ".join(f"{mark.text}{text}".split()) == words
 
@@ -39,5 +37,5 @@ def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
         ([], "0 of 0 assets changed"),
     ],
 )
-def test_the_summary_says_when_nothing_was_new(assets: list[AssetDone], words: str) -> None:
+def test_the_summary_counts_changes_and_new_rows(assets: list[AssetDone], words: str) -> None:
     assert summarize_changes(assets) == words

@@ -37,7 +37,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
+def test_a_file_is_unloaded_and_the_list_shows_it(loaded: Settings) -> None:
     command = ["sources", "unload", "chargebacks", FILES[1], "--why", "a test [file]"]
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -58,7 +58,7 @@ def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
 @pytest.mark.parametrize(
     "words", [("nothing", "x"), ("chargebacks", "x"), ("chargebacks", FILES[2])]
 )
-def test_what_cannot_be_taken_out_is_told_in_a_sentence(
+def test_a_file_that_cannot_be_unloaded_is_one_sentence(
     loaded: Settings, words: tuple[str, str]
 ) -> None:
     done = CliRunner().invoke(main, ["sources", "unload", *words, "--why", "w"])
@@ -67,7 +67,7 @@ def test_what_cannot_be_taken_out_is_told_in_a_sentence(
     assert "Traceback" not in done.output
 
 
-def test_all_that_follows_a_source_is_built_again_and_nothing_else(
+def test_redo_rebuilds_everything_downstream_of_a_source_and_nothing_else(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
