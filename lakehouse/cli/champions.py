@@ -29,7 +29,7 @@ def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None
         ]
         version = champion["version"] or Toned("none", "warn")
         rows.append((champion["model"], version, ", ".join(shown)))
-    output.say()
+    output.print_line()
     output.table(("champion", "version", "on the test period"), rows)
 
 
@@ -52,4 +52,4 @@ def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
             text = f"{action['action']} {action['version']}: {action['why']}; {done}"
             lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {text}")
         for line in lines:
-            output.say(f"{model['model']}: {line}")
+            output.print_line(f"{model['model']}: {line}")

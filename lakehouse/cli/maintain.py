@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say, warn
+from lakehouse.cli.output import print_line, warn
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -37,7 +37,7 @@ def command(settings: "Settings", adopt: bool) -> None:
     with open_instance(settings) as instance:
         end_killed_runs(instance)
         runs = prune_runs(instance, settings, datetime.now(UTC))
-    say(
+    print_line(
         f"snapshots {done.before.snapshots} -> {done.after.snapshots}, "
         f"files {done.before.files} -> {done.after.files}, "
         f"{done.before.bytes / 1e6:.1f} -> {done.after.bytes / 1e6:.1f} MB, "

@@ -87,7 +87,7 @@ class Output:
             emoji=False,
         )
 
-    def say(self, *parts: Printable) -> None:
+    def print_line(self, *parts: Printable) -> None:
         """Print `parts` in sequence as a sentence; without any, an empty line."""
         line = Text()
         for part in parts:
@@ -105,7 +105,7 @@ class Output:
     ) -> None:
         """Print a table; the columns in `right`, by number from 0, are right-aligned."""
         if title:
-            self.say(Toned(visible(title), "strong"))
+            self.print_line(Toned(visible(title), "strong"))
         table = Table(box=None, header_style="bold", show_header=show_head)
         for number, name in enumerate(head):
             table.add_column(
@@ -156,19 +156,19 @@ class Output:
             yield lambda: bar.advance(task)
 
 
-def say(*parts: Printable) -> None:
+def print_line(*parts: Printable) -> None:
     """Print a sentence to standard output."""
-    Output().say(*parts)
+    Output().print_line(*parts)
 
 
 def warn(text: str) -> None:
     """Print a problem to standard error, and continue."""
-    Output(sys.stderr).say(Toned(text, "warn"))
+    Output(sys.stderr).print_line(Toned(text, "warn"))
 
 
 def fail(text: str) -> None:
     """Print an error to standard error."""
-    Output(sys.stderr).say(Toned(f"error: {text}", "bad"))
+    Output(sys.stderr).print_line(Toned(f"error: {text}", "bad"))
 
 
 def _sentences(part: Printable) -> str:

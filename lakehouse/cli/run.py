@@ -93,21 +93,23 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
 
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
-            output.say(*asset_line(event))
+            output.print_line(*asset_line(event))
         elif isinstance(event, CheckDone) and not event.passed:
             mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
-            output.say(mark, f"  {event.asset}: check {event.check}: {event.description}")
+            output.print_line(mark, f"  {event.asset}: check {event.check}: {event.description}")
         elif isinstance(event, StepFailed) and event.error:
-            output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
+            output.print_line(Toned("failed", "bad"), f"  {event.step}  {event.error}")
         elif isinstance(event, StepFailed):
-            output.say(Toned("skipped", "warn"), f" {event.step}  an upstream step failed")
+            output.print_line(Toned("skipped", "warn"), f" {event.step}  an upstream step failed")
         elif isinstance(event, Waiting):
-            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c cancels")
+            output.print_line(
+                Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c cancels"
+            )
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
     )
-    output.say()
+    output.print_line()
     _print_summary(output, settings, summary, time.monotonic() - started)
     return 1 if summary.failed else 0
 
@@ -144,23 +146,23 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
 
     checks = Counter(check.outcome for check in summary.checks)
     steps = sum(problem.error is not None for problem in summary.problems)
-    output.say(
+    output.print_line(
         f"{summarize_changes(summary.assets)}; {steps} steps failed; "
         f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
         f"{seconds:.1f} s"
     )
     if summary.left:
-        output.say(Toned("not updated:", "bad"), f" {', '.join(summary.left)}")
+        output.print_line(Toned("not updated:", "bad"), f" {', '.join(summary.left)}")
     if lake_exists(settings):
         with open_lake(settings) as lake:
             print_champions(output, champion_rows(lake))
-    output.say()
+    output.print_line()
     if summary.failed:
-        output.say(
+        output.print_line(
             Toned("Something failed.", "bad"), " `lakehouse status` shows the state of every asset."
         )
     else:
-        output.say(
+        output.print_line(
             "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
             "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
         )

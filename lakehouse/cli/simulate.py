@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import DAY, examples, pass_settings
-from lakehouse.cli.output import Output, say
+from lakehouse.cli.output import Output, print_line
 from lakehouse.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -133,9 +133,9 @@ def _landing(settings: "Settings") -> Path:
 
 
 def _print(world: "World") -> None:
-    say(
+    print_line(
         f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
         f"{world.counts.transactions:,} transactions."
     )
     if world.last_day >= datetime.now(UTC).date():
-        say("That is ahead of the clock, so the checks `data_age` will warn.")
+        print_line("That is ahead of the clock, so the checks `data_age` will warn.")

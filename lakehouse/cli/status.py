@@ -74,15 +74,15 @@ def command(settings: "Settings", as_json: bool) -> None:
     print_champions(output, models)
     print_news(output, models)
     if not exists:
-        output.say()
-        output.say("There is no lake yet; `lakehouse run` creates it.")
+        output.print_line()
+        output.print_line("There is no lake yet; `lakehouse run` creates it.")
 
 
 def print_failures(output: Output, status: "Status") -> None:
     """Print everything that failed or warned: what, why, and the remedy."""
 
     def line(name: str, text: str, tone: Tone = "bad") -> None:
-        output.say(Toned(name, tone), f" {text}")
+        output.print_line(Toned(name, tone), f" {text}")
 
     for asset in status.assets:
         if asset.error:
@@ -114,7 +114,7 @@ def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
         }
         parts = [f"{amount:,} {name}" for name, amount in amounts.items() if amount]
         stops = f"; {floods:,} loads block everything downstream" if floods else ""
-        output.say(
+        output.print_line(
             Toned(f"raw/{source}", "bad" if floods else "warn"),
             f" undecided: {', '.join(parts)}{stops}; see lakehouse quarantine list {source}",
         )

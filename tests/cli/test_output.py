@@ -60,7 +60,7 @@ def test_ordinary_text_is_not_changed(text: str) -> None:
 def test_sentences_and_tables_escape_hostile_texts() -> None:
     file = io.StringIO()
     output = Output(file)
-    output.say(Toned(HOSTILE, "bad"), " ", HOSTILE)
+    output.print_line(Toned(HOSTILE, "bad"), " ", HOSTILE)
     output.table((HOSTILE,), [(HOSTILE,), (Toned(HOSTILE, "warn"),)], title=HOSTILE)
     assert [line.strip() for line in file.getvalue().splitlines()] == [
         f"{SEEN} {SEEN}",
@@ -72,7 +72,7 @@ def test_a_row_in_a_pipe_is_one_complete_line() -> None:
     file = io.StringIO()
     long = "word " * 3_000 + "x" * 200_000
     Output(file).table(("a", "b"), [(long, "1"), ("two\nlines", "2")], right=(1,))
-    Output(file).say(long)
+    Output(file).print_line(long)
     _, first, second, line = file.getvalue().splitlines()
     assert first.split() == [*long.split(), "1"]
     assert "two\\nlines" in second
@@ -110,7 +110,7 @@ def test_a_character_that_the_encoding_lacks_is_escaped(
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    Output().say("Zoë")
+    Output().print_line("Zoë")
     stream.flush()
     assert stream.buffer.getvalue() == b"Zo\\xeb\n"  # type: ignore[attr-defined]
 
@@ -121,5 +121,5 @@ def test_a_command_continues_after_the_reader_closed_the_pipe() -> None:
     with os.fdopen(write, "w", buffering=1) as pipe:
         output = Output(pipe)
         for _ in range(3):
-            output.say("done")
+            output.print_line("done")
             output.table(("a",), [("b",)])

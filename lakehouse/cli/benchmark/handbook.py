@@ -61,7 +61,9 @@ def command(
     from lakehouse.benchmarks.handbook.benchmark import run
 
     progress = Output(sys.stderr)
-    result = run(folder, keep, tell=lambda text: progress.say(f"  {text}"), prequential=prequential)
+    result = run(
+        folder, keep, tell=lambda text: progress.print_line(f"  {text}"), prequential=prequential
+    )
     _print(result)
     if json_file:
         json_file.write_text(json.dumps([asdict(row) for row in result.rows], indent=2) + "\n")

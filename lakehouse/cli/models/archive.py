@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.models.moves import is_already, mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -40,4 +40,4 @@ def command(settings: "Settings", name: str, version: str, why: str) -> None:
             return
         archive(lake, name, chosen.version, who=user(), why=why, evidence={"by_hand": True})
         mirror_move(lake, name)
-    say(f"{name} {chosen.version} is archived")
+    print_line(f"{name} {chosen.version} is archived")

@@ -51,7 +51,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
         versions = {"first": one.version, "second": other.version}
         output.json({"model": name, **versions, "rows": pair.rows, "comparisons": comparisons})
         return
-    output.say(f"{one.version} against {other.version} on {pair.rows}")
+    output.print_line(f"{one.version} against {other.version} on {pair.rows}")
     output.table(
         ("metric", one.version, other.version, "difference", "verdict"),
         [

@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.states import toned_state
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Printable, Toned, say
+from lakehouse.cli.output import Output, Printable, Toned, print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -31,7 +31,7 @@ def command(settings: "Settings", as_json: bool) -> None:
         Output().json(rows)
         return
     if not rows:
-        say("no model has been trained yet; `lakehouse run` trains the declared models")
+        print_line("no model has been trained yet; `lakehouse run` trains the declared models")
         return
     Output().table(
         ("model", "version", "state", "created", "on test", "gates"),

@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.moves import is_already, mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say, warn
+from lakehouse.cli.output import print_line, warn
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -50,6 +50,6 @@ def command(settings: "Settings", name: str, version: str, why: str, shadow: boo
         move = start_shadow if shadow else partial(promote, prove=prover(spec, lake))
         moved = move(lake, name, chosen.version, who=user(), why=why, evidence=evidence)
         mirror_move(lake, name)
-    say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
+    print_line(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
     if failed:
         warn(f"warning: it failed the gates {', '.join(failed)}")

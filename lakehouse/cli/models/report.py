@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -47,6 +47,6 @@ def command(
         target = output / f"{path.parent.name}.html" if output.is_dir() else output
         target.write_bytes(path.read_bytes())
         path = target
-    say(str(path))
+    print_line(str(path))
     if open_it:
         click.launch(path.resolve().as_uri())

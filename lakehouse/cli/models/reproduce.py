@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import Toned, say
+from lakehouse.cli.output import Toned, print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -34,6 +34,6 @@ def command(settings: "Settings", name: str, version: str, force: bool) -> None:
         result = reproduce(spec, lake, pinned, force=force)
     for file, (registered, now) in result.files.items():
         mark = "same" if registered == now else "DIFFERS"
-        say(f"{file:12} {registered[:16]} {now[:16]} {mark}")
-    say(Toned(f"{name} {pinned.version}: {result.why}", "good" if result.same else "bad"))
+        print_line(f"{file:12} {registered[:16]} {now[:16]} {mark}")
+    print_line(Toned(f"{name} {pinned.version}: {result.why}", "good" if result.same else "bad"))
     sys.exit(0 if result.same else 1)

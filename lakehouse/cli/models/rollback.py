@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.models.moves import mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -52,4 +52,4 @@ def command(settings: "Settings", name: str, why: str) -> None:
         if moved
         else f"no earlier version can score, so the declared fallback ({fallback}) decides"
     )
-    say(f"{name} {rolled_back} was rolled back; {then}")
+    print_line(f"{name} {rolled_back} was rolled back; {then}")

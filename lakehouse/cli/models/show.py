@@ -45,11 +45,11 @@ def command(settings: "Settings", name: str, version: str, as_json: bool) -> Non
 
 
 def _print(page: Output, known: Mapping[str, Any]) -> None:
-    page.say(
+    page.print_line(
         Toned(f"{known['model']} {known['version']}", "strong"), "  ", toned_state(known["state"])
     )
     if known["problem"]:
-        page.say(Toned(known["problem"], "bad"))
+        page.print_line(Toned(known["problem"], "bad"))
     _pairs(page, "", _card(known))
     _metrics(page, known)
     _rows(
@@ -154,13 +154,13 @@ def _metrics(page: Output, known: Mapping[str, Any]) -> None:
 
 def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Printable, ...]]) -> None:
     if rows:
-        page.say()
+        page.print_line()
         page.table(names, rows)
 
 
 def _pairs(page: Output, title: str, pairs: Mapping[str, str]) -> None:
     if title:
-        page.say()
+        page.print_line()
     page.table((title, ""), list(pairs.items()), show_head=bool(title))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.quarantine.choice import KINDS, file_option, reason_option
 from lakehouse.cli.users import user
 
@@ -41,5 +41,5 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
         )
     for one in decisions:
         item = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
-        say(f"{item}: {KINDS[one.kind]}, accepted")
-    say(f"The next `lakehouse run --select raw/{source}+` updates the checks.")
+        print_line(f"{item}: {KINDS[one.kind]}, accepted")
+    print_line(f"The next `lakehouse run --select raw/{source}+` updates the checks.")

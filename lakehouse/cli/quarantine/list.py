@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, say
+from lakehouse.cli.output import Output, Toned, print_line
 from lakehouse.cli.quarantine.choice import KINDS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> 
         Output().json([as_row(one) for one in found])
         return
     if not found:
-        say("nothing is undecided")
+        print_line("nothing is undecided")
         return
     rows = [
         (
@@ -58,7 +58,7 @@ def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> 
         for reason, count in one.reasons.items()
     ]
     Output().table(("source", "file", "what", "rows", "of", "reason"), rows, right=(3, 4))
-    say("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
+    print_line("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
 
 
 def _print_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _print_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
         Output().json([asdict(one) for one in decisions])
         return
     if not decisions:
-        say("nothing has been decided yet")
+        print_line("nothing has been decided yet")
         return
     head = ("when", "who", "decision", "source", "file", "what", "rows", "why")
     rows = [

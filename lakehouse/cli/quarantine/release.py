@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.quarantine.choice import file_option, reason_option
 from lakehouse.cli.users import user
 
@@ -50,7 +50,9 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
         left = [one for one in undecided_of(lake, source) if not file or one.file == file]
     for one in decisions:
         line = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
-        say(line if one.kind == "rows" else f"{one.file} will be read again")
+        print_line(line if one.kind == "rows" else f"{one.file} will be read again")
     if left:
-        say(f"{len(left):,} files still have undecided items; see `lakehouse quarantine list`")
-    say(f"Load them with `lakehouse run --select raw/{source}+`.")
+        print_line(
+            f"{len(left):,} files still have undecided items; see `lakehouse quarantine list`"
+        )
+    print_line(f"Load them with `lakehouse run --select raw/{source}+`.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, say
+from lakehouse.cli.output import Output, print_line
 from lakehouse.cli.quarantine.choice import file_option, reason_option
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def command(
         Output().json([asdict(row) for row in rows])
         return
     if not rows:
-        say("no undecided rows match; `lakehouse quarantine list` lists the undecided items")
+        print_line("no undecided rows match; `lakehouse quarantine list` lists the undecided items")
         return
     Output().table(
         ("file", "row", "reason", "text"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -44,16 +44,18 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
         done = unload(spec, lake, settings, file, who=user(), why=why)
     released = set(read_notes(Landing(settings, source)).get(file, {}).values())
     complete = f"complete up to {done.seal}" if done.seal else "not complete up to any time yet"
-    say(
+    print_line(
         f"{file} was unloaded from {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected "
         f"ones; {source} is {complete}. The file stays in the landing zone"
     )
     if done.since and done.until:
-        say(f"its rows are from {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
+        print_line(f"its rows are from {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
     for other in sorted(released):
-        say(f"{other} has rows of it that were released, and is still loaded: unload it as well")
+        print_line(
+            f"{other} has rows of it that were released, and is still loaded: unload it as well"
+        )
     if not redo:
-        say(
+        print_line(
             "The tables derived from them still have these rows. Rebuild them with: "
             f"lakehouse run --full-refresh --select '{redo_selection(source)}'"
         )
