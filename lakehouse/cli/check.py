@@ -32,4 +32,6 @@ def command(settings: "Settings") -> None:
     if loaded.problems:
         sys.exit(1)
     graph = loaded.definitions.resolve_asset_graph()
-    output.say(f"{len(graph.materializable_asset_keys)} assets can be loaded; nothing is left out")
+    output.print_line(
+        f"{len(graph.materializable_asset_keys)} assets can be loaded; nothing is left out"
+    )
