@@ -63,7 +63,8 @@ class Declaration(Part):
         return self._place
 
     def placed(self, place: Place) -> Self:
-        """A copy of the declaration, located at `place`."""
-        copy = self.model_copy()
+        """A copy of the declaration, located at `place`; by default, its domain's team owns it."""
+        owners = self.owners or ((f"team:{place.domain}",) if place.domain else ())
+        copy = self.model_copy(update={"owners": owners} if owners != self.owners else None)
         copy._place = place
         return copy

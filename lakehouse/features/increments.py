@@ -22,6 +22,7 @@ from lakehouse.features.computation import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import (
+    ALWAYS,
     CATALOG,
     NO_PROGRESS,
     Author,
@@ -352,7 +353,10 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
 
 
 def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
-    """The smallest seal of all inputs; the minimum datetime if any input has none."""
+    """The smallest seal of all inputs; the minimum datetime if any input has none.
+
+    Static lookups, whose seal is `ALWAYS`, hold nothing back.
+    """
     seals = [progress[table].seal for table in plan.inputs]
     return min((seal or datetime.min for seal in seals), default=datetime.max)
 
@@ -367,7 +371,8 @@ def _goal(
     """Progress after a refresh. If rows wait, the table is complete up to the last ready load."""
     seal = ready[-1].seal if ready else done.seal
     if len(ready) == len(loads) and spine_seal is not None and limit > datetime.min:
-        seal = min(spine_seal, limit)
+        reached = min(spine_seal, limit)
+        seal = reached if reached < ALWAYS else seal
     if done.seal is not None and (seal is None or seal < done.seal):
         seal = done.seal
     return Progress(ready[-1].id if ready else done.load_id, seal)

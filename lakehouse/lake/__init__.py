@@ -27,6 +27,7 @@ from lakehouse.lake.lock import LakeBusy, lock_path, write_lock
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.names import CATALOG, Table, literal, qualified, quote
 from lakehouse.lake.progress import (
+    ALWAYS,
     NO_PROGRESS,
     Progress,
     all_progress,
@@ -39,6 +40,7 @@ from lakehouse.lake.verify import Damage, Verification, verify_lake
 from lakehouse.lake.written import rows_written
 
 __all__ = [
+    "ALWAYS",
     "CATALOG",
     "NO_PROGRESS",
     "Author",

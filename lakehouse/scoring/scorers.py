@@ -12,6 +12,7 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.lake import (
+    ALWAYS,
     Lake,
     NoSuchTable,
     Progress,
@@ -275,7 +276,7 @@ def _target(
     spine = read_progress(cursor, table)
     load_id = int(fetch_value(cursor, f"SELECT coalesce(max(_load_id), 0) FROM {qualified(table)}"))
     seals = [read_progress(cursor, feature_table.table).seal for feature_table in tables]
-    known = [seal for seal in (spine.seal, *seals) if seal is not None]
+    known = [seal for seal in (spine.seal, *seals) if seal is not None and seal < ALWAYS]
     if known:
         waiting = fetch_value(
             cursor,

@@ -10,6 +10,7 @@ import duckdb
 
 from lakehouse.lake import literal, quote
 from lakehouse.sources.column_types import text_sql
+from lakehouse.sources.local_times import LocalTimes
 from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
@@ -31,14 +32,19 @@ class Rule:
 
 
 def check_sql(
-    contract: "Contract", shape: Shape, extras: tuple[str, ...], types: dict[str, str]
+    contract: "Contract",
+    shape: Shape,
+    extras: tuple[str, ...],
+    types: dict[str, str],
+    zone: LocalTimes | None = None,
 ) -> str:
     """A SELECT over the table `chunk` (as `reading` makes it) of files of one `shape`.
 
     It returns `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
     tokens), the contract's stored columns and `extras` (undeclared columns, as text). `types` are
     DuckDB's types of the table's columns, including the columns in plain form that `plain_column`
-    names. With personal columns, the query needs the parameters of `pii.token_parameters`.
+    names. With personal columns, the query needs the parameters of `pii.token_parameters`. `zone`
+    is the source's, in which `plain` has read times.
     """
     origins = dict.fromkeys([column.origin for column in contract.read] + list(extras))
     source = {origin: _source(origin, shape, types) for origin in origins}
@@ -47,7 +53,7 @@ def check_sql(
         *(
             rule
             for column in contract.read
-            for rule in _rules(contract, column, source[column.origin].value)
+            for rule in _rules(contract, column, source[column.origin].value, zone)
         ),
         *(
             Rule(_failure(n, c), f"its expression fails or is not a {c.type}", c.name)
@@ -141,7 +147,9 @@ def _result(number: int) -> str:
     return f"_result{number}"
 
 
-def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
+def _rules(
+    contract: "Contract", column: "Column", text: str, zone: LocalTimes | None = None
+) -> list[Rule]:
     name = quote(column.name)
     rules = []
     if contract.is_required(column):
@@ -150,9 +158,10 @@ def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
             missing += f" AND {quote('op')} IS DISTINCT FROM 'delete'"
         rules.append(Rule(missing, "required value is missing", column.name))
     if column.type != "VARCHAR":
-        rules.append(
-            Rule(f"{text} IS NOT NULL AND {name} IS NULL", f"not a {column.type}", column.name)
-        )
+        reason = f"not a {column.type}"
+        if column.type == "TIMESTAMP" and zone and zone.clock_change == "quarantine":
+            reason += f", or a time that a clock change in {zone.zone} repeats or skips"
+        rules.append(Rule(f"{text} IS NOT NULL AND {name} IS NULL", reason, column.name))
     if column.values:
         values = ", ".join(_constant(value, column) for value in column.values)
         rules.append(Rule(f"{name} NOT IN ({values})", "not an allowed value", column.name))

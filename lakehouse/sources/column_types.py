@@ -14,15 +14,18 @@ from functools import cache, partial
 from typing import Any
 
 from lakehouse.sources import spellings
+from lakehouse.sources.local_times import LocalTimes
 
 _BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 _INTEGERS |= {f"U{name}" for name in _INTEGERS}
-_TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"}
+_IN_UTC = "TIMESTAMP WITH TIME ZONE"
+_TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", _IN_UTC}
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DOUBLE = r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?"
 _OFFSET = "(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?"
+_MOMENT_WITH_OFFSET = rf"{_DATE}[T ]{_CLOCK}{_OFFSET.removesuffix('?)?')})"
 _MOMENT = rf"{_DATE}([T ]{_CLOCK}{_OFFSET})?"
 _IN_RANGE = "{{0}} BETWEEN {0} '0001-01-01' AND {0} '9999-12-31{1}'"
 _TIMESTAMP_IN_RANGE = _IN_RANGE.format("TIMESTAMP", " 23:59:59.999999")
@@ -45,31 +48,27 @@ class ColumnType:
     bounds: str = "true"
     limits: tuple[int, int] | None = None
 
-    def plain(self, values: Any, source: str) -> Any:
+    def plain(self, values: Any, source: str, zone: LocalTimes | None = None) -> Any:
         """The Arrow array `values`, of DuckDB's type `source`, in a form that `cast_sql` accepts.
 
         Returns the same array if nothing needs rewriting. A value that is not exactly of this type
         becomes NULL. A binary float counts as the shortest text that yields it, except for a
-        DOUBLE.
+        DOUBLE. A TIMESTAMP without an offset is a time in `zone`.
         """
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        if self.name == "VARCHAR" or source in self.exact_types:
+        is_local = zone is not None and self.name == "TIMESTAMP" and source != _IN_UTC
+        if self.name == "VARCHAR" or (source in self.exact_types and not is_local):
             return values
         texts = values if source == "VARCHAR" else values.cast(pa.string())
-        odd = pc.invert(pc.match_substring_regex(texts, f"^{self.plain_pattern}$"))
-        if not pc.any(odd).as_py():
-            return texts
-        # each spelling once: unusual columns are unusual throughout, and often repeat values
-        spelled = texts.filter(odd).unique()
-        written = pa.array(map(self._rewritten, spelled.to_pylist()), pa.string())
-        places = pc.index_in(texts, spelled)
-        return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
+        if zone is not None and is_local:
+            rewrite = partial(spellings.timestamp, zone=zone)
+            return _rewritten(zone.add_offsets(texts), _MOMENT_WITH_OFFSET, rewrite)
+        return _rewritten(texts, self.plain_pattern, self.rewrite)
 
     def exact(self, text: str) -> str | None:
         """One spelling in a form that a cast converts exactly; None if there is none."""
-        written = text if self.name == "VARCHAR" else self._rewritten(text)
+        written = text if self.name == "VARCHAR" else self.rewrite(_stripped(text))
         if written is None or self.limits is None:
             return written
         low, high = self.limits
@@ -85,7 +84,7 @@ class ColumnType:
             zoned = f"try_cast({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
             has_offset = f"contains({after}, '+') OR contains({after}, '-')"
             cast = f"CASE WHEN {has_offset} THEN {zoned} ELSE {cast} END"
-        elif source == "TIMESTAMP WITH TIME ZONE":
+        elif source == _IN_UTC:
             cast = f"({value} AT TIME ZONE 'UTC')"
         return (
             cast
@@ -97,8 +96,24 @@ class ColumnType:
         """SQL for whether `value`, which is of this type, is one that raw may hold."""
         return self.bounds.format(value)
 
-    def _rewritten(self, text: str) -> str | None:
-        return self.rewrite(text.strip(" \t"))
+
+def _rewritten(texts: Any, pattern: str, rewrite: Callable[[str], str | None]) -> Any:
+    """The Arrow array `texts`, with what does not match `pattern` rewritten."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    odd = pc.invert(pc.match_substring_regex(texts, f"^{pattern}$"))
+    if not pc.any(odd).as_py():
+        return texts
+    # each spelling once: unusual columns are unusual throughout, and often repeat values
+    spelled = texts.filter(odd).unique()
+    written = pa.array((rewrite(_stripped(text)) for text in spelled.to_pylist()), pa.string())
+    places = pc.index_in(texts, spelled)
+    return pc.if_else(pc.fill_null(odd, False), written.take(places), texts)
+
+
+def _stripped(text: str) -> str:
+    return text.strip(" \t")
 
 
 def text_sql(value: str, source: str) -> str:

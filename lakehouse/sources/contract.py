@@ -84,27 +84,39 @@ class Column(Part):
 class Contract(Part):
     """The rows that a source promises. Rows that break the contract are quarantined.
 
-    `declared_time` is the column with the time when the source published the row. `on_change` is
-    what happens to undeclared columns: `evolve` adds them to raw as text, `freeze` quarantines the
-    file, `discard` leaves them out. A file that lacks a declared column is quarantined under
-    `freeze`, and reported under `discard`.
+    A file that lacks a declared column is quarantined under `on_change: freeze`, and reported under
+    `discard`.
     """
 
     columns: tuple[Column, ...] = Field(min_length=1)
-    key: tuple[str, ...] = Field(min_length=1)
-    declared_time: str
-    on_change: Literal["evolve", "freeze", "discard"]
+    key: tuple[str, ...] = Field(
+        default=(),
+        description="Columns that identify a thing and may not be NULL. Raw may have several rows "
+        "of a key: later versions, and repetitions. Without a key, a row is identified by its file "
+        "and row number",
+    )
+    declared_time: str = Field(
+        default="",
+        description="Column with the time at which the source published the row; without it, a "
+        "row is known at its file's seal",
+    )
+    on_change: Literal["evolve", "freeze", "discard"] = Field(
+        default="freeze",
+        description="What happens to undeclared columns: `freeze` quarantines the file, `evolve` "
+        "adds them to raw as text, `discard` leaves them out",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [column.name for column in self.columns]
         if duplicates := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"columns declared twice: {', '.join(sorted(duplicates))}")
-        for field, named in (("key", self.key), ("declared_time", (self.declared_time,))):
+        times = (self.declared_time,) if self.declared_time else ()
+        for field, named in (("key", self.key), ("declared_time", times)):
             for name in named:
                 if name not in names:
                     raise FieldError(f"{name!r} is not one of the columns", field)
-        if self.column(self.declared_time).type != "TIMESTAMP":
+        if times and self.column(self.declared_time).type != "TIMESTAMP":
             raise FieldError(f"{self.declared_time!r} is not a TIMESTAMP", "declared_time")
         if self.personal and self.on_change == "evolve":
             raise ValueError(
@@ -147,8 +159,11 @@ class Contract(Part):
 
     @property
     def has_deletes(self) -> bool:
-        """Whether rows may be deletes (`op` = `delete`), which require only the key."""
-        return any(column.name == "op" for column in self.read)
+        """Whether rows may be deletes (`op` = `delete`), which require only the key.
+
+        Without a key a delete would identify nothing, so `op` is a column like any other.
+        """
+        return bool(self.key) and any(column.name == "op" for column in self.read)
 
     def is_required(self, column: Column) -> bool:
         """Whether a row without this column breaks the contract."""

@@ -41,8 +41,8 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
 
 def last_seal(spec: SourceSpec, landing: Landing) -> datetime | None:
     """The newest seal among the landed files."""
-    seals = (spec.seal_pattern.read(file.name) for file in landing.files())
-    return max((seal for seal in seals if seal), default=None)
+    seals = (spec.seal_of(file) for file in landing.files())
+    return max((seal.time for seal in seals if seal), default=None)
 
 
 @contextmanager

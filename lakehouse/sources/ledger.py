@@ -25,16 +25,16 @@ class Decision(BaseModel):
     """The decision about one file; times are UTC, naive.
 
     `number` counts the decisions about a source, without gaps. The source was complete up to
-    `previous`, `own` is the seal in the file's name, and the source is now complete up to `seal`.
-    `reason` is why a file was refused or unloaded; the person and the time are recorded only for an
-    unloaded file.
+    `previous`, `own` is the file's seal, and the source is now complete up to `seal`. For a static
+    lookup, what reads it may be complete up to `previous`. `reason` is why a file was refused,
+    skipped or unloaded; the person and the time are recorded only for an unloaded file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int
     file: str
-    status: Literal["loaded", "quarantined", "unloaded"]
+    status: Literal["loaded", "quarantined", "unloaded", "skipped"]
     bytes: int
     sha256: str
     previous: datetime | None = None
@@ -43,6 +43,11 @@ class Decision(BaseModel):
     reason: str | None = None
     who: str | None = None
     at: datetime | None = None
+
+    @property
+    def moves_seal(self) -> bool:
+        """Whether the source is complete up to a later time: also by a file that is skipped."""
+        return self.status == "loaded" or (self.status == "skipped" and self.seal != self.previous)
 
     @property
     def attributed_reason(self) -> str | None:

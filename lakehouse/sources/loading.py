@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from lakehouse.lake import Lake, layout, read_columns
+from lakehouse.lake import (
+    ALWAYS,
+    Author,
+    Lake,
+    Progress,
+    layout,
+    read_columns,
+    read_progress,
+    write_progress,
+)
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
 from lakehouse.sources.agreement import absent_file, order_files, reconcile
@@ -22,8 +31,9 @@ from lakehouse.sources.ledger import FOLDER, Ledger
 from lakehouse.sources.load_report import LoadReport
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, undeclared_columns
-from lakehouse.sources.releasing import mark_released
-from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.reasons import why_no_rows
+from lakehouse.sources.releasing import mark_released, released_names
+from lakehouse.sources.spec import SourceSpec, complete_until
 from lakehouse.sources.staging import stage
 from lakehouse.sources.undecided import released_files
 
@@ -95,6 +105,10 @@ def load(
             if not todo:
                 report.seal = manifest.last_seal(seen)
                 report.altered_files = _altered(landing, files, seen)
+                report.why_no_rows = why_no_rows(report, seen, landing.root)
+                if _is_declared_anew(spec, cursor):
+                    with lake.writer(Author(spec.table, run_id, "completeness")) as writer:
+                        _update_completeness(spec, writer)
                 return report
             if (todo.decided, todo.new) == (before.decided, before.new) and (
                 done or todo.last == before.last
@@ -111,7 +125,8 @@ def load(
                     mark_released(cursor, landing, staged)
                     if todo.decided:
                         order_files(staged, todo.decided, landed, landing)
-                    done = commit(spec, lake, staged, todo, ledger, run_id, now())
+                    copies = released_names(landing) if todo.new else set[str]()
+                    done = commit(spec, lake, staged, todo, ledger, run_id, now(), copies)
             except (OSError, duckdb.Error) as error:
                 raise LoadError(
                     f"loading {_first(todo)} and later files from {landing.root} into {spec.table} "
@@ -125,6 +140,18 @@ def load(
             report.add(spec, staged, done)
             if progress:
                 progress(report)
+
+
+def _is_declared_anew(spec: SourceSpec, cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `complete` was changed in the YAML after the last load."""
+    seal = read_progress(cursor, spec.table).seal
+    return seal is not None and (seal == ALWAYS) != spec.is_static
+
+
+def _update_completeness(spec: SourceSpec, cursor: duckdb.DuckDBPyConnection) -> None:
+    seal = manifest.last_seal(manifest.read_entries(cursor, spec.name))
+    done = read_progress(cursor, spec.table)
+    write_progress(cursor, spec.table, Progress(done.load_id, complete_until(spec, seal)))
 
 
 def _first(todo: Todo) -> str:

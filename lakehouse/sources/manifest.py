@@ -39,6 +39,9 @@ COLUMNS = {
 class Entry:
     """One file in the manifest. `seal` is the source's seal after it (UTC).
 
+    A `skipped` file has the bytes of a loaded one, and no rows; it has a load id and a seal if its
+    name moved the source's seal.
+
     `number` counts the entries of a source in the order of the commits; it is the ledger's number
     of the decision. A quarantined entry with a seal keeps its place in the order: the ledger has
     the file as loaded, but a different file has landed here under its name.
@@ -49,7 +52,7 @@ class Entry:
     bytes: int
     modified: datetime
     sha256: str
-    status: Literal["loaded", "quarantined", "unloaded"]
+    status: Literal["loaded", "quarantined", "unloaded", "skipped"]
     reason: str | None
     load_id: int | None
     seal: datetime | None
@@ -133,13 +136,15 @@ def last_seal_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datet
 class Counts:
     """The state of a source: its seal, its files by their newest entry, their rows.
 
-    `rows` are in raw and `rejected` in quarantine, both from the `loaded` files.
+    `rows` are in raw and `rejected` in quarantine, both from the `loaded` files. The `skipped` ones
+    have the bytes of loaded ones.
     """
 
     seal: datetime | None
     loaded: int
     refused: int
     unloaded: int
+    skipped: int
     rows: int
     rejected: int
 
@@ -153,6 +158,7 @@ def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
         by_status["loaded"],
         by_status["quarantined"],
         by_status["unloaded"],
+        by_status["skipped"],
         sum(entry.rows for entry in entries.values()),
         sum(entry.rejected for entry in entries.values()),
     )

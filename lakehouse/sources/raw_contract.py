@@ -41,7 +41,13 @@ def terms(spec: SourceSpec) -> dict[str, Any]:
         "key": list(contract.key),
         "declared_time": contract.declared_time,
         "on_change": contract.on_change,
+        **({"timezone": _zone(spec)} if spec.timezone else {}),
     }
+
+
+def _zone(spec: SourceSpec) -> str:
+    choice = "" if spec.clock_change == "quarantine" else f" ({spec.clock_change})"
+    return spec.timezone + choice
 
 
 def read_terms(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any] | None:
@@ -128,9 +134,10 @@ def _term_changes(
 ) -> Iterator[str]:
     """Changed terms of the columns that raw has already."""
     now = terms(spec)
-    for name in ("key", "declared_time"):
-        if stored and stored[name] != now[name]:
-            yield f"`{name}` was {_shown(stored[name])} and is now {_shown(now[name])}"
+    for name in ("key", "declared_time", "timezone"):
+        was_term, now_term = (stored or now).get(name), now.get(name)
+        if was_term != now_term and not _is_only_wider(name, was_term, now_term):
+            yield f"`{name}` was {_shown(was_term)} and is now {_shown(now_term)}"
     for column in spec.contract.columns:
         before: Any = stored["columns"].get(column.name) if stored else None
         if stored and before is None and column.name not in present:
@@ -144,6 +151,11 @@ def _term_changes(
                     yield f"{part} of {column.name} was {was} and is now {now_is}"
         if not changed and present.get(column.name) == column.raw_type:
             yield from _broken_rows(cursor, spec, column, before)
+
+
+def _is_only_wider(name: str, before: Any, now: Any) -> bool:
+    """Whether a zone now has a choice for times that were quarantined before."""
+    return name == "timezone" and bool(before) and str(now).startswith(f"{before} (")
 
 
 def _broken_rows(

@@ -59,11 +59,15 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Place:
-    """A loaded file's place in the order: the source was complete up to `previous` before it."""
+    """A loaded file's place in the order: the source was complete up to `previous` before it.
+
+    `own` is the seal of the file alone.
+    """
 
     entry: Entry
     load_id: int
     previous: datetime | None
+    own: datetime
     seal: datetime
 
 
@@ -75,7 +79,7 @@ def load_order(
     The manifest lists the files; the `ledger`, by number, has the earlier seals.
     """
     return [
-        Place(entry, entry.load_id, decision.previous, entry.seal)
+        Place(entry, entry.load_id, decision.previous, decision.own or entry.seal, entry.seal)
         for entry in sorted(
             manifest.read_entries(cursor, source).values(), key=lambda one: one.number
         )
@@ -177,10 +181,8 @@ class _Build:
                     f"{entry.file.name} has other bytes than when it was loaded, so "
                     f"{self.spec.table} cannot be rebuilt, and is unchanged: put the original back"
                 )
-            own = self.spec.seal_pattern.read(entry.file.name) or place.seal
-            loads.append(
-                Load(entry, place.load_id, place.previous, own, place.seal, place.entry.loaded_at)
-            )
+            times = (place.previous, place.own, place.seal, place.entry.loaded_at)
+            loads.append(Load(entry, place.load_id, *times))
             self.counts.append((place.load_id, entry.rows, entry.rejected))
         insert_rows(self.cursor, self.spec, staged, loads, raw=self.raw, quarantine=self.quarantine)
 
@@ -197,7 +199,8 @@ def _replace_table(
     table, quarantine = qualified(spec.table), qualified(layout.QUARANTINED)
     ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
     with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
-        loaded = {e.file for e in manifest.read_entries(cursor, spec.name).values() if e.load_id}
+        entries = manifest.read_entries(cursor, spec.name).values()
+        loaded = {entry.file for entry in entries if entry.status == "loaded"}
         if load_order(cursor, spec.name, ledger) != places or len(loaded) != len(places):
             raise LoadError(
                 f"files of {spec.name} were loaded or unloaded while {spec.table} was being "

@@ -86,6 +86,12 @@ def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
     return found
 
 
+def released_names(landing: Landing) -> set[str]:
+    """The files that `land_rows` has made, by their notes."""
+    notes = landing.hidden(NOTES)
+    return {name.removesuffix(".json") for name in notes if name.endswith(".json")}
+
+
 def mark_released(cursor: duckdb.DuckDBPyConnection, landing: Landing, staged: Staged) -> None:
     """Set aside the staged rows that another landing file contains, with the name of that file."""
     notes = read_notes(landing)
@@ -122,9 +128,9 @@ def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
         candidates = [f"{stem}_released_{number}{suffix}", f"released_{number}/{stem}{suffix}"]
         if not present.intersection(candidates):
             break
-    seal = spec.seal_pattern.read(name)
+    seal = spec.named_seal(name)
     for candidate in candidates:
-        if spec.seal_pattern.read(candidate) == seal:
+        if spec.named_seal(candidate) == seal:
             return candidate
     raise LandingError(
         f"no new name next to {name} gives the same seal by the pattern "

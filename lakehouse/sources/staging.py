@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import duckdb
 
 from lakehouse.lake import connect, quote, spill_folder
 from lakehouse.sources.checking import check_sql, plain_column
-from lakehouse.sources.landing import LandedFile, Landing, printable, sha256
+from lakehouse.sources.landing import LandedFile, Landing, printable, seal_name, sha256
 from lakehouse.sources.pii import token_key, token_parameters
 from lakehouse.sources.reading import Block, Reading, Shape, Unreadable, file_format, read_file
 from lakehouse.sources.spec import SourceSpec
@@ -127,8 +128,11 @@ class _Stager:
         import pyarrow as pa
 
         spec, size = self.spec, 0
-        if spec.seal_pattern.read(entry.file.name) is None:
-            raise Unreadable(f"its name contains no seal ({spec.seal_pattern.regex})")
+        if spec.seal_of(entry.file) is None:
+            pattern = spec.seal_pattern.regex or seal_name(datetime(2026, 5, 25), "")
+            raise Unreadable(
+                f"its name contains no seal ({pattern}): correct the name, or `seal_pattern`"
+            )
         reading = reading_of(spec, entry.file.name, self.max_row_bytes)
         for block in read_file(path, reading, self.scratch):
             size += block.table.nbytes
@@ -195,7 +199,13 @@ class _Stager:
         if odd := self._plain_columns(chunk, types):
             types = self._register(pa.table([*chunk.columns, *odd.values()], [*types, *odd]))
         try:
-            check = check_sql(self.spec.contract, self.shape, tuple(self.staged.extras), types)
+            check = check_sql(
+                self.spec.contract,
+                self.shape,
+                tuple(self.staged.extras),
+                types,
+                self.spec.local_times,
+            )
             self.cursor.execute(
                 f"INSERT INTO {self.staged.table} BY NAME {check}", self.parameters or None
             )
@@ -214,7 +224,7 @@ class _Stager:
             if column.origin in self.shape.columns:
                 name = f"_c{self.shape.columns.index(column.origin)}"
                 values = chunk[name]
-                written = column.kind.plain(values, types[name])
+                written = column.kind.plain(values, types[name], self.spec.local_times)
                 if written is not values:
                     odd[plain_column(name, column.name)] = written
         return odd
@@ -225,7 +235,8 @@ class _Stager:
         undeclared = [name for name in block.found if name not in self.declared]
         if undeclared and self.spec.contract.on_change == "freeze":
             raise Unreadable(
-                f"columns not in the contract: {', '.join(map(printable, undeclared))}"
+                f"columns not in the contract: {', '.join(map(printable, undeclared))}; declare "
+                "them, or set `on_change` to `discard` or `evolve`, then release the file"
             )
         if self.spec.contract.on_change != "evolve":
             return

@@ -18,12 +18,12 @@ from lakehouse.sources.landing import Landing
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, remove_file
-from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.spec import SourceSpec, complete_until
 
 
 @dataclass(frozen=True)
 class Unloaded:
-    """What was removed. `since` and `until`: the earliest declared time and the latest known-at of
+    """What was removed. `repeats` are files with the same bytes, which were skipped and stay so. `since` and `until`: the earliest declared time and the latest known-at of
     its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
 
     file: str
@@ -32,6 +32,7 @@ class Unloaded:
     since: datetime | None
     until: datetime | None
     seal: datetime | None
+    repeats: tuple[str, ...] = ()
 
 
 def unload(
@@ -69,7 +70,7 @@ def unload(
             bytes=entry.bytes,
             sha256=entry.sha256,
             previous=manifest.last_seal(seen),
-            own=spec.seal_pattern.read(file),
+            own=spec.named_seal(file) or entry.seal,
             seal=seal,
             reason=why,
             who=who,
@@ -86,8 +87,13 @@ def unload(
         remove_file(cursor, spec, file)
         manifest.write_entries(cursor, [_entry(entry, decision, at)])
         done = read_progress(cursor, spec.table)
-        write_progress(cursor, spec.table, Progress(done.load_id, seal))
-    return Unloaded(file, entry.rows, entry.rejected, since, until, seal)
+        write_progress(cursor, spec.table, Progress(done.load_id, complete_until(spec, seal)))
+    repeats = tuple(
+        name
+        for name, other in sorted(others.items())
+        if other.status == "skipped" and other.sha256 == entry.sha256
+    )
+    return Unloaded(file, entry.rows, entry.rejected, since, until, seal, repeats)
 
 
 def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
@@ -126,7 +132,8 @@ def _touched(
     """Times of the file's rows and of others with their keys: the first of a key may change."""
     stored = {column.name for column in spec.contract.stored}
     keys = ", ".join(quote(name) for name in spec.contract.key if name in stored)
-    table, declared = qualified(spec.table), quote(spec.contract.declared_time)
+    table = qualified(spec.table)
+    declared = quote(spec.contract.declared_time) if spec.contract.declared_time else "NULL"
     same = f"({keys}) IN (SELECT ({keys}) FROM {table} WHERE _file = ?)" if keys else "_file = ?"
     row = cursor.execute(
         f"SELECT min(least({declared}, known_at)), max(known_at) FROM {table} WHERE {same}", [file]

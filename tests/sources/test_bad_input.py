@@ -107,9 +107,16 @@ def test_a_big_truncated_file_leaves_none_of_its_rows(
     assert harness.rows("*") == harness.rows("*", table="quarantine.rows") == []
 
 
-def test_a_file_whose_name_has_no_seal_is_refused(harness: Harness) -> None:
+def test_a_file_whose_name_lacks_the_declared_seal_is_refused(harness: Harness) -> None:
     harness.land("yesterday.jsonl", json_lines(payment(1, NOON)))
-    assert "no seal" in harness.load(make_spec()).quarantined_files["yesterday.jsonl"]
+    spec = make_spec(seal_pattern={"regex": r"(\d{8})", "strptime": "%Y%m%d"})
+    assert "no seal" in harness.load(spec).quarantined_files["yesterday.jsonl"]
+
+
+def test_a_file_with_a_misspelled_seal_is_refused(harness: Harness) -> None:
+    harness.land("20261332T235959999999Z.jsonl", json_lines(payment(1, NOON)))
+    (reason,) = harness.load(make_spec()).quarantined_files.values()
+    assert "no seal (20260525T" in reason
 
 
 def test_a_refused_file_that_is_delivered_complete_is_loaded(harness: Harness) -> None:

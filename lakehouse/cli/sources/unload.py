@@ -54,6 +54,11 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
         print_line(
             f"{other} has rows of it that were released, and is still loaded: unload it as well"
         )
+    for other in done.repeats:
+        print_line(
+            f"{other} has the same bytes and was skipped; it stays so. To load these bytes again, "
+            "land them under a new name"
+        )
     if not redo:
         print_line(
             "The tables derived from them still have these rows. Rebuild them with: "

@@ -11,6 +11,7 @@ from lakehouse.orchestration.components.source_checks import (
     check_age,
     check_load,
     check_private,
+    has_age,
 )
 from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
 from lakehouse.orchestration.policies import freshness_of
@@ -93,6 +94,12 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 )
         with retry_transient(context):
             report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
+        for name, assumed in report.assumed_seals.items():
+            context.log.info(f"{name}: assumed complete up to {assumed}")
+        for name, why in report.skipped_files.items():
+            context.log.info(f"{name} was skipped: {why}")
+        if report.why_no_rows:
+            context.log.info(f"no new rows: {report.why_no_rows}")
         columns = {column.name: column.description for column in spec.contract.columns}
         yield dg.MaterializeResult(
             asset_key=raw,
@@ -101,6 +108,9 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "loaded_files": len(report.files),
                 ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,
+                "skipped_files": report.skipped_files,
+                "assumed_seals": len(report.assumed_seals),
+                **({"no_rows_because": report.why_no_rows} if report.why_no_rows else {}),
                 "new_columns": report.new_columns,
                 "left_out_columns": report.discarded,
                 "missing_columns": report.missing,
@@ -111,7 +121,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         with lake.lake.reader() as cursor:
             undecided, counts = find_undecided(cursor, spec), count_files(cursor, spec.name)
         yield from check_load(spec, counts, undecided, report)
-        yield check_age(spec, report.seal, clock.now())
+        if has_age(spec):
+            yield check_age(spec, report.seal, clock.now())
 
     return bring_up_to_date
 

@@ -41,7 +41,8 @@ Only `contract` blocks: automation treats any failure of a blocking check as a s
 def build_check_specs(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
     """The checks of a source, without those that do not apply to its spec."""
     landing, raw = _keys(spec)
-    names = [name for name in RAW_CHECKS if name != "volume" or spec.volume.min_rows]
+    has = {"volume": bool(spec.volume.min_rows), "data_age": has_age(spec)}
+    names = [name for name in RAW_CHECKS if has.get(name, True)]
     private = [dg.AssetCheckSpec("private", asset=landing, description=PRIVATE_DESCRIPTION)]
     return [
         *(private if spec.contract.personal else []),
@@ -138,6 +139,11 @@ def check_load(
         yield _result(raw, "columns", _describe(spec, drifted) if drifted else "", good)
     else:
         yield _nothing_to_check(raw, "columns", NO_ROWS if counts.loaded else NOTHING_LOADED)
+
+
+def has_age(spec: SourceSpec) -> bool:
+    """Whether the data can be too old: a static lookup only if its freshness is declared."""
+    return not spec.is_static or spec.freshness is not None
 
 
 def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.AssetCheckResult:

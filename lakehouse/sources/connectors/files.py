@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.contract import Contract
@@ -12,7 +12,8 @@ from lakehouse.sources.landing import Landing
 class FilesConnector(Connector):
     """Another system puts complete files into the landing folder."""
 
-    kind: Literal["files"]
+    kind: Literal["files"] = "files"
+    is_delivered: ClassVar[bool] = True
 
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:
         """Nothing: the files are already there."""

@@ -1,7 +1,7 @@
 """A landed file: its name, and its metadata in the storage."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,8 @@ SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
 class LandedFile:
     """`name`: path below the source's folder; `modified`: the storage's time (UTC, naive).
 
-    `problem` is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
+    `landed` is the time at which the file came to have this name here, or was changed last (UTC,
+    naive): a file that is moved, unpacked or downloaded may keep an earlier `modified`. `problem` is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
     """
 
     name: str
@@ -20,6 +21,7 @@ class LandedFile:
     bytes: int
     modified: datetime
     problem: str | None = None
+    landed: datetime = field(default=datetime.min, compare=False)
 
 
 def seal_name(seal: datetime, suffix: str) -> str:

@@ -130,8 +130,11 @@ def _inspect(name: str, path: str) -> LandedFile:
             problem = f"a broken link ({error.strerror})"
     if not problem and not stat.S_ISREG(status.st_mode):
         problem = f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
-    modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
-    return LandedFile(name, path, status.st_size, modified, problem)
+    modified, landed = (
+        datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+        for seconds in (status.st_mtime, status.st_ctime)
+    )
+    return LandedFile(name, path, status.st_size, modified, problem, landed)
 
 
 def _link(partial: Path, path: Path) -> bool:

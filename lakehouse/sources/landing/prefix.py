@@ -32,7 +32,7 @@ class Prefix:
         for path, size, modified in found.fetchall():
             name = path.removeprefix(self.root + "/")
             if not any(part.startswith(".") for part in name.split("/")):
-                yield LandedFile(name, path, size, modified)
+                yield LandedFile(name, path, size, modified, landed=modified)
 
     def has_changed(self, file: LandedFile) -> bool:
         """Always false: a read returns one whole object."""

@@ -13,6 +13,9 @@
 
   A model waits for the inputs that its SQL reads, taken from dbt's `graph`; they are not declared.
 
+  Nothing waits for a static lookup (`complete: always`) once it is loaded, nor for a table made of such
+  lookups alone: their seal in the progress table is `always`.
+
   With `--vars '{since: ..., until: ...}'` the increment is the part that is already processed, for these
   event days: their rows are replaced in one commit, and progress stays.
 #}
@@ -24,6 +27,18 @@
 {%- endmacro %}
 
 {% macro beginning() %}timestamp '0001-01-01'{% endmacro %}
+
+{% macro always() %}timestamp '9999-12-31'{% endmacro %}
+
+{# Whether `source` is a static lookup that is loaded. #}
+{% macro is_static(source) -%}
+    exists (from {{ lakehouse.progress_table() }} where name = 'raw.{{ source }}' and seal = {{ lakehouse.always() }})
+{%- endmacro %}
+
+{# The files that a row of a model waited for: those of its `sources` without static ones, unless all are. #}
+{% macro awaited_files(source, sources) -%}
+    (from {{ lakehouse.files_of(source) }} where not {{ lakehouse.is_static(source) }} or coalesce({{ lakehouse.sealed(sources) }} = {{ lakehouse.always() }}, false))
+{%- endmacro %}
 
 {# Whether chosen days are redone. #}
 {% macro redoing() %}{{ return(var('since') is not none and is_incremental()) }}{% endmacro %}
@@ -41,7 +56,9 @@
 {% macro sealed(inputs) -%}
     (select case when count(seal) = {{ inputs | length }} then min(seal) end from (
     {%- for input in inputs %}
-        select max(seal) as seal from {{ lakehouse.progress_table() ~ " where name = '" ~ input ~ "'" if '.' in input else lakehouse.files_of(input) }}
+        select {% if '.' in input %}max(seal) as seal from {{ lakehouse.progress_table() }} where name = '{{ input }}'
+        {%- else %}case when {{ lakehouse.is_static(input) }} then {{ lakehouse.always() }} else max(seal) end as seal from {{ lakehouse.files_of(input) }}
+        {%- endif %}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
     ))
@@ -77,6 +94,16 @@
     {%- set done = "name = '" ~ lakehouse.name_of_this() ~ "'" if is_incremental() else 'false' %}
     set variable done_load = (select coalesce(max(load_id), 0) from {{ lakehouse.progress_table() }} where {{ done }});
     set variable done_seal = (select coalesce(max(seal), {{ lakehouse.beginning() }}) from {{ lakehouse.progress_table() }} where {{ done }});
+    {# the increment of a table that nothing waits for begins after the newest file that it has read #}
+    {%- set sources = lakehouse.sources_of_this() %}
+    {%- if sources %}
+    set variable done_seal = (select case when getvariable('done_seal') < {{ lakehouse.always() }} then getvariable('done_seal') else coalesce(max(seal), {{ lakehouse.beginning() }}) end from (
+        {%- for source in sources %}
+        select seal from {{ lakehouse.files_of(source) }} where load_id <= getvariable('done_load')
+        {{- ' union all' if not loop.last }}
+        {%- endfor %}
+    ));
+    {%- endif %}
     {% if is_incremental() and not lakehouse.redoing() %}
     set variable after_load = getvariable('done_load');
     set variable after_seal = getvariable('done_seal');
@@ -97,13 +124,17 @@
         select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ lakehouse.files_of(source) }}
         {%- if waits_for %} where seal <= {{ lakehouse.sealed(waits_for) }}{% endif %}
     ){% endif %};
-    set variable upto_seal = (select max(seal) from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load'));
+    set variable upto_seal = (
+        select case when {{ lakehouse.sealed([source] + waits_for) }} = {{ lakehouse.always() }} then {{ lakehouse.always() }} else max(seal) end
+        from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load')
+    );
 {% endmacro %}
 
 {# Take the rows that became known up to the time through which all inputs of the model are complete. #}
 {% macro begin_seals() %}
     {{ lakehouse.begin_increment() }}
     {%- set inputs = lakehouse.inputs_of(model) %}
+    {%- set sources = lakehouse.sources_of_this() %}
     {%- if execute and not inputs %}
         {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
     {%- endif %}
@@ -111,7 +142,7 @@
         greatest(getvariable('done_seal'), coalesce({{ lakehouse.sealed(inputs) }}, {{ lakehouse.beginning() }}))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
-        {%- for source in lakehouse.sources_of_this() %}, (select min(load_id) from {{ lakehouse.files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
+        {%- for source in sources %}, (select case when getvariable('upto_seal') = {{ lakehouse.always() }} then max(load_id) else min(load_id) filter (seal >= getvariable('upto_seal')) end from {{ lakehouse.awaited_files(source, sources) }}){% endfor %}));
 {% endmacro %}
 
 {#
@@ -179,7 +210,7 @@
         {% if sources %}greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}){% else %}cast(null as bigint){% endif %} as _load_id
     from {{ rows }}
     {%- for source in sources %}
-    asof left join (select seal, min(load_id) as load_id from {{ lakehouse.files_of(source) }} group by seal) as load_{{ source }}
+    asof left join (select seal, min(load_id) as load_id from {{ lakehouse.awaited_files(source, sources) }} group by seal) as load_{{ source }}
         on {{ rows }}.known_at <= load_{{ source }}.seal
     {%- endfor %}
 {% endmacro %}

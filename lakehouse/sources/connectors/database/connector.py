@@ -7,7 +7,7 @@ landed files (`comparison.py`).
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -39,6 +39,7 @@ class DatabaseConnector(Connector):
     """
 
     kind: Literal["database"]
+    has_utc_times: ClassVar[bool] = True
     url: str
     table: str
     updated_at: str = "updated_at"
@@ -55,6 +56,11 @@ class DatabaseConnector(Connector):
 
     def check(self, contract: Contract) -> None:
         """Require a key of one column, and a column `op` that marks deletes."""
+        if not contract.key:
+            raise ValueError(
+                "a database source needs a `key` of one column, by which it finds changed and "
+                "deleted rows"
+            )
         if not contract.has_deletes:
             raise ValueError(
                 "a database source needs a column `op` (VARCHAR) in its contract, which marks "
