@@ -135,7 +135,7 @@ def _new(
             return True
         if (entry.reason or "").startswith(TOO_FAR):
             own = spec.named_seal(file.name)
-            return own is not None and why_too_far(spec, own, seal, reference) is None
+            return own is not None and why_too_far(spec, file, own, seal, reference) is None
         return not entry.matches(file)
 
     def order(file: LandedFile) -> tuple[datetime, str]:
@@ -171,7 +171,7 @@ def decide(
             own = found.time
             named = spec.named_seal(entry.file.name) is not None
             if why is None and named:
-                why = entry.refused = why_too_far(spec, own, previous, reference)
+                why = entry.refused = why_too_far(spec, entry.file, own, previous, reference)
             if why is None and _may_repeat(spec, entry, released) and entry.sha256 in repeated:
                 status, why = "skipped", _why_skipped(spec, *repeated[entry.sha256])
                 if named and not spec.is_static and (previous is None or own > previous):
@@ -223,10 +223,18 @@ def _why_skipped(spec: SourceSpec, first: str, rejected: int) -> str:
 
 
 def why_too_far(
-    spec: SourceSpec, own: datetime, last: datetime | None, reference: datetime | None
+    spec: SourceSpec,
+    file: LandedFile,
+    own: datetime,
+    last: datetime | None,
+    reference: datetime | None,
 ) -> str | None:
-    """Why a file with the seal `own` is refused, if it is too far ahead of all other inputs."""
-    newest = max((time for time in (last, reference) if time), default=None)
+    """Why `file` with the seal `own` is refused, if it is too far ahead of all other inputs.
+
+    Years may lie between the files of a static lookup, so its seal is compared with its landing too.
+    """
+    landed = file.landed if spec.is_static else None
+    newest = max((time for time in (last, reference, landed) if time), default=None)
     furthest = spec.seal_pattern.furthest
     if newest is None or own - newest < furthest:
         return None

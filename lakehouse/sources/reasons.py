@@ -15,7 +15,7 @@ def why_no_rows(report: LoadReport, entries: Mapping[str, Entry], root: str) -> 
         return ""
     reasons = []
     if report.rejected:
-        reasons.append(f"all {_count(report.rejected, 'row')} were rejected")
+        reasons.append(f"every row was rejected ({report.rejected:,})")
     elif report.files:
         reasons.append(f"{_count(len(report.files), 'new file')} had no rows")
     if report.skipped_files:
@@ -51,7 +51,7 @@ def note_on(counts: Counts, pending: int) -> str:
         notes.append(f"{_count(counts.refused, 'file')} refused: see `lakehouse quarantine list`")
     if not counts.rows:
         if counts.rejected:
-            notes.append(f"all {_count(counts.rejected, 'row')} were rejected")
+            notes.append(f"every row was rejected ({counts.rejected:,})")
         elif counts.loaded:
             notes.append("its files have no rows")
         elif counts.unloaded:

@@ -141,9 +141,7 @@ def _times(pattern: re.Pattern[str], name: str, zone: LocalTimes | None) -> Iter
         except ValueError:  # 2026-02-30 is a number, not a day
             continue
         if "hour" in part:
-            moment = start.replace(
-                hour=part["hour"], minute=part["minute"], second=part["second"]
-            )
+            moment = start.replace(hour=part["hour"], minute=part["minute"], second=part["second"])
             meaning = "the time"
         else:
             moment = _end(start, is_month="day" not in part)

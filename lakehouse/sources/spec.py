@@ -130,7 +130,9 @@ class SourceSpec(Declaration):
             return seal
         if not self.connector.is_delivered or not self.seal_pattern.allows_arrival(file.name):
             return None
-        return Seal(file.landed, f"the time at which it landed, {file.landed:%Y-%m-%d %H:%M:%S} (UTC)")
+        return Seal(
+            file.landed, f"the time at which it landed, {file.landed:%Y-%m-%d %H:%M:%S} (UTC)"
+        )
 
 
 def complete_until(spec: SourceSpec, seal: datetime | None) -> datetime | None:

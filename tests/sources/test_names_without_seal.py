@@ -53,7 +53,9 @@ def test_the_seal_is_the_last_time_of_a_usual_form(name: str, seal: datetime | N
     assert (found.time if found else None) == seal
 
 
-@given(st.dates(datetime(1900, 1, 1).date(), datetime(2099, 12, 31).date()), st.sampled_from("-_./"))
+@given(
+    st.dates(datetime(1900, 1, 1).date(), datetime(2099, 12, 31).date()), st.sampled_from("-_./")
+)
 def test_every_day_is_read_in_every_form(day: Any, mark: str) -> None:
     for text in (f"{day:%Y}{mark}{day:%m}{mark}{day:%d}", f"{day:%Y%m%d}"):
         found = SealPattern().read(f"a_{text}.csv")

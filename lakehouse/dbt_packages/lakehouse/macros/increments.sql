@@ -35,9 +35,23 @@
     exists (from {{ lakehouse.progress_table() }} where name = 'raw.{{ source }}' and seal = {{ lakehouse.always() }})
 {%- endmacro %}
 
+{# Whether all `inputs` are static lookups, or tables made of such alone. #}
+{% macro is_all_static(inputs) -%}
+    {%- if inputs %}coalesce({{ lakehouse.sealed(inputs) }} = {{ lakehouse.always() }}, false){% else %}false{% endif -%}
+{%- endmacro %}
+
+{# The seal of the newest file of any of the `sources` up to a load. #}
+{% macro newest_seal(sources, upto_load='9223372036854775807') -%}
+    (select max(seal) from (select cast(null as timestamp) as seal
+    {%- for source in sources %}
+        union all select seal from {{ lakehouse.files_of(source) }} where load_id <= {{ upto_load }}
+    {%- endfor %}
+    ))
+{%- endmacro %}
+
 {# The files that a row of a model waited for: those of its `sources` without static ones, unless all are. #}
 {% macro awaited_files(source, sources) -%}
-    (from {{ lakehouse.files_of(source) }} where not {{ lakehouse.is_static(source) }} or coalesce({{ lakehouse.sealed(sources) }} = {{ lakehouse.always() }}, false))
+    (from {{ lakehouse.files_of(source) }} where not {{ lakehouse.is_static(source) }} or {{ lakehouse.is_all_static(sources) }})
 {%- endmacro %}
 
 {# Whether chosen days are redone. #}
@@ -97,12 +111,8 @@
     {# the increment of a table that nothing waits for begins after the newest file that it has read #}
     {%- set sources = lakehouse.sources_of_this() %}
     {%- if sources %}
-    set variable done_seal = (select case when getvariable('done_seal') < {{ lakehouse.always() }} then getvariable('done_seal') else coalesce(max(seal), {{ lakehouse.beginning() }}) end from (
-        {%- for source in sources %}
-        select seal from {{ lakehouse.files_of(source) }} where load_id <= getvariable('done_load')
-        {{- ' union all' if not loop.last }}
-        {%- endfor %}
-    ));
+    set variable done_seal = case when getvariable('done_seal') < {{ lakehouse.always() }} then getvariable('done_seal')
+        else coalesce({{ lakehouse.newest_seal(sources, "getvariable('done_load')") }}, {{ lakehouse.beginning() }}) end;
     {%- endif %}
     {% if is_incremental() and not lakehouse.redoing() %}
     set variable after_load = getvariable('done_load');
@@ -124,10 +134,8 @@
         select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ lakehouse.files_of(source) }}
         {%- if waits_for %} where seal <= {{ lakehouse.sealed(waits_for) }}{% endif %}
     ){% endif %};
-    set variable upto_seal = (
-        select case when {{ lakehouse.sealed([source] + waits_for) }} = {{ lakehouse.always() }} then {{ lakehouse.always() }} else max(seal) end
-        from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load')
-    );
+    set variable upto_seal = (select max(seal) from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load'));
+    set variable is_static = {{ lakehouse.is_all_static([source] + waits_for) }};
 {% endmacro %}
 
 {# Take the rows that became known up to the time through which all inputs of the model are complete. #}
@@ -138,11 +146,15 @@
     {%- if execute and not inputs %}
         {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
     {%- endif %}
+    set variable is_static = {{ lakehouse.is_all_static(inputs) }};
     set variable upto_seal = {% if lakehouse.redoing() %}getvariable('done_seal'){% else -%}
-        greatest(getvariable('done_seal'), coalesce({{ lakehouse.sealed(inputs) }}, {{ lakehouse.beginning() }}))
+        greatest(getvariable('done_seal'), coalesce(
+            case when getvariable('is_static') then {{ lakehouse.newest_seal(sources) }} else {{ lakehouse.sealed(inputs) }} end,
+            {{ lakehouse.beginning() }}
+        ))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
-        {%- for source in sources %}, (select case when getvariable('upto_seal') = {{ lakehouse.always() }} then max(load_id) else min(load_id) filter (seal >= getvariable('upto_seal')) end from {{ lakehouse.awaited_files(source, sources) }}){% endfor %}));
+        {%- for source in sources %}, (select case when getvariable('is_static') then max(load_id) else min(load_id) filter (seal >= getvariable('upto_seal')) end from {{ lakehouse.awaited_files(source, sources) }}){% endfor %}));
 {% endmacro %}
 
 {#
@@ -217,14 +229,15 @@
 
 {# Record the progress of this model, if it moved. #}
 {% macro end_increment() %}
+    set variable complete_until = case when getvariable('is_static') then {{ lakehouse.always() }} else getvariable('upto_seal') end;
     set variable moved = (
         getvariable('upto_seal') > {{ lakehouse.beginning() }} and not exists (
             from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}'
-                and load_id = getvariable('upto_load') and seal = getvariable('upto_seal')
+                and load_id = getvariable('upto_load') and seal = getvariable('complete_until')
         )
     );
     delete from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}' and getvariable('moved');
     insert into {{ lakehouse.progress_table() }}
-    select '{{ lakehouse.name_of_this() }}', getvariable('upto_load'), getvariable('upto_seal'), current_localtimestamp()
+    select '{{ lakehouse.name_of_this() }}', getvariable('upto_load'), getvariable('complete_until'), current_localtimestamp()
     where getvariable('moved');
 {% endmacro %}
