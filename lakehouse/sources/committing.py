@@ -64,8 +64,9 @@ def commit(
 ) -> Commit | None:
     """Write a batch: `staged.files` are the first of `todo`, in order.
 
-    `released` are the files that hold released rows. Assigns new files their places, and writes them to the ledger before the lake. Returns None,
-    with nothing written, when another process has changed this source meanwhile.
+    Assigns new files their places, and writes them to the ledger before the lake. `released` are
+    the files that hold released rows. Returns None, with nothing written, when another process has
+    changed this source meanwhile.
     """
     message = f"load {len(staged.files)} files into {spec.table}"
     with lake.writer(Author(spec.table, run_id, message)) as cursor:

@@ -231,7 +231,7 @@ def why_too_far(
 ) -> str | None:
     """Why `file` with the seal `own` is refused, if it is too far ahead of all other inputs.
 
-    Years may lie between the files of a static lookup, so its seal is compared with its landing too.
+    Years may lie between the files of a static lookup, so its landing counts as an input too.
     """
     landed = file.landed if spec.is_static else None
     newest = max((time for time in (last, reference, landed) if time), default=None)

@@ -53,7 +53,9 @@ class LoadReport:
             self.seal = load.seal
             self.quarantined_files.pop(load.entry.file.name, None)
             if (seal := spec.seal_of(load.entry.file)) and seal.assumed:
-                self.assumed_seals[load.entry.file.name] = seal.assumed
+                recorded = f"the time in the ledger, {load.own:%Y-%m-%d %H:%M:%S} (UTC)"
+                is_new = seal.time == load.own
+                self.assumed_seals[load.entry.file.name] = seal.assumed if is_new else recorded
             if load.entry.rows < spec.volume.min_rows:
                 self.short_files.append(load.entry.file.name)
         self.skipped_files |= done.skipped

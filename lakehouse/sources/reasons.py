@@ -19,9 +19,8 @@ def why_no_rows(report: LoadReport, entries: Mapping[str, Entry], root: str) -> 
     elif report.files:
         reasons.append(f"{_count(len(report.files), 'new file')} had no rows")
     if report.skipped_files:
-        reasons.append(
-            f"{_count(len(report.skipped_files), 'new file')} skipped: {_first(report.skipped_files)}"
-        )
+        count = _count(len(report.skipped_files), "new file")
+        reasons.append(f"{count} skipped: {_first(report.skipped_files)}")
     if report.quarantined_files:
         reasons.append(
             f"{_count(len(report.quarantined_files), 'file')} refused: "

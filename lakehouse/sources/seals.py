@@ -30,7 +30,7 @@ _FOLDERS = re.compile(
 
 @dataclass(frozen=True)
 class Seal:
-    """A seal (UTC, naive, inclusive). `assumed` describes how it was found, if nobody declared it."""
+    """A seal (UTC, naive, inclusive). `assumed` describes its origin, if nobody declared it."""
 
     time: datetime
     assumed: str = ""

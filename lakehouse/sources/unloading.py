@@ -23,8 +23,9 @@ from lakehouse.sources.spec import SourceSpec, complete_until
 
 @dataclass(frozen=True)
 class Unloaded:
-    """What was removed. `repeats` are files with the same bytes, which were skipped and stay so. `since` and `until`: the earliest declared time and the latest known-at of
-    its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
+    """What was removed. `since` and `until`: the earliest declared time and the latest known-at of
+    its rows and of others with their keys (UTC, naive). `seal` is the source's from now on.
+    `repeats` are files with the same bytes, which were skipped and stay so."""
 
     file: str
     rows: int

@@ -48,11 +48,30 @@ def test_a_file_is_unloaded_and_the_list_shows_it(loaded: Settings) -> None:
     rows = {row.pop("source"): row for row in json.loads(listed.output)}
     assert rows["chargebacks"] == {
         "seal": "2026-05-01T23:59:59.999999",
-        **{"loaded": 1, "refused": 1, "unloaded": 1, "rows": 1, "rejected": 0},
+        **{"loaded": 1, "refused": 1, "unloaded": 1, "skipped": 0, "rows": 1, "rejected": 0},
+        "always_complete": False,
+        "note": "1 file refused: see `lakehouse quarantine list`",
     }
     assert rows["customers"]["loaded"] == 0
+    assert rows["customers"]["note"] == "no file has landed"
     table = CliRunner().invoke(main, ["sources", "list"], catch_exceptions=False).output
     assert "2026-05-01 23:59" in table
+
+
+def test_a_repeated_file_and_new_files_are_listed_with_a_note(loaded: Settings) -> None:
+    folder = Path(loaded.landing) / "chargebacks"
+    (folder / "20260504T235959999999Z.csv").write_bytes((folder / FILES[0]).read_bytes())
+    listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
+    rows = {row.pop("source"): row for row in json.loads(listed.output)}
+    assert rows["chargebacks"]["note"].startswith("1 new file to load with `lakehouse run`")
+    with Lake(loaded) as lake:
+        load(find_source(PROJECT, "chargebacks"), lake, loaded)
+    listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
+    rows = {row.pop("source"): row for row in json.loads(listed.output)}
+    assert (rows["chargebacks"]["skipped"], rows["chargebacks"]["loaded"]) == (1, 2)
+    command = ["sources", "unload", "chargebacks", FILES[0], "--why", "wrong"]
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert "20260504T235959999999Z.csv has the same bytes and was skipped" in done.output
 
 
 @pytest.mark.parametrize(

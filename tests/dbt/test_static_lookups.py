@@ -8,7 +8,10 @@ from lakehouse.lake import ALWAYS, Author, Lake, Progress, write_progress
 from .conftest import World
 
 BUILD = ("run", "--select", "+fct_transactions", "+customer_days")
-COUNTS = "SELECT (SELECT count(DISTINCT _load_id) FROM core.fct_transactions), (SELECT count(*) FROM core.customer_days)"
+COUNTS = (
+    "SELECT (SELECT count(DISTINCT _load_id) FROM core.fct_transactions), "
+    "(SELECT count(*) FROM core.customer_days)"
+)
 PROGRESS = "SELECT name, load_id, seal FROM ops.progress WHERE name LIKE 'core.%' ORDER BY name"
 
 

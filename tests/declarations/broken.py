@@ -143,7 +143,6 @@ SOURCES = _of(
     ("Card payments", '""', 4, "description: .*at least 1 character"),
     ('["team:tests"]', "[tests]", 5, "owners.0: owner 'tests' is neither an e-mail address nor"),
     ('["team:tests"]', "team:tests", 5, "owners: .*write a list"),
-    ('["team:tests"]', "[]", 5, "owners: .*at least 1"),
     ("domain: payments", '"my tag": payments', 6, "tags.*'my tag' is not a valid tag"),
     ("domain: payments", "domain: of payments", 6, "'of payments' is not a valid tag value"),
     ("domain: payments", "level: 3", 6, "tags.level: 3 is not valid; write text in quotes"),

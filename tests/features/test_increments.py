@@ -16,7 +16,7 @@ from lakehouse.features import (
     refresh,
     replay,
 )
-from lakehouse.lake import Author, Lake, NoSuchTable, Progress, qualified, write_progress
+from lakehouse.lake import ALWAYS, Author, Lake, NoSuchTable, Progress, qualified, write_progress
 from tests.features.worlds import COLUMNS, Row
 
 DAY = timedelta(days=1)
@@ -171,6 +171,23 @@ def test_rows_wait_until_every_input_is_complete_up_to_their_load(lake: Lake) ->
     )
     write(lake, LABELS, [], Progress(2, seal(2)))
     assert refresh(spec(), lake).rows_added == len(loads[1])
+
+
+def test_no_row_waits_for_a_static_lookup_and_the_table_ends_where_its_spine_does(
+    lake: Lake,
+) -> None:
+    loads = days(1)
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(1))
+    write(lake, LABELS, [], Progress(1, ALWAYS))
+    report = refresh(spec(), lake)
+    assert (report.rows_total, report.waiting, report.seal) == (
+        len(loads[0]) + len(loads[1]),
+        0,
+        seal(2),
+    )
+    write(lake, TRANSACTIONS, [], Progress(2, ALWAYS))  # even a spine that nothing waits for
+    assert refresh(spec(), lake).seal == seal(2)
 
 
 def test_no_row_is_final_until_every_input_has_a_seal(lake: Lake) -> None:

@@ -131,7 +131,7 @@ def test_released_rows_are_loaded_even_if_their_file_equals_the_first(harness: H
     harness.land(NAMES[1], json_lines(payment(50, seal_of(0))))
     skipped = harness.load(make_spec(BOUNDED)).skipped_files[NAMES[1]]
     assert (
-        f"to try its 1 rejected rows again: lakehouse quarantine release payments --file" in skipped
+        "to try its 1 rejected rows again: lakehouse quarantine release payments --file" in skipped
     )
     spec = make_spec(WIDER)
     (made,) = release(spec, harness.lake, harness.settings, Choice(), who="me", why="x", now=NOON)

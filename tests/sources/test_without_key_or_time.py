@@ -9,6 +9,7 @@ import pytest
 from lakehouse.sources import load_spec, unload
 from lakehouse.sources.connectors.files import FilesConnector
 from lakehouse.sources.decisions import Choice, release
+from lakehouse.sources.errors import ContractError
 from lakehouse.sources.rebuilding import rebuild
 
 from .conftest import Harness, column, file_name, json_lines, make_spec, payment, seal_of
@@ -106,7 +107,7 @@ def test_a_changed_key_is_refused_and_a_rebuild_applies_it(
     harness.land(FIRST, b"item,price\ntea,3\n,3\n")
     harness.load(bare(contract=first))
     then = bare(contract={} if first else {"key": ["item"]})
-    with pytest.raises(Exception, match="`key` was .* and is now "):
+    with pytest.raises(ContractError, match=r"`key` was .* and is now "):
         harness.load(then)
     done = rebuild(then, harness.lake, harness.settings)
     assert done is not None
@@ -121,7 +122,7 @@ def test_a_time_that_is_declared_later_changes_known_at_by_a_rebuild_only(
     timeless = make_spec(contract={"declared_time": ""})
     harness.load(timeless)
     assert harness.rows("known_at") == [(seal_of(0),)]
-    with pytest.raises(Exception, match="`declared_time` was none and is now time"):
+    with pytest.raises(ContractError, match=r"`declared_time` was none and is now time"):
         harness.load(make_spec())
     rebuild(make_spec(), harness.lake, harness.settings)
     assert harness.rows("known_at") == [(noon,)]

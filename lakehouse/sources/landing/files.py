@@ -13,7 +13,8 @@ class LandedFile:
     """`name`: path below the source's folder; `modified`: the storage's time (UTC, naive).
 
     `landed` is the time at which the file came to have this name here, or was changed last (UTC,
-    naive): a file that is moved, unpacked or downloaded may keep an earlier `modified`. `problem` is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
+    naive): a file that is moved, unpacked or downloaded may keep an earlier `modified`. `problem`
+    is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
     """
 
     name: str
