@@ -6,7 +6,7 @@ a clock change are converted one by one.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -30,10 +30,6 @@ class LocalTimes:
     zone: str
     clock_change: ClockChange = "quarantine"
 
-    @cached_property
-    def _info(self) -> ZoneInfo:
-        return ZoneInfo(self.zone)
-
     def in_utc(self, local: datetime) -> datetime:
         """The moment of `local`, both naive.
 
@@ -41,14 +37,14 @@ class LocalTimes:
             ValueError: when a clock change repeats or skips it, and neither reading is chosen.
             OverflowError: when it is outside the range of years.
         """
-        first, second = self._readings(local)
+        first, second = _readings(self.zone, local)
         if first != second and self.clock_change == "quarantine":
             raise ValueError(f"{local} occurs twice, or never, in {self.zone}")
         return max(first, second) if self.clock_change == "later" else min(first, second)
 
     def latest(self, local: datetime) -> datetime:
         """The moment after which `local` does not occur again, both naive."""
-        return max(self._readings(local))
+        return max(_readings(self.zone, local))
 
     def add_offsets(self, texts: Any) -> Any:
         """The Arrow array of `texts`, with its offset from UTC at each plain local time.
@@ -58,34 +54,38 @@ class LocalTimes:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        texts = texts.cast(pa.string())  # Parquet files also have large and encoded texts
         to_the_second = pc.fill_null(pc.match_substring_regex(texts, _TO_THE_SECOND), False)
         to_the_minute = pc.fill_null(pc.match_substring_regex(texts, _TO_THE_MINUTE), False)
         hours = pc.utf8_slice_codeunits(texts, 0, _HOUR_LENGTH)
         chosen = pc.filter(hours, pc.or_(to_the_second, to_the_minute)).unique()
-        offsets = pa.array(map(self._offset, chosen.to_pylist()), pa.string())
+        offsets = pa.array((_offset(self.zone, hour) for hour in chosen.to_pylist()), pa.string())
         offset = offsets.take(pc.index_in(hours, chosen))
         ending = pc.if_else(to_the_minute, pc.binary_join_element_wise(":00", offset, ""), offset)
         is_local = pc.and_(pc.or_(to_the_second, to_the_minute), pc.is_valid(offset))
         return pc.if_else(is_local, pc.binary_join_element_wise(texts, ending, ""), texts)
 
-    def _offset(self, hour: str) -> str | None:
-        """The one offset of all times in `hour` (`2026-05-25T10`), or None if there is not one."""
-        try:
-            start = datetime.fromisoformat(f"{hour}:00:00")
-            edges = (start, start + timedelta(hours=1) - _TICK)
-            offsets = {edge - moment for edge in edges for moment in self._readings(edge)}
-        except (ValueError, OverflowError):  # a day that does not exist, or is out of range
-            return None
-        east = offsets.pop()
-        if offsets or east % timedelta(minutes=1):
-            return None
-        hours, minutes = divmod(abs(east) // timedelta(minutes=1), 60)
-        return f"{'-' if east < timedelta() else '+'}{hours:02}:{minutes:02}"
 
-    def _readings(self, local: datetime) -> tuple[datetime, datetime]:
-        """The moments of `local` with the offsets before and after a clock change; mostly equal."""
-        first, second = (
-            local.replace(tzinfo=self._info, fold=fold).astimezone(UTC).replace(tzinfo=None)
-            for fold in (0, 1)
-        )
-        return first, second
+@lru_cache(maxsize=1 << 17)  # 15 years
+def _offset(zone: str, hour: str) -> str | None:
+    """The one offset of all times in `hour` (`2026-05-25T10`), or None if there is not one."""
+    try:
+        start = datetime.fromisoformat(f"{hour}:00:00")
+        edges = (start, start + timedelta(hours=1) - _TICK)
+        offsets = {edge - moment for edge in edges for moment in _readings(zone, edge)}
+    except (ValueError, OverflowError):  # a day that does not exist, or is out of range
+        return None
+    east = offsets.pop()
+    if offsets or east % timedelta(minutes=1):
+        return None
+    hours, minutes = divmod(abs(east) // timedelta(minutes=1), 60)
+    return f"{'-' if east < timedelta() else '+'}{hours:02}:{minutes:02}"
+
+
+def _readings(zone: str, local: datetime) -> tuple[datetime, datetime]:
+    """The moments of `local` with the offsets before and after a clock change; mostly equal."""
+    first, second = (
+        local.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC).replace(tzinfo=None)
+        for fold in (0, 1)
+    )
+    return first, second

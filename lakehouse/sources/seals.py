@@ -87,8 +87,9 @@ class SealPattern(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for name in ("strptime", "offset"):
-            if name in self.model_fields_set and not self.regex:
+        defaults = {"strptime": SEAL_FORMAT, "offset": timedelta()}
+        for name, default in defaults.items():
+            if not self.regex and getattr(self, name) != default:
                 raise FieldError(f"`{name}` needs a `regex` that finds the time in a name", name)
         return self
 
