@@ -144,9 +144,9 @@ class Counts:
     loaded: int
     refused: int
     unloaded: int
-    skipped: int
     rows: int
     rejected: int
+    skipped: int = 0
 
 
 def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
@@ -158,9 +158,9 @@ def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
         by_status["loaded"],
         by_status["quarantined"],
         by_status["unloaded"],
-        by_status["skipped"],
         sum(entry.rows for entry in entries.values()),
         sum(entry.rejected for entry in entries.values()),
+        by_status["skipped"],
     )
 
 

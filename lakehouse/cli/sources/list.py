@@ -38,11 +38,11 @@ def command(settings: "Settings", as_json: bool) -> None:
     if as_json:
         Output().json(rows)
         return
-    head = ("source", "complete up to", "loaded", "refused", "unloaded", "skipped", "rows")
+    head = ("source", "complete up to", "loaded", "refused", "unloaded", "rows", "rejected")
     for row in rows:
         row["seal"] = "always" if row.pop("always_complete") else row["seal"]
     cells = [list(map(_cell, row.values())) for row in rows]
-    Output().table((*head, "rejected", "note"), cells, right=range(2, 8))
+    Output().table((*head, "skipped", "note"), cells, right=range(2, 8))
 
 
 def _cell(value: Any) -> str:
