@@ -159,7 +159,7 @@ def _rules(
         rules.append(Rule(missing, "required value is missing", column.name))
     if column.type != "VARCHAR":
         reason = f"not a {column.type}"
-        if column.type == "TIMESTAMP" and zone and zone.clock_change == "quarantine":
+        if column.type == "TIMESTAMP" and zone and zone.clock_change == "reject":
             reason += f", or a time that a clock change in {zone.zone} repeats or skips"
         rules.append(Rule(f"{text} IS NOT NULL AND {name} IS NULL", reason, column.name))
     if column.values:

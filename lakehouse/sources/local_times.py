@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-ClockChange = Literal["quarantine", "earlier", "later"]
+ClockChange = Literal["reject", "earlier", "later"]
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MINUTE = rf"^{_DAY}[T ]([01][0-9]|2[0-3]):[0-5][0-9]"
 _TO_THE_MINUTE = _MINUTE + "$"
@@ -24,11 +24,11 @@ class LocalTimes:
     """A time zone, and what happens to a local time that a clock change repeats or skips.
 
     Such a time can be read in two ways, with the offset before and after the change. `earlier` and
-    `later` choose one of the two moments; `quarantine` chooses none.
+    `later` choose one of the two moments; `reject` chooses none, and the row goes to quarantine.
     """
 
     zone: str
-    clock_change: ClockChange = "quarantine"
+    clock_change: ClockChange = "reject"
 
     def in_utc(self, local: datetime) -> datetime:
         """The moment of `local`, both naive.
@@ -38,7 +38,7 @@ class LocalTimes:
             OverflowError: when it is outside the range of years.
         """
         first, second = _readings(self.zone, local)
-        if first != second and self.clock_change == "quarantine":
+        if first != second and self.clock_change == "reject":
             raise ValueError(f"{local} occurs twice, or never, in {self.zone}")
         return max(first, second) if self.clock_change == "later" else min(first, second)
 

@@ -46,7 +46,7 @@ def terms(spec: SourceSpec) -> dict[str, Any]:
 
 
 def _zone(spec: SourceSpec) -> str:
-    choice = "" if spec.clock_change == "quarantine" else f" ({spec.clock_change})"
+    choice = "" if spec.clock_change == "reject" else f" ({spec.clock_change})"
     return spec.timezone + choice
 
 

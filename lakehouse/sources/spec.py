@@ -49,7 +49,7 @@ class SourceSpec(Declaration):
         "file names; default: UTC",
     )
     clock_change: ClockChange = Field(
-        default="quarantine",
+        default="reject",
         description="What happens to a row with a local time that a clock change repeats or skips: "
         "it is set aside, or the earlier or later of the two possible moments counts",
     )
@@ -97,7 +97,7 @@ class SourceSpec(Declaration):
                 "in a view, and remove `timezone`",
                 "timezone",
             )
-        if self.clock_change != "quarantine" and not self.timezone:
+        if self.clock_change != "reject" and not self.timezone:
             raise FieldError("`clock_change` needs a `timezone`", "clock_change")
         return self
 
