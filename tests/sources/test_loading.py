@@ -137,7 +137,7 @@ def test_any_files_in_any_batches_give_the_rows_of_the_plain_reference(
     shared: Harness, delivered: list[tuple[int, list[Any]]], data: Any
 ) -> None:
     source = f"payments_{next(numbers)}"
-    spec = make_spec(name=source)
+    spec = make_spec(name=source, repeated_files="load")
     order: list[tuple[str, bytes]] = []
     waiting: list[tuple[str, bytes]] = []
     with pytest.MonkeyPatch.context() as patch:
