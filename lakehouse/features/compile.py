@@ -162,6 +162,37 @@ def read_column(kind: Kind, column: str) -> str:
     return quote(column)
 
 
+def column_kind(table: str, columns: Mapping[str, str], column: str) -> Kind:
+    """The kind of a column, from the SQL types of its table.
+
+    Raises:
+        FeatureError: for a column that does not exist, or whose type expressions cannot read.
+    """
+    if column not in columns:
+        raise FeatureError(f"{table} has no column {column}; it has {', '.join(columns)}")
+    sql_type = columns[column]
+    if sql_type not in _KINDS:
+        hint = "; store minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
+        raise FeatureError(f"{table}.{column} is a {sql_type}, which features cannot read{hint}")
+    return _KINDS[sql_type]
+
+
+def compile_condition(where: str, table: str, columns: Mapping[str, str]) -> Term:
+    """Compile a condition over the columns of `table`, given with their SQL types.
+
+    Raises:
+        FeatureError: for an unknown or unreadable column, or an expression that is no condition.
+    """
+    scope = {}
+    for name in names_in(where):
+        kind = column_kind(table, columns, name)
+        scope[name] = Name(kind, read_column(kind, name))
+    term = compile_expression(where, scope)
+    if term.kind != Kind.BOOLEAN:
+        raise FeatureError(f"`where: {where}` is {term.kind}, not a condition")
+    return term
+
+
 class _Compiler:
     def __init__(self, spec: FeatureSetSpec, schema: Schema, spine: Spine) -> None:
         self.spec, self.schema, self.spine = spec, schema, spine
@@ -210,16 +241,9 @@ class _Compiler:
 
     def column(self, table: str, column: str) -> Kind:
         columns = self.table(table)
-        if column not in columns:
-            raise FeatureError(f"{table} has no column {column}; it has {', '.join(columns)}")
-        sql_type = columns[column]
-        self.contract.setdefault(table, {})[column] = sql_type
-        if sql_type not in _KINDS:
-            hint = "; store minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
-            raise FeatureError(
-                f"{table}.{column} is a {sql_type}, which features cannot read{hint}"
-            )
-        return _KINDS[sql_type]
+        kind = column_kind(table, columns, column)
+        self.contract.setdefault(table, {})[column] = columns[column]
+        return kind
 
     def timestamp(self, table: str, column: str) -> None:
         if self.column(table, column) != Kind.TIMESTAMP:
@@ -266,14 +290,9 @@ class _Compiler:
     def condition(self, table: str, where: str | None) -> Term | None:
         if where is None:
             return None
-        scope = {}
         for name in names_in(where):
-            kind = self.column(table, name)
-            scope[name] = Name(kind, read_column(kind, name))
-        term = compile_expression(where, scope)
-        if term.kind != Kind.BOOLEAN:
-            raise FeatureError(f"`where: {where}` is {term.kind}, not a condition")
-        return term
+            self.column(table, name)  # a column that is read is part of the contract
+        return compile_condition(where, table, self.table(table))
 
     def attribute(self, name: str) -> Attribute:
         declared = self.spec.attributes[name]

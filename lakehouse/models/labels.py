@@ -1,14 +1,17 @@
 """SQL for labels: one row per spine key with the label's value and the time it became known.
 
-Pure functions build the SQL text; `complete_until` reads up to when labels are complete.
+Pure functions build the SQL text, from the types of the stream's columns if a condition reads them;
+`complete_until` reads up to when labels are complete.
 """
 
 from datetime import datetime
+from decimal import Decimal
 
 import duckdb
 
 from lakehouse.declarations.durations import microseconds
-from lakehouse.lake import fetch_value, qualified, quote, read_progress
+from lakehouse.features.compile import compile_condition
+from lakehouse.lake import fetch_value, qualified, quote, read_columns, read_progress
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
@@ -29,16 +32,32 @@ def label_name(spec: ModelSpec) -> str:
     """The label's name in errors: `schema.table.column`, or what is summed or counted."""
     if isinstance(spec.label, Settled):
         return f"{spec.label.table}.{spec.label.column}"
-    return f"{spec.label.op} of {spec.label.stream}" + (
-        f".{spec.label.value}" if spec.label.value else ""
-    )
+    value = f".{spec.label.value}" if spec.label.value else ""
+    where = f" where {spec.label.where}" if spec.label.where else ""
+    return f"{spec.label.op} of {spec.label.stream}{value}{where}"
 
 
-def label_query(spec: ModelSpec) -> str:
-    """The defined labels for the relation `spine` (columns of the spine table)."""
+def label_query(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """The defined labels for the relation `spine` (columns of the spine table).
+
+    Raises:
+        FeatureError: when the condition of a forward label does not fit the stream's columns.
+    """
     if isinstance(spec.label, Settled):
         return _settled_query(spec, spec.label)
-    return _forward_query(spec, spec.label)
+    return _forward_query(spec, spec.label, condition_sql(cursor, spec.label))
+
+
+def condition_sql(cursor: duckdb.DuckDBPyConnection, label: Forward) -> str:
+    """SQL for the condition of a forward label over rows of its stream; empty without one.
+
+    Raises:
+        FeatureError: when it does not fit the stream's columns.
+    """
+    if label.where is None:
+        return ""
+    columns = read_columns(cursor, label.stream)
+    return compile_condition(label.where, label.stream, columns).sql
 
 
 def label_type(spec: ModelSpec) -> str:
@@ -55,10 +74,14 @@ FROM {qualified(label.table)}
 WHERE {quote(label.column)} IS NOT NULL"""
 
 
-def _forward_query(spec: ModelSpec, label: Forward) -> str:
+def _forward_query(spec: ModelSpec, label: Forward, condition: str) -> str:
     horizon = microseconds(label.horizon)
     total = "sum(amount)" if label.op == "sum" else "count(amount)"
     value = quote(label.value) if label.op == "sum" else "1"
+    if condition:  # other rows stay, without an amount: the entity is known since its first row
+        value = f"CASE WHEN {condition} THEN {value} END"
+    bound = Decimal(1) if label.op == "exists" else label.at_least
+    known_at = f"epoch_us({quote(label.known_at)})"
 
     def window(start: int, end: int) -> str:
         """Rows with start <= known_at - t < end, in microseconds relative to t."""
@@ -66,8 +89,8 @@ def _forward_query(spec: ModelSpec, label: Forward) -> str:
 
     def result(number: str) -> str:
         """The number itself, or whether it is large enough."""
-        condition = "" if label.at_least is None else f" >= {label.at_least:f}"
-        return f"CAST({number}{condition} AS DOUBLE)"
+        reached = "" if bound is None else f" >= {bound:f}"
+        return f"CAST({number}{reached} AS DOUBLE)"
 
     mean = f"""CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
          / greatest({horizon}, least({_MEMORY_US}, moment - beginning))"""
@@ -86,13 +109,15 @@ FROM (
          {total} OVER (entities {window(-_MEMORY_US, 0)}) AS past,
          min(happened) OVER (entities RANGE UNBOUNDED PRECEDING) AS beginning
   FROM (
-    SELECT {quote(label.entity)} AS entity, epoch_us({quote(label.known_at)}) AS moment,
-           moment AS happened, {value} AS amount, NULL AS key
+    SELECT {quote(label.stream_entity)} AS entity, {known_at} AS moment,
+           {known_at} AS happened, {value} AS amount, NULL AS key
     FROM {qualified(label.stream)}
+    WHERE {quote(label.stream_entity)} IS NOT NULL
     UNION ALL
-    SELECT {quote(label.entity)}, epoch_us({quote(spec.spine.time)}), NULL, NULL,
+    SELECT {quote(label.spine_entity)}, epoch_us({quote(spec.spine.time)}), NULL, NULL,
            {quote(spec.spine.key)}
     FROM spine
+    WHERE {quote(label.spine_entity)} IS NOT NULL
   )
   WINDOW entities AS (PARTITION BY entity ORDER BY moment)
 )

@@ -15,7 +15,9 @@ def load_matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version)
     Each version may have decided or scored in parallel: of the four combinations, the one with the
     most common rows is used.
     """
-    first = max(Split.from_json(v.split).test_until.date() for v in (one, other))
+    first = max(Split.from_json(v.split).untested_from for v in (one, other))
+    if spec.capacity is not None:
+        first = spec.capacity.period.ceil(first)
     with lake.reader() as cursor:
         until = matured_until(cursor, spec)
         if until is None:

@@ -13,7 +13,11 @@ from lakehouse.orchestration.components.others import check_component
 from lakehouse.orchestration.dbt.assets import build_dbt_assets
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
-from lakehouse.orchestration.references import refuse_unfit_features, refuse_unknown_inputs
+from lakehouse.orchestration.references import (
+    refuse_unfit_features,
+    refuse_unfit_labels,
+    refuse_unknown_inputs,
+)
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.sensors import (
     build_automation_sensor,
@@ -57,6 +61,7 @@ def build_definitions(
     declared = specs or read_specs()
     sources = declared.sources
     refuse_unfit_features(declared.feature_sets, declared.models)
+    refuse_unfit_labels(declared.models, files.contracts)
     own = dg.Definitions(
         assets=build_dbt_assets(files),
         sensors=[

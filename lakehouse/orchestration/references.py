@@ -11,7 +11,7 @@ from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models import TrainingError
 from lakehouse.models.inputs import refuse_taken
-from lakehouse.models.spec import ModelSpec
+from lakehouse.models.spec import ModelSpec, Settled
 
 
 class UnknownInput(SpecError):
@@ -59,6 +59,37 @@ def refuse_unfit_features(
     }
     if mistakes := [mistake for model in models for mistake in _unfit(model, features)]:
         raise SpecError("\n".join(mistakes))
+
+
+def refuse_unfit_labels(
+    models: Iterable[ModelSpec], contracts: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Refuse label columns whose declared type is not valid for the task, or that do not exist.
+
+    `contracts` are declared columns and their SQL types by table, such as dbt's; a table that
+    declares no columns is checked when the model is trained.
+
+    Raises:
+        SpecError: one line for each of them.
+    """
+    if mistakes := [mistake for model in models for mistake in _unfit_label(model, contracts)]:
+        raise SpecError("\n".join(mistakes))
+
+
+def _unfit_label(model: ModelSpec, contracts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    label, columns = model.label, contracts.get(model.label_table, {})
+    fields = {"column": label.column} if isinstance(label, Settled) else {"value": label.value}
+    for field, column in fields.items():
+        if not column or not columns:
+            continue
+        if column not in columns:
+            message = f"{model.label_table} has no column {column}{did_you_mean(column, columns)}"
+            yield model.place.sentence(message, "label", field)
+        elif isinstance(label, Settled):
+            problem = model.task.label_type_problem(columns[column]) if columns[column] else ""
+            if problem:
+                message = f"label {model.label_table}.{column} {problem}"
+                yield model.place.sentence(message, "label", field)
 
 
 def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from lakehouse.models.inputs import join_features
 from lakehouse.models.schema import Matrix
 from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.scorers import Scorer
-from lakehouse.scoring.thresholds import FLAGGED
+from lakehouse.scoring.thresholds import FLAGGED, threshold_join
 
 TOP = 3
 
@@ -53,8 +53,7 @@ def _explain(
 ) -> str:
     key, model = quote(spec.spine.key), scorer.model
     flagged = stage.execute(
-        f"""SELECT {key} AS key FROM scored s JOIN thresholds t
-            ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
+        f"""SELECT {key} AS key FROM scored s JOIN thresholds t ON {threshold_join(spec)}
             WHERE s.place = ? AND {FLAGGED}""",
         [scorer.place],
     ).to_arrow_table()

@@ -209,7 +209,7 @@ def test_scores_that_rise_for_weeks_bring_no_more_alerts_than_the_capacity():
         past = range(max(0, day - 14), day)
         of_days = [START + d * DAY for d in past]
         history = History(
-            day=np.repeat(np.array(of_days, dtype="datetime64[us]"), per_day),
+            start=np.repeat(np.array(of_days, dtype="datetime64[us]"), per_day),
             score=np.concatenate([logged[d] for d in past]),
             times=np.ones(per_day * len(past)),
             counts=dict.fromkeys(of_days, per_day),

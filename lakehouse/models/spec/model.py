@@ -16,7 +16,7 @@ from lakehouse.declarations.reserved import (
     refuse_alike,
     refuse_reserved,
 )
-from lakehouse.evaluation.metrics import Metric, metrics_of
+from lakehouse.evaluation.metrics import ALERTS_PER, Metric, metrics_of
 from lakehouse.lake import Table, layout
 from lakehouse.models.spec.choosing import (
     Calibration,
@@ -129,7 +129,11 @@ class ModelSpec(Declaration):
     def _binary_only_fields(self) -> Iterator[ValueError]:
         if self.task.decides:
             if self.capacity is None:
-                yield ValueError("a binary model must declare `capacity`: how many alerts a day")
+                yield ValueError(
+                    "a binary model must declare `capacity`: how many alerts a day, or a week"
+                )
+            else:
+                yield from self._capacity_errors(self.capacity)
             return
         for field in ("imbalance", "threshold", "fairness", "actions"):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
@@ -148,6 +152,33 @@ class ModelSpec(Declaration):
             )
             yield FieldError(message, "calibration")
 
+    def _capacity_errors(self, capacity: Capacity) -> Iterator[ValueError]:
+        if capacity.known_removed and isinstance(self.label, Forward):
+            message = (
+                "`known_removed` needs a label table that holds the positives; a forward label "
+                "has none: remove it"
+            )
+            yield FieldError(message, "capacity", "known_removed")
+        period = capacity.period
+        others = {*ALERTS_PER.values()} - {ALERTS_PER[capacity.per]}
+        for number, gate in enumerate(self.gates):
+            if gate.metric in others:
+                message = f"the capacity is {period.rate}; use {ALERTS_PER[capacity.per]}"
+                yield FieldError(message, "gates", number, "metric")
+        lengths = {
+            ("split", "test"): self.split.test,
+            ("split", "validation"): self.split.validation,
+            ("folds", "length"): self.folds.length,
+            ("threshold", "trailing"): self.threshold.trailing,
+        }
+        for path, length in lengths.items():
+            if isinstance(length, timedelta) and length % period.length and period.days > 1:
+                message = (
+                    f"`{'.'.join(path)}` is {format_duration(length)}, and the capacity is "
+                    f"{period.rate}: make it whole {period.name}s, such as 14d"
+                )
+                yield FieldError(message, *path)
+
     def _invalid_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
         declared = label.maturity if isinstance(label, Settled) else label.horizon
@@ -164,7 +195,7 @@ class ModelSpec(Declaration):
                 "Leave `split.gap` out, or make it at least as long"
             )
             yield FieldError(message, "split", "gap")
-        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.at_least)
+        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.is_yes_or_no)
         if isinstance(label, Forward) and problem:
             yield FieldError(f"a forward label with `op: {label.op}` {problem}", "label")
 
@@ -242,6 +273,11 @@ class ModelSpec(Declaration):
         return self.judging.clusters or self.spine.entities[:2]
 
     @property
+    def label_table(self) -> str:
+        """The table that labels are read from, or the stream that they are computed from."""
+        return self.label.table if isinstance(self.label, Settled) else self.label.stream
+
+    @property
     def training_table(self) -> Table:
         """The table of its training sets."""
         return layout.training_table(self.name)
@@ -259,9 +295,8 @@ class ModelSpec(Declaration):
     @property
     def upstream_tables(self) -> tuple[str, ...]:
         """Every table it reads, with feature sets as their current view; sorted."""
-        label = self.label.table if isinstance(self.label, Settled) else self.label.stream
         features = {layout.feature_view(name) for name in self.feature_sets}
-        return tuple(sorted({self.spine.table, label} | features))
+        return tuple(sorted({self.spine.table, self.label_table} | features))
 
     def recipe(self) -> dict[str, object]:
         """The fields that can change a trained artefact, ready for JSON; texts and gates cannot."""

@@ -5,7 +5,7 @@ a comparison never reads the training rows again.
 """
 
 from dataclasses import astuple, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -64,17 +64,18 @@ class Periods:
 
     @classmethod
     def of(cls, split: Split) -> "Periods":
-        """The newest `MAX_DAYS` of the split; periods begin and end at midnight."""
+        """The newest `MAX_DAYS` of the split; a day that two periods share is in the later one."""
         ends = (
             (split.train_from, split.train_until),
             (split.validation_from, split.validation_until),
             (split.test_from, split.test_until),
         )
-        last = max(until for _, until in ends).date()
+        last = split.untested_from
         first = max(split.train_from.date(), last - timedelta(days=MAX_DAYS))
         period = np.full((last - first).days, _GAP, dtype=np.int64)
         for number, (start, until) in enumerate(ends):
-            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+            end = -((datetime.combine(first, time()) - until) // timedelta(days=1))
+            period[max((start.date() - first).days, 0) : max(end, 0)] = number
         return cls(first, period)
 
     def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -148,14 +148,16 @@ def find_stretch_start(
     """The first day of the stretch of these two versions that contains the rows before `until`.
 
     The first stretch begins when both have been tested and the last event that separated them has
-    passed; each further one begins `REACH` after the one before.
+    passed; each further one begins `REACH` after the one before. If the capacity is per week, they
+    begin on Mondays.
     """
     first = max(
         _last_rollback(cursor, spec, champion, other),
         _last_other_champion(cursor, spec, champion, until),
-        *(Split.from_json(version.split).test_until.date() for version in (champion, other)),
+        *(Split.from_json(version.split).untested_from for version in (champion, other)),
     )
-    return first + max(until - first - DAY, timedelta()) // REACH * REACH
+    start = first + max(until - first - DAY, timedelta()) // REACH * REACH
+    return spec.capacity.period.ceil(start) if spec.capacity else start
 
 
 _LOOKS = (

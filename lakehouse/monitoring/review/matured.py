@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.periods import DAY, WEEK
 from lakehouse.evaluation.predictions import Binary, Multiclass, Predictions
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.lake import qualified, quote, table_exists
@@ -44,8 +45,9 @@ class Matured:
         """The rows where this mask is true, or at these positions."""
         taken = self.said.take(chosen)
         if isinstance(taken, Binary) and isinstance(self.said, Binary):
-            # whole days are kept, so the alerts are still those of all rows
-            taken = replace(taken, day=self.day[chosen], alerts=self.said.alerts)
+            # whole periods are kept, so the alerts are still those of all rows
+            period = DAY if self.said.week is None else WEEK
+            taken = taken.with_capacity(period, self.day[chosen], self.said.alerts)
         return replace(
             self,
             key=self.key[chosen],
@@ -61,12 +63,17 @@ class Matured:
 
 
 def matured_until(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> date | None:
-    """The day before which every label is known; None if there is none."""
-    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
-    if not table_exists(cursor, label):
+    """The day before which every label is known; None if there is none.
+
+    If the capacity is per week, it is a Monday: a week is evaluated as a whole.
+    """
+    if not table_exists(cursor, spec.label_table):
         return None
-    known = complete_until(cursor, label, spec.label.known_at)
-    return (known + TICK - spec.gap).date() if known is not None else None
+    known = complete_until(cursor, spec.label_table, spec.label.known_at)
+    if known is None:
+        return None
+    until = (known + TICK - spec.gap).date()
+    return spec.capacity.period.floor(until) if spec.capacity else until
 
 
 def matured_rows(
@@ -106,7 +113,7 @@ def matured_rows(
     found = cursor.execute(
         f"""SELECT p.{key} AS key, l.label{columns}{forecasts},
                    date_diff('day', DATE '1970-01-01', CAST(p.event_time AS DATE)) AS day
-            FROM {qualified(table)} p JOIN ({label_query(spec)}) l ON l.key = p.{key}
+            FROM {qualified(table)} p JOIN ({label_query(cursor, spec)}) l ON l.key = p.{key}
             WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {unblocked}
             ORDER BY p.{key}""",
         [version, *days],
@@ -132,13 +139,14 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
     day = found["day"].astype(np.int64).filled()
     naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
-    predictions, classes = spec.task.from_log(found, naive, _alerts(spec))
+    period = spec.capacity.period if spec.capacity else DAY
+    predictions, classes = spec.task.from_log(found, naive, _alerts(spec), period)
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
     return Matured(np.asarray(found["key"]), day, entities, predictions, classes)
 
 
 def _alerts(spec: ModelSpec) -> int | None:
-    """The number of rows that can be reviewed a day; None where capacity counts other units."""
+    """How many rows can be reviewed a day (week); None where capacity counts other units."""
     if spec.capacity is None or spec.capacity.unit:
         return None
     share = spec.actions.control if spec.actions.mode == "block" else 1.0

@@ -5,7 +5,7 @@ estimates are monitored as well.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
@@ -18,7 +18,8 @@ from lakehouse.evaluation import scan
 from lakehouse.evaluation.calibration_error import calibration_bins, expected_calibration_error
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.metrics import find_metric, metric_values
+from lakehouse.evaluation.metrics import ALERTS_PER, find_metric, metric_values
+from lakehouse.evaluation.periods import Period, find_period
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.scales import LOGIT, Scale
 from lakehouse.lake import layout, qualified, table_exists
@@ -65,6 +66,8 @@ def performance_rows(
         if not days.any():
             continue
         part = rows.take(days)
+        if period == "day" and not _has_daily_capacity(spec):
+            part = _without_capacity(part)
         for name, value in period_metrics(spec, part).items():
             found.append(
                 {
@@ -86,7 +89,9 @@ def period_metrics(spec: ModelSpec, rows: Matured) -> dict[str, float | None]:
     """The metrics of these rows; None where undefined. Decisions are those made at the time."""
     found = metric_values(rows.said)
     if isinstance(rows.said, Binary) and rows.said.flagged is not None:
-        found["alerts_per_day"] = _alerts_per_day(spec, rows, rows.said.flagged)
+        counted = find_period("day" if rows.said.week is None else "week")
+        alerts = _alerts_per(counted, spec, rows, rows.said.flagged)
+        found[ALERTS_PER[counted.name]] = alerts
         error = expected_calibration_error(calibration_bins(rows.said.truth, rows.said.score))
         found["calibration_error"] = float("nan") if error is None else error
     return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
@@ -193,13 +198,29 @@ def performance_history(
     return [(day, value) for day, value in rows]
 
 
-def _alerts_per_day(spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool_]) -> float:
+def _has_daily_capacity(spec: ModelSpec) -> bool:
+    return spec.capacity is None or spec.capacity.period.days == 1
+
+
+def _without_capacity(rows: Matured) -> Matured:
+    """The rows by day, without the alerts of a week, of which a day has an unknown part."""
+    said = rows.said
+    if not isinstance(said, Binary):
+        return rows
+    return replace(rows, said=said.with_capacity(find_period("day"), rows.day, None))
+
+
+def _alerts_per(
+    period: Period, spec: ModelSpec, rows: Matured, flagged: npt.NDArray[np.bool_]
+) -> float:
     """In the unit of the capacity; for a control stream, extrapolated to all rows."""
-    day = rows.day[flagged]
+    inside = period.of(rows.day)
+    alerted = inside[flagged]
     unit = spec.capacity.unit if spec.capacity else ""
-    alerts = len(set(zip(day, rows.entities[unit][flagged], strict=True))) if unit else len(day)
+    units = rows.entities[unit][flagged] if unit else ()
+    alerts = len(set(zip(alerted, units, strict=True))) if unit else len(alerted)
     share = spec.actions.control if spec.actions.mode == "block" else 1.0
-    return alerts / share / len(np.unique(rows.day))
+    return alerts / share / len(np.unique(inside))
 
 
 def _list_periods(first: date, until: date) -> Iterator[tuple[str, date, date]]:

@@ -130,7 +130,7 @@ def review(
 
 
 def _tested_until(version: Version) -> date:
-    return Split.from_json(version.split).test_until.date()
+    return Split.from_json(version.split).untested_from
 
 
 def _review(

@@ -8,7 +8,6 @@ import dagster as dg
 from lakehouse import markdown
 from lakehouse.lake.layout import MONITORING
 from lakehouse.models import ModelSpec
-from lakehouse.models.spec import Forward
 from lakehouse.monitoring import Finding, watch
 from lakehouse.monitoring.react.actions import Action
 from lakehouse.monitoring.react.readiness import assess_readiness
@@ -32,7 +31,8 @@ CHECKS = {
     "missing_values": "No feature is missing much more or less often than in training.",
     "unseen_categories": "No feature has many values that did not occur in training.",
     "score_drift": "The scores are distributed as in the test period (PSI).",
-    "alerts_at_capacity": "As many alerts a day as can be reviewed, within 15 % over four weeks.",
+    "alerts_at_capacity": "As many alerts a day (or week) as can be reviewed, within 15 % over "
+    "four weeks.",
     "calibration": "On settled labels there are about as many positives as the scores predict.",
     "matured_performance": "On settled labels the champion is not significantly worse than its "
     "limit allows.",
@@ -59,12 +59,11 @@ _SCORE_FINDINGS = (
 def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     """Examine everything that was scored or has matured since the last step."""
     key = asset_key(MONITORING.table(spec.name))
-    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
     checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
 
     @dg.asset(
         key=key,
-        deps=[asset_key(spec.predictions_table), asset_key(label)],
+        deps=[asset_key(spec.predictions_table), asset_key(spec.label_table)],
         description=f"How {spec.name} performs in production: drift against its training period, "
         "performance on settled labels, comparisons with versions that score in parallel, and the "
         "actions taken.",

@@ -107,6 +107,15 @@ class DbtProjectFiles:
         nodes = self.manifest["nodes"].values()
         return {f"{n['schema']}.{n['name']}": n for n in nodes if n["resource_type"] == "model"}
 
+    @property
+    def contracts(self) -> dict[str, dict[str, str]]:
+        """Columns and SQL types, by `schema.name`, of the models whose contract dbt enforces."""
+        return {
+            name: {c["name"]: c.get("data_type") or "" for c in node["columns"].values()}
+            for name, node in self.models.items()
+            if node.get("contract", {}).get("enforced")
+        }
+
     def places(self, target: Path) -> list[str]:
         """The folders of project, profile and target, as dbt arguments."""
         return [

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lakehouse.evaluation.capacity_curve import compute_capacity_curve
 from lakehouse.evaluation.comparisons import known_or_none
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
-from lakehouse.evaluation.metrics import metric_value
+from lakehouse.evaluation.metrics import ALERTS_PER, AT_CAPACITY, metric_value
 from lakehouse.evaluation.proxies import find_proxies
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import (
@@ -34,7 +34,7 @@ from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.fitting.refits import refit
-from lakehouse.training.judging.assessment import AT_CAPACITY, Prediction, predictions, unit_days
+from lakehouse.training.judging.assessment import Prediction, predictions, unit_periods
 from lakehouse.training.judging.rivals import Rival
 from lakehouse.training.sets import outcomes
 from lakehouse.training.sets.dataset import TrainingSet
@@ -85,7 +85,7 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
 
 
 def _metric(spec: ModelSpec) -> str:
-    """The primary metric; the task's default one if the primary counts units of a day, not rows."""
+    """The primary metric; the task's default one if the primary counts units, not rows."""
     by_unit = bool(spec.capacity and spec.capacity.unit)
     at_capacity = spec.primary_metric in AT_CAPACITY
     return spec.task.default_metric if by_unit and at_capacity else spec.primary_metric
@@ -136,11 +136,12 @@ def _agreement(
     rank = rank_agreement(ours, theirs)
     if spec.capacity is None:
         return {"rank": rank}
-    one, other = unit_days(spec, rows, ours), unit_days(spec, rows, theirs)
+    one, other = unit_periods(spec, rows, ours), unit_periods(spec, rows, theirs)
     if one is None or other is None:
-        kept = alerts_kept(rows.day, ours, theirs, spec.capacity.alerts)
-    else:  # both have the same units and days in the same order
-        kept = alerts_kept(one.day, one.score, other.score, spec.capacity.alerts)
+        period = spec.capacity.period.of(rows.day)
+        kept = alerts_kept(period, ours, theirs, spec.capacity.alerts)
+    else:  # both have the same units and periods in the same order
+        kept = alerts_kept(one.period, one.score, other.score, spec.capacity.alerts)
     return {"rank": rank, "agree": kept}
 
 
@@ -164,7 +165,7 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
             kind=kind,
             changed=share,
             value=_value(spec, subject, rows, predicted),
-            alerts_per_day=_alerts_per_day(spec, subject.model, rows, predicted),
+            **_alerts(spec, subject.model, rows, predicted),
         )
 
     found = [result("as it was", "none", matrix, 0.0)]
@@ -198,15 +199,17 @@ def _proportional(spec: ModelSpec, names: list[str]) -> list[int]:
     return [names.index(name) for name in dict.fromkeys([patterns[0], *matching])]
 
 
-def _alerts_per_day(
+def _alerts(
     spec: ModelSpec, model: Model, rows: Rows, prediction: Prediction
-) -> float | None:
-    """Alerts at the version's threshold, in the unit of the capacity."""
-    if model.card.threshold is None or not len(rows):
-        return None
-    units = unit_days(spec, rows, prediction)
+) -> dict[str, float | None]:
+    """Alerts at the version's threshold, in the unit of the capacity, by the metric's name."""
+    if model.card.threshold is None or spec.capacity is None or not len(rows):
+        return {}
+    units = unit_periods(spec, rows, prediction)
     score = prediction if units is None else units.score
-    return float((score >= model.card.threshold).sum() / len(np.unique(rows.day)))
+    periods = len(np.unique(spec.capacity.period.of(rows.day)))
+    name = ALERTS_PER[spec.capacity.per]
+    return {name: float((score >= model.card.threshold).sum() / periods)}
 
 
 def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | None:
@@ -215,16 +218,20 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
     money = None
     if spec.judging.money is not None:
         money = outcomes.money(spec, lake, subject.pinned, len(test))
-    alerts, truth = spec.capacity.alerts, test.label > 0
-    units = unit_days(spec, test, prediction)
+    alerts, period, truth = spec.capacity.alerts, spec.capacity.period, test.label > 0
+    units = unit_periods(spec, test, prediction)
     if units is None:
         resampling = _resampling(spec, test)
-        return compute_capacity_curve(test.day, truth, prediction, alerts, resampling, money)
+        return compute_capacity_curve(
+            period.of(test.day), truth, prediction, alerts, resampling, money, per=period.name
+        )
     if money is not None:
         unit = test.entities[spec.capacity.unit]
-        money = outcomes.by_unit(money, test.day, unit, truth, units.row)
+        money = outcomes.by_unit(money, period.of(test.day), unit, truth, units.row)
     resampling = _resampling(spec, test.take(units.row))
-    return compute_capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
+    return compute_capacity_curve(
+        units.period, units.truth, units.score, alerts, resampling, money, per=period.name
+    )
 
 
 def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:

@@ -97,9 +97,8 @@ def _model_card(gathered: ReportData) -> list[Block]:
     if spec.capacity is not None:
         unit = spec.capacity.unit.removesuffix("_id").replace("_", " ") or "row"
         known = ", without those that have a known positive" if spec.capacity.known_removed else ""
-        facts.append(
-            ("Capacity", f"{spec.capacity.alerts:,} alerts a day, counted by {unit}{known}")
-        )
+        rate = f"{spec.capacity.alerts:,} alerts {spec.capacity.period.rate}"
+        facts.append(("Capacity", f"{rate}, counted by {unit}{known}"))
     if spec.task.decides:
         mode = (
             "Alert only: nothing is stopped, so alerts do not change labels"
