@@ -27,6 +27,7 @@ from lakehouse.models.inputs import stale_sets
 from lakehouse.registry.thresholds import write_thresholds
 from lakehouse.registry.versions import lake_time
 from lakehouse.scoring import fallback
+from lakehouse.scoring.idle import why_no_rows
 from lakehouse.scoring.log import Stamp
 from lakehouse.scoring.pending import PredictionReport, Range, predict, select_pending
 from lakehouse.scoring.reasons import explain
@@ -47,6 +48,7 @@ class ScoreReport:
     `waiting` rows wait for features. `load_id` is the last load processed. `stale_sets` are feature
     sets whose current version differs from the one that the champion reads, so rows would wait
     forever: promote a version that reads the current one. `shadows` reports each shadow version,
+    `why_no_rows` names what holds rows back if none was decided,
     `unexplained` why alerts have no reasons, and `clipped` how many values of a feature were
     outside the range that a model can read.
     """
@@ -63,6 +65,7 @@ class ScoreReport:
     passed_over: int = 0
     unexplained: str = ""
     clipped: Mapping[str, int] = field(default_factory=dict)
+    why_no_rows: str = ""
 
 
 class ConcurrentScoring(LakeError):
@@ -147,12 +150,16 @@ def _score(
         thresholds = choose_thresholds(reader, stage, spec, scorers.all) if needs_thresholds else {}
         rows = sum(counts.get(scorer.place, 0) for scorer in deciding)
         due = sum(pending[scorer.place] for scorer in deciding)
+        waiting = _count_waiting(reader, spec, champion.after)
+        passed_over = _count_landed(reader, spec, champion) - sum(
+            pending[scorer.place] for scorer in scorers.deciding
+        )
         report = ScoreReport(
             model=spec.name,
             version=champion.name,
             rows=rows,
             without_features=due - rows,
-            waiting=_count_waiting(reader, spec, champion.after),
+            waiting=waiting,
             load_id=champion.after.load_id,
             stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
             shadows=(*_reports(scorers.shadows, counts), *scorers.skipped),
@@ -160,10 +167,14 @@ def _score(
                 *_reports([one for one in scorers.deciding if one.name != champion.name], counts),
                 *scorers.replaced,
             ),
-            passed_over=_count_landed(reader, spec, champion)
-            - sum(pending[scorer.place] for scorer in scorers.deciding),
+            passed_over=passed_over,
             unexplained=explain(reader, stage, spec, deciding) if needs_thresholds else "",
             clipped=predicted.clipped,
+            why_no_rows=""
+            if rows
+            else why_no_rows(
+                reader, spec, champion, due=due, passed_over=passed_over, waiting=waiting
+            ),
         )
         moved = any(scorer.after != scorer.before for scorer in scorers.all)
         older = is_legacy_log(reader, spec.predictions_table)
@@ -191,7 +202,10 @@ def _score_by_fallback(
     spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None
 ) -> ScoreReport:
     found = fallback.score_by_fallback(spec, lake, run_id=run_id, now=now)
-    return ScoreReport(spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, ())
+    why = "" if found.rows else f"{spec.spine.table} has no rows that no version has scored"
+    return ScoreReport(
+        spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, (), why_no_rows=why
+    )
 
 
 def _raise_if_decider_failed(scorers: Scorers, failed: Mapping[str, str]) -> None:

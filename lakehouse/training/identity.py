@@ -73,6 +73,16 @@ def why_due(
     return ""
 
 
+def describe_current(spec: ModelSpec, planned: Plan, newest: Version) -> str:
+    """Why no version is due yet: up to when labels have settled, and up to when they have to."""
+    due = Split.from_json(newest.split).test_until + max(spec.retrain.every, DAY)
+    settled = planned.split.test_until
+    return (
+        f"up to date: the labels of {spec.label_table} have settled for rows before "
+        f"{settled:%Y-%m-%d}, and the next version is due with those before {due:%Y-%m-%d}"
+    )
+
+
 def is_same(spec: ModelSpec, pinned: TrainingSet, version: Version) -> bool:
     """Whether training on this set gives that version again (with a warm start, a similar one)."""
     return (

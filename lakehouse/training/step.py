@@ -28,7 +28,7 @@ from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training.choosing.choice import choose
 from lakehouse.training.fitting.assembly import FittedModel, fit_model
 from lakehouse.training.fitting.warm_start import WarmStart, find_warm_start
-from lakehouse.training.identity import config_hash, is_same, why_due
+from lakehouse.training.identity import config_hash, describe_current, is_same, why_due
 from lakehouse.training.judging.assessment import check_gates
 from lakehouse.training.judging.decision import Decision, decide
 from lakehouse.training.judging.proof import PredictedRows, evaluate_version
@@ -93,7 +93,8 @@ def train(
         why = "forced"
     if not why:
         assert newest is not None
-        return _review(spec, lake, newest, "up to date", run_id, now)
+        why_not = describe_current(spec, planned, newest)
+        return _review(spec, lake, newest, why_not, run_id, now)
     pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
     for version in versions:
         if is_same(spec, pinned, version) and not artefact.artefact_problem(

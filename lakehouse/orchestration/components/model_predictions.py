@@ -109,10 +109,13 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 report = score_new_rows()
         if report.clipped:
             context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
+        if report.why_no_rows:
+            context.log.info(f"no row was scored: {report.why_no_rows}")
         yield dg.MaterializeResult(
             metadata={
                 **describe_table(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
+                **({"why_no_rows": report.why_no_rows} if report.why_no_rows else {}),
                 "without_features": report.without_features,
                 "version": report.version,
                 "older_than_the_test_period": report.passed_over,
