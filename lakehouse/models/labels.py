@@ -4,19 +4,20 @@ Pure functions build the SQL text, from the types of the stream's columns if a c
 `complete_until` reads up to when labels are complete.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import duckdb
 
-from lakehouse.declarations.durations import microseconds
+from lakehouse.declarations.durations import Months, longest, microseconds
 from lakehouse.features.compile import compile_condition
 from lakehouse.lake import fetch_value, qualified, quote, read_columns, read_progress
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
 """Columns in addition to a forward label: the same window just before t, the one four weeks before
-it, and the entity's mean per horizon over at most the last 26 weeks (since its first row)."""
+it (for a longer horizon eight, and so on, so that it ends by t), and the entity's mean per horizon
+over at most the last 26 weeks (since its first row)."""
 
 _SEASON_US = 28 * 86_400 * 1_000_000
 _MEMORY_US = 182 * 86_400 * 1_000_000
@@ -75,47 +76,45 @@ WHERE {quote(label.column)} IS NOT NULL"""
 
 
 def _forward_query(spec: ModelSpec, label: Forward, condition: str) -> str:
-    horizon = microseconds(label.horizon)
+    ahead, back = _lengths(label.horizon)
+    season = -(-microseconds(longest(label.horizon)) // _SEASON_US) * _SEASON_US
     total = "sum(amount)" if label.op == "sum" else "count(amount)"
     value = quote(label.value) if label.op == "sum" else "1"
     if condition:  # other rows stay, without an amount: the entity is known since its first row
         value = f"CASE WHEN {condition} THEN {value} END"
     bound = Decimal(1) if label.op == "exists" else label.at_least
-    known_at = f"epoch_us({quote(label.known_at)})"
-
-    def window(start: int, end: int) -> str:
-        """Rows with start <= known_at - t < end, in microseconds relative to t."""
-        return f"RANGE BETWEEN {_bound(start)} AND {_bound(end - 1)}"
+    known_at, time = f"epoch_us({quote(label.known_at)})", quote(spec.spine.time)
 
     def result(number: str) -> str:
         """The number itself, or whether it is large enough."""
         reached = "" if bound is None else f" >= {bound:f}"
         return f"CAST({number}{reached} AS DOUBLE)"
 
-    mean = f"""CAST(coalesce(past, 0) AS DOUBLE) * {horizon}
-         / greatest({horizon}, least({_MEMORY_US}, moment - beginning))"""
+    mean = f"""CAST(coalesce(past, 0) AS DOUBLE) * ahead
+         / greatest(ahead, least({_MEMORY_US}, moment - beginning))"""
     return f"""
 SELECT key,
-       make_timestamp(moment + {horizon} - 1) AS label_known_at,
+       make_timestamp(moment + ahead - 1) AS label_known_at,
        {result("coalesce(following, 0)")} AS label,
        {result("coalesce(before, 0)")} AS naive_last,
        {result("coalesce(season, 0)")} AS naive_season,
        {result(mean)} AS naive_mean
 FROM (
-  SELECT key, moment,
-         {total} OVER (entities {window(0, horizon)}) AS following,
-         {total} OVER (entities {window(-horizon, 0)}) AS before,
-         {total} OVER (entities {window(-_SEASON_US, horizon - _SEASON_US)}) AS season,
-         {total} OVER (entities {window(-_MEMORY_US, 0)}) AS past,
+  SELECT key, moment, ahead,
+         {total} OVER (entities RANGE BETWEEN 0 FOLLOWING AND ahead - 1 FOLLOWING) AS following,
+         {total} OVER (entities RANGE BETWEEN back PRECEDING AND 1 PRECEDING) AS before,
+         {total} OVER (entities RANGE BETWEEN {season} PRECEDING
+                       AND {season} - ahead + 1 PRECEDING) AS season,
+         {total} OVER (entities RANGE BETWEEN {_MEMORY_US} PRECEDING AND 1 PRECEDING) AS past,
          min(happened) OVER (entities RANGE UNBOUNDED PRECEDING) AS beginning
   FROM (
     SELECT {quote(label.stream_entity)} AS entity, {known_at} AS moment,
-           {known_at} AS happened, {value} AS amount, NULL AS key
+           {known_at} AS happened, {value} AS amount, NULL AS key, 1 AS ahead, 1 AS back
     FROM {qualified(label.stream)}
     WHERE {quote(label.stream_entity)} IS NOT NULL
     UNION ALL
-    SELECT {quote(label.spine_entity)}, epoch_us({quote(spec.spine.time)}), NULL, NULL,
-           {quote(spec.spine.key)}
+    SELECT {quote(label.spine_entity)}, epoch_us({time}), NULL, NULL,
+           {quote(spec.spine.key)}, {ahead.format(time)}, {back.format(time)}
     FROM spine
     WHERE {quote(label.spine_entity)} IS NOT NULL
   )
@@ -124,9 +123,15 @@ FROM (
 WHERE key IS NOT NULL"""
 
 
-def _bound(offset: int) -> str:
-    side = "PRECEDING" if offset < 0 else "FOLLOWING"
-    return f"{abs(offset)} {side}"
+def _lengths(horizon: timedelta | Months) -> tuple[str, str]:
+    """SQL for the microseconds from a time `{0}` to its horizon, and from as long before to it."""
+    if isinstance(horizon, timedelta):
+        return str(microseconds(horizon)), str(microseconds(horizon))
+    months = f"to_months({horizon.count})"
+    return (
+        f"epoch_us({{0}} + {months}) - epoch_us({{0}})",
+        f"epoch_us({{0}}) - epoch_us({{0}} - {months})",
+    )
 
 
 def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:

@@ -188,7 +188,7 @@ def examples(task, broken=False, rows=4):
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
-    names = [metric.name for metric in metrics_of(task)]
+    names = [metric.name for metric in metrics_of(task) if "week" not in metric.needs]
     assert np.isfinite(list(metric_values(examples(task), only=names).values())).all()
     found = metric_values(examples(task, broken=True), only=names)
     assert list(found) == names

@@ -14,7 +14,13 @@ from pydantic import (
     model_validator,
 )
 
-from lakehouse.declarations.durations import Duration, format_duration, parse_duration
+from lakehouse.declarations.durations import (
+    Duration,
+    Period,
+    format_duration,
+    longest,
+    parse_duration,
+)
 from lakehouse.declarations.names import TableName
 from lakehouse.declarations.part import FieldError, Part
 
@@ -68,7 +74,10 @@ class Forward(Part):
         exclude_if=lambda value: value is None,  # recipes of models without one stay as they were
     )
     known_at: str = "known_at"
-    horizon: Duration
+    horizon: Period = Field(
+        description="A duration, or calendar months: `1mo` after 31 January ends on 28 or 29 "
+        "February. The maturity of months is the longest that they can be, 31 days each"
+    )
     at_least: Decimal | None = Field(
         default=None,
         description="The label is whether the `sum` or `count` reaches this number; a binary model "
@@ -92,7 +101,7 @@ class Forward(Part):
                 "`entity` is one column, or one pair `{column of the spine: column of the stream}`"
             )
             yield FieldError(message, "entity")
-        if self.horizon <= timedelta():
+        if longest(self.horizon) <= timedelta():
             yield FieldError("`horizon` must be longer than zero, such as 7d", "horizon")
         if self.where is not None and not self.where.strip():
             yield FieldError("`where` is empty; write a condition, or remove it", "where")

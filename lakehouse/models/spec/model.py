@@ -6,7 +6,7 @@ from datetime import timedelta
 from pydantic import AliasChoices, Field
 
 from lakehouse.declarations.declaration import Declaration
-from lakehouse.declarations.durations import format_duration
+from lakehouse.declarations.durations import format_duration, longest
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.part import FieldError
 from lakehouse.declarations.reserved import (
@@ -181,7 +181,7 @@ class ModelSpec(Declaration):
 
     def _invalid_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
-        declared = label.maturity if isinstance(label, Settled) else label.horizon
+        declared = label.maturity if isinstance(label, Settled) else longest(label.horizon)
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
         if declared is None and gap is None:
             message = (
@@ -258,7 +258,7 @@ class ModelSpec(Declaration):
     def maturity(self) -> timedelta:
         """How long after its time a row's label counts as settled."""
         if isinstance(self.label, Forward):
-            return self.label.horizon
+            return longest(self.label.horizon)
         declared = self.label.maturity or self.split.gap
         return declared if declared is not None else timedelta()
 
