@@ -31,6 +31,7 @@ evaluates, promotes or reports on a version is not included."""
 
 OUTSIDE = (
     "lakehouse.errors",
+    "lakehouse.features",
     "lakehouse.lake",
     "lakehouse.redaction",
     "lakehouse.registry",
@@ -38,7 +39,8 @@ OUTSIDE = (
     "lakehouse.training.identity",
 )
 """Packages that store and name things but do not compute any part of a version. Feature sets have
-versions of their own, and the YAML declaration is in the configuration hash."""
+versions of their own, and the YAML declaration is in the configuration hash. The condition of a
+label is compiled by `features` too: if its meaning changes, so does the hash of the training set."""
 
 
 def why_due(

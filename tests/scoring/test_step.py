@@ -88,6 +88,23 @@ def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, mon
     assert log(lake, spec) == piecemeal
 
 
+def test_a_run_without_rows_names_the_input_that_holds_them_back_and_until_when(lake, world, spec):
+    assert score(spec, lake).why_no_rows == ""
+    assert score(spec, lake).why_no_rows == (
+        "core.fct_transactions has no rows after load 60, the last one that was scored; it is "
+        "complete up to 2026-03-01 23:59:59"
+    )
+    world.days(60, 61)
+    with lake.writer(Author("test")) as writer:
+        write_progress(writer, RISK, Progress(60, START + 60 * DAY - timedelta(microseconds=1)))
+    report = score(spec, lake)
+    assert report.rows == 0
+    assert report.why_no_rows.startswith(
+        f"{world.per_day} rows of core.fct_transactions wait: {RISK} is complete up to 2026-03-01 "
+        "23:59:59, and a row that became known at 2026-03-02 "
+    )
+
+
 def test_scoring_again_changes_nothing_and_makes_no_snapshot(lake, world, spec):
     score(spec, lake, run_id="first")
     before, snapshot = log(lake, spec, "*"), lake.snapshot()
