@@ -40,7 +40,7 @@ OUTSIDE = (
 )
 """Packages that store and name things but do not compute any part of a version. Feature sets have
 versions of their own, and the YAML declaration is in the configuration hash. The condition of a
-label is compiled by `features` too: if its meaning changes, so does the hash of the training set."""
+label is compiled there too: if its meaning changes, so does the hash of the training set."""
 
 
 def why_due(
