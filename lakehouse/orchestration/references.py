@@ -11,7 +11,8 @@ from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models import TrainingError
 from lakehouse.models.inputs import refuse_taken
-from lakehouse.models.spec import ModelSpec, Settled
+from lakehouse.models.spec import Forward, ModelSpec, Settled
+from lakehouse.models.tasks.label_kinds import SUMMABLE, label_kind
 
 
 class UnknownInput(SpecError):
@@ -77,19 +78,30 @@ def refuse_unfit_labels(
 
 
 def _unfit_label(model: ModelSpec, contracts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    label, columns = model.label, contracts.get(model.label_table, {})
+    label, table = model.label, model.label_table
+    columns = contracts.get(table, {})
     fields = {"column": label.column} if isinstance(label, Settled) else {"value": label.value}
-    for field, column in fields.items():
-        if not column or not columns:
-            continue
-        if column not in columns:
-            message = f"{model.label_table} has no column {column}{did_you_mean(column, columns)}"
-            yield model.place.sentence(message, "label", field)
-        elif isinstance(label, Settled):
-            problem = model.task.label_type_problem(columns[column]) if columns[column] else ""
-            if problem:
-                message = f"label {model.label_table}.{column} {problem}"
-                yield model.place.sentence(message, "label", field)
+    if isinstance(label, Forward):
+        fields["entity"] = label.stream_entity
+    for field, column in fields.items() if columns else ():
+        problem = ""
+        if column and column not in columns:
+            problem = f"{table} has no column {column}{did_you_mean(column, columns)}"
+        elif column and field != "entity" and (wrong := _type_problem(model, columns[column])):
+            problem = f"label {table}.{column} {wrong}"
+        if problem:
+            yield model.place.sentence(problem, "label", field)
+
+
+def _type_problem(model: ModelSpec, sql_type: str) -> str:
+    """Why a column of this type cannot be the label, or be summed; empty if it can."""
+    if not sql_type:
+        return ""  # dbt does not know it either
+    if isinstance(model.label, Settled):
+        return model.task.label_type_problem(sql_type)
+    if label_kind(sql_type) in SUMMABLE:
+        return ""
+    return f"is a {sql_type.upper()}, which cannot be summed; use `op: count`"
 
 
 def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -5,6 +5,9 @@ from typing import Literal
 
 LabelKind = Literal["whole number", "number", "boolean", "text", "other"]
 
+SUMMABLE: frozenset[LabelKind] = frozenset({"whole number", "number"})
+"""Kinds of columns that a forward label can sum."""
+
 _KINDS: dict[LabelKind, re.Pattern[str]] = {
     "whole number": re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|INT[1248]|SHORT|LONG"),
     "number": re.compile(r"FLOAT[48]?|REAL|DOUBLE( PRECISION)?|(DECIMAL|NUMERIC)(\(.*\))?"),

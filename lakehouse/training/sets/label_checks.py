@@ -16,7 +16,7 @@ from lakehouse.lake import quote, read_columns
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.labels import condition_sql, label_name
 from lakehouse.models.spec import Forward, ModelSpec, Settled
-from lakehouse.models.tasks.label_kinds import label_kind
+from lakehouse.models.tasks.label_kinds import SUMMABLE, label_kind
 
 EXPECTED_LABELS = 10
 """Days without a label are an error if at least this many labels were expected: by chance there
@@ -61,7 +61,7 @@ def _refuse_unfit_stream(
             f"{spec.name}: {spec.spine.table}.{label.spine_entity} is a {ours} and "
             f"{label.stream}.{label.stream_entity} a {theirs}; cast one of them in a dbt model"
         )
-    if label.value and label_kind(columns[label.value]) not in ("number", "whole number"):
+    if label.value and label_kind(columns[label.value]) not in SUMMABLE:
         raise TrainingError(
             f"{spec.name}: the label sums {label.stream}.{label.value}, which is a "
             f"{columns[label.value]}; sum a number, or use `op: count` with `where`"

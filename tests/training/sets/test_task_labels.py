@@ -98,6 +98,22 @@ def test_a_misspelt_label_column_is_refused_on_loading_where_a_contract_lists_th
 
 
 @pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"value": "day"}, r"label core.calls.day is a DATE, which cannot be summed; use `op: c"),
+        ({"value": "minute"}, r"core.calls has no column minute; did you mean minutes"),
+        ({"entity": {"customer_id": "cust"}}, r"core.calls has no column cust"),
+    ],
+)
+def test_the_columns_of_a_forward_label_are_checked_on_loading(changes, complaint):
+    label = {"stream": "core.calls", "entity": "customer", "value": "minutes", "horizon": "7d"}
+    contracts = {"core.calls": {"customer": "bigint", "minutes": "int", "day": "date"}}
+    refuse_unfit_labels([make_spec("regression", label=label)], contracts)
+    with pytest.raises(SpecError, match=complaint):
+        refuse_unfit_labels([make_spec("regression", label=label | changes)], contracts)
+
+
+@pytest.mark.parametrize(
     ("task", "types"),
     [
         ("binary", ["boolean", "bool", "integer", "int", "UTINYINT", "double", "decimal(3,1)"]),
