@@ -10,8 +10,10 @@ from decimal import Decimal
 import duckdb
 
 from lakehouse.declarations.durations import Months, longest, microseconds
+from lakehouse.features import FeatureError
 from lakehouse.features.compile import compile_condition
 from lakehouse.lake import fetch_value, qualified, quote, read_columns, read_progress
+from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
 NAIVE_FORECASTS = ("naive_last", "naive_season", "naive_mean")
@@ -42,23 +44,26 @@ def label_query(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
     """The defined labels for the relation `spine` (columns of the spine table).
 
     Raises:
-        FeatureError: when the condition of a forward label does not fit the stream's columns.
+        TrainingError: when the condition of a forward label does not fit the stream's columns.
     """
     if isinstance(spec.label, Settled):
         return _settled_query(spec, spec.label)
-    return _forward_query(spec, spec.label, condition_sql(cursor, spec.label))
+    return _forward_query(spec, spec.label, condition_sql(cursor, spec, spec.label))
 
 
-def condition_sql(cursor: duckdb.DuckDBPyConnection, label: Forward) -> str:
+def condition_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, label: Forward) -> str:
     """SQL for the condition of a forward label over rows of its stream; empty without one.
 
     Raises:
-        FeatureError: when it does not fit the stream's columns.
+        TrainingError: when it does not fit the stream's columns.
     """
     if label.where is None:
         return ""
     columns = read_columns(cursor, label.stream)
-    return compile_condition(label.where, label.stream, columns).sql
+    try:
+        return compile_condition(label.where, label.stream, columns).sql
+    except FeatureError as error:
+        raise TrainingError(f"{spec.name}: `label.where`: {error}") from None
 
 
 def label_type(spec: ModelSpec) -> str:

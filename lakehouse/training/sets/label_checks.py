@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import duckdb
 
 from lakehouse.declarations.durations import format_duration, microseconds
-from lakehouse.features.expressions import FeatureError
 from lakehouse.lake import quote, read_columns
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.labels import condition_sql, label_name
@@ -66,10 +65,7 @@ def _refuse_unfit_stream(
             f"{spec.name}: the label sums {label.stream}.{label.value}, which is a "
             f"{columns[label.value]}; sum a number, or use `op: count` with `where`"
         )
-    try:
-        condition_sql(cursor, label)
-    except FeatureError as error:
-        raise TrainingError(f"{spec.name}: `label.where`: {error}") from None
+    condition_sql(cursor, spec, label)  # refuses a condition that does not fit
 
 
 def _require(spec: ModelSpec, columns: Mapping[str, str], fields: Mapping[str, str]) -> None:
