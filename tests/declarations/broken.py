@@ -189,7 +189,7 @@ FEATURE_SETS = _of(
     ("payments: core", "- core", 8, "streams: .*write `name: value`"),
     ("mean: spent / n", "split: spent / n", 18, "features.split: .*'split' has the name of a"),
     ("mean: spent / n", "customer_id: n_1d", 18, "features.customer_id: .*another column"),
-    ("mean: spent / n", "mean: spent /", 18, "features.mean: .*'spent /' is no"),
+    ("mean: spent / n", "mean: spent /", 18, "features.mean: .*'spent /', character 8: "),
     (
         "mean: spent / n",
         "mean: [spent, n]",

@@ -115,7 +115,7 @@ def test_where_a_declaration_stands_is_no_part_of_what_it_declares(tmp_path: Pat
             "value: amount",
             r"line 12: aggregates.spent: .* no column am",
         ),
-        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*there is no 'spnt'"),
+        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*unknown name 'spnt'"),
         ("mean: spent / n", "mean: row.amount", "line 18: features.mean: .*no column amount"),
         (
             "table: core.transactions",
