@@ -8,11 +8,12 @@ their last bit depends on the library, and a tree splits the same with or withou
 """
 
 from lakehouse.features.expressions.compiler import compile_expression
-from lakehouse.features.expressions.forms import FORMS, Form
+from lakehouse.features.expressions.forms import EXAMPLE, FORMS, Form
 from lakehouse.features.expressions.syntax import names_in
 from lakehouse.features.expressions.terms import NUMBERS, FeatureError, Kind, Name, Term, Values
 
 __all__ = [
+    "EXAMPLE",
     "FORMS",
     "NUMBERS",
     "FeatureError",

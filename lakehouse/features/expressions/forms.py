@@ -4,15 +4,26 @@ The compiler looks forms up here, and `docs/reference/expressions.md` is made fr
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lakehouse.features.expressions import arguments
 from lakehouse.features.expressions.arguments import Arguments
 from lakehouse.features.expressions.terms import FeatureError, Kind
 
-_STRICT = "NULL if any argument is NULL"
+_STRICT = "NULL if an argument is NULL"
+
+
+EXAMPLE: Mapping[str, tuple[Kind, Any]] = {
+    "t": (Kind.TIMESTAMP, datetime(2026, 5, 31, 14, 30)),
+    "u": (Kind.TIMESTAMP, datetime(2026, 5, 31, 14, 29)),
+    "n": (Kind.INTEGER, 3),
+    "total": (Kind.INTEGER, 6),
+    "squares": (Kind.WIDE, 14),
+}
+"""Names that the examples of forms use: kinds and values."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class Form:
     sql: str | Callable[[int], str]
     run: Callable[..., Any]
     example: str
+    """An expression over constants and `EXAMPLE`."""
     null: str = _STRICT
     """What happens to NULL. Unless this is the default, `run` receives NULL as None."""
     note: str = ""
@@ -163,8 +175,8 @@ def _comparison(symbol: str, run: Callable[[Any, Any], bool], example: str, note
 
 
 def _part_of_time(name: str, sql: str, run: Callable[[Any], int], note: str) -> Form:
-    takes = arguments.fixed(name, Kind.TIMESTAMP)
-    return Form(f"{name}(t)", takes, Kind.INTEGER, f"{sql}({{}})", run, "", note=note)
+    takes, text = arguments.fixed(name, Kind.TIMESTAMP), f"{name}(t)"
+    return Form(text, takes, Kind.INTEGER, f"{sql}({{}})", run, text, note=note)
 
 
 _LOGIC = "three-valued: NULL unless the other argument decides"
@@ -223,8 +235,8 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "+": (_arithmetic("+", lambda a, b: a + b, "1 + 2"),),
     "-": (
         Form("t - u", arguments.fixed("-", Kind.TIMESTAMP, Kind.TIMESTAMP), Kind.INTEGER,
-             "epoch_us({}) - epoch_us({})", _microseconds_between, "",
-             note="microseconds from `u` to `t`"),
+             "epoch_us({}) - epoch_us({})", _microseconds_between,
+             "t - u", note="microseconds from `u` to `t`"),
         _arithmetic("-", lambda a, b: a - b, "1 - 0.5"),
     ),
     "*": (_arithmetic("*", lambda a, b: a * b, "2 * 3"),),
@@ -277,7 +289,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "std()": (
         Form("std(squares, total, n)",
              arguments.fixed("std", Kind.WIDE, Kind.INTEGER, Kind.INTEGER), Kind.DOUBLE,
-             _STD_SQL, _std, "",
+             _STD_SQL, _std, "std(squares, total, n)",
              note="sample standard deviation, from a `sumsq`, a `sum` and a `count` over the "
              "same window; NULL for fewer than two rows"),
     ),
