@@ -395,3 +395,30 @@ def test_a_replay_finds_differences_only_if_a_value_was_changed(lake: Lake) -> N
     differences = replay(spec(), lake, rows=10).differences
     assert len(differences) == agreed.rows
     assert all("spend" in difference for difference in differences)
+
+
+def test_a_replay_reads_each_role_of_a_dimension_and_months_of_history(lake: Lake) -> None:
+    risk = {"of": LABELS, "column": "channel", "key": "transaction_id", "by": "amount_cents"}
+    declared = spec(
+        attributes={"own": {"of": LABELS, "column": "is_fraud"}, "other": risk},
+        aggregates={
+            "n": {
+                "of": "own",
+                "op": "count",
+                "window": ["1mo", "3mo"],
+                "where": "score between 0 and 1",
+            }
+        },
+        features={"n": "n", "own": "own", "other": "other"},
+    )
+    loads = days(4, count=2)
+    for number, row in enumerate(loads[0]):
+        row["transaction_id"] = [5, 700, 12345][number] if number < 3 else row["transaction_id"]
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(2) + 9 * DAY)
+    assert refresh(declared, lake).rows_added == sum(map(len, loads))
+    report = replay(declared, lake, rows=100)
+    assert (report.rows, report.features, report.differences) == (len(loads[1]), 4, [])
+    with lake.reader() as cursor:
+        known = cursor.execute("SELECT count(other), count(*) FROM lake.features.risk").fetchall()
+    assert known and 0 < known[0][0] < known[0][1]

@@ -69,12 +69,12 @@ class _Compiler:
         if key not in FORMS:
             raise self.error(node, f"unknown function {key}; known: {', '.join(FUNCTIONS)}")
         terms = [self.term(argument) for argument in nodes]
-        misfits = []
+        misfits: list[Misfit] = []
         for form in FORMS[key]:
             try:
                 fitted = form.takes.fit(terms)
-            except Misfit as misfit:
-                misfits.append(misfit)
+            except Misfit as error:
+                misfits.append(error)
             else:
                 return _apply(form, fitted)
         misfit = misfits[-1]
