@@ -14,7 +14,7 @@ LITERALS = {
     Kind.DOUBLE: ["0e0", "1.5e0", "-2e0", "1e300"],
     Kind.BOOLEAN: ["true", "FALSE"],
     Kind.TEXT: ["''", "'a'", "'Ö{}'", "'it''s'", "'online'"],
-    Kind.TIMESTAMP: [],
+    Kind.TIMESTAMP: ["timestamp '2026-03-28'", "TIMESTAMP '2026-03-28 22:02:00.000001'"],
 }
 COMPARISONS = ["=", "<>", "!=", "<", "<=", ">", ">="]
 

@@ -138,6 +138,14 @@ def test_spellings_of_an_earlier_release_compile_to_the_same_plan(
         ("1e999", r"character 1, `1e999`: the number is too large"),
         ("9223372036854775808", r"the number is too large"),
         ("1__0", r"this is not a valid number"),
+        ("a -- 1", r"character 3, `--`: SQL reads this as a comment; write `- -`"),
+        ("t > timestamp 'noon'", r"character 15, `'noon'`: a time is written '2026-05-31'"),
+        ("t > timestamp '2026-05-31 14:30+02:00'", r"in UTC without zone"),
+        (
+            "t > '2026-05-31'",
+            r"character 5, .*different kinds .*TIMESTAMP, VARCHAR; write `timestamp",
+        ),
+        ("timestamp", r"unknown name 'timestamp'"),
         ("a ; b", r"character 3, `;`: this is not expected; operators are"),
         ("a.b.c", r"unknown name 'a.b.c'"),
         ("a.", r"a name is expected after the dot"),
@@ -173,6 +181,7 @@ def test_an_expression_that_is_nested_too_deeply_is_refused(text: str) -> None:
         ("1_000", Kind.INTEGER, 1000),
         (".5", Kind.DOUBLE, 0.5),
         ("Hour(t)", Kind.INTEGER, 3),
+        ("timestamp '2026-01-01 03:00:00.25' - t", Kind.INTEGER, 250_000),
     ],
 )
 def test_names_and_constants_are_written_as_in_sql(text: str, kind: Kind, value: Any) -> None:

@@ -145,12 +145,13 @@ def _same_kind(terms: Sequence[Term], indices: Sequence[int]) -> list[Term]:
              if term.kind not in group and term.kind != Kind.NULL),
             indices[0],
         )  # fmt: skip
-        raise Misfit(
-            f"values of different kinds cannot be combined: {', '.join(sorted(kinds))}"
-            if len(kinds) > 1
-            else "sums of squares are for std(squares, total, n)",
-            odd,
-        )
+        if len(kinds) == 1:
+            raise Misfit("sums of squares are for std(squares, total, n)", odd)
+        hint = ""
+        if kinds == {Kind.TIMESTAMP, Kind.TEXT}:
+            hint = "; write `timestamp '2026-05-31'` for a time"
+        listed = ", ".join(sorted(kinds))
+        raise Misfit(f"values of different kinds cannot be combined: {listed}{hint}", odd)
     return [convert(term, next(iter(kinds))) for term in chosen]
 
 

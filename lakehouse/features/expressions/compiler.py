@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -54,6 +55,8 @@ class _Compiler:
                 return Term(Kind.DOUBLE, f"CAST('{value!r}' AS DOUBLE)", lambda _: value)
             case str():
                 return Term(Kind.TEXT, literal(value), lambda _: value)
+            case datetime():
+                return Term(Kind.TIMESTAMP, f"TIMESTAMP '{value}'", lambda _: value)
         raise self.error(node, "the number is too large")
 
     def name(self, node: Node, name: str) -> Term:

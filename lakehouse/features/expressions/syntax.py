@@ -6,6 +6,7 @@ the sign. Spellings of an earlier release are read too, so that stored declarati
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from lakehouse.features.expressions.terms import FeatureError
@@ -22,9 +23,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Constant(Node):
-    """A number, a text, TRUE, FALSE, or NULL (`None`)."""
+    """A number, a text, a time (UTC, naive), TRUE, FALSE, or NULL (`None`)."""
 
-    value: bool | int | float | str | None
+    value: bool | int | float | str | datetime | None
 
 
 @dataclass(frozen=True)
@@ -236,12 +237,25 @@ class _Parser:
         if token.type == "word" and self.take("("):
             arguments = () if self.take(")") else self.list()
             return self.apply(token.start, f"{token.word}()", *arguments)
+        if token.word == "timestamp" and self.next.type == "text":
+            return self.time(token.start)
         name = _name(token)
         while self.take("."):
             if self.next.type not in ("word", "quoted"):
                 raise self.error("a name is expected after the dot")
             name += "." + _name(self.advance())
         return Reference(token.start, self.tokens[self.position - 1].end, name)
+
+    def time(self, start: int) -> Node:
+        token = self.advance()
+        try:
+            value = datetime.fromisoformat(token.text[1:-1])
+        except ValueError:
+            value = None
+        if value is None or value.tzinfo is not None:
+            message = "a time is written '2026-05-31' or '2026-05-31 14:30:00', in UTC without zone"
+            raise error_at(self.text, token.start, token.end, message)
+        return Constant(start, token.end, value)
 
     def case(self, start: int) -> Node:
         operand = () if self.next.word == "when" else (self.conditional(),)

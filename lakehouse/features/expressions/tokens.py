@@ -55,6 +55,8 @@ def tokens(text: str) -> Iterator[Token]:
             remedy = _REMEDIES.get(text[position], _OPERATORS)
             raise error_at(text, position, position + 1, f"this is not expected; {remedy}")
         end = match.end()
+        if text.startswith("--", position):
+            raise error_at(text, position, end + 1, "SQL reads this as a comment; write `- -`")
         if match.lastgroup == "number" and text[end : end + 1].isalnum():
             raise error_at(text, position, end + 1, "a number ends before a letter")
         yield Token(match.lastgroup, match[0], position, end)  # type: ignore[arg-type]
