@@ -51,7 +51,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     )
     context.add_output_metadata({"run": dg.MetadataValue.dagster_run(summary.run_id)})
     if summary.failed:
-        left = f"; not updated: {', '.join(summary.left)}" if summary.left else ""
+        left = f"; not updated: {', '.join(summary.not_updated)}" if summary.not_updated else ""
         raise dg.Failure(f"run {summary.run_id} failed{left}", allow_retries=False)
 
 

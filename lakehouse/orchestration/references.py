@@ -11,7 +11,7 @@ from lakehouse.declarations.specs import Problem
 from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models import TrainingError
-from lakehouse.models.inputs import refuse_taken
+from lakehouse.models.inputs import refuse_name_clashes
 from lakehouse.models.spec import ModelSpec
 
 
@@ -64,7 +64,7 @@ def find_unfit_features(
 
 def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:
     try:
-        refuse_taken(model, features)
+        refuse_name_clashes(model, features)
     except TrainingError as error:
         yield model.place.sentence(str(error), "feature_sets")
     if not set(model.feature_sets) <= set(features):

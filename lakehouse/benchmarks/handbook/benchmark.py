@@ -63,7 +63,7 @@ class Result:
 def run(
     folder: Path,
     keep: Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] = lambda text: None,
     *,
     prequential: bool = True,
 ) -> Result:
@@ -88,8 +88,8 @@ def run(
         for number, until in enumerate(DELIVERIES if prequential else DELIVERIES[:1]):
             with clock.stage("delivery"):
                 count = deliver(folder, settings, until, DELIVERIES[number - 1] if number else None)
-            tell(f"delivered {count:,} transactions up to {until}")
-            for layer, spent in _run_graph(settings, tell, clock).items():
+            on_progress(f"delivered {count:,} transactions up to {until}")
+            for layer, spent in _run_graph(settings, on_progress, clock).items():
                 steps[layer] += spent
             split = protocol.CHAPTER_5[number]
             with clock.stage("evaluation"), Lake(settings, read_only=True) as lake:
@@ -131,7 +131,9 @@ class Stages:
         return {**self._spent, "other": total - sum(self._spent.values()), "total": total}
 
 
-def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -> dict[str, float]:
+def _run_graph(
+    settings: Settings, on_progress: Callable[[str], None], clock: Stages
+) -> dict[str, float]:
     """Bring the graph up to date; returns the seconds of its steps by layer."""
     with _environment(settings):
         with clock.stage("definitions"):
@@ -150,9 +152,9 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
         def report_event(event: Event) -> None:
             if isinstance(event, AssetDone):
                 seconds[event.asset.partition("/")[0]] += event.seconds
-                tell(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
+                on_progress(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
             elif isinstance(event, StepFailed):
-                tell(f"{event.step} failed: {event.error}")
+                on_progress(f"{event.step} failed: {event.error}")
 
         with clock.stage("graph"):
             summary = run_assets(definitions, settings, on_event=report_event)

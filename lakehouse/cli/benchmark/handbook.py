@@ -62,7 +62,10 @@ def command(
 
     progress = Output(sys.stderr)
     result = run(
-        folder, keep, tell=lambda text: progress.print_line(f"  {text}"), prequential=prequential
+        folder,
+        keep,
+        on_progress=lambda text: progress.print_line(f"  {text}"),
+        prequential=prequential,
     )
     _print(result)
     if json_file:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.capacity_curve import compute_capacity_curve
-from lakehouse.evaluation.comparisons import known_or_none
+from lakehouse.evaluation.comparisons import finite_or_none
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
 from lakehouse.evaluation.metrics import metric_value
 from lakehouse.evaluation.proxies import find_proxies
@@ -28,7 +28,13 @@ from lakehouse.evaluation.review_document import (
     StressResult,
 )
 from lakehouse.evaluation.stability import alerts_kept, rank_agreement
-from lakehouse.evaluation.stress import ADVERSARIAL, Matrix, amounts, lost, stale
+from lakehouse.evaluation.stress import (
+    ADVERSARIAL,
+    Matrix,
+    change_amounts,
+    delay_columns,
+    drop_columns,
+)
 from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
@@ -94,7 +100,7 @@ def _metric(spec: ModelSpec) -> str:
 def _value(spec: ModelSpec, subject: Subject, rows: Rows, prediction: Prediction) -> float | None:
     card, name = subject.model.card, _metric(spec)
     predicted = predictions(spec, rows, prediction, card.threshold, card.baseline)
-    return known_or_none(metric_value(predicted, name))
+    return finite_or_none(metric_value(predicted, name))
 
 
 def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Stability:
@@ -170,18 +176,18 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
     found = [result("as it was", "none", matrix, 0.0)]
     for name, positions in columns.items():
         if positions:
-            found.append(result(name, "lost", *lost(matrix, positions)))
+            found.append(result(name, "lost", *drop_columns(matrix, positions)))
     for name, entity in declared.stale.items():
         if columns.get(name):
             amount = proportional[0] if proportional else None
             by, day = rows.entities[entity], rows.day
-            changed = stale(matrix, columns[name], by, day, amount, proportional)
+            changed = delay_columns(matrix, columns[name], by, day, amount, proportional)
             found.append(result(name, "stale", *changed))
     if proportional and spec.task.decides:
         for name, (only_positives, change) in ADVERSARIAL.items():
             chosen = rows.label > 0 if only_positives else np.ones(len(rows), dtype=bool)
             found.append(
-                result(name, "adversarial", *amounts(matrix, proportional, chosen, change))
+                result(name, "adversarial", *change_amounts(matrix, proportional, chosen, change))
             )
     return tuple(found)
 
@@ -253,7 +259,7 @@ def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
         scenarios.append(reversed_scenario(truth, reversed_share, metric, spec.seed))
     return LabelRisk(
         metric=name,
-        value=known_or_none(metric(truth)),
+        value=finite_or_none(metric(truth)),
         positives=errors.positives,
         late=errors.late,
         reversed=errors.reversed,

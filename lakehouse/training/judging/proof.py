@@ -32,7 +32,7 @@ from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import RowCount
-from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.segments import segment_metrics, weekly_metrics
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.groups import group_values
@@ -111,7 +111,7 @@ def evaluate_version(
         week
         for each in (out_of_fold, final)
         if each is not None
-        for week in by_week(_predictions(spec, model, each), each.rows.day)
+        for week in weekly_metrics(_predictions(spec, model, each), each.rows.day)
     ]
     rivals = _rivals(spec, lake, pinned, model, rows, final.prediction, versions)
     recent = np.isin(test.day, np.unique(_last_days(test, EXAMINED_ROWS).day))

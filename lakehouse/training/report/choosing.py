@@ -70,7 +70,7 @@ def _search(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
             for trial in best
         ),
         f"The best {len(best)} of {len(trials)} trials, means over the folds",
-        words=2,
+        text_columns=2,
     )
     return [Text(text), *([Figure(pictures)] if pictures else []), table]
 
@@ -92,7 +92,10 @@ def _selection(gathered: ReportData) -> list[Block]:
     kept = sum(one.kept for one in groups)
     caption = f"Feature selection: {kept} of {len(groups)} groups are kept"
     example = f"An example of figure and bound, {first.group}: {first.reason}."
-    return [Text(example), Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, words=2)]
+    return [
+        Text(example),
+        Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, text_columns=2),
+    ]
 
 
 def _format(value: object) -> str:

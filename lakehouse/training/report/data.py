@@ -26,7 +26,7 @@ def data_section(gathered: ReportData) -> list[Block]:
             for one in periods
         ),
         "Labelled rows with features. Days begin at midnight UTC; the last is not included",
-        words=3,
+        text_columns=3,
     )
     blocks: list[Block] = [table]
     blocks += row_counts(gathered.evaluation.rows)
