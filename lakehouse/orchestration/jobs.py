@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake.layout import DERIVED, PREDICTIONS
-from lakehouse.orchestration.housekeeping import maintenance, verification
+from lakehouse.orchestration.maintenance_jobs import maintenance, verification
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
 from lakehouse.orchestration.runs.launcher import live_runs

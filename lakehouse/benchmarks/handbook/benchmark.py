@@ -15,7 +15,7 @@ import yaml
 
 from lakehouse.benchmarks.handbook import protocol
 from lakehouse.benchmarks.handbook.delivery import DELAY, TICK, deliver
-from lakehouse.benchmarks.handbook.judgement import Row, evaluate, mean_row
+from lakehouse.benchmarks.handbook.evaluation import Row, evaluate, mean_row
 from lakehouse.declarations.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake

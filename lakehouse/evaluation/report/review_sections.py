@@ -6,8 +6,7 @@ from decimal import Decimal
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.plots import Picture, net_value_plot, share_found_plot
 from lakehouse.evaluation.remarks import find_remarks, stress_name
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import (
+from lakehouse.evaluation.report.formatting import (
     NOT_AVAILABLE,
     PERIODS,
     interval,
@@ -15,6 +14,7 @@ from lakehouse.evaluation.report.words import (
     number,
     share,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.review_document import CapacityCurve, LabelRisk, Proxy, RowCount
 
 _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Resampled rows"}

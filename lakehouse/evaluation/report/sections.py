@@ -12,8 +12,7 @@ from lakehouse.evaluation.document import (
     Metrics,
     Probe,
 )
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
-from lakehouse.evaluation.report.words import (
+from lakehouse.evaluation.report.formatting import (
     NOT_AVAILABLE,
     PERIODS,
     bounds,
@@ -23,6 +22,7 @@ from lakehouse.evaluation.report.words import (
     metric_note,
     number,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
 
 _VERDICTS: dict[str, Tone] = {
     "better": "good",

@@ -121,7 +121,7 @@ class BinaryTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """Positives and their share."""
-        from lakehouse.evaluation.report.words import share
+        from lakehouse.evaluation.report.formatting import share
 
         positives = labels.positives or 0
         return (f"{positives:,}", share(positives / labels.rows))

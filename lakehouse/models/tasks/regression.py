@@ -116,7 +116,7 @@ class RegressionTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """The mean."""
-        from lakehouse.evaluation.report.words import number
+        from lakehouse.evaluation.report.formatting import number
 
         return (number(labels.mean),)
 

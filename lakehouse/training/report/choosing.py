@@ -3,7 +3,7 @@
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import metric_name, number
+from lakehouse.evaluation.report.formatting import metric_name, number
 from lakehouse.models.spec import FIXED_PARAMS
 from lakehouse.training.report.gathering import ReportData
 

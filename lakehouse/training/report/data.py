@@ -1,8 +1,8 @@
 """The section on a version's training, validation and test rows."""
 
 from lakehouse.evaluation.report import Block, Facts, Table, Text
+from lakehouse.evaluation.report.formatting import PERIODS, day, moment, share
 from lakehouse.evaluation.report.review_sections import row_counts
-from lakehouse.evaluation.report.words import PERIODS, day, moment, share
 from lakehouse.training.report.gathering import ReportData
 
 _MISSING_SHOWN = 15

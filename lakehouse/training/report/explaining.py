@@ -2,7 +2,7 @@
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
-from lakehouse.evaluation.report.words import number
+from lakehouse.evaluation.report.formatting import number
 from lakehouse.evaluation.surrogate import Agreement
 from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight

@@ -1,7 +1,7 @@
 """The sections on a version's lineage, with hashes, and on the decisions about it."""
 
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
-from lakehouse.evaluation.report.words import moment, number
+from lakehouse.evaluation.report.formatting import moment, number
 from lakehouse.training.identity import config_hash
 from lakehouse.training.report.gathering import ReportData
 
