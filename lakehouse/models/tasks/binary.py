@@ -9,7 +9,7 @@ import numpy as np
 from lakehouse.evaluation.expectations import expected_metrics
 from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -106,10 +106,10 @@ class BinaryTask(Task):
         self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
     ) -> tuple[Binary, tuple[str, ...]]:
         """Scores and logged decisions; a score that is NaN or missing ranks last."""
-        score = np.nan_to_num(as_floats(found["logged_score"]), nan=0.0)
+        score = np.nan_to_num(floats_or_nan(found["logged_score"]), nan=0.0)
         flagged = found["logged_decision"].astype(bool).filled(False)
         day = found["day"].astype(np.int64).filled()
-        return Binary(as_floats(found["label"]) > 0, score, flagged, day, alerts), ()
+        return Binary(floats_or_nan(found["label"]) > 0, score, flagged, day, alerts), ()
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
         """All metrics that follow from calibrated scores."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from lakehouse.evaluation.metrics import metric_value, metric_values
 from lakehouse.evaluation.predictions import Regression
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.schema import LARGEST
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -23,15 +24,13 @@ from lakehouse.models.tasks.task import (
 if TYPE_CHECKING:
     from lakehouse.evaluation.plots import Picture
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class RegressionTask(Task):
     """Forecasts of a number that fits LightGBM's 32-bit floats."""
 
     name = "regression"
     has_probabilities = False
-    label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
+    label_refused = f"NOT abs(label) <= {LARGEST!r} OR isnan(label)"
     label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
@@ -107,7 +106,7 @@ class RegressionTask(Task):
         self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
     ) -> tuple[Regression, tuple[str, ...]]:
         """Forecasts."""
-        truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
+        truth, forecast = floats_or_nan(found["label"]), floats_or_nan(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
     def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:

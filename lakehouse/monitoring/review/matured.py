@@ -20,7 +20,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.models.spec import Forward
 from lakehouse.models.tasks.multiclass import in_all_classes
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 
 TICK = timedelta(microseconds=1)
 
@@ -131,7 +131,7 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def _matured(spec: ModelSpec, found: dict[str, Any]) -> MaturedRows:
     day = found["day"].astype(np.int64).filled()
-    naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
+    naive = {name: floats_or_nan(found[name]) for name in NAIVE_FORECASTS if name in found}
     predictions, classes = spec.task.from_log(found, naive, _alerts(spec))
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
     return MaturedRows(np.asarray(found["key"]), day, entities, predictions, classes)

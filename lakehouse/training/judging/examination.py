@@ -224,16 +224,17 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
     alerts, truth = spec.capacity.alerts, test.label > 0
     units = unit_days(spec, test, prediction)
     if units is None:
-        resampling = _resampling(spec, test)
+        resampling = resample(spec, test)
         return compute_capacity_curve(test.day, truth, prediction, alerts, resampling, money)
     if money is not None:
         unit = test.entities[spec.capacity.unit]
         money = outcomes.by_unit(money, test.day, unit, truth, units.row)
-    resampling = _resampling(spec, test.take(units.row))
+    resampling = resample(spec, test.take(units.row))
     return compute_capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
 
 
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
+def resample(spec: ModelSpec, rows: Rows) -> Resampling:
+    """The resampled rows, by the clusters that the model declares."""
     keys = [rows.entities[name] for name in spec.clusters]
     return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
 

@@ -49,7 +49,7 @@ from lakehouse.training.judging.assessment import (
     predictions_of_units,
     unit_days,
 )
-from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine
+from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine, resample
 from lakehouse.training.judging.rivals import Rival, linear_rival, trivial_rival, version_rival
 from lakehouse.training.judging.row_notes import data_notes
 from lakehouse.training.sets.dataset import TrainingSet
@@ -103,7 +103,7 @@ def evaluate_version(
     final = predicted["test"]
     assert final is not None
     ours = predictions(spec, test, final.prediction, card.threshold, card.baseline)
-    resampling = _resampling(spec, test)
+    resampling = resample(spec, test)
     declared = {**spec.judging.segments, **(spec.fairness.groups if spec.fairness else {})}
     groups = _groups(spec, lake, pinned, declared)
     intervals = _intervals(spec, test, final.prediction, ours, resampling)
@@ -197,11 +197,6 @@ def _last_days(rows: Rows, limit: int) -> Rows:
     return rows.take(rows.day > min(first, rows.day.max() - 1))
 
 
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
-    keys = [rows.entities[name] for name in spec.clusters]
-    return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
-
-
 def _intervals(
     spec: ModelSpec, test: Rows, prediction: Prediction, ours: Predictions, resampling: Resampling
 ) -> dict[str, Interval | None]:
@@ -211,7 +206,7 @@ def _intervals(
         found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
     units = unit_days(spec, test, prediction)
     if units is not None:
-        resampled = _resampling(spec, test.take(units.row))
+        resampled = resample(spec, test.take(units.row))
         found |= metric_intervals(predictions_of_units(spec, units, None), resampled, AT_CAPACITY)
     return found
 
@@ -287,9 +282,9 @@ def _comparison_data(
     """The data for the primary metric: rows, or the units of each day."""
     units = unit_days(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
     if units is not None:
-        return predictions_of_units(spec, units, None), _resampling(spec, test.take(units.row))
+        return predictions_of_units(spec, units, None), resample(spec, test.take(units.row))
     predicted = predictions(spec, test, prediction, threshold, constant)
-    return predicted, _resampling(spec, test)
+    return predicted, resample(spec, test)
 
 
 def _fairness(
