@@ -7,6 +7,7 @@ else.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
@@ -17,7 +18,7 @@ from lakehouse.models.spec import ModelSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
 from lakehouse.orchestration.components.files import build_components
 from lakehouse.orchestration.components.others import check_component
-from lakehouse.orchestration.dbt.assets import build_dbt_assets
+from lakehouse.orchestration.dbt.assets import build_dbt_assets, build_dbt_assets_of
 from lakehouse.orchestration.dbt.domains import find_valid_project
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
@@ -53,9 +54,13 @@ class Loaded:
     problems: Sequence[Problem]
 
 
-def read_specs(project: Project) -> Specs:
-    """The specs in the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
-    found = _read(project)
+def read_specs(project: Project, domain: str = "") -> Specs:
+    """The specs in the project's `defs/`, of one domain or of all.
+
+    Raises:
+        SpecError: with all mistakes of all their files.
+    """
+    found = _read(project.defs_dir / domain)
     found.require_valid()
     return _specs_of(found)
 
@@ -79,7 +84,7 @@ def load(settings: Settings) -> Loaded:
     project = settings.project
     files, broken = find_valid_project(settings)
     dbt = build_dbt_assets(files) if files else []
-    loaded = _read(project).without(broken)
+    loaded = _read(project.defs_dir).without(broken)
     while True:
         components, found = build_components(project, loaded)
         specs = _specs_of(loaded)
@@ -96,7 +101,9 @@ def load(settings: Settings) -> Loaded:
 def build_from_specs(
     settings: Settings, specs: Specs, variables: Mapping[str, object] | None = None
 ) -> dg.Definitions:
-    """Build the same graph from other declarations, and with other variables of dbt.
+    """Build the graph of these declarations, with other variables of dbt.
+
+    Only domains of dbt models whose sources are all among them are part of it.
 
     Raises:
         SpecError: when one of them does not fit the others.
@@ -106,17 +113,17 @@ def build_from_specs(
         *(FeatureSet(spec).definitions() for spec in specs.feature_sets),
         *(PredictiveModel(spec).definitions() for spec in specs.models),
     )
-    built = _merge(
-        components, build_dbt_assets(DbtProjectFiles(settings, dict(variables or {}))), specs
-    )
+    files = DbtProjectFiles(settings, dict(variables or {}))
+    dbt = build_dbt_assets_of(files, [spec.name for spec in specs.sources])
+    built = _merge(components, dbt, specs)
     if found := _mistakes(built, specs, settings, ()):
         raise SpecError("\n".join(problem.message for problem in found))
     return built
 
 
-def _read(project: Project) -> Declarations:
+def _read(folder: Path) -> Declarations:
     kinds = {kind.__name__: kind.spec_class for kind in (Source, FeatureSet, PredictiveModel)}
-    return read_declarations(kinds, project.defs_dir, check_other=check_component)
+    return read_declarations(kinds, folder, check_other=check_component)
 
 
 def _specs_of(declared: Declarations) -> Specs:

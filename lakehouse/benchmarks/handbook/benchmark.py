@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from lakehouse.orchestration.build import Specs
 
+DOMAIN = "payments"
+"""The domain of this repository whose pipeline runs on the handbook's files."""
 OVERRIDES = Path(__file__).with_name("overrides.yaml")
 DELIVERIES = tuple(split.test_until + DELAY - timedelta(days=1) for split in protocol.CHAPTER_5)
 """The days by whose end every label of a test week has arrived, a week apart."""
@@ -166,14 +168,14 @@ def _run_graph(
 
 
 def specs(project: "Project") -> "Specs":
-    """The project's own specs with the overrides for the handbook's files and protocol."""
+    """The specs of `DOMAIN`, with the overrides for the handbook's files and protocol."""
     from dataclasses import replace
 
     from lakehouse.features.spec import FeatureSetSpec
     from lakehouse.orchestration.build import read_specs
 
     overrides: dict[str, Any] = yaml.safe_load(OVERRIDES.read_text())
-    project_specs = read_specs(project)
+    project_specs = read_specs(project, DOMAIN)
     detector = next(spec for spec in project_specs.models if spec.name == "fraud_detector")
     return replace(
         project_specs,
