@@ -42,7 +42,7 @@ BYTES_PER_ROW = 1800
 of 18 features with 30 days of history spills heavily at 512 bytes, and not at 1800."""
 
 
-class RefreshedMeanwhile(FeatureError, Transient):
+class ConcurrentRefresh(FeatureError, Transient):
     """Another process brought the same table up to date; a retry continues from there."""
 
 
@@ -119,7 +119,7 @@ def refresh(
     )
 
 
-def keep_up(
+def refresh_old_version(
     table: str,
     lake: Lake,
     *,
@@ -315,7 +315,7 @@ class _Job:
         with self.lake.writer(self.author, self.cursor) as writer:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
-                raise RefreshedMeanwhile(
+                raise ConcurrentRefresh(
                     f"another refresh of {self.table} finished in the meantime; nothing was "
                     "written, run this one again"
                 )

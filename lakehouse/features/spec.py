@@ -14,7 +14,12 @@ from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.durations import Months, Period, format_period, longest
 from lakehouse.declarations.names import Identifier, TableName
 from lakehouse.declarations.part import FieldError, Part
-from lakehouse.declarations.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
+from lakehouse.declarations.reserved import (
+    FEATURE_TABLE_COLUMNS,
+    FeatureName,
+    TablePart,
+    refuse_reserved,
+)
 from lakehouse.features.expressions import FeatureError, names_in
 from lakehouse.features.ops import FIELDS, OPERATIONS, find_operation
 
@@ -163,7 +168,7 @@ class FeatureSetSpec(Declaration):
         for feature in self.features:
             try:
                 names = [name for name, _ in self.outputs(feature)]
-                refuse_reserved("feature", names, BESIDE_FEATURES)
+                refuse_reserved("feature", names, FEATURE_TABLE_COLUMNS)
                 if duplicates := used_names.intersection(names):
                     raise ValueError(
                         f"feature {min(duplicates)} has the name of another column; rename it"

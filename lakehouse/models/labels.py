@@ -37,8 +37,8 @@ def label_name(spec: ModelSpec) -> str:
 def label_query(spec: ModelSpec) -> str:
     """The defined labels for the relation `spine` (columns of the spine table)."""
     if isinstance(spec.label, Settled):
-        return _settled(spec, spec.label)
-    return _forward(spec, spec.label)
+        return _settled_query(spec, spec.label)
+    return _forward_query(spec, spec.label)
 
 
 def label_type(spec: ModelSpec) -> str:
@@ -46,7 +46,7 @@ def label_type(spec: ModelSpec) -> str:
     return spec.task.label_type
 
 
-def _settled(spec: ModelSpec, label: Settled) -> str:
+def _settled_query(spec: ModelSpec, label: Settled) -> str:
     return f"""
 SELECT {quote(label.key or spec.spine.key)} AS key,
        {quote(label.known_at)} AS label_known_at,
@@ -55,7 +55,7 @@ FROM {qualified(label.table)}
 WHERE {quote(label.column)} IS NOT NULL"""
 
 
-def _forward(spec: ModelSpec, label: Forward) -> str:
+def _forward_query(spec: ModelSpec, label: Forward) -> str:
     horizon = microseconds(label.horizon)
     total = "sum(amount)" if label.op == "sum" else "count(amount)"
     value = quote(label.value) if label.op == "sum" else "1"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
-from lakehouse.models.lots import places_lots
+from lakehouse.models.lots import lots_by_position
 from lakehouse.models.spec import ModelSpec
 
 
@@ -52,15 +52,19 @@ def by_unit(
     new = np.ones(len(order), dtype=bool)
     new[1:] = (np.diff(ordered_day) != 0) | (np.diff(ordered_unit) != 0)
     first = np.flatnonzero(new)
-    hit = np.logical_or.reduceat(truth[order], first) if len(first) else np.zeros(0, dtype=bool)
-    made = UnitDays(score[order][first], ordered_day[first], hit, order[first])
+    is_positive = (
+        np.logical_or.reduceat(truth[order], first) if len(first) else np.zeros(0, dtype=bool)
+    )
+    unit_days = UnitDays(score[order][first], ordered_day[first], is_positive, order[first])
     if not known_removed:
-        return made
-    units, places = np.unique(unit, return_inverse=True)
-    found = np.full(len(units), np.iinfo(np.int64).max)
-    np.minimum.at(found, places[truth], day[truth])
-    keep = made.day <= found[places[made.row]]
-    return UnitDays(made.score[keep], made.day[keep], made.truth[keep], made.row[keep])
+        return unit_days
+    units, unit_index = np.unique(unit, return_inverse=True)
+    first_positive = np.full(len(units), np.iinfo(np.int64).max)
+    np.minimum.at(first_positive, unit_index[truth], day[truth])
+    keep = unit_days.day <= first_positive[unit_index[unit_days.row]]
+    return UnitDays(
+        unit_days.score[keep], unit_days.day[keep], unit_days.truth[keep], unit_days.row[keep]
+    )
 
 
 def first_threshold(
@@ -104,8 +108,8 @@ def trailing_threshold(
     return cut_at(score, np.ones(len(score)), days * alerts)
 
 
-def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
-    """The cut that `wanted` of all scores pass; `count` is how often each of `score` (values,)
+def cut_at(score: Floats, count: Floats, target: float) -> Cut:
+    """The cut that `target` of all scores pass; `count` is how often each of `score` (values,)
     occurs.
 
     Raises:
@@ -117,12 +121,12 @@ def cut_at(score: Floats, count: Floats, wanted: float) -> Cut:
     score, reached = score[order], np.cumsum(count[order])
     last = np.append(np.diff(score) != 0, True)  # equal scores are one block
     score, reached = score[last], reached[last]
-    place = min(int(np.searchsorted(reached, wanted)), len(score) - 1)
-    above = float(reached[place - 1]) if place else 0.0
-    return Cut(float(score[place]), min(1.0, (wanted - above) / (float(reached[place]) - above)))
+    block = min(int(np.searchsorted(reached, target)), len(score) - 1)
+    above = float(reached[block - 1]) if block else 0.0
+    return Cut(float(score[block]), min(1.0, (target - above) / (float(reached[block]) - above)))
 
 
-def decided(score: Floats, threshold: float | None, ties: float, seed: int) -> Floats:
+def break_ties(score: Floats, threshold: float | None, ties: float, seed: int) -> Floats:
     """Scores that are at least `threshold` exactly where the cut is passed; (rows,), by key.
 
     Rows equal to the threshold that do not pass get the next smaller number. So any code that only
@@ -130,7 +134,7 @@ def decided(score: Floats, threshold: float | None, ties: float, seed: int) -> F
     """
     if threshold is None or ties >= 1:
         return score
-    out = (score == threshold) & (places_lots(len(score), seed) >= ties)
+    out = (score == threshold) & (lots_by_position(len(score), seed) >= ties)
     return np.where(out, np.nextafter(threshold, -np.inf), score)
 
 

@@ -11,7 +11,7 @@ ROWS_WRITTEN = "rows_written"
 """Rows that the run wrote, new or replaced; `dagster/row_count` counts the whole table."""
 
 
-def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
+def seal_metadata(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
     """The time (UTC, naive) up to which a table is complete; nothing when it is unknown."""
     if seal is None:
         return {}

@@ -19,12 +19,12 @@ from lakehouse.training.code_path import (
 )
 from lakehouse.training.sets.dataset import Plan, TrainingSet
 
-MAKES_BYTES = (
+BUILD_FUNCTIONS = (
     "lakehouse.training.sets.dataset:training_set",
     "lakehouse.training.sets.training_data:load_training_data",
     "lakehouse.training.choosing.choice:choose",
-    "lakehouse.training.fitting.warm_start:start_from",
-    "lakehouse.training.fitting.assembly:make",
+    "lakehouse.training.fitting.warm_start:find_warm_start",
+    "lakehouse.training.fitting.assembly:fit_model",
 )
 """The functions that produce a version's bytes; their dependencies count too. The code that
 evaluates, promotes or reports on a version is not included."""
@@ -41,17 +41,17 @@ OUTSIDE = (
 versions of their own, and the YAML declaration is in the configuration hash."""
 
 
-def due(
+def why_due(
     spec: ModelSpec,
     planned: Plan,
     newest: Version | None,
     *,
     exact: bool = False,
-    asked: Request | None = None,
+    request: Request | None = None,
 ) -> str:
     """Return the reason why a new version is due, or an empty text.
 
-    With `exact`, any split other than the newest version's counts. A request `asked` since the
+    With `exact`, any split other than the newest version's counts. A `request` since the
     newest version was trained is due with the next day of settled labels: the same rows would give
     the same version.
     """
@@ -65,22 +65,22 @@ def due(
         return "the training code changed"
     moved = planned.split.test_until - Split.from_json(newest.split).test_until
     if exact and newest.split != planned.split.as_json():
-        return "another split was asked for"
-    if not exact and asked is not None and moved >= DAY:
-        return f"asked for: {asked.reason}"
+        return "another split was requested"
+    if not exact and request is not None and moved >= DAY:
+        return f"requested: {request.reason}"
     if not exact and moved >= max(spec.retrain.every, DAY):
         return f"labels of {moved.days} more days have settled"
     return ""
 
 
-def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
+def is_same(spec: ModelSpec, pinned: TrainingSet, version: Version) -> bool:
     """Whether training on this set gives that version again (with a warm start, a similar one)."""
     return (
         version.training_set_hash,
         version.config_hash,
         version.code_hash,
         version.feature_schema_hash,
-    ) == (made.hash, config_hash(spec), code_hash(), made.schema.hash)
+    ) == (pinned.hash, config_hash(spec), code_hash(), pinned.schema.hash)
 
 
 def config_hash(spec: ModelSpec) -> str:
@@ -99,4 +99,4 @@ def code_hash() -> str:
 def code_definitions() -> dict[Definition, str]:
     """The definitions that produce a version's bytes, each with its SHA-256."""
     package = Path(lakehouse.__file__).parent
-    return definitions_behind(MAKES_BYTES, reader_of(package), OUTSIDE)
+    return definitions_behind(BUILD_FUNCTIONS, reader_of(package), OUTSIDE)

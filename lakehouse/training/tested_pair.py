@@ -11,7 +11,7 @@ from lakehouse.models.spec import ModelSpec
 from lakehouse.models.split import Split
 from lakehouse.registry import RegistryError, Version
 from lakehouse.training.judging.assessment import predictions
-from lakehouse.training.judging.rivals import registered, test_rows
+from lakehouse.training.judging.rivals import test_rows, version_rival
 
 
 def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair:
@@ -31,7 +31,7 @@ def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) 
     with lake.reader() as cursor:
         rows, found = test_rows(cursor, spec, set_id, model, card.classes)
         rivals = [
-            registered(cursor, spec, lake, set_id, version, "last", card.classes)
+            version_rival(cursor, spec, lake, set_id, version, "last", card.classes)
             for version in (one, other)
         ]
     common = found.copy()
@@ -40,8 +40,8 @@ def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) 
         common &= True if rival.shared is None else rival.shared
     if not common.any():
         raise RegistryError(
-            f"{one.version} and {other.version} were tested on different times, and have logged no "
-            "matured predictions of the same rows"
+            f"{one.version} and {other.version} were tested on different periods, and have logged "
+            "no matured predictions of the same rows"
         )
     rows = rows.take(common[found])
     first, second = (

@@ -10,7 +10,8 @@ import pytest
 from lakehouse.orchestration.dbt.assets import build_dbt_assets
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.settings import Settings
+from tests.project import PROJECT
 
 PAYMENTS, CUSTOMERS = dg.AssetKey(["core", "payments"]), dg.AssetKey(["core", "customers"])
 KNOWN = {
@@ -43,7 +44,7 @@ def steps(home: Settings, tmp_path: Path) -> list[dg.AssetsDefinition]:
     (models / "models.yml").write_text(json.dumps({"version": 2, **MODELS}))
     (folder / "macros").mkdir()
     (folder / "macros" / "schemas.sql").write_text(SCHEMAS)
-    shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
+    shutil.copy(PROJECT.root / "dbt_project" / "profiles.yml", folder)
     tables = {"+materialized": "table", "+schema": "core"}
     (folder / "dbt_project.yml").write_text(
         json.dumps({"name": "small", "profile": "lakehouse", "models": tables})
@@ -58,13 +59,13 @@ def run(
     result = dg.materialize(
         steps, selection=selection, resources={"lake": LakeResource(), "refresh": Refresh()}
     )
-    made = {event.asset_key for event in result.get_asset_materialization_events()}
+    materialized = {event.asset_key for event in result.get_asset_materialization_events()}
     checked = {check.check_name for check in result.get_asset_check_evaluations()}
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    return {key for key in made if key}, checked
+    return {key for key in materialized if key}, checked
 
 
-def test_every_check_of_a_part_runs_also_one_that_reads_a_model_outside_of_it(
+def test_every_check_of_a_subset_runs_even_if_it_reads_a_model_outside(
     steps: list[dg.AssetsDefinition],
 ) -> None:
     whole = run(steps, dg.AssetSelection.all())

@@ -8,7 +8,7 @@ from lakehouse.lake import Author
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.expiry import Expired
 from lakehouse.registry import NoChampion, champion, promote, rollback
-from lakehouse.scoring import find_broken, score
+from lakehouse.scoring import find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import spec_values
 
@@ -46,7 +46,7 @@ def test_without_a_version_every_row_gets_the_base_rate_and_none_is_flagged(read
     assert not any(row["decision"] for row in rows)
     assert {row["feature_hash"] for row in rows} == {None}
     assert log(lake, spec, "model_version <> 'fallback'") == before
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     snapshot = lake.snapshot()
     assert score(spec, lake).rows == 0
     assert lake.snapshot() == snapshot
@@ -118,6 +118,6 @@ def test_an_expired_champion_scores_until_the_declared_rule_stops_it(ready, lake
         assert score(spec, lake, now=now).rows == 60
     ready.world.days(62, 63)
     snapshot = lake.snapshot()
-    with pytest.raises(Expired, match="may decide no more since"):
+    with pytest.raises(Expired, match="may no longer decide since"):
         score(stops, lake, now=made + timedelta(days=15))
     assert lake.snapshot() == snapshot

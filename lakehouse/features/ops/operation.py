@@ -51,7 +51,9 @@ class Operation(ABC, Generic[Part]):
     """A description of the result, for the documentation."""
     needs: ClassVar[tuple[str, ...]] = ()
     """The fields of `FIELDS` that a declaration must have."""
-    takes: ClassVar[Collection[Kind]] = tuple(k for k in Kind if k not in (Kind.WIDE, Kind.NULL))
+    accepted_kinds: ClassVar[Collection[Kind]] = tuple(
+        k for k in Kind if k not in (Kind.WIDE, Kind.NULL)
+    )
     """The kinds of values that it accepts."""
     restriction: ClassVar[str] = ""
     """Why other kinds are refused, and what to do instead."""
@@ -72,7 +74,7 @@ class Operation(ABC, Generic[Part]):
 
     def result_kind(self, column: str, value: Kind | None) -> Kind:
         """The kind of the result for a column of kind `value`; raises `FeatureError`."""
-        if value is not None and value not in self.takes:
+        if value is not None and value not in self.accepted_kinds:
             raise FeatureError(f"op {self.name} {self.restriction}; {column} is {value}")
         kind = self.kind or value
         assert kind is not None

@@ -74,7 +74,7 @@ class Sum(Total):
     name = "sum"
     summary = "the sum of the values, exact"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
 
     def total(self, value: str) -> str:
@@ -90,7 +90,7 @@ class SumOfSquares(Total):
     name = "sumsq"
     summary = "the sum of the squares of the values, exact; only for `std(squares, total, n)`"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
     kind = Kind.WIDE
     bits = 128

@@ -48,7 +48,7 @@ class Forward(Part):
     value: str = ""
     known_at: str = "known_at"
     horizon: Duration
-    at_least: Decimal | None = Field(default=None, description="Needed by a binary model")
+    at_least: Decimal | None = Field(default=None, description="Required for a binary model")
 
     @model_validator(mode="after")
     def _has_value(self) -> Self:
@@ -71,7 +71,7 @@ class SplitSpec(Part):
         default=1,
         ge=1,
         validation_alias=AliasChoices("sample_every", "every"),
-        description="Train on one row in so many, picked by key",
+        description="Train on one row in this many, selected by key",
     )
 
 
@@ -86,7 +86,7 @@ class Group(Part):
     column: str
     entity: str = ""
     age: bool = Field(
-        default=False, description="The column is a year: take its distance to the row's year"
+        default=False, description="The column is a year; use the row's year minus it"
     )
     bins: tuple[float, ...] = Field(
         default=(), description="Lower bounds of bands of a number, ascending, such as [30, 50]"
@@ -95,5 +95,5 @@ class Group(Part):
     @model_validator(mode="after")
     def _bins_ascend(self) -> Self:
         if list(self.bins) != sorted(set(self.bins)):
-            raise ValueError(f"`bins` must ascend, these do not: {list(self.bins)}")
+            raise ValueError(f"`bins` must be in ascending order, but are {list(self.bins)}")
         return self

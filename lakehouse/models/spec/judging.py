@@ -47,9 +47,14 @@ class Gate(Part):
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
         if self.lower_end and self.upper_end:
-            raise ValueError("a gate compares one end of an interval: `lower_end` or `upper_end`")
+            raise ValueError(
+                "a gate compares one end of an interval: set `lower_end` or `upper_end`"
+            )
         if (self.lower_end or self.upper_end) and self.of != "test":
-            raise ValueError("intervals are told of the test period: leave out `of`, or the end")
+            raise ValueError(
+                "intervals exist only for the test period: remove `of`, or `lower_end` and "
+                "`upper_end`"
+            )
         return self
 
     @property

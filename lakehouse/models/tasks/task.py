@@ -114,7 +114,7 @@ class Task(ABC):
     label_refused: ClassVar[str]
     label_remedy: ClassVar[str]
     label_figures: ClassVar[str]
-    least_labels_scored: ClassVar[int] = 1
+    min_scored_labels: ClassVar[int] = 1
     objective: ClassVar[Mapping[str, Any]]
     free_params: ClassVar[frozenset[str]] = frozenset()
     default_metric: ClassVar[str]
@@ -145,7 +145,7 @@ class Task(ABC):
     # labels
 
     @abstractmethod
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+    def forward_label_problem(self, at_least: Decimal | None) -> str:
         """Why a forward number, bounded or not, is not a valid label; empty if it is valid."""
 
     def classes_of(self, label: Array) -> list[Mask] | None:
@@ -168,16 +168,16 @@ class Task(ABC):
         return dict(self.objective)
 
     @abstractmethod
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
-        """Predictions for `asked` (rows, columns) by a linear model of `x` and `label`.
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
+        """Predictions for `x_scored` (rows, columns) by a linear model of `x` and `label`.
 
         Raises:
             ValueError: when `label` has a single value and the task is not a regression.
         """
 
     @abstractmethod
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """The model's losses and those of constants computed from the training labels `learnt`.
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
+        """The model's losses and those of constants from the training labels `train_label`.
 
         None for scores, which are compared by their order.
         """
@@ -262,7 +262,7 @@ class Task(ABC):
     # words and pictures
 
     @abstractmethod
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """Heads of the columns `label_cells`; `unit` is the unit of forecasts, if known."""
 
     @abstractmethod

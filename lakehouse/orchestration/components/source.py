@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import dagster as dg
 
 from lakehouse.lake.layout import RAW
-from lakehouse.orchestration.components.base import SpecComponent, asset_key
+from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
 from lakehouse.orchestration.components.source_checks import (
+    build_check_specs,
     check_age,
     check_load,
     check_private,
-    checks_of,
 )
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
 from lakehouse.orchestration.policies import freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retried
+from lakehouse.orchestration.runs.retries import retry_transient
 from lakehouse.orchestration.stopping import stoppable
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.sources import SourceSpec, extract, load
@@ -45,8 +45,8 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 landing,
-                description=f"{spec.description}\n\nComplete, immutable files as they were given.",
-                group_name="landing",
+                description=f"{spec.description}\n\nComplete, immutable files as received.",
+                group_name=group_of(spec, "landing"),
                 kinds={spec.connector.kind},
                 owners=spec.owners,
                 tags=spec.tags,
@@ -56,34 +56,34 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 raw,
                 deps=[landing],
                 description=f"{spec.description}\n\nEach row once, checked against the contract.",
-                group_name=RAW,
+                group_name=group_of(spec, RAW),
                 kinds={"python", "duckdb"},
                 owners=spec.owners,
                 tags=spec.tags,
                 freshness_policy=policy,
             ),
         ],
-        check_specs=checks_of(spec),
+        check_specs=build_check_specs(spec),
     )
     @stoppable
     def bring_up_to_date(
         context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock, refresh: Refresh
     ) -> Iterator[object]:
-        with retried(context):
+        with retry_transient(context):
             extraction = extract(spec, lake.settings)
         yield dg.MaterializeResult(
             asset_key=landing,
             metadata={
                 "new_files": len(extraction.files),
                 "extracted_rows": extraction.rows,
-                **sealed(extraction.seal),
+                **seal_metadata(extraction.seal),
             },
         )
         if spec.contract.personal:
             yield check_private(spec, Landing(lake.settings, spec.name))
         rebuilt = None
         if refresh.full_refresh and (_is_selected(context, raw) or needs_rebuild(spec, lake.lake)):
-            with retried(context):
+            with retry_transient(context):
                 rebuilt = rebuild(
                     spec,
                     lake.lake,
@@ -91,7 +91,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                     run_id=context.run.run_id,
                     progress=context.log.info,
                 )
-        with retried(context):
+        with retry_transient(context):
             report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
         columns = {column.name: column.description for column in spec.contract.columns}
         yield dg.MaterializeResult(
@@ -105,7 +105,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "left_out_columns": report.discarded,
                 "missing_columns": report.missing,
                 "rebuilt_rows": rebuilt.rows if rebuilt else 0,
-                **sealed(report.seal),
+                **seal_metadata(report.seal),
             },
         )
         with lake.lake.reader() as cursor:

@@ -67,7 +67,7 @@ def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays |
     return by_unit(prediction, rows.day, unit, rows.label > 0, known_removed=removed)
 
 
-def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
+def check_gates(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
     """The verdict of each declared gate, and of the checks that apply to every model.
 
     An undefined value fails: a metric without positives, a probe with one class, fairness without

@@ -1,18 +1,18 @@
 """A version in a dozen lines of Markdown, for the metadata in the UI."""
 
+from lakehouse.evaluation.report.formatting import bounds, day, metric_name, number
 from lakehouse.evaluation.report.page import SIGNS
-from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
-from lakehouse.training.report.gathering import Gathered, gather
+from lakehouse.training.report.gathering import ReportData, gather
 from lakehouse.training.report.verdicts import badges
 
 _SHOWN = 4
 
 
-def summarize(gathered: Gathered) -> str:
+def summarize(gathered: ReportData) -> str:
     """Verdicts, the first metrics with their intervals and baselines, and the expiry date."""
     spec, figures = gathered.spec, gathered.evaluation
     test = figures.metrics.get("test", {})
@@ -43,7 +43,7 @@ def summarize(gathered: Gathered) -> str:
     return "\n".join(lines)
 
 
-def _alerts(gathered: Gathered) -> str:
+def _alerts(gathered: ReportData) -> str:
     """Alerts a day at the version's threshold, compared with the capacity."""
     alerts = gathered.evaluation.metrics.get("test", {}).get("alerts_per_day")
     capacity = gathered.spec.capacity
@@ -55,7 +55,7 @@ def _alerts(gathered: Gathered) -> str:
 
 
 def report_summary(
-    spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
+    spec: ModelSpec, lake: Lake, version: Version, gathered: ReportData | None = None
 ) -> str:
     """`version` in a dozen lines of Markdown, from its current state.
 

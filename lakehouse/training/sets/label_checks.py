@@ -68,8 +68,8 @@ def check_labels(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
         raise TrainingError(
             f"{spec.name}: the label of {spec.spine.key} {key} of {event} was known at {known}, "
             f"more than the maturity of {format_duration(spec.maturity)} after it ({count:,} rows "
-            "in all). Declare the true `label.maturity` (or `split.gap`), or let the label table "
-            "settle at it"
+            "in all). Declare the true `label.maturity` (or `split.gap`), or change the label "
+            "table so that labels settle within it"
         )
 
 
@@ -94,6 +94,6 @@ def check_days(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
         if expected >= EXPECTED_LABELS:
             raise TrainingError(
                 f"{spec.name}: the {period} period has {without:,} rows after {last}, up to {end}, "
-                f"and not one of them has a label, where about {expected:,.0f} could be expected; "
-                f"see why {label_name(spec)} stops, or wait for it"
+                f"and none of them has a label, although about {expected:,.0f} were expected; "
+                f"check why {label_name(spec)} stops, or wait for it"
             )
