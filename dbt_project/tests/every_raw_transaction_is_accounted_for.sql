@@ -4,7 +4,7 @@
 {% set transactions = ref('fct_transactions') %}
 with usable as (
     select transaction_id, _load_id from {{ source('raw', 'transactions') }}
-    where {{ recently(transactions) }} and {{ valid_transaction() }}
+    where {{ lakehouse.recently(transactions) }} and {{ valid_transaction() }}
         and _load_id <= (select max(load_id) from {{ transactions.database }}.ops.progress where name = 'core.fct_transactions')
 )
 
@@ -14,4 +14,4 @@ where transaction_id not in (
 )
 union all
 select transaction_id, _load_id, 'not in raw' as problem from {{ transactions }}
-where {{ recently(transactions) }} and (transaction_id, _load_id) not in (select (transaction_id, _load_id) from usable)
+where {{ lakehouse.recently(transactions) }} and (transaction_id, _load_id) not in (select (transaction_id, _load_id) from usable)

@@ -43,7 +43,7 @@ def parse_duration(text: str) -> timedelta:
     try:
         return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
     except (OverflowError, ValueError):  # ValueError: thousands of digits
-        raise DurationError(f"{text[:20]!r} is too long a duration; write a shorter one") from None
+        raise DurationError(f"{text[:20]!r} is too long; write a shorter duration") from None
 
 
 @dataclass(frozen=True)

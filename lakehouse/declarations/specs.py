@@ -1,6 +1,7 @@
 """Find the declarations under `defs/` without Dagster: for sensors, commands and the API."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +10,6 @@ from lakehouse.declarations.document import Document, SpecError, read_yaml
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.yaml_file import parse_attributes
 
-DEFS_DIR = Path(__file__).resolve().parent.parent / "defs"
 FILE_NAME = "defs.yaml"
 """The only file name that Dagster loads; it silently ignores any other."""
 
@@ -25,43 +25,94 @@ SECTIONS = ("type", "attributes", "template_vars_module", "requirements", "post_
 Spec = TypeVar("Spec", bound=Declaration)
 
 
-def find_specs(component: str, model: type[Spec], folder: Path = DEFS_DIR) -> list[Spec]:
+@dataclass(frozen=True)
+class Problem:
+    """What keeps a file from being loaded: a line for each mistake, with file, line and field."""
+
+    file: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All declarations of a folder, sorted by path: those that are valid, and the others' problems.
+
+    `others` are the files that only Dagster can build: components that are not ours, and ours with
+    a section besides `type` and `attributes`.
+    """
+
+    specs: tuple[Declaration, ...] = ()
+    others: tuple[Path, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def of(self, model: type[Spec]) -> list[Spec]:
+        """The valid specs of one kind."""
+        return [spec for spec in self.specs if isinstance(spec, model)]
+
+    def named(self, model: type[Spec], name: str) -> Spec | None:
+        """The valid spec of one kind and name; None if no file declares it.
+
+        Raises:
+            SpecError: when there is none and a file is not valid: it may be that one.
+        """
+        spec = next((spec for spec in self.of(model) if spec.name == name), None)
+        if spec is None:
+            self.require_valid()
+        return spec
+
+    def without(self, problems: Iterable[Problem]) -> "Declarations":
+        """These without the files of further problems."""
+        every = (*self.problems, *problems)
+        broken = {problem.file for problem in every}
+        return Declarations(
+            tuple(spec for spec in self.specs if spec.place.file not in broken),
+            tuple(file for file in self.others if file not in broken),
+            every,
+        )
+
+    def require_valid(self) -> None:
+        """Raise `SpecError` with all problems, if there are any."""
+        if self.problems:
+            raise SpecError("\n".join(problem.message for problem in self.problems))
+
+
+def find_specs(component: str, model: type[Spec], folder: Path) -> list[Spec]:
     """The specs of all components of that class name, sorted by path.
 
     Raises:
         SpecError: one line for each mistake in any of them, with file, line and field.
     """
     found = read_declarations({component: model}, folder)
-    return [spec for spec in found if isinstance(spec, model)]
+    found.require_valid()
+    return found.of(model)
 
 
 def read_declarations(
     models: Mapping[str, type[Declaration]],
-    folder: Path = DEFS_DIR,
+    folder: Path,
     check_other: Callable[[Document], None] = lambda document: None,
-) -> list[Declaration]:
-    """The specs of several components, by class name, sorted by path.
+) -> Declarations:
+    """The specs of several components, by class name; each file is read independently.
 
     Other components must be YAML with a type, and pass `check_other`.
-
-    Raises:
-        SpecError: one line for each mistake in any of them, with file, line and field.
     """
     specs: list[Declaration] = []
-    mistakes: list[str] = []
+    others: list[Path] = []
+    problems: list[Problem] = []
     for path in sorted(folder.rglob(FILE_NAME)):
         try:
             document = read_yaml(path)
             if (kind := component_type(document)) in models:
                 specs.append(parse_attributes(document, models[kind]))
+                if {*document.values} - {"type", "attributes"}:
+                    others.append(path)
             else:
                 check_other(document)
+                others.append(path)
         except SpecError as error:
-            mistakes.append(str(error))
-    mistakes += _named_alike(specs)
-    if mistakes:
-        raise SpecError("\n".join(mistakes))
-    return specs
+            problems.append(Problem(path, str(error)))
+    found = Declarations(tuple(specs), tuple(others), tuple(problems))
+    return found.without(_duplicate_names(specs))
 
 
 def component_type(document: Document) -> str:
@@ -96,14 +147,15 @@ def _outer_mistakes(document: Document) -> Iterator[str]:
         yield document.sentence(f"there is no component {name}{hint}", "type")
 
 
-def _named_alike(specs: Iterable[Declaration]) -> Iterator[str]:
-    """Two declarations of the same kind and name would share one table."""
+def _duplicate_names(specs: Iterable[Declaration]) -> Iterator[Problem]:
+    """Two declarations of the same kind and name would share one table: the second is refused."""
     first: dict[tuple[type[Declaration], str], Declaration] = {}
     for spec in specs:
         other = first.setdefault((type(spec), spec.name), spec)
-        if other is not spec:
-            yield spec.place.sentence(
-                f"{spec.name} is declared in {other.place.file} already; names are unique over all "
-                "domains, so rename one of them",
+        if other is not spec and spec.place.file:
+            sentence = spec.place.sentence(
+                f"{spec.name} is already declared in {other.place.file}; names are unique across "
+                "all domains, so rename one of them",
                 "name",
             )
+            yield Problem(spec.place.file, sentence)

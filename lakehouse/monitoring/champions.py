@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse.lake import Lake
-from lakehouse.models.declared import declared_models
+from lakehouse.models.declared import valid_models
 from lakehouse.models.expiry import find_expiry
 from lakehouse.monitoring.react.actions import last_actions
 from lakehouse.registry.promotion import find_champion
@@ -21,7 +21,7 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
     """
     rows: list[dict[str, Any]] = []
     with lake.reader() as cursor:
-        for spec in declared_models().values():
+        for spec in valid_models(lake.settings.project).values():
             versions = find_versions(cursor, spec.name)
             champion = find_champion(cursor, spec.name)
             newest = versions[0].created_at if versions else None
@@ -35,7 +35,9 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
                     "expired": find_expiry(spec, champion).warning(lake_time(now))
                     if champion
                     else "",
-                    "fallback": spec.promotion.fallback if fallback.decides(cursor, spec) else None,
+                    "fallback": spec.promotion.fallback
+                    if fallback.is_active(cursor, spec)
+                    else None,
                     "shadows": [one.version for one in versions if one.state == "shadow"],
                     "retrain_asked_for": vars(request) if request else None,
                     "last_actions": last_actions(cursor, spec.name),

@@ -34,13 +34,13 @@ def load_matured_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version)
         for a in (False, True)
         for b in (False, True)
     ]
-    mine, theirs = max(pairs, key=lambda pair: pair[0].said.rows)
-    if not mine.said.rows:
+    mine, theirs = max(pairs, key=lambda pair: pair[0].predictions.rows)
+    if not mine.predictions.rows:
         return None
     last = date(1970, 1, 1) + timedelta(days=int(mine.day.max()))
     return Pair(
-        f"{mine.said.rows:,} matured predictions up to {last}",
-        mine.said,
-        theirs.said,
+        f"{mine.predictions.rows:,} matured predictions up to {last}",
+        mine.predictions,
+        theirs.predictions,
         [mine.entities[name] for name in spec.clusters],
     )

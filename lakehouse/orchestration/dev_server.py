@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.runs.instance import dagster_home, init_event_cursors, open_instance
-from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.settings import Settings
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 20.0
@@ -84,7 +84,7 @@ def _run_services(settings: Settings, home: Path, port: int) -> bool:
     """Run the services; return whether they ended because they were stopped."""
     command = [
         *(sys.executable, "-W", _IGNORED_WARNING, "-m", "dagster", "dev"),
-        *("--workspace", str(PROJECT_ROOT / "workspace.yaml")),
+        *("--workspace", str(settings.project.workspace_yaml)),
         *("--host", HOST, "--port", str(port)),
     ]
     environment = {**os.environ, **settings.environment(), "DAGSTER_HOME": str(home)}

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake.layout import DERIVED, PREDICTIONS
-from lakehouse.orchestration.housekeeping import maintenance, verification
+from lakehouse.orchestration.maintenance_jobs import maintenance, verification
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
 from lakehouse.orchestration.runs.launcher import live_runs
@@ -19,8 +19,8 @@ from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
-REPROCESSED_GROUPS = (*DERIVED, PREDICTIONS)
-"""The groups whose rows `reprocess_days` replaces."""
+REPROCESSED_LAYERS = (*DERIVED, PREDICTIONS)
+"""The layers whose rows `reprocess_days` replaces."""
 
 
 @dg.daily_partitioned_config(start_date=FIRST_DAY)
@@ -40,7 +40,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     summary = run_assets(
         build_definitions(settings),
         settings,
-        select=[f"group:{name}" for name in REPROCESSED_GROUPS],
+        select=[f"{layer}/*" for layer in REPROCESSED_LAYERS],
         refresh=refresh,
         started_by=f"reprocess_days {context.run_id[:8]}",
         on_event=lambda event: (
@@ -51,7 +51,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     )
     context.add_output_metadata({"run": dg.MetadataValue.dagster_run(summary.run_id)})
     if summary.failed:
-        left = f"; not updated: {', '.join(summary.left)}" if summary.left else ""
+        left = f"; not updated: {', '.join(summary.not_updated)}" if summary.not_updated else ""
         raise dg.Failure(f"run {summary.run_id} failed{left}", allow_retries=False)
 
 

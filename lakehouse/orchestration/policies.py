@@ -29,6 +29,11 @@ def check_condition(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckK
     )
 
 
+def group_name(domain: str, layer: str) -> str:
+    """The group that the UI shows: assets of one domain and layer stand together."""
+    return f"{domain}_{layer}" if domain else layer
+
+
 def freshness_of(allowed: Freshness | None) -> dg.FreshnessPolicy:
     """The policy of a declared age, or the default one."""
     if allowed is None:

@@ -2,55 +2,55 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import dagster as dg
 
-from lakehouse.declarations.document import SpecError
 from lakehouse.declarations.names import did_you_mean
+from lakehouse.declarations.specs import Problem
 from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models import TrainingError
-from lakehouse.models.inputs import refuse_taken
+from lakehouse.models.inputs import refuse_name_clashes
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 from lakehouse.models.tasks.label_kinds import SUMMABLE, label_kind
 
 
-class UnknownInput(SpecError):
-    """An asset reads a table that no asset produces."""
+def find_unknown_inputs(
+    definitions: dg.Definitions,
+    specs: Sequence[FeatureSetSpec | ModelSpec],
+    fallback: Path,
+    left_out: Mapping[str, Path],
+) -> Iterator[Problem]:
+    """Inputs that no asset makes; Dagster treats them as external and misses typos.
 
-
-def refuse_unknown_inputs(
-    definitions: dg.Definitions, specs: Sequence[FeatureSetSpec | ModelSpec]
-) -> None:
-    """Refuse inputs that no asset produces; Dagster treats them as external and misses typos.
-
-    Raises:
-        UnknownInput: one line for each such input and each of `specs` that reads it.
+    One problem for each such input and each of `specs` that reads it, in the spec's file; for an
+    input that only other assets read, in the file `fallback`. What a file in `left_out`, by the
+    name of its declaration, would make is no problem of those others: their tables may exist.
     """
     graph = definitions.resolve_asset_graph()
     made = sorted(key.to_user_string() for key in graph.materializable_asset_keys)
-    mistakes: list[str] = []
     for key in sorted(graph.get_all_asset_keys() - graph.materializable_asset_keys):
         readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
         near = difflib.get_close_matches(key.to_user_string(), made, n=1)
         hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
+        broken = left_out.get(key.path[-1].partition("__")[0])
+        if broken:
+            hint = f"correct {broken} first"
         message = f"{readers} reads {key.to_user_string()}, which no asset produces; {hint}"
         table = ".".join(key.path)
         names = (table, table.removeprefix("features."))
         reading = [spec for spec in specs if table in spec.upstream_tables]
-        mistakes += [spec.place.sentence_about(names, message) for spec in reading] or [message]
-    if mistakes:
-        raise UnknownInput("\n".join(mistakes))
+        for spec in reading:
+            yield Problem(spec.place.file or fallback, spec.place.sentence_about(names, message))
+        if not reading and not broken:
+            yield Problem(fallback, message)
 
 
-def refuse_unfit_features(
-    feature_sets: Iterable[FeatureSetSpec], models: Iterable[ModelSpec]
-) -> None:
-    """Refuse model features that no set has, and those named like an entity of the model.
-
-    Raises:
-        SpecError: one line for each of them.
-    """
+def find_unfit_features(
+    feature_sets: Iterable[FeatureSetSpec], models: Iterable[ModelSpec], fallback: Path
+) -> Iterator[Problem]:
+    """Model features that no set has, and those named like an entity of the model."""
     features = {
         view_name(of, spine.name).name: [
             name for feature in of.features for name, _ in of.outputs(feature)
@@ -58,23 +58,22 @@ def refuse_unfit_features(
         for of in feature_sets
         for spine in of.spines
     }
-    if mistakes := [mistake for model in models for mistake in _unfit(model, features)]:
-        raise SpecError("\n".join(mistakes))
+    for model in models:
+        if mistakes := [*_unfit(model, features)]:
+            yield Problem(model.place.file or fallback, "\n".join(mistakes))
 
 
-def refuse_unfit_labels(
-    models: Iterable[ModelSpec], contracts: Mapping[str, Mapping[str, str]]
-) -> None:
-    """Refuse label columns whose declared type is not valid for the task, or that do not exist.
+def find_unfit_labels(
+    models: Iterable[ModelSpec], contracts: Mapping[str, Mapping[str, str]], fallback: Path
+) -> Iterator[Problem]:
+    """Label columns whose declared type is not valid for the task, or that do not exist.
 
     `contracts` are declared columns and their SQL types by table, such as dbt's; a table that
     declares no columns is checked when the model is trained.
-
-    Raises:
-        SpecError: one line for each of them.
     """
-    if mistakes := [mistake for model in models for mistake in _unfit_label(model, contracts)]:
-        raise SpecError("\n".join(mistakes))
+    for model in models:
+        if mistakes := [*_unfit_label(model, contracts)]:
+            yield Problem(model.place.file or fallback, "\n".join(mistakes))
 
 
 def _unfit_label(model: ModelSpec, contracts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -106,7 +105,7 @@ def _type_problem(model: ModelSpec, sql_type: str) -> str:
 
 def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:
     try:
-        refuse_taken(model, features)
+        refuse_name_clashes(model, features)
     except TrainingError as error:
         yield model.place.sentence(str(error), "feature_sets")
     if not set(model.feature_sets) <= set(features):

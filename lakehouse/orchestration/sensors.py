@@ -37,7 +37,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
     @dg.sensor(
         name="source_changes",
         description="Refreshes the sources that have new data.",
-        target=dg.AssetSelection.groups("landing", RAW),
+        target=dg.AssetSelection.key_prefixes("landing", RAW),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

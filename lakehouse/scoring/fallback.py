@@ -70,7 +70,7 @@ class FallbackDecider:
     decides: bool = True
 
 
-def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
+def is_active(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
     """Whether the declared fallback decides: a champion decided before, and none is left."""
     return (
         spec.promotion.fallback != "none"

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakehouse.evaluation.explanations import (
     CostlyReasons,
     Reason,
-    explaining_cost,
+    explanation_cost,
     reasons,
     require_affordable,
 )
@@ -60,7 +60,7 @@ def _explain(
     if not len(flagged):
         return ""
     try:
-        require_affordable(explaining_cost(model.booster), scorer.name)
+        require_affordable(explanation_cost(model.booster), scorer.name)
     except CostlyReasons as error:
         return str(error)
     schema = model.card.features

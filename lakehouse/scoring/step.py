@@ -41,10 +41,11 @@ from lakehouse.scoring.writing import write_predictions
 class ScoreReport:
     """The outcome of one call of `score`.
 
-    `rows` were decided, and `version` decides from now on. `owed` reports each version that decided
-    because it was champion when rows landed, and each that should have and could not. `passed_over`
-    rows of the same loads are older than the test period of the deciding version, so they may be
-    its training rows; `without_features` rows have none and never will: neither are scored.
+    `rows` were decided, and `version` decides from now on. `former_champions` reports each version
+    that decided because it was champion when rows landed, and each that should have and could not.
+    `passed_over` rows of the same loads are older than the test period of the deciding version, so
+    they may be its training rows; `without_features` rows have none and never will: neither are
+    scored.
     `waiting` rows wait for features. `load_id` is the last load processed. `stale_sets` are feature
     sets whose current version differs from the one that the champion reads, so rows would wait
     forever: promote a version that reads the current one. `shadows` reports each shadow version,
@@ -61,7 +62,7 @@ class ScoreReport:
     load_id: int
     stale_sets: tuple[str, ...]
     shadows: tuple[ShadowReport, ...] = ()
-    owed: tuple[ShadowReport, ...] = ()
+    former_champions: tuple[ShadowReport, ...] = ()
     passed_over: int = 0
     unexplained: str = ""
     clipped: Mapping[str, int] = field(default_factory=dict)
@@ -107,7 +108,7 @@ def score(
         BadArtefact, SchemaMismatch: when the champion cannot be used; the log does not change.
     """
     with lake.reader() as reader:
-        if fallback.decides(reader, spec):
+        if fallback.is_active(reader, spec):
             return _score_by_fallback(spec, lake, run_id, now)
     redo = Range(since, until) if full_refresh or since or until else None
     failed: list[ShadowReport] = []
@@ -163,7 +164,7 @@ def _score(
             load_id=champion.after.load_id,
             stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
             shadows=(*_reports(scorers.shadows, counts), *scorers.skipped),
-            owed=(
+            former_champions=(
                 *_reports([one for one in scorers.deciding if one.name != champion.name], counts),
                 *scorers.replaced,
             ),

@@ -22,7 +22,7 @@ from lakehouse.sources.contract import SYSTEM_COLUMNS
 from lakehouse.sources.deciding import Todo, decide
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
-from lakehouse.sources.raw_table import take_out
+from lakehouse.sources.raw_table import remove_file
 from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staged import Staged, StagedFile
 
@@ -78,7 +78,7 @@ def commit(
         moment = now.astimezone(UTC).replace(tzinfo=None)
         for decision, entry in zip(decisions, staged.files, strict=True):
             if decision.status == "unloaded":
-                take_out(cursor, spec, entry.file.name)
+                remove_file(cursor, spec, entry.file.name)
             elif entry.refused is None:
                 load_id += 1
                 assert decision.own is not None
@@ -89,8 +89,8 @@ def commit(
         if loads:
             insert_rows(cursor, spec, staged, loads)
         entries = _entries(spec, staged, decisions, loads, moment, run_id)
-        if again := [entry.number for entry in entries if entry.number <= todo.last]:
-            manifest.forget(cursor, spec.name, again)
+        if repeated := [entry.number for entry in entries if entry.number <= todo.last]:
+            manifest.delete_entries(cursor, spec.name, repeated)
         manifest.write_entries(cursor, entries)
         last = load_id if loads else read_progress(cursor, spec.table).load_id
         seal = manifest.last_seal(seen | {entry.file: entry for entry in entries})
@@ -185,7 +185,7 @@ def _entries(
                 else "unloaded"
                 if decision.status == "unloaded"
                 else "quarantined",
-                reason=decision.told if decision.status == "unloaded" else why,
+                reason=decision.attributed_reason if decision.status == "unloaded" else why,
                 load_id=load.load_id if load else None,
                 seal=decision.seal if decision.status == "loaded" else None,
                 rows=entry.rows if load else 0,

@@ -43,25 +43,27 @@ class Column(Part):
         return column_type(text).name
 
     @model_validator(mode="after")
-    def _made_or_read(self) -> Self:
+    def _check_fields(self) -> Self:
         if self.name in SYSTEM_COLUMNS:
             raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
         if self.expression and (self.source or self.pii):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
-        self._bounds_are_of_its_type()
+        self._check_bounds()
         if self.from_float and not self.type.startswith("DECIMAL"):
             raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
         if self.reveals and not self.expression:
             raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
         return self
 
-    def _bounds_are_of_its_type(self) -> None:
+    def _check_bounds(self) -> None:
         bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
         if bounds and self.type in ("VARCHAR", "BOOLEAN"):
             raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
         for value in (*bounds, *self.values):
             if self.kind.exact(str(value)) is None:
-                raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
+                raise ValueError(
+                    f"{value!r} in `minimum`, `maximum` or `values` is not a valid {self.type}"
+                )
 
     @property
     def origin(self) -> str:
@@ -96,8 +98,8 @@ class Contract(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [column.name for column in self.columns]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"columns declared twice: {', '.join(sorted(twice))}")
+        if duplicates := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"columns declared twice: {', '.join(sorted(duplicates))}")
         for field, named in (("key", self.key), ("declared_time", (self.declared_time,))):
             for name in named:
                 if name not in names:
@@ -107,16 +109,16 @@ class Contract(Part):
         if self.personal and self.on_change == "evolve":
             raise ValueError(
                 "a contract with personal data cannot `evolve`: a new column could bring more of "
-                "it into the lake unseen; say `freeze` or `discard`"
+                "it into the lake unnoticed; set `on_change` to `freeze` or `discard`"
             )
         if self.expressions:
-            from lakehouse.sources.checking import try_expressions
+            from lakehouse.sources.checking import compile_expressions
 
-            try_expressions(self)
+            compile_expressions(self)
         if self.expressions or self.personal:
-            from lakehouse.sources.expressions import refuse_unfit
+            from lakehouse.sources.expressions import check_expressions
 
-            refuse_unfit(self)
+            check_expressions(self)
         return self
 
     def column(self, name: str) -> Column:
@@ -148,6 +150,6 @@ class Contract(Part):
         """Whether rows may be deletes (`op` = `delete`), which require only the key."""
         return any(column.name == "op" for column in self.read)
 
-    def required(self, column: Column) -> bool:
+    def is_required(self, column: Column) -> bool:
         """Whether a row without this column breaks the contract."""
         return not column.nullable or column.name in self.key

@@ -47,11 +47,11 @@ def find_todo(
     ledger: Sequence[Decision],
     reference: datetime | None,
     is_altered: Callable[[LandedFile, Entry], bool],
-    again: Collection[str] = (),
+    released: Collection[str] = (),
 ) -> Todo:
     """What to load, given the landed files, the manifest and the rest of the ledger.
 
-    `is_altered` returns whether a file has other bytes than an entry; it reads the file. `again`
+    `is_altered` returns whether a file has other bytes than an entry; it reads the file. `released`
     are refused files that were released since.
     """
     last = last_number(seen)
@@ -67,13 +67,15 @@ def find_todo(
             and entry.number == decision.number
             and _keeps_place(entry)
             and file is not None
-            and not entry.is_of(file)
+            and not entry.matches(file)
         )
 
     decided = tuple(filter(is_due, ledger))
     if decided:
         return Todo(last, reference, decided=_without_unloaded(decided))
-    return Todo(last, reference, new=tuple(_new(spec, files, seen, reference, is_altered, again)))
+    return Todo(
+        last, reference, new=tuple(_new(spec, files, seen, reference, is_altered, released))
+    )
 
 
 def _keeps_place(entry: Entry) -> bool:
@@ -87,7 +89,9 @@ def first_to_read(seen: Mapping[str, Entry], files: Sequence[LandedFile]) -> int
         (
             entry.number
             for entry in seen.values()
-            if _keeps_place(entry) and entry.file in landed and not entry.is_of(landed[entry.file])
+            if _keeps_place(entry)
+            and entry.file in landed
+            and not entry.matches(landed[entry.file])
         ),
         default=last_number(seen),
     )
@@ -113,7 +117,7 @@ def _new(
     seen: Mapping[str, Entry],
     reference: datetime | None,
     is_altered: Callable[[LandedFile, Entry], bool],
-    again: Collection[str],
+    released: Collection[str],
 ) -> list[LandedFile]:
     """Files never seen, and refused ones that have changed, by seal; names without a seal last."""
     seal = last_seal(seen)
@@ -125,13 +129,13 @@ def _new(
         if entry.status == "loaded" or _keeps_place(entry):
             return False
         if entry.status == "unloaded":
-            return not entry.is_of(file) and is_altered(file, entry)
-        if file.name in again:
+            return not entry.matches(file) and is_altered(file, entry)
+        if file.name in released:
             return True
         if (entry.reason or "").startswith(TOO_FAR):
             own = spec.seal_pattern.read(file.name)
             return own is not None and why_too_far(spec, own, seal, reference) is None
-        return not entry.is_of(file)
+        return not entry.matches(file)
 
     def order(file: LandedFile) -> tuple[datetime, str]:
         return spec.seal_pattern.read(file.name) or datetime.max, file.name
@@ -184,8 +188,8 @@ def why_too_far(
         return None
     return (
         f"{TOO_FAR}: {own:%Y-%m-%d %H:%M} is {(own - newest) // DAY:,} days after "
-        f"{newest:%Y-%m-%d %H:%M}, which no other input is complete beyond, and "
-        f"{furthest // DAY:,} are too many; correct the name, or if it is right declare "
+        f"{newest:%Y-%m-%d %H:%M}, the latest time up to which any other input is complete; fewer "
+        f"than {furthest // DAY:,} are allowed. Correct the name or, if it is right, declare "
         f"`seal_pattern: {{furthest: {(own - newest) // DAY + 1}d}}` in the YAML of {spec.name}"
     )
 

@@ -30,7 +30,7 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
         LandingError: when the landing zone cannot be written, or another process is extracting.
     """
     landing = Landing(settings, spec.name)
-    with _alone(spec, settings):
+    with _extraction_lock(spec, settings):
         landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
     return Extraction(
         tuple(one.file for one in landed),
@@ -46,14 +46,14 @@ def last_seal(spec: SourceSpec, landing: Landing) -> datetime | None:
 
 
 @contextmanager
-def _alone(spec: SourceSpec, settings: Settings) -> Iterator[None]:
+def _extraction_lock(spec: SourceSpec, settings: Settings) -> Iterator[None]:
     lock = settings.data_dir / "locks" / f"extract-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(lock).acquire(settings.lock_timeout)
     except Timeout as error:
         raise LandingError(
-            f"{spec.name} is being extracted by another process (lock {lock}); let it finish"
+            f"another process is extracting {spec.name} (lock {lock}); wait until it has finished"
         ) from error
     with held:
         yield

@@ -45,7 +45,7 @@ class Decision(BaseModel):
     at: datetime | None = None
 
     @property
-    def told(self) -> str | None:
+    def attributed_reason(self) -> str | None:
         """The reason, with the person who gave it."""
         return f"{self.reason} ({self.who})" if self.who else self.reason
 
@@ -82,8 +82,8 @@ class Ledger:
             raise LandingError(
                 f"the ledger {self._landing.root}/{FOLDER} has a gap: decisions {begin} to "
                 f"{begin + len(found) - 1} are expected in {', '.join(names[f] for f in firsts)}; "
-                "put the missing object back from a backup, for without it no lake can be made "
-                "again as it was"
+                "restore the missing object from a backup, because without it no lake can be "
+                "rebuilt as it was"
             )
         return found
 
@@ -103,6 +103,6 @@ class Ledger:
             ).decisions
         except ValidationError as error:
             raise LandingError(
-                f"{self._landing.root}/{FOLDER}/{name} is broken: {error.errors()[0]['msg']}; "
-                "put it back from a backup"
+                f"{self._landing.root}/{FOLDER}/{name} is damaged: {error.errors()[0]['msg']}; "
+                "restore it from a backup"
             ) from error

@@ -69,10 +69,10 @@ class SourceSpec(Declaration):
     owners: tuple[Owner, ...] = Field(min_length=1)
     connector: AnyConnector
     format: Literal["jsonl", "csv", "parquet"] | None = Field(
-        default=None, description="Of the landed files; unset: what their names end in"
+        default=None, description="Format of the landed files; default: by the ending of each name"
     )
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    encoding: str = Field(default="utf-8", description="Of texts, as Python calls it")
+    encoding: str = Field(default="utf-8", description="Encoding of texts, by its name in Python")
     contract: Contract
     seal_pattern: SealPattern = Field(default_factory=SealPattern)
     volume: Volume = Field(default_factory=Volume)

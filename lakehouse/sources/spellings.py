@@ -87,11 +87,11 @@ def _in_utc(moment: datetime, match: re.Match[str]) -> datetime:
             **{name: int(match[name] or 0) for name in ("hours", "minutes", "seconds")}
         )
         if east >= timedelta(days=1):
-            raise ValueError(f"{east} is more than a zone can be away")
+            raise ValueError(f"{east} is not a valid offset of a zone")
         return moment - east if match["sign"] == "+" else moment + east
     if match["zone"] in (None, "Z", "UTC", "GMT"):
         return moment
     local = moment.replace(tzinfo=ZoneInfo(match["zone"]))
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise ValueError(f"{local} is there twice, or never")
+        raise ValueError(f"{local} occurs twice, or never")
     return local.astimezone(UTC).replace(tzinfo=None)

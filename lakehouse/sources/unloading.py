@@ -12,12 +12,12 @@ from lakehouse.lake import Author, Lake, Progress, qualified, quote, read_progre
 from lakehouse.lake.layout import FILES
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
-from lakehouse.sources.agreement import agreed
+from lakehouse.sources.agreement import reconcile
 from lakehouse.sources.errors import LoadError
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
-from lakehouse.sources.raw_table import create_tables, take_out
+from lakehouse.sources.raw_table import create_tables, remove_file
 from lakehouse.sources.spec import SourceSpec
 
 
@@ -55,7 +55,7 @@ def unload(
     ledger = Ledger(Landing(settings, spec.name))
     create_tables(spec, lake)
     at = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    message = f"unload {file}, as {who} says: {why}"
+    message = f"unload {file} ({who}: {why})"
     with lake.writer(Author(spec.table, message=message)) as cursor:
         seen = manifest.read_entries(cursor, spec.name)
         last = manifest.last_number(seen)
@@ -75,15 +75,15 @@ def unload(
             who=who,
             at=at,
         )
-        decisions = agreed(spec, lake, ledger, seen, last)
-        behind = bool(decisions) and decisions[-1].number > last
-        if behind or not ledger.append([decision]):
+        decisions = reconcile(spec, lake, ledger, seen, last)
+        is_behind = bool(decisions) and decisions[-1].number > last
+        if is_behind or not ledger.append([decision]):
             raise LoadError(
-                f"{spec.name} was worked on by another process or lake; run "
+                f"{spec.name} was changed by another process or lake; run "
                 f"`lakehouse run --select raw/{spec.name}`, then unload {file} again"
             )
         since, until = _touched(cursor, spec, file)
-        take_out(cursor, spec, file)
+        remove_file(cursor, spec, file)
         manifest.write_entries(cursor, [_entry(entry, decision, at)])
         done = read_progress(cursor, spec.table)
         write_progress(cursor, spec.table, Progress(done.load_id, seal))
@@ -94,10 +94,10 @@ def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
     entry = seen.get(file)
     if entry is not None and entry.seal is not None:
         return entry
-    what = f"is {entry.status}" if entry else "was never loaded"
+    state = f"is {entry.status}" if entry else "was never loaded"
     raise LoadError(
-        f"{file} of {spec.name} {what}, so there is nothing to unload; "
-        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists what is"
+        f"{file} of {spec.name} {state}, so there is nothing to unload; "
+        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists its files"
     )
 
 
@@ -109,7 +109,7 @@ def _entry(entry: Entry, decision: Decision, at: datetime) -> Entry:
         modified=entry.modified,
         sha256=entry.sha256,
         status="unloaded",
-        reason=decision.told,
+        reason=decision.attributed_reason,
         load_id=None,
         seal=None,
         rows=0,

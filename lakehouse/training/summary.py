@@ -9,7 +9,7 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_evaluation, load_model
-from lakehouse.models.declared import declared_models
+from lakehouse.models.declared import valid_models
 from lakehouse.models.expiry import find_expiry
 from lakehouse.registry import GateResult, Version, list_gates, list_transitions, list_versions
 from lakehouse.registry.thresholds import find_thresholds
@@ -20,7 +20,7 @@ def summarize_versions(lake: Lake, model: str) -> list[dict[str, Any]]:
 
     `problem` describes what is wrong with the version's files; empty if nothing is.
     """
-    declared = declared_models()
+    declared = valid_models(lake.settings.project)
     metric = declared[model].primary_metric if model in declared else ""
     rows = []
     for version in list_versions(lake, model):
@@ -67,7 +67,7 @@ def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
             if move.version == version.version
         ],
         "threshold": vars(thresholds[-1]) if thresholds else None,
-        "expires": _expiry_time(version),
+        "expires": _expiry_time(lake, version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
         "remarks": [vars(one) for one in find_remarks(evaluation)] if evaluation else [],
         "card": card,
@@ -80,9 +80,9 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
     return [gate.gate for gate in gates if not gate.passed]
 
 
-def _expiry_time(version: Version) -> datetime | None:
+def _expiry_time(lake: Lake, version: Version) -> datetime | None:
     """When the version expires by the current declaration; None if none exists any more."""
-    spec = declared_models().get(version.model)
+    spec = valid_models(lake.settings.project).get(version.model)
     return find_expiry(spec, version).expires_at if spec else None
 
 

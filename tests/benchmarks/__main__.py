@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lakehouse.settings import PROJECT_ROOT, count_cores
+from lakehouse.settings import count_cores
+from tests.project import PROJECT
 
 TARGETS = {
     "whole_graph_slope": 1.3,
@@ -59,7 +60,7 @@ Outcome = tuple[dict[str, float], dict[str, Any]]
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=PROJECT_ROOT / "data" / "benchmarks.json",
+    default=PROJECT.root / "data" / "benchmarks.json",
     help="File for the figures; those of benchmarks that are not run are kept. "
     "[default: data/benchmarks.json]",
 )

@@ -16,7 +16,7 @@ DAYS = 3
 
 def increment(worlds: Worlds, on_progress: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """`increment_ratio` of wall and of CPU (medians of three days), and `idle_seconds`."""
-    select = [part for layer in LAYERS for part in ("--select", f"group:{layer}")]
+    select = [part for layer in LAYERS for part in ("--select", f"{layer}/*")]
     measured: dict[str, list[Measured]] = {}
     for name, size in (("after_18_days", SHORT), ("after_180_days", DEFAULT)):
         # a lake stores its place, so a finished one is used where it is

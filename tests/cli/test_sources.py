@@ -10,12 +10,13 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.cli.sources.unload import redo_selection
-from lakehouse.declarations.specs import find_specs
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
-from lakehouse.orchestration.runs.in_process import _selected
+from lakehouse.orchestration.runs.in_process import _resolve_selection
 from lakehouse.settings import Settings, load_settings
-from lakehouse.sources import SourceSpec, load
+from lakehouse.sources import load
+from lakehouse.sources.declared import find_source
+from tests.project import PROJECT
 
 FILES = ["20260501T235959999999Z.csv", "20260502T235959999999Z.csv", "20260503T235959999999Z.csv"]
 HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amount,currency\n"
@@ -25,7 +26,7 @@ HEAD = "chargeback_id,transaction_id,transaction_time,reported_at,fraud_kind,amo
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path))
     settings = load_settings()
-    spec = next(s for s in find_specs("Source", SourceSpec) if s.name == "chargebacks")
+    spec = find_source(PROJECT, "chargebacks")
     folder = Path(settings.landing) / "chargebacks"
     folder.mkdir(parents=True)
     for number, name in enumerate(FILES):
@@ -36,7 +37,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
+def test_a_file_is_unloaded_and_the_list_shows_it(loaded: Settings) -> None:
     command = ["sources", "unload", "chargebacks", FILES[1], "--why", "a test [file]"]
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -57,7 +58,7 @@ def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
 @pytest.mark.parametrize(
     "words", [("nothing", "x"), ("chargebacks", "x"), ("chargebacks", FILES[2])]
 )
-def test_what_cannot_be_taken_out_is_told_in_a_sentence(
+def test_a_file_that_cannot_be_unloaded_is_one_sentence(
     loaded: Settings, words: tuple[str, str]
 ) -> None:
     done = CliRunner().invoke(main, ["sources", "unload", *words, "--why", "w"])
@@ -66,13 +67,16 @@ def test_what_cannot_be_taken_out_is_told_in_a_sentence(
     assert "Traceback" not in done.output
 
 
-def test_all_that_follows_a_source_is_built_again_and_nothing_else(
+def test_redo_rebuilds_everything_downstream_of_a_source_and_nothing_else(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
     definitions: dg.Definitions = defs()
     graph = definitions.resolve_asset_graph()
-    found = {"/".join(key.path) for key in _selected(definitions, [redo_selection("chargebacks")])}
+    found = {
+        "/".join(key.path)
+        for key in _resolve_selection(definitions, [redo_selection("chargebacks")])
+    }
     assert {"staging/stg_chargebacks", "core/fct_labels", "features/terminal_risk"} <= found
     assert {name.partition("/")[0] for name in found} == {
         "staging",

@@ -10,7 +10,8 @@ import pytest
 
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
 from lakehouse.orchestration.dbt.session import WritingSession
-from lakehouse.settings import PROJECT_ROOT, load_settings
+from lakehouse.settings import load_settings
+from tests.project import PROJECT
 
 MONEY = {"transactions", "exchange_rates"}
 REPORTED = MONEY | {"chargebacks"}
@@ -31,12 +32,13 @@ EXPECTED = {
 }
 """By model: what it waits for, and the sources that all of its rows come from."""
 
+VIEW = "{{ config(materialized='view', contract={'enforced': false}) }}"
 NEW = {
-    "staging/recent_reports.sql": "select * from {{ ref('fct_transactions') }} "
+    "staging/recent_reports.sql": VIEW + " select * from {{ ref('fct_transactions') }} "
     "inner join {{ ref('fct_reports') }} using (transaction_id)",
-    "core/reads_a_view.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "core/reads_a_view.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select * from {{ ref('recent_reports') }}",
-    "core/reads_labels.sql": "{{ config(pre_hook='{{ begin_seals() }}', "
+    "core/reads_labels.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select labels.* from {{ ref('fct_labels') }} as labels "
     "inner join {{ ref('stg_customers') }} using (customer_id)",
 }
@@ -44,7 +46,9 @@ QUERY_INPUTS = """
 {%- set found = {} -%}
 {%- for node in graph.nodes.values()
     if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-    {%- do found.update({node.name: [inputs_of(node), inputs_of(node, through_tables=true)]}) -%}
+    {%- set inputs = lakehouse.inputs_of(node) -%}
+    {%- set sources = lakehouse.inputs_of(node, through_tables=true) -%}
+    {%- do found.update({node.name: [inputs, sources]}) -%}
 {%- endfor -%}
 {{ tojson(found) }}
 """
@@ -55,7 +59,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
     """Compiles SQL as dbt does, in the project with three additional models."""
     folder = new_data_dir()
     project = folder / "project"
-    shutil.copytree(PROJECT_ROOT / "dbt_project", project)
+    shutil.copytree(PROJECT.root / "dbt_project", project)
     for name, sql in NEW.items():
         (project / "models" / "payments" / name).write_text(sql)
     settings = load_settings({}, data_dir=folder / "data", dbt_dir=project)
@@ -64,7 +68,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
     def run(sql: str) -> Any:
         with WritingSession(settings).holding():
             return import_dbt()(manifest=files.parsed).invoke(
-                ["compile", "--inline", sql, "--quiet", *files.places(files.target)]
+                ["compile", "--inline", sql, "--quiet", *files.folder_arguments(files.target)]
             )
 
     return run
@@ -94,6 +98,6 @@ def test_the_inputs_and_sources_of_a_model_are_derived_from_its_sql(
 def test_a_model_without_inputs_is_refused(
     compiled: Callable[[str], Any],
 ) -> None:
-    result = compiled("{{ begin_seals() }}")
+    result = compiled("{{ lakehouse.begin_seals() }}")
     assert not result.success
     assert "reads no source and no incremental table" in str(result.exception)

@@ -22,14 +22,14 @@ PERIOD: TypeAdapter[timedelta | Months] = TypeAdapter(Period)
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10_000)))
-def test_what_is_written_is_read_back(duration: timedelta) -> None:
+def test_a_formatted_duration_parses_to_the_same_duration(duration: timedelta) -> None:
     assert parse_duration(format_duration(duration)) == duration
 
 
 @pytest.mark.parametrize(
     ("text", "hours"), [("7d", 168), ("36h", 36), ("1d12h", 36), ("90m", 1.5), ("0s", 0)]
 )
-def test_people_write_durations_like_this(text: str, hours: float) -> None:
+def test_durations_are_parsed(text: str, hours: float) -> None:
     assert parse_duration(text) == timedelta(hours=hours)
 
 

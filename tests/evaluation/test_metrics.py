@@ -22,7 +22,7 @@ from lakehouse.evaluation.metrics import (
 from lakehouse.evaluation.metrics.metric import Metric
 from lakehouse.evaluation.periods import WEEK
 from lakehouse.evaluation.predictions import Binary, Multiclass, Regression
-from lakehouse.evaluation.report.words import metric_name, metric_note
+from lakehouse.evaluation.report.formatting import metric_name, metric_note
 
 ALERTS = 3
 rows = st.lists(

@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckResult
 
+from lakehouse.declarations.document import SpecError
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.orchestration.build import build_definitions, read_specs
+from lakehouse.orchestration.build import build_from_specs, read_specs
 from lakehouse.orchestration.components.source_checks import check_age, check_load
-from lakehouse.orchestration.references import UnknownInput
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
 from lakehouse.sources.manifest import Counts
 from lakehouse.sources.undecided import Undecided
+from tests.project import PROJECT
 from tests.sources.conftest import make_spec
 
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
@@ -26,10 +27,10 @@ def test_an_input_that_no_asset_produces_is_an_error_that_suggests_a_name(
 ) -> None:
     settings = load_settings({}, data_dir=new_data_dir())
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
-    specs = read_specs()
+    specs = read_specs(PROJECT, "payments")
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
-    with pytest.raises(UnknownInput, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
-        build_definitions(settings, replace(specs, feature_sets=[wrong]))
+    with pytest.raises(SpecError, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
+        build_from_specs(settings, replace(specs, feature_sets=[wrong]))
 
 
 def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:
@@ -105,7 +106,7 @@ def test_one_day_may_be_both_the_first_and_the_last() -> None:
 
 
 def test_the_project_has_components_of_every_kind(lake: Lake) -> None:
-    specs = read_specs()
+    specs = read_specs(PROJECT, "payments")
     assert specs.sources
     assert specs.feature_sets
     assert specs.models

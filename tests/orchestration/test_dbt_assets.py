@@ -10,7 +10,8 @@ import pytest
 from lakehouse.orchestration.dbt.assets import build_dbt_assets
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.settings import Settings
+from tests.project import PROJECT
 
 PAYMENTS, CUSTOMERS = dg.AssetKey(["core", "payments"]), dg.AssetKey(["core", "customers"])
 KNOWN = {
@@ -43,7 +44,7 @@ def steps(home: Settings, tmp_path: Path) -> list[dg.AssetsDefinition]:
     (models / "models.yml").write_text(json.dumps({"version": 2, **MODELS}))
     (folder / "macros").mkdir()
     (folder / "macros" / "schemas.sql").write_text(SCHEMAS)
-    shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
+    shutil.copy(PROJECT.root / "dbt_project" / "profiles.yml", folder)
     tables = {"+materialized": "table", "+schema": "core"}
     (folder / "dbt_project.yml").write_text(
         json.dumps({"name": "small", "profile": "lakehouse", "models": tables})

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
-from lakehouse.declarations.specs import DEFS_DIR
 from lakehouse.definitions import defs
 from tests.orchestration.graph import lines
+from tests.project import PROJECT
 
 PINNED = Path(__file__).with_name("graph.txt")
 
@@ -40,7 +40,9 @@ def test_every_asset_has_a_group_an_owner_a_description_and_a_freshness_policy(
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        assert node.group_name == key.path[0]
+        domain, _, layer = str(node.group_name).rpartition("_")
+        assert layer == key.path[0]
+        assert domain or layer == "project"
         assert node.owners, key
         assert node.description, key
         assert node.freshness_policy, key
@@ -59,7 +61,7 @@ def test_every_asset_downstream_of_a_source_is_refreshed_automatically(
 
 
 def test_there_is_no_yaml_file_that_would_be_ignored_for_its_name() -> None:
-    yaml = {path.name for path in DEFS_DIR.rglob("*.y*ml")}
+    yaml = {path.name for path in PROJECT.defs_dir.rglob("*.y*ml")}
     assert yaml == {"defs.yaml"}
 
 
@@ -83,3 +85,10 @@ def test_days_to_redo_can_be_chosen_in_the_ui(definitions: dg.Definitions) -> No
     shown = RepositorySnap.from_def(definitions.get_repository_def())
     assert [one.job_name for one in shown.partition_sets] == ["reprocess_days"]
     assert not [node for node in shown.asset_nodes if "reprocess_days" in node.job_names]
+
+
+def test_the_sensor_of_sources_can_refresh_each_of_them(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    job = definitions.resolve_job_def("__anonymous_asset_job_source_changes")
+    landed = {key for key in graph.materializable_asset_keys if key.path[0] in ("landing", "raw")}
+    assert job.asset_layer.executable_asset_keys == landed

@@ -20,8 +20,9 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
 from lakehouse.orchestration.stopping import stoppable
-from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
+from lakehouse.settings import Settings, load_settings
 from tests.orchestration.stopped_dbt import MODELS, SOURCES
+from tests.project import PROJECT
 
 ENDLESS = (
     "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b WHERE a.range > ?"
@@ -66,7 +67,7 @@ def test_a_query_is_broken_off_and_no_other_step_begins(home: Settings, number: 
     def zero_and_last() -> None:
         raise AssertionError("it began")
 
-    assert run(home, asks, behind, zero_and_last).left == ["asks", "behind", "zero_and_last"]
+    assert run(home, asks, behind, zero_and_last).not_updated == ["asks", "behind", "zero_and_last"]
 
 
 def test_a_write_is_rolled_back_and_the_locks_are_free(home: Settings) -> None:
@@ -98,6 +99,9 @@ def test_a_training_ends_between_two_trees(home: Settings) -> None:
     run(home, trains)
 
 
+SCHEMAS = "{% macro generate_schema_name(name, node) %}{{ name or target.schema }}{% endmacro %}"
+
+
 @pytest.fixture(scope="module")
 def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A parsed dbt project whose second model takes an hour."""
@@ -106,10 +110,10 @@ def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for name, sql in MODELS.items():
         (folder / "models" / f"{name}.sql").write_text(sql)
     (folder / "models" / "sources.yml").write_text(json.dumps(SOURCES))
-    ours = PROJECT_ROOT / "dbt_project"
+    ours = PROJECT.root / "dbt_project"
     shutil.copy(ours / "profiles.yml", folder)
     (folder / "macros").mkdir()
-    shutil.copy(ours / "macros" / "generate_schema_name.sql", folder / "macros")
+    (folder / "macros" / "schemas.sql").write_text(SCHEMAS)
     project = {"name": "small", "profile": "lakehouse", "models": MODEL_CONFIG}
     (folder / "dbt_project.yml").write_text(json.dumps(project))
     settings = load_settings({}, data_dir=tmp_path_factory.mktemp("data"), dbt_dir=folder)
@@ -132,7 +136,7 @@ def test_an_interrupt_that_a_step_loses_is_raised_when_its_next_event_is_asked_f
         ended.append("lost")
         yield dg.MaterializeResult(asset_key="two")
 
-    assert run(home, loses).left == ["two"]
+    assert run(home, loses).not_updated == ["two"]
     assert ended == ["lost"]
 
 
@@ -141,7 +145,7 @@ def stop_dbt_after(home: Settings, seconds: float) -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.orchestration.stopped_dbt", str(seconds)],
         env={**os.environ, **home.environment()},
-        cwd=PROJECT_ROOT,
+        cwd=PROJECT.root,
         capture_output=True,
         text=True,
         timeout=240,

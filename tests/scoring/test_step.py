@@ -7,7 +7,7 @@ from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import BadArtefact, SchemaMismatch, load_model
 from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote
-from lakehouse.scoring import ConcurrentScoring, find_broken, score
+from lakehouse.scoring import ConcurrentScoring, find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import change
 
@@ -265,22 +265,24 @@ def test_forecasts_and_classes_have_columns_of_their_own(lake, world, forecast, 
 
 
 def test_a_broken_log_is_described(lake, world, spec):
-    assert find_broken(spec, lake) == "predictions.detector is not in the lake"
+    assert find_log_problems(spec, lake) == "predictions.detector is not in the lake"
     score(spec, lake)
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     change(
         lake,
         "INSERT INTO predictions.detector__log FROM predictions.detector "
         "WHERE transaction_id = 3599",
         "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
-    assert find_broken(spec, lake) == (
+    assert find_log_problems(spec, lake) == (
         "1 rows repeat a transaction_id; 1 rows have no score; "
         "its log has 841 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
-    assert find_broken(spec, lake) == (
+    assert find_log_problems(spec, lake) == (
         "1 rows repeat a transaction_id; its log has 2 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log")
-    assert find_broken(spec, lake) == "predictions.detector has no rows, so nothing was checked"
+    assert (
+        find_log_problems(spec, lake) == "predictions.detector has no rows, so nothing was checked"
+    )

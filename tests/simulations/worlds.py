@@ -12,8 +12,10 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
+from tests.project import PAYMENTS
 
 DAY = timedelta(days=1)
 MATURITY = 14
@@ -82,7 +84,9 @@ def settings_of(folder: Path) -> Settings:
 
 def detector(world: World) -> ModelSpec:
     """The project's own detector, with this world's capacity and no obstacle to promotion."""
-    spec = next(s for s in find_specs("PredictiveModel", ModelSpec) if s.name == "fraud_detector")
+    spec = next(
+        s for s in find_specs("PredictiveModel", ModelSpec, PAYMENTS) if s.name == "fraud_detector"
+    )
     return spec.model_copy(
         update={
             "capacity": spec.capacity.model_copy(update={"alerts": world.alerts}),
@@ -100,10 +104,10 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     """
     settings = settings_of(folder)
     landing = Path(settings.landing)
-    create_world(world.config, settings.world_dir, landing)
-    advance_world(settings.world_dir, landing, WEEKS + MATURITY)
+    create_world(world.config, world_folder(settings), landing)
+    advance_world(world_folder(settings), landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
-        for source in find_specs("Source", SourceSpec):
+        for source in find_specs("Source", SourceSpec, PAYMENTS):
             extract(source, settings)
             load(source, lake, settings)
     files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
@@ -115,6 +119,6 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
         pass
     required = detector(world).feature_sets
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             if features.name in required:
                 refresh(features, lake)

@@ -19,8 +19,10 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
+from tests.project import PAYMENTS
 
 KEY = "the one key of the tokens of both lakes"
 SYSTEM = ("_load_id", "_loaded_at")
@@ -30,7 +32,7 @@ SCHEMAS = ("raw", "staging", "core", "features")
 def load_all(settings: Settings, *, landed_only: bool = False) -> None:
     """Bring raw up to date; a fresh lake gets only the landed files."""
     with Lake(settings) as lake:
-        for spec in find_specs("Source", SourceSpec):
+        for spec in find_specs("Source", SourceSpec, PAYMENTS):
             if not landed_only:
                 extract(spec, settings)
             load(spec, lake, settings)
@@ -44,7 +46,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
     select = ["--select", "config.schema:staging", "config.schema:core"]
     list(run_dbt(files, ["run", *select, *more], {"run_id": "test"}, files.target / "run"))
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             for spine in features.spines:
                 refresh(features, lake, spine=spine.name, full_refresh=full_refresh)
 
@@ -96,14 +98,14 @@ def grown(new_data_dir: Callable[[], Path]) -> Settings:
         {"start": date(2026, 5, 1), "days": 19, "customers": 60, "terminals": 40}
     )
     landing = Path(settings.landing)
-    create_world(config, settings.world_dir, landing)
+    create_world(config, world_folder(settings), landing)
     late = sorted((landing / "transactions").iterdir())[-1]
     aside = settings.data_dir / late.name
     late.rename(aside)
     load_all(settings)
     build(settings)
     for day in range(3):
-        advance_world(settings.world_dir, landing, 1)
+        advance_world(world_folder(settings), landing, 1)
         if day == 1:
             aside.rename(late)
         load_all(settings)
@@ -131,7 +133,7 @@ def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
 def test_rows_derived_from_an_unloaded_file_vanish_with_a_full_refresh(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
-    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec)}
+    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PAYMENTS)}
     before = hashes(grown)
     landed = {name: sorted((Path(grown.landing) / name).glob("2*")) for name in sources}
     newest = landed["customers"][-1]

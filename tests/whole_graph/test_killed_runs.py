@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import expected_counts
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import Ui, running_ui, wait_for
@@ -52,6 +53,6 @@ def test_a_killed_run_is_marked_as_failed_and_retried_and_automation_continues(
 def _all_scored(project: Project) -> bool:
     from lakehouse.lake import Lake
 
-    expected = expected_counts(project.settings.world_dir)["transactions"]
+    expected = expected_counts(world_folder(project.settings))["transactions"]
     with Lake(project.settings, read_only=True) as lake:
         return lake.rows("core.fct_transactions") == expected

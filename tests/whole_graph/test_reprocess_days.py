@@ -6,6 +6,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.runs.instance import open_instance
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import load_world
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import LOCATION, Ui, running_ui, wait_for
@@ -18,7 +19,7 @@ JOB = "reprocess_days"
 
 
 def day_before_end(project: Project, days: int) -> date:
-    return load_world(project.settings.world_dir).last_day - timedelta(days=days)
+    return load_world(world_folder(project.settings)).last_day - timedelta(days=days)
 
 
 def unchanged(project: Project, before: dict[str, str]) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import expected_counts, load_world
 from tests.whole_graph.guides import MADE_BY_READER, queries, ready_queries
 from tests.whole_graph.project import Project
@@ -27,7 +28,7 @@ def test_a_query_of_the_guides_works_after_the_first_run(
 
 
 def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
-    expected = expected_counts(project.settings.world_dir)
+    expected = expected_counts(world_folder(project.settings))
     with Lake(project.settings, read_only=True) as lake, lake.reader() as cursor:
         rejected = dict(
             cursor.execute(
@@ -62,7 +63,7 @@ def test_status_shows_every_asset_and_champion(project: Project) -> None:
     assert all(asset["materialized_at"] for asset in status["assets"])
     assert not [asset["error"] for asset in status["assets"] if asset["error"]]
     ages = {asset["asset"]: asset["data_age_hours"] for asset in status["assets"]}
-    end = load_world(project.settings.world_dir).last_day + timedelta(days=1)
+    end = load_world(world_folder(project.settings)).last_day + timedelta(days=1)
     age = datetime.now(UTC) - datetime(end.year, end.month, end.day, tzinfo=UTC)
     assert abs(ages["core/fct_transactions"] - age.total_seconds() / 3600) < 0.5
     assert all(model["version"] and model["metrics"] for model in status["models"])
@@ -70,7 +71,7 @@ def test_status_shows_every_asset_and_champion(project: Project) -> None:
 
 def test_sql_reads_and_never_writes(project: Project) -> None:
     answer = project.command("sql", "select count(*) as n from core.fct_transactions", "--csv")
-    expected = expected_counts(project.settings.world_dir)["transactions"]
+    expected = expected_counts(world_folder(project.settings))["transactions"]
     assert answer.stdout.split() == ["n", str(expected)]
     denied = project.command("sql", "delete from core.fct_transactions")
     assert denied.returncode == 1
@@ -83,7 +84,7 @@ def test_an_empty_selection_and_an_invalid_day_are_clear_errors(project: Project
     for arguments, message in (
         (("run", "--select", "raw/nothing"), "matches no asset"),
         (("run", "--since", "yesterday"), "does not match the format"),
-        (("simulate", "--customers", "5"), "--customers are for a new world"),
+        (("simulate", "--customers", "5"), "only a new world takes --customers"),
     ):
         answer = project.command(*arguments)
         assert answer.returncode != 0
@@ -94,7 +95,7 @@ def test_an_empty_selection_and_an_invalid_day_are_clear_errors(project: Project
 @pytest.mark.slow
 def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     content = project.content()
-    day = load_world(project.settings.world_dir).last_day - timedelta(days=20)
+    day = load_world(world_folder(project.settings)).last_day - timedelta(days=20)
     again = project.command("run", "--since", str(day), "--until", str(day + timedelta(days=1)))
     assert again.returncode == 0, again.stdout + again.stderr
     changed = {name for name, rows in project.content().items() if rows != content[name]}
@@ -131,6 +132,6 @@ def test_materialize_all_in_the_ui_changes_nothing_and_sensors_load_new_data(
         ]
         assert len(refreshed) == 1, "the same data were requested twice"
         wait_for(lambda: not ui.unsynced() and not ui.checks_without_result(), 600)
-    expected = expected_counts(project.settings.world_dir)
+    expected = expected_counts(world_folder(project.settings))
     with Lake(project.settings, read_only=True) as lake:
         assert lake.rows("core.fct_transactions") == expected["transactions"]

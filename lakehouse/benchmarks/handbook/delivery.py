@@ -66,8 +66,8 @@ def deliver(folder: Path, settings: Settings, until: date, after: date | None = 
         connection.register("arrived", arrived)
         days = [_day(path) for path in new]
         _write_chargebacks(connection, landing / "chargebacks", days)
-        _write_bank(connection, settings.world_dir / "bank.sqlite", days)
-    _write_rates(settings.world_dir / "api" / "exchange_rates", days)
+        _write_bank(connection, settings.data_dir / "world" / "bank.sqlite", days)
+    _write_rates(settings.data_dir / "world" / "api" / "exchange_rates", days)
     return int(count)
 
 

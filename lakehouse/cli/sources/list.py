@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """List every source with its files and rows.
 
-    Also up to when it is complete (UTC), and how many rows were rejected.
+    Also prints up to when it is complete (UTC), and how many rows were rejected.
     """
     from lakehouse.cli.opening import open_lake
-    from lakehouse.sources.declared import declared_sources
+    from lakehouse.sources.declared import valid_sources
     from lakehouse.sources.manifest import count_files
 
     with open_lake(settings) as lake, lake.reader() as cursor:
         rows = [
-            {"source": name, **asdict(count_files(cursor, name))} for name in declared_sources()
+            {"source": name, **asdict(count_files(cursor, name))}
+            for name in valid_sources(settings.project)
         ]
     if as_json:
         Output().json(rows)

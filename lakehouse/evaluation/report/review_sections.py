@@ -7,15 +7,15 @@ from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.metrics import ALERTS_PER
 from lakehouse.evaluation.plots import Picture, net_value_plot, share_found_plot
 from lakehouse.evaluation.remarks import find_remarks, stress_name
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import (
-    NOT_TOLD,
+from lakehouse.evaluation.report.formatting import (
+    NOT_AVAILABLE,
     PERIODS,
     interval,
     metric_name,
     number,
     share,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.review_document import CapacityCurve, LabelRisk, Proxy, RowCount
 
 _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Resampled rows"}
@@ -28,7 +28,7 @@ def remarks_section(found: Evaluation) -> list[Block]:
     )
     blocks: list[Block] = []
     if rows:
-        blocks.append(Table(("Topic", "Finding"), rows, words=2))
+        blocks.append(Table(("Topic", "Finding"), rows, text_columns=2))
     else:
         blocks.append(Text("Nothing stands out in the parts that were examined."))
     if missing := _not_examined(found):
@@ -172,8 +172,8 @@ def labels(found: LabelRisk | None) -> list[Block]:
         (
             PERIODS[period],
             f"{found.positives[period]:,}",
-            NOT_TOLD if found.late is None else f"{found.late.get(period, 0):,}",
-            NOT_TOLD if found.reversed is None else f"{found.reversed.get(period, 0):,}",
+            NOT_AVAILABLE if found.late is None else f"{found.late.get(period, 0):,}",
+            NOT_AVAILABLE if found.reversed is None else f"{found.reversed.get(period, 0):,}",
         )
         for period in ("train", "validation", "test")
         if period in found.positives
@@ -244,7 +244,7 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
     ]
     if rows:
         caption = f"Features that predict a group better than chance, at most {shown} each"
-        blocks.append(Table(head, rows, caption, words=2))
+        blocks.append(Table(head, rows, caption, text_columns=2))
     return blocks
 
 
@@ -271,10 +271,10 @@ def row_counts(counts: Sequence[RowCount]) -> list[Block]:
 
 def money(minor: int | None, curve: CapacityCurve, digits: int = 0) -> str:
     """Minor units as an amount of the unit."""
-    return NOT_TOLD if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
+    return NOT_AVAILABLE if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
 
 
 def _percent(found: Interval | None) -> str:
     if found is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     return f"{share(found.value)} [{share(found.low)}, {share(found.high)}]"

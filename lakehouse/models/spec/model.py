@@ -10,10 +10,10 @@ from lakehouse.declarations.durations import format_duration, longest
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.part import FieldError
 from lakehouse.declarations.reserved import (
-    BESIDE_FEATURES,
-    IN_THE_LOG,
+    FEATURE_TABLE_COLUMNS,
+    PREDICTION_LOG_COLUMNS,
     TablePart,
-    refuse_alike,
+    refuse_case_duplicates,
     refuse_reserved,
 )
 from lakehouse.evaluation.metrics import ALERTS_PER, Metric, metrics_of
@@ -205,8 +205,8 @@ class ModelSpec(Declaration):
         segments = self.judging.segments
         groups = self.fairness.groups if self.fairness else {}
         try:
-            refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
-            refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+            refuse_reserved("the spine's key or entity", spine, PREDICTION_LOG_COLUMNS)
+            refuse_reserved("the spine's entity", self.spine.entities, FEATURE_TABLE_COLUMNS)
         except ValueError as error:
             yield FieldError(str(error), "spine")
         if len({name.lower() for name in spine}) < len(spine):
@@ -217,7 +217,7 @@ class ModelSpec(Declaration):
             message = f"two extractions have the same name: {', '.join(parts)}"
             yield FieldError(message, "extraction")
         try:
-            refuse_alike("segment or group", [*segments, *groups])
+            refuse_case_duplicates("segment or group", [*segments, *groups])
         except ValueError as error:
             yield FieldError(str(error), "judging", "segments")
         for name in [*segments, *groups]:

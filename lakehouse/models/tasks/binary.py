@@ -9,7 +9,7 @@ from lakehouse.evaluation.expectations import expected_metrics
 from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -117,10 +117,10 @@ class BinaryTask(Task):
         period: Period = DAY,
     ) -> tuple[Binary, tuple[str, ...]]:
         """Scores and logged decisions; a score that is NaN or missing ranks last."""
-        score = np.nan_to_num(as_floats(found["logged_score"]), nan=0.0)
+        score = np.nan_to_num(floats_or_nan(found["logged_score"]), nan=0.0)
         flagged = found["logged_decision"].astype(bool).filled(False)
         day = found["day"].astype(np.int64).filled()
-        rows = Binary(as_floats(found["label"]) > 0, score, flagged)
+        rows = Binary(floats_or_nan(found["label"]) > 0, score, flagged)
         return rows.with_capacity(period, day, alerts), ()
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
@@ -133,7 +133,7 @@ class BinaryTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """Positives and their share."""
-        from lakehouse.evaluation.report.words import share
+        from lakehouse.evaluation.report.formatting import share
 
         positives = labels.positives or 0
         return (f"{positives:,}", share(positives / labels.rows))

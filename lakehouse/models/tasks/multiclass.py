@@ -9,7 +9,7 @@ import numpy as np
 from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Multiclass, negative_log
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     Columns,
@@ -169,7 +169,7 @@ class MulticlassTask(Task):
         truth = np.asarray(found["label"], dtype=str)
         guess = np.asarray(found["logged_label"], dtype=str)
         classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-        confidence = np.nan_to_num(as_floats(found["logged_probability"]), nan=0.0)
+        confidence = np.nan_to_num(floats_or_nan(found["logged_probability"]), nan=0.0)
         count = max(len(classes), 1)
         rest = (1 - confidence) / max(count - 1, 1)
         probability = np.repeat(np.minimum(rest, confidence - 1e-9)[:, None], count, axis=1)

@@ -8,7 +8,8 @@ import numpy as np
 from lakehouse.evaluation.metrics import metric_value, metric_values
 from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Regression
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.schema import LARGEST
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -23,8 +24,6 @@ from lakehouse.models.tasks.task import (
 if TYPE_CHECKING:
     from lakehouse.evaluation.plots import Picture
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class RegressionTask(Task):
     """Forecasts of a number that fits LightGBM's 32-bit floats."""
@@ -36,7 +35,7 @@ class RegressionTask(Task):
         "a number; cast it in a dbt model, or make the `task` binary (yes or no) or multiclass (a "
         "text)"
     )
-    label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
+    label_refused = f"NOT abs(label) <= {LARGEST!r} OR isnan(label)"
     label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
@@ -117,7 +116,7 @@ class RegressionTask(Task):
         period: Period = DAY,
     ) -> tuple[Regression, tuple[str, ...]]:
         """Forecasts."""
-        truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
+        truth, forecast = floats_or_nan(found["label"]), floats_or_nan(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
     def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
@@ -126,7 +125,7 @@ class RegressionTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """The mean."""
-        from lakehouse.evaluation.report.words import number
+        from lakehouse.evaluation.report.formatting import number
 
         return (number(labels.mean),)
 

@@ -121,7 +121,7 @@ def compute_reference(
     periods = Periods.of(Split.from_json(version.split))
     window = max(1, spec.watch.window // timedelta(days=1))
     made = [
-        reference_of(part, name, cells, counts, periods, window)
+        make_reference(part, name, cells, counts, periods, window)
         for part, name, cells, counts in _count(
             cursor, spec, model, version.training_set_id, periods
         )
@@ -227,7 +227,7 @@ def _count(
     return found
 
 
-def reference_of(
+def make_reference(
     part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
 ) -> Reference:
     """One column's reference for windows of `window` days, from `counts` (days + 1, slots).

@@ -21,45 +21,45 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.models.spec import Forward
 from lakehouse.models.tasks.multiclass import in_all_classes
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 
 TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Matured:
+class MaturedRows:
     """One version's rows in key order: predictions and outcomes.
 
     `day` (rows,) counts days since 1970. Decisions are those that were made, whatever the threshold
-    was. `entities` are by column of the spine. `classes` are the positions in `said` (multiclass
-    only).
+    was. `entities` are by column of the spine. `classes` are the positions in `predictions`
+    (multiclass only).
     """
 
     key: npt.NDArray[Any]
     day: npt.NDArray[np.int64]
     entities: dict[str, npt.NDArray[Any]]
-    said: Predictions
+    predictions: Predictions
     classes: tuple[str, ...] = ()
 
-    def take(self, chosen: npt.NDArray[Any]) -> "Matured":
+    def take(self, chosen: npt.NDArray[Any]) -> "MaturedRows":
         """The rows where this mask is true, or at these positions."""
-        taken = self.said.take(chosen)
-        if isinstance(taken, Binary) and isinstance(self.said, Binary):
+        taken = self.predictions.take(chosen)
+        if isinstance(taken, Binary) and isinstance(self.predictions, Binary):
             # whole periods are kept, so the alerts are still those of all rows
-            period = DAY if self.said.week is None else WEEK
-            taken = taken.with_capacity(period, self.day[chosen], self.said.alerts)
+            period = DAY if self.predictions.week is None else WEEK
+            taken = taken.with_capacity(period, self.day[chosen], self.predictions.alerts)
         return replace(
             self,
             key=self.key[chosen],
             day=self.day[chosen],
             entities={name: values[chosen] for name, values in self.entities.items()},
-            said=taken,
+            predictions=taken,
         )
 
     def resampling(self, spec: ModelSpec) -> Resampling:
         """The resampling for intervals of these rows, as `judging` declares."""
         clusters = [self.entities[name] for name in spec.clusters]
-        return Resampling.of(self.said.rows, *clusters, repeats=spec.judging.repeats)
+        return Resampling.of(self.predictions.rows, *clusters, repeats=spec.judging.repeats)
 
 
 def matured_until(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> date | None:
@@ -84,7 +84,7 @@ def matured_rows(
     until: date,
     *,
     in_shadow: bool = False,
-) -> Matured:
+) -> MaturedRows:
     """Rows that `version` scored, with times in the days from `first` to before `until`.
 
     `in_shadow`: the rows that it scored without deciding. A row that can be blocked is excluded,
@@ -121,7 +121,7 @@ def matured_rows(
     return _matured(spec, {name: np.ma.asarray(values) for name, values in found.items()})
 
 
-def pair_rows(one: Matured, other: Matured) -> tuple[Matured, Matured]:
+def pair_rows(one: MaturedRows, other: MaturedRows) -> tuple[MaturedRows, MaturedRows]:
     """The rows that both have, in the same order."""
     _, mine, theirs = np.intersect1d(one.key, other.key, return_indices=True)
     one, other = one.take(mine), other.take(theirs)
@@ -136,13 +136,13 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
     return "control" in [column[0] for column in described]
 
 
-def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
+def _matured(spec: ModelSpec, found: dict[str, Any]) -> MaturedRows:
     day = found["day"].astype(np.int64).filled()
-    naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
+    naive = {name: floats_or_nan(found[name]) for name in NAIVE_FORECASTS if name in found}
     period = spec.capacity.period if spec.capacity else DAY
     predictions, classes = spec.task.from_log(found, naive, _alerts(spec), period)
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
-    return Matured(np.asarray(found["key"]), day, entities, predictions, classes)
+    return MaturedRows(np.asarray(found["key"]), day, entities, predictions, classes)
 
 
 def _alerts(spec: ModelSpec) -> int | None:
@@ -153,6 +153,8 @@ def _alerts(spec: ModelSpec) -> int | None:
     return max(1, round(spec.capacity.alerts * share))
 
 
-def _in_classes(rows: Matured, classes: tuple[str, ...]) -> Matured:
-    assert isinstance(rows.said, Multiclass)
-    return replace(rows, said=in_all_classes(rows.said, rows.classes, classes), classes=classes)
+def _in_classes(rows: MaturedRows, classes: tuple[str, ...]) -> MaturedRows:
+    assert isinstance(rows.predictions, Multiclass)
+    return replace(
+        rows, predictions=in_all_classes(rows.predictions, rows.classes, classes), classes=classes
+    )

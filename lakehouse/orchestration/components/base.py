@@ -10,6 +10,7 @@ from lakehouse.declarations.declaration import Declaration
 from lakehouse.declarations.place import Place
 from lakehouse.declarations.specs import FILE_NAME
 from lakehouse.lake import Table
+from lakehouse.orchestration.policies import group_name
 
 
 class SpecComponent(dg.Component):
@@ -29,7 +30,7 @@ class SpecComponent(dg.Component):
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
         """The component of a validated YAML; its file becomes the location for later errors."""
         file = context.path if context.path.is_file() else context.path / FILE_NAME
-        return cls(cast(Declaration, attributes).placed(Place(file)))
+        return cls(cast(Declaration, attributes).with_place(Place(file)))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions, as Dagster requires."""
@@ -38,6 +39,11 @@ class SpecComponent(dg.Component):
     @abstractmethod
     def definitions(self) -> dg.Definitions:
         """The assets and checks of the spec, which alone determines them."""
+
+
+def group_of(spec: Declaration, layer: str) -> str:
+    """The group of the spec's assets in a layer, `<domain>_<layer>`."""
+    return group_name(spec.place.domain, layer)
 
 
 def asset_key(table: str) -> dg.AssetKey:

@@ -8,7 +8,7 @@ from lakehouse.features import FeatureSetSpec, feature_columns, replay, view_nam
 from lakehouse.features import refresh as refresh_features
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.layout import FEATURES
-from lakehouse.orchestration.components.base import SpecComponent, asset_key
+from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
@@ -38,7 +38,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
         deps=[asset_key(table) for table in _inputs(spec, spine)],
         description=f"{spec.description}\n\nOne row for each row of {spec.spine(spine).table}, "
         "with only what was known at that row's time.",
-        group_name=FEATURES,
+        group_name=group_of(spec, FEATURES),
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,
@@ -85,6 +85,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                 "dagster/row_count": report.rows_total,
                 ROWS_WRITTEN: report.rows_added,
                 "rows_waiting": report.waiting,
+                **({"reason": report.reason} if report.reason else {}),
                 "version": report.version,
                 "table": report.table,
                 **seal_metadata(report.seal),

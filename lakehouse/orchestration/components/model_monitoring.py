@@ -12,15 +12,15 @@ from lakehouse.monitoring import Finding, watch
 from lakehouse.monitoring.react.actions import Action
 from lakehouse.monitoring.react.readiness import assess_readiness
 from lakehouse.monitoring.react.step import react
-from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict
 from lakehouse.monitoring.review.performance import performance_history
 from lakehouse.monitoring.review.step import review
-from lakehouse.orchestration.components.base import asset_key
+from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.scoring import fallback
 
 CHECKS = {
@@ -67,7 +67,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         description=f"How {spec.name} performs in production: drift against its training period, "
         "performance on settled labels, comparisons with versions that score in parallel, and the "
         "actions taken.",
-        group_name=MONITORING,
+        group_name=group_of(spec, MONITORING),
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,
@@ -83,7 +83,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     ) -> Iterator[object]:
         run_id, now = context.run.run_id, clock.now()
         with lake.lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
+            falls_back = fallback.is_active(reader, spec)
         if falls_back:
             yield from _unchecked(key, checks)
             return
@@ -98,7 +98,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         reviewed = review(spec, lake.lake, full_refresh=refresh.full_refresh, run_id=run_id)
         actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
         with lake.lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
+            falls_back = fallback.is_active(reader, spec)
         ready = () if falls_back else assess_readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
         for version, why in watched.unwatched.items():
@@ -157,7 +157,7 @@ def announce(
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
         payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
-        tell(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
+        post_or_log(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
 
 
 def _result(
@@ -213,7 +213,7 @@ def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
     return {f"picture/{name}": picture(png, name) for name, png in drawn.items()}
 
 
-def _comparisons(spec: ModelSpec, compared: Sequence[Compared]) -> str:
+def _comparisons(spec: ModelSpec, compared: Sequence[ComparisonVerdict]) -> str:
     if not compared:
         return "No version scores in parallel with the champion, or no common row has matured."
     rows = []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from lakehouse.lake.layout import RAW
-from lakehouse.orchestration.components.base import SpecComponent, asset_key
+from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
 from lakehouse.orchestration.components.source_checks import (
     build_check_specs,
     check_age,
@@ -46,7 +46,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 landing,
                 description=f"{spec.description}\n\nComplete, immutable files as received.",
-                group_name="landing",
+                group_name=group_of(spec, "landing"),
                 kinds={spec.connector.kind},
                 owners=spec.owners,
                 tags=spec.tags,
@@ -56,7 +56,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 raw,
                 deps=[landing],
                 description=f"{spec.description}\n\nEach row once, checked against the contract.",
-                group_name=RAW,
+                group_name=group_of(spec, RAW),
                 kinds={"python", "duckdb"},
                 owners=spec.owners,
                 tags=spec.tags,

@@ -1,17 +1,16 @@
-"""The dbt models as assets in two steps: models that features read, and models that people read.
+"""The dbt models as assets: each step of `steps.py` is a multi-asset.
 
-Two steps, so that a broken report never stops scoring. A step whose inputs are unchanged since its
-last success is skipped; it logs the skip and repeats the results of its checks.
+A step whose inputs are unchanged since its last success is skipped; it logs the skip and repeats
+the results of its checks.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from lakehouse.lake import Author, Lake, Table, rows_written
-from lakehouse.lake.layout import CORE, REPORTING, STAGING
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
     UNIQUE_ID,
@@ -21,18 +20,17 @@ from lakehouse.orchestration.dbt.names import (
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
+from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps, inputs_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
     AUTO_REFRESH,
     DEFAULT_FRESHNESS,
     check_condition,
+    group_name,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
-
-STEPS = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
-"""The layers that each step builds."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -44,8 +42,14 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([dbt_resource_props["schema"], table])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The layer."""
-        return str(dbt_resource_props["schema"])
+        """The domain and the layer."""
+        return group_name(domain_of(dbt_resource_props), str(dbt_resource_props["schema"]))
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        """The model's own owners, or the team of its domain."""
+        domain = domain_of(dbt_resource_props)
+        own = super().get_owners(dbt_resource_props)
+        return own or ([f"team:{domain}"] if domain else None)
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
@@ -58,16 +62,28 @@ class Translator(DagsterDbtTranslator):
 
 
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
-    """One multi-asset for each step that has models."""
-    built = {node["schema"] for node in files.models.values()}
-    return [_step(files, name, layers) for name, layers in STEPS.items() if built & {*layers}]
+    """A multi-asset for each step that has models."""
+    return [_assets(files, step) for step in find_steps(files.manifest)]
 
 
-def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.AssetsDefinition:
-    specs, check_specs = _specs(files.manifest, layers)
+def build_dbt_assets_of(
+    files: DbtProjectFiles, sources: Collection[str]
+) -> list[dg.AssetsDefinition]:
+    """The multi-assets of the domains that read only these sources."""
+    steps = find_steps(files.manifest)
+    others = {
+        step.domain
+        for step in steps
+        if not {*inputs_of(step, files.manifest).sources} <= {*sources}
+    }
+    return [_assets(files, step) for step in steps if step.domain not in others]
+
+
+def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
+    specs, check_specs = _specs(files.manifest, step)
 
     @dg.multi_asset(
-        name=f"dbt_{step}",
+        name=step.name,
         specs=specs,
         check_specs=check_specs,
         can_subset=True,
@@ -82,7 +98,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         last = load_build(lake.lake, step) if whole and refresh.only_new else None
         if last is not None and last.state == state:
             context.log.info(
-                f"dbt {step}: skipped, no input has changed since {last.built_at:%F %T}"
+                f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
             )
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
@@ -92,7 +108,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
                 )
             yield from last.results()
             return
-        target = files.target / "runs" / f"{step}-{context.run.run_id[:8]}"
+        target = files.target / "runs" / f"{step.name}-{context.run.run_id[:8]}"
         before = lake.lake.snapshot()
         lake.lake.close()  # dbt opens its own DuckDB, and both share one memory limit
         models: list[str] = []
@@ -101,7 +117,7 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
         # waits a whole second. This reader keeps one open, so that dbt and the metadata queries do
         # not block each other.
         with lake.lake.reader():
-            for event in _events(context, files, target, layers, refresh):
+            for event in _events(context, files, target, step, refresh):
                 if isinstance(event, dg.Output):
                     table = ".".join(context.asset_key_for_output(event.output_name).path)
                     models.append(table)
@@ -114,24 +130,23 @@ def _step(files: DbtProjectFiles, step: str, layers: Collection[str]) -> dg.Asse
                     checks.append(event)
                 yield event
         if whole:
-            author = Author(f"dbt/{step}", context.run.run_id)
+            author = Author(f"dbt/{step.name}", context.run.run_id)
             save_build(lake.lake, step, state, models, checks, author)
 
     return build
 
 
 def _specs(
-    manifest: Mapping[str, Any], layers: Collection[str]
+    manifest: Mapping[str, Any], step: Step
 ) -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
-    """The models of these schemas, and their data tests, each as a check of one of them."""
+    """The models of the step, and their data tests, each as a check of one of them."""
     translator, specs, checks = Translator(), [], []
-    for unique_id, node in manifest["nodes"].items():
-        if node["resource_type"] == "model" and node["schema"] in layers:
-            spec = translator.get_asset_spec(manifest, unique_id, None)
-            specs.append(spec)
-            for child in manifest["child_map"][unique_id]:
-                if child.startswith("test."):
-                    checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
+    for unique_id in step.models:
+        spec = translator.get_asset_spec(manifest, unique_id, None)
+        specs.append(spec)
+        for child in manifest["child_map"][unique_id]:
+            if child.startswith("test."):
+                checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
     return specs, [
         check._replace(automation_condition=check_condition(check.asset_key))
         for check in checks
@@ -143,13 +158,13 @@ def _events(
     context: dg.AssetExecutionContext,
     files: DbtProjectFiles,
     target: Path,
-    layers: Collection[str],
+    step: Step,
     refresh: Refresh,
 ) -> Iterator[Any]:
     translator = Translator()
     arguments = [
         "build",
-        *_selection(context, files, layers),
+        *_selection(context, files, step),
         # unit tests need no data: they belong to the project's test suite
         *("--exclude-resource-type", "unit_test"),
     ]
@@ -161,23 +176,24 @@ def _events(
         yield from message.to_default_asset_events(files.manifest, translator, context, target)
 
 
-def _selection(
-    context: dg.AssetExecutionContext, files: DbtProjectFiles, layers: Collection[str]
-) -> list[str]:
+def _selection(context: dg.AssetExecutionContext, files: DbtProjectFiles, step: Step) -> list[str]:
     """Select the whole step, or the requested models and tests by name.
 
     If dbt selected the tests of a subset, it would omit those that also read a model outside the
     subset and its upstream, and their checks would have no result.
     """
     if not context.is_subset:
-        selection = " ".join(f"config.schema:{layer}" for layer in layers)
+        models = [files.manifest["nodes"][model] for model in step.models]
         # a test that also needs a model of a later step belongs to that step
-        return ["--select", selection, "--indirect-selection", "buildable"]
+        return ["--select", _names(models), "--indirect-selection", "buildable"]
     models = [files.models[".".join(key.path)] for key in context.selected_asset_keys]
     checks = context.assets_def.check_specs  # the requested checks
     tests = [files.manifest["nodes"][(check.metadata or {})[UNIQUE_ID]] for check in checks]
-    names = " ".join(".".join(node["fqn"]) for node in [*models, *tests])
-    return ["--select", names, "--indirect-selection", "empty"]
+    return ["--select", _names([*models, *tests]), "--indirect-selection", "empty"]
+
+
+def _names(nodes: Iterable[Mapping[str, Any]]) -> str:
+    return " ".join(".".join(node["fqn"]) for node in nodes)
 
 
 def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:

@@ -13,17 +13,19 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Author, Lake, qualified, table_exists
-from lakehouse.lake.layout import CONTRACTS, CORE, DBT_BUILDS, FILES, PROGRESS, REPORTING
+from lakehouse.lake.layout import CONTRACTS, DBT_BUILDS, FILES, PROGRESS
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.steps import Step, inputs_of
 
-_INPUTS: dict[str, str] = {
-    CORE: f"SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {FILES.sql} "
-    "GROUP BY ALL ORDER BY ALL",
-    # reports write progress too, but depend on the progress of core
-    REPORTING: f"SELECT name, load_id, seal FROM {PROGRESS.sql} WHERE name LIKE '{CORE}.%' "
-    "ORDER BY ALL",
+_STATES = {
+    FILES: "SELECT source, count(*), max(load_id), max(seal), sum(rows) FROM {table} "
+    "WHERE source IN (SELECT unnest($sources)) GROUP BY ALL ORDER BY ALL",
+    # a raw table rebuilt under another contract has no new load
+    CONTRACTS: "FROM {table} WHERE source IN (SELECT unnest($sources)) ORDER BY ALL",
+    PROGRESS: "SELECT name, load_id, seal FROM {table} "
+    "WHERE name IN (SELECT unnest($tables)) ORDER BY ALL",
 }
-_INPUT_TABLES: dict[str, str] = {CORE: FILES, REPORTING: PROGRESS}
+"""The state of a step's inputs, by the table that records it."""
 
 
 @dataclass(frozen=True)
@@ -48,38 +50,42 @@ class Build:
             )
 
 
-def input_state(step: str, files: DbtProjectFiles, lake: Lake) -> str:
-    """A hash of everything that the models of `step` depend on: project, settings and inputs."""
+def input_state(step: Step, files: DbtProjectFiles, lake: Lake) -> str:
+    """A hash of everything that the models of `step` depend on: project, settings and inputs.
+
+    It differs with every snapshot for a step that reads tables whose progress is not recorded.
+    """
+    inputs = inputs_of(step, files.manifest)
+    names = {"sources": list(inputs.sources), "tables": list(inputs.tables)}
     with lake.reader() as cursor:
-        inputs = (
-            cursor.execute(_INPUTS[step]).fetchall()
-            if table_exists(cursor, _INPUT_TABLES[step])
-            else []
-        )
-        # a raw table rebuilt under another contract has no new load
-        contracts = (
-            cursor.execute(f"FROM {qualified(CONTRACTS)} ORDER BY ALL").fetchall()
-            if step == CORE and table_exists(cursor, CONTRACTS)
-            else []
-        )
-    return hashlib.sha256(f"{files.fingerprint}{inputs}{contracts}".encode()).hexdigest()[:16]
+        states = [
+            cursor.execute(
+                query.format(table=qualified(table)),
+                {name: value for name, value in names.items() if f"${name}" in query},
+            ).fetchall()
+            for table, query in _STATES.items()
+            if table_exists(cursor, table)
+        ]
+    unrecorded = lake.snapshot() if inputs.others else None
+    state = f"{files.fingerprint}{states}{unrecorded}"
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
-def load_build(lake: Lake, step: str) -> Build | None:
+def load_build(lake: Lake, step: Step) -> Build | None:
     """The last success of `step`; None if there was none."""
     with lake.reader() as cursor:
         if not table_exists(cursor, DBT_BUILDS):
             return None
         row = cursor.execute(
             f"SELECT state, built_at, models, checks FROM {qualified(DBT_BUILDS)} WHERE step = ?",
-            [step],
+            [step.name],
         ).fetchone()
     return Build(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 
 def save_build(
     lake: Lake,
-    step: str,
+    step: Step,
     state: str,
     models: list[str],
     checks: list[dg.AssetCheckResult],
@@ -103,8 +109,8 @@ def save_build(
             f"CREATE TABLE IF NOT EXISTS {qualified(DBT_BUILDS)} "
             "(step VARCHAR, state VARCHAR, built_at TIMESTAMP, models VARCHAR[], checks VARCHAR)"
         )
-        cursor.execute(f"DELETE FROM {qualified(DBT_BUILDS)} WHERE step = ?", [step])
+        cursor.execute(f"DELETE FROM {qualified(DBT_BUILDS)} WHERE step = ?", [step.name])
         cursor.execute(
             f"INSERT INTO {qualified(DBT_BUILDS)} VALUES (?, ?, current_localtimestamp(), ?, ?)",
-            [step, state, models, json.dumps(results)],
+            [step.name, state, models, json.dumps(results)],
         )

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from lakehouse.settings import PROJECT_ROOT, Settings
+from lakehouse.settings import Settings
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -46,7 +46,7 @@ def init_event_cursors(instance: dg.DagsterInstance) -> None:
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
-    configuration: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    configuration: dict[str, Any] = yaml.safe_load(settings.project.dagster_yaml.read_text())
     home = settings.data_dir / "dagster"
     configuration["storage"]["custom"]["config"]["base_dir"] = str(home)
     configuration["run_launcher"]["config"]["base_dir"] = str(home / "live")

@@ -27,7 +27,7 @@ def seal_name(seal: datetime, suffix: str) -> str:
     return seal.strftime(SEAL_FORMAT) + suffix
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A name from the source for messages: unchanged, or escaped if it has invisible characters."""
     return name if name.isprintable() and name.strip() == name and name else repr(name)
 

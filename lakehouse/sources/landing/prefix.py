@@ -78,7 +78,7 @@ class Prefix:
         query, path = "SELECT content FROM read_blob(?)", f"{self.root}/{name}"
         row = self._storage.execute(query, [path]).fetchone()
         if row is None:
-            raise FileNotFoundError("it is not there any more")
+            raise FileNotFoundError("it no longer exists")
         return bytes(row[0])
 
     @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.capacity_curve import compute_capacity_curve
-from lakehouse.evaluation.comparisons import known_or_none
+from lakehouse.evaluation.comparisons import finite_or_none
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
 from lakehouse.evaluation.metrics import ALERTS_PER, AT_CAPACITY, metric_value
 from lakehouse.evaluation.proxies import find_proxies
@@ -28,7 +28,13 @@ from lakehouse.evaluation.review_document import (
     StressResult,
 )
 from lakehouse.evaluation.stability import alerts_kept, rank_agreement
-from lakehouse.evaluation.stress import ADVERSARIAL, Matrix, amounts, lost, stale
+from lakehouse.evaluation.stress import (
+    ADVERSARIAL,
+    Matrix,
+    change_amounts,
+    delay_columns,
+    drop_columns,
+)
 from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
@@ -94,7 +100,7 @@ def _metric(spec: ModelSpec) -> str:
 def _value(spec: ModelSpec, subject: Subject, rows: Rows, prediction: Prediction) -> float | None:
     card, name = subject.model.card, _metric(spec)
     predicted = predictions(spec, rows, prediction, card.threshold, card.baseline)
-    return known_or_none(metric_value(predicted, name))
+    return finite_or_none(metric_value(predicted, name))
 
 
 def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Stability:
@@ -171,18 +177,18 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
     found = [result("as it was", "none", matrix, 0.0)]
     for name, positions in columns.items():
         if positions:
-            found.append(result(name, "lost", *lost(matrix, positions)))
+            found.append(result(name, "lost", *drop_columns(matrix, positions)))
     for name, entity in declared.stale.items():
         if columns.get(name):
             amount = proportional[0] if proportional else None
             by, day = rows.entities[entity], rows.day
-            changed = stale(matrix, columns[name], by, day, amount, proportional)
+            changed = delay_columns(matrix, columns[name], by, day, amount, proportional)
             found.append(result(name, "stale", *changed))
     if proportional and spec.task.decides:
         for name, (only_positives, change) in ADVERSARIAL.items():
             chosen = rows.label > 0 if only_positives else np.ones(len(rows), dtype=bool)
             found.append(
-                result(name, "adversarial", *amounts(matrix, proportional, chosen, change))
+                result(name, "adversarial", *change_amounts(matrix, proportional, chosen, change))
             )
     return tuple(found)
 
@@ -221,20 +227,21 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
     alerts, period, truth = spec.capacity.alerts, spec.capacity.period, test.label > 0
     units = unit_periods(spec, test, prediction)
     if units is None:
-        resampling = _resampling(spec, test)
+        resampling = resample(spec, test)
         return compute_capacity_curve(
             period.of(test.day), truth, prediction, alerts, resampling, money, per=period.name
         )
     if money is not None:
         unit = test.entities[spec.capacity.unit]
         money = outcomes.by_unit(money, period.of(test.day), unit, truth, units.row)
-    resampling = _resampling(spec, test.take(units.row))
+    resampling = resample(spec, test.take(units.row))
     return compute_capacity_curve(
         units.period, units.truth, units.score, alerts, resampling, money, per=period.name
     )
 
 
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
+def resample(spec: ModelSpec, rows: Rows) -> Resampling:
+    """The resampled rows, by the clusters that the model declares."""
     keys = [rows.entities[name] for name in spec.clusters]
     return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
 
@@ -260,7 +267,7 @@ def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
         scenarios.append(reversed_scenario(truth, reversed_share, metric, spec.seed))
     return LabelRisk(
         metric=name,
-        value=known_or_none(metric(truth)),
+        value=finite_or_none(metric(truth)),
         positives=errors.positives,
         late=errors.late,
         reversed=errors.reversed,

@@ -33,7 +33,7 @@ from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import RowCount
-from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.segments import segment_metrics, weekly_metrics
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.groups import group_values
@@ -50,7 +50,7 @@ from lakehouse.training.judging.assessment import (
     predictions_of_units,
     unit_periods,
 )
-from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine
+from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine, resample
 from lakehouse.training.judging.rivals import Rival, linear_rival, trivial_rival, version_rival
 from lakehouse.training.judging.row_notes import data_notes
 from lakehouse.training.sets.dataset import TrainingSet
@@ -104,7 +104,7 @@ def evaluate_version(
     final = predicted["test"]
     assert final is not None
     ours = predictions(spec, test, final.prediction, card.threshold, card.baseline)
-    resampling = _resampling(spec, test)
+    resampling = resample(spec, test)
     declared = {**spec.judging.segments, **(spec.fairness.groups if spec.fairness else {})}
     groups = _groups(spec, lake, pinned, declared)
     intervals = _intervals(spec, test, final.prediction, ours, resampling)
@@ -112,7 +112,7 @@ def evaluate_version(
         week
         for each in (out_of_fold, final)
         if each is not None
-        for week in by_week(_predictions(spec, model, each), each.rows.day)
+        for week in weekly_metrics(_predictions(spec, model, each), each.rows.day)
     ]
     rivals = _rivals(spec, lake, pinned, model, rows, final.prediction, versions)
     recent = np.isin(test.day, np.unique(_last_periods(spec, test, EXAMINED_ROWS).day))
@@ -199,11 +199,6 @@ def _last_periods(spec: ModelSpec, rows: Rows, limit: int) -> Rows:
     return rows.take(period > min(first, period.max() - 1))
 
 
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
-    keys = [rows.entities[name] for name in spec.clusters]
-    return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
-
-
 def _intervals(
     spec: ModelSpec, test: Rows, prediction: Prediction, ours: Predictions, resampling: Resampling
 ) -> dict[str, Interval | None]:
@@ -213,7 +208,7 @@ def _intervals(
         found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
     units = unit_periods(spec, test, prediction)
     if units is not None:
-        resampled = _resampling(spec, test.take(units.row))
+        resampled = resample(spec, test.take(units.row))
         found |= metric_intervals(predictions_of_units(spec, units, None), resampled, AT_CAPACITY)
     return found
 
@@ -289,9 +284,9 @@ def _comparison_data(
     """The data for the primary metric: rows, or the units of each period."""
     units = unit_periods(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
     if units is not None:
-        return predictions_of_units(spec, units, None), _resampling(spec, test.take(units.row))
+        return predictions_of_units(spec, units, None), resample(spec, test.take(units.row))
     predicted = predictions(spec, test, prediction, threshold, constant)
-    return predicted, _resampling(spec, test)
+    return predicted, resample(spec, test)
 
 
 def _fairness(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lakehouse.evaluation.review_document import RowCount
-from lakehouse.models.schema import clipped_text, off_scale
+from lakehouse.models.schema import count_clipped, describe_clipped
 from lakehouse.training.sets.rows import Rows
 
 
@@ -21,7 +21,7 @@ def data_notes(
     `names` are the columns of the rows' matrices, `classes` those of the training period, `counts`
     where the rows of each period went, and `label` the label's name.
     """
-    clipped = clipped_text(off_scale(names, *(period.matrix for period in rows.values())))
+    clipped = describe_clipped(count_clipped(names, *(period.matrix for period in rows.values())))
     notes = [clipped] if clipped else []
     for period, found in rows.items():
         unseen = int(np.sum(found.label >= len(classes))) if classes else 0

@@ -1,8 +1,8 @@
 """A version in a dozen lines of Markdown, for the metadata in the UI."""
 
 from lakehouse.evaluation.metrics import ALERTS_PER
+from lakehouse.evaluation.report.formatting import bounds, day, metric_name, number
 from lakehouse.evaluation.report.page import SIGNS
-from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
 from lakehouse.models.spec import ModelSpec

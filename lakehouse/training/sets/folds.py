@@ -18,7 +18,7 @@ from lakehouse.training.sets.rows import Rows
 
 Mask = npt.NDArray[np.bool_]
 
-SHORTEST = 2
+MIN_TRAIN_RATIO = 2
 """The training part of a fold is at least this many times as long as the scored part."""
 
 
@@ -59,7 +59,7 @@ def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
     for back in range(spec.folds.count, 0, -1):
         score_from = end - back * length
         train_until = score_from - spec.gap if settled else score_from
-        if train_until - split.train_from >= SHORTEST * length:
+        if train_until - split.train_from >= MIN_TRAIN_RATIO * length:
             until = score_from + length
             folds.append(Fold(split.train_from, train_until, score_from, until, settled))
     return tuple(folds)

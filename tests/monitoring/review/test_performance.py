@@ -7,8 +7,13 @@ import pytest
 
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.monitoring.review.matured import Matured, matured_rows, matured_until
-from lakehouse.monitoring.review.performance import Decay, decay_finding, decay_of, performance_rows
+from lakehouse.monitoring.review.matured import MaturedRows, matured_rows, matured_until
+from lakehouse.monitoring.review.performance import (
+    Decay,
+    decay_finding,
+    measure_decay,
+    performance_rows,
+)
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, make_spec, on
 
 DAY = timedelta(days=1)
@@ -238,7 +243,7 @@ def test_too_few_positives_are_not_judged_and_the_cause_gives_the_reason(lake):
     promised = Evaluation(metrics={"test": {"average_precision": 0.6}})
     with lake.reader() as cursor:
         few, many = (
-            decay_of(
+            measure_decay(
                 bench.spec,
                 promised,
                 matured_rows(cursor, bench.spec, version.version, on(0), on(until)),
@@ -258,8 +263,10 @@ def test_too_few_positives_are_not_judged_and_the_cause_gives_the_reason(lake):
 def test_a_missing_test_result_is_reported():
     none = np.empty(0)
     predicted = Binary(none.astype(bool), none)
-    empty = Matured(none, none.astype(np.int64), {}, predicted)
-    found = decay_finding(make_spec(), decay_of(make_spec(), Evaluation(metrics={}), empty), on(2))
+    empty = MaturedRows(none, none.astype(np.int64), {}, predicted)
+    found = decay_finding(
+        make_spec(), measure_decay(make_spec(), Evaluation(metrics={}), empty), on(2)
+    )
     assert (found.passed, found.cause) == (
         None,
         "not judged: its test result has no average_precision",

@@ -19,7 +19,8 @@ from lakehouse.lake import Author, Lake, LakeBusy, is_retryable, lock_path
 from lakehouse.orchestration.dbt.project import DbtProjectError, DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import DbtFailed, run_dbt
 from lakehouse.orchestration.dbt.session import INTERRUPT_PAUSE, WritingSession
-from lakehouse.settings import PROJECT_ROOT, Settings, load_settings
+from lakehouse.settings import Settings, load_settings
+from tests.project import PROJECT
 
 SLOW = pytest.mark.slow
 MODELS = {
@@ -42,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tests = folder / "tests"
     tests.mkdir()
     (tests / "timeout_is_one.sql").write_text("select 'timed out' as why")
-    shutil.copy(PROJECT_ROOT / "dbt_project" / "profiles.yml", folder)
+    shutil.copy(PROJECT.root / "dbt_project" / "profiles.yml", folder)
     (folder / "dbt_project.yml").write_text(
         json.dumps({"name": "small", "profile": "lakehouse", "models": {"+materialized": "table"}})
     )

@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ begin_seals() }}",
+    pre_hook="{{ lakehouse.begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
@@ -9,13 +9,13 @@ with days as (
     select cast(day as timestamp) as event_time
     from generate_series(
         cast(greatest(
-            {{ after_seal() }},
-            (select min(seal) from {{ files_of(source('raw', 'transactions').identifier) }})
+            {{ lakehouse.after_seal() }},
+            (select min(seal) from {{ lakehouse.files_of(source('raw', 'transactions').identifier) }})
         ) as date) + 1,
-        cast({{ upto_seal() }} as date) + 1,
+        cast({{ lakehouse.upto_seal() }} as date) + 1,
         interval 1 day
     ) as series(day)
-    where {{ in_seals("day - interval 1 microsecond") }} and {{ on_chosen_days('day') }}
+    where {{ lakehouse.in_seals("day - interval 1 microsecond") }} and {{ lakehouse.on_chosen_days('day') }}
 ),
 
 spine as (
@@ -31,7 +31,7 @@ spine as (
         and not customers.is_deleted
 ),
 
-loaded as ({{ with_load_id('spine') }})
+loaded as ({{ lakehouse.with_load_id('spine') }})
 
 select customer_day_id, customer_id, event_time, known_at, _load_id
 from loaded

@@ -1,6 +1,6 @@
 {{ config(
-    pre_hook="{{ begin_loads('customers') }}",
+    pre_hook="{{ lakehouse.begin_loads('customers') }}",
     incremental_strategy='delete+insert',
     unique_key='customer_id',
 ) }}
-{{ versions(ref('stg_customers'), 'customer_id', ['birth_year', 'gender', 'country', 'segment', 'home_x', 'home_y']) }}
+{{ lakehouse.versions(ref('stg_customers'), 'customer_id', ['birth_year', 'gender', 'country', 'segment', 'home_x', 'home_y', 'opened_at']) }}

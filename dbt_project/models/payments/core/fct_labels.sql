@@ -1,8 +1,8 @@
 {{ config(
-    pre_hook="{{ begin_seals() }}",
+    pre_hook="{{ lakehouse.begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
-{%- set maturity = 'to_microseconds(' ~ var('label_maturity_us') ~ ')' %}
+{%- set maturity = 'to_microseconds(' ~ var('payments_label_maturity_us') ~ ')' %}
 
 -- A label settles when its maturity has passed, or when the transaction arrives if that is later. Its value is
 -- whether the first report came within the maturity of the event, however late the transaction arrived: a later
@@ -10,15 +10,15 @@
 with settled as (
     select *, greatest(known_at, event_time + {{ maturity }}) as settled_at
     from {{ ref('fct_transactions') }}
-    where event_time > {{ after_seal() }} - {{ maturity }}
-        and event_time <= {{ upto_seal() }} - {{ maturity }}
-        and known_at <= {{ upto_seal() }}
+    where event_time > {{ lakehouse.after_seal() }} - {{ maturity }}
+        and event_time <= {{ lakehouse.upto_seal() }} - {{ maturity }}
+        and known_at <= {{ lakehouse.upto_seal() }}
 
     union all
 
     select *, known_at as settled_at
     from {{ ref('fct_transactions') }}
-    where {{ in_seals('known_at') }} and event_time <= {{ after_seal() }} - {{ maturity }}
+    where {{ lakehouse.in_seals('known_at') }} and event_time <= {{ lakehouse.after_seal() }} - {{ maturity }}
 ),
 
 labels as (
@@ -29,10 +29,10 @@ labels as (
         case when is_fraud then reports.fraud_kind end as fraud_kind
     from settled
     left join {{ ref('fct_reports') }} as reports using (transaction_id)
-    where {{ on_chosen_days('settled.event_time') }}
+    where {{ lakehouse.on_chosen_days('settled.event_time') }}
 ),
 
-loaded as ({{ with_load_id('labels') }})
+loaded as ({{ lakehouse.with_load_id('labels') }})
 
 select
     transaction_id,

@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ begin_seals() }}",
+    pre_hook="{{ lakehouse.begin_seals() }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
@@ -7,7 +7,7 @@
 -- increment either the report is new, or an earlier report waited for a new transaction.
 with new_chargebacks as materialized (
     select * from {{ ref('stg_chargebacks') }}
-    where {{ in_seals('known_at') }}
+    where {{ lakehouse.in_seals('known_at') }}
 ),
 
 matched as (
@@ -21,7 +21,7 @@ matched as (
         chargebacks.known_at as reported_at
     from {{ ref('fct_transactions') }} as transactions
     inner join new_chargebacks as chargebacks using (transaction_id)
-    where transactions.known_at <= {{ upto_seal() }}
+    where transactions.known_at <= {{ lakehouse.upto_seal() }}
 
     union all
 
@@ -35,13 +35,13 @@ matched as (
         chargebacks.known_at
     from {{ ref('fct_transactions') }} as transactions
     inner join {{ ref('stg_chargebacks') }} as chargebacks using (transaction_id)
-    where {{ in_seals('transactions.known_at') }} and chargebacks.known_at <= {{ after_seal() }}
+    where {{ lakehouse.in_seals('transactions.known_at') }} and chargebacks.known_at <= {{ lakehouse.after_seal() }}
 ),
 
 -- one row per transaction that was fraud: its first report
 first_reports as (
     select * from matched
-    where {{ on_chosen_days('event_time') }}
+    where {{ lakehouse.on_chosen_days('event_time') }}
     qualify row_number() over (
         partition by transaction_id order by known_at, reported_at, chargeback_load_id, chargeback_row
     ) = 1
@@ -56,7 +56,7 @@ fresh as (
     {%- endif %}
 ),
 
-loaded as ({{ with_load_id('fresh') }})
+loaded as ({{ lakehouse.with_load_id('fresh') }})
 
 select
     transaction_id,

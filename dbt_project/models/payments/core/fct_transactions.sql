@@ -1,11 +1,11 @@
 {{ config(
-    pre_hook="{{ begin_loads('transactions') }}",
+    pre_hook="{{ lakehouse.begin_loads('transactions') }}",
     partitioned_by=['year(event_time)', 'month(event_time)'],
 ) }}
 
 with arrived as materialized (
     select * from {{ ref('stg_transactions') }}
-    where {{ in_loads() }} and {{ on_chosen_days('event_time') }}
+    where {{ lakehouse.in_loads() }} and {{ lakehouse.on_chosen_days('event_time') }}
 ),
 
 -- the first version of a transaction wins, in this increment and in history

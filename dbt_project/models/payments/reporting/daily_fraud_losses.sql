@@ -1,22 +1,23 @@
 {{ config(
-    pre_hook="{{ begin_report() }}",
+    pre_hook="{{ lakehouse.begin_report() }}",
+    incremental_strategy='delete+insert',
     unique_key='day',
 ) }}
 {%- set tables = [ref('fct_transactions'), ref('fct_reports'), ref('fct_labels')] %}
 
-with touched as ({{ touched('day', tables) }}),
+with touched as ({{ lakehouse.touched('day', tables) }}),
 
 transactions as (
     select cast(event_time as date) as day, count(*) as transactions, sum(amount_eur) as amount_eur
     from {{ ref('fct_transactions') }}
-    where {{ counts('day') }}
+    where {{ lakehouse.counts('day') }}
     group by all
 ),
 
 reports as (
     select cast(event_time as date) as day, count(*) as reported_frauds, sum(amount_eur) as loss_eur
     from {{ ref('fct_reports') }}
-    where {{ counts('day') }}
+    where {{ lakehouse.counts('day') }}
     group by all
 ),
 
@@ -26,7 +27,7 @@ labels as (
         count(*) as settled_transactions,
         count(*) filter (where is_fraud) as settled_frauds
     from {{ ref('fct_labels') }}
-    where {{ counts('day') }}
+    where {{ lakehouse.counts('day') }}
     group by all
 )
 

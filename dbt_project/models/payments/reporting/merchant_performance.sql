@@ -1,9 +1,10 @@
 {{ config(
-    pre_hook="{{ begin_report() }}",
+    pre_hook="{{ lakehouse.begin_report() }}",
+    incremental_strategy='delete+insert',
     unique_key='month',
 ) }}
 
-with touched as ({{ touched('month', [ref('fct_transactions'), ref('fct_reports')]) }}),
+with touched as ({{ lakehouse.touched('month', [ref('fct_transactions'), ref('fct_reports')]) }}),
 
 activity as (
     select
@@ -17,9 +18,9 @@ activity as (
         max(transactions.event_time) as last_transaction_at
     from {{ ref('fct_transactions') }} as transactions
     left join (
-        select transaction_id, amount_eur from {{ ref('fct_reports') }} where {{ counts('month') }}
+        select transaction_id, amount_eur from {{ ref('fct_reports') }} where {{ lakehouse.counts('month') }}
     ) as reports using (transaction_id)
-    where {{ counts('month', 'transactions.') }}
+    where {{ lakehouse.counts('month', 'transactions.') }}
     group by all
 )
 

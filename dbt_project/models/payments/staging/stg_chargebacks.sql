@@ -1,3 +1,5 @@
+{{ config(materialized='view', contract={'enforced': false}) }}
+
 select
     cast(chargeback_id as bigint) as chargeback_id,
     cast(transaction_id as bigint) as transaction_id,

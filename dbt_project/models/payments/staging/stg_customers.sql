@@ -1,3 +1,5 @@
+{{ config(materialized='view', contract={'enforced': false}) }}
+
 select
     cast(customer_id as bigint) as customer_id,
     op,

@@ -1,3 +1,5 @@
+{{ config(materialized='view', contract={'enforced': false}) }}
+
 -- Euro per unit. The first version of a day's rate wins, and a rate that arrives after the rate of a later
 -- day is stale and dropped: so the latest known row is the latest rate.
 with valid as (

@@ -1,3 +1,5 @@
+{{ config(materialized='view', contract={'enforced': false}) }}
+
 select
     cast(terminal_id as bigint) as terminal_id,
     op,

@@ -1,3 +1,5 @@
+{{ config(materialized='view', contract={'enforced': false}) }}
+
 -- The event time is capped at known-at, because the source's clock may run ahead.
 select
     cast(transaction_id as bigint) as transaction_id,

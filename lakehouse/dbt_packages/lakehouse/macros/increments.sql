@@ -30,7 +30,7 @@
 
 {# Whether `time` is on a chosen day; true for every day when none is chosen. #}
 {% macro on_chosen_days(time) -%}
-    {%- if redoing() -%}
+    {%- if lakehouse.redoing() -%}
     ({{ time }} >= timestamp '{{ var('since') }}' and {{ time }} < timestamp '{{ var('until') or var('since') }}' + interval 1 day)
     {%- else -%}
     true
@@ -41,7 +41,7 @@
 {% macro sealed(inputs) -%}
     (select case when count(seal) = {{ inputs | length }} then min(seal) end from (
     {%- for input in inputs %}
-        select max(seal) as seal from {{ progress_table() ~ " where name = '" ~ input ~ "'" if '.' in input else files_of(input) }}
+        select max(seal) as seal from {{ lakehouse.progress_table() ~ " where name = '" ~ input ~ "'" if '.' in input else lakehouse.files_of(input) }}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
     ))
@@ -59,7 +59,7 @@
         {%- if parent.resource_type == 'source' -%}
             {%- do found.append(parent.identifier) -%}
         {%- elif through_tables or parent.config.materialized != 'incremental' -%}
-            {%- do found.extend(inputs_of(parent, through_tables)) -%}
+            {%- do found.extend(lakehouse.inputs_of(parent, through_tables)) -%}
         {%- else -%}
             {%- do found.append(parent.schema ~ '.' ~ parent.alias) -%}
         {%- endif -%}
@@ -68,90 +68,103 @@
 {% endmacro %}
 
 {# The sources that all rows of this model come from. #}
-{% macro sources_of_this() %}{{ return(inputs_of(model, through_tables=true)) }}{% endmacro %}
+{% macro sources_of_this() %}{{ return(lakehouse.inputs_of(model, through_tables=true)) }}{% endmacro %}
 
 {# Sign the transaction, read the progress, and set the start of the increment. #}
 {% macro begin_increment() %}
-    {{ sign() }}
+    {{ lakehouse.sign() }}
     {# a full build ignores earlier progress, or a withdrawn seal would stay #}
-    {%- set done = "name = '" ~ name_of_this() ~ "'" if is_incremental() else 'false' %}
-    set variable done_load = (select coalesce(max(load_id), 0) from {{ progress_table() }} where {{ done }});
-    set variable done_seal = (select coalesce(max(seal), {{ beginning() }}) from {{ progress_table() }} where {{ done }});
-    {% if is_incremental() and not redoing() %}
+    {%- set done = "name = '" ~ lakehouse.name_of_this() ~ "'" if is_incremental() else 'false' %}
+    set variable done_load = (select coalesce(max(load_id), 0) from {{ lakehouse.progress_table() }} where {{ done }});
+    set variable done_seal = (select coalesce(max(seal), {{ lakehouse.beginning() }}) from {{ lakehouse.progress_table() }} where {{ done }});
+    {% if is_incremental() and not lakehouse.redoing() %}
     set variable after_load = getvariable('done_load');
     set variable after_seal = getvariable('done_seal');
     {% else %}
     set variable after_load = 0;
-    set variable after_seal = {{ beginning() }};
+    set variable after_seal = {{ lakehouse.beginning() }};
     {% endif %}
-    {% if redoing() and config.get('incremental_strategy') == 'append' %}
-    delete from {{ this }} where {{ on_chosen_days('event_time') }};
+    {% if lakehouse.redoing() and config.get('incremental_strategy') == 'append' %}
+    delete from {{ this }} where {{ lakehouse.on_chosen_days('event_time') }};
     {% endif %}
 {% endmacro %}
 
 {# Take the loads of `source` up to the point where all other inputs of the model are complete as well. #}
 {% macro begin_loads(source) %}
-    {{ begin_increment() }}
-    {%- set waits_for = inputs_of(model) | reject('equalto', source) | list %}
-    set variable upto_load = {% if redoing() %}getvariable('done_load'){% else -%} (
-        select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ files_of(source) }}
-        {%- if waits_for %} where seal <= {{ sealed(waits_for) }}{% endif %}
+    {{ lakehouse.begin_increment() }}
+    {%- set waits_for = lakehouse.inputs_of(model) | reject('equalto', source) | list %}
+    set variable upto_load = {% if lakehouse.redoing() %}getvariable('done_load'){% else -%} (
+        select greatest(coalesce(max(load_id), 0), getvariable('done_load')) from {{ lakehouse.files_of(source) }}
+        {%- if waits_for %} where seal <= {{ lakehouse.sealed(waits_for) }}{% endif %}
     ){% endif %};
-    set variable upto_seal = (select max(seal) from {{ files_of(source) }} where load_id <= getvariable('upto_load'));
+    set variable upto_seal = (select max(seal) from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load'));
 {% endmacro %}
 
 {# Take the rows that became known up to the time through which all inputs of the model are complete. #}
 {% macro begin_seals() %}
-    {{ begin_increment() }}
-    {%- set inputs = inputs_of(model) %}
+    {{ lakehouse.begin_increment() }}
+    {%- set inputs = lakehouse.inputs_of(model) %}
     {%- if execute and not inputs %}
-        {{ exceptions.raise_compiler_error(name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
+        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
     {%- endif %}
-    set variable upto_seal = {% if redoing() %}getvariable('done_seal'){% else -%}
-        greatest(getvariable('done_seal'), coalesce({{ sealed(inputs) }}, {{ beginning() }}))
+    set variable upto_seal = {% if lakehouse.redoing() %}getvariable('done_seal'){% else -%}
+        greatest(getvariable('done_seal'), coalesce({{ lakehouse.sealed(inputs) }}, {{ lakehouse.beginning() }}))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
-        {%- for source in sources_of_this() %}, (select min(load_id) from {{ files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
+        {%- for source in lakehouse.sources_of_this() %}, (select min(load_id) from {{ lakehouse.files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
 {% endmacro %}
 
-{# Like `begin_seals`, for a summary: also find the first event whose period the new rows of its facts touch. #}
+{#
+  Like `begin_seals`, for a summary: also find the first event whose period the new rows of its facts touch.
+  Facts are the inputs with the columns `event_time` and `known_at`.
+#}
 {% macro begin_report() %}
-    {{ begin_seals() }}
+    {{ lakehouse.begin_seals() }}
+    {%- set inputs, facts = lakehouse.inputs_of(model), [] %}
+    {%- for node in (graph.nodes or {}).values() if execute and node.resource_type == 'model' %}
+        {%- set name = node.schema ~ '.' ~ node.alias %}
+        {%- if name in inputs and 'event_time' in node.columns and 'known_at' in node.columns %}
+            {%- do facts.append(name) %}
+        {%- endif %}
+    {%- endfor %}
+    {%- if execute and inputs and not facts %}
+        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' summarizes no table with the columns event_time and known_at') }}
+    {%- endif %}
     set variable first_event = (select min(event_time) from (
-    {%- for input in inputs_of(model) if input.startswith('core.fct_') %}
-        select event_time from {{ target.database }}.{{ input }} where {{ in_seals('known_at') }} and {{ on_chosen_days('event_time') }}
+    {%- for input in facts %}
+        select event_time from {{ target.database }}.{{ input }} where {{ lakehouse.in_seals('known_at') }} and {{ lakehouse.on_chosen_days('event_time') }}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
     ));
 {% endmacro %}
 
-{% macro after_seal() %}coalesce(getvariable('after_seal'), {{ beginning() }}){% endmacro %}
+{% macro after_seal() %}coalesce(getvariable('after_seal'), {{ lakehouse.beginning() }}){% endmacro %}
 
 {% macro upto_seal() %}coalesce(getvariable('upto_seal'), timestamp '9999-12-31'){% endmacro %}
 
 {% macro upto_load() %}coalesce(getvariable('upto_load'), 9223372036854775807){% endmacro %}
 
 {% macro in_loads() -%}
-    (_load_id > coalesce(getvariable('after_load'), 0) and _load_id <= {{ upto_load() }})
+    (_load_id > coalesce(getvariable('after_load'), 0) and _load_id <= {{ lakehouse.upto_load() }})
 {%- endmacro %}
 
 {% macro in_seals(known_at) -%}
-    ({{ known_at }} > {{ after_seal() }} and {{ known_at }} <= {{ upto_seal() }})
+    ({{ known_at }} > {{ lakehouse.after_seal() }} and {{ known_at }} <= {{ lakehouse.upto_seal() }})
 {%- endmacro %}
 
 {# The periods (`day` or `month`) with rows that became known in this increment. #}
 {% macro touched(period, tables) -%}
     {%- for table in tables %}
     select distinct cast(date_trunc('{{ period }}', event_time) as date) as {{ period }} from {{ table }}
-    where {{ in_seals('known_at') }} and {{ on_chosen_days('event_time') }}
+    where {{ lakehouse.in_seals('known_at') }} and {{ lakehouse.on_chosen_days('event_time') }}
     {{- ' union' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 
 {# Whether a row counts in a summary of touched periods: it is not before the first period, and it was known. #}
 {% macro counts(period, alias='') -%}
-    {{ alias }}event_time >= coalesce(date_trunc('{{ period }}', getvariable('first_event')), {{ beginning() }})
-        and {{ alias }}known_at <= {{ upto_seal() }}
+    {{ alias }}event_time >= coalesce(date_trunc('{{ period }}', getvariable('first_event')), {{ lakehouse.beginning() }})
+        and {{ alias }}known_at <= {{ lakehouse.upto_seal() }}
 {%- endmacro %}
 
 {#
@@ -160,13 +173,13 @@
   alone. A unit test has no loads.
 #}
 {% macro with_load_id(rows) %}
-    {%- set sources = sources_of_this() %}
+    {%- set sources = lakehouse.sources_of_this() %}
     select
         {{ rows }}.*,
         {% if sources %}greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}){% else %}cast(null as bigint){% endif %} as _load_id
     from {{ rows }}
     {%- for source in sources %}
-    asof left join (select seal, min(load_id) as load_id from {{ files_of(source) }} group by seal) as load_{{ source }}
+    asof left join (select seal, min(load_id) as load_id from {{ lakehouse.files_of(source) }} group by seal) as load_{{ source }}
         on {{ rows }}.known_at <= load_{{ source }}.seal
     {%- endfor %}
 {% endmacro %}
@@ -174,13 +187,13 @@
 {# Record the progress of this model, if it moved. #}
 {% macro end_increment() %}
     set variable moved = (
-        getvariable('upto_seal') > {{ beginning() }} and not exists (
-            from {{ progress_table() }} where name = '{{ name_of_this() }}'
+        getvariable('upto_seal') > {{ lakehouse.beginning() }} and not exists (
+            from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}'
                 and load_id = getvariable('upto_load') and seal = getvariable('upto_seal')
         )
     );
-    delete from {{ progress_table() }} where name = '{{ name_of_this() }}' and getvariable('moved');
-    insert into {{ progress_table() }}
-    select '{{ name_of_this() }}', getvariable('upto_load'), getvariable('upto_seal'), current_localtimestamp()
+    delete from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}' and getvariable('moved');
+    insert into {{ lakehouse.progress_table() }}
+    select '{{ lakehouse.name_of_this() }}', getvariable('upto_load'), getvariable('upto_seal'), current_localtimestamp()
     where getvariable('moved');
 {% endmacro %}

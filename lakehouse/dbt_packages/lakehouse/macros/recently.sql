@@ -17,4 +17,4 @@
     timestamp '{{ seal or '0001-01-01' }}'
 {%- endmacro %}
 
-{% macro recently(model) %}known_at > {{ recent_since(model) }}{% endmacro %}
+{% macro recently(model) %}known_at > {{ lakehouse.recent_since(model) }}{% endmacro %}

@@ -1,5 +1,5 @@
 {# Recent rows for which `expression` is not true. #}
 {% test holds_recently(model, expression) %}
     select * from {{ model }}
-    where {{ recently(model) }} and not coalesce({{ expression }}, false)
+    where {{ lakehouse.recently(model) }} and not coalesce({{ expression }}, false)
 {% endtest %}

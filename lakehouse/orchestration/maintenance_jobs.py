@@ -13,13 +13,12 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from lakehouse.declarations.specs import find_specs
 from lakehouse.errors import LakehouseError
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake import describe_unknown, maintain, verify_lake
 from lakehouse.lake.layout import feature_table
-from lakehouse.models import ModelSpec
 from lakehouse.models.artefact import CARD
+from lakehouse.models.declared import declared_models
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.runs.pruning import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
@@ -56,7 +55,7 @@ def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock
     sets = drop_training_sets(lake.lake, now=now, run_id=run_id)
     pinned = find_read_tables(kept_versions(lake.lake, now=now), lake.settings.models_dir)
     tables = drop_old_versions(lake.lake, pinned=pinned, now=now, run_id=run_id)
-    models = find_specs("PredictiveModel", ModelSpec)
+    models = declared_models(lake.settings.project).values()
     inputs = sum(drop_inputs(lake.lake, spec, now=now, run_id=run_id) for spec in models)
     context.log.info(f"dropped: {', '.join([*sets, *tables]) or 'nothing'}")
     context.log.info(f"stored features of {inputs:,} decisions deleted")

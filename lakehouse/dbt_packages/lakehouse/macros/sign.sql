@@ -3,12 +3,12 @@
 
 {# Record the author of the open transaction: the model, its run, and dbt's own id. #}
 {% macro sign() %}
-    {%- set message = 'write ' ~ name_of_this() -%}
+    {%- set message = 'write ' ~ lakehouse.name_of_this() -%}
     {%- set extra = {
-        'asset': name_of_this(),
+        'asset': lakehouse.name_of_this(),
         'run_id': var('run_id', ''),
         'message': message,
         'dbt_invocation_id': invocation_id,
     } -%}
-    call {{ target.database }}.set_commit_message('{{ name_of_this() }}', '{{ message }}', extra_info => '{{ tojson(extra) }}');
+    call {{ target.database }}.set_commit_message('{{ lakehouse.name_of_this() }}', '{{ message }}', extra_info => '{{ tojson(extra) }}');
 {% endmacro %}

@@ -3,7 +3,7 @@
     {%- set key = columns | join(', ') %}
     select {{ key }}, count(*) as rows
     from {{ model }}
-    where ({{ key }}) in (select ({{ key }}) from {{ model }} where {{ recently(model) }})
+    where ({{ key }}) in (select ({{ key }}) from {{ model }} where {{ lakehouse.recently(model) }})
     group by {{ key }}
     having count(*) > 1
 {% endtest %}

@@ -2,7 +2,7 @@
   Views that commit only when their text changed, and then once. dbt's own materialization renames and
   drops, in two commits per run. The view's comment stores a hash of the text.
 #}
-{% materialization view, adapter='duckdb' %}
+{% materialization lakehouse_view, adapter='duckdb' %}
     {%- set relation = this.incorporate(type='view') -%}
     {%- set fingerprint = local_md5(sql) -%}
     {%- set known -%}
@@ -15,7 +15,7 @@
     {% else %}
         {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
         {% call statement('main') %}
-            {{ sign() }}
+            {{ lakehouse.sign() }}
             create or replace view {{ relation }} as ({{ sql }});
             comment on view {{ relation }} is '{{ fingerprint }}';
         {% endcall %}

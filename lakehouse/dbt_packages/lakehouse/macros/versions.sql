@@ -8,7 +8,7 @@
 {% macro versions(changes, key, attributes) %}
 with changed as (
     select * from {{ changes }}
-    where {{ in_loads_of_key(changes, key) }}
+    where {{ lakehouse.in_loads_of_key(changes, key) }}
 ),
 
 newer_changes as (
@@ -44,7 +44,7 @@ select
     valid_to,
     valid_to is null and op = 'upsert' as is_current,
     op = 'delete' as is_deleted,
-    {%- for attribute in attributes + ['opened_at'] %}
+    {%- for attribute in attributes %}
     case when op = 'upsert' then {{ attribute }} end as {{ attribute }},
     {%- endfor %}
     updated_at,
@@ -56,6 +56,6 @@ order by {{ key }}, valid_from
 
 {# All rows, up to this increment's end, of the keys that changed in the increment. #}
 {% macro in_loads_of_key(changes, key) -%}
-    {{ key }} in (select {{ key }} from {{ changes }} where {{ in_loads() }})
-        and _load_id <= {{ upto_load() }}
+    {{ key }} in (select {{ key }} from {{ changes }} where {{ lakehouse.in_loads() }})
+        and _load_id <= {{ lakehouse.upto_load() }}
 {%- endmacro %}

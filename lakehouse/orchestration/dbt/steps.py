@@ -1,0 +1,103 @@
+"""Which dbt models are built together: one step for each domain and stage.
+
+Two stages, so that a broken report never stops scoring; steps of their own for each domain, so that
+a broken model of one domain stops nothing of another. Only dbt's manifest, no Dagster.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse.declarations.document import SpecError
+from lakehouse.lake.layout import CORE, RAW, REPORTING, STAGING
+
+STAGES = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
+"""The layers that each stage builds: what features read, then what people read."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The models of one domain (empty outside of folders) and stage, by dbt's unique ids."""
+
+    domain: str
+    stage: str
+    models: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`dbt_<domain>_<stage>`."""
+        return "_".join(part for part in ("dbt", self.domain, self.stage) if part)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the models of a step read that the step does not build.
+
+    `sources` of raw, `tables` of other steps (`schema.name`), and `others` that are neither.
+    """
+
+    sources: tuple[str, ...]
+    tables: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def domain_of(node: Mapping[str, Any]) -> str:
+    """The domain of a model: `models/<domain>/<layer>/<name>.sql`; empty if it is not in one."""
+    folders = node["fqn"][1:-1]
+    return str(folders[0]) if len(folders) > 1 else ""
+
+
+def find_steps(manifest: Mapping[str, Any]) -> list[Step]:
+    """The steps that have models, by domain.
+
+    Raises:
+        SpecError: when a model is in no layer: no step would build it.
+    """
+    models = {i: n for i, n in manifest["nodes"].items() if n["resource_type"] == "model"}
+    built = [layer for layers in STAGES.values() for layer in layers]
+    if lost := [node for node in models.values() if node["schema"] not in built]:
+        raise SpecError(
+            "\n".join(
+                f"{node['original_file_path']}: its layer is {node['schema']}, and dbt builds "
+                f"{', '.join(built)}; move it to models/<domain>/<layer>/"
+                for node in lost
+            )
+        )
+    found = [
+        Step(
+            domain,
+            stage,
+            tuple(i for i, n in models.items() if domain_of(n) == domain and n["schema"] in layers),
+        )
+        for domain in sorted({domain_of(node) for node in models.values()})
+        for stage, layers in STAGES.items()
+    ]
+    return [step for step in found if step.models]
+
+
+def inputs_of(step: Step, manifest: Mapping[str, Any]) -> Inputs:
+    """The inputs of a step, looking through the views of other steps."""
+    sources, tables, others = set[str](), set[str](), set[str]()
+
+    def visit(parents: Iterable[str]) -> None:
+        for parent in parents:
+            if parent in step.models:
+                continue
+            if parent in manifest["sources"]:
+                source = manifest["sources"][parent]
+                if source["schema"] == RAW:
+                    sources.add(source["identifier"])
+                else:
+                    others.add(f"{source['schema']}.{source['identifier']}")
+                continue
+            node = manifest["nodes"][parent]
+            if node["config"]["materialized"] == "incremental":
+                tables.add(f"{node['schema']}.{node['alias']}")
+            elif node["config"]["materialized"] == "view":
+                visit(node["depends_on"]["nodes"])
+            else:
+                others.add(f"{node['schema']}.{node['alias']}")
+
+    for model in step.models:
+        visit(manifest["nodes"][model]["depends_on"]["nodes"])
+    return Inputs(tuple(sorted(sources)), tuple(sorted(tables)), tuple(sorted(others)))
