@@ -13,12 +13,12 @@ import traceback
 from types import TracebackType
 from typing import Any, TextIO
 
-from lakehouse.redaction import learn_environment, redact
+from lakehouse.redaction import redact, register_environment
 
 
 def guard_process() -> None:
     """Redact every log record and every traceback of this process from now on; idempotent."""
-    learn_environment(os.environ)
+    register_environment(os.environ)
     logging.setLogRecordFactory(RedactedRecord)
     # a program with its own hook formats its own errors
     if sys.excepthook is sys.__excepthook__:

@@ -71,7 +71,7 @@ class Redactor:
     def __init__(self) -> None:
         self._known: dict[str, re.Pattern[str]] = {}
 
-    def learn(self, value: str) -> None:
+    def register_secret(self, value: str) -> None:
         """Hide `value` from now on, in any quoting, escaping or encoding."""
         value = value.strip()
         if value == MASK or value.lower() in _NO_SECRETS or value in self._known:
@@ -81,32 +81,32 @@ class Redactor:
             # the longest first: one secret may be part of another
             self._known = dict(sorted(known.items(), key=lambda item: -len(item[0])))
 
-    def learn_address(self, address: str) -> None:
+    def register_address(self, address: str) -> None:
         """Hide the secrets in an address: a URL or libpq parameters, even if malformed."""
         for value in _secrets_of_address(address):
-            self.learn(value)
+            self.register_secret(value)
 
-    def learn_webhook(self, address: str) -> None:
+    def register_webhook(self, address: str) -> None:
         """Hide all of an address except its host: a webhook's path alone authorizes posting."""
-        self.learn_address(address)
+        self.register_address(address)
         if "://" not in address:
             return
         path = address.split("://", 1)[1].partition("/")[2]
         pieces = re.split(r"[/?&#;]", path)
         for value in (path, *pieces, *(piece.partition("=")[2] for piece in pieces)):
             if not _is_common(value):  # `services` is not a token
-                self.learn(value)
-                self.learn(unquote_plus(value))
+                self.register_secret(value)
+                self.register_secret(unquote_plus(value))
 
-    def learn_environment(self, environment: Mapping[str, str]) -> None:
+    def register_environment(self, environment: Mapping[str, str]) -> None:
         """Hide the secrets in environment variables: by name, or as part of an address."""
         for name, value in environment.items():
             if _VARIABLE.search(name):
-                self.learn(value)
+                self.register_secret(value)
             elif name.upper().endswith("WEBHOOK_URL"):
-                self.learn_webhook(value)
+                self.register_webhook(value)
             elif "://" in value or "password" in value.lower():
-                self.learn_address(value)
+                self.register_address(value)
 
     def redact(self, text: str, *, common: bool = True) -> str:
         """Replace every known secret in `text`, and what looks like one in an address, with `***`.
@@ -125,8 +125,8 @@ class Redactor:
 
 
 REDACTOR = Redactor()
-learn, learn_address = REDACTOR.learn, REDACTOR.learn_address
-learn_environment, learn_webhook = REDACTOR.learn_environment, REDACTOR.learn_webhook
+register_secret, register_address = REDACTOR.register_secret, REDACTOR.register_address
+register_environment, register_webhook = REDACTOR.register_environment, REDACTOR.register_webhook
 redact = REDACTOR.redact
 
 

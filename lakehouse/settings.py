@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import LakehouseError
 from lakehouse.project import Project, find_project, read_project
-from lakehouse.redaction import learn, learn_address, learn_webhook, redact_all
+from lakehouse.redaction import redact_all, register_address, register_secret, register_webhook
 
 PREFIX = "LAKEHOUSE_"
 _SIZE = re.compile(
@@ -97,10 +97,10 @@ class Settings(BaseSettings):
     def _register_secrets(cls, values: dict[str, object]) -> dict[str, object]:
         """Register secrets before anything, including a validation error, can print the values."""
         for name in ("pii_key", "s3_secret"):
-            learn(str(values.get(name, "")))
+            register_secret(str(values.get(name, "")))
         for name in ("catalog", "storage", "landing", "mlflow_tracking_uri", "s3_endpoint"):
-            learn_address(str(values.get(name, "")))
-        learn_webhook(str(values.get("webhook_url", "")))
+            register_address(str(values.get(name, "")))
+        register_webhook(str(values.get("webhook_url", "")))
         return values
 
     @model_validator(mode="before")

@@ -33,7 +33,7 @@ def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None
     output.table(("champion", "version", "on the test period"), rows)
 
 
-def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
+def print_model_lines(output: Output, models: Sequence[dict[str, Any]]) -> None:
     """Print for each model: its shadow version, the requests, and the last action."""
     for model in models:
         lines = [

@@ -151,8 +151,8 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
         f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
         f"{seconds:.1f} s"
     )
-    if summary.left:
-        output.print_line(Toned("not updated:", "bad"), f" {', '.join(summary.left)}")
+    if summary.not_updated:
+        output.print_line(Toned("not updated:", "bad"), f" {', '.join(summary.not_updated)}")
     if lake_exists(settings):
         with open_lake(settings) as lake:
             print_champions(output, champion_rows(lake))

@@ -81,7 +81,7 @@ def command(
             f"{world_folder(settings)}; omit the options, or delete the data folder (`make clean`) "
             "first"
         )
-    elif not load_world(world_folder(settings)).is_whole:
+    elif not load_world(world_folder(settings)).is_complete:
         _create(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
@@ -102,7 +102,7 @@ def ensure_world(settings: "Settings") -> None:
         _create(settings, _config(days=DEFAULT_DAYS, end=None))
         return
     world = load_world(world_folder(settings))
-    if not world.is_whole:
+    if not world.is_complete:
         _create(settings, world.config)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lakehouse.cli.champions import print_champions, print_news
+from lakehouse.cli.champions import print_champions, print_model_lines
 from lakehouse.cli.options import as_json, examples, pass_settings
 from lakehouse.cli.output import Output, Printable, Tone, Toned
 
@@ -32,7 +32,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     from lakehouse.definitions import defs
     from lakehouse.monitoring.champions import champion_rows
     from lakehouse.orchestration.runs.status import read_status
-    from lakehouse.sources.undecided import as_row, undecided_of
+    from lakehouse.sources.undecided import as_row, list_undecided
 
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
@@ -42,7 +42,7 @@ def command(settings: "Settings", as_json: bool) -> None:
         with open_lake(settings) as lake:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
-            undecided = undecided_of(lake)
+            undecided = list_undecided(lake)
             models = champion_rows(lake, now)
     else:
         status = read_status(defs(), settings, None, now)
@@ -72,7 +72,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     print_failures(output, status)
     print_undecided(output, undecided)
     print_champions(output, models)
-    print_news(output, models)
+    print_model_lines(output, models)
     if not exists:
         output.print_line()
         output.print_line("There is no lake yet; `lakehouse run` creates it.")

@@ -62,7 +62,7 @@ class Declaration(Part):
         """Where it was declared; empty if it was created in Python."""
         return self._place
 
-    def placed(self, place: Place) -> Self:
+    def with_place(self, place: Place) -> Self:
         """A copy of the declaration, located at `place`; by default, its domain's team owns it."""
         owners = self.owners or ((f"team:{place.domain}",) if place.domain else ())
         copy = self.model_copy(update={"owners": owners} if owners != self.owners else None)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-BESIDE_FEATURES = {
+FEATURE_TABLE_COLUMNS = {
     "event_time": "feature tables and training sets",
     "known_at": "feature tables",
     "key": "training sets",
@@ -25,7 +25,7 @@ BESIDE_FEATURES = {
 
 RESERVED_PREFIXES = ("naive_", "_")
 
-IN_THE_LOG = dict.fromkeys(
+PREDICTION_LOG_COLUMNS = dict.fromkeys(
     (
         "score", "prediction", "label", "probability", "decision", "threshold", "blocked",
         "control", "reasons", "version", "model_version", "feature_hash", "scored_at", "run_id",
@@ -41,7 +41,11 @@ def refuse_reserved(subject: str, names: Iterable[str], reserved: dict[str, str]
     for name in names:
         lower = name.lower()
         owner = reserved.get(lower)
-        if owner is None and reserved is BESIDE_FEATURES and lower.startswith(RESERVED_PREFIXES):
+        if (
+            owner is None
+            and reserved is FEATURE_TABLE_COLUMNS
+            and lower.startswith(RESERVED_PREFIXES)
+        ):
             owner = "training sets"
         if owner is not None:
             raise ValueError(
@@ -50,7 +54,7 @@ def refuse_reserved(subject: str, names: Iterable[str], reserved: dict[str, str]
             )
 
 
-def refuse_alike(subject: str, names: Iterable[str]) -> None:
+def refuse_case_duplicates(subject: str, names: Iterable[str]) -> None:
     """Raise `ValueError` for names that are equal, ignoring case as SQL does."""
     seen: dict[str, str] = {}
     for name in names:
@@ -60,7 +64,7 @@ def refuse_alike(subject: str, names: Iterable[str]) -> None:
 
 
 def _check_not_reserved(name: str) -> str:
-    refuse_reserved("feature", [name], BESIDE_FEATURES)
+    refuse_reserved("feature", [name], FEATURE_TABLE_COLUMNS)
     return name
 
 

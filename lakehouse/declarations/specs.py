@@ -49,6 +49,17 @@ class Declarations:
         """The valid specs of one kind."""
         return [spec for spec in self.specs if isinstance(spec, model)]
 
+    def named(self, model: type[Spec], name: str) -> Spec | None:
+        """The valid spec of one kind and name; None if no file declares it.
+
+        Raises:
+            SpecError: when there is none and a file is not valid: it may be that one.
+        """
+        spec = next((spec for spec in self.of(model) if spec.name == name), None)
+        if spec is None:
+            self.require_valid()
+        return spec
+
     def without(self, problems: Iterable[Problem]) -> "Declarations":
         """These without the files of further problems."""
         every = (*self.problems, *problems)

@@ -1,6 +1,6 @@
-"""Sensitivity to capacity: recall, amount caught and cost at more or fewer alerts a day.
+"""Sensitivity to capacity: recall, amount caught and cost at more or fewer alerts a day (week).
 
-Alerts are the highest scores of each day, as in the metrics at capacity. Amounts are integers in
+Alerts are the highest scores of each period, as in the metrics at capacity. Amounts are integers in
 minor units, so sums are exact.
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.evaluation.intervals import interval_of
+from lakehouse.evaluation.periods import PeriodName
 from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
 from lakehouse.evaluation.scales import LOGIT
@@ -31,36 +32,40 @@ class Money:
 
 
 def compute_capacity_curve(
-    day: Ints,
+    period: Ints,
     truth: Bools,
     score: Floats,
     declared: int,
     resampling: Resampling,
     money: Money | None = None,
     multiples: Sequence[float] = MULTIPLES,
+    *,
+    per: PeriodName = "day",
 ) -> CapacityCurve | None:
-    """Results at the `declared` alerts a day and at multiples of it; None without rows.
+    """Results at the `declared` alerts a period and at multiples of it; None without rows.
 
-    Arrays are (rows,). The net value is the amount of the positives among the alerts minus the cost
-    of reviewing all alerts, true and false. It assumes that a caught positive saves its whole
-    amount. The search for the peak covers every whole number of alerts up to eight times the
-    capacity. Intervals are from `resampling`. Rows must come in a fixed order, which breaks ties
-    between equal scores.
+    Arrays are (rows,); `period` numbers the days, or the weeks if that is what `per` is. The net
+    value is the amount of the positives among the alerts minus the cost of reviewing all alerts,
+    true and false. It assumes that a caught positive saves its whole amount. The search for the
+    peak covers every whole number of alerts up to eight times the capacity. Intervals are from
+    `resampling`. Rows must come in a fixed order, which breaks ties between equal scores.
     """
-    if not len(day):
+    if not len(period):
         return None
-    order = np.lexsort((-score, day))
-    ordered = day[order]
+    order = np.lexsort((-score, period))
+    ordered = period[order]
     start = np.searchsorted(ordered, ordered, side="left")
     hit = truth[order]
-    stake = np.where(hit, money.amount[order], 0) if money else np.zeros(len(day), np.int64)
-    max_alerts = max(1, min(int((np.arange(len(day)) - start).max()) + 1, _MAX_MULTIPLE * declared))
-    rank = np.minimum(np.arange(len(day)) - start, max_alerts)
+    stake = np.where(hit, money.amount[order], 0) if money else np.zeros(len(period), np.int64)
+    max_alerts = max(
+        1, min(int((np.arange(len(period)) - start).max()) + 1, _MAX_MULTIPLE * declared)
+    )
+    rank = np.minimum(np.arange(len(period)) - start, max_alerts)
     alarms, hits, caught = (
         np.cumsum(
             np.bincount(rank, weights=each, minlength=max_alerts + 1).astype(np.int64)[:max_alerts]
         )
-        for each in (np.ones(len(day)), hit, stake)
+        for each in (np.ones(len(period)), hit, stake)
     )
     costs = money.alert_costs if money else 0
     net = caught - costs * alarms
@@ -85,7 +90,7 @@ def compute_capacity_curve(
         return np.array(values)
 
     repeats = resample(shares_found, resampling)
-    values = shares_found(np.ones(len(day)))
+    values = shares_found(np.ones(len(period)))
     points = tuple(
         CapacityPoint(
             alerts=alerts,
@@ -101,7 +106,8 @@ def compute_capacity_curve(
     peak = int(net.argmax()) + 1
     return CapacityCurve(
         declared=declared,
-        days=len(np.unique(day)),
+        per=per,
+        days=len(np.unique(period)),
         points=points,
         curve=tuple(
             CurvePoint(

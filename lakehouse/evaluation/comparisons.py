@@ -63,8 +63,8 @@ def compare(
                 against=against,
                 version=version,
                 metric=name,
-                ours=known_or_none(our_values[name]),
-                theirs=known_or_none(their_values[name]),
+                ours=finite_or_none(our_values[name]),
+                theirs=finite_or_none(their_values[name]),
                 difference=interval,
                 standard_error=float(np.nanstd(repeats[:, place])) if interval else None,
                 rows=ours.rows,
@@ -75,7 +75,7 @@ def compare(
     return tuple(found)
 
 
-def known_or_none(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """The value, or None instead of NaN, as records require."""
     return value if math.isfinite(value) else None
 

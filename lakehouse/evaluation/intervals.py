@@ -48,8 +48,8 @@ def interval_of(
         float(np.std(scale.deviations(finite, value), ddof=1)) * quantile if len(finite) > 1 else 0
     )
     tilt = float(np.clip(_skewness(finite) / 6 * quantile, -MAX_TILT, MAX_TILT))
-    low = scale.moved(value, -half_width / (1 + tilt))
-    high = scale.moved(value, half_width / (1 - tilt))
+    low = scale.shift(value, -half_width / (1 + tilt))
+    high = scale.shift(value, half_width / (1 - tilt))
     return Interval(value=value, low=low, high=high, level=level)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lakehouse.evaluation.arrays import Bools, Floats
-from lakehouse.evaluation.comparisons import known_or_none
+from lakehouse.evaluation.comparisons import finite_or_none
 from lakehouse.evaluation.review_document import LabelScenario
 
 DRAWS = 10
@@ -19,7 +19,7 @@ def late_scenario(truth: Bools, late: Bools, metric: Metric) -> LabelScenario:
     return LabelScenario(
         name="late reports count as positives",
         flipped=int((late & ~truth).sum()),
-        value=known_or_none(metric(truth | late)),
+        value=finite_or_none(metric(truth | late)),
     )
 
 

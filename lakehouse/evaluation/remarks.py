@@ -6,15 +6,15 @@ A remark is a reason to look, not a verdict: gates decide. The bounds below are 
 from dataclasses import dataclass
 
 from lakehouse.evaluation.document import Evaluation
-from lakehouse.evaluation.metrics import find_metric
+from lakehouse.evaluation.metrics import ALERTS_PER, find_metric
 from lakehouse.evaluation.review_document import LabelRisk, Proxy, Stability, StressResult
 
 MAX_CAPACITY_DEVIATION = 0.15
-"""Share by which alerts a day may deviate from the declared capacity."""
+"""Share by which alerts a day (week) may deviate from the declared capacity."""
 MIN_ALERTS_KEPT = 0.7
 """Minimum share of alerts that refits have in common with the version, at the median."""
 MAX_ALERT_FACTOR, MIN_ALERT_FACTOR = 2.0, 0.5
-"""Factors of the usual alerts a day."""
+"""Factors of the usual alerts a day (week)."""
 MAX_WRONG_LABELS = 0.05
 """Share of positives that were reported late or reversed."""
 STRONG_PROXY, MIN_GAIN_SHARE = 0.3, 0.05
@@ -46,14 +46,16 @@ def find_remarks(found: Evaluation) -> tuple[Remark, ...]:
 
 def _capacity(found: Evaluation) -> str:
     curve = found.review.capacity
-    alerts = found.metrics.get("test", {}).get("alerts_per_day")
-    if curve is None or alerts is None:
+    if curve is None:
+        return ""
+    alerts = found.metrics.get("test", {}).get(ALERTS_PER[curve.per])
+    if alerts is None:
         return ""
     deviation = alerts / curve.declared - 1
     if abs(deviation) <= MAX_CAPACITY_DEVIATION:
         return ""
     return (
-        f"{alerts:,.4g} alerts a day in the test period at the version's threshold, "
+        f"{alerts:,.4g} alerts {curve.rate} in the test period at the version's threshold, "
         f"{abs(deviation):.0%} {'more' if deviation > 0 else 'fewer'} than the capacity of "
         f"{curve.declared:,}"
     )
@@ -86,11 +88,12 @@ def _stress(results: tuple[StressResult, ...], one: StressResult, metric: str) -
     """More than twice or fewer than half the alerts, or more than half of the metric lost."""
     if one.kind == "none" or not one.changed:
         return ""
-    usual, found = results[0].alerts_per_day, []
-    if usual and one.alerts_per_day is not None:
-        factor = one.alerts_per_day / usual
+    usual, found = results[0].alerts, []
+    if usual and one.alerts is not None:
+        factor = one.alerts / usual
         if not MIN_ALERT_FACTOR <= factor <= MAX_ALERT_FACTOR:
-            found.append(f"{one.alerts_per_day:,.4g} alerts a day instead of {usual:,.4g}")
+            rate = "a day" if one.alerts_per_week is None else "a week"
+            found.append(f"{one.alerts:,.4g} alerts {rate} instead of {usual:,.4g}")
     before, now = results[0].value, one.value
     higher = find_metric(metric).better == "higher"
     if higher and before is not None and now is not None and now < before / 2:

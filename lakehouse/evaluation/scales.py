@@ -44,7 +44,7 @@ class Scale:
             return value - origin
         return float(self._transform(np.array(value)) - self._transform(np.array(origin)))
 
-    def moved(self, value: float, distance: float) -> float:
+    def shift(self, value: float, distance: float) -> float:
         """`value` after a move on the scale; does not leave the range, and stays if at an end."""
         if self.kind == "identity":
             return min(max(value + distance, self.low), self.high)

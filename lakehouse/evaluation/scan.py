@@ -17,7 +17,7 @@ _NODES = np.linspace(-6, 6, 241)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
 
 
-def reach(error: float, reference_error: float, alpha: float, windows: float) -> float:
+def shortfall_bound(error: float, reference_error: float, alpha: float, windows: float) -> float:
     """The shortfall below a reference that chance ever exceeds with probability `alpha`.
 
     Holds over `windows` windows laid end to end, at any number of looks, if nothing has changed

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.arrays import Floats, Ints
-from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES, known_or_none
+from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES, finite_or_none
 from lakehouse.evaluation.document import SegmentMetrics, Week
 from lakehouse.evaluation.intervals import LEVEL, interval_of, vector
 from lakehouse.evaluation.metrics import find_metric, metric_values
@@ -85,7 +85,7 @@ def _segments(
     ]
 
 
-def by_week(
+def weekly_metrics(
     predictions: Predictions, day: Ints, only: Collection[str] | None = None
 ) -> tuple[Week, ...]:
     """Metrics of each seven days from the first `day` (rows,), counted from 1970-01-01, UTC.
@@ -100,7 +100,7 @@ def by_week(
         Week(
             start=date(1970, 1, 1) + timedelta(days=first + 7 * int(each)),
             metrics={
-                name: known_or_none(value)
+                name: finite_or_none(value)
                 for name, value in metric_values(predictions, (week == each) * 1.0, only).items()
             },
         )

@@ -31,7 +31,7 @@ ADVERSARIAL: Mapping[str, tuple[bool, Change]] = {
 rows), and the change of the amount."""
 
 
-def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
+def drop_columns(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
     """These columns missing in every row, as when their source or feature set does not arrive."""
     changed = matrix.copy()
     before = ~np.isnan(matrix[:, columns])
@@ -39,7 +39,7 @@ def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
     return changed, _share(np.any(before, axis=1))
 
 
-def stale(
+def delay_columns(
     matrix: Matrix,
     columns: Sequence[int],
     entity: Ints,
@@ -78,7 +78,7 @@ def stale(
     return changed, _share(differs.any(axis=1))
 
 
-def amounts(
+def change_amounts(
     matrix: Matrix, proportional: Sequence[int], rows: Bools, change: Change
 ) -> tuple[Matrix, float]:
     """Changed amounts in `rows` (a mask): the first column of `proportional` is the amount.

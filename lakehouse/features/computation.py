@@ -72,9 +72,9 @@ def compute(
         _create_temp_table(cursor, stream.rows, scan, [*(parameters if native else ()), *bounds])
         created.append(stream.rows)
         rows = _add_aggregates(cursor, stream, rows, count, native=native, method=method)
-    for table in dict.fromkeys(a.table for a in plan.attributes):
-        parts = [a for a in plan.attributes if a.table == table]
-        rows = windows.attributes(plan, parts, as_of(table, snapshot), rows)
+    for role in dict.fromkeys(a.role for a in plan.attributes):
+        parts = [a for a in plan.attributes if a.role == role]
+        rows = windows.attributes(plan, parts, as_of(parts[0].table, snapshot), rows)
     try:
         added = _append_result(plan, cursor, rows if count else "")
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:

@@ -71,7 +71,7 @@ def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
     return plan
 
 
-def why_not_kept_up(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
+def refresh_problem(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
     """Why the stored declaration cannot bring `table` up to date; empty if it can."""
     try:
         declared_plan(cursor, table)

@@ -43,19 +43,34 @@ BYTES_PER_ROW = 1800
 of 18 features with 30 days of history spills heavily at 512 bytes, and not at 1800."""
 
 
-class RefreshedMeanwhile(FeatureError, Transient):
+class ConcurrentRefresh(FeatureError, Transient):
     """Another process brought the same table up to date; a retry continues from there."""
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """An input that is complete only until `seal` (None: it has none yet), before `needed`."""
+
+    table: str
+    seal: datetime | None
+    needed: datetime
+
+
+@dataclass(frozen=True)
 class RefreshReport:
-    """The result of a refresh: `rows_added` rows computed, `waiting` spine rows not yet final."""
+    """The result of a refresh: `rows_added` rows computed, `waiting` spine rows not yet final.
+
+    `reason` is a sentence about why rows wait, or why there was nothing to write; otherwise empty.
+    """
 
     table: str
     version: str
     rows_added: int
     rows_total: int
     waiting: int
+    held_back: tuple[HeldBack, ...]
+    """The inputs that the first waiting load waits for."""
+    reason: str
     seal: datetime | None
     snapshot: int
     seconds: float
@@ -105,7 +120,7 @@ def refresh(
     )
 
 
-def keep_up(
+def refresh_old_version(
     table: str,
     lake: Lake,
     *,
@@ -148,7 +163,9 @@ def _refresh(
         author = Author(versions.table_name(plan), run_id)
         size = batch or max(1, lake.settings.memory_bytes // BYTES_PER_ROW)
         job = _Job(plan, lake, cursor, author, size, progress, current)
-        waiting, seal = job.run(redo)
+        outcome = job.run(redo)
+        if outcome.reason:
+            job.report(outcome.reason)
         total, snapshot = cursor.execute(
             f"SELECT (SELECT count(*) FROM {qualified(job.table)}), id "
             f"FROM {quote(CATALOG)}.current_snapshot()"
@@ -158,11 +175,23 @@ def _refresh(
         version=plan.version,
         rows_added=job.added,
         rows_total=total,
-        waiting=waiting,
-        seal=seal,
+        waiting=outcome.waiting,
+        held_back=outcome.held_back,
+        reason=outcome.reason,
+        seal=outcome.seal,
         snapshot=snapshot,
         seconds=time.monotonic() - started,
     )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a refresh leaves: see `RefreshReport`."""
+
+    waiting: int
+    held_back: tuple[HeldBack, ...]
+    reason: str
+    seal: datetime | None
 
 
 @dataclass(frozen=True)
@@ -197,8 +226,8 @@ class _Job:
     def table(self) -> str:
         return versions.table_name(self.plan)
 
-    def run(self, redo: _Redo) -> tuple[int, datetime | None]:
-        """Returns the number of waiting rows, and the time up to which the table is complete."""
+    def run(self, redo: _Redo) -> _Outcome:
+        """Bring the table up to date."""
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
@@ -227,7 +256,13 @@ class _Job:
                 done = reached
             if done != goal or not exists or not is_shown:
                 self.commit(done, goal)
-        return sum(load.rows for load in loads[len(ready) :]), goal.seal
+        waiting = loads[len(ready) :]
+        rows = sum(load.rows for load in waiting)
+        held_back = _held_back(progress, self.plan, waiting)
+        reason = ""
+        if waiting or not self.added:
+            reason = _reason(self.plan, rows, held_back, progress[self.plan.spine.table])
+        return _Outcome(rows, held_back, reason, goal.seal)
 
     def replace(self, done: Progress, since: datetime | None, until: datetime | None) -> None:
         """Recompute the rows of finished loads that rows known in [since, until) can affect."""
@@ -238,7 +273,7 @@ class _Job:
             f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
             [done.load_id, start, end],
         )
-        self._report(f"recomputed {rows} rows from {start} to {end}")
+        self.report(f"recomputed {rows} rows from {start} to {end}")
         key = quote(self.plan.spine.key)
         self.commit(
             done,
@@ -258,7 +293,7 @@ class _Job:
         for start, end in self._bounds(where, parameters, slices):
             part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
             rows += self._compute(part, [*parameters, start, end])
-            self._report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
+            self.report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
         if rows != expected:
             raise FeatureError(
                 f"{self.table}: {rows} rows were computed for {expected} rows of "
@@ -281,7 +316,7 @@ class _Job:
         with self.lake.writer(self.author, self.cursor) as writer:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
-                raise RefreshedMeanwhile(
+                raise ConcurrentRefresh(
                     f"another refresh of {self.table} finished in the meantime; nothing was "
                     "written, run this one again"
                 )
@@ -323,7 +358,8 @@ class _Job:
         edges = [datetime.min, *cuts, datetime.max]
         return list(itertools.pairwise(edges))
 
-    def _report(self, text: str) -> None:
+    def report(self, text: str) -> None:
+        """Pass a line about the table to `progress`."""
         if self.progress:
             self.progress(f"{self.table}: {text}")
 
@@ -359,6 +395,38 @@ def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
     """
     seals = [progress[table].seal for table in plan.inputs]
     return min((seal or datetime.min for seal in seals), default=datetime.max)
+
+
+def _held_back(
+    progress: Mapping[str, Progress], plan: Plan, waiting: Sequence[_Load]
+) -> tuple[HeldBack, ...]:
+    """The inputs that are not complete up to the seal of the first waiting load."""
+    if not waiting:
+        return ()
+    needed = waiting[0].seal
+    seals = {table: progress[table].seal for table in plan.inputs}
+    return tuple(
+        HeldBack(table, seal, needed)
+        for table, seal in seals.items()
+        if seal is None or seal < needed
+    )
+
+
+def _reason(plan: Plan, rows: int, held_back: Sequence[HeldBack], spine: Progress) -> str:
+    """Why rows wait; without waiting rows, why there was nothing to write."""
+    table = plan.spine.table
+    if not held_back:
+        return f"nothing to write: {table} has no new rows, and {_completeness(spine.seal)}"
+    inputs = " and ".join(f"{one.table}, which {_completeness(one.seal)}" for one in held_back)
+    it = "it is" if len(held_back) == 1 else "they are"
+    return (
+        f"{rows:,} rows of {table} wait for {inputs}; the next of them are final when {it} "
+        f"complete until {held_back[0].needed}"
+    )
+
+
+def _completeness(seal: datetime | None) -> str:
+    return f"is complete until {seal}" if seal else "has no seal yet"
 
 
 def _goal(

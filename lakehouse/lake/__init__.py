@@ -35,7 +35,7 @@ from lakehouse.lake.progress import (
     read_progress,
     write_progress,
 )
-from lakehouse.lake.transient import is_retryable, sounds_transient
+from lakehouse.lake.transient import is_retryable, is_transient_message
 from lakehouse.lake.verify import Damage, Verification, verify_lake
 from lakehouse.lake.written import rows_written
 
@@ -61,6 +61,7 @@ __all__ = [
     "fetch_value",
     "hash_commits",
     "is_retryable",
+    "is_transient_message",
     "last_load",
     "list_tables",
     "literal",
@@ -73,7 +74,6 @@ __all__ = [
     "read_progress",
     "roll_back",
     "rows_written",
-    "sounds_transient",
     "spill_folder",
     "table_exists",
     "use_object_storage",

@@ -90,7 +90,7 @@ class Lake:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
             if self._connection is None:
-                with self._interrupts.kept():
+                with self._interrupts.guard():
                     self._connection = self._open()
             return self._connection.cursor()
 
@@ -133,7 +133,7 @@ class Lake:
         """
         cursor = self._cursor()
         try:
-            with self._interrupts.kept(cursor):
+            with self._interrupts.guard(cursor):
                 yield cursor
         finally:
             roll_back(cursor)
@@ -157,7 +157,7 @@ class Lake:
                 _begin(chosen)
                 yield chosen
                 commit_id = sign(chosen, author)
-                self._interrupts.raise_again()
+                self._interrupts.reraise()
                 self._commit(chosen, author, commit_id)
                 hash_commit(chosen, storage)
             except BaseException:

@@ -22,7 +22,7 @@ _MESSAGES = re.compile(
 )
 
 
-def sounds_transient(text: str) -> bool:
+def is_transient_message(text: str) -> bool:
     """Whether the message of a DuckDB error describes a transient failure."""
     return bool(_MESSAGES.search(text))
 
@@ -36,7 +36,7 @@ def is_retryable(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, Transient | ConnectionError | TimeoutError):
             return True
-        if isinstance(error, duckdb.Error) and sounds_transient(str(error)):
+        if isinstance(error, duckdb.Error) and is_transient_message(str(error)):
             return True
         error = error.__cause__
     return False

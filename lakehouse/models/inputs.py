@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from lakehouse.features.declared import why_not_kept_up
+from lakehouse.features.declared import refresh_problem
 from lakehouse.lake import CATALOG, NoSuchTable, qualified, quote, read_columns
 from lakehouse.lake.layout import FEATURES, VERSIONED, feature_table, feature_view
 from lakehouse.models.errors import SchemaMismatch, TrainingError
@@ -69,7 +69,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
     found: dict[str, str] = {}
     for name, version in schema.feature_sets.items():
         if _current_version(cursor, name) != version:
-            reason = why_not_kept_up(cursor, feature_table(name, version))
+            reason = refresh_problem(cursor, feature_table(name, version))
             found |= {name: reason} if reason else {}
     return found
 
@@ -96,7 +96,7 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
         for column, sql_type in _feature_columns(table)
         if _is_chosen(spec, column)
     ]
-    refuse_taken(
+    refuse_name_clashes(
         spec, {table.name: [name for name, _ in _feature_columns(table)] for table in tables}
     )
     names = [feature.name for feature in features]
@@ -121,7 +121,7 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
     )
 
 
-def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
+def refuse_name_clashes(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
     """Raise `TrainingError` if a feature, by set, has the name of the spine's key or an entity.
 
     The names would collide in the model's training sets. A feature set only checks its own entity.

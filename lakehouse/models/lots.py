@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lakehouse.evaluation.periods import DAY
 from lakehouse.models.imbalance import pseudo_random
 from lakehouse.models.spec import ModelSpec
 
@@ -19,15 +20,17 @@ Floats = npt.NDArray[np.float64]
 def draw_lots(
     spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]
 ) -> Floats:
-    """The lots of rows with these keys, (rows,) in [0, 1).
+    """The lots of rows with these keys, (rows,) in [0, 1), and with these `days` since 1970.
 
-    If capacity counts `units`, all rows of a unit and day (counted since 1970) share one lot, and
-    draw a new one the next day.
+    If capacity counts `units`, all rows of a unit and day (week) share one lot, and draw a new one
+    the next day (week).
     """
     if units is None:
         return _uniform(numbers(keys), spec.seed)
     unit_numbers = pseudo_random(numbers(units), spec.seed).astype(np.int64)
-    return _uniform(unit_numbers ^ np.asarray(days, dtype=np.int64), spec.seed)
+    period = spec.capacity.period if spec.capacity else DAY
+    periods = np.asarray(period.of(np.asarray(days, dtype=np.int64)), dtype=np.int64)
+    return _uniform(unit_numbers ^ periods, spec.seed)
 
 
 def numbers(values: pa.Array) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake.layout import DERIVED, PREDICTIONS
-from lakehouse.orchestration.housekeeping import maintenance, verification
+from lakehouse.orchestration.maintenance_jobs import maintenance, verification
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
 from lakehouse.orchestration.runs.launcher import live_runs
@@ -51,7 +51,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     )
     context.add_output_metadata({"run": dg.MetadataValue.dagster_run(summary.run_id)})
     if summary.failed:
-        left = f"; not updated: {', '.join(summary.left)}" if summary.left else ""
+        left = f"; not updated: {', '.join(summary.not_updated)}" if summary.not_updated else ""
         raise dg.Failure(f"run {summary.run_id} failed{left}", allow_retries=False)
 
 

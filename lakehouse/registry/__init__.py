@@ -3,7 +3,7 @@
 from lakehouse.registry.gates import GateResult, list_gates
 from lakehouse.registry.promotion import (
     NoVersionReady,
-    Prove,
+    Prover,
     archive,
     champion,
     predecessor,
@@ -29,7 +29,7 @@ __all__ = [
     "GateResult",
     "NoChampion",
     "NoVersionReady",
-    "Prove",
+    "Prover",
     "RegistryError",
     "State",
     "Threshold",

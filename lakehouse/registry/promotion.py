@@ -26,7 +26,7 @@ from lakehouse.registry.versions import (
 Evidence = Mapping[str, Any]
 """The figures behind a decision, as JSON values."""
 
-Prove = Callable[[Version], str]
+Prover = Callable[[Version], str]
 """Tests whether a version can score real rows: the reason why it cannot, or an empty string. The
 registry does not depend on models, so the caller supplies the proof (`models.readiness.prover`)."""
 
@@ -163,24 +163,24 @@ def promote(
     *,
     who: str,
     why: str,
-    prove: Prove | None = None,
+    prove: Prover | None = None,
     evidence: Evidence | None = None,
-    deciding: str | None = None,
+    expected_champion: str | None = None,
     now: datetime | None = None,
 ) -> Version:
     """Make `version` the champion and archive the previous one, in one commit.
 
     Promoting the champion again changes nothing. `prove` runs before anything moves; without it,
     the caller has already seen the version score. A version that was rolled back is accepted only
-    if `prove` rejects the champion, so the only version that can score is never blocked. `deciding`
-    is the champion that the decision was about, if any.
+    if `prove` rejects the champion, so the only version that can score is never blocked.
+    `expected_champion` is the champion that the decision was about, if any.
 
     Raises:
         RegistryError: for an unknown version, one whose state does not allow it or that cannot
-            score, and when the champion is no longer `deciding`.
+            score, and when the champion is no longer `expected_champion`.
     """
     with lake.reader() as reader:
-        _require_champion(reader, model, deciding)
+        _require_champion(reader, model, expected_champion)
         chosen, current = pick(find_versions(reader, model), model, version), None
         if chosen.state != "champion":
             current = find_champion(reader, model)
@@ -198,11 +198,11 @@ def promote(
             f"`lakehouse models promote {model} {version} --shadow`"
         )
     if chosen.state == "rolled_back":
-        deciding = current.version if current else None
+        expected_champion = current.version if current else None
         evidence = {**(evidence or {}), "was_rolled_back": True}
     author = Author(layout.REGISTRY.table(model), message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
-        _require_champion(writer, model, deciding)
+        _require_champion(writer, model, expected_champion)
         return promote_in(
             *(writer, model, version, who, why, evidence or {}, lake_time(now)),
             allow_rolled_back=chosen.state == "rolled_back",
@@ -245,27 +245,27 @@ def rollback(
     *,
     who: str,
     why: str,
-    prove: Prove,
+    prove: Prover,
     fallback: str = "",
     evidence: Evidence | None = None,
-    deciding: str | None = None,
+    expected_champion: str | None = None,
     now: datetime | None = None,
 ) -> Version | None:
     """Roll back the champion; the most recent earlier champion that can score decides again.
 
     `prove` tests each, most recent first, before anything moves; the evidence records why those
     skipped cannot score. If none can, the declared `fallback` decides (its name, empty where none
-    is declared), and None is returned. `deciding` is the champion to roll back: with it, two
-    callers that see the same problem roll back once.
+    is declared), and None is returned. `expected_champion` is the champion to roll back: with it,
+    two callers that see the same problem roll back once.
 
     Raises:
         NoChampion: when there is no champion to roll back.
         NoVersionReady: when nothing else can decide; the message gives the remedy.
-        RegistryError: when the champion is no longer `deciding`, or another process moved the
-            version to go back to.
+        RegistryError: when the champion is no longer `expected_champion`, or another process moved
+            the version to go back to.
     """
     with lake.reader() as reader:
-        _require_champion(reader, model, deciding)
+        _require_champion(reader, model, expected_champion)
         current = champion_in(reader, model)
         earlier = predecessors_in(reader, model)
     target, problems = _first_ready(earlier, prove)
@@ -294,7 +294,7 @@ def rollback(
 
 
 def _first_ready(
-    versions: Iterable[Version], prove: Prove
+    versions: Iterable[Version], prove: Prover
 ) -> tuple[Version | None, dict[str, str]]:
     """The first version that can score, and why those before it cannot."""
     problems: dict[str, str] = {}
@@ -306,7 +306,7 @@ def _first_ready(
     return None, problems
 
 
-def _remedy(lake: Lake, model: str, prove: Prove, *, excluded: Iterable[Version]) -> str:
+def _remedy(lake: Lake, model: str, prove: Prover, *, excluded: Iterable[Version]) -> str:
     """The remedy: name the newest version that can score, or report that none can.
 
     A version that was rolled back comes last, and may only become a shadow while the champion can
@@ -382,12 +382,14 @@ def _require_unmoved(writer: duckdb.DuckDBPyConnection, model: str, version: Ver
         )
 
 
-def _require_champion(writer: duckdb.DuckDBPyConnection, model: str, deciding: str | None) -> None:
-    if deciding is None:
+def _require_champion(
+    writer: duckdb.DuckDBPyConnection, model: str, expected_champion: str | None
+) -> None:
+    if expected_champion is None:
         return
     now = find_champion(writer, model)
-    if now is None or now.version != deciding:
+    if now is None or now.version != expected_champion:
         raise RegistryError(
-            f"{model}: this decision was about {deciding}, but now "
+            f"{model}: this decision was about {expected_champion}, but now "
             f"{now.version if now else 'no version'} decides; review the decision and try again"
         )

@@ -2,7 +2,7 @@
 
 from lakehouse.scoring.history import Decision, load_history
 from lakehouse.scoring.inputs import drop_inputs, replay
-from lakehouse.scoring.reconciliation import Reconciliation, find_broken, reconcile
+from lakehouse.scoring.reconciliation import Reconciliation, find_log_problems, reconcile
 from lakehouse.scoring.scorers import ShadowReport
 from lakehouse.scoring.step import ConcurrentScoring, ScoreReport, score
 
@@ -13,7 +13,7 @@ __all__ = [
     "ScoreReport",
     "ShadowReport",
     "drop_inputs",
-    "find_broken",
+    "find_log_problems",
     "load_history",
     "reconcile",
     "replay",

@@ -70,7 +70,7 @@ class FallbackDecider:
     decides: bool = True
 
 
-def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
+def is_active(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
     """Whether the declared fallback decides: a champion decided before, and none is left."""
     return (
         spec.promotion.fallback != "none"
@@ -178,10 +178,10 @@ def _stage(
     _add(stage, spec, reader.execute("FROM pending LIMIT 0").to_arrow_table(), fallback)
     for batch in reader.execute("FROM pending").to_arrow_reader(BATCH_ROWS):
         _add(stage, spec, pa.Table.from_batches([batch]), fallback)
+    start = spec.capacity.period.start_sql("event_time") if spec.capacity else "event_time"
     stage.execute(
-        "CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, "
-        "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold, "
-        "1.0 AS ties FROM scored"
+        f"CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, {start} AS start, "
+        "CAST('inf' AS DOUBLE) AS threshold, 1.0 AS ties FROM scored"
     )
     key = quote(spec.spine.key)
     stage.execute(

@@ -19,7 +19,7 @@ from lakehouse.lake import qualified, quote, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import join_features
 from lakehouse.models.lots import draw_lots
-from lakehouse.models.schema import Matrix, off_scale
+from lakehouse.models.schema import Matrix, count_clipped
 from lakehouse.scoring.inputs import as_lists
 from lakehouse.scoring.log import predict_columns
 from lakehouse.scoring.scorers import Scorer, Scorers
@@ -159,7 +159,7 @@ def predict(
                     matrix = schema.matrix(chosen)
                     _add(stage, _scored(spec, scorer, chosen, matrix))
                     if scorer.decides:
-                        clipped.update(off_scale(schema.names, matrix))
+                        clipped.update(count_clipped(schema.names, matrix))
                 except Exception as error:
                     if scorer.name == champion.name:
                         raise

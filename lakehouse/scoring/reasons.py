@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakehouse.evaluation.explanations import (
     CostlyReasons,
     Reason,
-    explaining_cost,
+    explanation_cost,
     reasons,
     require_affordable,
 )
@@ -23,7 +23,7 @@ from lakehouse.models.inputs import join_features
 from lakehouse.models.schema import Matrix
 from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.scorers import Scorer
-from lakehouse.scoring.thresholds import FLAGGED
+from lakehouse.scoring.thresholds import FLAGGED, threshold_join
 
 TOP = 3
 
@@ -53,15 +53,14 @@ def _explain(
 ) -> str:
     key, model = quote(spec.spine.key), scorer.model
     flagged = stage.execute(
-        f"""SELECT {key} AS key FROM scored s JOIN thresholds t
-            ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
+        f"""SELECT {key} AS key FROM scored s JOIN thresholds t ON {threshold_join(spec)}
             WHERE s.place = ? AND {FLAGGED}""",
         [scorer.place],
     ).to_arrow_table()
     if not len(flagged):
         return ""
     try:
-        require_affordable(explaining_cost(model.booster), scorer.name)
+        require_affordable(explanation_cost(model.booster), scorer.name)
     except CostlyReasons as error:
         return str(error)
     schema = model.card.features

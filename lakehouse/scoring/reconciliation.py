@@ -24,7 +24,7 @@ from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import fallback
 
 
-def find_broken(spec: ModelSpec, lake: Lake) -> str:
+def find_log_problems(spec: ModelSpec, lake: Lake) -> str:
     """A description of what is wrong with the log; empty if nothing is.
 
     The log must have rows, each key once, no prediction may be NULL, and it must have as many rows
@@ -73,7 +73,7 @@ class Reconciliation:
     lost: int
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The counts as a sentence."""
         parts = {
             "scored": self.scored,

@@ -27,6 +27,7 @@ from lakehouse.models.inputs import stale_sets
 from lakehouse.registry.thresholds import write_thresholds
 from lakehouse.registry.versions import lake_time
 from lakehouse.scoring import fallback
+from lakehouse.scoring.idle import why_no_rows
 from lakehouse.scoring.log import Stamp
 from lakehouse.scoring.pending import PredictionReport, Range, predict, select_pending
 from lakehouse.scoring.reasons import explain
@@ -40,13 +41,15 @@ from lakehouse.scoring.writing import write_predictions
 class ScoreReport:
     """The outcome of one call of `score`.
 
-    `rows` were decided, and `version` decides from now on. `owed` reports each version that decided
-    because it was champion when rows landed, and each that should have and could not. `passed_over`
-    rows of the same loads are older than the test period of the deciding version, so they may be
-    its training rows; `without_features` rows have none and never will: neither are scored.
+    `rows` were decided, and `version` decides from now on. `former_champions` reports each version
+    that decided because it was champion when rows landed, and each that should have and could not.
+    `passed_over` rows of the same loads are older than the test period of the deciding version, so
+    they may be its training rows; `without_features` rows have none and never will: neither are
+    scored.
     `waiting` rows wait for features. `load_id` is the last load processed. `stale_sets` are feature
     sets whose current version differs from the one that the champion reads, so rows would wait
     forever: promote a version that reads the current one. `shadows` reports each shadow version,
+    `why_no_rows` names what holds rows back if none was decided,
     `unexplained` why alerts have no reasons, and `clipped` how many values of a feature were
     outside the range that a model can read.
     """
@@ -59,10 +62,11 @@ class ScoreReport:
     load_id: int
     stale_sets: tuple[str, ...]
     shadows: tuple[ShadowReport, ...] = ()
-    owed: tuple[ShadowReport, ...] = ()
+    former_champions: tuple[ShadowReport, ...] = ()
     passed_over: int = 0
     unexplained: str = ""
     clipped: Mapping[str, int] = field(default_factory=dict)
+    why_no_rows: str = ""
 
 
 class ConcurrentScoring(LakeError):
@@ -104,7 +108,7 @@ def score(
         BadArtefact, SchemaMismatch: when the champion cannot be used; the log does not change.
     """
     with lake.reader() as reader:
-        if fallback.decides(reader, spec):
+        if fallback.is_active(reader, spec):
             return _score_by_fallback(spec, lake, run_id, now)
     redo = Range(since, until) if full_refresh or since or until else None
     failed: list[ShadowReport] = []
@@ -147,23 +151,31 @@ def _score(
         thresholds = choose_thresholds(reader, stage, spec, scorers.all) if needs_thresholds else {}
         rows = sum(counts.get(scorer.place, 0) for scorer in deciding)
         due = sum(pending[scorer.place] for scorer in deciding)
+        waiting = _count_waiting(reader, spec, champion.after)
+        passed_over = _count_landed(reader, spec, champion) - sum(
+            pending[scorer.place] for scorer in scorers.deciding
+        )
         report = ScoreReport(
             model=spec.name,
             version=champion.name,
             rows=rows,
             without_features=due - rows,
-            waiting=_count_waiting(reader, spec, champion.after),
+            waiting=waiting,
             load_id=champion.after.load_id,
             stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
             shadows=(*_reports(scorers.shadows, counts), *scorers.skipped),
-            owed=(
+            former_champions=(
                 *_reports([one for one in scorers.deciding if one.name != champion.name], counts),
                 *scorers.replaced,
             ),
-            passed_over=_count_landed(reader, spec, champion)
-            - sum(pending[scorer.place] for scorer in scorers.deciding),
+            passed_over=passed_over,
             unexplained=explain(reader, stage, spec, deciding) if needs_thresholds else "",
             clipped=predicted.clipped,
+            why_no_rows=""
+            if rows
+            else why_no_rows(
+                reader, spec, champion, due=due, passed_over=passed_over, waiting=waiting
+            ),
         )
         moved = any(scorer.after != scorer.before for scorer in scorers.all)
         older = is_legacy_log(reader, spec.predictions_table)
@@ -191,7 +203,10 @@ def _score_by_fallback(
     spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None
 ) -> ScoreReport:
     found = fallback.score_by_fallback(spec, lake, run_id=run_id, now=now)
-    return ScoreReport(spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, ())
+    why = "" if found.rows else f"{spec.spine.table} has no rows that no version has scored"
+    return ScoreReport(
+        spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, (), why_no_rows=why
+    )
 
 
 def _raise_if_decider_failed(scorers: Scorers, failed: Mapping[str, str]) -> None:

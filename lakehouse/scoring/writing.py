@@ -31,7 +31,7 @@ from lakehouse.scoring.tables import (
     prepare_inputs,
     prepare_log,
 )
-from lakehouse.scoring.thresholds import FLAGGED
+from lakehouse.scoring.thresholds import FLAGGED, threshold_join
 
 
 class Logged(Protocol):
@@ -296,10 +296,7 @@ def _insert(
     if spec.task.decides:
         values |= {"decision": FLAGGED, "threshold": "t.threshold"}
         values |= {"blocked": f"{FLAGGED} AND NOT s.control", "reasons": "NULL"}
-        joins += (
-            " JOIN thresholds t ON t.version = s.version "
-            "AND t.day = date_trunc('day', s.event_time)"
-        )
+        joins += f" JOIN thresholds t ON {threshold_join(spec)}"
         if log == spec.predictions_table:
             values["reasons"] = "r.reasons"
             joins += f" LEFT JOIN reasons r ON r.key = s.{key}"

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.private import FILE
+from lakehouse.private import FILE_MODE
 from lakehouse.simulator.columns import Bools, Ints
 from lakehouse.simulator.days import CHANNELS, NO_WALLET, WALLETS
 from lakehouse.simulator.dirt import DIRT, Deliveries
@@ -29,7 +29,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     partial = path.with_name(f".{path.name}.partial")
     # personal data: only the owner may read the file
     partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
         file.write(content)
         if durable:
             file.flush()

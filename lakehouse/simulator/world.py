@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from lakehouse.errors import LakehouseError
-from lakehouse.private import FOLDER, make_private
+from lakehouse.private import FOLDER_MODE, make_private
 from lakehouse.simulator import bank, chargebacks, rates, state, truth
 from lakehouse.simulator.changes import Changes, initial_population, next_day
 from lakehouse.simulator.chargebacks import Reports
@@ -52,7 +52,7 @@ class World:
     counts: Counts
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether its creation is complete."""
         return self.counts.days >= self.config.days
 
@@ -71,7 +71,7 @@ def create_world(
         if not state.exists(world_dir):
             _prepare_world(config, world_dir, landing_dir)
         world = load_world(world_dir)
-        if world.config != config or world.is_whole:
+        if world.config != config or world.is_complete:
             raise WorldError(
                 f"there is already a world in {world_dir}, up to {world.last_day}; advance it with"
                 f" `lakehouse simulate --days N`, or delete {world_dir} and {landing_dir}"
@@ -167,7 +167,7 @@ def _make_days(world_dir: Path, landing_dir: Path, days: int, progress: Progress
     config, now = state.load(world_dir)
     names = Names.model_validate_json((world_dir / NAMES).read_bytes())
     for source in ("transactions", "chargebacks"):
-        (landing_dir / source).mkdir(mode=FOLDER, parents=True, exist_ok=True)
+        (landing_dir / source).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     with bank.open_bank(world_dir / BANK) as connection:
         for _ in range(days):
             before = now

@@ -23,8 +23,8 @@ from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.undecided import (
     REASON_SQL,
     Undecided,
+    describe_undecided,
     find_undecided,
-    in_words,
     undecided_rows,
 )
 
@@ -187,7 +187,7 @@ class _Recorder:
             if not self.choice.file or recorded.file == self.choice.file:
                 text += f": {recorded.who} chose to {recorded.decision} {recorded.file} on "
                 return text + f"{recorded.decided_at:%Y-%m-%d %H:%M} ({recorded.why})"
-        known = "; ".join(map(in_words, undecided[:5])) or "nothing"
+        known = "; ".join(map(describe_undecided, undecided[:5])) or "nothing"
         return f"{text}; awaiting a decision: {known}"
 
     def rows(self, found: Undecided) -> set[int]:

@@ -17,9 +17,9 @@ from lakehouse.sources.spec import SourceSpec
 RELEASED = "released into "
 """The start of the reason of a row that was loaded from another landing file (`releasing.py`)."""
 TOO_FEW = "fewer rows than `volume` declares"
-FLOOD = 0.05
+TOLERATED_SHARE = 0.05
 """Share of undecided rows of one load above which the source counts as broken."""
-A_FEW = 10
+TOLERATED_ROWS = 10
 """Up to this many undecided rows are never a flood, however small the load."""
 
 REASON_SQL = "concat_ws(': ', q.column_name, q.reason)"
@@ -55,7 +55,7 @@ class Undecided:
     @property
     def is_flood(self) -> bool:
         """Whether so much of the load was rejected that everything downstream must stop."""
-        return self.kind == "rows" and self.share > FLOOD and self.rows > A_FEW
+        return self.kind == "rows" and self.share > TOLERATED_SHARE and self.rows > TOLERATED_ROWS
 
 
 def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
@@ -66,7 +66,7 @@ def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[
     return [*rows, *files, *_short(cursor, spec), *_drifted(cursor, spec)]
 
 
-def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
+def list_undecided(lake: Lake, source: str = "") -> list[Undecided]:
     """What awaits a decision, for one source or for all declared ones.
 
     Raises:
@@ -249,7 +249,7 @@ def _decided_refusals(
     return dict(found.fetchall())
 
 
-def in_words(found: Undecided) -> str:
+def describe_undecided(found: Undecided) -> str:
     """One undecided item as a clause: what, of which file, and why."""
     if found.kind == "file":
         return f"{found.file} was refused: {next(iter(found.reasons))}"

@@ -31,6 +31,7 @@ evaluates, promotes or reports on a version is not included."""
 
 OUTSIDE = (
     "lakehouse.errors",
+    "lakehouse.features",
     "lakehouse.lake",
     "lakehouse.redaction",
     "lakehouse.registry",
@@ -38,7 +39,8 @@ OUTSIDE = (
     "lakehouse.training.identity",
 )
 """Packages that store and name things but do not compute any part of a version. Feature sets have
-versions of their own, and the YAML declaration is in the configuration hash."""
+versions of their own, and the YAML declaration is in the configuration hash. The condition of a
+label is compiled there too: if its meaning changes, so does the hash of the training set."""
 
 
 def why_due(
@@ -71,6 +73,16 @@ def why_due(
     if not exact and moved >= max(spec.retrain.every, DAY):
         return f"labels of {moved.days} more days have settled"
     return ""
+
+
+def describe_current(spec: ModelSpec, planned: Plan, newest: Version) -> str:
+    """Why no version is due yet: up to when labels have settled, and up to when they have to."""
+    due = Split.from_json(newest.split).test_until + max(spec.retrain.every, DAY)
+    settled = planned.split.test_until
+    return (
+        f"up to date: the labels of {spec.label_table} have settled for rows before "
+        f"{settled:%Y-%m-%d}, and the next version is due with those before {due:%Y-%m-%d}"
+    )
 
 
 def is_same(spec: ModelSpec, pinned: TrainingSet, version: Version) -> bool:

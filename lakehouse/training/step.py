@@ -16,19 +16,19 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Author, Lake
 from lakehouse.models import artefact
 from lakehouse.models.columns import fit_columns
-from lakehouse.models.readiness import prove_ready
+from lakehouse.models.readiness import check_readiness
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.split import Split
-from lakehouse.models.upkeep import keep_features
+from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.gates import read_gates, write_gates
 from lakehouse.registry.promotion import find_champion, move_in, promote_in
-from lakehouse.registry.requests import answer_in, open_request
+from lakehouse.registry.requests import open_request, record_answer
 from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training.choosing.choice import choose
 from lakehouse.training.fitting.assembly import FittedModel, fit_model
 from lakehouse.training.fitting.warm_start import WarmStart, find_warm_start
-from lakehouse.training.identity import config_hash, is_same, why_due
+from lakehouse.training.identity import config_hash, describe_current, is_same, why_due
 from lakehouse.training.judging.assessment import check_gates
 from lakehouse.training.judging.decision import Decision, decide
 from lakehouse.training.judging.proof import PredictedRows, evaluate_version
@@ -93,7 +93,8 @@ def train(
         why = "forced"
     if not why:
         assert newest is not None
-        return _review(spec, lake, newest, "up to date", run_id, now)
+        why_not = describe_current(spec, planned, newest)
+        return _review(spec, lake, newest, why_not, run_id, now)
     pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
     for version in versions:
         if is_same(spec, pinned, version) and not artefact.artefact_problem(
@@ -102,7 +103,7 @@ def train(
             return _review(spec, lake, version, f"the same as {version.version}", run_id, now)
     refuse_unusable(spec, lake)
     fitted = _fit(spec, lake, pinned, run_id, on_progress)
-    keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
+    refresh_old_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
     evaluation = _evaluate(spec, lake, pinned, fitted, versions)
     number = newest.number + 1 if newest else 1
     version = _write(spec, lake, pinned, fitted, evaluation, number, run_id, at)
@@ -113,7 +114,7 @@ def train(
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it since
         register(writer, version, ACTOR, why)
         if request is not None:
-            answer_in(writer, request)
+            record_answer(writer, request)
         decision = _settle(writer, spec, version, gates, decision, at)
     report = _report(spec, lake, version, why, True, gates, decision.why)
     return TrainReport(**{**vars(report), "notes": fitted.model.card.notes + evaluation.notes})
@@ -235,7 +236,7 @@ def _decide(
     """The declared rule's decision; a version that cannot score real rows stays a candidate."""
     decision = decide(spec, lake, version, evaluation, gates)
     if decision.state == "champion":
-        problem = prove_ready(spec, lake, version, now=now).problem
+        problem = check_readiness(spec, lake, version, now=now).problem
         if problem:
             return Decision("candidate", f"not promoted: it cannot score: {problem}")
     return decision

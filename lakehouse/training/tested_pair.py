@@ -8,7 +8,7 @@ from lakehouse.evaluation.pair import Pair
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_model
 from lakehouse.models.spec import ModelSpec
-from lakehouse.models.split import Split
+from lakehouse.models.split import DAY, Split
 from lakehouse.registry import RegistryError, Version
 from lakehouse.training.judging.assessment import predictions
 from lakehouse.training.judging.rivals import test_rows, version_rival
@@ -35,7 +35,7 @@ def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) 
             for version in (one, other)
         ]
     common = found.copy()
-    common[found] = rows.day >= (start - datetime(1970, 1, 1)).days
+    common[found] = rows.day >= -((datetime(1970, 1, 1) - start) // DAY)  # whole days of both
     for rival in rivals:
         common &= True if rival.shared is None else rival.shared
     if not common.any():

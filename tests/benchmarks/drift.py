@@ -19,7 +19,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.schema import Feature, FeatureSchema
 from lakehouse.monitoring.look.cells import Cells, number_cells, text_cells
 from lakehouse.monitoring.look.drift import Days, compare, count_days, drift_findings
-from lakehouse.monitoring.look.reference import Part, Periods, Reference, reference_of
+from lakehouse.monitoring.look.reference import Part, Periods, Reference, make_reference
 from lakehouse.settings import load_settings
 
 ROWS, FEATURES, TEXTS = 1_000_000, 60, 3
@@ -118,7 +118,7 @@ def _score_cells() -> Cells:
 def _reference_of(part: Part, name: str, cells: Cells) -> Reference:
     counts = np.full((85, cells.slots), 36, dtype=np.int64)
     periods = Periods(date(2026, 1, 1), np.repeat([0, 1, 2], 28))
-    return reference_of(part, name, cells, counts, periods, window=7)
+    return make_reference(part, name, cells, counts, periods, window=7)
 
 
 def _peak_mb() -> float:

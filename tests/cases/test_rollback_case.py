@@ -13,7 +13,7 @@ from lakehouse.lake import Author, Lake
 from lakehouse.models import ModelSpec, declared
 from lakehouse.models.readiness import prover
 from lakehouse.monitoring import Finding, WatchReport
-from lakehouse.monitoring.react.step import go_back, react
+from lakehouse.monitoring.react.step import react, roll_back_failing_champion
 from lakehouse.monitoring.review.step import ReviewReport
 from lakehouse.registry import champion, list_versions, promote
 from lakehouse.scoring import score
@@ -110,7 +110,7 @@ def test_16_a_rollback_by_monitoring_is_refused_and_the_champion_stays(case: Cas
         (action,) = react(case.spec, case.lake, watched, reviewed, now=noon)
         assert not action.done
         assert "cannot be read" in action.outcome
-    assert not go_back(case.spec, case.lake, "cannot score", now=noon).done
+    assert not roll_back_failing_champion(case.spec, case.lake, "cannot score", now=noon).done
     assert case.champion_number() == 2
     assert case.can_score()
 
@@ -120,7 +120,7 @@ def test_16_a_champion_without_files_is_replaced_as_the_message_advises(case: Ca
     with case.lake.writer(Author("test")) as writer:
         writer.execute("UPDATE registry.versions SET state = 'rolled_back' WHERE number = 2")
         writer.execute("UPDATE registry.versions SET state = 'champion' WHERE number = 1")
-    action = go_back(case.spec, case.lake, "v0001 cannot be loaded")
+    action = roll_back_failing_champion(case.spec, case.lake, "v0001 cannot be loaded")
     assert not action.done
     second = next(v.version for v in list_versions(case.lake, "detector") if v.number == 2)
     assert f"lakehouse models promote detector {second}" in action.outcome
@@ -140,7 +140,7 @@ def test_16_training_again_replaces_missing_files(case: Case) -> None:
     assert report.trained
     assert (report.version.number, report.version.state) == (3, "candidate")
     assert f"lakehouse models promote detector {report.version.version}" in report.decision
-    action = go_back(case.spec, case.lake, "v0002 cannot be loaded")
+    action = roll_back_failing_champion(case.spec, case.lake, "v0002 cannot be loaded")
     assert f"lakehouse models promote detector {report.version.version}" in action.outcome
     prove = prover(case.spec, case.lake)
     promote(case.lake, "detector", report.version.version, who="me", why="so", prove=prove)

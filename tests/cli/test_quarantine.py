@@ -21,7 +21,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
     from lakehouse.sources.declared import find_source
 
-    spec = find_source("chargebacks")
+    spec = find_source(settings.project, "chargebacks")
     path = Path(settings.landing) / spec.name / file_name(seal_of(0))
     path.parent.mkdir(parents=True)
     path.write_bytes(json_lines(*[BROKEN] * 20))
@@ -77,11 +77,11 @@ def test_status_lists_undecided_items_whatever_the_last_checks_were(home: Settin
 
     from lakehouse.cli.output import Output
     from lakehouse.cli.status import print_undecided
-    from lakehouse.sources.undecided import undecided_of
+    from lakehouse.sources.undecided import list_undecided
 
     output = StringIO()
     with Lake(home, read_only=True) as lake:
-        print_undecided(Output(output), undecided_of(lake))
+        print_undecided(Output(output), list_undecided(lake))
     assert output.getvalue() == (
         "raw/chargebacks undecided: 20 rejected rows; 1 loads block everything downstream; "
         "see lakehouse quarantine list chargebacks\n"

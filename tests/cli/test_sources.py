@@ -12,7 +12,7 @@ from lakehouse.cli import main
 from lakehouse.cli.sources.unload import redo_selection
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
-from lakehouse.orchestration.runs.in_process import _selected
+from lakehouse.orchestration.runs.in_process import _resolve_selection
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import load
 from lakehouse.sources.declared import find_source
@@ -92,7 +92,10 @@ def test_redo_rebuilds_everything_downstream_of_a_source_and_nothing_else(
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
     definitions: dg.Definitions = defs()
     graph = definitions.resolve_asset_graph()
-    found = {"/".join(key.path) for key in _selected(definitions, [redo_selection("chargebacks")])}
+    found = {
+        "/".join(key.path)
+        for key in _resolve_selection(definitions, [redo_selection("chargebacks")])
+    }
     assert {"staging/stg_chargebacks", "core/fct_labels", "features/terminal_risk"} <= found
     assert {name.partition("/")[0] for name in found} == {
         "staging",

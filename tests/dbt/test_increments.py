@@ -21,7 +21,7 @@ from lakehouse.features import FeatureSetSpec, refresh, replay
 from lakehouse.lake import Lake, write_lock
 from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)
@@ -333,7 +333,7 @@ def test_a_deleted_customer_has_no_attributes_in_features_or_groups(
     expected = Expected(world)
     (spec,) = (
         s
-        for s in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir)
+        for s in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS)
         if s.name == "customer_profile"
     )
     group = Group(table="core.dim_customers", column="segment", entity="customer_id")

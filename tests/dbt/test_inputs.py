@@ -68,7 +68,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
     def run(sql: str) -> Any:
         with WritingSession(settings).holding():
             return import_dbt()(manifest=files.parsed).invoke(
-                ["compile", "--inline", sql, "--quiet", *files.places(files.target)]
+                ["compile", "--inline", sql, "--quiet", *files.folder_arguments(files.target)]
             )
 
     return run

@@ -179,6 +179,14 @@ FEATURE_SETS = _of(
     ("op: sum", "op: count", 12, "aggregates.spent: op count takes no `value`"),
     ("      window: [1d, 7d]\n", "", 12, "aggregates.spent: a window is missing"),
     ("      window: [1d, 7d]", "      window: [1d, weekly]", 16, "window.1: 'weekly' is not a dur"),
+    ("      window: [1d, 7d]", "      window: [1mo, 7d, 1mo]", 12, "spent: windows .* repetition"),
+    ("      window: [1d, 7d]", "      window: 1mo1d", 16, "window: '1mo1d' is not a dur.*months"),
+    (
+        "op: count, window",
+        "op: count, where: cents in, window",
+        11,
+        "aggregates.n.where: .*'cents in', character 9: ",
+    ),
     ("      window: [1d, 7d]", "      window: weekly", 16, "spent.window: 'weekly' is not a dur"),
     ("{of: payments", "{of: paymnts", 11, "aggregates.n.of: .*'paymnts', which is not a declared"),
     ("      value: cents", "      values: cents", 15, "there is no such field; did you mean value"),
@@ -188,7 +196,7 @@ FEATURE_SETS = _of(
     ("payments: core", "- core", 8, "streams: .*write `name: value`"),
     ("mean: spent / n", "split: spent / n", 18, "features.split: .*'split' has the name of a"),
     ("mean: spent / n", "customer_id: n_1d", 18, "features.customer_id: .*another column"),
-    ("mean: spent / n", "mean: spent /", 18, "features.mean: .*'spent /' is no"),
+    ("mean: spent / n", "mean: spent /", 18, "features.mean: .*'spent /', character 8: "),
     (
         "mean: spent / n",
         "mean: [spent, n]",

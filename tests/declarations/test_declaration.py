@@ -114,7 +114,7 @@ def test_the_location_of_a_declaration_does_not_affect_equality(tmp_path: Path) 
             "value: amount",
             r"line 12: aggregates.spent: .* no column am",
         ),
-        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*there is no 'spnt'"),
+        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*unknown name 'spnt'"),
         ("mean: spent / n", "mean: row.amount", "line 18: features.mean: .*no column amount"),
         (
             "table: core.transactions",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lakehouse.declarations.reserved import BESIDE_FEATURES, IN_THE_LOG
+from lakehouse.declarations.reserved import FEATURE_TABLE_COLUMNS, PREDICTION_LOG_COLUMNS
 from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.features import FeatureSetSpec
 from lakehouse.models import ModelSpec
@@ -61,11 +61,11 @@ def test_every_column_of_feature_tables_training_sets_and_logs_is_reserved(
         **({"actions": actions} if actions and task == "binary" else {}),
     )
     stored = {*row_columns(spec), "training_set_id"} - {*spec.spine.entities}
-    assert stored <= {*BESIDE_FEATURES}
-    assert {*output_types(spec), "version", "event_time"} <= {*IN_THE_LOG}
+    assert stored <= {*FEATURE_TABLE_COLUMNS}
+    assert {*output_types(spec), "version", "event_time"} <= {*PREDICTION_LOG_COLUMNS}
 
 
-@pytest.mark.parametrize("name", [*BESIDE_FEATURES, "naive_guess", "id", "e"])
+@pytest.mark.parametrize("name", [*FEATURE_TABLE_COLUMNS, "naive_guess", "id", "e"])
 def test_a_feature_with_the_name_of_another_column_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=rf"feature.* {name}|feature '{name}'"):
         features(features={name: "row.x"})

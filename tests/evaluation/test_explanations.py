@@ -110,15 +110,15 @@ class Dumped:
 
 
 def test_the_cost_of_explaining_counts_each_leaf_by_its_depth_squared():
-    cost = explanations.explaining_cost(Dumped())
-    assert cost == explanations.ExplainingCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
+    cost = explanations.explanation_cost(Dumped())
+    assert cost == explanations.ExplanationCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
 
 
 def test_a_model_with_costly_reasons_is_refused_with_a_remedy(boosters):
-    cost = explanations.explaining_cost(boosters["binary"])
-    assert cost.affordable
+    cost = explanations.explanation_cost(boosters["binary"])
+    assert cost.is_affordable
     explanations.require_affordable(cost, "detector")
-    huge = explanations.ExplainingCost(trees=500, leaves=63, depth=22, steps=3_000_000)
+    huge = explanations.ExplanationCost(trees=500, leaves=63, depth=22, steps=3_000_000)
     with pytest.raises(explanations.CostlyReasons, match=r"detector.*max_depth"):
         explanations.require_affordable(huge, "detector")
 

@@ -1,6 +1,7 @@
 """Every metric against scikit-learn, or against ten lines of plain Python if it has none."""
 
 from collections import defaultdict
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.evaluation.metrics import (
+    ALERTS_PER,
     UnknownMetric,
     catalogue,
     find_metric,
@@ -18,8 +20,9 @@ from lakehouse.evaluation.metrics import (
     ordered_metrics,
 )
 from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.periods import WEEK
 from lakehouse.evaluation.predictions import Binary, Multiclass, Regression
-from lakehouse.evaluation.report.words import metric_name, metric_note
+from lakehouse.evaluation.report.formatting import metric_name, metric_note
 
 ALERTS = 3
 rows = st.lists(
@@ -118,6 +121,29 @@ def test_errors_of_forecasts_are_those_of_scikit_learn(drawn):
     assert found == pytest.approx(expected, nan_ok=True)
 
 
+@given(drawn=rows, alerts=st.integers(1, 9), shift=st.integers(0, 6))
+def test_metrics_of_a_capacity_a_week_use_the_highest_scores_from_monday_to_sunday(
+    drawn, alerts, shift
+):
+    truth, score, day, _, _ = arrays(drawn)
+    day = day * 3 + shift + 19_999  # three days of one week or of two
+    weeks = {}
+    for place, number in enumerate(day):
+        moment = date(1970, 1, 1) + timedelta(days=int(number))
+        weeks.setdefault(moment.isocalendar()[:2], []).append((-score[place], place))
+    reviewed = [place for rows in weeks.values() for _, place in sorted(rows)[:alerts]]
+    hits = sum(truth[place] for place in reviewed)
+    predictions = Binary(truth, score, score >= 0.5).with_capacity(WEEK, day, alerts)
+    found = metric_values(
+        predictions, only=["precision_at_capacity", "recall_at_capacity", *ALERTS_PER.values()]
+    )
+    assert found["precision_at_capacity"] == pytest.approx(hits / len(reviewed))
+    assert found["alerts_per_week"] == pytest.approx((score >= 0.5).sum() / len(weeks))
+    assert "alerts_per_day" not in found
+    if truth.any():
+        assert found["recall_at_capacity"] == pytest.approx(hits / truth.sum())
+
+
 @given(drawn=rows, alerts=st.integers(1, 5))
 def test_metrics_at_capacity_use_each_days_highest_scores(drawn, alerts):
     truth, score, day, _, _ = arrays(drawn)
@@ -162,7 +188,7 @@ def examples(task, broken=False, rows=4):
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
-    names = [metric.name for metric in metrics_of(task)]
+    names = [metric.name for metric in metrics_of(task) if "week" not in metric.needs]
     assert np.isfinite(list(metric_values(examples(task), only=names).values())).all()
     found = metric_values(examples(task, broken=True), only=names)
     assert list(found) == names

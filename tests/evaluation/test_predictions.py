@@ -14,7 +14,7 @@ def test_a_part_of_the_rows_has_no_metrics_at_capacity():
 
 
 def test_alerts_a_day_need_days():
-    with pytest.raises(ValueError, match="the `day` of each row as well as `alerts`"):
+    with pytest.raises(ValueError, match="the `day` or `week` of each row as well as `alerts`"):
         Binary(np.array([True]), np.array([0.5]), alerts=1)
 
 

@@ -29,7 +29,7 @@ from lakehouse.evaluation.report import (
     render,
     sections,
 )
-from lakehouse.evaluation.report.words import interval, metric_name, number, share
+from lakehouse.evaluation.report.formatting import interval, metric_name, number, share
 
 VOID = {"meta", "link", "br", "img"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.evaluation.scan import reach
+from lakehouse.evaluation.scan import shortfall_bound
 
 WINDOW, YEAR = 28, 364
 
@@ -18,7 +18,7 @@ def largest_shortfalls(years, reference_error=0.0):
 
 @pytest.mark.parametrize("reference_error", [0.0, 0.7, 2.0])
 def test_the_bound_is_exceeded_in_one_year_of_twenty(reference_error):
-    bound = reach(1.0, reference_error, 0.05, YEAR / WINDOW)
+    bound = shortfall_bound(1.0, reference_error, 0.05, YEAR / WINDOW)
     exceeded = (largest_shortfalls(4000, reference_error) > bound).mean()
     assert 0.025 < exceeded <= 0.06
 
@@ -28,10 +28,12 @@ def test_the_bound_for_a_single_look_is_exceeded_in_most_years():
 
 
 def test_the_bound_is_in_the_unit_of_the_errors():
-    assert reach(0.02, 0.01, 0.05, 13) == pytest.approx(0.02 * reach(1.0, 0.5, 0.05, 13), rel=1e-6)
+    assert shortfall_bound(0.02, 0.01, 0.05, 13) == pytest.approx(
+        0.02 * shortfall_bound(1.0, 0.5, 0.05, 13), rel=1e-6
+    )
 
 
 def test_the_error_of_the_reference_counts_once_and_not_at_every_look():
-    alone, both = reach(1.0, 0.0, 0.05, 13), reach(1.0, 1.0, 0.05, 13)
+    alone, both = shortfall_bound(1.0, 0.0, 0.05, 13), shortfall_bound(1.0, 1.0, 0.05, 13)
     assert alone < both < 2**0.5 * alone
-    assert reach(0.0, 1.0, 0.05, 13) == pytest.approx(1.645, abs=0.001)
+    assert shortfall_bound(0.0, 1.0, 0.05, 13) == pytest.approx(1.645, abs=0.001)

@@ -9,7 +9,7 @@ from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import LOGIT
-from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.segments import segment_metrics, weekly_metrics
 
 RANDOM = np.random.default_rng(9)
 ROWS = 2000
@@ -54,7 +54,7 @@ def test_only_the_most_frequent_values_of_a_column_are_reported():
 
 
 def test_a_week_has_the_metrics_of_its_rows_at_capacity_too():
-    found = by_week(PREDICTIONS, DAY)
+    found = weekly_metrics(PREDICTIONS, DAY)
     assert [each.start for each in found] == [
         date(1970, 4, 11),
         date(1970, 4, 18),
@@ -67,6 +67,6 @@ def test_a_week_has_the_metrics_of_its_rows_at_capacity_too():
 
 
 def test_a_week_without_positives_does_not_determine_the_metric():
-    (week,) = by_week(Binary(np.zeros(3, bool), np.arange(3.0)), np.array([4, 5, 6]))
+    (week,) = weekly_metrics(Binary(np.zeros(3, bool), np.arange(3.0)), np.array([4, 5, 6]))
     assert week.metrics["auc_roc"] is None
-    assert by_week(Binary(np.zeros(0, bool), np.zeros(0)), np.zeros(0, int)) == ()
+    assert weekly_metrics(Binary(np.zeros(0, bool), np.zeros(0)), np.zeros(0, int)) == ()

@@ -10,13 +10,23 @@ import pytest
 from lakehouse.features import (
     FeatureError,
     FeatureSetSpec,
+    HeldBack,
     compute,
     compute_online,
     load_plan,
     refresh,
     replay,
 )
-from lakehouse.lake import ALWAYS, Author, Lake, NoSuchTable, Progress, qualified, write_progress
+from lakehouse.lake import (
+    ALWAYS,
+    Author,
+    Lake,
+    NoSuchTable,
+    Progress,
+    fetch_value,
+    qualified,
+    write_progress,
+)
 from tests.features.worlds import COLUMNS, Row
 
 DAY = timedelta(days=1)
@@ -188,6 +198,51 @@ def test_no_row_waits_for_a_static_lookup_and_the_table_ends_where_its_spine_doe
     )
     write(lake, TRANSACTIONS, [], Progress(2, ALWAYS))  # even a spine that nothing waits for
     assert refresh(spec(), lake).seal == seal(2)
+
+
+def test_a_refresh_that_leaves_rows_names_the_input_and_the_seal_that_they_wait_for(
+    lake: Lake,
+) -> None:
+    loads, lines = days(1), list[str]()
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(1))
+    deliver(lake, loads, 3, seal(1))
+    report = refresh(spec(), lake, progress=lines.append)
+    assert report.rows_added == len(loads[0])
+    assert report.held_back == (HeldBack(LABELS, seal(1), seal(2)),)
+    waiting = len(loads[1]) + len(loads[2])
+    assert report.reason == (
+        f"{waiting} rows of {TRANSACTIONS} wait for {LABELS}, which is complete until {seal(1)}; "
+        f"the next of them are final when it is complete until {seal(2)}"
+    )
+    assert lines[-1] == f"{report.table}: {report.reason}"
+
+
+def test_an_input_without_a_seal_is_named_as_what_holds_everything_back(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, days(1)[0], Progress(1, seal(1)))
+    write(lake, LABELS, [])
+    report = refresh(spec(), lake)
+    assert report.rows_added == 0
+    assert [(one.table, one.seal) for one in report.held_back] == [(LABELS, None)]
+    assert f"wait for {LABELS}, which has no seal yet; the next of them are final" in report.reason
+
+
+def test_every_refresh_that_writes_nothing_has_a_reason(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, [])
+    write(lake, LABELS, [])
+    empty = refresh(spec(), lake)
+    assert (empty.rows_added, empty.held_back) == (0, ())
+    assert empty.reason == f"nothing to write: {TRANSACTIONS} has no new rows, and has no seal yet"
+    deliver(lake, days(1), 1)
+    assert refresh(spec(), lake).reason == ""
+    again = refresh(spec(), lake)
+    assert (again.rows_added, again.held_back) == (0, ())
+    assert again.reason == (
+        f"nothing to write: {TRANSACTIONS} has no new rows, and is complete until {seal(1)}"
+    )
+    days_without_rows = refresh(spec(), lake, since=START - 9 * DAY, until=START - 8 * DAY)
+    assert days_without_rows.reason.startswith("nothing to write: ")
+    assert refresh(spec(), lake, full_refresh=True).reason == ""
 
 
 def test_no_row_is_final_until_every_input_has_a_seal(lake: Lake) -> None:
@@ -366,3 +421,33 @@ def test_a_replay_finds_differences_only_if_a_value_was_changed(lake: Lake) -> N
     differences = replay(spec(), lake, rows=10).differences
     assert len(differences) == agreed.rows
     assert all("spend" in difference for difference in differences)
+
+
+def test_a_replay_reads_each_role_of_a_dimension_and_months_of_history(lake: Lake) -> None:
+    risk = {
+        "of": LABELS, "column": "channel", "key": "transaction_id", "by": "amount_cents",
+        "first_version": "assumed",
+    }  # fmt: skip
+    declared = spec(
+        attributes={"own": {"of": LABELS, "column": "is_fraud"}, "other": risk},
+        aggregates={
+            "n": {
+                "of": "own",
+                "op": "count",
+                "window": ["1mo", "3mo"],
+                "where": "score between 0 and 1",
+            }
+        },
+        features={"n": "n", "own": "own", "other": "other"},
+    )
+    loads = days(4, count=2)
+    for number, row in enumerate(loads[0]):
+        row["transaction_id"] = [5, 700, 12345][number] if number < 3 else row["transaction_id"]
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(2) + 9 * DAY)
+    assert refresh(declared, lake).rows_added == sum(map(len, loads))
+    report = replay(declared, lake, rows=100)
+    assert (report.rows, report.features, report.differences) == (len(loads[1]), 4, [])
+    with lake.reader() as cursor:
+        known = fetch_value(cursor, "SELECT count(other) FROM lake.features.risk")
+    assert 0 < known < report.rows + len(loads[0])

@@ -3,8 +3,8 @@
 import pytest
 
 from lakehouse.features import FeatureError, refresh
-from lakehouse.features.declared import why_not_kept_up
-from lakehouse.features.increments import keep_up
+from lakehouse.features.declared import refresh_problem
+from lakehouse.features.increments import refresh_old_version
 from lakehouse.features.retention import drop_old_versions
 from lakehouse.lake import Author, Lake, qualified
 from tests.features.test_increments import LABELS, TRANSACTIONS, days, deliver, seal, spec, table
@@ -15,7 +15,7 @@ CHANGED = {"features": {"n": "n", "half": "n_1d / 2"}}
 
 def problem(lake: Lake, name: str) -> str:
     with lake.reader() as cursor:
-        return why_not_kept_up(cursor, name)
+        return refresh_problem(cursor, name)
 
 
 @pytest.mark.parametrize("spine", [None, "hours"])
@@ -35,7 +35,7 @@ def test_an_old_version_keeps_growing_as_its_declaration_defines_it(
     for load in range(2, 7):
         deliver(lake, loads, load)
         refresh(changed, lake, spine=spine)
-        report = keep_up(old.table, lake)
+        report = refresh_old_version(old.table, lake)
         assert (report.table, report.rows_total) == (old.table, sum(map(len, loads[:load])))
         assert report.seal == seal(load)
         with lake.reader() as cursor:
@@ -43,7 +43,7 @@ def test_an_old_version_keeps_growing_as_its_declaration_defines_it(
             shown = [row[0] for row in cursor.execute(f"DESCRIBE lake.{view}").fetchall()]
         assert "half" in shown, "the view still shows the current declaration"
     snapshot, grown = lake.snapshot(), table(lake, old.table)
-    assert keep_up(old.table, lake).rows_added == 0
+    assert refresh_old_version(old.table, lake).rows_added == 0
     assert lake.snapshot() == snapshot
     refresh(before, lake, spine=spine, full_refresh=True)
     assert table(lake, old.table) == grown
@@ -58,7 +58,7 @@ def test_the_next_refresh_stores_a_missing_declaration(
         writer.execute("DROP TABLE lake.ops.feature_versions")
     assert problem(lake, name) == f"the declaration of {name} was not stored"
     with pytest.raises(FeatureError, match="was not stored"):
-        keep_up(name, lake)
+        refresh_old_version(name, lake)
     refresh(spec(), lake)
     assert problem(lake, name) == ""
     snapshot = lake.snapshot()

@@ -1,5 +1,6 @@
 """Each operation fulfils its class's contract, and every operation is tested."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from lakehouse.features.ops import (
     Aggregate,
     Operation,
     Total,
+    Window,
     find_operation,
 )
 from lakehouse.features.ops.refusals import REFUSED
@@ -26,7 +28,8 @@ VALUES = st.integers(-5, 5) | st.integers(-(2**30), 2**30)
 
 def aggregate(op: Operation[Any]) -> Aggregate:
     q = Decimal("0.9")
-    return Aggregate("x", "core.t", op, "v", None, q, T, Kind.INTEGER, Kind.INTEGER)
+    window = Window(timedelta(microseconds=T))
+    return Aggregate("x", "core.t", op, "v", None, q, window, Kind.INTEGER, Kind.INTEGER)
 
 
 def rows(op: Operation[Any]) -> Any:

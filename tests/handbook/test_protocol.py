@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lakehouse.benchmarks.handbook import protocol
-from lakehouse.benchmarks.handbook.judgement import Row, mean_row
+from lakehouse.benchmarks.handbook.evaluation import Row, mean_row
 
 SPLIT = protocol.Split(week_from=date(2018, 7, 25), train_from=date(2018, 7, 25))
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from lakehouse.benchmarks.handbook.benchmark import specs
-from lakehouse.training.sets.folds import SHORTEST
+from lakehouse.training.sets.folds import MIN_TRAIN_RATIO
 from tests.project import PROJECT
 
 BOOK = {"book_terminals", "book_amounts"}
@@ -20,7 +20,7 @@ def test_the_calibration_folds_of_every_model_fit_into_its_training_period() -> 
         assert model.calibration == "sigmoid"
         assert period is not None
         gap = model.gap if folds.settled else timedelta(0)
-        assert period - folds.count * folds.length - gap >= SHORTEST * folds.length
+        assert period - folds.count * folds.length - gap >= MIN_TRAIN_RATIO * folds.length
 
 
 def test_generic_and_book_informed_models_differ_only_in_features() -> None:

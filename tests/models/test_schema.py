@@ -12,9 +12,9 @@ from lakehouse.models.schema import (
     LARGEST,
     Feature,
     FeatureSchema,
-    clipped_text,
+    count_clipped,
+    describe_clipped,
     in_range,
-    off_scale,
     row_hashes,
 )
 
@@ -108,10 +108,10 @@ def test_numbers_beyond_32_bits_are_clipped():
 
 def test_clipped_values_are_counted_and_excluded_from_means():
     matrix = np.array([[LARGEST, 1.0], [-LARGEST, np.nan], [0.0, 2.0]], dtype=np.float32)
-    assert off_scale(["top", "n"], matrix, matrix) == {"top": 4}
+    assert count_clipped(["top", "n"], matrix, matrix) == {"top": 4}
     assert in_range(matrix).tolist() == [[False, True], [False, False], [True, True]]
-    assert clipped_text({"top": 4}) == "values beyond ±3.4e+38 were set to that bound: 4 of top"
-    assert clipped_text(off_scale(["n"], matrix[:, 1:])) == ""
+    assert describe_clipped({"top": 4}) == "values beyond ±3.4e+38 were set to that bound: 4 of top"
+    assert describe_clipped(count_clipped(["n"], matrix[:, 1:])) == ""
 
 
 def test_a_missing_feature_is_named():

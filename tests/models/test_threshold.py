@@ -51,9 +51,9 @@ def test_units_are_the_best_rows_of_each_day_as_in_a_plain_loop(seed, removed):
         best, hit = expected.get((day[i], unit[i]), (i, False))
         expected[day[i], unit[i]] = (max(best, i, key=lambda j: score[j]), hit or truth[i])
     found = by_unit(score, day, unit, truth, known_removed=removed)
-    assert [*zip(found.day, unit[found.row], strict=True)] == sorted(expected)
+    assert [*zip(found.period, unit[found.row], strict=True)] == sorted(expected)
     assert {
-        (d, unit[r]): (r, t) for d, r, t in zip(found.day, found.row, found.truth, strict=True)
+        (d, unit[r]): (r, t) for d, r, t in zip(found.period, found.row, found.truth, strict=True)
     } == expected
     assert (found.score == score[found.row]).all()
 

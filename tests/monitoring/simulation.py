@@ -15,7 +15,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look.cells import Counts, number_cells, text_cells
 from lakehouse.monitoring.look.drift import DAY, Days, compare, drift_findings, window_days
-from lakehouse.monitoring.look.reference import Periods, reference_of
+from lakehouse.monitoring.look.reference import Periods, make_reference
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
@@ -86,7 +86,7 @@ class Unrest:
     common: bool = False
 
 
-def unsettled(world: World, unrest: Unrest, seed: int) -> World:
+def add_unrest(world: World, unrest: Unrest, seed: int) -> World:
     """The same rows with such effects on numbers, counts and flags."""
     random = np.random.default_rng([seed, 77])
     days = int(world.day.max()) + 1
@@ -115,7 +115,7 @@ def unsettled(world: World, unrest: Unrest, seed: int) -> World:
     return World(columns, world.day)
 
 
-def look_at(
+def run_monitoring(
     world: World,
     spec: ModelSpec,
     windows: int,
@@ -142,7 +142,9 @@ def look_at(
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
         reference_days = np.concatenate([np.zeros((1, cells.slots), np.int64), counts[:BEGIN]])
-        reference = reference_of("feature", name, cells, reference_days, PERIODS, window_days(spec))
+        reference = make_reference(
+            "feature", name, cells, reference_days, PERIODS, window_days(spec)
+        )
         earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
         rows += compare(
             spec,

@@ -27,7 +27,7 @@ def test_an_input_that_no_asset_produces_is_an_error_that_suggests_a_name(
 ) -> None:
     settings = load_settings({}, data_dir=new_data_dir())
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
-    specs = read_specs(PROJECT)
+    specs = read_specs(PROJECT, "payments")
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
     with pytest.raises(SpecError, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
         build_from_specs(settings, replace(specs, feature_sets=[wrong]))
@@ -106,7 +106,7 @@ def test_one_day_may_be_both_the_first_and_the_last() -> None:
 
 
 def test_the_project_has_components_of_every_kind(lake: Lake) -> None:
-    specs = read_specs(PROJECT)
+    specs = read_specs(PROJECT, "payments")
     assert specs.sources
     assert specs.feature_sets
     assert specs.models

@@ -11,6 +11,7 @@ from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.state import input_state
+from lakehouse.orchestration.dbt.steps import Step
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
 from lakehouse.settings import Settings
@@ -88,10 +89,14 @@ def test_dbt_detects_a_rebuilt_raw_table_as_changed_input(
 ) -> None:
     class Project(DbtProjectFiles):
         fingerprint = "the same project"
+        manifest = {  # noqa: RUF012
+            "sources": {"source": {"schema": "raw", "identifier": make_spec().name}},
+            "nodes": {"model": {"depends_on": {"nodes": ["source"]}}},
+        }
 
     def state() -> str:
         with Lake(home) as lake:
-            return input_state("core", Project(home), lake)
+            return input_state(Step("shop", "core", ("model",)), Project(home), lake)
 
     before = state()
     assert not run(home, make_spec()).failed

@@ -11,8 +11,8 @@ import pytest
 
 from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.models.artefact import CARD
-from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.jobs import _config_of_day
+from lakehouse.orchestration.maintenance_jobs import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry import promote
 from lakehouse.settings import Settings

@@ -207,7 +207,7 @@ def test_a_process_killed_between_proof_and_move_changes_nothing(lake, four, set
 
 
 def test_of_two_concurrent_rollbacks_one_is_refused_and_one_champion_is_left(lake, four, settings):
-    """Without `deciding`, each caller means the champion that it saw; a stale one is refused."""
+    """Without `expected_champion` a caller means the champion it saw; a stale one is refused."""
     start, outcomes = threading.Barrier(2), []
 
     def go(name):

@@ -252,11 +252,13 @@ def test_the_champion_its_shadows_and_its_predecessor_score(lake, three):
 def test_two_callers_that_see_the_same_problem_roll_back_once(lake, three):
     for name in three:
         promote_at(lake, name, 1)
-    rollback(lake, "m", prove=always_ready, who="watch", why="decay", deciding=three[2])
+    rollback(lake, "m", prove=always_ready, who="watch", why="decay", expected_champion=three[2])
     with pytest.raises(RegistryError, match=f"about {three[2]}, but now {three[1]} decides"):
-        rollback(lake, "m", prove=always_ready, who="watch", why="decay", deciding=three[2])
+        rollback(
+            lake, "m", prove=always_ready, who="watch", why="decay", expected_champion=three[2]
+        )
     with pytest.raises(RegistryError, match="review the decision"):
-        promote(lake, "m", three[0], who="watch", why="better", deciding=three[2])
+        promote(lake, "m", three[0], who="watch", why="better", expected_champion=three[2])
     assert champion(lake, "m").version == three[1]
 
 

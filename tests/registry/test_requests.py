@@ -3,7 +3,13 @@
 from datetime import datetime, timedelta
 
 from lakehouse.lake import Author
-from lakehouse.registry.requests import Request, answer_in, ask_in, last_request, open_request
+from lakehouse.registry.requests import (
+    Request,
+    last_request,
+    open_request,
+    record_answer,
+    record_request,
+)
 
 COOLDOWN = timedelta(days=3)
 NOON = datetime(2026, 6, 1, 12)
@@ -12,7 +18,7 @@ NOON = datetime(2026, 6, 1, 12)
 def request_on(lake, day, reason="decay", model="m"):
     request = Request(model, NOON + day * timedelta(days=1), reason, {"value": 0.2})
     with lake.writer(Author("test")) as writer:
-        return ask_in(writer, request, COOLDOWN)
+        return record_request(writer, request, COOLDOWN)
 
 
 def test_daily_alarms_make_one_request_per_cooldown(lake):
@@ -46,7 +52,7 @@ def test_a_request_is_open_until_a_version_answers_it(lake):
             assert last_request(cursor, "m") == open_request(cursor, "m", made) == request
             assert open_request(cursor, "other", made) is None
     with lake.writer(Author("test")) as writer:
-        answer_in(writer, request)
+        record_answer(writer, request)
     with lake.reader() as cursor:
         assert open_request(cursor, "m", None) is None
     request_on(lake, 6, "drift")

@@ -8,7 +8,7 @@ from lakehouse.lake import Author
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.expiry import Expired
 from lakehouse.registry import NoChampion, champion, promote, rollback
-from lakehouse.scoring import find_broken, score
+from lakehouse.scoring import find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import spec_values
 
@@ -46,7 +46,7 @@ def test_without_a_version_every_row_gets_the_base_rate_and_none_is_flagged(read
     assert not any(row["decision"] for row in rows)
     assert {row["feature_hash"] for row in rows} == {None}
     assert log(lake, spec, "model_version <> 'fallback'") == before
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     snapshot = lake.snapshot()
     assert score(spec, lake).rows == 0
     assert lake.snapshot() == snapshot

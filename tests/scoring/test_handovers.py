@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.features import refresh
 from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import ModelSpec
-from lakehouse.models.upkeep import keep_features
+from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.registry import champion, promote, rollback, start_shadow
-from lakehouse.scoring import find_broken, reconcile, score
+from lakehouse.scoring import find_log_problems, reconcile, score
 from lakehouse.scoring.scorers import find_readers
 from lakehouse.training import train
 from tests.scoring.test_upkeep import SETS, activity
@@ -45,7 +45,7 @@ def test_an_expired_version_does_not_decide_about_its_pending_rows(ready):
     )
     report = score(stops, lake, now=now)
     assert deciders(lake, 60) == {other.version}
-    (replaced,) = [one for one in report.owed if one.version == first.version]
+    (replaced,) = [one for one in report.former_champions if one.version == first.version]
     assert "may no longer decide since" in replaced.skipped
 
 
@@ -57,7 +57,7 @@ def test_a_redo_keeps_decisions_that_it_cannot_make_again(ready):
     report = score(spec, lake, since=START + 55 * DAY, until=START + 56 * DAY)
     assert (report.rows, report.without_features) == (ready.world.per_day - 1, 1)
     assert ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}") == before
-    assert (reconcile(spec, lake).without_features, find_broken(spec, lake)) == (0, "")
+    assert (reconcile(spec, lake).without_features, find_log_problems(spec, lake)) == (0, "")
 
 
 def test_a_rolled_back_version_does_not_decide_about_its_rows_when_it_is_a_shadow_again(ready):
@@ -136,7 +136,7 @@ def test_features_of_a_version_with_pending_rows_are_updated_two_champions_later
     with lake.reader() as reader:
         readers = find_readers(reader, spec)
     assert {one.version for one in readers} == {first.version, *(v.version for v in others)}
-    keep_features(lake, readers)
+    refresh_old_features(lake, readers)
     assert (score(spec, lake).rows, deciders(lake, 60)) == (world.per_day, {first.version})
     with lake.reader() as reader:
         assert first.version not in {one.version for one in find_readers(reader, spec)}
@@ -160,7 +160,7 @@ def test_the_fallback_continues_the_log_of_an_older_release(ready):
     assert score(spec, lake).rows == ready.world.per_day
     query = "SELECT _decision, count(*) FROM predictions.detector GROUP BY 1 ORDER BY 1"
     assert ask(lake, query) == [(0, 14 * ready.world.per_day), (1, ready.world.per_day)]
-    assert (find_broken(spec, lake), reconcile(spec, lake).lost) == ("", 0)
+    assert (find_log_problems(spec, lake), reconcile(spec, lake).lost) == ("", 0)
     snapshot = lake.snapshot()
     assert score(spec, lake).rows == 0
     assert lake.snapshot() == snapshot

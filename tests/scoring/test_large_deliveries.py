@@ -73,12 +73,12 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
     )
     assert found.passed_over == 46 * world.per_day, "as old as the first version's training rows"
     assert found.scored == 42 * world.per_day - 1
-    assert "2,760 older than the test period" in found.words
+    assert "2,760 older than the test period" in found.summary
     world.days(88, 89)
     assert reconcile(spec, lake).waiting == world.per_day
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id = 4000")
     assert reconcile(spec, lake).lost == 1
-    assert "1 not scored, without a reason" in reconcile(spec, lake).words
+    assert "1 not scored, without a reason" in reconcile(spec, lake).summary
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_the_champion_when_a_row_landed_decides_even_if_moves_came_before_scorin
     logged = deciders(lake)
     by_day = {day: {logged[key] for key in range(day * 60, day * 60 + 60)} for day in (60, 61, 62)}
     assert by_day == {60: {first}, 61: {ready.other.version}, 62: {third}}
-    assert [(one.version, one.rows) for one in report.owed] == [
+    assert [(one.version, one.rows) for one in report.former_champions] == [
         (first, 60),
         (ready.other.version, 60),
     ]
@@ -134,8 +134,8 @@ def test_a_version_that_can_no_longer_decide_is_replaced(ready, detector):
     promote(lake, "detector", ready.other.version, who="me", why="try")
     break_artefact(lake, first)
     report = score(spec, lake)
-    assert (report.rows, report.owed[0].version) == (120, first.version)
-    assert "is not what was registered" in report.owed[0].skipped
+    assert (report.rows, report.former_champions[0].version) == (120, first.version)
+    assert "is not what was registered" in report.former_champions[0].skipped
     assert {deciders(lake)[key] for key in range(3600, 3720)} == {ready.other.version}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.lake.layout import FEATURE_VERSIONS as DECLARED
 from lakehouse.models import Model
-from lakehouse.models.readiness import SAMPLE, prove_ready
+from lakehouse.models.readiness import SAMPLE_ROWS, check_readiness
 from lakehouse.registry import champion
 from tests.training.conftest import change
 
@@ -17,15 +17,15 @@ RISK = "features.risk__0a1b2c3d"
 
 def problem(ready, **changes):
     version = champion(ready.lake, "detector")
-    return prove_ready(ready.spec, ready.lake, replace(version, **changes)).problem
+    return check_readiness(ready.spec, ready.lake, replace(version, **changes)).problem
 
 
 def test_a_version_that_scores_is_ready_and_the_proof_writes_nothing(ready, lake):
     snapshot = lake.snapshot()
     version = champion(lake, "detector")
-    proof = prove_ready(ready.spec, lake, version)
+    proof = check_readiness(ready.spec, lake, version)
     assert (proof.version, proof.problem) == (version.version, "")
-    assert 0 < proof.rows <= min(SAMPLE, 2 * ready.world.per_day)
+    assert 0 < proof.rows <= min(SAMPLE_ROWS, 2 * ready.world.per_day)
     assert proof.newest.date() == datetime(2026, 3, 1).date()
     assert lake.snapshot() == snapshot
 
@@ -109,6 +109,6 @@ def test_a_version_that_may_no_longer_decide_is_not_ready(ready, lake, after, da
     )
     version = champion(lake, "detector")
     now = version.created_at.replace(tzinfo=UTC) + timedelta(days=days)
-    found = prove_ready(spec, lake, version, now=now).problem
+    found = check_readiness(spec, lake, version, now=now).problem
     assert ("may no longer decide since" in found) == stopped
     assert bool(found) == stopped

@@ -7,7 +7,7 @@ from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import BadArtefact, SchemaMismatch, load_model
 from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote
-from lakehouse.scoring import ConcurrentScoring, find_broken, score
+from lakehouse.scoring import ConcurrentScoring, find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import change
 
@@ -86,6 +86,23 @@ def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, mon
     report = score(spec, lake, full_refresh=True)
     assert report.rows == len(piecemeal)
     assert log(lake, spec) == piecemeal
+
+
+def test_a_run_without_rows_names_the_input_that_holds_them_back_and_until_when(lake, world, spec):
+    assert score(spec, lake).why_no_rows == ""
+    assert score(spec, lake).why_no_rows == (
+        "core.fct_transactions has no rows after load 60, the last one that was scored; it is "
+        "complete up to 2026-03-01 23:59:59"
+    )
+    world.days(60, 61)
+    with lake.writer(Author("test")) as writer:
+        write_progress(writer, RISK, Progress(60, START + 60 * DAY - timedelta(microseconds=1)))
+    report = score(spec, lake)
+    assert report.rows == 0
+    assert report.why_no_rows.startswith(
+        f"{world.per_day} rows of core.fct_transactions wait: {RISK} is complete up to 2026-03-01 "
+        "23:59:59, and a row that became known at 2026-03-02 "
+    )
 
 
 def test_scoring_again_changes_nothing_and_makes_no_snapshot(lake, world, spec):
@@ -248,22 +265,24 @@ def test_forecasts_and_classes_have_columns_of_their_own(lake, world, forecast, 
 
 
 def test_a_broken_log_is_described(lake, world, spec):
-    assert find_broken(spec, lake) == "predictions.detector is not in the lake"
+    assert find_log_problems(spec, lake) == "predictions.detector is not in the lake"
     score(spec, lake)
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     change(
         lake,
         "INSERT INTO predictions.detector__log FROM predictions.detector "
         "WHERE transaction_id = 3599",
         "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
-    assert find_broken(spec, lake) == (
+    assert find_log_problems(spec, lake) == (
         "1 rows repeat a transaction_id; 1 rows have no score; "
         "its log has 841 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
-    assert find_broken(spec, lake) == (
+    assert find_log_problems(spec, lake) == (
         "1 rows repeat a transaction_id; its log has 2 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log")
-    assert find_broken(spec, lake) == "predictions.detector has no rows, so nothing was checked"
+    assert (
+        find_log_problems(spec, lake) == "predictions.detector has no rows, so nothing was checked"
+    )

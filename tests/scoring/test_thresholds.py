@@ -50,21 +50,26 @@ def thresholds(lake, version):
         return find_thresholds(cursor, "detector", version)
 
 
-def reference_thresholds(logged, own, alerts, trailing, unit=None, known=None):
-    """The threshold of each day and its share of ties, by a plain loop over the days before it.
+def monday(day):
+    return day - timedelta(days=day.weekday())
 
-    `own` is the version's threshold. An excess or shortfall on the days before is compensated.
+
+def reference_thresholds(logged, own, alerts, trailing, unit=None, known=None, start=lambda d: d):
+    """The threshold of each period and its share of ties, by a plain loop over the periods before.
+
+    `start` gives the first day of a day's period, and `own` is the version's threshold. An excess
+    or shortfall of the periods before is compensated.
     """
     first = min(row["event_time"] for row in logged)
-    dates = sorted({row["event_time"].date() for row in logged})
+    late = first - datetime.combine(start(first.date()), datetime.min.time()) >= timedelta(hours=1)
     found = {}
-    for day in dates:
+    for period in sorted({start(row["event_time"].date()) for row in logged}):
         seen = {}
         for i, row in enumerate(logged):
-            date = row["event_time"].date()
-            if not day - timedelta(days=trailing) <= date < day:
+            date = start(row["event_time"].date())
+            if not period - timedelta(days=trailing) <= date < period:
                 continue
-            if date == first.date() and first.hour >= 1:
+            if date == start(first.date()) and late:
                 continue
             seen.setdefault(date, {})
             name = row[unit] if unit else i
@@ -74,7 +79,7 @@ def reference_thresholds(logged, own, alerts, trailing, unit=None, known=None):
             seen[date][name] = max(row["score"], seen[date].get(name, -1))
         whole = {date: list(units.values()) for date, units in seen.items() if units}
         if not whole:
-            found[day] = own
+            found[period] = own
             continue
         capacity = alerts * len(whole)
         made = 0.0
@@ -86,7 +91,7 @@ def reference_thresholds(logged, own, alerts, trailing, unit=None, known=None):
         scores = sorted((s for scores in whole.values() for s in scores), reverse=True)
         threshold = scores[min(target, len(scores)) - 1]
         above = sum(s > threshold for s in scores)
-        found[day] = threshold, min(1.0, (target - above) / scores.count(threshold))
+        found[period] = threshold, min(1.0, (target - above) / scores.count(threshold))
     return found
 
 
@@ -102,7 +107,7 @@ def is_alert(spec, row, threshold, ties):
     """Whether a row of the log is an alert, from the row and its key alone."""
     unit = spec.capacity.unit
     units = pa.array([row[unit]]) if unit else None
-    day = (row["event_time"].date() - date(1970, 1, 1)).days
+    day = (row["event_time"].date() - date(1970, 1, 1)).days  # of a week, any day gives the lot
     (lot,) = draw_lots(spec, pa.array([row["transaction_id"]]), units, [day])
     return row["score"] > threshold or (row["score"] == threshold and lot < ties)
 
@@ -167,6 +172,49 @@ def test_the_threshold_of_a_day_is_the_score_that_filled_the_capacity_on_the_day
         assert row["decision"] == is_alert(spec, row, threshold, ties)
 
 
+@pytest.mark.parametrize(
+    "capacity",
+    [{"alerts": 40}, {"alerts": 4, "unit": "customer_id"}, {"alerts": 1}],
+)
+def test_a_capacity_a_week_gives_each_week_one_threshold_from_the_weeks_before(
+    ready, lake, distinct_scores, capacity
+):
+    ready.world.days(60, 78)
+    spec = rescore(lake, ready.spec, capacity={"per": "week", **capacity})
+    version = champion(lake, "detector")
+    card = load_model(lake.settings.models_dir, version.artefact, version.files).card
+    logged = rows(lake)
+    unit = spec.capacity.unit or None
+    alerts = spec.capacity.alerts
+    expected = reference_thresholds(
+        logged, (card.threshold, card.ties), alerts, 14, unit, start=monday
+    )
+    assert [start.weekday() for start in expected] == [0] * 5
+    assert len(set(expected.values())) >= 3
+    found = thresholds(lake, version.version)
+    assert all(each.valid_from.weekday() == 0 for each in found)
+    for row in logged:
+        threshold, ties = expected[monday(row["event_time"].date())]
+        assert row["threshold"] == threshold
+        assert row["decision"] == is_alert(spec, row, threshold, ties)
+    (second,) = [each for each in found if each.days == 7]
+    assert second.alerts_per_day * 7 == pytest.approx(alerts, rel=0.51), "with its correction"
+
+
+def test_scores_of_a_week_day_by_day_give_the_decisions_of_the_whole_week(ready, lake):
+    """The threshold of a week that has begun stays as it is."""
+    weekly = {"per": "week", "alerts": 20}
+    spec = rescore(lake, ready.spec, capacity=weekly)
+    for day in range(60, 68):
+        ready.world.days(day, day + 1)
+        score(spec, lake)
+    daily = [(row["transaction_id"], row["threshold"], row["decision"]) for row in rows(lake)]
+    rescore(lake, ready.spec, capacity=weekly)
+    assert daily == [
+        (row["transaction_id"], row["threshold"], row["decision"]) for row in rows(lake)
+    ]
+
+
 @pytest.mark.parametrize("capacity", [{"alerts": 20}, {"unit": "customer_id", "alerts": 3}])
 @pytest.mark.parametrize("values", [1, 2, 4])
 def test_a_model_with_few_distinct_scores_uses_its_capacity_and_no_more(
@@ -209,7 +257,7 @@ def test_scores_that_rise_for_weeks_bring_no_more_alerts_than_the_capacity():
         past = range(max(0, day - 14), day)
         of_days = [START + d * DAY for d in past]
         history = History(
-            day=np.repeat(np.array(of_days, dtype="datetime64[us]"), per_day),
+            start=np.repeat(np.array(of_days, dtype="datetime64[us]"), per_day),
             score=np.concatenate([logged[d] for d in past]),
             times=np.ones(per_day * len(past)),
             counts=dict.fromkeys(of_days, per_day),

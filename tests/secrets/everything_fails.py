@@ -23,7 +23,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs import retries
 from lakehouse.orchestration.runs.in_process import JOB, run_assets
 from lakehouse.orchestration.runs.instance import open_instance
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.orchestration.sensors import build_failure_sensor
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources.pii import token_key
@@ -144,7 +144,7 @@ def main() -> None:
         resolve(getattr(spec.connector, "url", ""), settings)
     run_id = run_graph(settings)
     run_daemon(settings, run_id)
-    tell(settings, {"text": ALL_SECRETS}, logging.getLogger("webhook").warning)
+    post_or_log(settings, {"text": ALL_SECRETS}, logging.getLogger("webhook").warning)
     with Lake(settings) as lake, suppress(MissingExtra):
         print(mirror(lake, "no_model"), file=sys.stderr)
     print(repr(settings), file=sys.stderr)

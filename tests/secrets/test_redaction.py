@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import literal
 from lakehouse.redacted_output import RedactedRecord
-from lakehouse.redaction import MASK, MIN_LENGTH, REDACTOR, Redactor, learn, redact_document
+from lakehouse.redaction import (
+    MASK,
+    MIN_LENGTH,
+    REDACTOR,
+    Redactor,
+    redact_document,
+    register_secret,
+)
 from lakehouse.settings import SettingsError, load_settings
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -58,7 +65,7 @@ def restored_redactor() -> Iterator[None]:
 @example(password="zürich€🔑&<>%2F")
 def test_a_known_secret_is_hidden_in_every_encoding(spelling: str, password: str) -> None:
     redactor = Redactor()
-    redactor.learn(password)
+    redactor.register_secret(password)
     encoded = SPELLINGS[spelling](password)
     text = f"at {encoded} ok"
     clean = redactor.redact(text)
@@ -77,7 +84,7 @@ def test_the_password_in_an_address_is_registered_decoded(
     user: str, password: str, encode: Callable[[str], str]
 ) -> None:
     redactor = Redactor()
-    redactor.learn_address(f"postgresql://{user}:{encode(password)}@host:5432/lake?a=b")
+    redactor.register_address(f"postgresql://{user}:{encode(password)}@host:5432/lake?a=b")
     assert password not in redactor.redact(f"<<{password}>>") or password in f"<<{MASK}>>"
 
 
@@ -116,17 +123,17 @@ def test_ordinary_text_is_not_changed(text: str) -> None:
 
 def test_a_short_secret_is_hidden_only_as_a_word_and_a_tiny_one_only_in_its_address() -> None:
     redactor = Redactor()
-    redactor.learn_address("postgresql://me:lake@host/db")
+    redactor.register_address("postgresql://me:lake@host/db")
     assert redactor.redact("is 'lake' lakehouse") == "is '***' lakehouse"
     assert redactor.redact(json.dumps("in\nlake")) == '"in\\n***"'
-    redactor.learn_address("postgresql://me:ab@host/db")
+    redactor.register_address("postgresql://me:ab@host/db")
     assert redactor.redact("a cab, ab: postgresql://me:ab@host") == (
         "a cab, ab: postgresql://me:***@host"
     )
 
 
 def test_a_password_that_is_a_word_does_not_change_the_names_in_a_document() -> None:
-    learn("customers")
+    register_secret("customers")
     document = {"path": ["raw", "customers"], "message": "the password customers is wrong"}
     assert json.loads(redact_document(json.dumps(document))) == {
         "path": ["raw", "customers"],
@@ -136,7 +143,7 @@ def test_a_password_that_is_a_word_does_not_change_the_names_in_a_document() -> 
 
 
 def test_a_password_of_digits_does_not_change_times_and_ids() -> None:
-    learn("2026")
+    register_secret("2026")
     for text in ("2026-05-01 12:00:00.000001", "2026-05-01", "a1b2c3d4-2026-4abc", '{"at": 2026}'):
         assert redact_document(text) == text
     assert redact_document("the password 2026 is wrong") == "the password *** is wrong"
@@ -144,7 +151,7 @@ def test_a_password_of_digits_does_not_change_times_and_ids() -> None:
 
 def test_in_a_webhooks_path_tokens_are_secrets_and_words_are_not() -> None:
     redactor = Redactor()
-    redactor.learn_webhook("https://hooks.example.org/services/T0001/B0002/abcDEF123456?x=1")
+    redactor.register_webhook("https://hooks.example.org/services/T0001/B0002/abcDEF123456?x=1")
     assert redactor.redact("our services: abcDEF123456") == "our services: ***"
     assert "T0001" not in redactor.redact("url: /services/T0001/B0002/abcDEF123456?x=1")
 
@@ -160,7 +167,7 @@ def test_our_errors_hide_secrets_in_the_texts_they_quote() -> None:
 
 
 def test_a_log_record_that_is_changed_later_is_still_redacted() -> None:
-    learn("Lr81z Lr82z")
+    register_secret("Lr81z Lr82z")
     record = RedactedRecord("a", 10, "f.py", 1, "%s of %d", ("Lr81z Lr82z", 3), None)
     assert record.getMessage() == "*** of 3"
     record.msg, record.args = "now Lr81z%20Lr82z", ()

@@ -10,11 +10,11 @@ import pytest
 from lakehouse.evaluation.calibration_error import design_effect
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.models.spec import Watch
-from lakehouse.monitoring.review.calibration import ALPHA, REACH, always_valid
+from lakehouse.monitoring.review.calibration import ALPHA, STRETCH_LENGTH, always_valid_interval
 
 pytestmark = pytest.mark.slow
 
-DAYS, PER_DAY, CARDS, LIFE = REACH.days, 60, 40, 15
+DAYS, PER_DAY, CARDS, LIFE = STRETCH_LENGTH.days, 60, 40, 15
 FIRST = 9
 """The first look: 50 positives are expected by then."""
 
@@ -32,7 +32,7 @@ def first_alarm(seed, ratio):
         rows = slice(0, until * PER_DAY)
         clusters = Resampling.of(until * PER_DAY, card[rows])
         effect = design_effect(truth[rows], score[rows], clusters)
-        found = always_valid(int(truth[rows].sum()), float(score[rows].sum()), effect)
+        found = always_valid_interval(int(truth[rows].sum()), float(score[rows].sum()), effect)
         if found.low > factor or found.high < 1 / factor:
             return until
     return None

@@ -20,7 +20,7 @@ def dropping_skill(day):
 
 @pytest.mark.parametrize("precision", SKILL)
 def test_a_skill_has_its_average_precision(precision):
-    predictions = rows_of(0, range(400), 100, lambda _: SKILL[precision]).said
+    predictions = rows_of(0, range(400), 100, lambda _: SKILL[precision]).predictions
     found = metric_value(predictions, "average_precision")
     assert found == pytest.approx(precision, abs=0.02)
 

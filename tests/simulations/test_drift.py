@@ -13,9 +13,9 @@ from tests.monitoring.simulation import (
     START,
     Unrest,
     World,
-    look_at,
+    add_unrest,
     make_world,
-    unsettled,
+    run_monitoring,
 )
 
 SPEC = ModelSpec(**BASE)
@@ -55,7 +55,7 @@ def injected_drift(kind):
 
 def alarm_share(world):
     """The share of days with any alarm."""
-    found = look_at(world, SPEC, WINDOWS)
+    found = run_monitoring(world, SPEC, WINDOWS)
     return len({one.day for one in found if not one.passed}) / WINDOWS
 
 
@@ -65,7 +65,7 @@ def days_to_detection(world, kind):
     if column not in world.columns:
         return np.nan
     alone = World({column: world.columns[column]}, world.day)
-    found = look_at(alone, SPEC, 22, {column: change}, features=len(world.columns))
+    found = run_monitoring(alone, SPEC, 22, {column: change}, features=len(world.columns))
     days = [one.day for one in found if one.name == kind and not one.passed]
     return min((day - START).days for day in days) - BEGIN + 1 if days else np.inf
 
@@ -78,7 +78,7 @@ def simulate(name, seeds):
     )
     for seed in seeds:
         world = make_world(seed, BEGIN + WINDOWS + 6, per_day=150, features=features)
-        world = unsettled(world, unrest, seed)
+        world = add_unrest(world, unrest, seed)
         alarm_shares.append(alarm_share(world))
         for kind, days in found.items():
             days.append(days_to_detection(world, kind))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.sequential import Look, decide
-from lakehouse.monitoring.review.comparisons import REACH
+from lakehouse.monitoring.review.comparisons import STRETCH_LENGTH
 
-STRETCH = REACH.days
+STRETCH = STRETCH_LENGTH.days
 PER_DAY = 8
 """Positives."""
 

@@ -15,7 +15,7 @@ from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 DAY = timedelta(days=1)
 MATURITY = 14
@@ -85,9 +85,7 @@ def settings_of(folder: Path) -> Settings:
 def detector(world: World) -> ModelSpec:
     """The project's own detector, with this world's capacity and no obstacle to promotion."""
     spec = next(
-        s
-        for s in find_specs("PredictiveModel", ModelSpec, PROJECT.defs_dir)
-        if s.name == "fraud_detector"
+        s for s in find_specs("PredictiveModel", ModelSpec, PAYMENTS) if s.name == "fraud_detector"
     )
     return spec.model_copy(
         update={
@@ -109,7 +107,7 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     create_world(world.config, world_folder(settings), landing)
     advance_world(world_folder(settings), landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
-        for source in find_specs("Source", SourceSpec, PROJECT.defs_dir):
+        for source in find_specs("Source", SourceSpec, PAYMENTS):
             extract(source, settings)
             load(source, lake, settings)
     files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
@@ -121,6 +119,6 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
         pass
     required = detector(world).feature_sets
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             if features.name in required:
                 refresh(features, lake)

@@ -160,7 +160,7 @@ def test_a_world_continues_after_a_kill_at_any_moment(
         "create_world(WorldConfig.model_validate_json(sys.argv[1]), Path('world'), Path('landing'))"
     )
     chance, kills = random.Random(1), 0
-    while not (state.exists(tmp_path / "world") and load_world(tmp_path / "world").is_whole):
+    while not (state.exists(tmp_path / "world") and load_world(tmp_path / "world").is_complete):
         child = subprocess.Popen(
             [sys.executable, "-c", script, config], cwd=tmp_path, stdout=subprocess.PIPE
         )

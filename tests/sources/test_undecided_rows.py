@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from lakehouse.sources.errors import UnknownSource
-from lakehouse.sources.undecided import read_rows, undecided_of
+from lakehouse.sources.undecided import list_undecided, read_rows
 
 from .conftest import Harness, file_name, json_lines, make_spec, payment, seal_of
 
@@ -48,4 +48,4 @@ def test_a_lake_without_loads_has_no_undecided_rows(harness: Harness) -> None:
 
 def test_an_undeclared_source_is_an_error_that_names_the_declared_ones(harness: Harness) -> None:
     with pytest.raises(UnknownSource, match="no source is called payment; declared are charge"):
-        undecided_of(harness.lake, "payment")
+        list_undecided(harness.lake, "payment")

@@ -22,7 +22,7 @@ from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 KEY = "the one key of the tokens of both lakes"
 SYSTEM = ("_load_id", "_loaded_at")
@@ -32,7 +32,7 @@ SCHEMAS = ("raw", "staging", "core", "features")
 def load_all(settings: Settings, *, landed_only: bool = False) -> None:
     """Bring raw up to date; a fresh lake gets only the landed files."""
     with Lake(settings) as lake:
-        for spec in find_specs("Source", SourceSpec, PROJECT.defs_dir):
+        for spec in find_specs("Source", SourceSpec, PAYMENTS):
             if not landed_only:
                 extract(spec, settings)
             load(spec, lake, settings)
@@ -46,7 +46,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
     select = ["--select", "config.schema:staging", "config.schema:core"]
     list(run_dbt(files, ["run", *select, *more], {"run_id": "test"}, files.target / "run"))
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             for spine in features.spines:
                 refresh(features, lake, spine=spine.name, full_refresh=full_refresh)
 
@@ -133,7 +133,7 @@ def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
 def test_rows_derived_from_an_unloaded_file_vanish_with_a_full_refresh(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
-    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PROJECT.defs_dir)}
+    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PAYMENTS)}
     before = hashes(grown)
     landed = {name: sorted((Path(grown.landing) / name).glob("2*")) for name in sources}
     newest = landed["customers"][-1]

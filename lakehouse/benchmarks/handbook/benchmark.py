@@ -15,7 +15,7 @@ import yaml
 
 from lakehouse.benchmarks.handbook import protocol
 from lakehouse.benchmarks.handbook.delivery import DELAY, TICK, deliver
-from lakehouse.benchmarks.handbook.judgement import Row, evaluate, mean_row
+from lakehouse.benchmarks.handbook.evaluation import Row, evaluate, mean_row
 from lakehouse.declarations.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from lakehouse.orchestration.build import Specs
 
+DOMAIN = "payments"
+"""The domain of this repository whose pipeline runs on the handbook's files."""
 OVERRIDES = Path(__file__).with_name("overrides.yaml")
 DELIVERIES = tuple(split.test_until + DELAY - timedelta(days=1) for split in protocol.CHAPTER_5)
 """The days by whose end every label of a test week has arrived, a week apart."""
@@ -63,7 +65,7 @@ class Result:
 def run(
     folder: Path,
     keep: Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] = lambda text: None,
     *,
     prequential: bool = True,
 ) -> Result:
@@ -88,8 +90,8 @@ def run(
         for number, until in enumerate(DELIVERIES if prequential else DELIVERIES[:1]):
             with clock.stage("delivery"):
                 count = deliver(folder, settings, until, DELIVERIES[number - 1] if number else None)
-            tell(f"delivered {count:,} transactions up to {until}")
-            for layer, spent in _run_graph(settings, tell, clock).items():
+            on_progress(f"delivered {count:,} transactions up to {until}")
+            for layer, spent in _run_graph(settings, on_progress, clock).items():
                 steps[layer] += spent
             split = protocol.CHAPTER_5[number]
             with clock.stage("evaluation"), Lake(settings, read_only=True) as lake:
@@ -131,7 +133,9 @@ class Stages:
         return {**self._spent, "other": total - sum(self._spent.values()), "total": total}
 
 
-def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -> dict[str, float]:
+def _run_graph(
+    settings: Settings, on_progress: Callable[[str], None], clock: Stages
+) -> dict[str, float]:
     """Bring the graph up to date; returns the seconds of its steps by layer."""
     with _environment(settings):
         with clock.stage("definitions"):
@@ -150,9 +154,9 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
         def report_event(event: Event) -> None:
             if isinstance(event, AssetDone):
                 seconds[event.asset.partition("/")[0]] += event.seconds
-                tell(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
+                on_progress(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
             elif isinstance(event, StepFailed):
-                tell(f"{event.step} failed: {event.error}")
+                on_progress(f"{event.step} failed: {event.error}")
 
         with clock.stage("graph"):
             summary = run_assets(definitions, settings, on_event=report_event)
@@ -164,14 +168,14 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
 
 
 def specs(project: "Project") -> "Specs":
-    """The project's own specs with the overrides for the handbook's files and protocol."""
+    """The specs of `DOMAIN`, with the overrides for the handbook's files and protocol."""
     from dataclasses import replace
 
     from lakehouse.features.spec import FeatureSetSpec
     from lakehouse.orchestration.build import read_specs
 
     overrides: dict[str, Any] = yaml.safe_load(OVERRIDES.read_text())
-    project_specs = read_specs(project)
+    project_specs = read_specs(project, DOMAIN)
     detector = next(spec for spec in project_specs.models if spec.name == "fraud_detector")
     return replace(
         project_specs,

@@ -14,7 +14,7 @@ from lakehouse.cli.output import Output, Printable, Toned
 
 if TYPE_CHECKING:
     from lakehouse.benchmarks.handbook.benchmark import Result
-    from lakehouse.benchmarks.handbook.judgement import Row
+    from lakehouse.benchmarks.handbook.evaluation import Row
 
 
 @click.command(
@@ -62,7 +62,10 @@ def command(
 
     progress = Output(sys.stderr)
     result = run(
-        folder, keep, tell=lambda text: progress.print_line(f"  {text}"), prequential=prequential
+        folder,
+        keep,
+        on_progress=lambda text: progress.print_line(f"  {text}"),
+        prequential=prequential,
     )
     _print(result)
     if json_file:
@@ -92,7 +95,7 @@ def _print(result: "Result") -> None:
 
 def _figures(output: Output, protocol: str, rows: "Sequence[Row]") -> None:
     from lakehouse.benchmarks.handbook.benchmark import PUBLISHED
-    from lakehouse.benchmarks.handbook.judgement import FIGURES
+    from lakehouse.benchmarks.handbook.evaluation import FIGURES
 
     one = rows[0]
     kind = f", mean and deviation of {one.folds} folds" if one.folds > 1 else ""

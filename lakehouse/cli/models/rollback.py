@@ -44,7 +44,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
             prove=prover(spec, lake),
             fallback=fallback,
             evidence={"by_hand": True},
-            deciding=rolled_back,
+            expected_champion=rolled_back,
         )
         mirror_move(lake, name)
     then = (

@@ -32,13 +32,13 @@ def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> 
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import list_decisions
-    from lakehouse.sources.undecided import as_row, undecided_of
+    from lakehouse.sources.undecided import as_row, list_undecided
 
     with open_lake(settings) as lake:
         if decided:
             _print_decisions(list_decisions(lake, source), as_json=as_json)
             return
-        found = undecided_of(lake, source)
+        found = list_undecided(lake, source)
     if as_json:
         Output().json([as_row(one) for one in found])
         return

@@ -34,7 +34,7 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import Choice, release
     from lakehouse.sources.declared import find_source
-    from lakehouse.sources.undecided import undecided_of
+    from lakehouse.sources.undecided import list_undecided
 
     spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
@@ -47,7 +47,7 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
             why=why,
             now=datetime.now(UTC),
         )
-        left = [one for one in undecided_of(lake, source) if not file or one.file == file]
+        left = [one for one in list_undecided(lake, source) if not file or one.file == file]
     for one in decisions:
         line = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
         print_line(line if one.kind == "rows" else f"{one.file} will be read again")

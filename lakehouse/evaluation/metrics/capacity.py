@@ -1,4 +1,4 @@
-"""Metrics at capacity: the highest scores of each day, up to the daily number of alerts.
+"""Metrics at capacity: the highest scores of each day (week), up to the alerts a day (week).
 
 Rows must come in a fixed order (by key), which breaks ties between equal scores.
 """
@@ -12,16 +12,16 @@ from lakehouse.evaluation.predictions import Binary
 
 
 def _reviewed_weights(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
-    """Weight of each day's top `alerts` rows, of the positives among them, and of all positives.
+    """Weight of each period's top `alerts` rows, of the positives among them, and of all positives.
 
     A row at the cut-off counts in part.
     """
     assert predictions.alerts is not None
-    days, alerts = predictions.days, predictions.alerts
-    total, positives = running_sum(weights[days.order]), weights[days.positives]
-    ahead = total[days.places] - total[days.start]
+    periods, alerts = predictions.periods, predictions.alerts
+    total, positives = running_sum(weights[periods.order]), weights[periods.positives]
+    ahead = total[periods.places] - total[periods.start]
     hits = np.minimum(np.maximum(alerts - ahead, 0.0), positives)
-    reviewed = np.minimum(np.diff(total[days.bounds]), alerts)
+    reviewed = np.minimum(np.diff(total[periods.bounds]), alerts)
     return float(np.sum(reviewed)), float(np.sum(hits)), float(np.sum(positives))
 
 
@@ -39,22 +39,22 @@ PRECISION_AT_CAPACITY = Metric(
     name="precision_at_capacity",
     tasks=("binary",),
     label="Precision at capacity",
-    description="share of each day's alerts that are positive",
+    description="share of the alerts at capacity that are positive",
     unit="share",
     better="higher",
     function=_precision_at_capacity,
-    source="over all days; Card Precision, but detected cards are not removed (Fraud Detection "
-    "Handbook, chapter 4)",
+    source="over all days (weeks); Card Precision, but detected cards are not removed (Fraud "
+    "Detection Handbook, chapter 4)",
     needs=("alerts",),
 )
 RECALL_AT_CAPACITY = Metric(
     name="recall_at_capacity",
     tasks=("binary",),
     label="Recall at capacity",
-    description="share of positives among each day's alerts",
+    description="share of positives among the alerts at capacity",
     unit="share",
     better="higher",
     function=_recall_at_capacity,
-    source="over all days",
+    source="over all days (weeks)",
     needs=("alerts",),
 )

@@ -35,10 +35,10 @@ def _f1(predictions: Binary, weights: Floats) -> float:
     return ratio(2 * hits, alarms + positives)
 
 
-def _alerts_per_day(predictions: Binary, weights: Floats) -> float:
-    assert predictions.day is not None
+def _alerts_per_period(predictions: Binary, weights: Floats) -> float:
+    assert predictions.period is not None
     _, alarms, _ = _outcome_weights(predictions, weights)
-    return ratio(alarms, len(np.unique(predictions.day[weights > 0])))
+    return ratio(alarms, len(np.unique(predictions.period[weights > 0])))
 
 
 ACCURACY = Metric(
@@ -93,7 +93,18 @@ ALERTS_PER_DAY = Metric(
     description="at the threshold",
     unit="alerts a day",
     better="neither",
-    function=_alerts_per_day,
+    function=_alerts_per_period,
     source="flagged rows over the number of days with rows",
     needs=("flagged", "day"),
+)
+ALERTS_PER_WEEK = Metric(
+    name="alerts_per_week",
+    tasks=("binary",),
+    label="Alerts a week",
+    description="at the threshold",
+    unit="alerts a week",
+    better="neither",
+    function=_alerts_per_period,
+    source="flagged rows over the number of weeks with rows, for a capacity a week",
+    needs=("flagged", "week"),
 )

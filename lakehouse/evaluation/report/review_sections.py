@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lakehouse.evaluation.document import Evaluation, Interval
+from lakehouse.evaluation.metrics import ALERTS_PER
 from lakehouse.evaluation.plots import Picture, net_value_plot, share_found_plot
 from lakehouse.evaluation.remarks import find_remarks, stress_name
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import (
-    NOT_TOLD,
+from lakehouse.evaluation.report.formatting import (
+    NOT_AVAILABLE,
     PERIODS,
     interval,
     metric_name,
     number,
     share,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.review_document import CapacityCurve, LabelRisk, Proxy, RowCount
 
 _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Resampled rows"}
@@ -27,7 +28,7 @@ def remarks_section(found: Evaluation) -> list[Block]:
     )
     blocks: list[Block] = []
     if rows:
-        blocks.append(Table(("Topic", "Finding"), rows, words=2))
+        blocks.append(Table(("Topic", "Finding"), rows, text_columns=2))
     else:
         blocks.append(Text("Nothing stands out in the parts that were examined."))
     if missing := _not_examined(found):
@@ -61,7 +62,7 @@ def _not_examined(found: Evaluation) -> list[str]:
 
 
 def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list[Block]:
-    """What half or double the alerts a day would find, catch and cost."""
+    """What half or double the alerts a day (week) would find, catch and cost."""
     if curve is None:
         return [Text("No sensitivity to capacity is stored with this version.")]
     in_money = curve.total is not None
@@ -73,15 +74,15 @@ def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list
             caught = money(point.caught, curve)
             cells += [caught, _percent(point.caught_share), money(point.net, curve)]
         rows.append(tuple(cells))
-    head: tuple[str, ...] = ("Alerts a day", "Precision", "Recall")
+    head: tuple[str, ...] = (f"Alerts {curve.rate}", "Precision", "Recall")
     if in_money:
         head = (*head, f"Caught ({curve.unit})", "Share of all", "Net value")
     blocks: list[Block] = [
-        Table(head, tuple(rows), f"{curve.days} test days, the highest scores of each day")
+        Table(head, tuple(rows), f"{curve.length}, the highest scores of each {curve.per}")
     ]
     if in_money:
         peak = (
-            f"is highest at {curve.peak:,} alerts a day"
+            f"is highest at {curve.peak:,} alerts {curve.rate}"
             if curve.peak is not None
             else "is highest at an end of the curve"
         )
@@ -96,7 +97,7 @@ def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list
 
 
 def capacity_pictures(curve: CapacityCurve | None) -> dict[str, Picture]:
-    """Share found and net value, over alerts a day."""
+    """Share found and net value, over alerts a day (week)."""
     if curve is None or len(curve.curve) < 2:
         return {}
     made = {"capacity": share_found_plot(curve)}
@@ -137,13 +138,17 @@ def stress(found: Evaluation) -> list[Block]:
     results = found.review.stress
     if not results:
         return [Text("No stress test is stored with this version.")]
-    alerts = any(one.alerts_per_day is not None for one in results)
+    heads = {
+        ALERTS_PER["day"]: any(one.alerts_per_day is not None for one in results),
+        ALERTS_PER["week"]: any(one.alerts_per_week is not None for one in results),
+    }
+    alerts = [metric_name(name) for name, is_known in heads.items() if is_known]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             stress_name(one),
             share(one.changed),
             number(one.value),
-            *([number(one.alerts_per_day)] if alerts else []),
+            *([number(one.alerts)] if alerts else []),
         )
         for one in results
     )
@@ -155,7 +160,7 @@ def stress(found: Evaluation) -> list[Block]:
             "entity's last row on an earlier day; if the entity is rarely seen, that is more than "
             "a day ago. Manipulated amounts change the row's own features, not those of later rows."
         ),
-        Table((*head, "Alerts a day") if alerts else head, rows),
+        Table((*head, *alerts), rows),
     ]
 
 
@@ -167,8 +172,8 @@ def labels(found: LabelRisk | None) -> list[Block]:
         (
             PERIODS[period],
             f"{found.positives[period]:,}",
-            NOT_TOLD if found.late is None else f"{found.late.get(period, 0):,}",
-            NOT_TOLD if found.reversed is None else f"{found.reversed.get(period, 0):,}",
+            NOT_AVAILABLE if found.late is None else f"{found.late.get(period, 0):,}",
+            NOT_AVAILABLE if found.reversed is None else f"{found.reversed.get(period, 0):,}",
         )
         for period in ("train", "validation", "test")
         if period in found.positives
@@ -239,7 +244,7 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
     ]
     if rows:
         caption = f"Features that predict a group better than chance, at most {shown} each"
-        blocks.append(Table(head, rows, caption, words=2))
+        blocks.append(Table(head, rows, caption, text_columns=2))
     return blocks
 
 
@@ -266,10 +271,10 @@ def row_counts(counts: Sequence[RowCount]) -> list[Block]:
 
 def money(minor: int | None, curve: CapacityCurve, digits: int = 0) -> str:
     """Minor units as an amount of the unit."""
-    return NOT_TOLD if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
+    return NOT_AVAILABLE if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
 
 
 def _percent(found: Interval | None) -> str:
     if found is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     return f"{share(found.value)} [{share(found.low)}, {share(found.high)}]"

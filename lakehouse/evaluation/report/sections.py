@@ -12,9 +12,8 @@ from lakehouse.evaluation.document import (
     Metrics,
     Probe,
 )
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
-from lakehouse.evaluation.report.words import (
-    NOT_TOLD,
+from lakehouse.evaluation.report.formatting import (
+    NOT_AVAILABLE,
     PERIODS,
     bounds,
     day,
@@ -23,6 +22,7 @@ from lakehouse.evaluation.report.words import (
     metric_note,
     number,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
 
 _VERDICTS: dict[str, Tone] = {
     "better": "good",
@@ -79,7 +79,7 @@ def comparisons(found: Sequence[Comparison]) -> list[Block]:
     rows = tuple(
         (
             rival_name(one),
-            one.version or NOT_TOLD,
+            one.version or NOT_AVAILABLE,
             metric_name(one.metric),
             Mark(one.verdict, tone_of(one.verdict)),
             number(one.ours),
@@ -97,7 +97,7 @@ def comparisons(found: Sequence[Comparison]) -> list[Block]:
             "interval that contains 0 shows no difference. The difference is this version's value "
             "minus the other's."
         ),
-        Table(head, rows, counted, words=4),
+        Table(head, rows, counted, text_columns=4),
     ]
 
 
@@ -172,7 +172,7 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
             for one in evaluation.segments
         ),
         "Metrics of each segment (test rows); a dash means that there are too few positives",
-        words=2,
+        text_columns=2,
         folded=bool(pictures),
     )
     return [*([Figure(pictures)] if pictures else []), table]
@@ -226,7 +226,7 @@ def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, .
             "shown to exceed: it contains the limit, and more rows are needed to decide. The ends "
             "allow for the largest of several gaps being large by chance."
         ),
-        Table(head, rows, words=2),
+        Table(head, rows, text_columns=2),
         Figure(pictures),
     ]
 
@@ -246,7 +246,7 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
             for one in found
         ]
         head = ("Probe", "Verdict", "What it means", "Value", "Bound")
-        blocks.append(Table(head, tuple(rows), words=3))
+        blocks.append(Table(head, tuple(rows), text_columns=3))
     else:
         blocks.append(Text("No leakage probes are stored with this version."))
     if gap:

@@ -24,7 +24,7 @@ class CountSince(RunningOperation[_Part]):
         k = lookups.add("max(_k)", columns.condition)
         marked = lookups.add("max(_rn)", columns.condition)
         r = lookups.add("max(_rn)")
-        return f"CASE WHEN p.t - a.{k} < {a.micros} THEN a.{r} - a.{marked} END"
+        return f"CASE WHEN a.{k} > {a.window.start_sql('p.t')} THEN a.{r} - a.{marked} END"
 
     def prepare(self, rows: Rows) -> _Part:
         return max((k for k, marked in rows if marked), default=None), [k for k, _ in rows]

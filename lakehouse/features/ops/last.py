@@ -22,12 +22,12 @@ class Last(RunningOperation[tuple[int, Any]]):
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
         r = frames.add(f"max({columns.value}){frames.over(columns)}_peers")
-        return f"last_value(_r.{r} IGNORE NULLS) OVER _w{a.micros}"
+        return f"last_value(_r.{r} IGNORE NULLS) OVER _w{a.window.name}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
         table = lookups.values(columns)
         row = lookups.join(f"l{table}", "< p.t", table)
-        return f"CASE WHEN p.t - {row}._k < {a.micros} THEN {row}.v END"
+        return f"CASE WHEN {row}._k > {a.window.start_sql('p.t')} THEN {row}.v END"
 
     def prepare(self, rows: Rows) -> tuple[int, Any]:
         return max(rows)

@@ -32,11 +32,11 @@ class Total(RunningOperation[int]):
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
         # a look-up for each window is cheaper than a sum for each
         r = frames.add(f"coalesce({self.total(columns.value)}{frames.over(columns)}_before, 0)")
-        return f"CAST(_r.{r} - (first_value(_r) OVER _first{a.micros}).{r} AS {self.kind})"
+        return f"CAST(_r.{r} - (first_value(_r) OVER _first{a.window.name}).{r} AS {self.kind})"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
         r = lookups.add(self.total(columns.value), columns.condition)
-        start = lookups.join(f"w{a.micros}", f"<= p.t - {a.micros}")
+        start = lookups.join(f"w{a.window.name}", f"<= {a.window.start_sql('p.t')}")
         return f"CAST(coalesce(a.{r}, 0) - coalesce({start}.{r}, 0) AS {self.kind})"
 
     def merge(self, one: int, other: int) -> int:
@@ -74,7 +74,7 @@ class Sum(Total):
     name = "sum"
     summary = "the sum of the values, exact"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
 
     def total(self, value: str) -> str:
@@ -90,7 +90,7 @@ class SumOfSquares(Total):
     name = "sumsq"
     summary = "the sum of the squares of the values, exact; only for `std(squares, total, n)`"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
     kind = Kind.WIDE
     bits = 128

@@ -10,21 +10,29 @@ from pydantic import Field, model_validator
 from lakehouse.declarations.durations import Duration
 from lakehouse.declarations.names import TableName
 from lakehouse.declarations.part import Part
+from lakehouse.evaluation.periods import Period, PeriodName, find_period
 from lakehouse.models.spec.data import Group
 
 
 class Capacity(Part):
-    """How many alerts people can review a day.
+    """How many alerts people can review a day, or a week.
 
     `unit` is an entity column if people review entities (cards) instead of rows: an entity counts
-    once a day, by its highest score. `known_removed` excludes entities with a positive that was
-    reported before.
+    once a day (week), by its highest score. `known_removed` excludes entities with a positive that
+    was reported before.
     """
 
     alerts: int = Field(ge=1)
-    per: Literal["day"] = "day"
+    per: PeriodName = Field(
+        default="day", description="Weeks begin on Mondays; thresholds then change on Mondays too"
+    )
     unit: str = Field(default="", description="Rows if unset")
     known_removed: bool = False
+
+    @property
+    def period(self) -> Period:
+        """The period that has this capacity."""
+        return find_period(self.per)
 
 
 class Gate(Part):

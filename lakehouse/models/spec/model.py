@@ -6,17 +6,17 @@ from datetime import timedelta
 from pydantic import AliasChoices, Field
 
 from lakehouse.declarations.declaration import Declaration
-from lakehouse.declarations.durations import format_duration
+from lakehouse.declarations.durations import format_duration, longest
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.part import FieldError
 from lakehouse.declarations.reserved import (
-    BESIDE_FEATURES,
-    IN_THE_LOG,
+    FEATURE_TABLE_COLUMNS,
+    PREDICTION_LOG_COLUMNS,
     TablePart,
-    refuse_alike,
+    refuse_case_duplicates,
     refuse_reserved,
 )
-from lakehouse.evaluation.metrics import Metric, metrics_of
+from lakehouse.evaluation.metrics import ALERTS_PER, Metric, metrics_of
 from lakehouse.lake import Table, layout
 from lakehouse.models.spec.choosing import (
     Calibration,
@@ -129,7 +129,11 @@ class ModelSpec(Declaration):
     def _binary_only_fields(self) -> Iterator[ValueError]:
         if self.task.decides:
             if self.capacity is None:
-                yield ValueError("a binary model must declare `capacity`: how many alerts a day")
+                yield ValueError(
+                    "a binary model must declare `capacity`: how many alerts a day, or a week"
+                )
+            else:
+                yield from self._capacity_errors(self.capacity)
             return
         for field in ("imbalance", "threshold", "fairness", "actions"):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
@@ -148,9 +152,36 @@ class ModelSpec(Declaration):
             )
             yield FieldError(message, "calibration")
 
+    def _capacity_errors(self, capacity: Capacity) -> Iterator[ValueError]:
+        if capacity.known_removed and isinstance(self.label, Forward):
+            message = (
+                "`known_removed` needs a label table that holds the positives; a forward label "
+                "has none: remove it"
+            )
+            yield FieldError(message, "capacity", "known_removed")
+        period = capacity.period
+        others = {*ALERTS_PER.values()} - {ALERTS_PER[capacity.per]}
+        for number, gate in enumerate(self.gates):
+            if gate.metric in others:
+                message = f"the capacity is {period.rate}; use {ALERTS_PER[capacity.per]}"
+                yield FieldError(message, "gates", number, "metric")
+        lengths = {
+            ("split", "test"): self.split.test,
+            ("split", "validation"): self.split.validation,
+            ("folds", "length"): self.folds.length,
+            ("threshold", "trailing"): self.threshold.trailing,
+        }
+        for path, length in lengths.items():
+            if isinstance(length, timedelta) and length % period.length and period.days > 1:
+                message = (
+                    f"`{'.'.join(path)}` is {format_duration(length)}, and the capacity is "
+                    f"{period.rate}: make it whole {period.name}s, such as 14d"
+                )
+                yield FieldError(message, *path)
+
     def _invalid_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
-        declared = label.maturity if isinstance(label, Settled) else label.horizon
+        declared = label.maturity if isinstance(label, Settled) else longest(label.horizon)
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
         if declared is None and gap is None:
             message = (
@@ -164,7 +195,7 @@ class ModelSpec(Declaration):
                 "Leave `split.gap` out, or make it at least as long"
             )
             yield FieldError(message, "split", "gap")
-        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.at_least)
+        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.is_yes_or_no)
         if isinstance(label, Forward) and problem:
             yield FieldError(f"a forward label with `op: {label.op}` {problem}", "label")
 
@@ -174,8 +205,8 @@ class ModelSpec(Declaration):
         segments = self.judging.segments
         groups = self.fairness.groups if self.fairness else {}
         try:
-            refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
-            refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+            refuse_reserved("the spine's key or entity", spine, PREDICTION_LOG_COLUMNS)
+            refuse_reserved("the spine's entity", self.spine.entities, FEATURE_TABLE_COLUMNS)
         except ValueError as error:
             yield FieldError(str(error), "spine")
         if len({name.lower() for name in spine}) < len(spine):
@@ -186,7 +217,7 @@ class ModelSpec(Declaration):
             message = f"two extractions have the same name: {', '.join(parts)}"
             yield FieldError(message, "extraction")
         try:
-            refuse_alike("segment or group", [*segments, *groups])
+            refuse_case_duplicates("segment or group", [*segments, *groups])
         except ValueError as error:
             yield FieldError(str(error), "judging", "segments")
         for name in [*segments, *groups]:
@@ -227,7 +258,7 @@ class ModelSpec(Declaration):
     def maturity(self) -> timedelta:
         """How long after its time a row's label counts as settled."""
         if isinstance(self.label, Forward):
-            return self.label.horizon
+            return longest(self.label.horizon)
         declared = self.label.maturity or self.split.gap
         return declared if declared is not None else timedelta()
 
@@ -240,6 +271,11 @@ class ModelSpec(Declaration):
     def clusters(self) -> tuple[str, ...]:
         """The one or two entity columns by which rows are resampled."""
         return self.judging.clusters or self.spine.entities[:2]
+
+    @property
+    def label_table(self) -> str:
+        """The table that labels are read from, or the stream that they are computed from."""
+        return self.label.table if isinstance(self.label, Settled) else self.label.stream
 
     @property
     def training_table(self) -> Table:
@@ -259,9 +295,8 @@ class ModelSpec(Declaration):
     @property
     def upstream_tables(self) -> tuple[str, ...]:
         """Every table it reads, with feature sets as their current view; sorted."""
-        label = self.label.table if isinstance(self.label, Settled) else self.label.stream
         features = {layout.feature_view(name) for name in self.feature_sets}
-        return tuple(sorted({self.spine.table, label} | features))
+        return tuple(sorted({self.spine.table, self.label_table} | features))
 
     def recipe(self) -> dict[str, object]:
         """The fields that can change a trained artefact, ready for JSON; texts and gates cannot."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Multiclass, negative_log
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     Columns,
@@ -35,6 +35,11 @@ class MulticlassTask(Task):
     name = "multiclass"
     has_classes = True
     label_type = "VARCHAR"
+    label_kinds = frozenset({"whole number", "boolean", "text"})
+    label_needs = (
+        "a text, a whole number or a BOOLEAN that names the class; group it in a dbt model, or "
+        "make the `task` a regression"
+    )
     label_refused = "false"
     label_remedy = ""
     label_figures = "NULL, NULL"
@@ -47,8 +52,10 @@ class MulticlassTask(Task):
     lone_feature_bound = 1.0
     logged: ClassVar[Mapping[str, str]] = {"label": "VARCHAR", "probability": "DOUBLE"}
 
-    def forward_label_problem(self, at_least: Decimal | None) -> str:
-        """A number is not a class."""
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
+        """Neither a number nor yes or no is one of several classes."""
+        if is_yes_or_no:
+            return "is yes or no, not one of several classes; make the `task` binary"
         return "is a number, not a class; make the `task` a regression"
 
     def baseline(self, label: Array) -> float:
@@ -101,6 +108,7 @@ class MulticlassTask(Task):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Multiclass:
         """Probabilities, with one more class if there are labels that training did not have."""
         label = rows.label.astype(int)
@@ -151,13 +159,17 @@ class MulticlassTask(Task):
         )
 
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Multiclass, tuple[str, ...]]:
         """Probabilities: the log has that of the predicted class; the others share the rest."""
         truth = np.asarray(found["label"], dtype=str)
         guess = np.asarray(found["logged_label"], dtype=str)
         classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-        confidence = np.nan_to_num(as_floats(found["logged_probability"]), nan=0.0)
+        confidence = np.nan_to_num(floats_or_nan(found["logged_probability"]), nan=0.0)
         count = max(len(classes), 1)
         rest = (1 - confidence) / max(count - 1, 1)
         probability = np.repeat(np.minimum(rest, confidence - 1e-9)[:, None], count, axis=1)

@@ -1,14 +1,15 @@
 """Regression: a forecast in the label's unit, compared with naive forecasts."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lakehouse.evaluation.metrics import metric_value, metric_values
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Regression
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.schema import LARGEST
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -23,15 +24,18 @@ from lakehouse.models.tasks.task import (
 if TYPE_CHECKING:
     from lakehouse.evaluation.plots import Picture
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class RegressionTask(Task):
     """Forecasts of a number that fits LightGBM's 32-bit floats."""
 
     name = "regression"
     has_probabilities = False
-    label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
+    label_kinds = frozenset({"whole number", "number"})
+    label_needs = (
+        "a number; cast it in a dbt model, or make the `task` binary (yes or no) or multiclass (a "
+        "text)"
+    )
+    label_refused = f"NOT abs(label) <= {LARGEST!r} OR isnan(label)"
     label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
@@ -43,13 +47,13 @@ class RegressionTask(Task):
     linear_name = "ridge"
     logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
 
-    def forward_label_problem(self, at_least: Decimal | None) -> str:
-        """A bound would make the number a binary label."""
-        if at_least is None:
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
+        """A regression forecasts the number itself."""
+        if not is_yes_or_no:
             return ""
         return (
-            "and `label.at_least` is yes or no, not a number; remove `at_least`, or make the "
-            "`task` binary"
+            "is yes or no, not a number; use `op: count` or `op: sum` without `at_least`, or "
+            "make the `task` binary"
         )
 
     def classes_of(self, label: Array) -> list[Mask] | None:
@@ -83,6 +87,7 @@ class RegressionTask(Task):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Regression:
         """Forecasts with the naive ones: those of a forward label, or the training mean."""
         return Regression(rows.label, prediction, _naive_forecasts(rows, constant))
@@ -104,10 +109,14 @@ class RegressionTask(Task):
         }
 
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Regression, tuple[str, ...]]:
         """Forecasts."""
-        truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
+        truth, forecast = floats_or_nan(found["label"]), floats_or_nan(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
     def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
@@ -116,7 +125,7 @@ class RegressionTask(Task):
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """The mean."""
-        from lakehouse.evaluation.report.words import number
+        from lakehouse.evaluation.report.formatting import number
 
         return (number(labels.mean),)
 

@@ -131,21 +131,24 @@ def _check_jump(
 def _check_alerts(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date, last: date
 ) -> Finding:
-    """The finding on the day with the most alerts; an incomplete day counts as far as it goes."""
+    """The finding on the day (week) with the most alerts; an incomplete one counts as far as it
+    goes."""
     assert spec.capacity is not None
+    period = spec.capacity.period
     unit = spec.capacity.unit
     counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
     bound = spec.watch.alerts * spec.capacity.alerts
     row = cursor.execute(
-        f"SELECT {counted} AS alerts, CAST(event_time AS DATE) AS day "
+        f"SELECT {counted} AS alerts, CAST({period.start_sql('event_time')} AS DATE) AS start "
         f"FROM {qualified(spec.predictions_table)} "
         "WHERE decision AND model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
-        "GROUP BY day ORDER BY alerts DESC, day LIMIT 1",
-        [version, first],
+        "GROUP BY start ORDER BY alerts DESC, start LIMIT 1",
+        [version, period.floor(first)],
     ).fetchone()
     alerts, worst = row or (0, last)
+    when = f"on {worst}" if period.days == 1 else f"in the {period.name} from {worst}"
     cause = (
-        f"{alerts} alerts on {worst}; {spec.capacity.alerts} a day can be reviewed, and "
+        f"{alerts} alerts {when}; {spec.capacity.alerts} {period.rate} can be reviewed, and "
         f"{bound:g} are tolerated"
     )
     return _verdict("alert_volume", last, alerts <= bound, float(alerts), bound, cause)

@@ -5,7 +5,7 @@ a comparison never reads the training rows again.
 """
 
 from dataclasses import astuple, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -64,17 +64,18 @@ class Periods:
 
     @classmethod
     def of(cls, split: Split) -> "Periods":
-        """The newest `MAX_DAYS` of the split; periods begin and end at midnight."""
+        """The newest `MAX_DAYS` of the split; a day that two periods share is in the later one."""
         ends = (
             (split.train_from, split.train_until),
             (split.validation_from, split.validation_until),
             (split.test_from, split.test_until),
         )
-        last = max(until for _, until in ends).date()
+        last = split.untested_from
         first = max(split.train_from.date(), last - timedelta(days=MAX_DAYS))
         period = np.full((last - first).days, _GAP, dtype=np.int64)
         for number, (start, until) in enumerate(ends):
-            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+            end = -((datetime.combine(first, time()) - until) // timedelta(days=1))
+            period[max((start.date() - first).days, 0) : max(end, 0)] = number
         return cls(first, period)
 
     def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -120,7 +121,7 @@ def compute_reference(
     periods = Periods.of(Split.from_json(version.split))
     window = max(1, spec.watch.window // timedelta(days=1))
     made = [
-        reference_of(part, name, cells, counts, periods, window)
+        make_reference(part, name, cells, counts, periods, window)
         for part, name, cells, counts in _count(
             cursor, spec, model, version.training_set_id, periods
         )
@@ -226,7 +227,7 @@ def _count(
     return found
 
 
-def reference_of(
+def make_reference(
     part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
 ) -> Reference:
     """One column's reference for windows of `window` days, from `counts` (days + 1, slots).

@@ -213,7 +213,7 @@ def _look(
 ) -> _LookResult:
     kept = read_reference(reader, spec, version.version)
     references = kept or compute_reference(reader, spec, lake, version)
-    start = Split.from_json(version.split).test_until.date()
+    start = Split.from_json(version.split).untested_from
     days = _days_to_watch(start, before, after, from_day)
     counts = count_days(reader, spec, schema, version.version, references, days)
     lead = Days(days.first - (window_days(spec) - 1) * DAY, days.first)

@@ -11,7 +11,7 @@ import duckdb
 from lakehouse.lake import Author, Lake, layout, read_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.expiry import find_expiry
-from lakehouse.models.readiness import Proof, prove_ready
+from lakehouse.models.readiness import Readiness, check_readiness
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in, predecessors_in
@@ -83,9 +83,9 @@ def _check_rollback(
     """Passes if the nearest predecessor is ready; else the cause names what would decide
     instead."""
     day, causes = until.date(), []
-    ready: Proof | None = None
+    ready: Readiness | None = None
     for version in earlier:
-        proof = prove_ready(spec, lake, version, now=now)
+        proof = check_readiness(spec, lake, version, now=now)
         problem = proof.problem or _describe_lag(proof, until)
         if not problem:
             ready = proof
@@ -114,7 +114,7 @@ def _check_rollback(
     )
 
 
-def _describe_lag(proof: Proof, until: datetime) -> str:
+def _describe_lag(proof: Readiness, until: datetime) -> str:
     if proof.newest is None or until - proof.newest < MAX_LAG:
         return ""
     return (

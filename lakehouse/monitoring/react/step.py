@@ -17,7 +17,7 @@ from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look.step import WatchReport
 from lakehouse.monitoring.react.actions import Action, Kind, record
 from lakehouse.monitoring.react.blame import find_blamed_successor
-from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict
 from lakehouse.monitoring.review.step import ReviewReport
 from lakehouse.registry import (
     RegistryError,
@@ -29,7 +29,7 @@ from lakehouse.registry import (
     rollback,
 )
 from lakehouse.registry.promotion import find_champion
-from lakehouse.registry.requests import Request, ask_in
+from lakehouse.registry.requests import Request, record_request
 from lakehouse.registry.versions import lake_time
 
 ACTOR = "monitoring"
@@ -64,19 +64,19 @@ def react(
     if not actions and request is None:
         return ()
     with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, "actions")) as writer:
-        if request is not None and ask_in(writer, request, spec.retrain.cooldown):
+        if request is not None and record_request(writer, request, spec.retrain.cooldown):
             outcome = "training starts as soon as more labels have settled"
             actions.append(Action("retrain", watched.version, request.reason, True, outcome))
         record(writer, spec.name, actions, at, run_id)
     return tuple(actions)
 
 
-def go_back(
+def roll_back_failing_champion(
     spec: ModelSpec,
     lake: Lake,
     why: str,
     *,
-    deciding: str | None = None,
+    expected_champion: str | None = None,
     run_id: str = "",
     now: datetime | None = None,
 ) -> Action:
@@ -85,21 +85,23 @@ def go_back(
 
     That is the nearest earlier champion that is proved able to score, else the declared fallback,
     which also requests a retrain. Without either nothing is rolled back, and nothing scores until a
-    version is promoted. `deciding` is the version that could not score: two callers that find this
-    roll back once.
+    version is promoted. `expected_champion` is the version that could not score: two callers that
+    find this roll back once.
     """
     at = lake_time(now)
 
     def roll_back() -> str:
-        return _roll_back(spec, lake, why, {}, deciding, now)
+        return _roll_back(spec, lake, why, {}, expected_champion, now)
 
     with lake.reader() as reader:
         champion = find_champion(reader, spec.name)
-    name = deciding or (champion.version if champion else "")
+    name = expected_champion or (champion.version if champion else "")
     action = _try("roll back", name, why, roll_back)
     with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, "actions")) as writer:
         if action.done and find_champion(writer, spec.name) is None:
-            ask_in(writer, Request(spec.name, at, action.outcome, {}), spec.retrain.cooldown)
+            record_request(
+                writer, Request(spec.name, at, action.outcome, {}), spec.retrain.cooldown
+            )
         record(writer, spec.name, [action], at, run_id)
     return action
 
@@ -109,7 +111,7 @@ def _roll_back_if_needed(
     lake: Lake,
     champion: str,
     findings: Sequence[Finding],
-    compared: Sequence[Compared],
+    compared: Sequence[ComparisonVerdict],
     now: datetime | None,
 ) -> list[Action]:
     """Roll back, if there is a reason to."""
@@ -137,7 +139,7 @@ def _roll_back(
     lake: Lake,
     why: str,
     evidence: dict[str, Any],
-    deciding: str | None,
+    expected_champion: str | None,
     now: datetime | None,
 ) -> str:
     """Roll back, and return a text that names the version that decides from now on."""
@@ -150,7 +152,7 @@ def _roll_back(
         prove=prover(spec, lake, now),
         fallback="" if fallback == "none" else fallback,
         evidence=evidence,
-        deciding=deciding,
+        expected_champion=expected_champion,
         now=now,
     )
     if earlier is not None:
@@ -159,7 +161,7 @@ def _roll_back(
 
 
 def _rollback_reason(
-    spec: ModelSpec, findings: Sequence[Finding], compared: Sequence[Compared]
+    spec: ModelSpec, findings: Sequence[Finding], compared: Sequence[ComparisonVerdict]
 ) -> tuple[str, dict[str, Any]] | None:
     """Why the champion should not decide, and the figures; performance is checked last.
 
@@ -183,7 +185,7 @@ def _settle_shadows(
     spec: ModelSpec,
     lake: Lake,
     champion: str,
-    compared: Sequence[Compared],
+    compared: Sequence[ComparisonVerdict],
     at: datetime,
     now: datetime | None,
 ) -> list[Action]:
@@ -198,7 +200,7 @@ def _settle_shadows(
         since = next(m.decided_at for m in moves if (m.version, m.to_state) == (version, "shadow"))
         if verdict == "better":
             why = f"better than {champion} on matured labels"
-            take_over = partial(promote, deciding=champion, prove=prover(spec, lake, now))
+            take_over = partial(promote, expected_champion=champion, prove=prover(spec, lake, now))
             actions.append(_move("promote", take_over, spec, lake, version, why, evidence, now))
             if actions[-1].done:
                 break  # the others were compared with the previous champion

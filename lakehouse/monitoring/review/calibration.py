@@ -18,10 +18,10 @@ from lakehouse.evaluation.sequential import boundary
 from lakehouse.lake import layout, qualified, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding, not_judged
-from lakehouse.monitoring.review.matured import Matured
+from lakehouse.monitoring.review.matured import MaturedRows
 
 NAME = "calibration"
-REACH = timedelta(days=90)
+STRETCH_LENGTH = timedelta(days=90)
 """Looking starts over after this time: it bounds the cost, an old error does not hide a new one,
 and the allowed error is per such period."""
 ALPHA = 0.025
@@ -45,12 +45,15 @@ class CalibrationLook:
 
 def find_look_start(tested_until: date, until: date) -> date:
     """The first day of the rows that a look at all days before `until` covers."""
-    return tested_until + max(until - tested_until - DAY, timedelta()) // REACH * REACH
+    return (
+        tested_until
+        + max(until - tested_until - DAY, timedelta()) // STRETCH_LENGTH * STRETCH_LENGTH
+    )
 
 
-def measure_calibration(spec: ModelSpec, rows: Matured) -> CalibrationLook | None:
+def measure_calibration(spec: ModelSpec, rows: MaturedRows) -> CalibrationLook | None:
     """How far scores and outcomes of these rows differ; None unless the model is binary."""
-    predictions = rows.said
+    predictions = rows.predictions
     if not isinstance(predictions, Binary):
         return None
     observed, expected = int(predictions.truth.sum()), float(predictions.score.sum())
@@ -59,12 +62,14 @@ def measure_calibration(spec: ModelSpec, rows: Matured) -> CalibrationLook | Non
         if predictions.rows
         else None
     )
-    ratio = None if effect is None else always_valid(observed, expected, effect)
+    ratio = None if effect is None else always_valid_interval(observed, expected, effect)
     slope = calibration_slope(predictions.truth, predictions.score) if predictions.rows else None
     return CalibrationLook(predictions.rows, observed, expected, ratio, slope)
 
 
-def always_valid(observed: int, expected: float, effect: float, alpha: float = ALPHA) -> Interval:
+def always_valid_interval(
+    observed: int, expected: float, effect: float, alpha: float = ALPHA
+) -> Interval:
     """Observed over expected, with an interval that holds for any number of looks.
 
     The interval contains the ratios at which the observed count lies within `boundary` standard

@@ -4,9 +4,9 @@ look.
 Both predicted before any label was known, so there is no leakage, and the rows are those that the
 champion decided about. With `actions.mode: block` only the control stream has honest labels.
 
-Looks belong to a stretch. A stretch ends when it has lasted `REACH`, when one of the two versions
-is rolled back, or when another version has decided in between. The next stretch begins without
-rows, looks or verdict, so evidence from an old world does not decide in a new one.
+Looks belong to a stretch. A stretch ends when it has lasted `STRETCH_LENGTH`, when one of the two
+versions is rolled back, or when another version has decided in between. The next stretch begins
+without rows, looks or verdict, so evidence from an old world does not decide in a new one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ from lakehouse.monitoring.review.matured import matured_rows, pair_rows
 from lakehouse.registry import Version
 from lakehouse.registry.versions import find_transitions
 
-REACH = timedelta(days=90)
+STRETCH_LENGTH = timedelta(days=90)
 """Length of a stretch: it bounds the cost, and the allowed error is per stretch."""
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparisonVerdict:
     """The verdict of all looks together on a version that scores in parallel; the last look is
     the evidence."""
 
@@ -63,7 +63,7 @@ def take_look(
         matured_rows(cursor, spec, champion.version, since, until),
     )
     metric = spec.primary_metric
-    mine, champions = ours.said, theirs.said
+    mine, champions = ours.predictions, theirs.predictions
     if not mine.rows or not metric_values(mine, only=[metric]):
         return None
     (found,) = compare(
@@ -117,7 +117,7 @@ def last_looks(
     champion: Version,
     others: Sequence[Version],
     until: date,
-) -> tuple[Compared, ...]:
+) -> tuple[ComparisonVerdict, ...]:
     """The verdict so far on each of `others`, in the stretch that contains the day `until`.
 
     Versions without a look in that stretch are omitted.
@@ -134,7 +134,7 @@ def last_looks(
         ).fetchone()
         if row is not None:
             found = dict(zip(names, row, strict=True))
-            compared.append(Compared(other.version, _role(other), found["verdict"], found))
+            compared.append(ComparisonVerdict(other.version, _role(other), found["verdict"], found))
     return tuple(compared)
 
 
@@ -148,14 +148,16 @@ def find_stretch_start(
     """The first day of the stretch of these two versions that contains the rows before `until`.
 
     The first stretch begins when both have been tested and the last event that separated them has
-    passed; each further one begins `REACH` after the one before.
+    passed; each further one begins `STRETCH_LENGTH` after the one before. If the capacity is per
+    week, they begin on Mondays.
     """
     first = max(
         _last_rollback(cursor, spec, champion, other),
         _last_other_champion(cursor, spec, champion, until),
-        *(Split.from_json(version.split).test_until.date() for version in (champion, other)),
+        *(Split.from_json(version.split).untested_from for version in (champion, other)),
     )
-    return first + max(until - first - DAY, timedelta()) // REACH * REACH
+    start = first + max(until - first - DAY, timedelta()) // STRETCH_LENGTH * STRETCH_LENGTH
+    return spec.capacity.period.ceil(start) if spec.capacity else start
 
 
 _LOOKS = (

@@ -40,16 +40,16 @@ from lakehouse.monitoring.review.calibration import (
     find_look_start,
     measure_calibration,
 )
-from lakehouse.monitoring.review.comparisons import Compared, last_looks, take_look
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict, last_looks, take_look
 from lakehouse.monitoring.review.former import review_former
-from lakehouse.monitoring.review.matured import Matured, matured_rows, matured_until
+from lakehouse.monitoring.review.matured import MaturedRows, matured_rows, matured_until
 from lakehouse.monitoring.review.performance import (
     DAY,
     EPOCH,
-    JUDGED,
+    JUDGED_WINDOW,
     WEEK,
     decay_finding,
-    decay_of,
+    measure_decay,
     performance_rows,
 )
 from lakehouse.registry import Version, scoring_versions
@@ -68,7 +68,7 @@ class ReviewReport:
     champion: str
     until: date | None
     new_days: int
-    compared: tuple[Compared, ...]
+    compared: tuple[ComparisonVerdict, ...]
     findings: tuple[Finding, ...]
 
 
@@ -130,7 +130,7 @@ def review(
 
 
 def _tested_until(version: Version) -> date:
-    return Split.from_json(version.split).test_until.date()
+    return Split.from_json(version.split).untested_from
 
 
 def _review(
@@ -142,7 +142,7 @@ def _review(
     first: date,
     until: date,
 ) -> _ReviewResult:
-    last, judged_from = until - DAY, until - JUDGED
+    last, judged_from = until - DAY, until - JUDGED_WINDOW
     week = first - WEEK  # a week that ends now has days that were reported before
     tested = _tested_until(champion)
     calibrated_from = find_look_start(tested, until)
@@ -162,7 +162,7 @@ def _review(
         found = take_look(reader, spec, champion, other, until)
         looks += [found] if found else []
     judged = decided.take(decided.day >= (judged_from - EPOCH).days)
-    decay = decay_of(spec, load_evaluation(lake.settings.models_dir, champion), judged)
+    decay = measure_decay(spec, load_evaluation(lake.settings.models_dir, champion), judged)
     groups = _fairness(reader, spec, judged)
     findings = [decay_finding(spec, decay, last)]
     calibrated = measure_calibration(
@@ -176,16 +176,16 @@ def _review(
     if spec.fairness is not None:
         findings.append(_fairness_finding(spec.fairness.limit, groups, last))
     shared = {"model": spec.name, "version": champion.version, "day": last}
-    shared |= {"rows": judged.said.rows, "positives": judged.said.positives}
+    shared |= {"rows": judged.predictions.rows, "positives": judged.predictions.positives}
     fairness_rows = [shared | _fairness_row(one) for one in groups]
     return _ReviewResult(performance, looks, calibration, fairness_rows, findings)
 
 
 def _fairness(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: Matured
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: MaturedRows
 ) -> list[FairnessResult]:
     """Each declared grouping on the matured rows, by the decisions that were made."""
-    predictions = rows.said
+    predictions = rows.predictions
     if (
         spec.fairness is None
         or not isinstance(predictions, Binary)

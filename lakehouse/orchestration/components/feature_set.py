@@ -85,6 +85,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                 "dagster/row_count": report.rows_total,
                 ROWS_WRITTEN: report.rows_added,
                 "rows_waiting": report.waiting,
+                **({"reason": report.reason} if report.reason else {}),
                 "version": report.version,
                 "table": report.table,
                 **seal_metadata(report.seal),

@@ -8,12 +8,11 @@ import dagster as dg
 from lakehouse import markdown
 from lakehouse.lake.layout import MONITORING
 from lakehouse.models import ModelSpec
-from lakehouse.models.spec import Forward
 from lakehouse.monitoring import Finding, watch
 from lakehouse.monitoring.react.actions import Action
 from lakehouse.monitoring.react.readiness import assess_readiness
 from lakehouse.monitoring.react.step import react
-from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict
 from lakehouse.monitoring.review.performance import performance_history
 from lakehouse.monitoring.review.step import review
 from lakehouse.orchestration.components.base import asset_key, group_of
@@ -21,7 +20,7 @@ from lakehouse.orchestration.metadata import picture
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.scoring import fallback
 
 CHECKS = {
@@ -32,7 +31,8 @@ CHECKS = {
     "missing_values": "No feature is missing much more or less often than in training.",
     "unseen_categories": "No feature has many values that did not occur in training.",
     "score_drift": "The scores are distributed as in the test period (PSI).",
-    "alerts_at_capacity": "As many alerts a day as can be reviewed, within 15 % over four weeks.",
+    "alerts_at_capacity": "As many alerts a day (or week) as can be reviewed, within 15 % over "
+    "four weeks.",
     "calibration": "On settled labels there are about as many positives as the scores predict.",
     "matured_performance": "On settled labels the champion is not significantly worse than its "
     "limit allows.",
@@ -59,12 +59,11 @@ _SCORE_FINDINGS = (
 def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     """Examine everything that was scored or has matured since the last step."""
     key = asset_key(MONITORING.table(spec.name))
-    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
     checks = {name: text for name, text in CHECKS.items() if _applies(spec, name)}
 
     @dg.asset(
         key=key,
-        deps=[asset_key(spec.predictions_table), asset_key(label)],
+        deps=[asset_key(spec.predictions_table), asset_key(spec.label_table)],
         description=f"How {spec.name} performs in production: drift against its training period, "
         "performance on settled labels, comparisons with versions that score in parallel, and the "
         "actions taken.",
@@ -84,7 +83,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
     ) -> Iterator[object]:
         run_id, now = context.run.run_id, clock.now()
         with lake.lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
+            falls_back = fallback.is_active(reader, spec)
         if falls_back:
             yield from _unchecked(key, checks)
             return
@@ -99,7 +98,7 @@ def monitoring_step(spec: ModelSpec) -> dg.AssetsDefinition:
         reviewed = review(spec, lake.lake, full_refresh=refresh.full_refresh, run_id=run_id)
         actions = react(spec, lake.lake, watched, reviewed, run_id=run_id, now=now)
         with lake.lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
+            falls_back = fallback.is_active(reader, spec)
         ready = () if falls_back else assess_readiness(spec, lake.lake, run_id=run_id, now=now)
         announce(context, spec, lake, actions)
         for version, why in watched.unwatched.items():
@@ -158,7 +157,7 @@ def announce(
         text = f"{action.action} {action.version}: {action.why}; {action.outcome}"
         context.log.warning(text)
         payload = {"text": f"{spec.name}: {text}", "model": spec.name, **vars(action)}
-        tell(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
+        post_or_log(lake.settings, {**payload, "run_id": context.run.run_id}, context.log.warning)
 
 
 def _result(
@@ -214,7 +213,7 @@ def _pictures(spec: ModelSpec, lake: LakeResource) -> dict[str, Any]:
     return {f"picture/{name}": picture(png, name) for name, png in drawn.items()}
 
 
-def _comparisons(spec: ModelSpec, compared: Sequence[Compared]) -> str:
+def _comparisons(spec: ModelSpec, compared: Sequence[ComparisonVerdict]) -> str:
     if not compared:
         return "No version scores in parallel with the champion, or no common row has matured."
     rows = []

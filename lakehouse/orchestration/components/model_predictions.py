@@ -8,9 +8,9 @@ from lakehouse.lake import is_retryable
 from lakehouse.lake.layout import PREDICTIONS, feature_view
 from lakehouse.models import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.models.expiry import Expired
-from lakehouse.models.schema import clipped_text
-from lakehouse.models.upkeep import keep_features
-from lakehouse.monitoring.react.step import go_back
+from lakehouse.models.schema import describe_clipped
+from lakehouse.models.upkeep import refresh_old_features
+from lakehouse.monitoring.react.step import roll_back_failing_champion
 from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
@@ -19,7 +19,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.registry.promotion import find_champion
-from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
+from lakehouse.scoring import ScoreReport, fallback, find_log_problems, reconcile, score
 from lakehouse.scoring.scorers import find_readers
 
 
@@ -85,15 +85,20 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 champion = find_champion(reader, spec.name)
             return champion.version if champion else None
 
-        deciding = find_deciding()
+        expected_champion = find_deciding()
 
         def roll_back(why: str) -> bool:
             """Roll back if the champion cannot score; the previous one may still be able to."""
-            action = go_back(
-                spec, lake.lake, why, deciding=deciding, run_id=run_id, now=clock.now()
+            action = roll_back_failing_champion(
+                spec,
+                lake.lake,
+                why,
+                expected_champion=expected_champion,
+                run_id=run_id,
+                now=clock.now(),
             )
             announce(context, spec, lake, [action])
-            return action.done or find_deciding() != deciding
+            return action.done or find_deciding() != expected_champion
 
         try:
             report = score_new_rows()
@@ -108,16 +113,19 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             ):
                 report = score_new_rows()
         if report.clipped:
-            context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
+            context.log.warning(f"{report.version}: {describe_clipped(report.clipped)}")
+        if report.why_no_rows:
+            context.log.info(f"no row was scored: {report.why_no_rows}")
         yield dg.MaterializeResult(
             metadata={
                 **describe_table(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
+                **({"why_no_rows": report.why_no_rows} if report.why_no_rows else {}),
                 "without_features": report.without_features,
                 "version": report.version,
                 "older_than_the_test_period": report.passed_over,
                 "decided_by_former_champions": dg.MetadataValue.json(
-                    [vars(former) for former in report.owed]
+                    [vars(former) for former in report.former_champions]
                 ),
                 "clipped_values": dg.MetadataValue.json(dict(report.clipped)),
                 "scored_in_parallel": dg.MetadataValue.json(
@@ -125,7 +133,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 ),
             }
         )
-        for former in report.owed:
+        for former in report.former_champions:
             if former.skipped:
                 context.log.warning(
                     f"{former.version} was champion when rows landed and cannot score them, so "
@@ -146,7 +154,7 @@ def _keep_features(
         if find_champion(reader, spec.name) is None:
             return
         versions = find_readers(reader, spec)
-    failed = keep_features(
+    failed = refresh_old_features(
         lake.lake,
         versions,
         run_id=context.run.run_id,
@@ -184,7 +192,7 @@ def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
-    broken = find_broken(spec, lake.lake)
+    broken = find_log_problems(spec, lake.lake)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="complete",
@@ -204,6 +212,6 @@ def _reconciled(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Ass
         asset_key=key,
         check_name="reconciled",
         passed=bool(found.landed) and not found.lost,
-        description=f"{found.words}{remedy}",
+        description=f"{found.summary}{remedy}",
         metadata=vars(found),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
+from lakehouse.evaluation.document import ACCEPTABLE_FAIRNESS, Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake, is_retryable, rows_written
 from lakehouse.lake.layout import TRAINING, VERSIONS, feature_view
@@ -18,7 +18,7 @@ from lakehouse.orchestration.model_pictures import presentation
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.scoring import fallback
 from lakehouse.training import TrainReport, report_champion, train
@@ -157,7 +157,7 @@ def _champion(
         description, falls_back = f"{report.champion} decides", False
     else:
         with lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
+            falls_back = fallback.is_active(reader, spec)
         instead = (
             f", the declared fallback ({spec.promotion.fallback}) decides" if falls_back else ""
         )
@@ -213,7 +213,7 @@ def _train(
         context.log.error(problem)
         text = f"{spec.name}: {problem}"
         payload = {"text": text, "model": spec.name, "run_id": run_id}
-        tell(lake.settings, payload, context.log.warning)
+        post_or_log(lake.settings, payload, context.log.warning)
         return current, problem
     return report, ""
 
@@ -244,7 +244,7 @@ def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult
         asset_key=model,
         check_name="fairness",
         passed=bool(evaluation.fairness)
-        and all(one.verdict in FAIR_ENOUGH for one in evaluation.fairness),
+        and all(one.verdict in ACCEPTABLE_FAIRNESS for one in evaluation.fairness),
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(
             f"{found.column}: {found.verdict}"

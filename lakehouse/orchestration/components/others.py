@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
 from lakehouse.declarations.document import Document, SpecError
-from lakehouse.declarations.yaml_file import refusal
+from lakehouse.declarations.yaml_file import to_spec_error
 
 
 def check_component(document: Document) -> None:
@@ -34,4 +34,4 @@ def check_component(document: Document) -> None:
     try:
         TypeAdapter(model).validate_python(attributes)
     except ValidationError as error:
-        raise refusal(document, error, model) from None
+        raise to_spec_error(document, error, model) from None

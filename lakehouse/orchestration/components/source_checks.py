@@ -14,7 +14,13 @@ from lakehouse.orchestration.components.base import asset_key
 from lakehouse.sources import LoadReport, SourceSpec
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import Counts
-from lakehouse.sources.undecided import A_FEW, FLOOD, Kind, Undecided, in_words
+from lakehouse.sources.undecided import (
+    TOLERATED_ROWS,
+    TOLERATED_SHARE,
+    Kind,
+    Undecided,
+    describe_undecided,
+)
 
 MAX_NAMED = 5
 """The maximum number of undecided files named in a check; `lakehouse quarantine list` lists all."""
@@ -25,8 +31,8 @@ NO_ROWS = "no loaded file had any rows, so nothing was checked"
 
 PRIVATE_DESCRIPTION = "Only their owner may read the landed files, which hold personal data."
 RAW_CHECKS = {
-    "contract": f"At most {FLOOD:.0%} of the rows of each load, or {A_FEW} rows, are rejected and "
-    "undecided, whichever run loaded them.",
+    "contract": f"At most {TOLERATED_SHARE:.0%} of the rows of each load, or {TOLERATED_ROWS} "
+    "rows, are rejected and undecided, whichever run loaded them.",
     "quarantine": "No row or file in quarantine waits for a decision.",
     "volume": "Every loaded file has at least the number of rows declared, or was accepted.",
     "columns": "Every loaded file has the contract's columns and lost none, or was accepted.",
@@ -202,7 +208,7 @@ def _nothing_to_check(asset: dg.AssetKey, name: str, why: str) -> dg.AssetCheckR
 def _describe(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
     """The worst undecided items, and the commands that decide them."""
     worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
-    clauses = "; ".join(map(in_words, worst[:MAX_NAMED]))
+    clauses = "; ".join(map(describe_undecided, worst[:MAX_NAMED]))
     if len(worst) > MAX_NAMED:
         clauses += f"; and {len(worst) - MAX_NAMED:,} more files"
     return (

@@ -4,7 +4,7 @@ A step whose inputs are unchanged since its last success is skipped; it logs the
 the results of its checks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from lakehouse.orchestration.dbt.names import (
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
-from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps
+from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps, inputs_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
     AUTO_REFRESH,
@@ -64,6 +64,19 @@ class Translator(DagsterDbtTranslator):
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
     """A multi-asset for each step that has models."""
     return [_assets(files, step) for step in find_steps(files.manifest)]
+
+
+def build_dbt_assets_of(
+    files: DbtProjectFiles, sources: Collection[str]
+) -> list[dg.AssetsDefinition]:
+    """The multi-assets of the domains that read only these sources."""
+    steps = find_steps(files.manifest)
+    others = {
+        step.domain
+        for step in steps
+        if not {*inputs_of(step, files.manifest).sources} <= {*sources}
+    }
+    return [_assets(files, step) for step in steps if step.domain not in others]
 
 
 def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:

@@ -95,12 +95,12 @@ Event = AssetDone | CheckDone | StepFailed | Waiting
 class RunSummary:
     """The outcome of a run; `failed` if any step or any check of severity ERROR failed.
 
-    `left` are the assets that should have been brought up to date and were not, sorted.
+    `not_updated` are the assets that should have been brought up to date and were not, sorted.
     """
 
     run_id: str
     success: bool = False
-    left: list[str] = field(default_factory=list)
+    not_updated: list[str] = field(default_factory=list)
     assets: list[AssetDone] = field(default_factory=list)
     checks: list[CheckDone] = field(default_factory=list)
     problems: list[StepFailed] = field(default_factory=list)
@@ -134,7 +134,7 @@ def run_assets(
     """
     refresh = refresh or Refresh()
     refresh.check()
-    selected = _selected(definitions, select) if select else None
+    selected = _resolve_selection(definitions, select) if select else None
     job = definitions.resolve_job_def(JOB)
     summary = RunSummary(run_id=str(uuid.uuid4()))
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
@@ -164,7 +164,7 @@ def run_assets(
         summary.success = result.success
     planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
     done = {asset.asset for asset in summary.assets}
-    summary.left = sorted({"/".join(key.path) for key in planned} - done)
+    summary.not_updated = sorted({"/".join(key.path) for key in planned} - done)
     return summary
 
 
@@ -182,7 +182,9 @@ def _marked_alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         locks.leave(run_id)
 
 
-def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
+def _resolve_selection(
+    definitions: dg.Definitions, select: Sequence[str]
+) -> frozenset[dg.AssetKey]:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # about selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()

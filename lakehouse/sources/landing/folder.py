@@ -58,7 +58,7 @@ class Folder:
         return [
             path.relative_to(self.root).as_posix()
             for path in found
-            if not path.is_symlink() and path.stat().st_mode & private.OTHERS
+            if not path.is_symlink() and path.stat().st_mode & private.OTHERS_MASK
         ]
 
     @contextmanager
@@ -72,13 +72,13 @@ class Folder:
         The temporary file has its own folder: DuckDB creates files that everyone may read at first.
         """
         path = self.root / name
-        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
         if path.exists():
             raise FileExistsError(f"{path} has already landed, and is never overwritten")
         partial = private.make_private(path.with_name(f".{path.name}.landing")) / path.name
         try:
             write(partial)
-            partial.chmod(private.FILE)
+            partial.chmod(private.FILE_MODE)
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
             partial.rename(path)
@@ -94,7 +94,7 @@ class Folder:
     def claim(self, name: str, content: bytes) -> bool:
         """Write a file and link it: only one of several processes succeeds."""
         path = self.root / name
-        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         try:
             with partial.open("wb") as stream:

@@ -219,11 +219,13 @@ def _notes(
         )
     if spec.capacity is not None and spec.threshold.rule == "capacity":
         unit, alerts = spec.capacity.unit, spec.capacity.alerts
+        counting = spec.capacity.period
+        counted_in = counting.of(holdout.day)
         units = holdout.entities[unit] if unit else np.arange(len(holdout))
-        seen = len(np.unique(np.column_stack([holdout.day, units]), axis=0))
-        a_day = seen / max(1, len(np.unique(holdout.day)))
-        if a_day < alerts:
-            counted = f"{a_day:.1f} {unit or 'rows'} a day ({period})"
+        seen = len(np.unique(np.column_stack([counted_in, units]), axis=0))
+        mean = seen / max(1, len(np.unique(counted_in)))
+        if mean < alerts:
+            counted = f"{mean:.1f} {unit or 'rows'} {counting.rate} ({period})"
             notes.append(f"capacity exceeds the rows: {counted} for {alerts} alerts")
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")

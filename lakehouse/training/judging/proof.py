@@ -27,36 +27,37 @@ from lakehouse.evaluation.document import (
 )
 from lakehouse.evaluation.fairness import compare_groups
 from lakehouse.evaluation.intervals import metric_intervals
-from lakehouse.evaluation.metrics import ordered_metrics
+from lakehouse.evaluation.metrics import AT_CAPACITY, ordered_metrics
+from lakehouse.evaluation.periods import DAY
 from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.evaluation.probes import lone_feature_probe, overfitting_gap, shuffled_label_probe
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import RowCount
-from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.segments import segment_metrics, weekly_metrics
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.groups import group_values
+from lakehouse.models.labels import label_name
 from lakehouse.models.model import Model
 from lakehouse.models.spec import Group, ModelSpec
 from lakehouse.registry import Version
 from lakehouse.training.fitting.boosting import Examples, boost, dataset
 from lakehouse.training.fitting.fold_examples import weight_rows
 from lakehouse.training.judging.assessment import (
-    AT_CAPACITY,
     Prediction,
     assess,
     predictions,
     predictions_of_units,
-    unit_days,
+    unit_periods,
 )
-from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine
+from lakehouse.training.judging.examination import EXAMINED_ROWS, Subject, examine, resample
 from lakehouse.training.judging.rivals import Rival, linear_rival, trivial_rival, version_rival
 from lakehouse.training.judging.row_notes import data_notes
 from lakehouse.training.sets.dataset import TrainingSet
 from lakehouse.training.sets.rows import Rows
 
 TRAIN_ROWS = 100_000
-"""With more training rows, only the last days are predicted, to measure the overfitting gap."""
+"""With more training rows, only the last periods are predicted, to measure the overfitting gap."""
 
 _PROBE_ROWS = 20_000
 _PROBE_ROUNDS = 30
@@ -88,7 +89,7 @@ def evaluate_version(
     """
     card, test = model.card, rows["test"]
     predicted = {
-        "train": _predict(model, _last_days(rows["train"], TRAIN_ROWS)),
+        "train": _predict(model, _last_periods(spec, rows["train"], TRAIN_ROWS)),
         "validation": _predict(model, rows["validation"]),
         "out_of_fold": out_of_fold,
         "test": _predict(model, test),
@@ -103,7 +104,7 @@ def evaluate_version(
     final = predicted["test"]
     assert final is not None
     ours = predictions(spec, test, final.prediction, card.threshold, card.baseline)
-    resampling = _resampling(spec, test)
+    resampling = resample(spec, test)
     declared = {**spec.judging.segments, **(spec.fairness.groups if spec.fairness else {})}
     groups = _groups(spec, lake, pinned, declared)
     intervals = _intervals(spec, test, final.prediction, ours, resampling)
@@ -111,10 +112,10 @@ def evaluate_version(
         week
         for each in (out_of_fold, final)
         if each is not None
-        for week in by_week(_predictions(spec, model, each), each.rows.day)
+        for week in weekly_metrics(_predictions(spec, model, each), each.rows.day)
     ]
     rivals = _rivals(spec, lake, pinned, model, rows, final.prediction, versions)
-    recent = np.isin(test.day, np.unique(_last_days(test, EXAMINED_ROWS).day))
+    recent = np.isin(test.day, np.unique(_last_periods(spec, test, EXAMINED_ROWS).day))
     return Evaluation(
         metrics=metrics,
         intervals={name: found for name, found in intervals.items() if found is not None},
@@ -141,7 +142,7 @@ def evaluate_version(
         if isinstance(ours, Binary)
         else None,
         by_week=tuple(weeks),
-        notes=data_notes(card.features.names, rows, card.classes),
+        notes=data_notes(card.features.names, rows, card.classes, pinned.counts, label_name(spec)),
         rows=_row_counts(spec, pinned, rows["train"]),
         review=examine(
             spec,
@@ -189,17 +190,13 @@ def _thin_rows(rows: Rows, limit: int) -> Rows:
     return rows if step <= 1 else rows.take(np.arange(0, len(rows), step))
 
 
-def _last_days(rows: Rows, limit: int) -> Rows:
-    """The last whole days, because capacity is per day."""
+def _last_periods(spec: ModelSpec, rows: Rows, limit: int) -> Rows:
+    """The last whole days, or weeks if the capacity is per week."""
     if len(rows) <= limit:
         return rows
-    first = np.sort(rows.day)[-limit]
-    return rows.take(rows.day > min(first, rows.day.max() - 1))
-
-
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
-    keys = [rows.entities[name] for name in spec.clusters]
-    return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
+    period = (spec.capacity.period if spec.capacity else DAY).of(rows.day)
+    first = np.sort(period)[-limit]
+    return rows.take(period > min(first, period.max() - 1))
 
 
 def _intervals(
@@ -209,9 +206,9 @@ def _intervals(
     found = metric_intervals(ours, resampling)
     if isinstance(ours, Binary):
         found["observed_over_expected"] = observed_over_expected(ours.truth, ours.score, resampling)
-    units = unit_days(spec, test, prediction)
+    units = unit_periods(spec, test, prediction)
     if units is not None:
-        resampled = _resampling(spec, test.take(units.row))
+        resampled = resample(spec, test.take(units.row))
         found |= metric_intervals(predictions_of_units(spec, units, None), resampled, AT_CAPACITY)
     return found
 
@@ -284,12 +281,12 @@ def compare_with_rival(
 def _comparison_data(
     spec: ModelSpec, test: Rows, prediction: Prediction, threshold: float | None, constant: float
 ) -> tuple[Predictions, Resampling]:
-    """The data for the primary metric: rows, or the units of each day."""
-    units = unit_days(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
+    """The data for the primary metric: rows, or the units of each period."""
+    units = unit_periods(spec, test, prediction) if spec.primary_metric in AT_CAPACITY else None
     if units is not None:
-        return predictions_of_units(spec, units, None), _resampling(spec, test.take(units.row))
+        return predictions_of_units(spec, units, None), resample(spec, test.take(units.row))
     predicted = predictions(spec, test, prediction, threshold, constant)
-    return predicted, _resampling(spec, test)
+    return predicted, resample(spec, test)
 
 
 def _fairness(

@@ -3,7 +3,7 @@
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import metric_name, number
+from lakehouse.evaluation.report.formatting import metric_name, number
 from lakehouse.models.spec import FIXED_PARAMS
 from lakehouse.training.report.gathering import ReportData
 
@@ -70,7 +70,7 @@ def _search(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
             for trial in best
         ),
         f"The best {len(best)} of {len(trials)} trials, means over the folds",
-        words=2,
+        text_columns=2,
     )
     return [Text(text), *([Figure(pictures)] if pictures else []), table]
 
@@ -92,7 +92,10 @@ def _selection(gathered: ReportData) -> list[Block]:
     kept = sum(one.kept for one in groups)
     caption = f"Feature selection: {kept} of {len(groups)} groups are kept"
     example = f"An example of figure and bound, {first.group}: {first.reason}."
-    return [Text(example), Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, words=2)]
+    return [
+        Text(example),
+        Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, text_columns=2),
+    ]
 
 
 def _format(value: object) -> str:

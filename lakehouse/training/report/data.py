@@ -1,8 +1,8 @@
 """The section on a version's training, validation and test rows."""
 
 from lakehouse.evaluation.report import Block, Facts, Table, Text
+from lakehouse.evaluation.report.formatting import PERIODS, day, moment, share
 from lakehouse.evaluation.report.review_sections import row_counts
-from lakehouse.evaluation.report.words import PERIODS, day, moment, share
 from lakehouse.training.report.gathering import ReportData
 
 _MISSING_SHOWN = 15
@@ -26,7 +26,7 @@ def data_section(gathered: ReportData) -> list[Block]:
             for one in periods
         ),
         "Labelled rows with features. Days begin at midnight UTC; the last is not included",
-        words=3,
+        text_columns=3,
     )
     blocks: list[Block] = [table]
     blocks += row_counts(gathered.evaluation.rows)

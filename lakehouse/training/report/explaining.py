@@ -2,7 +2,7 @@
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
-from lakehouse.evaluation.report.words import number
+from lakehouse.evaluation.report.formatting import number
 from lakehouse.evaluation.surrogate import Agreement
 from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight
@@ -16,7 +16,7 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
         Text(
             f"{cost.trees:,} trees of up to {cost.leaves} leaves, {cost.depth} deep: the reasons "
             f"for one alert take about {cost.milliseconds:.2g} ms on one core"
-            + ("." if cost.affordable else ", too long to serve them with each alert.")
+            + ("." if cost.is_affordable else ", too long to serve them with each alert.")
         )
     )
     if not gathered.spec.task.decides or not len(gathered.rows.label):
@@ -38,7 +38,7 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
             ("Score", "Truth", "Reasons: features that raised it most (log odds)"),
             rows,
             "The highest scores of the test period",
-            words=3,
+            text_columns=3,
         )
     )
     checked = insight.check_agreement()

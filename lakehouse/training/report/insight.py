@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.explanations import (
-    ExplainingCost,
+    ExplanationCost,
     Reason,
     ShapSummary,
     contributions,
-    explaining_cost,
+    explanation_cost,
     reasons,
     shap_summary,
 )
@@ -60,9 +60,9 @@ class Insight:
         )
 
     @cached_property
-    def cost(self) -> ExplainingCost:
+    def cost(self) -> ExplanationCost:
         """The cost of explaining one row."""
-        return explaining_cost(self.booster)
+        return explanation_cost(self.booster)
 
     @cached_property
     def highest(self) -> npt.NDArray[np.int64]:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from lakehouse.evaluation import plots
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report.formatting import metric_name
 from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
-from lakehouse.evaluation.report.words import metric_name
 from lakehouse.models.tasks import Outcome
 from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight

@@ -1,7 +1,7 @@
 """The sections on a version's lineage, with hashes, and on the decisions about it."""
 
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
-from lakehouse.evaluation.report.words import moment, number
+from lakehouse.evaluation.report.formatting import moment, number
 from lakehouse.training.identity import config_hash
 from lakehouse.training.report.gathering import ReportData
 
@@ -18,7 +18,7 @@ def decisions(gathered: ReportData) -> list[Block]:
         for gate in gathered.gates
     )
     blocks: list[Block] = [
-        Table(("Gate", "Verdict", "Value", "Bound"), rows, words=2)
+        Table(("Gate", "Verdict", "Value", "Bound"), rows, text_columns=2)
         if rows
         else Text("No gates were declared.")
     ]
@@ -31,7 +31,7 @@ def decisions(gathered: ReportData) -> list[Block]:
         )
         for move in gathered.transitions
     )
-    return [*blocks, Table(("When", "Transition", "Decided by", "Reason"), moves, words=4)]
+    return [*blocks, Table(("When", "Transition", "Decided by", "Reason"), moves, text_columns=4)]
 
 
 def lineage(gathered: ReportData) -> list[Block]:
@@ -42,7 +42,7 @@ def lineage(gathered: ReportData) -> list[Block]:
         for name, pinned in card.features.feature_sets.items()
     )
     blocks: list[Block] = [
-        Table(("Feature set", "Version", "Features"), sets, words=2),
+        Table(("Feature set", "Version", "Features"), sets, text_columns=2),
         Facts(
             (
                 ("Rows of", spec.spine.table),

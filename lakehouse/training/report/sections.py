@@ -6,7 +6,7 @@ from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Page, Section, Text
 from lakehouse.evaluation.report import review_sections as review
 from lakehouse.evaluation.report import sections as shared
-from lakehouse.evaluation.report.words import NOT_TOLD, day, moment
+from lakehouse.evaluation.report.formatting import NOT_AVAILABLE, day, moment
 from lakehouse.training.report.choosing import choosing_section
 from lakehouse.training.report.data import data_section
 from lakehouse.training.report.explaining import explanation
@@ -61,7 +61,7 @@ def page(gathered: ReportData, insight: Insight, pictures: Mapping[str, Picture]
         facts=Facts(
             (
                 ("Task", spec.task.name),
-                ("Owner", ", ".join(spec.owners) or NOT_TOLD),
+                ("Owner", ", ".join(spec.owners) or NOT_AVAILABLE),
                 ("Created", moment(version.created_at)),
                 ("Use until", day(gathered.expires)),
             )
@@ -97,9 +97,8 @@ def _model_card(gathered: ReportData) -> list[Block]:
     if spec.capacity is not None:
         unit = spec.capacity.unit.removesuffix("_id").replace("_", " ") or "row"
         known = ", without those that have a known positive" if spec.capacity.known_removed else ""
-        facts.append(
-            ("Capacity", f"{spec.capacity.alerts:,} alerts a day, counted by {unit}{known}")
-        )
+        rate = f"{spec.capacity.alerts:,} alerts {spec.capacity.period.rate}"
+        facts.append(("Capacity", f"{rate}, counted by {unit}{known}"))
     if spec.task.decides:
         mode = (
             "Alert only: nothing is stopped, so alerts do not change labels"

@@ -1,7 +1,8 @@
 """A version in a dozen lines of Markdown, for the metadata in the UI."""
 
+from lakehouse.evaluation.metrics import ALERTS_PER
+from lakehouse.evaluation.report.formatting import bounds, day, metric_name, number
 from lakehouse.evaluation.report.page import SIGNS
-from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
 from lakehouse.models.spec import ModelSpec
@@ -44,14 +45,19 @@ def summarize(gathered: ReportData) -> str:
 
 
 def _alerts(gathered: ReportData) -> str:
-    """Alerts a day at the version's threshold, compared with the capacity."""
-    alerts = gathered.evaluation.metrics.get("test", {}).get("alerts_per_day")
+    """Alerts a day (week) at the version's threshold, compared with the capacity."""
     capacity = gathered.spec.capacity
-    if alerts is None or capacity is None:
+    if capacity is None:
+        return ""
+    alerts = gathered.evaluation.metrics.get("test", {}).get(ALERTS_PER[capacity.per])
+    if alerts is None:
         return ""
     off = alerts / capacity.alerts - 1
     way = "above" if off > 0 else "below"
-    return f"; {alerts:,.4g} alerts a day, {abs(off):.0%} {way} the capacity of {capacity.alerts:,}"
+    return (
+        f"; {alerts:,.4g} alerts {capacity.period.rate}, {abs(off):.0%} {way} the capacity of "
+        f"{capacity.alerts:,}"
+    )
 
 
 def report_summary(

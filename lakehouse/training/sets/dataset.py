@@ -30,11 +30,13 @@ from lakehouse.models.errors import NotEnoughData, TrainingError
 from lakehouse.models.inputs import feature_tables, join_features, schema_of
 from lakehouse.models.labels import complete_until, label_columns, label_query
 from lakehouse.models.schema import FeatureSchema
-from lakehouse.models.spec import Forward, ModelSpec, Settled
+from lakehouse.models.spec import Forward, ModelSpec
 from lakehouse.models.split import Split, plan_split
 from lakehouse.registry import tables as registry_tables
 from lakehouse.training.sets.label_checks import check_days, check_labels, refuse_unreadable
+from lakehouse.training.sets.row_counts import blocked_sql, count_rows, refuse_empty, why_no_rows
 from lakehouse.training.sets.row_hash import content_hash
+from lakehouse.training.sets.spine_times import SpineTimes
 
 BATCH_ROWS = 65_536
 
@@ -73,7 +75,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
     Raises:
         NoSuchTable, NotEnoughData, TrainingError: for missing, short and unusable inputs.
     """
-    label = spec.label.table if isinstance(spec.label, Settled) else spec.label.stream
+    label = spec.label_table
     for table in (spec.spine.table, label):
         if not table_exists(cursor, table):
             raise NoSuchTable(
@@ -88,9 +90,8 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
         )
         cutoff = complete_until(cursor, label, spec.label.known_at)
         if first is None or cutoff is None:
-            empty = spec.spine.table if first is None else label
-            raise NotEnoughData(f"{spec.name}: {empty} has no rows yet; load data and try again")
-        split = plan_split(spec, cutoff, first)
+            raise NotEnoughData(why_no_rows(cursor, spec, first))
+        split = plan_split(spec, cutoff, first, SpineTimes(cursor, spec))
     snapshot = int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
     return Plan(schema, split, snapshot)
 
@@ -124,7 +125,9 @@ def training_set(
     """
     with lake.reader() as reader:
         planned = plan(reader, spec, split)
-        without_features = _compute(reader, spec, planned)
+        _compute(reader, spec, planned)
+        counts = count_rows(reader, spec, planned.split)
+        refuse_empty(spec, planned.split, counts)
         ordered = _read_ordered(reader, "computed", spec, planned.schema)
         digest, rows = content_hash(ordered, ordered.schema)
         result = TrainingSet(
@@ -132,11 +135,11 @@ def training_set(
             id=digest[:16],
             hash=digest,
             rows=rows,
-            without_features=without_features,
+            without_features=sum(each.without_features for each in counts),
             snapshot=planned.snapshot,
             split=planned.split,
             schema=planned.schema,
-            counts=_count_rows(reader, spec, planned.split),
+            counts=counts,
         )
         author = Author(spec.training_table, run_id, f"pin training set {result.id}")
         if not _is_pinned(reader, result):
@@ -186,15 +189,15 @@ def row_columns(spec: ModelSpec) -> list[str]:
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
 
 
-def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) -> int:
-    """Fill the temporary table `computed`; returns the number of labelled rows without features."""
+def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) -> None:
+    """Fill the temporary tables `spine`, `labelled` and `computed`."""
     split = planned.split
     key, time = quote(spec.spine.key), quote(spec.spine.time)
     period = f"""CASE
         WHEN s.{time} >= $train_from AND s.{time} < $train_until THEN 'train'
         WHEN s.{time} >= $validation_from AND s.{time} < $validation_until THEN 'validation'
         WHEN s.{time} >= $test_from AND s.{time} < $test_until THEN 'test' END"""
-    acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
+    acting = [spec.label.spine_entity] if isinstance(spec.label, Forward) else []
     used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
     columns = ", ".join(f"s.{quote(name)}" for name in used)
     columns += f", {_arrival_sql(cursor, spec)} AS _arrived"
@@ -212,12 +215,12 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) 
     entities = "".join(f"s.{quote(name)}, " for name in spec.spine.entities)
     cursor.execute(
         f"""CREATE TEMP TABLE labelled AS
-            WITH labels AS ({label_query(spec)})
+            WITH labels AS ({label_query(cursor, spec)})
             SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns},
                 s._arrived, l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
                 ELSE $cutoff + to_microseconds(1) END AS _in_time
-            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked_sql(cursor, spec)}""",
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {blocked_sql(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
@@ -232,89 +235,23 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) 
         "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
         f"{features} FROM labelled l {joins}"
     )
-    return _check_rows(cursor, spec, split)
+    _refuse_repeated(cursor, spec)
 
 
-def _arrival_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for when a spine row itself became known: labels of late rows settle later."""
-    has_one = "known_at" in read_columns(cursor, spec.spine.table)
-    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
-
-
-def _count_rows(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
-) -> tuple[RowCount, ...]:
-    """Row counts of each period of the spine, from the temporary tables; drops `spine`."""
-    key, time = quote(spec.spine.key), quote(spec.spine.time)
-    blocked = _blocked_sql(cursor, spec)
-    found = cursor.execute(
-        f"""SELECT s.period, count(*), count(l.key), count(c.key),
-            count(*) FILTER (l.key IS NULL AND {blocked})
-        FROM spine s LEFT JOIN labelled l ON l.key = s.{key}
-        LEFT JOIN computed c ON c.key = s.{key} GROUP BY 1"""
-    ).fetchall()
-    counts = []
-    bounds = vars(split)
-    for period, chosen, labelled, used, stopped in found:
-        landed = fetch_value(
-            cursor,
-            f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE {time} >= ? AND {time} < ?",
-            [bounds[f"{period}_from"], bounds[f"{period}_until"]],
-        )
-        counts.append(
-            RowCount(
-                period=period,
-                landed=landed,
-                sampled_out=landed - chosen,
-                blocked=stopped,
-                unlabelled=chosen - labelled - stopped,
-                without_features=labelled - used,
-                used=used,
-            )
-        )
-    cursor.execute("DROP TABLE spine")
-    order = list(period_bounds(split))
-    return tuple(sorted(counts, key=lambda one: order.index(one.period)))
-
-
-def period_bounds(split: Split) -> dict[str, tuple[datetime, datetime]]:
-    """The three periods with their bounds, oldest first."""
-    bounds = vars(split)
-    names = ("train", "validation", "test")
-    return {name: (bounds[f"{name}_from"], bounds[f"{name}_until"]) for name in names}
-
-
-def _blocked_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for whether the model itself blocked the spine row s: such a row is never reported.
-
-    Among the rows that the model flags, the control stream remains, a random sample, so that
-    training on it stays unbiased. A redo that would no longer block a row does not undo the block,
-    so superseded decisions count.
-    """
-    tables = (spec.predictions_log, spec.predictions_table)  # older releases had only the second
-    logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
-    if not logged:
-        return "false"
-    key = quote(spec.spine.key)
-    return f"EXISTS (FROM {qualified(logged[0])} p WHERE p.{key} = s.{key} AND p.blocked)"
-
-
-def _check_rows(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
-    """Refuse a set with an empty period, and keys that joins multiplied."""
-    counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
-    for period, (start, end) in period_bounds(split).items():
-        if start < end and not counts.get(period):
-            raise NotEnoughData(
-                f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "
-                f"and {end:%Y-%m-%d} ({period}); load more data, or change `split`"
-            )
+def _refuse_repeated(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Refuse keys that joins multiplied."""
     rows, keys = cursor.execute("SELECT count(*), count(DISTINCT key) FROM computed").fetchall()[0]
     if rows != keys:
         raise TrainingError(
             f"{spec.name}: {rows - keys} rows repeat a {spec.spine.key}; it must be unique in "
             f"the spine, the labels and every feature set ({', '.join(spec.upstream_tables)})"
         )
-    return int(fetch_value(cursor, "SELECT count(*) FROM labelled")) - int(rows)
+
+
+def _arrival_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for when a spine row itself became known: labels of late rows settle later."""
+    has_one = "known_at" in read_columns(cursor, spec.spine.table)
+    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
 
 
 def _read_ordered(

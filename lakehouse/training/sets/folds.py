@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.periods import midnight
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.split import DAY, Split
 from lakehouse.training.sets.rows import Rows
 
 Mask = npt.NDArray[np.bool_]
 
-SHORTEST = 2
+MIN_TRAIN_RATIO = 2
 """The training part of a fold is at least this many times as long as the scored part."""
 
 
@@ -48,16 +49,17 @@ class Fold:
 def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
     """The declared folds at the end of the training period, oldest first.
 
-    They score adjacent periods of whole days (a part of a day counts as one). Folds with too short
+    They score adjacent periods of whole days (a part of a day counts as one), the last of which
+    ends at the last midnight of the training period. Folds with too short
     a training part are left out; the result may be empty.
     """
     length = DAY * max(1, -(-spec.folds.length // DAY))
-    settled = spec.folds.settled
+    settled, end = spec.folds.settled, midnight(split.train_until)
     folds = []
     for back in range(spec.folds.count, 0, -1):
-        score_from = split.train_until - back * length
+        score_from = end - back * length
         train_until = score_from - spec.gap if settled else score_from
-        if train_until - split.train_from >= SHORTEST * length:
+        if train_until - split.train_from >= MIN_TRAIN_RATIO * length:
             until = score_from + length
             folds.append(Fold(split.train_from, train_until, score_from, until, settled))
     return tuple(folds)

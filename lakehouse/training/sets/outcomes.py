@@ -105,9 +105,9 @@ def _alert_costs(spec: ModelSpec, scale: int) -> int:
     return int(costs)
 
 
-def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, best: Ints) -> Money:
-    """The positives' amounts by unit and day; `best` are the best rows of the units."""
-    unit_index = np.unique(np.stack([day, unit]), axis=1, return_inverse=True)[1].reshape(-1)
+def by_unit(money: Money, period: Ints, unit: Ints, truth: Bools, best: Ints) -> Money:
+    """The positives' amounts by unit and period; `best` are the best rows of the units."""
+    unit_index = np.unique(np.stack([period, unit]), axis=1, return_inverse=True)[1].reshape(-1)
     totals = np.zeros(int(unit_index.max(initial=-1)) + 1, dtype=np.int64)
     np.add.at(totals, unit_index[truth], money.amount[truth])
     return Money(totals[unit_index[best]], money.alert_costs, money.unit, money.scale)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from lakehouse.lake import Lake
-from lakehouse.models.errors import NotEnoughData
 from lakehouse.models.schema import FeatureSchema
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.sets.dataset import TrainingSet
 from lakehouse.training.sets.folds import Fold, usable_folds, walk_forward
 from lakehouse.training.sets.rows import Rows, find_categories, find_classes, load_rows
+from lakehouse.training.sets.variety import refuse_constant, refuse_scarce_classes
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def load_training_data(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Trai
 
     Raises:
         NotEnoughData: when the training rows have a single label value.
-        TrainingError: when a text has too many values to be a category.
+        TrainingError: when a text has too many values to be a category, or there are too many
+            classes for the rows.
     """
     with lake.reader() as cursor:
         schema = find_categories(cursor, spec, pinned)
@@ -49,10 +50,7 @@ def load_training_data(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Trai
             load_rows(cursor, spec, pinned, schema, classes, period)
             for period in ("train", "validation")
         )
-    if len(train) == 0 or (train.label == train.label[0]).all():
-        raise NotEnoughData(
-            f"{spec.name}: all {len(train)} training rows have the same label, so there is "
-            "nothing to learn; train on a longer period, or check the labels"
-        )
+    refuse_constant(spec, train, classes)
+    refuse_scarce_classes(spec, train, classes)
     folds = usable_folds(spec, walk_forward(spec, pinned.split), train)
     return TrainingData(pinned, schema, classes, train, validation, folds)

@@ -20,6 +20,7 @@ from lakehouse.lake.door.door import restrict
 from lakehouse.lake.door.functions import scalar_functions
 from lakehouse.settings import Settings, load_settings
 from tests.lake.door.attacks import ALL, FILES, WRAPPERS
+from tests.project import PROJECT
 
 python_variable = duckdb.sql("SELECT 'a relation of Python''s' AS secret")
 
@@ -292,7 +293,12 @@ def test_the_storage_may_be_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b").mkdir()
-    settings = load_settings({}, data_dir=tmp_path / "data", storage=storage.format(tmp_path))
+    settings = load_settings(
+        {},
+        project_dir=PROJECT.root,
+        data_dir=tmp_path / "data",
+        storage=storage.format(tmp_path),
+    )
     with Lake(settings) as lake, lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.t AS FROM range(10000)")
     with Door(settings) as door:

@@ -33,6 +33,28 @@ def test_a_fifth_too_many_or_too_few_alerts_fail(lake, per_day, passed):
         assert not found.rollback
 
 
+@pytest.mark.parametrize(
+    ("per_day", "days", "passed"), [(5, 28, True), (4, 33, False), (6, 34, False)]
+)
+def test_of_a_capacity_a_week_whole_weeks_are_judged(lake, per_day, days, passed):
+    (found,), _ = findings_of(lake, per_day, days, alerts=35, per="week")
+    assert (found.passed, found.value, found.bound) == (passed, 7 * per_day, 35)
+    if not passed:
+        assert f"{7 * per_day:.1f} alerts a week on 4 weeks, 20% " in found.cause
+
+
+def test_units_of_a_capacity_a_week_are_counted_once_a_week(lake):
+    (found,), rows = findings_of(lake, 10, alerts=20, per="week", unit="customer_id")
+    week = (rows["event_time"].astype("datetime64[D]").astype(int) + 3) // 7
+    alerts = {*zip(week[rows["decision"]], rows["customer_id"][rows["decision"]], strict=True)}
+    assert found.value == pytest.approx(len(alerts) / 4)
+
+
+def test_two_weeks_of_a_capacity_a_week_are_too_few(lake):
+    found, _ = findings_of(lake, 5, days=20, alerts=35, per="week")
+    assert found == []
+
+
 def test_units_are_counted_once_a_day(lake):
     (found,), rows = findings_of(lake, 10, unit="customer_id")
     day = rows["event_time"].astype("datetime64[D]")

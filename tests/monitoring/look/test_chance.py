@@ -8,7 +8,7 @@ import pytest
 from lakehouse.models import Split
 from lakehouse.monitoring.look.cells import text_cells
 from lakehouse.monitoring.look.chance import draw_windows
-from lakehouse.monitoring.look.reference import Periods, reference_of
+from lakehouse.monitoring.look.reference import Periods, make_reference
 
 PER_DAY = 1000
 
@@ -92,5 +92,5 @@ def test_days_of_a_training_set_lie_in_its_periods_and_older_ones_count_for_the_
     cells = text_cells(["a", "b"])
     counts = np.ones((401, cells.slots), dtype=np.int64)
     counts[0] = 104
-    reference = reference_of("feature", "x", cells, counts, periods, window=7)
+    reference = make_reference("feature", "x", cells, counts, periods, window=7)
     assert reference.counts.tolist() == [470] * cells.slots

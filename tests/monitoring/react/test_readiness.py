@@ -7,7 +7,7 @@ import pytest
 from lakehouse.lake import Author
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.react.readiness import assess_readiness
-from lakehouse.monitoring.react.step import go_back
+from lakehouse.monitoring.react.step import roll_back_failing_champion
 from lakehouse.registry import champion, list_transitions, promote
 from lakehouse.scoring import score
 from tests.training.conftest import spec_values
@@ -98,7 +98,7 @@ def test_the_fallback_replaces_an_expired_champion_whose_predecessor_has_expired
     model_card = {"expires_after_days": 10, "after_expiry": "stop"}
     spec = ModelSpec(**spec_values(model_card=model_card, promotion={"fallback": "base_rate"}))
     now = champion(lake, "detector").created_at.replace(tzinfo=UTC) + timedelta(days=99)
-    action = go_back(spec, lake, "it expired", now=now)
+    action = roll_back_failing_champion(spec, lake, "it expired", now=now)
     assert action.done
     assert "the declared fallback (base_rate) decides" in action.outcome
     replaced.world.days(60, 61)

@@ -10,8 +10,8 @@ from lakehouse.lake import Author, layout
 from lakehouse.monitoring import Finding, WatchReport
 from lakehouse.monitoring.findings import replace_findings
 from lakehouse.monitoring.react.actions import last_actions
-from lakehouse.monitoring.react.step import go_back, react
-from lakehouse.monitoring.review.comparisons import Compared
+from lakehouse.monitoring.react.step import react, roll_back_failing_champion
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict
 from lakehouse.monitoring.review.step import ReviewReport, review
 from lakehouse.registry import champion, list_transitions, list_versions, start_shadow
 from lakehouse.registry.requests import open_request
@@ -34,7 +34,7 @@ def react_to(bench, *findings, compared=(), day=20, spec=None):
 
 
 def comparison(version, role, verdict):
-    return Compared(version, role, verdict, {"day": on(13), "difference": 0.1})
+    return ComparisonVerdict(version, role, verdict, {"day": on(13), "difference": 0.1})
 
 
 def states(lake):
@@ -244,8 +244,12 @@ def test_a_finding_of_another_kind_is_blamed_on_the_version(bench, lake):
 
 
 def test_two_steps_that_find_the_same_champion_broken_roll_back_once(bench, lake):
-    first = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
-    second = go_back(bench.spec, lake, "its files are gone", deciding="v0002", now=at(20))
+    first = roll_back_failing_champion(
+        bench.spec, lake, "its files are gone", expected_champion="v0002", now=at(20)
+    )
+    second = roll_back_failing_champion(
+        bench.spec, lake, "its files are gone", expected_champion="v0002", now=at(20)
+    )
     assert [one.done for one in (first, second)] == [True, False]
     assert "now v0001 decides" in second.outcome
     assert champion(lake, "detector").version == "v0001"
@@ -309,14 +313,14 @@ def test_evidence_is_stored_as_json_and_actions_as_rows(bench, lake):
 
 
 def test_a_champion_that_cannot_score_is_replaced_by_its_predecessor_once(bench, lake):
-    action = go_back(bench.spec, lake, "feature n_7d is gone", now=at(20))
+    action = roll_back_failing_champion(bench.spec, lake, "feature n_7d is gone", now=at(20))
     assert (action.done, action.version, action.outcome) == (
         *(True, "v0002"),
         "v0001 decides again",
     )
     assert states(lake)["v0002"] == "rolled_back"
     assert champion(lake, "detector").version == "v0001"
-    again = go_back(bench.spec, lake, "feature n_7d is gone", now=at(21))
+    again = roll_back_failing_champion(bench.spec, lake, "feature n_7d is gone", now=at(21))
     assert not again.done
     assert "no earlier champion" in again.outcome
     assert [row["done"] for row in recorded_actions(lake)] == [False, True]

@@ -5,7 +5,12 @@ import pytest
 
 from lakehouse.lake import layout
 from lakehouse.monitoring.plots import calibration_plot
-from lakehouse.monitoring.review.calibration import REACH, always_valid, find_look_start, last_look
+from lakehouse.monitoring.review.calibration import (
+    STRETCH_LENGTH,
+    always_valid_interval,
+    find_look_start,
+    last_look,
+)
 from lakehouse.monitoring.review.step import review
 from tests.monitoring.matured_lake import DAY, Bench, make_spec, on
 
@@ -63,8 +68,8 @@ def test_too_few_positives_do_not_pass_and_the_cause_gives_the_reason(lake):
 def test_a_look_covers_all_rows_since_the_test_until_looking_starts_over():
     tested = on(0)
     assert find_look_start(tested, on(1)) == tested
-    assert find_look_start(tested, tested + REACH) == tested
-    assert find_look_start(tested, tested + REACH + DAY) == tested + REACH
+    assert find_look_start(tested, tested + STRETCH_LENGTH) == tested
+    assert find_look_start(tested, tested + STRETCH_LENGTH + DAY) == tested + STRETCH_LENGTH
 
 
 def test_daily_looks_store_a_row_each_and_a_full_refresh_gives_the_same(lake):
@@ -86,7 +91,7 @@ def test_daily_looks_store_a_row_each_and_a_full_refresh_gives_the_same(lake):
 
 @pytest.mark.parametrize(("observed", "expected"), [(0, 40.0), (60, 40.0), (500, 510.0)])
 def test_the_interval_contains_its_value_and_widens_with_clustering(observed, expected):
-    single, clustered = (always_valid(observed, expected, effect) for effect in (1.0, 4.0))
+    single, clustered = (always_valid_interval(observed, expected, effect) for effect in (1.0, 4.0))
     assert clustered.low <= single.low <= single.value <= single.high < clustered.high
     assert single.value == observed / expected
 

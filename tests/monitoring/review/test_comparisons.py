@@ -10,7 +10,7 @@ from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.sequential import Look
 from lakehouse.lake import Author, layout
 from lakehouse.monitoring import tables
-from lakehouse.monitoring.review.comparisons import REACH, judge, last_looks, take_look
+from lakehouse.monitoring.review.comparisons import STRETCH_LENGTH, judge, last_looks, take_look
 from lakehouse.registry import get_version, promote, rollback, start_shadow
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, at, make_spec, on
 
@@ -132,7 +132,7 @@ def test_a_verdict_stays_until_one_of_the_versions_is_rolled_back(bench):
 
 def test_a_comparison_restarts_after_a_stretch_so_that_the_cost_of_a_look_is_bounded(bench):
     champion, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
-    stretch = REACH.days
+    stretch = STRETCH_LENGTH.days
     bench.days(40, 40 + stretch)
     bench.log_predictions(champion, range(stretch + 10), 1.0)
     bench.log_predictions(shadow, range(stretch + 10), 1.0, in_shadow=True)
@@ -145,7 +145,7 @@ def test_the_verdict_of_a_past_stretch_does_not_affect_the_next(lake):
     bench = Bench(lake, make_spec())
     bench.days(0, 200)
     champion, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
-    change = REACH.days + 5
+    change = STRETCH_LENGTH.days + 5
     bench.log_predictions(champion, range(change), 3.0)
     bench.log_predictions(shadow, range(change), 0.5, in_shadow=True)
     bench.log_predictions(champion, range(change, 200), 0.5)

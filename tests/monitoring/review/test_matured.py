@@ -37,15 +37,15 @@ def test_rows_hold_the_predictions_of_the_version_and_the_outcomes_in_key_order(
     found = read(bench, first, 3, 5)
     ours = slice(3 * bench.per_day, 5 * bench.per_day)
     np.testing.assert_array_equal(found.key, rows["transaction_id"][ours])
-    np.testing.assert_array_equal(found.said.truth, rows["is_fraud"][ours])
-    np.testing.assert_array_equal(found.said.score, rows["score"][ours])
-    np.testing.assert_array_equal(found.said.flagged, rows["decision"][ours])
+    np.testing.assert_array_equal(found.predictions.truth, rows["is_fraud"][ours])
+    np.testing.assert_array_equal(found.predictions.score, rows["score"][ours])
+    np.testing.assert_array_equal(found.predictions.flagged, rows["decision"][ours])
     np.testing.assert_array_equal(found.entities["terminal_id"], rows["terminal_id"][ours])
     assert np.unique(found.day).tolist() == [(on(day) - date(1970, 1, 1)).days for day in (3, 4)]
     in_shadow = read(bench, first, 3, 5, in_shadow=True)
-    assert in_shadow.said.score.tolist() != found.said.score.tolist()
-    assert not read(bench, other, in_shadow=True).said.rows
-    assert read(bench, first, 0, 20).said.rows == 13 * bench.per_day, "days 13 to 19 wait"
+    assert in_shadow.predictions.score.tolist() != found.predictions.score.tolist()
+    assert not read(bench, other, in_shadow=True).predictions.rows
+    assert read(bench, first, 0, 20).predictions.rows == 13 * bench.per_day, "days 13 to 19 wait"
 
 
 def test_a_score_that_is_not_a_number_flags_nothing_and_ranks_last(lake):
@@ -83,12 +83,14 @@ def test_only_the_control_stream_of_a_blocking_model_is_evaluated(lake):
     found = read(bench, version)
     control = np.array([in_control(bench.spec, key) for key in rows["transaction_id"].tolist()])
     np.testing.assert_array_equal(found.key, rows["transaction_id"][control])
-    np.testing.assert_array_equal(found.said.truth, rows["is_fraud"][control])
+    np.testing.assert_array_equal(found.predictions.truth, rows["is_fraud"][control])
     metrics = period_metrics(bench.spec, found)
     honest = rows["decision"][rows["is_fraud"]].mean()
     assert metrics["recall"] == pytest.approx(honest, abs=0.08)
     assert metrics["alerts_per_day"] == pytest.approx(rows["decision"].sum() / 13, rel=0.15)
-    assert found.said.alerts == 2, "of five alerts a day three tenths fall to the control stream"
+    assert found.predictions.alerts == 2, (
+        "of five alerts a day three tenths fall to the control stream"
+    )
 
 
 def test_a_pair_has_the_rows_that_both_versions_have(lake):
@@ -99,8 +101,8 @@ def test_a_pair_has_the_rows_that_both_versions_have(lake):
     bench.log_predictions(shadow, range(4, 13), 2.0, in_shadow=True)
     one, other = pair_rows(read(bench, shadow, in_shadow=True), read(bench, champion))
     assert one.key.tolist() == other.key.tolist() == list(range(4 * 60, 9 * 60))
-    np.testing.assert_array_equal(one.said.truth, other.said.truth)
-    assert one.said.score.tolist() != other.said.score.tolist()
+    np.testing.assert_array_equal(one.predictions.truth, other.predictions.truth)
+    assert one.predictions.score.tolist() != other.predictions.score.tolist()
 
 
 def test_versions_with_different_classes_are_compared_on_all_classes(lake):
@@ -112,13 +114,15 @@ def test_versions_with_different_classes_are_compared_on_all_classes(lake):
     bench.log_predictions(shadow, range(13), np.full(n, "amount"), in_shadow=True)
     one, other = pair_rows(read(bench, shadow, in_shadow=True), read(bench, champion))
     assert one.classes == other.classes == ("amount", "card", "phantom", "terminal")
-    np.testing.assert_array_equal(one.said.truth, other.said.truth)
-    assert [one.classes[code] for code in one.said.truth] == rows["kind"].tolist()
-    assert metric_values(one.said, only=["accuracy"]) == {
+    np.testing.assert_array_equal(one.predictions.truth, other.predictions.truth)
+    assert [one.classes[code] for code in one.predictions.truth] == rows["kind"].tolist()
+    assert metric_values(one.predictions, only=["accuracy"]) == {
         "accuracy": pytest.approx((rows["kind"] == "amount").mean())
     }
-    assert metric_values(one.said, only=["better_than_majority"])["better_than_majority"] == 0
-    assert metric_values(other.said, only=["accuracy"]) == {"accuracy": 0}
+    assert (
+        metric_values(one.predictions, only=["better_than_majority"])["better_than_majority"] == 0
+    )
+    assert metric_values(other.predictions, only=["accuracy"]) == {"accuracy": 0}
 
 
 def test_forecasts_are_compared_with_the_outcome_within_the_horizon(lake):
@@ -133,6 +137,6 @@ def test_forecasts_are_compared_with_the_outcome_within_the_horizon(lake):
         rows["amount_eur"][(customer == c) & (times >= t) & (times < t + week)].sum()
         for c, t in zip(customer[: 13 * 20], times[: 13 * 20], strict=True)
     ]
-    np.testing.assert_allclose(found.said.truth, sums)
-    np.testing.assert_array_equal(found.said.forecast, rows["prediction"][: 13 * 20])
-    assert set(found.said.naive) == {"naive_last", "naive_season", "naive_mean"}
+    np.testing.assert_allclose(found.predictions.truth, sums)
+    np.testing.assert_array_equal(found.predictions.forecast, rows["prediction"][: 13 * 20])
+    assert set(found.predictions.naive) == {"naive_last", "naive_season", "naive_mean"}

@@ -7,8 +7,13 @@ import pytest
 
 from lakehouse.evaluation.document import Evaluation, Interval
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.monitoring.review.matured import Matured, matured_rows
-from lakehouse.monitoring.review.performance import Decay, decay_finding, decay_of, performance_rows
+from lakehouse.monitoring.review.matured import MaturedRows, matured_rows, matured_until
+from lakehouse.monitoring.review.performance import (
+    Decay,
+    decay_finding,
+    measure_decay,
+    performance_rows,
+)
 from tests.monitoring.matured_lake import MULTICLASS, REGRESSION, Bench, make_spec, on
 
 DAY = timedelta(days=1)
@@ -55,6 +60,29 @@ def matured_metrics(lake, spec, skill, first, until, per_day=60):
 
 def column_part(rows, name, first, last, per_day=60):
     return rows[name][first * per_day : last * per_day].tolist()
+
+
+@pytest.mark.parametrize("unit", ["", "customer_id"])
+def test_of_a_capacity_a_week_only_weeks_have_metrics_at_capacity(lake, unit):
+    spec = make_spec(capacity={"alerts": 35, "per": "week", "unit": unit}, split={"gap": "7d"})
+    rows, metrics = matured_metrics(lake, spec, 1.0, first=0, until=14)
+    score, truth, flagged, customer = (
+        np.array(column_part(rows, name, 7, 14))
+        for name in ("score", "is_fraud", "decision", "customer_id")
+    )
+    alerts = len({*customer[flagged]}) if unit else flagged.sum()
+    assert metrics["week", on(7), "alerts_per_week"]["value"] == alerts
+    assert ("week", on(7), "alerts_per_day") not in metrics
+    if not unit:
+        best = truth[np.argsort(-score, kind="stable")[:35]]
+        assert metrics["week", on(7), "precision_at_capacity"]["value"] == best.mean()
+        assert metrics["week", on(7), "recall_at_capacity"]["value"] == best.sum() / truth.sum()
+    of_day = {name for period, start, name in metrics if (period, start) == ("day", on(8))}
+    assert "alerts_per_day" in of_day
+    assert not of_day & {"precision_at_capacity", "recall_at_capacity", "alerts_per_week"}
+    with lake.reader() as cursor:
+        assert matured_until(cursor, spec) == on(21), "the last Monday before the 23 matured days"
+        assert matured_until(cursor, make_spec()) == on(23)
 
 
 def test_days_and_whole_past_weeks_have_the_metrics_that_plain_python_computes(lake):
@@ -215,7 +243,7 @@ def test_too_few_positives_are_not_judged_and_the_cause_gives_the_reason(lake):
     promised = Evaluation(metrics={"test": {"average_precision": 0.6}})
     with lake.reader() as cursor:
         few, many = (
-            decay_of(
+            measure_decay(
                 bench.spec,
                 promised,
                 matured_rows(cursor, bench.spec, version.version, on(0), on(until)),
@@ -235,8 +263,10 @@ def test_too_few_positives_are_not_judged_and_the_cause_gives_the_reason(lake):
 def test_a_missing_test_result_is_reported():
     none = np.empty(0)
     predicted = Binary(none.astype(bool), none)
-    empty = Matured(none, none.astype(np.int64), {}, predicted)
-    found = decay_finding(make_spec(), decay_of(make_spec(), Evaluation(metrics={}), empty), on(2))
+    empty = MaturedRows(none, none.astype(np.int64), {}, predicted)
+    found = decay_finding(
+        make_spec(), measure_decay(make_spec(), Evaluation(metrics={}), empty), on(2)
+    )
     assert (found.passed, found.cause) == (
         None,
         "not judged: its test result has no average_precision",

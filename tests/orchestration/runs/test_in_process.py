@@ -53,13 +53,13 @@ def test_a_failed_step_is_reported_with_its_cause_and_downstream_assets_are_left
     assert done == [("raw/sound", 3, 0, False)]
     assert failed == [("raw__broken", "the disk is full; make room")]
     assert summary.failed
-    assert summary.left == ["core/behind", "raw/broken"]
+    assert summary.not_updated == ["core/behind", "raw/broken"]
 
 
 def test_only_selected_assets_count_as_left(home: Settings) -> None:
     summary = run_assets(DEFINITIONS, home, select=["raw/sound"])
     assert not summary.failed
-    assert summary.left == []
+    assert summary.not_updated == []
     with pytest.raises(LakehouseError, match="matches no asset"):
         run_assets(DEFINITIONS, home, select=["raw/nothing"])
 
@@ -69,4 +69,4 @@ def test_a_stopped_run_is_reported_as_stopped(home: Settings) -> None:
     assert [(problem.step, problem.error) for problem in summary.problems] == [
         ("core__long", "was stopped before it was done; run it again")
     ]
-    assert summary.left == ["core/long"]
+    assert summary.not_updated == ["core/long"]

@@ -15,7 +15,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs import retries
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import SourceSpec
-from lakehouse.sources.errors import ContractError, SourceAway, SourceDown
+from lakehouse.sources.errors import ContractError, SourceDown, SourceUnavailable
 from tests.sources.conftest import file_name, json_lines, make_spec, payment, seal_of
 
 
@@ -56,7 +56,7 @@ def failing(times: int, error: Exception, then: Callable[..., Any]) -> tuple[Any
 
 
 @pytest.mark.parametrize(
-    ("step", "error"), [("extract", SourceAway("503")), ("load", LakeBusy("held by dbt"))]
+    ("step", "error"), [("extract", SourceUnavailable("503")), ("load", LakeBusy("held by dbt"))]
 )
 def test_a_transient_failure_is_retried_until_it_has_passed(
     home: Settings, spec: SourceSpec, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception

@@ -6,7 +6,7 @@ from io import StringIO
 import dagster as dg
 import pytest
 
-from lakehouse.cli.champions import print_news
+from lakehouse.cli.champions import print_model_lines
 from lakehouse.cli.output import Output, Toned
 from lakehouse.cli.status import _age, _ago, print_failures
 from lakehouse.errors import LakehouseError
@@ -15,7 +15,7 @@ from lakehouse.monitoring import tables
 from lakehouse.monitoring.champions import champion_rows
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.status import Status, read_status
-from lakehouse.registry.requests import Request, ask_in
+from lakehouse.registry.requests import Request, record_request
 from lakehouse.settings import Settings
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -135,11 +135,11 @@ def test_models_show_the_requested_retrain_and_the_last_action(lake: Lake) -> No
         "run_id": "",
     }
     with lake.writer(Author("test")) as writer:
-        ask_in(writer, Request("fraud_detector", requested, "it decays", {}), NOW - NOW)
+        record_request(writer, Request("fraud_detector", requested, "it decays", {}), NOW - NOW)
         tables.insert(writer, layout.ACTIONS, [action])
     models = champion_rows(lake)
     text = StringIO()
-    print_news(Output(text), models)
+    print_model_lines(Output(text), models)
     assert text.getvalue().splitlines() == [
         "fraud_detector: a retrain was requested on 2026-05-30: it decays",
         "fraud_detector: 2026-05-30 00:00 roll back v0002: 7 rows have no score [NaN]; "

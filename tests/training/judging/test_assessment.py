@@ -3,7 +3,7 @@ import pytest
 
 from lakehouse.evaluation.document import Evaluation, FairnessResult, Interval, Probe
 from lakehouse.evaluation.metrics import metric_values
-from lakehouse.training.judging.assessment import assess, check_gates, predictions, unit_days
+from lakehouse.training.judging.assessment import assess, check_gates, predictions, unit_periods
 from lakehouse.training.sets.rows import Rows
 from tests.models.test_threshold import rows as random_rows
 
@@ -138,4 +138,4 @@ def test_both_forms_of_a_prediction_give_the_same_metrics(detector, forecast, sc
     values = metric_values(predictions(scenario(), rows, two, None, 0))
     found = assess(scenario(), rows, two, None, 0, ("a", "b"))
     assert values == pytest.approx({name: found[name] for name in values})
-    assert unit_days(detector(), rows, score) is None
+    assert unit_periods(detector(), rows, score) is None

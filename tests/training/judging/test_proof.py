@@ -13,7 +13,7 @@ from lakehouse.models.artefact import load_evaluation
 from lakehouse.registry import champion
 from lakehouse.settings import load_settings
 from lakehouse.training import train
-from lakehouse.training.judging.proof import _last_days
+from lakehouse.training.judging.proof import _last_periods
 from lakehouse.training.judging.replays import replay
 from tests.training.conftest import World, change, forecast_values, scenario_values, spec_values
 from tests.training.judging.test_assessment import example_rows
@@ -149,15 +149,18 @@ def test_weeks_contain_only_rows_outside_the_training_data(trained):
     assert len(starts) > 1
 
 
-def test_of_many_training_rows_the_last_whole_days_are_evaluated():
+@pytest.mark.parametrize("per", ["day", "week"])
+def test_of_many_training_rows_the_last_whole_days_or_weeks_are_evaluated(detector, per):
     rows, _ = example_rows()
-    assert _last_days(rows, len(rows)) is rows
+    spec = detector(capacity={"alerts": 5, "per": per}, split={"gap": "7d"})
+    period = spec.capacity.period
+    assert _last_periods(spec, rows, len(rows)) is rows
     for most in (1, 50, 100, 250):
-        kept = _last_days(rows, most)
-        days = np.unique(kept.day)
-        assert (days == np.unique(rows.day)[-len(days) :]).all()
-        assert len(kept) == np.isin(rows.day, days).sum()
-        assert len(kept) <= most or len(days) == 1
+        kept = _last_periods(spec, rows, most)
+        periods = np.unique(period.of(kept.day))
+        assert (periods == np.unique(period.of(rows.day))[-len(periods) :]).all()
+        assert len(kept) == np.isin(period.of(rows.day), periods).sum()
+        assert len(kept) <= most or len(periods) == 1
 
 
 def test_a_leaking_feature_prevents_promotion(lake, world, detector):

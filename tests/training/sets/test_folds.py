@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.models.split import Split
-from lakehouse.training.sets.folds import SHORTEST, usable_folds, walk_forward
+from lakehouse.training.sets.folds import MIN_TRAIN_RATIO, usable_folds, walk_forward
 from lakehouse.training.sets.rows import Rows
 
 DAY = timedelta(days=1)
@@ -53,13 +53,15 @@ def test_folds_walk_forward_to_the_end_of_training_with_a_gap_and_enough_trainin
     assert len(folds) <= count
     for fold in folds:
         assert fold.train_from == FIRST
-        assert fold.train_until - fold.train_from >= SHORTEST * length * DAY
+        assert fold.train_until - fold.train_from >= MIN_TRAIN_RATIO * length * DAY
         assert fold.score_from - fold.train_until == gap * DAY
         assert fold.score_until - fold.score_from == length * DAY
     assert all(a.score_until == b.score_from for a, b in pairwise(folds))
     if folds:
         assert folds[-1].score_until == FIRST + history * DAY
-    fits = sum(history - back * length - gap >= SHORTEST * length for back in range(1, count + 1))
+    fits = sum(
+        history - back * length - gap >= MIN_TRAIN_RATIO * length for back in range(1, count + 1)
+    )
     assert len(folds) == fits
 
 

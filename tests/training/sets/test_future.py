@@ -19,7 +19,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.split import plan_split
 from lakehouse.settings import load_settings
 from lakehouse.training import training_set
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 START = datetime(2026, 1, 1)
 DAYS, PER_DAY = 100, 25
@@ -140,10 +140,10 @@ def training_sets(path: Any, tables: Tables) -> dict[str, tuple[str, int]]:
                 )
                 writer.unregister("incoming")
                 write_progress(writer, name, Progress(1, end))
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             for spine in features.spines:
                 refresh(features, lake, spine=spine.name)
-        for spec in find_specs("PredictiveModel", ModelSpec, PROJECT.defs_dir):
+        for spec in find_specs("PredictiveModel", ModelSpec, PAYMENTS):
             pinned = training_set(spec, lake, split=plan_split(spec, T, START))
             found[spec.name] = pinned.hash, pinned.rows
     return found

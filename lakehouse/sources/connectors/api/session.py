@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
 from lakehouse.sources.connectors.api.pages import InvalidPage, Page, decode_page, split_page
-from lakehouse.sources.errors import SourceAway, SourceDown
+from lakehouse.sources.errors import SourceDown, SourceUnavailable
 
 if TYPE_CHECKING:
     import requests
@@ -59,7 +59,9 @@ class Session:
                     return None
                 if response.status_code != 200:
                     error_class = (
-                        SourceAway if response.status_code in RETRYABLE_STATUSES else SourceDown
+                        SourceUnavailable
+                        if response.status_code in RETRYABLE_STATUSES
+                        else SourceDown
                     )
                     raise error_class(
                         f"{url} returned {response.status_code} {response.reason or ''} after "
@@ -69,7 +71,7 @@ class Session:
                 charset = _CHARSET.search(response.headers.get("Content-Type", ""))
         except requests.RequestException as error:
             # an invalid address (a ValueError) stays invalid, so a retry is useless
-            error_class = SourceDown if isinstance(error, ValueError) else SourceAway
+            error_class = SourceDown if isinstance(error, ValueError) else SourceUnavailable
             raise error_class(
                 f"{url} cannot be reached ({self.attempts} attempts, time-out "
                 f"{self.timeout:g} s): {error}; the next extraction will request it again"
