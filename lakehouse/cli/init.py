@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lakehouse.cli.options import examples
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 
 @click.command("init", epilog=examples("lakehouse init shop", "lakehouse init shop --domain sales"))
@@ -30,5 +30,7 @@ def command(folder: Path, domain: str) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     folder = folder.expanduser().absolute()
     names = create_project(folder, domain, last_day=yesterday)
-    say(f"Made the project {names.project} with the domain {names.domain} in {folder}.")
-    say(f"Next: cd {folder.name}; `lakehouse run` makes everything, `lakehouse dev` shows it.")
+    print_line(f"Made the project {names.project} with the domain {names.domain} in {folder}.")
+    print_line(
+        f"Next: cd {folder.name}; `lakehouse run` makes everything, `lakehouse dev` shows it."
+    )

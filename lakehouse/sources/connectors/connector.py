@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from lakehouse.declarations.part import Part
 from lakehouse.sources.contract import Contract
@@ -30,6 +31,10 @@ class Connector(Part, ABC):
     """
 
     kind: str
+    is_delivered: ClassVar[bool] = False
+    """Whether other systems name the files: a name may lack a seal, and a file may come twice."""
+    has_utc_times: ClassVar[bool] = False
+    """Whether times without a zone are in UTC by the connector's own work."""
 
     @abstractmethod
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:

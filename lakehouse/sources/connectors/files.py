@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown
-from lakehouse.sources.landing import LandedFile, Landing, shown
+from lakehouse.sources.landing import LandedFile, Landing, printable
 from lakehouse.sources.landing.folder import Folder
 from lakehouse.sources.places import resolve
 
@@ -26,7 +26,8 @@ class FilesConnector(Connector):
     under its name. A copied file never changes: corrected rows come in a file with another name.
     """
 
-    kind: Literal["files"]
+    kind: Literal["files"] = "files"
+    is_delivered: ClassVar[bool] = True
     folder: str = Field(
         default="",
         description="A folder to copy files from, relative to the project; files and folders whose "
@@ -72,7 +73,7 @@ class FilesConnector(Connector):
             return ""
         landed = {file.name for file in landing.files()}
         new = [file.name for file in self._files(landing) if file.name not in landed]
-        return f"{len(new)} new files up to {shown(new[-1])}" if new else ""
+        return f"{len(new)} new files up to {printable(new[-1])}" if new else ""
 
     def _files(self, landing: Landing) -> list[LandedFile]:
         """Every file of the folder, by name."""
