@@ -9,7 +9,7 @@ MDFORMAT := $(BIN)/mdformat --wrap 120 --compact-tables
 PROSE := README.md CHANGELOG.md CONTRIBUTING.md docs
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint lint-files format lock clean
+.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint lint-files format wheel lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ format: install  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(MDFORMAT) $(PROSE)
+
+wheel: install  ## the engine as a wheel, in dist/
+	rm -rf build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: install  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --upgrade --output-file requirements.lock

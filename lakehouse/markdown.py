@@ -6,13 +6,13 @@ Texts stay literal: none of them becomes a link, an image, HTML or a further cel
 import re
 from collections.abc import Iterable, Sequence
 
-_OBEYED = re.compile(r"([\\`*_\[\]<>#|~&$@]|:(?=\S)|(?<=www)\.)", re.IGNORECASE)
-_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$@]|:(?=\S)|(?<=www)\.)", re.IGNORECASE)
+_WHITESPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def escape(text: str) -> str:
     """`text` as one line of literal Markdown (CommonMark and GitHub's)."""
-    return _OBEYED.sub(r"\\\1", _UNSEEN.sub(" ", text))
+    return _SPECIAL.sub(r"\\\1", _WHITESPACE.sub(" ", text))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:

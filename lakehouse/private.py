@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-FOLDER, FILE = 0o700, 0o600
-OTHERS = 0o077
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+OTHERS_MASK = 0o077
 
 
 def make_private(folder: Path) -> Path:
     """Create a folder for its owner alone. An existing one of ours is restricted to its owner."""
-    folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     status = folder.stat()
-    if status.st_mode & OTHERS and status.st_uid == os.geteuid():
-        folder.chmod(FOLDER)
+    if status.st_mode & OTHERS_MASK and status.st_uid == os.geteuid():
+        folder.chmod(FOLDER_MODE)
     return folder

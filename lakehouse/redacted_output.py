@@ -13,18 +13,18 @@ import traceback
 from types import TracebackType
 from typing import Any, TextIO
 
-from lakehouse.redaction import learn_environment, redact
+from lakehouse.redaction import redact, register_environment
 
 
 def guard_process() -> None:
     """Redact every log record and every traceback of this process from now on; idempotent."""
-    learn_environment(os.environ)
+    register_environment(os.environ)
     logging.setLogRecordFactory(RedactedRecord)
     # a program with its own hook formats its own errors
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _show
+        sys.excepthook = _print_error
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = _show_of_thread
+        threading.excepthook = _print_thread_error
 
 
 class RedactedRecord(logging.LogRecord):
@@ -39,8 +39,8 @@ class RedactedRecord(logging.LogRecord):
         elif self.args:
             self.args = {name: _clean(value) for name, value in self.args.items()}
         if isinstance(self.exc_info, tuple) and self.exc_info[0]:
-            told = "".join(traceback.format_exception(*self.exc_info)).rstrip()
-            if (clean := redact(told)) != told:
+            text = "".join(traceback.format_exception(*self.exc_info)).rstrip()
+            if (clean := redact(text)) != text:
                 # formatters use this text; some would format the error again
                 self.exc_text, self.exc_info = clean, None
 
@@ -82,16 +82,18 @@ def _clean(value: Any) -> Any:
     return value if redact(text) == text else redact(text)
 
 
-def _show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
+def _print_error(
+    kind: type[BaseException], error: BaseException, frames: TracebackType | None
+) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, frames)
         return
     sys.stderr.write(redact("".join(traceback.format_exception(kind, error, frames))))
 
 
-def _show_of_thread(args: threading.ExceptHookArgs) -> None:
+def _print_thread_error(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is SystemExit:
         return
     name = args.thread.name if args.thread else "a thread"
-    told = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-    sys.stderr.write(redact(f"Exception in thread {name}:\n{''.join(told)}"))
+    text = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.stderr.write(redact(f"Exception in thread {name}:\n{''.join(text)}"))

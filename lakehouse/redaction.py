@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-HIDDEN = "***"
-SHORT = 4
+MASK = "***"
+MIN_LENGTH = 4
 """Shorter values are hidden only where an address or a `password=` identifies them."""
-LONG = 8
+MIN_SUBSTRING_LENGTH = 8
 """Shorter values are hidden only as a whole word: the password `lake` does not hide "lakehouse"."""
 _SECRET_NAME = (
     r"(?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token|signature|credential)"
@@ -39,8 +39,8 @@ _ESCAPED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\a": "a", "\
 _WORD = r"(?:(?!\\+[nrt])[^\s'\"<>])"
 _PATTERNS = (
     # user:password@host, to the last @ of the word: passwords may contain one
-    ("://", re.compile(rf"(://[^\s:/@'\"<>]*:){_WORD}+(?=@)"), rf"\1{HIDDEN}"),
-    ("://", re.compile(r"(\bhttps?://)[^\s/:@?#'\"<>]+(?=@)"), rf"\1{HIDDEN}"),
+    ("://", re.compile(rf"(://[^\s:/@'\"<>]*:){_WORD}+(?=@)"), rf"\1{MASK}"),
+    ("://", re.compile(r"(\bhttps?://)[^\s/:@?#'\"<>]+(?=@)"), rf"\1{MASK}"),
     # libpq's, quoted or escaped
     (
         "password",
@@ -48,19 +48,19 @@ _PATTERNS = (
             r"(\b(?:ssl)?password\s*=\s*\\*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\&\"',;)])+)",
             re.IGNORECASE,
         ),
-        rf"\1{HIDDEN}",
+        rf"\1{MASK}",
     ),
     (
         "=",
         re.compile(rf"([?&;]{_SECRET_NAME}=)[^\s&;#'\"<>)\\]+", re.IGNORECASE),
-        rf"\1{HIDDEN}",
+        rf"\1{MASK}",
     ),
     (
         "authorization",
         re.compile(
             r"(\bauthorization\\*['\"]?\s*[:=]\s*\\*['\"]?\w+\s+)[^\s'\"\\]+", re.IGNORECASE
         ),
-        rf"\1{HIDDEN}",
+        rf"\1{MASK}",
     ),
 )
 
@@ -71,52 +71,52 @@ class Redactor:
     def __init__(self) -> None:
         self._known: dict[str, re.Pattern[str]] = {}
 
-    def learn(self, value: str) -> None:
+    def register_secret(self, value: str) -> None:
         """Hide `value` from now on, in any quoting, escaping or encoding."""
         value = value.strip()
-        if value == HIDDEN or value.lower() in _NO_SECRETS or value in self._known:
+        if value == MASK or value.lower() in _NO_SECRETS or value in self._known:
             return
-        if len(value) >= SHORT:
-            known = {**self._known, value: _spelt(value)}
+        if len(value) >= MIN_LENGTH:
+            known = {**self._known, value: _secret_pattern(value)}
             # the longest first: one secret may be part of another
             self._known = dict(sorted(known.items(), key=lambda item: -len(item[0])))
 
-    def learn_address(self, address: str) -> None:
+    def register_address(self, address: str) -> None:
         """Hide the secrets in an address: a URL or libpq parameters, even if malformed."""
         for value in _secrets_of_address(address):
-            self.learn(value)
+            self.register_secret(value)
 
-    def learn_webhook(self, address: str) -> None:
+    def register_webhook(self, address: str) -> None:
         """Hide all of an address except its host: a webhook's path alone authorizes posting."""
-        self.learn_address(address)
+        self.register_address(address)
         if "://" not in address:
             return
         path = address.split("://", 1)[1].partition("/")[2]
         pieces = re.split(r"[/?&#;]", path)
         for value in (path, *pieces, *(piece.partition("=")[2] for piece in pieces)):
             if not _is_common(value):  # `services` is not a token
-                self.learn(value)
-                self.learn(unquote_plus(value))
+                self.register_secret(value)
+                self.register_secret(unquote_plus(value))
 
-    def learn_environment(self, environment: Mapping[str, str]) -> None:
+    def register_environment(self, environment: Mapping[str, str]) -> None:
         """Hide the secrets in environment variables: by name, or as part of an address."""
         for name, value in environment.items():
             if _VARIABLE.search(name):
-                self.learn(value)
+                self.register_secret(value)
             elif name.upper().endswith("WEBHOOK_URL"):
-                self.learn_webhook(value)
+                self.register_webhook(value)
             elif "://" in value or "password" in value.lower():
-                self.learn_address(value)
+                self.register_address(value)
 
-    def redact(self, text: str, *, words: bool = True) -> str:
+    def redact(self, text: str, *, common: bool = True) -> str:
         """Replace every known secret in `text`, and what looks like one in an address, with `***`.
 
-        Without `words`, a secret that is short or an ordinary word stays: for names that some
+        Without `common`, a secret that is short or an ordinary word stays: for names that some
         program depends on. A real password can be `customers`, or `2026`.
         """
         for value, pattern in self._known.items():
-            if _core(value) in text and (words or not _is_common(value)):
-                text = pattern.sub(HIDDEN, text)
+            if _core(value) in text and (common or not _is_common(value)):
+                text = pattern.sub(MASK, text)
         lower = text.lower()
         for mark, pattern, hidden in _PATTERNS:
             if mark in lower:  # most texts contain no mark, and the check costs little
@@ -125,8 +125,8 @@ class Redactor:
 
 
 REDACTOR = Redactor()
-learn, learn_address = REDACTOR.learn, REDACTOR.learn_address
-learn_environment, learn_webhook = REDACTOR.learn_environment, REDACTOR.learn_webhook
+register_secret, register_address = REDACTOR.register_secret, REDACTOR.register_address
+register_environment, register_webhook = REDACTOR.register_environment, REDACTOR.register_webhook
 redact = REDACTOR.redact
 
 
@@ -162,7 +162,7 @@ def _redact_values(value: Any) -> Any:
 
 
 def _redact_value(text: str) -> str:
-    return redact(text, words=not _NAME.fullmatch(text))
+    return redact(text, common=not _NAME.fullmatch(text))
 
 
 def _secrets_of_address(address: str) -> list[str]:
@@ -175,7 +175,7 @@ def _secrets_of_address(address: str) -> list[str]:
             user, colon, password = part.partition(":")
             if colon:
                 found += [password, unquote(password), *_pieces(password)]
-                if len(password) >= SHORT:  # as in an HTTP header
+                if len(password) >= MIN_LENGTH:  # as in an HTTP header
                     pair = f"{unquote(user)}:{unquote(password)}"
                     found.append(base64.b64encode(pair.encode()).decode().rstrip("="))
             elif part and "/" not in part and scheme.endswith(("http", "https")):
@@ -199,7 +199,7 @@ def _pieces(password: str) -> list[str]:
 
 
 def _is_common(value: str) -> bool:
-    return len(value) < LONG or (value.isalpha() and value.islower())
+    return len(value) < MIN_SUBSTRING_LENGTH or (value.isalpha() and value.islower())
 
 
 @cache
@@ -209,16 +209,16 @@ def _core(value: str) -> str:
     return max(runs, key=len)
 
 
-def _spelt(value: str) -> re.Pattern[str]:
+def _secret_pattern(value: str) -> re.Pattern[str]:
     """`value` with each character literal, or as URLs, SQL, JSON, Python or HTML encode it."""
-    text = "".join(map(_spellings, value))
-    if len(value) < LONG:
+    text = "".join(map(_character_pattern, value))
+    if len(value) < MIN_SUBSTRING_LENGTH:
         # the n of \n in a JSON text is not part of a word
         text = rf"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))(?:{text})(?![A-Za-z0-9])"
     return re.compile(text)
 
 
-def _spellings(character: str) -> str:
+def _character_pattern(character: str) -> str:
     if character.isascii() and character.isalnum():
         return character
     code = ord(character)

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import LakehouseError
 from lakehouse.project import Project, find_project, read_project
-from lakehouse.redaction import learn, learn_address, learn_webhook, redact_all
+from lakehouse.redaction import redact_all, register_address, register_secret, register_webhook
 
 PREFIX = "LAKEHOUSE_"
 _SIZE = re.compile(
@@ -41,46 +41,49 @@ class Settings(BaseSettings):
         description="The project; by default the nearest one from the working directory upward"
     )
     data_dir: Path = Field(
-        description="Folder of everything that a run makes; by default the project's"
+        description="Folder for everything that a run creates; by default the project's"
     )
     catalog: str = Field(
         default="",
         description="DuckLake catalog: sqlite:<path> (embedded) or postgres:<libpq string>",
     )
     storage: str = Field(
-        default="", description="Where the lake's Parquet files go: a folder or s3://bucket/prefix"
+        default="", description="Location of the Parquet files: a folder or s3://bucket/prefix"
     )
     encrypted: bool = Field(
-        default=False, description="Whether a new lake encrypts its files, which finds every flip"
+        default=False,
+        description="Whether a new lake encrypts its files, so that reads detect flipped bits",
     )
     landing: str = Field(default="", description="The landing zone: a folder or s3://bucket/prefix")
     dbt_dir: Path = Field(description="The dbt project; by default the project's")
     memory_limit: str = Field(
-        default="4GB", description="Most memory that DuckDB takes before it spills"
+        default="4GB", description="Maximum memory of DuckDB before it spills to disk"
     )
     longest_row: str = Field(
-        default="1MB", description="Longest row of a file from outside; a longer one is set aside"
+        default="1MB",
+        description="Maximum size of a row in a landed file; a longer row is quarantined",
     )
     threads: int = Field(
         default=0, ge=0, description="Threads of DuckDB and LightGBM; 0 means one per core"
     )
     lock_timeout: float = Field(
-        default=600.0, gt=0, description="Seconds that a writer waits for another one"
+        default=600.0, gt=0, description="Seconds that a writer waits for the write lock"
     )
-    keep_runs: int = Field(default=100, ge=1, description="Runs that Dagster's history keeps")
-    keep_run_days: int = Field(default=30, ge=1, description="Days that a run stays in it at most")
+    keep_runs: int = Field(default=100, ge=1, description="Number of runs in Dagster's history")
+    keep_run_days: int = Field(default=30, ge=1, description="Days for which it keeps a run")
     mlflow_tracking_uri: str = Field(
-        default="", description="MLflow server that is told of models and their roles (an extra)"
+        default="",
+        description="MLflow server that receives model versions and their roles (extra `mlflow`)",
     )
-    webhook_url: str = Field(default="", description="Where failed runs are posted as JSON")
+    webhook_url: str = Field(default="", description="URL to post failed runs to, as JSON")
     pii_key: str = Field(
         default="",
-        description="Secret of the tokens that stand for personal data; if unset, made once",
+        description="Secret key of the tokens that replace personal data; generated if unset",
     )
     s3_endpoint: str = Field(
         default="", description="Host and port of an S3-compatible store; empty means AWS"
     )
-    s3_use_ssl: bool = Field(default=True, description="Whether that store speaks TLS")
+    s3_use_ssl: bool = Field(default=True, description="Whether to connect to it over TLS")
     s3_region: str = Field(default="us-east-1", description="Region of that store")
     s3_key_id: str = Field(default="", description="Access key of that store")
     s3_secret: str = Field(default="", description="Secret key of that store")
@@ -91,18 +94,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _secrets_are_hidden(cls, values: dict[str, object]) -> dict[str, object]:
+    def _register_secrets(cls, values: dict[str, object]) -> dict[str, object]:
         """Register secrets before anything, including a validation error, can print the values."""
         for name in ("pii_key", "s3_secret"):
-            learn(str(values.get(name, "")))
+            register_secret(str(values.get(name, "")))
         for name in ("catalog", "storage", "landing", "mlflow_tracking_uri", "s3_endpoint"):
-            learn_address(str(values.get(name, "")))
-        learn_webhook(str(values.get("webhook_url", "")))
+            register_address(str(values.get(name, "")))
+        register_webhook(str(values.get("webhook_url", "")))
         return values
 
     @model_validator(mode="before")
     @classmethod
-    def _default_places(cls, values: dict[str, object]) -> dict[str, object]:
+    def _set_default_paths(cls, values: dict[str, object]) -> dict[str, object]:
         given = {
             name: Path(str(values[name])).expanduser().resolve()
             for name in ("project_dir", "data_dir", "dbt_dir")
@@ -123,16 +126,21 @@ class Settings(BaseSettings):
         return {**values, **given, **unset}
 
     @model_validator(mode="after")
-    def _known_catalog(self) -> Self:
+    def _check_catalog(self) -> Self:
         if self.catalog.split(":", 1)[0] not in ("sqlite", "postgres"):
-            raise ValueError(f"catalog {self.catalog!r} starts with neither sqlite: nor postgres:")
+            raise ValueError(
+                f"{PREFIX}CATALOG: {self.catalog!r} starts with neither sqlite: nor postgres:"
+            )
         return self
 
     @model_validator(mode="after")
-    def _readable_sizes(self) -> Self:
+    def _check_sizes(self) -> Self:
         for name in ("memory_limit", "longest_row"):
             if not _SIZE.fullmatch(value := getattr(self, name)):
-                raise ValueError(f"{name} {value!r} is no size like 4GB or 512MiB")
+                raise ValueError(
+                    f"{PREFIX}{name.upper()}: {value!r} is not a valid size; "
+                    "write one like 4GB or 512MiB"
+                )
         return self
 
     @property
@@ -156,15 +164,10 @@ class Settings(BaseSettings):
         return self.catalog.startswith("sqlite:")
 
     @property
-    def files_beside_catalog(self) -> bool:
+    def has_default_storage(self) -> bool:
         """Whether the lake's files are in their default location, next to the catalog."""
         folder = Path(self.catalog.removeprefix("sqlite:")).parent
         return self.embedded and Path(self.storage) == folder / "files"
-
-    @property
-    def world_dir(self) -> Path:
-        """The folder of the embedded world."""
-        return self.data_dir / "world"
 
     @property
     def models_dir(self) -> Path:
@@ -221,7 +224,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     except ValidationError as error:
         problems = "; ".join(
             f"{PREFIX}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            if problem["loc"]
+            else problem["msg"].removeprefix("Value error, ")  # names its setting
             for problem in error.errors()
         )
         # pydantic's message shows the values
-        raise SettingsError(f"bad setting: {problems}") from None
+        raise SettingsError(f"invalid setting: {problems}") from None

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from lakehouse.markdown import escape, table
 
-JUDGE = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+REFERENCE_PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 texts = st.text(st.one_of(st.sampled_from("\\`*_{}[]()<>#+-.!|~&:;@$ \n\tab1é"), st.characters()))
 
 
@@ -22,8 +22,8 @@ texts = st.text(st.one_of(st.sampled_from("\\`*_{}[]()<>#+-.!|~&:;@$ \n\tab1é")
 @example("&lt;b&gt; **b** _i_ ~~s~~ `c`")
 @example("<http://evil>")
 @example("ends with \\")
-def test_an_escaped_text_is_read_as_itself(text: str) -> None:
-    (inline,) = JUDGE.parseInline(f"x{escape(text)}x")
+def test_escaped_text_renders_as_itself(text: str) -> None:
+    (inline,) = REFERENCE_PARSER.parseInline(f"x{escape(text)}x")
     assert {child.type for child in inline.children or []} <= {"text", "text_special"}
     read = "".join(child.content for child in inline.children or [])
     seen = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
@@ -31,12 +31,12 @@ def test_an_escaped_text_is_read_as_itself(text: str) -> None:
 
 
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), max_size=4))
-def test_a_table_has_the_cells_that_it_was_given(rows: list[list[str]]) -> None:
-    tokens = JUDGE.parse(table(("first", "second"), rows))
+def test_a_table_renders_the_given_cells(rows: list[list[str]]) -> None:
+    tokens = REFERENCE_PARSER.parse(table(("first", "second"), rows))
     assert tokens[0].type == "table_open"
     assert sum(token.type == "td_open" for token in tokens) == 2 * len(rows)
 
 
 @pytest.mark.parametrize("link", ["http://evil", "www.evil.com", "me@evil.com", "mailto:me@x"])
-def test_what_looks_like_a_link_is_not_made_one(link: str) -> None:
+def test_text_that_looks_like_a_link_is_not_rendered_as_one(link: str) -> None:
     assert "\\" in escape(link)

@@ -8,10 +8,10 @@ with usable as (
         and _load_id <= (select max(load_id) from {{ transactions.database }}.ops.progress where name = 'core.fct_transactions')
 )
 
-select transaction_id, _load_id, 'lost' as what from usable
+select transaction_id, _load_id, 'lost' as problem from usable
 where transaction_id not in (
     select transaction_id from {{ transactions }} where transaction_id in (select transaction_id from usable)
 )
 union all
-select transaction_id, _load_id, 'not in raw' as what from {{ transactions }}
+select transaction_id, _load_id, 'not in raw' as problem from {{ transactions }}
 where {{ lakehouse.recently(transactions) }} and (transaction_id, _load_id) not in (select (transaction_id, _load_id) from usable)

@@ -5,7 +5,7 @@ from typing import Any
 
 from lakehouse.cli.output import Output, Toned
 
-HEADLINES = (
+HEADLINE_METRICS = (
     "average_precision",
     "auc_roc",
     "precision_at_capacity",
@@ -24,28 +24,32 @@ def print_champions(output: Output, champions: Sequence[dict[str, Any]]) -> None
     rows = []
     for champion in champions:
         metrics = champion["metrics"]
-        shown = [f"{m} {metrics[m]:.3f}" for m in HEADLINES if metrics.get(m) is not None][:3]
+        shown = [f"{m} {metrics[m]:.3f}" for m in HEADLINE_METRICS if metrics.get(m) is not None][
+            :3
+        ]
         version = champion["version"] or Toned("none", "warn")
         rows.append((champion["model"], version, ", ".join(shown)))
-    output.say()
+    output.print_line()
     output.table(("champion", "version", "on the test period"), rows)
 
 
-def print_news(output: Output, models: Sequence[dict[str, Any]]) -> None:
+def print_model_lines(output: Output, models: Sequence[dict[str, Any]]) -> None:
     """Print for each model: its shadow version, the requests, and the last action."""
     for model in models:
-        lines = [f"{version} scores beside the champion" for version in model["shadows"]]
+        lines = [
+            f"{version} is a shadow: it scores but does not decide" for version in model["shadows"]
+        ]
         if model["expired"]:
             lines.insert(0, model["expired"])
         if model["fallback"]:
             lines.insert(0, f"no version decides: the fallback ({model['fallback']}) scores")
-        if asked := model["retrain_asked_for"]:
+        if request := model["retrain_asked_for"]:
             lines.append(
-                f"a retrain was asked for on {asked['asked_at']:%Y-%m-%d}: {asked['reason']}"
+                f"a retrain was requested on {request['asked_at']:%Y-%m-%d}: {request['reason']}"
             )
         for action in model["last_actions"]:
             done = action["outcome"] if action["done"] else f"not done: {action['outcome']}"
-            told = f"{action['action']} {action['version']}: {action['why']}; {done}"
-            lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {told}")
+            text = f"{action['action']} {action['version']}: {action['why']}; {done}"
+            lines.append(f"{action['taken_at']:%Y-%m-%d %H:%M} {text}")
         for line in lines:
-            output.say(f"{model['model']}: {line}")
+            output.print_line(f"{model['model']}: {line}")

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 @click.command("check", epilog=examples("lakehouse check"))
 @pass_settings
 def command(settings: "Settings") -> None:
-    """Check every declaration and the dbt project, without running anything.
+    """Check that the whole project can be loaded.
 
-    Prints a line for each mistake, with file, line, field and remedy, and then ends with status 1.
-    A file with a mistake is left out of the graph, and so is what reads its tables; the rest of the
-    graph runs.
+    Reads every declaration and the dbt project, without running anything. Prints a line for each
+    mistake, with file, line, field and remedy, and then ends with status 1. A file with a mistake
+    is left out of the graph, and so is what reads its tables; the rest of the graph runs.
     """
     from lakehouse.orchestration.build import load
 
     output = Output()
-    with output.waiting("loading the definitions"):
+    with output.spinner("loading the definitions"):
         loaded = load(settings)
     for problem in loaded.problems:
         for line in problem.message.splitlines():
@@ -32,4 +32,6 @@ def command(settings: "Settings") -> None:
     if loaded.problems:
         sys.exit(1)
     graph = loaded.definitions.resolve_asset_graph()
-    output.say(f"{len(graph.materializable_asset_keys)} assets can be loaded; nothing is left out")
+    output.print_line(
+        f"{len(graph.materializable_asset_keys)} assets can be loaded; nothing is left out"
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", port: int) -> None:
     """Start Dagster's UI and daemon on 127.0.0.1.
 
-    Both run until ctrl-c or a signal stops them together.
+    Both run until ctrl-c or a signal stops them.
     """
     from lakehouse.orchestration.dev_server import serve
 

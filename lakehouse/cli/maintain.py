@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say, warn
+from lakehouse.cli.output import print_line, warn
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 @click.option(
     "--adopt",
     is_flag=True,
-    help="Own a storage that an older release used, with all the unknown lake files in it.",
+    help="Claim a storage that an older release used, including all unknown lake files in it.",
 )
 @pass_settings
 def command(settings: "Settings", adopt: bool) -> None:
-    """Do the housekeeping of the lake and of the history of runs.
+    """Maintain the lake and the run history.
 
-    Small files are merged, old snapshots expire, unused files and old runs are deleted. A daily job
+    Merges small files, expires old snapshots, and deletes unused files and old runs. A daily job
     does the same while the daemon runs.
     """
     from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def command(settings: "Settings", adopt: bool) -> None:
     with open_instance(settings) as instance:
         end_killed_runs(instance)
         runs = prune_runs(instance, settings, datetime.now(UTC))
-    say(
+    print_line(
         f"snapshots {done.before.snapshots} -> {done.after.snapshots}, "
         f"files {done.before.files} -> {done.after.files}, "
         f"{done.before.bytes / 1e6:.1f} -> {done.after.bytes / 1e6:.1f} MB, "

@@ -16,7 +16,7 @@ def require_lake(settings: Settings) -> None:
     """Raise `LakeError` if the lake does not exist."""
     if not lake_exists(settings):
         place = settings.catalog.removeprefix("sqlite:")
-        raise LakeError(f"there is no lake at {place} yet; make one with `lakehouse run`")
+        raise LakeError(f"there is no lake at {place} yet; create one with `lakehouse run`")
 
 
 def open_lake(settings: Settings, *, read_only: bool = True) -> Lake:

@@ -18,7 +18,7 @@ why = click.option(
     "--why",
     prompt="Why",
     metavar="TEXT",
-    help="The reason, as it is recorded; asked for if missing.",
+    help="The reason to record; you are prompted for it if missing.",
 )
 
 

@@ -43,7 +43,7 @@ class Toned:
     tone: Tone
 
 
-Words = str | Toned
+Printable = str | Toned
 
 
 def visible(text: str) -> str:
@@ -87,11 +87,11 @@ class Output:
             emoji=False,
         )
 
-    def say(self, *words: Words) -> None:
-        """Print `words` in sequence as a sentence; without any, an empty line."""
+    def print_line(self, *parts: Printable) -> None:
+        """Print `parts` in sequence as a sentence; without any, an empty line."""
         line = Text()
-        for word in words:
-            line.append(_sentences(word), style=_style(word))
+        for part in parts:
+            line.append(_sentences(part), style=_style(part))
         self._console.print(line, soft_wrap=True)
 
     def lines(self, text: str) -> None:
@@ -102,7 +102,7 @@ class Output:
     def table(
         self,
         head: Sequence[str],
-        rows: Iterable[Sequence[Words]],
+        rows: Iterable[Sequence[Printable]],
         *,
         right: Collection[int] = (),
         title: str = "",
@@ -110,7 +110,7 @@ class Output:
     ) -> None:
         """Print a table; the columns in `right`, by number from 0, are right-aligned."""
         if title:
-            self.say(Toned(visible(title), "strong"))
+            self.print_line(Toned(visible(title), "strong"))
         table = Table(box=None, header_style="bold", show_header=show_head)
         for number, name in enumerate(head):
             table.add_column(
@@ -138,7 +138,7 @@ class Output:
             )
         writer.writerows(whole)
 
-    def waiting(self, text: str) -> AbstractContextManager[Any]:
+    def spinner(self, text: str) -> AbstractContextManager[Any]:
         """Show on a terminal that an operation takes time."""
         return self._console.status(Text(visible(text)))
 
@@ -161,35 +161,35 @@ class Output:
             yield lambda: bar.advance(task)
 
 
-def say(*words: Words) -> None:
+def print_line(*parts: Printable) -> None:
     """Print a sentence to standard output."""
-    Output().say(*words)
+    Output().print_line(*parts)
 
 
 def warn(text: str) -> None:
     """Print a problem to standard error, and continue."""
-    Output(sys.stderr).say(Toned(text, "warn"))
+    Output(sys.stderr).print_line(Toned(text, "warn"))
 
 
 def fail(text: str) -> None:
     """Print an error to standard error."""
-    Output(sys.stderr).say(Toned(f"error: {text}", "bad"))
+    Output(sys.stderr).print_line(Toned(f"error: {text}", "bad"))
 
 
-def _sentences(words: Words) -> str:
-    """Like `sentences`, but keep blanks at either end, as more words may follow."""
-    text = _text(words)
+def _sentences(part: Printable) -> str:
+    """Like `sentences`, but keep blanks at either end, as more parts may follow."""
+    text = _text(part)
     core = text.strip(" ")
     before, _, after = text.partition(core) if core else (text, "", "")
     return f"{before}{sentences(core)}{after}"
 
 
-def _text(words: Words) -> str:
-    return words.text if isinstance(words, Toned) else words
+def _text(part: Printable) -> str:
+    return part.text if isinstance(part, Toned) else part
 
 
-def _style(words: Words) -> str:
-    return STYLES[words.tone] if isinstance(words, Toned) else ""
+def _style(part: Printable) -> str:
+    return STYLES[part.tone] if isinstance(part, Toned) else ""
 
 
 def _shown(letter: str) -> str:

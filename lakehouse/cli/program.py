@@ -10,7 +10,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.redacted_output import guard_process
 
 COMMANDS = (
-    *("run", "status", "check", "new", "sql", "tables", "dev", "simulate"),
+    *("init", "new", "run", "status", "check", "sql", "tables", "dbt", "dev", "simulate"),
     *("sources", "quarantine", "models"),
     *("maintain", "verify", "benchmark"),
 )
@@ -18,12 +18,12 @@ COMMANDS = (
 
 NOTES = """\b
 Exit status:
-  0  the command did what was asked
-  1  something failed; what is printed gives the cause and the remedy
+  0  the command succeeded
+  1  something failed; the output names the cause and the remedy
   2  the command line is wrong: an unknown command or option, a missing value
 
 \b
-Completion of commands and options, in a shell's startup file:
+Completion of commands and options, for your shell's startup file:
   bash  eval "$(_LAKEHOUSE_COMPLETE=bash_source lakehouse)"
   zsh   eval "$(_LAKEHOUSE_COMPLETE=zsh_source lakehouse)"
   fish  _LAKEHOUSE_COMPLETE=fish_source lakehouse | source"""

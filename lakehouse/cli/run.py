@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     "--select",
     multiple=True,
     metavar="ASSETS",
-    help="Only these assets, such as raw/customers, features/terminal_risk+ (with all that follows "
-    "from it) or core/*. May be repeated.",
+    help="Only these assets, such as raw/customers, features/terminal_risk+ (and everything "
+    "downstream) or core/*. May be repeated.",
 )
 @click.option(
     "--full-refresh",
     is_flag=True,
-    help="Build the tables again from the start; raw ones only if selected, or if their contract "
+    help="Rebuild the tables from scratch; raw tables only if selected, or if their contract "
     "changed.",
 )
-@click.option("--since", type=DAY, metavar="DATE", help="Redo the days from this one on (UTC).")
+@click.option("--since", type=DAY, metavar="DATE", help="Reprocess from this day on (UTC).")
+@click.option("--until", type=DAY, metavar="DATE", help="Reprocess up to and including this day.")
 @click.option(
-    "--until", type=DAY, metavar="DATE", help="Redo the days up to and including this one."
+    "--force", is_flag=True, help="Run steps even without new input; train a new version."
 )
-@click.option("--force", is_flag=True, help="Work even where no input is new; train a new version.")
-@click.option("--world", is_flag=True, help="First make the embedded world if there is none.")
+@click.option("--world", is_flag=True, help="First create the embedded world if there is none.")
 @pass_settings
 def command(
     settings: "Settings",
@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Bring assets up to date: all of them, or those selected.
 
-    Prints a line for each asset that is done, for what failed or warned, and a summary. Ends with
+    Prints a line for each finished asset and for each failure and warning, and a summary. Ends with
     status 0 only if no step and no check of severity ERROR failed.
     """
     if world:
@@ -77,7 +77,7 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
     """Run and print progress and a summary; return the exit status: 0 only if nothing failed."""
     output = Output(sys.stdout)  # bound before the run redirects stdout to a file
     started = time.monotonic()
-    with output.waiting("loading the definitions"):
+    with output.spinner("loading the definitions"):
         from lakehouse.definitions import defs
         from lakehouse.orchestration.resources import Refresh
         from lakehouse.orchestration.runs.in_process import (
@@ -93,21 +93,23 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
 
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
-            output.say(*asset_line(event))
+            output.print_line(*asset_line(event))
         elif isinstance(event, CheckDone) and not event.passed:
             mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
-            output.say(mark, f"  {event.asset}: check {event.check}: {event.description}")
+            output.print_line(mark, f"  {event.asset}: check {event.check}: {event.description}")
         elif isinstance(event, StepFailed) and event.error:
-            output.say(Toned("failed", "bad"), f"  {event.step}  {event.error}")
+            output.print_line(Toned("failed", "bad"), f"  {event.step}  {event.error}")
         elif isinstance(event, StepFailed):
-            output.say(Toned("skipped", "warn"), f" {event.step}  something before it failed")
+            output.print_line(Toned("skipped", "warn"), f" {event.step}  an upstream step failed")
         elif isinstance(event, Waiting):
-            output.say(Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c leaves")
+            output.print_line(
+                Toned("waiting", "warn"), f" for {event.other} to end; ctrl-c cancels"
+            )
 
     summary = run_assets(
         definitions, settings, select=select, refresh=Refresh(**refresh), on_event=show
     )
-    output.say()
+    output.print_line()
     _print_summary(output, settings, summary, time.monotonic() - started)
     return 1 if summary.failed else 0
 
@@ -121,18 +123,18 @@ def asset_line(asset: "AssetDone") -> tuple[Toned, str]:
     return mark, f"    {asset.asset:<36} {rows:>25} {asset.seconds:>7.1f} s"
 
 
-def news(assets: "Sequence[AssetDone]") -> str:
+def summarize_changes(assets: "Sequence[AssetDone]") -> str:
     """How many assets changed, and how many rows arrived from the sources.
 
     Counts rows in raw alone, where each one arrives once: a sum over all assets would count the
     same row in every table that it reaches.
     """
     if assets and not any(asset.changed for asset in assets):
-        return f"nothing was new: {len(assets)} assets are as they were"
+        return f"nothing was new: {len(assets)} assets are unchanged"
     changed = sum(asset.changed is not False for asset in assets)
     raw = [asset for asset in assets if asset.asset.startswith("raw/")]
     loaded = (
-        f": {sum(asset.written or 0 for asset in raw):,} rows came in from sources" if raw else ""
+        f": {sum(asset.written or 0 for asset in raw):,} rows arrived from sources" if raw else ""
     )
     return f"{changed} of {len(assets)} assets changed{loaded}"
 
@@ -144,21 +146,26 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
 
     checks = Counter(check.outcome for check in summary.checks)
     steps = sum(problem.error is not None for problem in summary.problems)
-    output.say(
-        f"{news(summary.assets)}; {steps} steps failed; "
+    output.print_line(
+        f"{summarize_changes(summary.assets)}; {steps} steps failed; "
         f"checks: {checks['passed']} passed, {checks['warned']} warned, {checks['failed']} failed; "
         f"{seconds:.1f} s"
     )
-    if summary.left:
-        output.say(Toned("left as they were:", "bad"), f" {', '.join(summary.left)}")
+    if summary.not_updated:
+        output.print_line(Toned("not updated:", "bad"), f" {', '.join(summary.not_updated)}")
     if lake_exists(settings):
         with open_lake(settings) as lake:
             print_champions(output, champion_rows(lake))
-    output.say()
+    output.print_line()
     if summary.failed:
-        output.say(Toned("Not everything worked.", "bad"), " `lakehouse status` says what stands.")
+        output.print_line(
+            Toned("Something failed.", "bad"), " `lakehouse status` shows the state of every asset."
+        )
     else:
-        output.say(
-            "Next: `make dev` opens the graph at http://127.0.0.1:3000; "
-            "`lakehouse status`, `lakehouse sql`, `lakehouse simulate --days 1`."
+        from lakehouse.simulator.folder import world_folder
+
+        simulate = ", `lakehouse simulate --days 1`" if world_folder(settings).exists() else ""
+        output.print_line(
+            "Next: `lakehouse dev` opens the graph at http://127.0.0.1:3000; "
+            f"`lakehouse status`, `lakehouse sql`{simulate}."
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import DAY, examples, pass_settings
-from lakehouse.cli.output import Output, say
+from lakehouse.cli.output import Output, print_line
 from lakehouse.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ DEFAULT_DAYS = 180
     "--days",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Days that the world moves on (1), or that a new one has ({DEFAULT_DAYS}).",
+    help=f"Days to advance the world by (1), or of a new world ({DEFAULT_DAYS}).",
 )
 @click.option(
     "--customers", type=click.IntRange(1), metavar="N", help="Customers of a new world (5,000)."
@@ -41,7 +41,10 @@ DEFAULT_DAYS = 180
     "--terminals", type=click.IntRange(1), metavar="N", help="Terminals of a new world (10,000)."
 )
 @click.option(
-    "--seed", type=int, metavar="N", help="Seed of a new world (7): the same seed, the same world."
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Seed of a new world (7); the same seed makes the same world.",
 )
 @click.option(
     "--end",
@@ -58,43 +61,49 @@ def command(
     seed: int | None,
     end: "date | None",
 ) -> None:
-    """Make the embedded world, or move it on by days.
+    """Create the embedded world, or advance it by days.
 
-    Files land, and the bank's database changes. The options but --days are for a new world.
+    Files land, and the bank's database changes. All options except --days apply only to a new
+    world.
     """
     from lakehouse.simulator import state
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import advance_world, load_world
 
     sizes = {"customers": customers, "terminals": terminals, "seed": seed}
     chosen = {name: value for name, value in sizes.items() if value is not None}
-    if not state.exists(settings.world_dir):
-        _make(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
+    if not state.exists(world_folder(settings)):
+        _create(settings, _config(days=days or DEFAULT_DAYS, end=end, **chosen))
     elif chosen or end:
         names = ", ".join(f"--{name}" for name in [*chosen, *(["end"] if end else [])])
         raise LakehouseError(
-            f"{names} are for a new world, and there is one in {settings.world_dir}; "
-            "leave them out, or delete the data folder (`make clean`) first"
+            f"only a new world takes {names}, and there is already one in "
+            f"{world_folder(settings)}; omit the options, or delete the data folder (`make clean`) "
+            "first"
         )
-    elif not load_world(settings.world_dir).is_whole:
-        _make(settings, load_world(settings.world_dir).config)
+    elif not load_world(world_folder(settings)).is_complete:
+        _create(settings, load_world(world_folder(settings)).config)
     else:
         count, landing = days or 1, _landing(settings)
-        with Output().progress(count, "the world moves on") as step:
-            world = advance_world(settings.world_dir, landing, count, progress=lambda *_: step())
+        with Output().progress(count, "advancing the embedded world") as step:
+            world = advance_world(
+                world_folder(settings), landing, count, progress=lambda *_: step()
+            )
         _print(world)
 
 
 def ensure_world(settings: "Settings") -> None:
     """Create the default world if there is none; continue one that was interrupted."""
     from lakehouse.simulator import state
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import load_world
 
-    if not state.exists(settings.world_dir):
-        _make(settings, _config(days=DEFAULT_DAYS, end=None))
+    if not state.exists(world_folder(settings)):
+        _create(settings, _config(days=DEFAULT_DAYS, end=None))
         return
-    world = load_world(settings.world_dir)
-    if not world.is_whole:
-        _make(settings, world.config)
+    world = load_world(world_folder(settings))
+    if not world.is_complete:
+        _create(settings, world.config)
 
 
 def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
@@ -104,27 +113,29 @@ def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
     return WorldConfig.model_validate({"start": last - timedelta(days=days), "days": days, **sizes})
 
 
-def _make(settings: "Settings", config: "WorldConfig") -> None:
+def _create(settings: "Settings", config: "WorldConfig") -> None:
+    from lakehouse.simulator.folder import world_folder
     from lakehouse.simulator.world import create_world
 
     landing = _landing(settings)
-    with Output().progress(config.days, "making the embedded world") as step:
-        world = create_world(config, settings.world_dir, landing, progress=lambda *_: step())
+    with Output().progress(config.days, "creating the embedded world") as step:
+        world = create_world(config, world_folder(settings), landing, progress=lambda *_: step())
     _print(world)
 
 
 def _landing(settings: "Settings") -> Path:
     if "://" in settings.landing:
         raise LakehouseError(
-            f"the embedded world delivers to a folder, and LAKEHOUSE_LANDING is {settings.landing}"
+            "the embedded world delivers its files to a local folder, but LAKEHOUSE_LANDING is "
+            f"{settings.landing}; set it to a folder"
         )
     return Path(settings.landing)
 
 
 def _print(world: "World") -> None:
-    say(
+    print_line(
         f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
         f"{world.counts.transactions:,} transactions."
     )
     if world.last_day >= datetime.now(UTC).date():
-        say("That is ahead of the clock: the checks `data_age` will warn.")
+        print_line("That is ahead of the clock, so the checks `data_age` will warn.")

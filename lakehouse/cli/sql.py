@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import Output, fail, say
+from lakehouse.cli.output import Output, fail, print_line
 from lakehouse.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ PLAN = ("explain_key", "explain_value")
 def command(settings: "Settings", query: str | None, as_csv: bool) -> None:
     """Run QUERY on the lake, or open a prompt; read-only.
 
-    Safe while a run is writing. One SELECT or EXPLAIN at a time; DESCRIBE, SUMMARIZE and SHOW ALL
-    TABLES as well.
+    Safe while a run is writing. Takes one SELECT, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW ALL TABLES
+    at a time.
     """
     from lakehouse.cli.opening import require_lake
     from lakehouse.lake.door import Door
@@ -56,7 +56,7 @@ def _prompt(door: "Door", *, as_csv: bool) -> bool:
     """Read queries until the end of input, each up to a semicolon; return whether all succeeded."""
     answered = True
     if sys.stdin.isatty():
-        say("Read-only SQL on the lake; end a query with ; and leave with ctrl-d.")
+        print_line("Read-only SQL on the lake; end a query with ; and leave with ctrl-d.")
     for query in _queries():
         try:
             _answer(door, query, as_csv=as_csv)
@@ -75,7 +75,7 @@ def _queries() -> Iterator[str]:
             query += input(("....> " if query else "lake> ") if asks else "") + "\n"
         except (EOFError, KeyboardInterrupt) as end:
             if asks:
-                say()
+                print_line()
             if query.strip() and isinstance(end, EOFError):
                 yield query
             return
@@ -94,11 +94,11 @@ def _answer(door: "Door", query: str, *, as_csv: bool) -> None:
     rows = answer.first(SHOWN_ROWS + 1)
     if answer.columns == PLAN:
         for line in "\n".join(plan for _, plan in rows).splitlines():
-            say(line)
+            print_line(line)
         return
     Output().table(answer.columns, [list(map(_shown, row)) for row in rows[:SHOWN_ROWS]])
     if len(rows) > SHOWN_ROWS:
-        say(f"(the first {SHOWN_ROWS} rows; --csv prints all)")
+        print_line(f"(the first {SHOWN_ROWS} rows; --csv prints all)")
 
 
 def _shown(value: Any) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lakehouse.cli.champions import print_champions, print_news
+from lakehouse.cli.champions import print_champions, print_model_lines
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Tone, Toned, Words
+from lakehouse.cli.output import Output, Printable, Tone, Toned
 
 if TYPE_CHECKING:
     from lakehouse.orchestration.runs.status import AssetStatus, FailedCheck, Status
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """Print the state of every asset and model.
 
-    Of assets the last materialization, the rows, the age of the data and the checks; of models the
-    champion and the last actions. Then what failed and why, and what is undecided in quarantine.
+    For each asset: the last materialization, the rows, the age of the data and the checks. For each
+    model: the champion and the last actions. Then the failures with their causes, and the undecided
+    items in quarantine.
     """
     from lakehouse.cli.opening import lake_exists, open_lake
     from lakehouse.definitions import defs
     from lakehouse.monitoring.champions import champion_rows
     from lakehouse.orchestration.runs.status import read_status
-    from lakehouse.sources.undecided import as_row, undecided_of
+    from lakehouse.sources.undecided import as_row, list_undecided
 
     now = datetime.now(UTC)
     models: list[dict[str, Any]] = []
     undecided: list[Undecided] = []
-    made = lake_exists(settings)
-    if made:
+    exists = lake_exists(settings)
+    if exists:
         with open_lake(settings) as lake:
             lake.snapshot()
             status = read_status(defs(), settings, lake, now)
-            undecided = undecided_of(lake)
+            undecided = list_undecided(lake)
             models = champion_rows(lake, now)
     else:
         status = read_status(defs(), settings, None, now)
@@ -71,23 +72,23 @@ def command(settings: "Settings", as_json: bool) -> None:
     print_failures(output, status)
     print_undecided(output, undecided)
     print_champions(output, models)
-    print_news(output, models)
-    if not made:
-        output.say()
-        output.say("There is no lake yet; `lakehouse run` makes it.")
+    print_model_lines(output, models)
+    if not exists:
+        output.print_line()
+        output.print_line("There is no lake yet; `lakehouse run` creates it.")
 
 
 def print_failures(output: Output, status: "Status") -> None:
     """Print everything that failed or warned: what, why, and the remedy."""
 
     def line(name: str, text: str, tone: Tone = "bad") -> None:
-        output.say(Toned(name, tone), f" {text}")
+        output.print_line(Toned(name, tone), f" {text}")
 
     for asset in status.assets:
         if asset.error:
             line(asset.asset, f"failed: {asset.error}")
         elif asset.failed_before:
-            text = f"kept its last state: {asset.failed_before} failed before it"
+            text = f"was not updated: {asset.failed_before} failed upstream of it"
             line(asset.asset, text, "warn")
         for check in asset.checks_failed:
             line(asset.asset, _outcome(check, "failed"))
@@ -111,9 +112,9 @@ def print_undecided(output: Output, undecided: "Sequence[Undecided]") -> None:
             "files with too few rows": kinds["volume"],
             "files with other columns": kinds["columns"],
         }
-        parts = [f"{amount:,} {what}" for what, amount in amounts.items() if amount]
-        stops = f"; {floods:,} loads stop everything behind it" if floods else ""
-        output.say(
+        parts = [f"{amount:,} {name}" for name, amount in amounts.items() if amount]
+        stops = f"; {floods:,} loads block everything downstream" if floods else ""
+        output.print_line(
             Toned(f"raw/{source}", "bad" if floods else "warn"),
             f" undecided: {', '.join(parts)}{stops}; see lakehouse quarantine list {source}",
         )
@@ -125,7 +126,7 @@ def _outcome(check: "FailedCheck", outcome: str) -> str:
     return f"check {check.check} {outcome}{cause}{remedy}"
 
 
-def _ago(moment: datetime | None, now: datetime) -> Words:
+def _ago(moment: datetime | None, now: datetime) -> Printable:
     if moment is None:
         return Toned("never", "soft")
     if moment > now:
@@ -133,7 +134,7 @@ def _ago(moment: datetime | None, now: datetime) -> Words:
     return f"{_span(now - moment)} ago"
 
 
-def _age(hours: float | None, fresh: bool | None) -> Words:
+def _age(hours: float | None, fresh: bool | None) -> Printable:
     if hours is None:
         return ""
     text = _span(timedelta(hours=abs(hours)))
@@ -149,7 +150,7 @@ def _span(span: timedelta) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-def _checks(asset: "AssetStatus") -> Words:
+def _checks(asset: "AssetStatus") -> Printable:
     """Format checks, such as `5 passed, failed: volume, warned: quarantine`."""
     parts = [f"{asset.checks_passed} passed"] if asset.checks_passed else []
     for word, checks in (("failed", asset.checks_failed), ("warned", asset.checks_warned)):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import Output, say
+from lakehouse.cli.output import Output, print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings") -> None:
     """List the tables and views of the lake.
 
-    With the number of their columns, and of the rows of tables.
+    Prints the number of columns of each, and the number of rows of tables.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.lake import list_tables
@@ -24,7 +24,7 @@ def command(settings: "Settings") -> None:
     with open_lake(settings) as lake:
         found = list_tables(lake)
     if not found:
-        say("the lake has no table yet; `lakehouse run` makes them")
+        print_line("the lake has no tables yet; `lakehouse run` creates them")
         return
     Output().table(
         ("table", "rows", "columns", "kind"),

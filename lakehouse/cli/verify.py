@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, say
+from lakehouse.cli.output import Output, Toned, print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @as_json
 @pass_settings
 def command(settings: "Settings", full: bool, as_json: bool) -> None:
-    """Compare the files of the lake with what was written.
+    """Verify that the lake's files are as they were written.
 
-    Those of model versions as well. Ends with status 0 only if nothing is damaged. What cannot be
-    verified is listed.
+    Includes the files of model versions. Ends with status 0 only if nothing is damaged. Lists what
+    cannot be verified.
     """
     from dataclasses import asdict
 
@@ -35,9 +35,9 @@ def command(settings: "Settings", full: bool, as_json: bool) -> None:
         Output().json(asdict(done))
     else:
         for kind, number in done.looked_at.items():
-            say(f"{number:,} {kind}: as they were written")
+            print_line(f"{number:,} {kind}: as they were written")
         for reason in done.untold:
-            say(f"not verified: {reason}")
+            print_line(f"not verified: {reason}")
         for damage in done.damage:
-            Output(sys.stderr).say(Toned(f"damaged: {damage.what} {damage.problem}", "bad"))
+            Output(sys.stderr).print_line(Toned(f"damaged: {damage.what} {damage.problem}", "bad"))
     sys.exit(1 if done.damage else 0)

@@ -14,13 +14,13 @@ _TAG = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
 _TAG_VALUE = re.compile(r"[\w.-]{0,63}", re.ASCII)
 
 
-def _reachable(owner: str) -> str:
+def _check_owner(owner: str) -> str:
     if not _E_MAIL.fullmatch(owner) and not re.fullmatch(r"team:.+", owner):
         raise ValueError(f"owner {owner!r} is neither an e-mail address nor `team:<name>`")
     return owner
 
 
-def _tag(name: str) -> str:
+def _check_tag(name: str) -> str:
     if not _TAG.fullmatch(name):
         raise ValueError(
             f"{name!r} is not a valid tag; write at most 63 letters, digits, `_`, `-` and `.`"
@@ -28,19 +28,21 @@ def _tag(name: str) -> str:
     return name
 
 
-def _tag_value(value: str) -> str:
+def _check_tag_value(value: str) -> str:
     if not _TAG_VALUE.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a valid value of a tag; write at most 63 letters, digits, `_`, `-` "
-            "and `.`"
+            f"{value!r} is not a valid tag value; write at most 63 letters, digits, `_`, `-` and "
+            "`.`"
         )
     return value
 
 
-Owner = Annotated[str, AfterValidator(_reachable)]
+Owner = Annotated[str, AfterValidator(_check_owner)]
 """An e-mail address or `team:<name>`, as Dagster requires."""
 
-Tags = dict[Annotated[str, AfterValidator(_tag)], Annotated[str, AfterValidator(_tag_value)]]
+Tags = dict[
+    Annotated[str, AfterValidator(_check_tag)], Annotated[str, AfterValidator(_check_tag_value)]
+]
 """Labels of an asset, as Dagster requires."""
 
 
@@ -60,8 +62,9 @@ class Declaration(Part):
         """Where it was declared; empty if it was created in Python."""
         return self._place
 
-    def placed(self, place: Place) -> Self:
-        """A copy of the declaration, located at `place`."""
-        copy = self.model_copy()
+    def with_place(self, place: Place) -> Self:
+        """A copy of the declaration, located at `place`; by default, its domain's team owns it."""
+        owners = self.owners or ((f"team:{place.domain}",) if place.domain else ())
+        copy = self.model_copy(update={"owners": owners} if owners != self.owners else None)
         copy._place = place
         return copy

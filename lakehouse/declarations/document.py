@@ -13,17 +13,17 @@ Step = str | int
 """A key of a mapping, or an index in a list."""
 
 _REMEDIES = {
-    "cannot start any token": "indent with spaces, and quote a text that starts like this",
-    "mapping values are not allowed": "quote a text with a colon, or correct the indentation",
+    "cannot start any token": "indent with spaces, and quote text that starts like this",
+    "mapping values are not allowed": "quote text with a colon, or correct the indentation",
     "expected <block end>": "indent this line like its neighbours, or close the quote before it",
     "expected ',' or": "a comma or the closing bracket is missing",
     "expected the node content": "a value or the closing bracket is missing",
     "could not find expected ':'": "write `name: value`",
     "unexpected end of stream": "the closing quote is missing",
     "could not determine a constructor": "write the plain value, without a tag",
-    "unhashable key": "quote a text in braces",
-    "undefined alias": "quote a text that starts with *",
-    "another document": "write one component a file",
+    "unhashable key": "quote text in braces",
+    "undefined alias": "quote text that starts with *",
+    "another document": "write one component per file",
 }
 """Parts of PyYAML's messages, and the advice for each."""
 
@@ -88,20 +88,22 @@ def read_yaml(file: Path) -> Document:
         loader = _Loader(file.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         values = None if node is None else loader.construct_document(node)
-        twice = [
+        duplicates = [
             _sentence(file, again, path, f"is given twice, first in line {first}; keep one")
-            for path, first, again in _given_twice(node)
+            for path, first, again in _duplicate_keys(node)
         ]
     except OSError as error:
         raise SpecError(f"cannot read {file}: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
-        raise SpecError(_broken(file, error)) from None
+        raise SpecError(_syntax_error(file, error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(_sentence(file, 1, (), f"this is not text in UTF-8: {error}")) from None
+        raise SpecError(_sentence(file, 1, (), f"this is not UTF-8 text: {error}")) from None
     except RecursionError:
-        raise SpecError(_sentence(file, 1, (), "this is nested too deep, or in itself")) from None
-    if twice:
-        raise SpecError("\n".join(twice))
+        raise SpecError(
+            _sentence(file, 1, (), "this is nested too deeply, or contains itself")
+        ) from None
+    if duplicates:
+        raise SpecError("\n".join(duplicates))
     return Document(file, values, node)
 
 
@@ -111,7 +113,7 @@ def _sentence(file: Path, line: int, path: Sequence[Step], message: str) -> str:
     return " ".join(f"{file}, line {line}: {field}{message}".split())
 
 
-def _broken(file: Path, error: yaml.MarkedYAMLError) -> str:
+def _syntax_error(file: Path, error: yaml.MarkedYAMLError) -> str:
     """Locate unclosed constructs at their start, anything else where parsing stopped."""
     problem, context = error.problem or "", error.context or ""
     opened = "flow" in context or "quoted" in context
@@ -142,7 +144,7 @@ def _is_key(key: yaml.Node, step: Step) -> bool:
     return isinstance(key, yaml.ScalarNode) and bool(yaml.safe_load(key.value) == step)
 
 
-def _given_twice(
+def _duplicate_keys(
     node: yaml.Node | None, path: tuple[Step, ...] = ()
 ) -> Iterator[tuple[tuple[Step, ...], int, int]]:
     """Each repeated key with both lines: YAML silently keeps the last value."""
@@ -154,10 +156,10 @@ def _given_twice(
             if name in lines and key.tag != "tag:yaml.org,2002:merge":
                 yield inner, lines[name], _line(key)
             lines[name] = _line(key)
-            yield from _given_twice(value, inner)
+            yield from _duplicate_keys(value, inner)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            yield from _given_twice(item, (*path, number))
+            yield from _duplicate_keys(item, (*path, number))
 
 
 def _scalars(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:

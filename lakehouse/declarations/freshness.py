@@ -6,7 +6,7 @@ from datetime import timedelta
 from lakehouse.declarations.durations import Duration, format_duration
 from lakehouse.declarations.part import FieldError, Part
 
-SHORTEST = timedelta(minutes=1)
+MIN_AGE = timedelta(minutes=1)
 """The shortest interval at which Dagster checks freshness."""
 
 
@@ -19,12 +19,12 @@ class Freshness(Part):
     def errors(self) -> Iterator[ValueError]:
         """Report ages that Dagster would refuse only when it builds the graph."""
         ages = {"fail": self.fail} | ({"warn": self.warn} if self.warn else {})
-        short = [name for name, age in ages.items() if age < SHORTEST]
+        short = [name for name, age in ages.items() if age < MIN_AGE]
         for name in short:
             yield FieldError(f"{format_duration(ages[name])} is too short; write at least 1m", name)
         if not short and self.warn and self.warn >= self.fail:
             yield FieldError(
                 f"{format_duration(self.warn)} is not shorter than `fail`, which is "
-                f"{format_duration(self.fail)}; a warning comes first",
+                f"{format_duration(self.fail)}; the warning must come first",
                 "warn",
             )

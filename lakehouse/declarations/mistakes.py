@@ -18,14 +18,14 @@ from lakehouse.declarations.part import FieldErrors
 from lakehouse.redaction import redact
 
 _KINDS = {
-    "string": "a text",
+    "string": "text",
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
     "finite_number": "a number",
     "bool": "true or false",
     "time_delta": "a duration, such as 7d or 36h",
-    "date": "a day, such as 2026-05-31",
+    "date": "a date, such as 2026-05-31",
     "tuple": "a list",
     "list": "a list",
     "dict": "`name: value` lines below it",
@@ -43,7 +43,7 @@ _BOUNDS = {
 _PLAIN = (bool, int, float, date)
 """Types that YAML infers from unquoted text."""
 
-_LONGEST = 60
+_MAX_SHOWN = 60
 """The maximum number of characters shown of a wrong value."""
 
 
@@ -60,13 +60,13 @@ class _Error:
     """One of pydantic's errors, its location split into fields and the union members tried.
 
     `members` contains for each union the number of fields that lead to it and the member that was
-    tried; `also` are equally good errors of other members.
+    tried; `alternatives` are equally good errors of other members.
     """
 
     path: tuple[Step, ...]
     members: tuple[tuple[int, Step], ...]
     details: ErrorDetails
-    also: tuple[ErrorDetails, ...] = ()
+    alternatives: tuple[ErrorDetails, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -86,7 +86,7 @@ def find_mistakes(
     error: ValidationError, values: Mapping[str, Any], model: type[BaseModel]
 ) -> list[Mistake]:
     """What to correct in `values` to make them a valid `model`; each mistake once."""
-    found = _of_likely_members([_split(one, values) for one in error.errors(include_url=False)])
+    found = _keep_likely_members([_split(one, values) for one in error.errors(include_url=False)])
     schema = model.model_json_schema()
     mistakes = [
         mistake
@@ -113,7 +113,7 @@ def _split(details: ErrorDetails, values: Any) -> _Error:
     return _Error(tuple(path), tuple(members), details)
 
 
-def _of_likely_members(found: list[_Error]) -> list[_Error]:
+def _keep_likely_members(found: list[_Error]) -> list[_Error]:
     """For each union, the errors of its best-fitting member only."""
     for one in found:
         for number, (depth, _) in enumerate(one.members):
@@ -127,7 +127,7 @@ def _of_likely_members(found: list[_Error]) -> list[_Error]:
                 if same_union:
                     tried.setdefault(other.members[number][1], []).append(other)
             if len(tried) > 1:
-                return _of_likely_members(_without_unlikely(found, list(tried.values()), depth))
+                return _keep_likely_members(_without_unlikely(found, list(tried.values()), depth))
     return found
 
 
@@ -140,8 +140,8 @@ def _without_unlikely(found: list[_Error], tried: list[list[_Error]], depth: int
     left = [one for one in found if one not in unlikely]
     if not distance(likely)[0]:
         return left
-    also = tuple(one.details for one in unlikely if one.is_of_other_kind(depth))
-    return [replace(one, also=also) if one is likely[0] else one for one in left]
+    alternatives = tuple(one.details for one in unlikely if one.is_of_other_kind(depth))
+    return [replace(one, alternatives=alternatives) if one is likely[0] else one for one in left]
 
 
 def _is_explained(one: _Error, found: list[_Error]) -> bool:
@@ -184,10 +184,10 @@ def _mistakes(one: _Error, known: Sequence[str]) -> Iterator[Mistake]:
         name = context["discriminator"].strip("'")
         yield Mistake(one.path, f"the field {name} is missing; add it")
     else:
-        yield Mistake(one.path, _of_value(one, known))
+        yield Mistake(one.path, _value_message(one, known))
 
 
-def _of_value(one: _Error, known: Sequence[str]) -> str:
+def _value_message(one: _Error, known: Sequence[str]) -> str:
     """What is wrong with a single value."""
     value, context = one.details["input"], one.details.get("ctx", {})
     if one.kind == "invalid_key":
@@ -200,24 +200,26 @@ def _of_value(one: _Error, known: Sequence[str]) -> str:
         rule = PATTERNS.get(context["pattern"], one.details["msg"])
         return f"{_shown(value)} is not valid: {rule}"
     if one.kind in _BOUNDS:
-        name, words = _BOUNDS[one.kind]
-        return f"{_shown(value)} is not valid; write {words} {context[name]}"
-    for name, words in (("min_length", "at least"), ("max_length", "at most")):
+        name, phrase = _BOUNDS[one.kind]
+        return f"{_shown(value)} is not valid; write {phrase} {context[name]}"
+    for name, phrase in (("min_length", "at least"), ("max_length", "at most")):
         if name in context:
             unit = "characters" if isinstance(value, str) else "entries"
-            return f"{_shown(value)} is not valid; write {words} {context[name]} {unit}"
-    wanted = dict.fromkeys(_wanted(each["type"], known) for each in (one.details, *one.also))
-    if "" in wanted:
+            return f"{_shown(value)} is not valid; write {phrase} {context[name]} {unit}"
+    expected = dict.fromkeys(
+        _expected(each["type"], known) for each in (one.details, *one.alternatives)
+    )
+    if "" in expected:
         return f"{_shown(value)} is not valid: {one.details['msg']}"
-    quotes = " in quotes" if [*wanted] == ["a text"] and isinstance(value, _PLAIN) else ""
-    return f"{_shown(value)} is not valid; write {' or '.join(wanted)}{quotes}"
+    quotes = " in quotes" if [*expected] == ["text"] and isinstance(value, _PLAIN) else ""
+    return f"{_shown(value)} is not valid; write {' or '.join(expected)}{quotes}"
 
 
-def _wanted(kind: str, known: Sequence[str]) -> str:
+def _expected(kind: str, known: Sequence[str]) -> str:
     """The kind of value that pydantic's error expects; empty if it is about something else."""
     if kind in ("model_type", "model_attributes_type") and known:
         return f"fields below it, of {', '.join(known)}"
-    return next((words for name, words in _KINDS.items() if kind.startswith(name)), "")
+    return next((phrase for name, phrase in _KINDS.items() if kind.startswith(name)), "")
 
 
 def _one_of(value: Any, expected: str) -> str:
@@ -232,4 +234,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a group of fields"
     text = redact(json.dumps(value, default=str, ensure_ascii=False))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

@@ -49,6 +49,17 @@ class Declarations:
         """The valid specs of one kind."""
         return [spec for spec in self.specs if isinstance(spec, model)]
 
+    def named(self, model: type[Spec], name: str) -> Spec | None:
+        """The valid spec of one kind and name; None if no file declares it.
+
+        Raises:
+            SpecError: when there is none and a file is not valid: it may be that one.
+        """
+        spec = next((spec for spec in self.of(model) if spec.name == name), None)
+        if spec is None:
+            self.require_valid()
+        return spec
+
     def without(self, problems: Iterable[Problem]) -> "Declarations":
         """These without the files of further problems."""
         every = (*self.problems, *problems)
@@ -101,7 +112,7 @@ def read_declarations(
         except SpecError as error:
             problems.append(Problem(path, str(error)))
     found = Declarations(tuple(specs), tuple(others), tuple(problems))
-    return found.without(_named_alike(specs))
+    return found.without(_duplicate_names(specs))
 
 
 def component_type(document: Document) -> str:
@@ -136,15 +147,15 @@ def _outer_mistakes(document: Document) -> Iterator[str]:
         yield document.sentence(f"there is no component {name}{hint}", "type")
 
 
-def _named_alike(specs: Iterable[Declaration]) -> Iterator[Problem]:
+def _duplicate_names(specs: Iterable[Declaration]) -> Iterator[Problem]:
     """Two declarations of the same kind and name would share one table: the second is refused."""
     first: dict[tuple[type[Declaration], str], Declaration] = {}
     for spec in specs:
         other = first.setdefault((type(spec), spec.name), spec)
         if other is not spec and spec.place.file:
             sentence = spec.place.sentence(
-                f"{spec.name} is declared in {other.place.file} already; names are unique over all "
-                "domains, so rename one of them",
+                f"{spec.name} is already declared in {other.place.file}; names are unique across "
+                "all domains, so rename one of them",
                 "name",
             )
             yield Problem(spec.place.file, sentence)

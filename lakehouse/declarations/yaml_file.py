@@ -12,7 +12,7 @@ from lakehouse.declarations.place import Place
 
 Spec = TypeVar("Spec", bound=Declaration)
 
-__all__ = ["SpecError", "parse_attributes", "read_attributes", "refusal"]
+__all__ = ["SpecError", "parse_attributes", "read_attributes", "to_spec_error"]
 
 
 def read_attributes(path: Path, model: type[Spec]) -> Spec:
@@ -33,12 +33,12 @@ def parse_attributes(document: Document, model: type[Spec]) -> Spec:
             document.sentence("there is no `attributes` section with the fields below it")
         )
     try:
-        return model.model_validate(values["attributes"]).placed(Place(document.file))
+        return model.model_validate(values["attributes"]).with_place(Place(document.file))
     except ValidationError as error:
-        raise refusal(document, error, model) from None
+        raise to_spec_error(document, error, model) from None
 
 
-def refusal(document: Document, error: ValidationError, model: type[BaseModel]) -> SpecError:
+def to_spec_error(document: Document, error: ValidationError, model: type[BaseModel]) -> SpecError:
     """Convert a validation `error` of a `model`: one line for each mistake, in their order."""
     paths = [
         (("attributes", *mistake.path), mistake.message)

@@ -31,8 +31,8 @@ def calibration_bins(truth: Bools, score: Floats, bins: int = BINS) -> tuple[Cal
     mean_score = np.bincount(bin_of_row, weights=score) / rows
     share = np.bincount(bin_of_row, weights=truth) / rows
     return tuple(
-        CalibrationBin(rows=int(n), mean_score=float(said), positive_share=float(was))
-        for n, said, was in zip(rows, mean_score, share, strict=True)
+        CalibrationBin(rows=int(n), mean_score=float(mean), positive_share=float(positive))
+        for n, mean, positive in zip(rows, mean_score, share, strict=True)
     )
 
 
@@ -116,21 +116,21 @@ def calibration_slope(truth: Bools, score: Floats) -> float | None:
     at, now = np.array([0.0, math.log(share / (1 - share))]), math.inf
     step = np.zeros(2)
     for _ in range(_STEPS):
-        tried = at - step
-        z = tried[0] * x + tried[1]
+        candidate = at - step
+        z = candidate[0] * x + candidate[1]
         loss = float(np.sum(np.logaddexp(0, z) - truth * z))
         if loss > now:
             step = step / 2
             continue
         # sums, not matrix products: the last bits of a product depend on the number of threads
         fitted = np.exp(-np.logaddexp(0, -z))
-        off, w = fitted - truth, fitted * (1 - fitted)
+        residual, w = fitted - truth, fitted * (1 - fitted)
         across = float(np.sum(w * x))
         hessian = np.array([[np.sum(w * x * x), across], [across, np.sum(w)]])
         if now - loss <= 1e-12 * loss:
-            return float(tried[0]) / spread
-        at, now = tried, loss
-        step = np.linalg.solve(hessian, np.array([np.sum(off * x), np.sum(off)]))
+            return float(candidate[0]) / spread
+        at, now = candidate, loss
+        step = np.linalg.solve(hessian, np.array([np.sum(residual * x), np.sum(residual)]))
     return None
 
 

@@ -1,6 +1,6 @@
-"""Sensitivity to capacity: recall, amount caught and cost at more or fewer alerts a day.
+"""Sensitivity to capacity: recall, amount caught and cost at more or fewer alerts a day (week).
 
-Alerts are the highest scores of each day, as in the metrics at capacity. Amounts are integers in
+Alerts are the highest scores of each period, as in the metrics at capacity. Amounts are integers in
 minor units, so sums are exact.
 """
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.evaluation.intervals import interval_of
+from lakehouse.evaluation.periods import PeriodName
 from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
 from lakehouse.evaluation.scales import LOGIT
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
-_FURTHEST = 8
-_DRAWN = 40
+_MAX_MULTIPLE = 8
+_CURVE_POINTS = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,59 +32,65 @@ class Money:
 
 
 def compute_capacity_curve(
-    day: Ints,
+    period: Ints,
     truth: Bools,
     score: Floats,
     declared: int,
     resampling: Resampling,
     money: Money | None = None,
     multiples: Sequence[float] = MULTIPLES,
+    *,
+    per: PeriodName = "day",
 ) -> CapacityCurve | None:
-    """Results at the `declared` alerts a day and at multiples of it; None without rows.
+    """Results at the `declared` alerts a period and at multiples of it; None without rows.
 
-    Arrays are (rows,). The net value is the amount of the positives among the alerts minus the cost
-    of reviewing all alerts, true and false. It assumes that a caught positive saves its whole
-    amount. The search for the peak covers every whole number of alerts up to eight times the
-    capacity. Intervals are from `resampling`. Rows must come in a fixed order, which breaks ties
-    between equal scores.
+    Arrays are (rows,); `period` numbers the days, or the weeks if that is what `per` is. The net
+    value is the amount of the positives among the alerts minus the cost of reviewing all alerts,
+    true and false. It assumes that a caught positive saves its whole amount. The search for the
+    peak covers every whole number of alerts up to eight times the capacity. Intervals are from
+    `resampling`. Rows must come in a fixed order, which breaks ties between equal scores.
     """
-    if not len(day):
+    if not len(period):
         return None
-    order = np.lexsort((-score, day))
-    ordered = day[order]
+    order = np.lexsort((-score, period))
+    ordered = period[order]
     start = np.searchsorted(ordered, ordered, side="left")
     hit = truth[order]
-    stake = np.where(hit, money.amount[order], 0) if money else np.zeros(len(day), np.int64)
-    most = max(1, min(int((np.arange(len(day)) - start).max()) + 1, _FURTHEST * declared))
-    rank = np.minimum(np.arange(len(day)) - start, most)
+    stake = np.where(hit, money.amount[order], 0) if money else np.zeros(len(period), np.int64)
+    max_alerts = max(
+        1, min(int((np.arange(len(period)) - start).max()) + 1, _MAX_MULTIPLE * declared)
+    )
+    rank = np.minimum(np.arange(len(period)) - start, max_alerts)
     alarms, hits, caught = (
-        np.cumsum(np.bincount(rank, weights=each, minlength=most + 1).astype(np.int64)[:most])
-        for each in (np.ones(len(day)), hit, stake)
+        np.cumsum(
+            np.bincount(rank, weights=each, minlength=max_alerts + 1).astype(np.int64)[:max_alerts]
+        )
+        for each in (np.ones(len(period)), hit, stake)
     )
     costs = money.alert_costs if money else 0
     net = caught - costs * alarms
     positives, total = int(hit.sum()), int(stake.sum())
-    chosen = sorted({min(most, max(1, round(declared * each))) for each in multiples})
+    capacities = sorted({min(max_alerts, max(1, round(declared * each))) for each in multiples})
 
-    def found(weights: Floats) -> Floats:
+    def shares_found(weights: Floats) -> Floats:
         """Recall and share of the amount at each capacity; a row at the cut-off counts in part."""
         w = weights[order]
         upto = np.concatenate([[0.0], np.cumsum(w)])
         ahead = upto[:-1] - upto[start]
-        known, at_stake = float(np.sum(w * hit)), float(np.sum(w * stake))
+        positive_weight, stake_weight = float(np.sum(w * hit)), float(np.sum(w * stake))
         values = []
-        for alerts in chosen:
-            looked_at = np.clip(alerts - ahead, 0.0, w)
+        for alerts in capacities:
+            reviewed = np.clip(alerts - ahead, 0.0, w)
             values.append(
                 [
-                    np.sum(looked_at * hit) / known if known else np.nan,
-                    np.sum(looked_at * stake) / at_stake if at_stake else np.nan,
+                    np.sum(reviewed * hit) / positive_weight if positive_weight else np.nan,
+                    np.sum(reviewed * stake) / stake_weight if stake_weight else np.nan,
                 ]
             )
         return np.array(values)
 
-    repeats = resample(found, resampling)
-    values = found(np.ones(len(day)))
+    repeats = resample(shares_found, resampling)
+    values = shares_found(np.ones(len(period)))
     points = tuple(
         CapacityPoint(
             alerts=alerts,
@@ -93,13 +100,14 @@ def compute_capacity_curve(
             caught_share=interval_of(float(values[at, 1]), repeats[:, at, 1], positives, LOGIT),
             net=int(net[alerts - 1]) if money else None,
         )
-        for at, alerts in enumerate(chosen)
+        for at, alerts in enumerate(capacities)
     )
-    drawn = np.unique(np.geomspace(1, most, _DRAWN).round().astype(int))
+    plotted = np.unique(np.geomspace(1, max_alerts, _CURVE_POINTS).round().astype(int))
     peak = int(net.argmax()) + 1
     return CapacityCurve(
         declared=declared,
-        days=len(np.unique(day)),
+        per=per,
+        days=len(np.unique(period)),
         points=points,
         curve=tuple(
             CurvePoint(
@@ -108,7 +116,7 @@ def compute_capacity_curve(
                 caught_share=float(caught[alerts - 1] / total) if total else None,
                 net=int(net[alerts - 1]) if money else None,
             )
-            for alerts in drawn
+            for alerts in plotted
         )
         if positives
         else (),
@@ -116,5 +124,5 @@ def compute_capacity_curve(
         scale=money.scale if money else 0,
         total=total if money else None,
         alert_costs=costs if money else None,
-        peak=peak if money and peak < most and net[peak - 1] > 0 else None,
+        peak=peak if money and peak < max_alerts and net[peak - 1] > 0 else None,
     )

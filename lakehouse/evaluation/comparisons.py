@@ -36,11 +36,15 @@ def compare(
         ValueError: when the predictions are for different rows, or lack one of the metrics.
     """
     if not np.array_equal(ours.truth, theirs.truth):
-        raise ValueError("predictions are compared on the same rows, and these truths differ")
+        raise ValueError(
+            "only predictions for the same rows can be compared, and these truths differ"
+        )
     our_values, their_values = (metric_values(each, only=metrics) for each in (ours, theirs))
     if unknown := [name for name in metrics if name not in our_values.keys() & their_values.keys()]:
         known = sorted(metric_values(ours).keys() & metric_values(theirs).keys())
-        raise ValueError(f"no metric {', '.join(unknown)} to compare; there are {', '.join(known)}")
+        raise ValueError(
+            f"cannot compare {', '.join(unknown)}: both predictions have {', '.join(known)}"
+        )
 
     def differences(weights: Floats) -> Floats:
         one, other = (metric_values(each, weights, metrics) for each in (ours, theirs))
@@ -59,8 +63,8 @@ def compare(
                 against=against,
                 version=version,
                 metric=name,
-                ours=known_or_none(our_values[name]),
-                theirs=known_or_none(their_values[name]),
+                ours=finite_or_none(our_values[name]),
+                theirs=finite_or_none(their_values[name]),
                 difference=interval,
                 standard_error=float(np.nanstd(repeats[:, place])) if interval else None,
                 rows=ours.rows,
@@ -71,7 +75,7 @@ def compare(
     return tuple(found)
 
 
-def known_or_none(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """The value, or None instead of NaN, as records require."""
     return value if math.isfinite(value) else None
 

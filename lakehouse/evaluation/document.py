@@ -13,7 +13,7 @@ from lakehouse.evaluation.record import Interval, Record
 from lakehouse.evaluation.review_document import Review, RowCount
 
 __all__ = [
-    "FAIR_ENOUGH",
+    "ACCEPTABLE_FAIRNESS",
     "Against",
     "Calibration",
     "CalibrationBin",
@@ -38,7 +38,7 @@ Against = Literal["champion", "last", "baseline", "logistic_regression"]
 Verdict = Literal["better", "worse", "no difference shown", "insufficient"]
 FairnessVerdict = Literal["within", "not shown to exceed", "exceeds", "insufficient"]
 
-FAIR_ENOUGH: frozenset[FairnessVerdict] = frozenset({"within", "not shown to exceed"})
+ACCEPTABLE_FAIRNESS: frozenset[FairnessVerdict] = frozenset({"within", "not shown to exceed"})
 """Verdicts where groups were compared and no violation was shown."""
 
 

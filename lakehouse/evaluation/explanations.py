@@ -68,7 +68,7 @@ class ShapSummary:
 
 
 @dataclass(frozen=True)
-class ExplainingCost:
+class ExplanationCost:
     """The cost of TreeSHAP, which takes leaves x depth squared steps (Lundberg et al., "From local
     explanations to global understanding with explainable AI for trees", 2020).
 
@@ -87,7 +87,7 @@ class ExplainingCost:
         return self.steps * _NS_PER_STEP / 1e6
 
     @property
-    def affordable(self) -> bool:
+    def is_affordable(self) -> bool:
         """Whether reasons can be served with each alert."""
         return self.milliseconds <= AFFORDABLE_MS
 
@@ -114,22 +114,24 @@ def reasons(booster: Any, matrix: Matrix, names: Sequence[str], top: int = 3) ->
     """For each row, the features that raised its output most; use it for alerts only.
 
     Returns at most `top` features with a positive contribution, the largest first. For several
-    classes, those of the likeliest class. See `explaining_cost` for the cost per row.
+    classes, those of the likeliest class. See `explanation_cost` for the cost per row.
 
     Raises:
         ValueError: when `names` does not match the matrix's columns.
     """
     if matrix.shape[1] != len(names):
-        raise ValueError(f"{len(names)} names for {matrix.shape[1]} columns")
+        raise ValueError(
+            f"{len(names)} names for {matrix.shape[1]} columns; pass one name for each"
+        )
     result: list[list[Reason]] = []
     for start in range(0, len(matrix), _BATCH):
         rows = matrix[start : start + _BATCH]
-        moved = contributions(booster, rows)
-        said = moved.sum(axis=2).argmax(axis=0)
+        shap = contributions(booster, rows)
+        likeliest = shap.sum(axis=2).argmax(axis=0)
         for i, row in enumerate(rows):
-            own = moved[said[i], i, :-1]
+            own = shap[likeliest[i], i, :-1]
             first = [int(j) for j in np.argsort(-own, kind="stable")[:top] if own[j] > 0]
-            result.append([Reason(names[j], _known(row[j]), float(own[j])) for j in first])
+            result.append([Reason(names[j], _none_if_nan(row[j]), float(own[j])) for j in first])
     return result
 
 
@@ -151,10 +153,10 @@ def shap_summary(
     return ShapSummary(tuple(names), tuple(outputs), unit, matrix, found)
 
 
-def explaining_cost(booster: Any) -> ExplainingCost:
+def explanation_cost(booster: Any) -> ExplanationCost:
     """The cost of explaining one row with this booster, from the shape of its trees."""
     shapes = [_leaf_depths(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
-    return ExplainingCost(
+    return ExplanationCost(
         trees=len(shapes),
         leaves=max((len(depths) for depths in shapes), default=0),
         depth=max((max(depths) for depths in shapes), default=0),
@@ -162,13 +164,14 @@ def explaining_cost(booster: Any) -> ExplainingCost:
     )
 
 
-def require_affordable(cost: ExplainingCost, model: str) -> None:
+def require_affordable(cost: ExplanationCost, model: str) -> None:
     """Raise `CostlyReasons` when a model's reasons cannot be served with each alert."""
-    if not cost.affordable:
+    if not cost.is_affordable:
         raise CostlyReasons(
-            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, and "
-            f"{AFFORDABLE_MS:g} ms are affordable ({cost.trees} trees, up to {cost.leaves} leaves "
-            f"and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer `rounds`"
+            f"{model}: reasons for one alert would take about {cost.milliseconds:.1f} ms, but at "
+            f"most {AFFORDABLE_MS:g} ms are allowed ({cost.trees} trees, up to {cost.leaves} "
+            f"leaves and {cost.depth} deep); set `max_depth` to 6 or less in `params`, or fewer "
+            "`rounds`"
         )
 
 
@@ -184,5 +187,5 @@ def _leaf_depths(root: Mapping[str, Any]) -> list[int]:
     return depths
 
 
-def _known(value: Any) -> float | None:
+def _none_if_nan(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)

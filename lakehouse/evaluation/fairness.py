@@ -101,18 +101,18 @@ def _largest_gap(observed: Floats, resampled: Floats, level: float) -> Interval 
     one, other = np.triu_indices(observed.shape[1], k=1)
     gap = (observed[:, one] - observed[:, other]).ravel()
     gaps = (resampled[:, :, one] - resampled[:, :, other]).reshape(len(resampled), -1)
-    told = np.isfinite(gap) & np.isfinite(gaps).all(axis=0)
-    gap, gaps = gap[told], gaps[:, told]
+    finite = np.isfinite(gap) & np.isfinite(gaps).all(axis=0)
+    gap, gaps = gap[finite], gaps[:, finite]
     if not len(gap):
         return None
     error = gaps.std(axis=0, ddof=1)
     studentized = np.abs(gaps - gap) / np.where(error > 0, error, np.inf)
-    reach = np.quantile(studentized.max(axis=1), level) * error
+    half_width = np.quantile(studentized.max(axis=1), level) * error
     size = np.abs(gap)
     return Interval(
         value=float(size.max()),
-        low=float(np.clip(size - reach, 0, 1).max()),
-        high=float(np.clip(size + reach, 0, 1).max()),
+        low=float(np.clip(size - half_width, 0, 1).max()),
+        high=float(np.clip(size + half_width, 0, 1).max()),
         level=level,
     )
 

@@ -18,7 +18,7 @@ from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import Scale
 
 LEVEL = 0.95
-MOST_ACCELERATED = 0.4
+MAX_TILT = 0.4
 
 
 def interval_of(
@@ -36,19 +36,20 @@ def interval_of(
     None if the value is undetermined, or if more than one resample in twenty is: the interval would
     then be biased towards the resamples that do determine it.
     """
-    known = resampled[np.isfinite(resampled)]
-    if not math.isfinite(value) or len(known) < LEVEL * len(resampled) or not len(known):
+    finite = resampled[np.isfinite(resampled)]
+    if not math.isfinite(value) or len(finite) < LEVEL * len(resampled) or not len(finite):
         return None
-    if not scale.inside(value):
-        return _at_the_end(value, known, evidence, level)
+    if not scale.contains(value):
+        return _interval_at_bound(value, finite, evidence, level)
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(max(evidence - 1, 1), (1 + level) / 2))
-    reach = (
-        float(np.std(scale.deviations(known, value), ddof=1)) * quantile if len(known) > 1 else 0
+    half_width = (
+        float(np.std(scale.deviations(finite, value), ddof=1)) * quantile if len(finite) > 1 else 0
     )
-    tilt = float(np.clip(_skewness(known) / 6 * quantile, -MOST_ACCELERATED, MOST_ACCELERATED))
-    low, high = (scale.moved(value, -reach / (1 + tilt)), scale.moved(value, reach / (1 - tilt)))
+    tilt = float(np.clip(_skewness(finite) / 6 * quantile, -MAX_TILT, MAX_TILT))
+    low = scale.shift(value, -half_width / (1 + tilt))
+    high = scale.shift(value, half_width / (1 - tilt))
     return Interval(value=value, low=low, high=high, level=level)
 
 
@@ -76,9 +77,9 @@ def vector(metrics: Mapping[str, float]) -> Floats:
     return np.array(list(metrics.values()))
 
 
-def _at_the_end(value: float, known: Floats, evidence: int, level: float) -> Interval:
+def _interval_at_bound(value: float, finite: Floats, evidence: int, level: float) -> Interval:
     tail = (1 - level) / 2
-    low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
+    low, high = (float(end) for end in np.quantile(finite, [tail, 1 - tail]))
     possible = 1 - tail ** (1 / max(evidence, 1))
     if value == 1:
         return Interval(value=value, low=min(low, 1 - possible), high=1.0, level=level)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lakehouse.evaluation.arrays import Bools, Floats
-from lakehouse.evaluation.comparisons import known_or_none
+from lakehouse.evaluation.comparisons import finite_or_none
 from lakehouse.evaluation.review_document import LabelScenario
 
 DRAWS = 10
@@ -19,7 +19,7 @@ def late_scenario(truth: Bools, late: Bools, metric: Metric) -> LabelScenario:
     return LabelScenario(
         name="late reports count as positives",
         flipped=int((late & ~truth).sum()),
-        value=known_or_none(metric(truth | late)),
+        value=finite_or_none(metric(truth | late)),
     )
 
 
@@ -36,11 +36,20 @@ def hidden_scenarios(
     count = min(round(int(truth.sum()) * share / (1 - share)), len(negatives))
     odds = score[negatives]
     total = float(np.sum(odds))
-    alike = _draws("hidden among all alike", truth, negatives, None, count, metric, seed, draws)
+    alike = _draws(
+        "hidden among all negatives alike", truth, negatives, None, count, metric, seed, draws
+    )
     if not total > 0 or int((odds > 0).sum()) < count:
         return (alike,)
     by_score = _draws(
-        "hidden where scores are high", truth, negatives, odds / total, count, metric, seed, draws
+        "hidden in proportion to the score",
+        truth,
+        negatives,
+        odds / total,
+        count,
+        metric,
+        seed,
+        draws,
     )
     return alike, by_score
 
@@ -51,7 +60,7 @@ def reversed_scenario(
     """The metric if `share` of the positives, drawn at random, were reversed."""
     positives = np.flatnonzero(truth)
     count = round(len(positives) * share)
-    return _draws("taken back", truth, positives, None, count, metric, seed, draws)
+    return _draws("reversed", truth, positives, None, count, metric, seed, draws)
 
 
 def _draws(
@@ -71,12 +80,12 @@ def _draws(
         chosen = random.choice(candidates, size=count, replace=False, p=chance, shuffle=False)
         flipped[chosen] = ~flipped[chosen]
         values.append(metric(flipped))
-    told = [value for value in values if np.isfinite(value)]
-    whole = len(told) == len(values)
+    finite = [value for value in values if np.isfinite(value)]
+    is_complete = len(finite) == len(values)
     return LabelScenario(
         name=name,
         flipped=count,
-        value=float(np.mean(told)) if whole else None,
-        low=min(told) if whole else None,
-        high=max(told) if whole else None,
+        value=float(np.mean(finite)) if is_complete else None,
+        low=min(finite) if is_complete else None,
+        high=max(finite) if is_complete else None,
     )

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
+from lakehouse.evaluation.periods import Period
 
 TaskName = Literal["binary", "regression", "multiclass"]
 
@@ -57,7 +58,8 @@ class Predictions(ABC):
 class Binary(Predictions):
     """Scores of positives, and the decisions `flagged` (rows,) if a threshold made them.
 
-    `day` (rows,) and `alerts` (a day) define capacity. The log loss treats scores as probabilities.
+    `alerts` and the `day` of each row (rows,) define capacity; of a capacity a week, the `week`
+    instead. The log loss treats scores as probabilities.
     """
 
     task = "binary"
@@ -67,10 +69,28 @@ class Binary(Predictions):
     flagged: Bools | None = None
     day: Ints | None = None
     alerts: int | None = None
+    week: Ints | None = None
 
     def __post_init__(self) -> None:
-        if self.alerts is not None and self.day is None:
-            raise ValueError("metrics at capacity need the `day` of each row beside `alerts`")
+        if self.alerts is not None and self.period is None:
+            raise ValueError(
+                "metrics at capacity need the `day` or `week` of each row as well as `alerts`"
+            )
+        if self.day is not None and self.week is not None:
+            raise ValueError("the capacity is either of each `day` or of each `week`")
+
+    @property
+    def period(self) -> Ints | None:
+        """The day or week of each row, if known."""
+        return self.day if self.week is None else self.week
+
+    def with_capacity(self, period: Period, day: Ints, alerts: int | None) -> Self:
+        """The same rows with their `day` (rows,) and the alerts of each period."""
+        given = period.of(day)
+        is_week = period.name == "week"
+        return replace(
+            self, day=None if is_week else given, week=given if is_week else None, alerts=alerts
+        )
 
     @property
     def positives(self) -> int:
@@ -86,10 +106,12 @@ class Binary(Predictions):
         """The chosen rows, without capacity metrics, because the alerts are those of all rows."""
         flagged = None if self.flagged is None else self.flagged[chosen]
         truth, score = self.truth[chosen], self.score[chosen]
-        return replace(self, truth=truth, score=score, flagged=flagged, day=None, alerts=None)
+        return replace(
+            self, truth=truth, score=score, flagged=flagged, day=None, week=None, alerts=None
+        )
 
     @cached_property
-    def right(self) -> Bools | None:
+    def correct(self) -> Bools | None:
         """Where the decision matches the truth; None without decisions."""
         return None if self.flagged is None else np.asarray(self.flagged == self.truth)
 
@@ -99,7 +121,7 @@ class Binary(Predictions):
         return negative_log(np.where(self.truth, self.score, 1 - self.score))
 
     @cached_property
-    def counted(self) -> tuple[Ints, Ints, Ints] | None:
+    def outcome_indices(self) -> tuple[Ints, Ints, Ints] | None:
         """Indices of true positives, flagged rows and positives; None without decisions."""
         if self.flagged is None:
             return None
@@ -127,15 +149,15 @@ class Binary(Predictions):
         )
 
     @cached_property
-    def days(self) -> "Days":
-        """The rows by day."""
-        assert self.day is not None
-        order = np.lexsort((-self.score, self.day))
+    def periods(self) -> "Periods":
+        """The rows by day or week."""
+        assert self.period is not None
+        order = np.lexsort((-self.score, self.period))
         places = np.flatnonzero(self.truth[order])
-        day = self.day[order]
-        start = np.flatnonzero(np.append(True, np.diff(day) != 0)[: len(day)])
+        period = self.period[order]
+        start = np.flatnonzero(np.append(True, np.diff(period) != 0)[: len(period)])
         of_positive = start[np.searchsorted(start, places, side="right") - 1]
-        return Days(order, np.append(start, len(order)), order[places], places, of_positive)
+        return Periods(order, np.append(start, len(order)), order[places], places, of_positive)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +179,11 @@ class Ranking:
 
 
 @dataclass(frozen=True, eq=False)
-class Days:
-    """Rows by day, in descending order of score.
+class Periods:
+    """Rows by day or week, in descending order of score.
 
-    `bounds` are the positions in `order` where days begin, followed by the end. `places` are the
-    positions of the `positives`, and `start` the position where the day of each begins.
+    `bounds` are the positions in `order` where periods begin, followed by the end. `places` are the
+    positions of the `positives`, and `start` the position where the period of each begins.
     """
 
     order: Ints
@@ -237,7 +259,7 @@ class Multiclass(Predictions):
         return np.asarray(self.probability.argmax(axis=1))
 
     @cached_property
-    def right(self) -> Bools:
+    def correct(self) -> Bools:
         """Where the likeliest class matches the truth."""
         return np.asarray(self.predicted == self.truth)
 

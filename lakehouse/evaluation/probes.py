@@ -16,8 +16,8 @@ from lakehouse.evaluation.document import Metrics, Probe
 from lakehouse.evaluation.metrics import find_metric, metric_value
 from lakehouse.evaluation.predictions import Predictions
 
-TOO_GOOD_ALONE = 0.95
-SPREADS = 4.0
+MAX_LONE_STRENGTH = 0.95
+MAX_DEVIATIONS = 4.0
 
 
 def shuffled_label_probe(
@@ -41,19 +41,19 @@ def shuffled_label_probe(
     )
     value = metric_value(predictions, metric)
     side = -1.0 if find_metric(metric).lower_is_better else 1.0
-    bound = float(values.mean() + side * SPREADS * values.std(ddof=1))
-    told = np.isfinite(value) and np.isfinite(bound)
+    bound = float(values.mean() + side * MAX_DEVIATIONS * values.std(ddof=1))
+    is_determined = np.isfinite(value) and np.isfinite(bound)
     return Probe(
         name="shuffled_labels",
-        value=value if told else None,
-        bound=bound if told else 0.0,
-        passed=bool(told and side * (value - bound) <= 0),
-        explanation=f"{metric} of a model trained on shuffled labels; beyond the bound, the labels "
-        "it is judged on have reached its training or its features",
+        value=value if is_determined else None,
+        bound=bound if is_determined else 0.0,
+        passed=bool(is_determined and side * (value - bound) <= 0),
+        explanation=f"{metric} of a model trained on shuffled labels; a value beyond the bound "
+        "means that evaluation labels have leaked into training or features",
     )
 
 
-def lone_features(
+def lone_feature_strengths(
     matrix: npt.NDArray[Any], truth: npt.NDArray[Any], classes: Sequence[Bools] | None
 ) -> Floats:
     """How well each column of `matrix` (rows, features) alone orders the truth: (features,).
@@ -76,27 +76,27 @@ def lone_feature_probe(
     matrix: npt.NDArray[Any],
     truth: npt.NDArray[Any],
     classes: Sequence[Bools] | None,
-    bound: float = TOO_GOOD_ALONE,
+    bound: float = MAX_LONE_STRENGTH,
 ) -> Probe:
     """Check for a feature that is so predictive alone that it probably leaks the label.
 
-    `value` is the value of the strongest feature (see `lone_features`); the probe names all
-    features above `bound`.
+    `value` is the value of the strongest feature (see `lone_feature_strengths`); the probe names
+    all features above `bound`.
     """
-    strength = lone_features(matrix, truth, classes)
+    strength = lone_feature_strengths(matrix, truth, classes)
     order = np.argsort(-strength, kind="stable")
     best = float(strength[order[0]]) if len(order) else None
     suspects = [f"{names[i]} ({strength[i]:.3f})" for i in order if strength[i] > bound]
-    what = "|Spearman|" if classes is None else "AUC"
+    statistic = "|Spearman|" if classes is None else "AUC"
     found = (
-        f"too good alone: {', '.join(suspects)}" if suspects else f"no feature's is beyond {bound}"
+        f"suspiciously high: {', '.join(suspects)}" if suspects else f"no feature is above {bound}"
     )
     return Probe(
         name="lone_feature",
         value=best,
         bound=bound,
         passed=not suspects,
-        explanation=f"{what} of one feature alone; {found}",
+        explanation=f"{statistic} of one feature alone; {found}",
     )
 
 

@@ -43,21 +43,25 @@ def find_proxies(
     bands = [_bands(matrix[:, place]) for place in range(matrix.shape[1])]
     strength = np.array([_cramers_v(band, code, groups) for band in bands])
     random = np.random.default_rng(seed)
-    of_row = np.arange(len(code)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
-    first = np.unique(of_row, return_index=True)[1]  # a cluster has the group of its first row
-    highest = []
+    cluster_of_row = (
+        np.arange(len(code)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    )
+    first = np.unique(cluster_of_row, return_index=True)[
+        1
+    ]  # a cluster has the group of its first row
+    maxima = []
     for _ in range(permutations):
-        permuted = random.permutation(code[first])[of_row]
-        highest.append(max(_cramers_v(band, permuted, groups) for band in bands))
-    floor = float(np.quantile(highest, _QUANTILE))
-    whole = sum(importance.values())
+        permuted = random.permutation(code[first])[cluster_of_row]
+        maxima.append(max(_cramers_v(band, permuted, groups) for band in bands))
+    floor = float(np.quantile(maxima, _QUANTILE))
+    total_gain = sum(importance.values())
     return tuple(
         Proxy(
             group=group,
             feature=names[place],
             strength=float(strength[place]),
             floor=floor,
-            importance=importance.get(names[place], 0.0) / whole if whole else 0.0,
+            importance=importance.get(names[place], 0.0) / total_gain if total_gain else 0.0,
         )
         for place in np.argsort(-strength, kind="stable")
     )

@@ -64,8 +64,8 @@ def resample(statistic: Statistic, resampling: Resampling) -> Floats:
         for stream, codes in enumerate((first, second, pair))
     )
     one, other, common = (_moments(found)[1] for found in (by_first, by_second, by_pair))
-    wanted = np.maximum(one + other - common, np.maximum(one, other))
-    shrink = np.sqrt(wanted / np.where(one + other > 0, one + other, 1.0))
+    target = np.maximum(one + other - common, np.maximum(one, other))
+    shrink = np.sqrt(target / np.where(one + other > 0, one + other, 1.0))
     deviations = by_first - _moments(by_first)[0] + by_second - _moments(by_second)[0]
     both = np.concatenate([by_first, by_second])
     repeats = statistic(np.ones(resampling.rows)) + shrink * deviations
@@ -94,10 +94,10 @@ def _weights(resampling: Resampling, codes: Ints | None, stream: int) -> Iterato
 
 def _moments(repeats: Floats) -> tuple[Floats, Floats]:
     """Mean and variance over the repeats that are not NaN (NaN if all are)."""
-    told = np.isfinite(repeats)
-    count = np.where(told.any(axis=0), told.sum(axis=0), np.nan)
-    mean = np.where(told, repeats, 0.0).sum(axis=0) / count
-    return mean, np.where(told, (repeats - mean) ** 2, 0.0).sum(axis=0) / count
+    finite = np.isfinite(repeats)
+    count = np.where(finite.any(axis=0), finite.sum(axis=0), np.nan)
+    mean = np.where(finite, repeats, 0.0).sum(axis=0) / count
+    return mean, np.where(finite, (repeats - mean) ** 2, 0.0).sum(axis=0) / count
 
 
 def _codes(key: npt.NDArray[Any]) -> Ints:

@@ -6,8 +6,9 @@ minor units (cents): `unit` has `scale` decimal places.
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from lakehouse.evaluation.periods import PeriodName, find_period
 from lakehouse.evaluation.record import Interval, Record
 
 
@@ -15,7 +16,8 @@ class RowCount(Record):
     """Where the rows of a period went, from those in the lake to those used.
 
     Each row counts once: `sampled_out` by `split.sample_every`, `blocked` by the model itself,
-    `unlabelled` when the period was cut off, `without_features`, `undersampled`, or `used`.
+    `unlabelled` without a label that had settled when the period was cut off, `without_features`,
+    `undersampled`, or `used`. `null_labels` of the unlabelled ones have NULL in the label's column.
     """
 
     period: str
@@ -26,6 +28,7 @@ class RowCount(Record):
     without_features: int = 0
     undersampled: int = 0
     used: int
+    null_labels: int = Field(default=0, exclude_if=lambda count: count == 0)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -36,7 +39,7 @@ class RowCount(Record):
 
 
 class CapacityPoint(Record):
-    """Results at `alerts` a day: `precision`, `recall`, and the amounts caught and net."""
+    """Results at `alerts` a period: `precision`, `recall`, and the amounts caught and net."""
 
     alerts: int
     precision: float | None
@@ -56,7 +59,7 @@ class CurvePoint(Record):
 
 
 class CapacityCurve(Record):
-    """Sensitivity to capacity over `days` of test rows.
+    """Sensitivity to capacity over `days` of test rows, or as many weeks if that is what `per` is.
 
     `total` is the amount of all positives, `alert_costs` the cost of reviewing one alert; `peak` is
     the capacity with the highest net value, or None if that still rises at the end of the curve or
@@ -64,6 +67,7 @@ class CapacityCurve(Record):
     """
 
     declared: int
+    per: PeriodName = Field(default="day", exclude_if=lambda name: name == "day")
     days: int
     points: tuple[CapacityPoint, ...]
     curve: tuple[CurvePoint, ...]
@@ -72,6 +76,16 @@ class CapacityCurve(Record):
     total: int | None = None
     alert_costs: int | None = None
     peak: int | None = None
+
+    @property
+    def rate(self) -> str:
+        """`a day`, `a week`."""
+        return find_period(self.per).rate
+
+    @property
+    def length(self) -> str:
+        """The number of periods in words: `14 test days`."""
+        return f"{self.days} test {self.per}s"
 
 
 class Refit(Record):
@@ -104,6 +118,12 @@ class StressResult(Record):
     changed: float
     value: float | None
     alerts_per_day: float | None = None
+    alerts_per_week: float | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @property
+    def alerts(self) -> float | None:
+        """The alerts in each period of the capacity, a day or a week."""
+        return self.alerts_per_day if self.alerts_per_week is None else self.alerts_per_week
 
 
 class LabelScenario(Record):

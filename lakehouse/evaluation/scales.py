@@ -8,7 +8,7 @@ import numpy as np
 
 from lakehouse.evaluation.arrays import Floats
 
-FARTHEST = 3.0
+MAX_DEVIATION = 3.0
 """A resample with odds (or size) 20 times another's carries no more information than this."""
 
 TINY = 1e-9
@@ -23,16 +23,18 @@ class Scale:
     low: float
     high: float
 
-    def inside(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         """Whether the value lies on the scale and can move to both sides."""
         return self.low < value < self.high
 
     def deviations(self, values: Floats, origin: float) -> Floats:
-        """Distances of `values` (n,) from `origin` on the scale, limited to `FARTHEST`."""
+        """Distances of `values` (n,) from `origin` on the scale, limited to `MAX_DEVIATION`."""
         if self.kind == "identity":
             return values - origin
         found: Floats = np.clip(
-            self._place(values) - self._place(np.array(origin)), -FARTHEST, FARTHEST
+            self._transform(values) - self._transform(np.array(origin)),
+            -MAX_DEVIATION,
+            MAX_DEVIATION,
         )
         return found
 
@@ -40,23 +42,23 @@ class Scale:
         """The distance of one value from `origin` on the scale."""
         if self.kind == "identity":
             return value - origin
-        return float(self._place(np.array(value)) - self._place(np.array(origin)))
+        return float(self._transform(np.array(value)) - self._transform(np.array(origin)))
 
-    def moved(self, value: float, distance: float) -> float:
+    def shift(self, value: float, distance: float) -> float:
         """`value` after a move on the scale; does not leave the range, and stays if at an end."""
         if self.kind == "identity":
             return min(max(value + distance, self.low), self.high)
-        if not self.inside(value):
+        if not self.contains(value):
             return value
         if self.kind == "log":
             return value * math.exp(distance)
         odds = value / (1 - value) * math.exp(distance)
         return odds / (1 + odds)
 
-    def _place(self, values: Floats) -> Floats:
+    def _transform(self, values: Floats) -> Floats:
         known = np.clip(values, TINY, 1 - TINY if self.kind == "logit" else None)
-        place: Floats = np.log(known) - (np.log1p(-known) if self.kind == "logit" else 0.0)
-        return place
+        transformed: Floats = np.log(known) - (np.log1p(-known) if self.kind == "logit" else 0.0)
+        return transformed
 
 
 IDENTITY = Scale("identity", -math.inf, math.inf)

@@ -10,32 +10,34 @@ import numpy as np
 
 from lakehouse.evaluation.arrays import Floats
 
-ONE_MORE = 1.0
+EXTRA_WINDOWS = 1.0
 """Windows that the first one adds, because looks begin while it fills."""
 
 _NODES = np.linspace(-6, 6, 241)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
 
 
-def reach(error: float, promised: float, alpha: float, windows: float) -> float:
-    """The shortfall from a kept promise that chance ever exceeds with probability `alpha`.
+def shortfall_bound(error: float, reference_error: float, alpha: float, windows: float) -> float:
+    """The shortfall below a reference that chance ever exceeds with probability `alpha`.
 
-    Holds over `windows` windows laid end to end, at any number of looks. `error` is the standard
-    error of one look. `promised` is the standard error of the promise, an error shared by all
-    looks: the probability is averaged over its distribution. The result is in the unit of the
-    errors.
+    Holds over `windows` windows laid end to end, at any number of looks, if nothing has changed
+    since the reference was measured. `error` is the standard error of one look. `reference_error`
+    is that of the reference, an error shared by all looks: the probability is averaged over its
+    distribution. The result is in the unit of the errors.
     """
-    low, high = 0.0, 12 * float(np.hypot(error, promised))
+    low, high = 0.0, 12 * float(np.hypot(error, reference_error))
     if not error:
-        return NormalDist().inv_cdf(1 - alpha) * promised
+        return NormalDist().inv_cdf(1 - alpha) * reference_error
     for _ in range(60):
         middle = (low + high) / 2
-        chance = _WEIGHTS * _ever((middle - promised * _NODES) / error, windows + ONE_MORE)
+        chance = _WEIGHTS * _crossing_probability(
+            (middle - reference_error * _NODES) / error, windows + EXTRA_WINDOWS
+        )
         low, high = (middle, high) if chance.sum() > alpha else (low, middle)
     return high
 
 
-def _ever(z: Floats, windows: float) -> Floats:
+def _crossing_probability(z: Floats, windows: float) -> Floats:
     """The probability that a standardized moving sum of independent steps ever exceeds z (n,).
 
     1 - Phi(z) + windows z phi(z) for Brownian motion, for large z (D. Siegmund, *Sequential

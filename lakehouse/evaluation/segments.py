@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.arrays import Floats, Ints
-from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES, known_or_none
+from lakehouse.evaluation.comparisons import MINIMUM_POSITIVES, finite_or_none
 from lakehouse.evaluation.document import SegmentMetrics, Week
 from lakehouse.evaluation.intervals import LEVEL, interval_of, vector
 from lakehouse.evaluation.metrics import find_metric, metric_values
 from lakehouse.evaluation.predictions import Predictions
 from lakehouse.evaluation.resampling import Resampling, resample
 
-MOST_VALUES = 20
+MAX_VALUES = 20
 
 
 def segment_metrics(
@@ -25,12 +25,12 @@ def segment_metrics(
     *,
     only: Collection[str] | None = None,
     minimum_positives: int = MINIMUM_POSITIVES,
-    most_values: int = MOST_VALUES,
+    max_values: int = MAX_VALUES,
     level: float = LEVEL,
 ) -> tuple[SegmentMetrics, ...]:
     """Metrics with intervals for each value of each column (rows,), the most frequent first.
 
-    A segment with fewer than `minimum_positives` gets None for every metric. At most `most_values`
+    A segment with fewer than `minimum_positives` gets None for every metric. At most `max_values`
     values per column are reported. Metrics at capacity are left out, because alerts are shared out
     among all rows. `only` names the metrics to compute.
     """
@@ -38,7 +38,7 @@ def segment_metrics(
         segment
         for column, values in columns.items()
         for segment in _segments(
-            predictions, column, values, resampling, only, minimum_positives, most_values, level
+            predictions, column, values, resampling, only, minimum_positives, max_values, level
         )
     )
 
@@ -50,12 +50,12 @@ def _segments(
     resampling: Resampling,
     only: Collection[str] | None,
     minimum_positives: int,
-    most_values: int,
+    max_values: int,
     level: float,
 ) -> list[SegmentMetrics]:
     names, code, rows = np.unique(values.astype(str), return_inverse=True, return_counts=True)
-    told = np.argsort(-rows, kind="stable")[:most_values]
-    chosen = [np.flatnonzero(code == each) for each in told]
+    reported = np.argsort(-rows, kind="stable")[:max_values]
+    chosen = [np.flatnonzero(code == each) for each in reported]
     parts = [predictions.take(where) for where in chosen]
     observed = [metric_values(part, only=only) for part in parts]
 
@@ -81,11 +81,11 @@ def _segments(
                 for at, (name, value) in enumerate(observed[place].items())
             },
         )
-        for place, (each, part) in enumerate(zip(told, parts, strict=True))
+        for place, (each, part) in enumerate(zip(reported, parts, strict=True))
     ]
 
 
-def by_week(
+def weekly_metrics(
     predictions: Predictions, day: Ints, only: Collection[str] | None = None
 ) -> tuple[Week, ...]:
     """Metrics of each seven days from the first `day` (rows,), counted from 1970-01-01, UTC.
@@ -100,7 +100,7 @@ def by_week(
         Week(
             start=date(1970, 1, 1) + timedelta(days=first + 7 * int(each)),
             metrics={
-                name: known_or_none(value)
+                name: finite_or_none(value)
                 for name, value in metric_values(predictions, (week == each) * 1.0, only).items()
             },
         )

@@ -75,8 +75,8 @@ def decide(
     for number, look in enumerate(looks):
         if look.positives < minimum_positives:
             continue
-        reach = boundary(look.positives, planned, alpha) * look.standard_error
-        low, high = look.difference - reach, look.difference + reach
+        half_width = boundary(look.positives, planned, alpha) * look.standard_error
+        low, high = look.difference - half_width, look.difference + half_width
         last = Interval(value=look.difference, low=low, high=high, level=1 - 2 * alpha)
         if not low <= 0 <= high:
             return Finding("better" if (low > 0) != lower_is_better else "worse", number, last)

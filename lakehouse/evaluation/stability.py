@@ -13,18 +13,20 @@ def rank_agreement(ours: Floats, theirs: Floats) -> float | None:
     return rank_correlation(ours, theirs)
 
 
-def alerts_kept(day: Ints, ours: Floats, theirs: Floats, alerts: int) -> float | None:
-    """The share of our alerts (the `alerts` highest scores of each day) that are also theirs."""
-    if not len(day):
+def alerts_kept(period: Ints, ours: Floats, theirs: Floats, alerts: int) -> float | None:
+    """The share of our alerts (the `alerts` highest scores of each period) that are also theirs."""
+    if not len(period):
         return None
-    one, other = (_looked_at(day, score, alerts) for score in (ours, theirs))
+    one, other = (_top_alerts(period, score, alerts) for score in (ours, theirs))
     return float((one & other).sum() / one.sum())
 
 
-def _looked_at(day: Ints, score: Floats, alerts: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    order = np.lexsort((-score, day))
-    ordered = day[order]
-    place = np.arange(len(day)) - np.searchsorted(ordered, ordered, side="left")
-    chosen = np.zeros(len(day), dtype=bool)
-    chosen[order[place < alerts]] = True
+def _top_alerts(
+    period: Ints, score: Floats, alerts: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    order = np.lexsort((-score, period))
+    ordered = period[order]
+    rank = np.arange(len(period)) - np.searchsorted(ordered, ordered, side="left")
+    chosen = np.zeros(len(period), dtype=bool)
+    chosen[order[rank < alerts]] = True
     return chosen

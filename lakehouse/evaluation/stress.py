@@ -31,7 +31,7 @@ ADVERSARIAL: Mapping[str, tuple[bool, Change]] = {
 rows), and the change of the amount."""
 
 
-def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
+def drop_columns(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
     """These columns missing in every row, as when their source or feature set does not arrive."""
     changed = matrix.copy()
     before = ~np.isnan(matrix[:, columns])
@@ -39,7 +39,7 @@ def lost(matrix: Matrix, columns: Sequence[int]) -> tuple[Matrix, float]:
     return changed, _share(np.any(before, axis=1))
 
 
-def stale(
+def delay_columns(
     matrix: Matrix,
     columns: Sequence[int],
     entity: Ints,
@@ -74,11 +74,11 @@ def stale(
             changed[rows, column] = (
                 matrix[earlier, column] * ratio if own is None else own[:, column]
             )
-    moved = (changed != matrix) & ~(np.isnan(changed) & np.isnan(matrix))
-    return changed, _share(moved.any(axis=1))
+    differs = (changed != matrix) & ~(np.isnan(changed) & np.isnan(matrix))
+    return changed, _share(differs.any(axis=1))
 
 
-def amounts(
+def change_amounts(
     matrix: Matrix, proportional: Sequence[int], rows: Bools, change: Change
 ) -> tuple[Matrix, float]:
     """Changed amounts in `rows` (a mask): the first column of `proportional` is the amount.
@@ -87,10 +87,10 @@ def amounts(
     the features of later rows are left out.
     """
     amount = matrix[:, proportional[0]].astype(np.float64)
-    wanted = np.full(len(amount), np.nan)
-    wanted[rows] = change(amount[rows]) if rows.any() else amount[rows]
+    target = np.full(len(amount), np.nan)
+    target[rows] = change(amount[rows]) if rows.any() else amount[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = wanted / amount
+        ratio = target / amount
     ratio = np.where(rows & np.isfinite(ratio), ratio, 1.0)
     changed = matrix.copy()
     changed[:, proportional] = (matrix[:, proportional] * ratio[:, None]).astype(np.float32)

@@ -67,19 +67,23 @@ def local_surrogate(
     places = ((np.arange(fills) + 0.5) / fills * len(background)).astype(int)
     others = random.permuted(np.sort(background, axis=0)[places], axis=0)
     matrix = np.where(kept[:, None, :], row, others).astype(np.float32).reshape(-1, features)
-    said = np.asarray(predict(matrix), dtype=np.float64).reshape(draws, fills).mean(axis=1)
+    outputs = np.asarray(predict(matrix), dtype=np.float64).reshape(draws, fills).mean(axis=1)
     weight = np.exp(-(((1 - kept.mean(axis=1)) / 0.5) ** 2))
     fitted = np.arange(draws) < draws * 0.7
     design = np.column_stack([np.ones(draws), kept])
     weighted = design[fitted] * weight[fitted, None]
     penalty = _PENALTY * np.eye(features + 1)
     penalty[0, 0] = 0.0
-    line = np.linalg.solve(weighted.T @ design[fitted] + penalty, weighted.T @ said[fitted])
-    tried = ~fitted
-    off = float(np.sum(weight[tried] * (said[tried] - design[tried] @ line) ** 2))
-    middle = np.average(said[tried], weights=weight[tried])
-    spread = float(np.sum(weight[tried] * (said[tried] - middle) ** 2))
-    return Surrogate(line[1:], 1 - off / spread if spread else 1.0)
+    coefficients = np.linalg.solve(
+        weighted.T @ design[fitted] + penalty, weighted.T @ outputs[fitted]
+    )
+    held_out = ~fitted
+    residual = float(
+        np.sum(weight[held_out] * (outputs[held_out] - design[held_out] @ coefficients) ** 2)
+    )
+    middle = np.average(outputs[held_out], weights=weight[held_out])
+    total = float(np.sum(weight[held_out] * (outputs[held_out] - middle) ** 2))
+    return Surrogate(coefficients[1:], 1 - residual / total if total else 1.0)
 
 
 def agreement(

@@ -6,7 +6,7 @@ Depends on the lake, never on Dagster or models.
 from lakehouse.features.compile import Feature, Plan, plan, read_schema
 from lakehouse.features.computation import compute
 from lakehouse.features.expressions import FeatureError
-from lakehouse.features.increments import RefreshReport, refresh
+from lakehouse.features.increments import HeldBack, RefreshReport, refresh
 from lakehouse.features.online import compute_online
 from lakehouse.features.replays import Replay, replay
 from lakehouse.features.spec import FeatureSetSpec
@@ -16,6 +16,7 @@ __all__ = [
     "Feature",
     "FeatureError",
     "FeatureSetSpec",
+    "HeldBack",
     "Plan",
     "RefreshReport",
     "Replay",

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import duckdb
 
-from lakehouse.declarations.durations import format_duration, microseconds
+from lakehouse.declarations.durations import format_period, longest
 from lakehouse.features.expressions import (
     FeatureError,
     Kind,
@@ -21,7 +21,7 @@ from lakehouse.features.expressions import (
     compile_expression,
     names_in,
 )
-from lakehouse.features.ops import Aggregate, find_operation
+from lakehouse.features.ops import Aggregate, Window, find_operation
 from lakehouse.features.spec import FeatureSetSpec, Spine
 from lakehouse.lake import CATALOG, NoSuchTable, quote
 
@@ -43,7 +43,10 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Attribute:
-    """A dimension column; its `time` column holds the time from which each version is known."""
+    """A dimension column; its `time` column holds the time from which each version is known.
+
+    The row of a request is the one whose `key` equals the column `by` of the spine.
+    """
 
     name: str
     table: str
@@ -51,6 +54,13 @@ class Attribute:
     time: str
     assumed: bool
     kind: Kind
+    key: str
+    by: str
+
+    @property
+    def role(self) -> tuple[str, str, str]:
+        """What attributes of one role have in common: table, key, and the spine's column."""
+        return self.table, self.key, self.by
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,22 @@ class Plan:
             "entity": self.entity,
             "spine": [self.spine.key, self.spine.time],
             "aggregates": [
-                [a.name, a.table, a.op.name, a.value, a.where and a.where.sql, str(a.q), a.micros]
+                [
+                    a.name,
+                    a.table,
+                    a.op.name,
+                    a.value,
+                    a.where and a.where.sql,
+                    str(a.q),
+                    a.window.identity,
+                ]
                 for a in self.aggregates
             ],
-            "attributes": [[a.name, a.table, a.column, a.time, a.assumed] for a in self.attributes],
+            "attributes": [
+                [a.name, a.table, a.column, a.time, a.assumed]
+                + ([] if a.key == a.by == self.entity else [a.key, a.by])
+                for a in self.attributes
+            ],
             "features": [[f.name, f.type, f.term.sql] for f in self.features],
             "contract": self.contract,
         }
@@ -162,6 +184,37 @@ def read_column(kind: Kind, column: str) -> str:
     return quote(column)
 
 
+def column_kind(table: str, columns: Mapping[str, str], column: str) -> Kind:
+    """The kind of a column, from the SQL types of its table.
+
+    Raises:
+        FeatureError: for a column that does not exist, or whose type expressions cannot read.
+    """
+    if column not in columns:
+        raise FeatureError(f"{table} has no column {column}; it has {', '.join(columns)}")
+    sql_type = columns[column]
+    if sql_type not in _KINDS:
+        hint = "; store minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
+        raise FeatureError(f"{table}.{column} is a {sql_type}, which features cannot read{hint}")
+    return _KINDS[sql_type]
+
+
+def compile_condition(where: str, table: str, columns: Mapping[str, str]) -> Term:
+    """Compile a condition over the columns of `table`, given with their SQL types.
+
+    Raises:
+        FeatureError: for an unknown or unreadable column, or an expression that is no condition.
+    """
+    scope = {}
+    for name in names_in(where):
+        kind = column_kind(table, columns, name)
+        scope[name] = Name(kind, read_column(kind, name))
+    term = compile_expression(where, scope)
+    if term.kind != Kind.BOOLEAN:
+        raise FeatureError(f"`where: {where}` is {term.kind}, not a condition")
+    return term
+
+
 class _Compiler:
     def __init__(self, spec: FeatureSetSpec, schema: Schema, spine: Spine) -> None:
         self.spec, self.schema, self.spine = spec, schema, spine
@@ -178,7 +231,7 @@ class _Compiler:
         outputs = [
             (name, feature, aliases)
             for feature in spec.features
-            if self.fits(feature)
+            if self.is_computable(feature)
             for name, aliases in spec.outputs(feature)
         ]
         used = {
@@ -190,18 +243,20 @@ class _Compiler:
         self.inputs["t"] = ((spine.table, spine.time),)
         aggregates = tuple(a for name in spec.aggregates for a in self.aggregates(name, used))
         attributes = tuple(self.attribute(name) for name in spec.attributes if name in used)
-        row_columns = self.row_columns(used)
+        row_columns = self.row_columns(used, {a.by for a in attributes} - {spec.entity})
         features = tuple(self.feature(*output) for output in outputs)
         return Plan(
             spec, spine, aggregates, attributes, row_columns, features, self.contract,
             frozenset(self.table(spine.table)),
         )  # fmt: skip
 
-    def fits(self, feature: str) -> bool:
+    def is_computable(self, feature: str) -> bool:
         columns = self.table(self.spine.table)
         names = names_in(self.spec.features[feature].expression)
-        missing = [n for n in names if n.startswith("row.") and n[4:] not in columns]
-        return not missing or self.spine == self.spec.spines[0]
+        needed = {name[4:] for name in names if name.startswith("row.")}
+        attributes = self.spec.attributes
+        needed |= {by for name in names if name in attributes and (by := attributes[name].by)}
+        return needed <= {*columns} or self.spine == self.spec.spines[0]
 
     def table(self, table: str) -> Mapping[str, str]:
         if table not in self.schema:
@@ -210,27 +265,19 @@ class _Compiler:
 
     def column(self, table: str, column: str) -> Kind:
         columns = self.table(table)
-        if column not in columns:
-            raise FeatureError(f"{table} has no column {column}; it has {', '.join(columns)}")
-        sql_type = columns[column]
-        self.contract.setdefault(table, {})[column] = sql_type
-        if sql_type not in _KINDS:
-            hint = "; give it in minor units, as a BIGINT" if sql_type.startswith("DECIMAL") else ""
-            raise FeatureError(
-                f"{table}.{column} is a {sql_type}, which features cannot read{hint}"
-            )
-        return _KINDS[sql_type]
+        kind = column_kind(table, columns, column)
+        self.contract.setdefault(table, {})[column] = columns[column]
+        return kind
 
     def timestamp(self, table: str, column: str) -> None:
         if self.column(table, column) != Kind.TIMESTAMP:
             raise FeatureError(f"{table}.{column} must be a TIMESTAMP in UTC")
 
-    def stream(self, table: str, time: str) -> None:
+    def stream(self, table: str, time: str, key: str, by: str) -> None:
         self.timestamp(table, time)
-        if self.column(table, self.spec.entity) != self.column(self.spine.table, self.spec.entity):
+        if self.column(table, key) != self.column(self.spine.table, by):
             raise FeatureError(
-                f"{table}.{self.spec.entity} and {self.spine.table}.{self.spec.entity} "
-                "have different types; cast one of them"
+                f"{table}.{key} and {self.spine.table}.{by} have different types; cast one of them"
             )
 
     def aggregates(self, name: str, used: set[str]) -> Iterable[Aggregate]:
@@ -243,7 +290,7 @@ class _Compiler:
         if not names:
             return
         table = self.spec.streams[declared.of]
-        self.stream(table, "known_at")
+        self.stream(table, "known_at", self.spec.entity, self.spec.entity)
         op = find_operation(declared.op)
         try:
             value_kind = self.column(table, declared.value) if declared.value else None
@@ -254,45 +301,52 @@ class _Compiler:
         columns = {declared.value, *(where.uses if where else ())} - {None}
         inputs = tuple((table, str(column)) for column in sorted(map(str, columns)))
         for reference, window in names.items():
-            made = Aggregate(
+            aggregate = Aggregate(
                 reference, table, op, declared.value, where, declared.q,
-                microseconds(window), kind, value_kind,
+                Window(window), kind, value_kind,
             )  # fmt: skip
             sql = quote(reference) if op.empty is None else f"coalesce({quote(reference)}, 0)"
             self.scope[reference] = Name(kind, sql)
             self.inputs[reference] = inputs or ((table, "known_at"),)
-            yield made
+            yield aggregate
 
     def condition(self, table: str, where: str | None) -> Term | None:
         if where is None:
             return None
-        scope = {}
         for name in names_in(where):
-            kind = self.column(table, name)
-            scope[name] = Name(kind, read_column(kind, name))
-        term = compile_expression(where, scope)
-        if term.kind != Kind.BOOLEAN:
-            raise FeatureError(f"`where: {where}` is {term.kind}, not a condition")
-        return term
+            self.column(table, name)  # a column that is read is part of the contract
+        return compile_condition(where, table, self.table(table))
 
     def attribute(self, name: str) -> Attribute:
         declared = self.spec.attributes[name]
         with _at("attributes", name):
             time = "known_at" if "known_at" in self.table(declared.of) else "valid_from"
-            self.stream(declared.of, time)
+            by = declared.by or self.spec.entity
+            key = declared.key or by
+            self.column(self.spine.table, by)
+            if key not in self.table(declared.of):
+                raise FeatureError(
+                    f"{declared.of} has no column {key}; write `key: `, the column of "
+                    f"{declared.of} that {self.spine.table}.{by} refers to"
+                )
+            self.stream(declared.of, time, key, by)
             kind = self.column(declared.of, declared.column)
         self.scope[name] = Name(kind, quote(name))
         self.inputs[name] = ((declared.of, declared.column),)
+        if declared.by:
+            self.inputs[name] += ((self.spine.table, declared.by),)
         assumed = declared.first_version == "assumed"
-        return Attribute(name, declared.of, declared.column, time, assumed, kind)
+        return Attribute(name, declared.of, declared.column, time, assumed, kind, key, by)
 
-    def row_columns(self, used: set[str]) -> dict[str, Kind]:
-        columns = sorted(name[4:] for name in used if name.startswith("row."))
-        for column in columns:
+    def row_columns(self, used: set[str], references: set[str]) -> dict[str, Kind]:
+        """The columns of the spine that are read: by expressions, and by references."""
+        mentioned = {name[4:] for name in used if name.startswith("row.")}
+        for column in sorted(mentioned):
             with _at("features", self.reader(f"row.{column}")):
                 kind = self.column(self.spine.table, column)
             self.scope[f"row.{column}"] = Name(kind, f"p.{quote('row.' + column)}")
             self.inputs[f"row.{column}"] = ((self.spine.table, column),)
+        columns = sorted(mentioned | references)
         return {column: self.column(self.spine.table, column) for column in columns}
 
     def reader(self, name: str) -> str:
@@ -310,8 +364,8 @@ class _Compiler:
         term = _renamed(compile_expression(declared.expression, scope), aliases)
         if term.kind in (Kind.WIDE, Kind.TIMESTAMP, Kind.NULL):
             raise FeatureError(
-                f"feature {name} is {term.kind}; a feature is a number, a condition or a text"
-                + (" (subtract: `t - x` is microseconds)" if term.kind == Kind.TIMESTAMP else "")
+                f"feature {name} is {term.kind}; a feature must be a number, a condition or a text"
+                + (" (`t - x` gives microseconds)" if term.kind == Kind.TIMESTAMP else "")
             )
         inputs = sorted({pair for used in term.uses for pair in self.inputs[used]})
         return Feature(name, term.kind.value, self.describe(feature, aliases), tuple(inputs), term)
@@ -325,7 +379,11 @@ class _Compiler:
             for n, w in self.spec.references(a).items()
             if n in names
         }
-        over = f" over {', '.join(map(format_duration, sorted(windows)))}" if windows else ""
+        over = (
+            f" over {', '.join(map(format_period, sorted(windows, key=longest)))}"
+            if windows
+            else ""
+        )
         assumed = any(
             a in names and d.first_version == "assumed" for a, d in self.spec.attributes.items()
         )

@@ -23,7 +23,7 @@ PAIRS_PER_ROW = 4
 """Below this number of pairs per row of spine and stream, a range join is used (measured, see
 `bench`)."""
 
-Way = Literal["frames", "running", "range"]
+Method = Literal["frames", "running", "range"]
 
 
 def compute(
@@ -33,14 +33,14 @@ def compute(
     parameters: Sequence[Any] = (),
     *,
     where: str = "true",
-    way: Way | None = None,
+    method: Method | None = None,
     snapshot: int | None = None,
 ) -> int:
     """Append one row per spine row to the temporary table `_features`.
 
     The spine is the rows of `plan.spine.table` that meet the condition `where`, or else a `query`
-    that selects key, entity, time and `row.` columns; `parameters` are those of either. `way`
-    forces a method where it applies; by default exact row counts choose the cheapest. Inputs are
+    that selects key, entity, time and `row.` columns; `parameters` are those of either. `method`
+    is used where it applies; by default exact row counts choose the cheapest. Inputs are
     read as of the lake's `snapshot`, if given. Call it outside a transaction: within one, DuckDB
     scans new temporary tables with one thread and assumes that they are empty. The result has the
     columns of `result_types(plan)`, in no order.
@@ -61,20 +61,20 @@ def compute(
         names = frozenset(row[0] for row in described)
     columns = _spine_columns(plan, names, own=query is None)
     count, first, last = _make_spine(plan, cursor, relation, parameters, columns)
-    rows, made = "_spine", ["_spine"]
+    rows, created = "_spine", ["_spine"]
     streams = windows.streams(plan) if count else []
     for stream in streams:
         native = query is None and stream.table == plan.spine.table
-        mine = f"({where}) AND known_at = {quote(plan.spine.time)}"
-        own = f"CASE WHEN {mine} THEN {quote(plan.spine.key)} END AS id, {columns}"
+        is_own_row = f"({where}) AND known_at = {quote(plan.spine.time)}"
+        own = f"CASE WHEN {is_own_row} THEN {quote(plan.spine.key)} END AS id, {columns}"
         scan = windows.scan(stream, plan, as_of(stream.table, snapshot), own if native else "")
         bounds = [first - stream.longest, last]
-        _keep(cursor, stream.rows, scan, [*(parameters if native else ()), *bounds])
-        made.append(stream.rows)
-        rows = _add_aggregates(cursor, stream, rows, count, native=native, way=way)
-    for table in dict.fromkeys(a.table for a in plan.attributes):
-        parts = [a for a in plan.attributes if a.table == table]
-        rows = windows.attributes(plan, parts, as_of(table, snapshot), rows)
+        _create_temp_table(cursor, stream.rows, scan, [*(parameters if native else ()), *bounds])
+        created.append(stream.rows)
+        rows = _add_aggregates(cursor, stream, rows, count, native=native, method=method)
+    for role in dict.fromkeys(a.role for a in plan.attributes):
+        parts = [a for a in plan.attributes if a.role == role]
+        rows = windows.attributes(plan, parts, as_of(parts[0].table, snapshot), rows)
     try:
         added = _append_result(plan, cursor, rows if count else "")
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
@@ -85,10 +85,10 @@ def compute(
         raise FeatureError(f"feature set {plan.spec.name}: {reason}") from error
     if added != count:
         raise FeatureError(
-            f"feature set {plan.spec.name}: {added} rows came out of {count} of the spine; "
-            "this is a bug of the compiler, nothing was written"
+            f"feature set {plan.spec.name}: {added} rows were computed for {count} spine rows; "
+            "this is a bug in the compiler, and nothing was written"
         )
-    for table in made:
+    for table in created:
         cursor.execute(f"DROP TABLE temp.main.{table}")
     return added
 
@@ -131,15 +131,15 @@ def _make_spine(
 ) -> tuple[int, int, int]:
     """Fill `_spine`; returns the row count, and the first and last time in microseconds."""
     query = f"SELECT {quote(plan.spine.key)} AS id, {columns} FROM {relation}"
-    _keep(cursor, "_spine", query, parameters)
+    _create_temp_table(cursor, "_spine", query, parameters)
     rows, times, keys, first, last = cursor.execute(
         "SELECT count(*), count(t), count(DISTINCT id), min(t), max(t) FROM _spine"
     ).fetchall()[0]
     if not rows == times == keys:
         raise FeatureError(
             f"feature set {plan.spec.name}: of {rows} rows of spine {plan.spine.table}, "
-            f"{rows - times} have no {plan.spine.time}, {rows - keys} no {plan.spine.key} of their "
-            "own; mend the table and refresh again"
+            f"{rows - times} have no {plan.spine.time} and {rows - keys} have a missing or "
+            f"duplicate {plan.spine.key}; fix the table and refresh again"
         )
     return rows, first, last
 
@@ -151,28 +151,32 @@ def _add_aggregates(
     spine_rows: int,
     *,
     native: bool,
-    way: Way | None,
+    method: Method | None,
 ) -> str:
     """`rows` with the stream's aggregates, each computed by the cheapest method for it."""
     (stream_rows,) = cursor.execute(f"SELECT count(*) FROM {stream.rows}").fetchall()[0]
-    cheap = PAIRS_PER_ROW * (spine_rows + stream_rows)
-    rest, paired = list(stream.aggregates), {}
-    seen = {a.name: stream.columns(a).seen for a in rest}
-    for condition in dict.fromkeys(["true", *seen.values()]):
-        if way == "range" or (way is None and _pairs(cursor, stream, condition) <= cheap):
-            paired[condition] = [a for a in rest if condition in ("true", seen[a.name])]
-            rest = [a for a in rest if a not in paired[condition]]
+    max_pairs = PAIRS_PER_ROW * (spine_rows + stream_rows)
+    remaining, range_joins = list(stream.aggregates), {}
+    row_filters = {a.name: stream.columns(a).row_filter for a in remaining}
+    for condition in dict.fromkeys(["true", *row_filters.values()]):
+        if method == "range" or (method is None and _pairs(cursor, stream, condition) <= max_pairs):
+            range_joins[condition] = [
+                a for a in remaining if condition in ("true", row_filters[a.name])
+            ]
+            remaining = [a for a in remaining if a not in range_joins[condition]]
     totals = [
-        a for a in rest if isinstance(a.op, RunningOperation) and (way == "running" or not native)
+        a
+        for a in remaining
+        if isinstance(a.op, RunningOperation) and (method == "running" or not native)
     ]
-    if way == "frames":
+    if method == "frames":
         totals = []
-    in_frames = [a for a in rest if a not in totals]
+    in_frames = [a for a in remaining if a not in totals]
     if in_frames:
         rows = windows.frames(stream, in_frames, rows, native=native)
     if totals:
         rows = windows.running(stream, totals, rows)
-    for condition, aggregates in paired.items():
+    for condition, aggregates in range_joins.items():
         if aggregates:
             rows = windows.range_join(stream, aggregates, rows, condition)
     return rows
@@ -189,7 +193,7 @@ def _pairs(cursor: duckdb.DuckDBPyConnection, stream: windows.Stream, condition:
     return int(pairs)
 
 
-def _keep(
+def _create_temp_table(
     cursor: duckdb.DuckDBPyConnection, table: str, sql: str, parameters: Sequence[Any]
 ) -> None:
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}", parameters)

@@ -36,7 +36,7 @@ def declare(writer: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
 
 
-def forget(writer: duckdb.DuckDBPyConnection, table: str) -> None:
+def remove_declaration(writer: duckdb.DuckDBPyConnection, table: str) -> None:
     """Delete the declaration of a dropped table in the open transaction."""
     if table_exists(writer, FEATURE_VERSIONS):
         writer.execute(f"DELETE FROM {qualified(FEATURE_VERSIONS)} WHERE name = ?", [table])
@@ -51,10 +51,10 @@ def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
         FeatureError: when the declaration was not stored, this release cannot read it, or it would
             now compute other values because the compiler or the columns it reads have changed.
     """
-    kept = _read(cursor, table)
-    if kept is None:
-        raise FeatureError(f"the declaration of {table} was not kept")
-    spine, declaration = kept
+    stored = _read(cursor, table)
+    if stored is None:
+        raise FeatureError(f"the declaration of {table} was not stored")
+    spine, declaration = stored
     try:
         spec = FeatureSetSpec.model_validate_json(declaration)
     except ValidationError as error:
@@ -71,7 +71,7 @@ def declared_plan(cursor: duckdb.DuckDBPyConnection, table: str) -> Plan:
     return plan
 
 
-def why_not_kept_up(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
+def refresh_problem(cursor: duckdb.DuckDBPyConnection, table: str) -> str:
     """Why the stored declaration cannot bring `table` up to date; empty if it can."""
     try:
         declared_plan(cursor, table)

@@ -22,6 +22,7 @@ from lakehouse.features.computation import RESULT, as_of, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import (
+    ALWAYS,
     CATALOG,
     NO_PROGRESS,
     Author,
@@ -42,19 +43,34 @@ BYTES_PER_ROW = 1800
 of 18 features with 30 days of history spills heavily at 512 bytes, and not at 1800."""
 
 
-class RefreshedMeanwhile(FeatureError, Transient):
+class ConcurrentRefresh(FeatureError, Transient):
     """Another process brought the same table up to date; a retry continues from there."""
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """An input that is complete only until `seal` (None: it has none yet), before `needed`."""
+
+    table: str
+    seal: datetime | None
+    needed: datetime
+
+
+@dataclass(frozen=True)
 class RefreshReport:
-    """The result of a refresh: `rows_added` rows computed, `waiting` spine rows not yet final."""
+    """The result of a refresh: `rows_added` rows computed, `waiting` spine rows not yet final.
+
+    `reason` is a sentence about why rows wait, or why there was nothing to write; otherwise empty.
+    """
 
     table: str
     version: str
     rows_added: int
     rows_total: int
     waiting: int
+    held_back: tuple[HeldBack, ...]
+    """The inputs that the first waiting load waits for."""
+    reason: str
     seal: datetime | None
     snapshot: int
     seconds: float
@@ -104,7 +120,7 @@ def refresh(
     )
 
 
-def keep_up(
+def refresh_old_version(
     table: str,
     lake: Lake,
     *,
@@ -147,7 +163,9 @@ def _refresh(
         author = Author(versions.table_name(plan), run_id)
         size = batch or max(1, lake.settings.memory_bytes // BYTES_PER_ROW)
         job = _Job(plan, lake, cursor, author, size, progress, current)
-        waiting, seal = job.run(redo)
+        outcome = job.run(redo)
+        if outcome.reason:
+            job.report(outcome.reason)
         total, snapshot = cursor.execute(
             f"SELECT (SELECT count(*) FROM {qualified(job.table)}), id "
             f"FROM {quote(CATALOG)}.current_snapshot()"
@@ -157,11 +175,23 @@ def _refresh(
         version=plan.version,
         rows_added=job.added,
         rows_total=total,
-        waiting=waiting,
-        seal=seal,
+        waiting=outcome.waiting,
+        held_back=outcome.held_back,
+        reason=outcome.reason,
+        seal=outcome.seal,
         snapshot=snapshot,
         seconds=time.monotonic() - started,
     )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a refresh leaves: see `RefreshReport`."""
+
+    waiting: int
+    held_back: tuple[HeldBack, ...]
+    reason: str
+    seal: datetime | None
 
 
 @dataclass(frozen=True)
@@ -189,15 +219,15 @@ class _Job:
     current: bool
     added: int = 0
     snapshot: int = 0
-    computed: bool = False
+    has_results: bool = False
     """Whether there are uncommitted results."""
 
     @property
     def table(self) -> str:
         return versions.table_name(self.plan)
 
-    def run(self, redo: _Redo) -> tuple[int, datetime | None]:
-        """Returns the number of waiting rows, and the time up to which the table is complete."""
+    def run(self, redo: _Redo) -> _Outcome:
+        """Bring the table up to date."""
         self.snapshot = fetch_value(self.cursor, f"FROM {quote(CATALOG)}.current_snapshot()")
         progress = all_progress(self.cursor)
         exists = table_exists(self.cursor, self.table)
@@ -209,8 +239,8 @@ class _Job:
         # a rebuild starts from no progress; otherwise a seal that was withdrawn would remain
         before = NO_PROGRESS if rebuild else done
         goal = _goal(progress[self.plan.spine.table].seal, before, loads, ready, limit)
-        shown = not self.current or versions.is_current(self.cursor, self.plan)
-        shown = shown and declared.is_declared(self.cursor, self.table)
+        is_shown = not self.current or versions.is_current(self.cursor, self.plan)
+        is_shown = is_shown and declared.is_declared(self.cursor, self.table)
         self.cursor.execute("COMMIT")
         if exists and not rebuild and (redo.since or redo.until):
             self.replace(done, redo.since, redo.until)
@@ -224,9 +254,15 @@ class _Job:
                 self.compute(done.load_id, reached.load_id, group)
                 self.commit(done, reached, final=last is ready[-1])
                 done = reached
-            if done != goal or not exists or not shown:
+            if done != goal or not exists or not is_shown:
                 self.commit(done, goal)
-        return sum(load.rows for load in loads[len(ready) :]), goal.seal
+        waiting = loads[len(ready) :]
+        rows = sum(load.rows for load in waiting)
+        held_back = _held_back(progress, self.plan, waiting)
+        reason = ""
+        if waiting or not self.added:
+            reason = _reason(self.plan, rows, held_back, progress[self.plan.spine.table])
+        return _Outcome(rows, held_back, reason, goal.seal)
 
     def replace(self, done: Progress, since: datetime | None, until: datetime | None) -> None:
         """Recompute the rows of finished loads that rows known in [since, until) can affect."""
@@ -237,7 +273,7 @@ class _Job:
             f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
             [done.load_id, start, end],
         )
-        self._tell(f"{rows} rows from {start} to {end} again")
+        self.report(f"recomputed {rows} rows from {start} to {end}")
         key = quote(self.plan.spine.key)
         self.commit(
             done,
@@ -250,19 +286,19 @@ class _Job:
 
     def compute(self, after: int, up_to: int, loads: Sequence[_Load]) -> None:
         """Compute the loads in (after, up_to] and reconcile the number of rows with the spine's."""
-        wanted = sum(load.rows for load in loads)
-        slices = math.ceil(wanted / self.batch)
+        expected = sum(load.rows for load in loads)
+        slices = math.ceil(expected / self.batch)
         where, parameters = "_load_id > ? AND _load_id <= ?", [after, up_to]
         rows, time_column = 0, quote(self.plan.spine.time)
         for start, end in self._bounds(where, parameters, slices):
             part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
             rows += self._compute(part, [*parameters, start, end])
-            self._tell(f"{rows} of {wanted} rows of loads {after + 1} to {up_to}")
-        if rows != wanted:
+            self.report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
+        if rows != expected:
             raise FeatureError(
-                f"{self.table}: {rows} rows were computed for {wanted} rows of "
-                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; "
-                f"rows without {self.plan.spine.time} are there"
+                f"{self.table}: {rows} rows were computed for {expected} rows of "
+                f"{self.plan.spine.table} in loads {after + 1} to {up_to}; fill in "
+                f"{self.plan.spine.time} where it is missing, and refresh again"
             )
 
     def commit(
@@ -280,13 +316,13 @@ class _Job:
         with self.lake.writer(self.author, self.cursor) as writer:
             versions.create_table(writer, self.plan)
             if read_progress(writer, self.table) != done:
-                raise RefreshedMeanwhile(
-                    f"another refresh of {self.table} finished meanwhile; nothing was written, "
-                    "run this one again"
+                raise ConcurrentRefresh(
+                    f"another refresh of {self.table} finished in the meantime; nothing was "
+                    "written, run this one again"
                 )
             if delete:
                 writer.execute(delete, parameters)
-            if self.computed:
+            if self.has_results:
                 writer.execute(
                     f"INSERT INTO {qualified(self.table)} ({columns}) "
                     f"SELECT {columns} FROM temp.main.{RESULT} ORDER BY event_time, {key}"
@@ -297,14 +333,14 @@ class _Job:
             if final and self.current:
                 versions.make_current(writer, self.plan)
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
-        self.computed = False
+        self.has_results = False
 
     def _compute(self, where: str, parameters: Sequence[Any]) -> int:
         rows = compute(
             self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
         )
         self.added += rows
-        self.computed = True
+        self.has_results = True
         return rows
 
     def _bounds(
@@ -322,7 +358,8 @@ class _Job:
         edges = [datetime.min, *cuts, datetime.max]
         return list(itertools.pairwise(edges))
 
-    def _tell(self, text: str) -> None:
+    def report(self, text: str) -> None:
+        """Pass a line about the table to `progress`."""
         if self.progress:
             self.progress(f"{self.table}: {text}")
 
@@ -334,7 +371,9 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
     """
     table = plan.spine.table
     if "_load_id" not in plan.spine_columns:
-        raise FeatureError(f"spine {table} has no column _load_id, so nothing tells what is new")
+        raise FeatureError(
+            f"spine {table} has no column _load_id, which identifies new rows; add it"
+        )
     time_column = quote("known_at" if "known_at" in plan.spine_columns else plan.spine.time)
     seals = "SELECT CAST(NULL AS BIGINT) AS load_id, CAST(NULL AS TIMESTAMP) AS seal LIMIT 0"
     if table_exists(cursor, FILES):
@@ -350,13 +389,48 @@ def _loads(cursor: duckdb.DuckDBPyConnection, plan: Plan, after: int) -> list[_L
 
 
 def _complete_until(progress: Mapping[str, Progress], plan: Plan) -> datetime:
-    """The smallest seal of all inputs; the minimum datetime if any input has none."""
+    """The smallest seal of all inputs; the minimum datetime if any input has none.
+
+    Static lookups, whose seal is `ALWAYS`, hold nothing back.
+    """
     seals = [progress[table].seal for table in plan.inputs]
     return min((seal or datetime.min for seal in seals), default=datetime.max)
 
 
+def _held_back(
+    progress: Mapping[str, Progress], plan: Plan, waiting: Sequence[_Load]
+) -> tuple[HeldBack, ...]:
+    """The inputs that are not complete up to the seal of the first waiting load."""
+    if not waiting:
+        return ()
+    needed = waiting[0].seal
+    seals = {table: progress[table].seal for table in plan.inputs}
+    return tuple(
+        HeldBack(table, seal, needed)
+        for table, seal in seals.items()
+        if seal is None or seal < needed
+    )
+
+
+def _reason(plan: Plan, rows: int, held_back: Sequence[HeldBack], spine: Progress) -> str:
+    """Why rows wait; without waiting rows, why there was nothing to write."""
+    table = plan.spine.table
+    if not held_back:
+        return f"nothing to write: {table} has no new rows, and {_completeness(spine.seal)}"
+    inputs = " and ".join(f"{one.table}, which {_completeness(one.seal)}" for one in held_back)
+    it = "it is" if len(held_back) == 1 else "they are"
+    return (
+        f"{rows:,} rows of {table} wait for {inputs}; the next of them are final when {it} "
+        f"complete until {held_back[0].needed}"
+    )
+
+
+def _completeness(seal: datetime | None) -> str:
+    return f"is complete until {seal}" if seal else "has no seal yet"
+
+
 def _goal(
-    of_spine: datetime | None,
+    spine_seal: datetime | None,
     done: Progress,
     loads: Sequence[_Load],
     ready: Sequence[_Load],
@@ -364,8 +438,9 @@ def _goal(
 ) -> Progress:
     """Progress after a refresh. If rows wait, the table is complete up to the last ready load."""
     seal = ready[-1].seal if ready else done.seal
-    if len(ready) == len(loads) and of_spine is not None and limit > datetime.min:
-        seal = min(of_spine, limit)
+    if len(ready) == len(loads) and spine_seal is not None and limit > datetime.min:
+        reached = min(spine_seal, limit)
+        seal = reached if reached < ALWAYS else seal
     if done.seal is not None and (seal is None or seal < done.seal):
         seal = done.seal
     return Progress(ready[-1].id if ready else done.load_id, seal)

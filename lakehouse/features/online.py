@@ -22,7 +22,7 @@ def compute_online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) 
 
     Args:
         plan: The compiled set.
-        request: The spine row: the entity, the time and the `row.` columns.
+        request: The spine row: the entity, the time and the columns `plan.row_columns`.
         rows: By table, rows of its streams and dimensions. Rows of other entities and rows that
             cannot count are ignored, so a superset is allowed.
 
@@ -36,23 +36,27 @@ def compute_online(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) 
 
 
 def _compute(plan: Plan, request: Row, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
-    t, entity = _microseconds(request[plan.spine.time]), request[plan.entity]
+    t = _microseconds(request[plan.spine.time])
     values: dict[str, Any] = {"t": _plain(request[plan.spine.time])}
     values |= {f"row.{column}": _plain(request[column]) for column in plan.row_columns}
-    mine: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+    found: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
     for part in plan.parts:
-        time = part.time if isinstance(part, Attribute) else "known_at"
-        if (part.table, time) not in mine:
-            mine[part.table, time] = [
+        time, key, by = "known_at", plan.entity, plan.entity
+        if isinstance(part, Attribute):
+            time, key, by = part.time, part.key, part.by
+        if (part.table, time, key, by) not in found:
+            wanted = _plain(request[by])
+            found[part.table, time, key, by] = [
                 (_microseconds(row[time]), {name: _plain(value) for name, value in row.items()})
                 for row in rows.get(part.table, ())
-                if entity is not None and row[plan.entity] == entity
+                if wanted is not None and _plain(row[key]) == wanted
             ]
-        seen = mine[part.table, time]
+        known_rows = found[part.table, time, key, by]
         if isinstance(part, Attribute):
-            values[part.name] = _attribute(part, t, seen)
+            values[part.name] = _attribute(part, t, known_rows)
         else:
-            window = [(k, row) for k, row in seen if 0 < t - k < part.micros]
+            start = part.window.start(t)
+            window = [(k, row) for k, row in known_rows if start < k < t]
             values[part.name] = _aggregate(part, t, window)
     return {feature.name: feature.term.run(values) for feature in plan.features}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import duckdb
 
 from lakehouse.features.ops import Total
-from lakehouse.features.ops.totals import LEAVE_OUT
+from lakehouse.features.ops.totals import OVERFLOW_REMEDY
 from lakehouse.features.windows import Stream
 
 
@@ -21,14 +21,14 @@ def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Strea
                 columns = stream.columns(a)
                 row = cursor.execute(
                     f"""SELECT {columns.value}, e, make_timestamp(_k) FROM {stream.rows}
-                        WHERE {columns.seen} AND {columns.value} IS NOT NULL
+                        WHERE {columns.row_filter} AND {columns.value} IS NOT NULL
                         ORDER BY abs(CAST({columns.value} AS HUGEINT)) DESC, e, _k LIMIT 1"""
                 ).fetchone()
                 found += [(a, *row)] if row else []
     extreme, value, entity, known_at = max(found, key=lambda row: abs(row[1]))
     names = [a.name for a, *_ in found if (a.table, a.value) == (extreme.table, extreme.value)]
     return (
-        f"a total of {extreme.value} ({', '.join(names)}), or a deviation made of it, does not "
-        f"fit its type; the value farthest from zero is {value}, in the row of {extreme.table} "
-        f"of entity {entity} known at {known_at}; {LEAVE_OUT}"
+        f"a total of {extreme.value} ({', '.join(names)}), or a deviation computed from it, does "
+        f"not fit its type; the value farthest from zero is {value}, in the row of {extreme.table} "
+        f"for entity {entity} known at {known_at}; {OVERFLOW_REMEDY}"
     )

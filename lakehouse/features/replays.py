@@ -71,12 +71,14 @@ def _inputs(
     cursor: duckdb.DuckDBPyConnection, plan: Plan, table: str, requests: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The rows of an input that may count for any of the requests."""
-    entities = [row[plan.entity] for row in requests if row[plan.entity] is not None]
-    query = (
-        f"SELECT {_columns(plan, table)} FROM {qualified(table)} "
-        f"WHERE {quote(plan.entity)} IN (SELECT unnest(?))"
+    keys = dict.fromkeys(
+        (part.key, part.by) if isinstance(part, Attribute) else (plan.entity, plan.entity)
+        for part in plan.parts
+        if part.table == table
     )
-    parameters: list[Any] = [entities]
+    is_of_request = " OR ".join(f"{quote(key)} IN (SELECT unnest(?))" for key, _ in keys)
+    query = f"SELECT {_columns(plan, table)} FROM {qualified(table)} WHERE ({is_of_request})"
+    parameters: list[Any] = [[row[by] for row in requests if row[by] is not None] for _, by in keys]
     if not any(isinstance(part, Attribute) and part.table == table for part in plan.parts):
         times = [row[plan.spine.time] for row in requests]
         query += " AND known_at > ? AND known_at < ?"

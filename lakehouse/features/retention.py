@@ -26,13 +26,13 @@ def drop_old_versions(
     as on a repeated call, there is no snapshot.
     """
     before = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) - KEEP_UNUSED
-    author = Author(FEATURES, run_id, "drop feature versions that nobody reads")
+    author = Author(FEATURES, run_id, "drop feature versions that no model or view reads")
     with lake.writer(author) as writer:
         unused = sorted(_unused(writer, before) - set(pinned))
         for table in unused:
             writer.execute(f"DROP TABLE {qualified(table)}")
             writer.execute(f"DELETE FROM {qualified(PROGRESS)} WHERE name = ?", [table])
-            declared.forget(writer, table)
+            declared.remove_declaration(writer, table)
     return unused
 
 

@@ -11,11 +11,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lakehouse.declarations.declaration import Declaration
-from lakehouse.declarations.durations import Duration, format_duration
+from lakehouse.declarations.durations import Months, Period, format_period, longest
 from lakehouse.declarations.names import Identifier, TableName
 from lakehouse.declarations.part import FieldError, Part
-from lakehouse.declarations.reserved import BESIDE_FEATURES, FeatureName, TablePart, refuse_reserved
-from lakehouse.features.expressions import names_in
+from lakehouse.declarations.reserved import (
+    FEATURE_TABLE_COLUMNS,
+    FeatureName,
+    TablePart,
+    refuse_reserved,
+)
+from lakehouse.features.expressions import FeatureError, names_in
 from lakehouse.features.ops import FIELDS, OPERATIONS, find_operation
 
 Op = Annotated[
@@ -24,7 +29,7 @@ Op = Annotated[
     Field(json_schema_extra={"enum": list(OPERATIONS)}),
 ]
 
-_TAKEN = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
+_RESERVED = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
 """Names that expressions or the compiled SQL reserve."""
 
 
@@ -49,7 +54,7 @@ class Aggregate(Part):
     value: Identifier | None = None
     where: str | None = None
     q: Decimal | None = Field(default=None, gt=0, lt=1)
-    window: Duration | tuple[Duration, ...]
+    window: Period | tuple[Period, ...]
 
     @model_validator(mode="before")
     @classmethod
@@ -66,17 +71,19 @@ class Aggregate(Part):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         find_operation(self.op).check([f for f in FIELDS if getattr(self, f) is not None])
-        if min(self.windows) <= timedelta() or len(set(self.windows)) < len(self.windows):
-            raise ValueError("windows must be longer than nothing, and each given once")
+        if min(map(longest, self.windows)) <= timedelta() or len(set(self.windows)) < len(
+            self.windows
+        ):
+            raise ValueError("windows must be longer than zero and listed without repetition")
         return self
 
     @property
-    def windows(self) -> tuple[timedelta, ...]:
+    def windows(self) -> tuple[timedelta | Months, ...]:
         """The windows, one or several."""
         return self.window if isinstance(self.window, tuple) else (self.window,)
 
     @property
-    def parallel(self) -> bool:
+    def has_window_list(self) -> bool:
         """Whether `window` is a list: features over it are then repeated for each window."""
         return isinstance(self.window, tuple)
 
@@ -85,11 +92,18 @@ class Attribute(Part):
     """A column of a dimension, in its latest version known before t.
 
     `first_version: assumed` uses the first version for all earlier times, as a source without
-    history needs; `known` gives NULL there.
+    history needs; `known` gives NULL there. With `by` the dimension is that of another column of
+    the spine than the entity, so one dimension can have several roles.
     """
 
     of: TableName
     column: Identifier
+    by: Identifier | None = Field(
+        default=None, description="Column of the spine that refers to the dimension; the entity"
+    )
+    key: Identifier | None = Field(
+        default=None, description="Column of the dimension that `by` refers to; the same name"
+    )
     first_version: Literal["assumed", "known"] = "known"
 
 
@@ -100,7 +114,7 @@ class FeatureExpression(Part):
     description: str = ""
 
 
-def _spelt_out(value: Any) -> Any:
+def _as_fields(value: Any) -> Any:
     return {"expression": str(value)} if isinstance(value, str | int | float) else value
 
 
@@ -118,7 +132,7 @@ class FeatureSetSpec(Declaration):
     streams: dict[Identifier, TableName] = Field(default_factory=dict)
     aggregates: dict[Identifier, Aggregate] = Field(default_factory=dict)
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
-    features: dict[FeatureName, Annotated[FeatureExpression, BeforeValidator(_spelt_out)]] = Field(
+    features: dict[FeatureName, Annotated[FeatureExpression, BeforeValidator(_as_fields)]] = Field(
         min_length=1
     )
 
@@ -128,44 +142,54 @@ class FeatureSetSpec(Declaration):
             if aggregate.of not in self.streams:
                 known = ", ".join(self.streams) or "none"
                 yield FieldError(
-                    f"aggregate {name} is of {aggregate.of!r}, which is no stream; known: {known}",
+                    f"aggregate {name} is of {aggregate.of!r}, which is not a "
+                    f"declared stream; known: {known}",
                     *("aggregates", name, "of"),
                 )
+            if aggregate.where is not None:
+                try:
+                    names_in(aggregate.where)
+                except FeatureError as error:
+                    yield FieldError(f"aggregate {name}: {error}", "aggregates", name, "where")
         scope = [name for a in self.aggregates for name in self.references(a)] + [*self.attributes]
-        if _TAKEN.intersection(scope) or len(set(scope)) < len(scope):
+        if _RESERVED.intersection(scope) or len(set(scope)) < len(scope):
             yield ValueError(
                 "names of aggregates (also with their windows) and attributes must differ from "
-                f"each other and from {', '.join(sorted(_TAKEN))}: {', '.join(sorted(scope))}"
+                f"each other and from {', '.join(sorted(_RESERVED))}: {', '.join(sorted(scope))}"
             )
         if len({spine.name for spine in self.spines}) < len(self.spines):
-            yield FieldError("two spines have the same name; their tables would be one", "spines")
-        yield from self._unfit_features()
+            yield FieldError(
+                "two spines have the same name, which their tables share; rename one", "spines"
+            )
+        yield from self._feature_errors()
 
-    def _unfit_features(self) -> Iterator[ValueError]:
-        taken = {self.entity, *(spine.key for spine in self.spines)}
+    def _feature_errors(self) -> Iterator[ValueError]:
+        used_names = {self.entity, *(spine.key for spine in self.spines)}
         for feature in self.features:
             try:
                 names = [name for name, _ in self.outputs(feature)]
-                refuse_reserved("feature", names, BESIDE_FEATURES)
-                if twice := taken.intersection(names):
+                refuse_reserved("feature", names, FEATURE_TABLE_COLUMNS)
+                if duplicates := used_names.intersection(names):
                     raise ValueError(
-                        f"feature {min(twice)} has the name of another column; rename it"
+                        f"feature {min(duplicates)} has the name of another column; rename it"
                     )
             except ValueError as error:
                 yield FieldError(str(error), "features", feature)
             else:
-                taken |= {*names}
+                used_names |= {*names}
 
-    def references(self, aggregate: str) -> dict[str, timedelta]:
+    def references(self, aggregate: str) -> dict[str, timedelta | Months]:
         """The names by which expressions refer to single windows of an aggregate."""
         declared = self.aggregates[aggregate]
-        names = {f"{aggregate}_{format_duration(w)}": w for w in declared.windows}
-        return names if declared.parallel else {aggregate: declared.windows[0]}
+        names = {f"{aggregate}_{format_period(w)}": w for w in declared.windows}
+        return names if declared.has_window_list else {aggregate: declared.windows[0]}
 
     def outputs(self, feature: str) -> list[tuple[str, dict[str, str]]]:
         """The columns of a feature, each with the meaning of its expression's bare names."""
         text = self.features[feature].expression
-        bare = [n for n in names_in(text) if n in self.aggregates and self.aggregates[n].parallel]
+        bare = [
+            n for n in names_in(text) if n in self.aggregates and self.aggregates[n].has_window_list
+        ]
         if not bare:
             return [(feature, {})]
         windows = {name: self.aggregates[name].windows for name in bare}
@@ -173,9 +197,9 @@ class FeatureSetSpec(Declaration):
             raise ValueError(
                 f"feature {feature} mixes aggregates with different windows "
                 f"({', '.join(bare)}); name one window of each, such as {bare[0]}_"
-                f"{format_duration(windows[bare[0]][0])}"
+                f"{format_period(windows[bare[0]][0])}"
             )
-        suffixes = [format_duration(window) for window in windows[bare[0]]]
+        suffixes = [format_period(window) for window in windows[bare[0]]]
         return [(f"{feature}_{s}", {name: f"{name}_{s}" for name in bare}) for s in suffixes]
 
     def spine(self, name: str | None = None) -> Spine:
@@ -189,7 +213,7 @@ class FeatureSetSpec(Declaration):
     @property
     def longest_window(self) -> timedelta:
         """The longest time over which a row affects features."""
-        windows = (w for a in self.aggregates.values() for w in a.windows)
+        windows = (longest(w) for a in self.aggregates.values() for w in a.windows)
         return max(windows, default=timedelta())
 
     @property

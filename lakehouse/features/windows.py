@@ -11,7 +11,7 @@ and `attributes` read the lake. Names that begin with an underscore are reserved
   conditions. A stream of the spine's own table also has the columns of `_spine`; `id` marks the
   requesting rows, at their `_k`
 
-A row counts if 0 < t - k < window, so frames end one microsecond before t and rows of equal times
+A row counts if t - window < k < t, so frames end one microsecond before t and rows of equal times
 do not see each other.
 
 - **frames**: SQL windows over the stream itself (native), or over the union of stream and spine
@@ -45,8 +45,8 @@ class Stream:
 
     @property
     def longest(self) -> int:
-        """The longest window, microseconds."""
-        return max(aggregate.micros for aggregate in self.aggregates)
+        """The greatest length of a window, in microseconds."""
+        return max(aggregate.window.longest for aggregate in self.aggregates)
 
     def columns(self, a: Aggregate) -> Columns:
         """The columns that `a` reads."""
@@ -60,10 +60,10 @@ def streams(plan: Plan) -> list[Stream]:
     tables = dict.fromkeys(aggregate.table for aggregate in plan.aggregates)
     result = []
     for number, table in enumerate(sorted(tables, key=lambda name: name != plan.spine.table)):
-        mine = tuple(a for a in plan.aggregates if a.table == table)
-        values = tuple(dict.fromkeys(a.value for a in mine if a.value))
-        conditions = tuple(dict.fromkeys(a.where.sql for a in mine if a.where))
-        result.append(Stream(table, f"_stream{number}", mine, values, conditions))
+        chosen = tuple(a for a in plan.aggregates if a.table == table)
+        values = tuple(dict.fromkeys(a.value for a in chosen if a.value))
+        conditions = tuple(dict.fromkeys(a.where.sql for a in chosen if a.where))
+        result.append(Stream(table, f"_stream{number}", chosen, values, conditions))
     return result
 
 
@@ -86,20 +86,20 @@ def scan(stream: Stream, plan: Plan, relation: str, spine: str = "") -> str:
 
 def frames(stream: Stream, aggregates: Sequence[Aggregate], rows: str, *, native: bool) -> str:
     """`aggregates` by SQL windows over the stream and the rows that are not in it."""
-    kept = Frames()
+    row_values = Frames()
     columns = ", ".join(
-        f"{a.op.frame(a, stream.columns(a), kept)} AS {quote(a.name)}" for a in aggregates
+        f"{a.op.frame(a, stream.columns(a), row_values)} AS {quote(a.name)}" for a in aggregates
     )
     ordered = "PARTITION BY e ORDER BY _k RANGE BETWEEN"
     windows = "".join(
-        f", _w{m} AS ({ordered} {m - 1} PRECEDING AND 1 PRECEDING)"
-        f", _first{m} AS ({ordered} {m - 1} PRECEDING AND CURRENT ROW)"
-        for m in dict.fromkeys(a.micros for a in aggregates)
+        f", _w{w.name} AS ({ordered} {w.preceding_sql('_k')} PRECEDING AND 1 PRECEDING)"
+        f", _first{w.name} AS ({ordered} {w.preceding_sql('_k')} PRECEDING AND CURRENT ROW)"
+        for w in dict.fromkeys(a.window for a in aggregates)
     )
     source = f"""SELECT *, t AS _k, false AS _counts FROM {rows} {"WHERE late" if native else ""}
         UNION ALL BY NAME SELECT *, true AS _counts FROM {stream.rows}"""
-    if kept.fields:
-        listed = ", ".join(f"'{name}': {sql}" for sql, name in kept.fields.items())
+    if row_values.fields:
+        listed = ", ".join(f"'{name}': {sql}" for sql, name in row_values.fields.items())
         source = f"""SELECT *, {{{listed}}} AS _r FROM ({source})
             WINDOW _before AS ({ordered} UNBOUNDED PRECEDING AND 1 PRECEDING),
                 _peers AS ({ordered} CURRENT ROW AND CURRENT ROW)"""
@@ -111,12 +111,13 @@ def range_join(
     stream: Stream, aggregates: Sequence[Aggregate], rows: str, condition: str = "true"
 ) -> str:
     """`aggregates` from pairs of a spine row and a stream row that meets `condition`."""
-    longest = max(a.micros for a in aggregates)
+    longest = max(a.window.longest for a in aggregates)
     listed = []
     for a in aggregates:
         columns = stream.columns(a)
-        conditions = [columns.seen] if columns.seen != "true" else []
-        conditions += [f"_k > p.t - {a.micros}"] if a.micros < longest else []
+        conditions = [columns.row_filter] if columns.row_filter != "true" else []
+        if a.window.identity != longest:
+            conditions += [f"_k > {a.window.start_sql('p.t')}"]
         counts = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
         listed.append(f"{a.op.aggregate(a, columns, counts)} AS {quote(a.name)}")
     return f"""(SELECT * FROM {rows} LEFT JOIN (
@@ -148,7 +149,14 @@ def running(stream: Stream, aggregates: Sequence[Aggregate], rows: str) -> str:
 
 
 def attributes(plan: Plan, parts: Sequence[Attribute], relation: str, rows: str) -> str:
-    """Columns of one dimension: the latest version known before t; ties go to the largest value."""
+    """Columns of one dimension: the latest version known before t; ties go to the largest value.
+
+    All `parts` have the same table and the same role.
+    """
+    by, key, e = parts[0].by, quote(parts[0].key), "e"
+    if by != plan.entity:
+        # read as the column of the spine is, so that both have the same type
+        key, e = read_column(plan.row_columns[by], parts[0].key), quote(f"row.{by}")
     time = f"epoch_us({quote(parts[0].time)})"
     versions = ", ".join(f"max({read_column(a.kind, a.column)}) AS {quote(a.name)}" for a in parts)
     columns = ", ".join(
@@ -157,8 +165,9 @@ def attributes(plan: Plan, parts: Sequence[Attribute], relation: str, rows: str)
         for n in [quote(a.name)]
     )
     return f"""(WITH versions AS MATERIALIZED (
-            SELECT {quote(plan.entity)} AS e, {time} AS k, {versions} FROM {relation}
-            WHERE {quote(plan.entity)} IN (SELECT e FROM _spine) GROUP BY ALL
+            SELECT {key} AS e, {time} AS k, {versions} FROM {relation}
+            WHERE {key} IN (SELECT {e} FROM _spine) GROUP BY ALL
         ), firsts AS (SELECT * FROM versions QUALIFY k = min(k) OVER (PARTITION BY e))
         SELECT p.*, {columns} FROM {rows} p
-        ASOF LEFT JOIN versions d ON d.e = p.e AND d.k < p.t LEFT JOIN firsts f ON f.e = p.e)"""
+        ASOF LEFT JOIN versions d ON d.e = p.{e} AND d.k < p.t
+        LEFT JOIN firsts f ON f.e = p.{e})"""

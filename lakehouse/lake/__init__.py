@@ -27,6 +27,7 @@ from lakehouse.lake.lock import LakeBusy, lock_path, write_lock
 from lakehouse.lake.maintenance import describe_unknown, maintain
 from lakehouse.lake.names import CATALOG, Table, literal, qualified, quote
 from lakehouse.lake.progress import (
+    ALWAYS,
     NO_PROGRESS,
     Progress,
     all_progress,
@@ -34,11 +35,12 @@ from lakehouse.lake.progress import (
     read_progress,
     write_progress,
 )
-from lakehouse.lake.transient import is_retryable, sounds_transient
+from lakehouse.lake.transient import is_retryable, is_transient_message
 from lakehouse.lake.verify import Damage, Verification, verify_lake
 from lakehouse.lake.written import rows_written
 
 __all__ = [
+    "ALWAYS",
     "CATALOG",
     "NO_PROGRESS",
     "Author",
@@ -59,6 +61,7 @@ __all__ = [
     "fetch_value",
     "hash_commits",
     "is_retryable",
+    "is_transient_message",
     "last_load",
     "list_tables",
     "literal",
@@ -71,7 +74,6 @@ __all__ = [
     "read_progress",
     "roll_back",
     "rows_written",
-    "sounds_transient",
     "spill_folder",
     "table_exists",
     "use_object_storage",

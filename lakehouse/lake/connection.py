@@ -20,7 +20,7 @@ from lakehouse.lake.storage import Storage
 from lakehouse.private import make_private
 from lakehouse.settings import Settings
 
-_spills = itertools.count()
+_spill_numbers = itertools.count()
 BUSY_TIMEOUT_MS = 60_000
 SERVER_RETRIES = 100
 """How often DuckLake retries a commit after a conflict; 10 retries proved too few."""
@@ -60,7 +60,7 @@ def spill_folder(settings: Settings) -> Path:
 
     Spill files have fixed names: two instances that share a folder read each other's blocks.
     """
-    return make_private(settings.data_dir / "spill") / f"{os.getpid()}-{next(_spills)}"
+    return make_private(settings.data_dir / "spill") / f"{os.getpid()}-{next(_spill_numbers)}"
 
 
 def configure(
@@ -88,12 +88,13 @@ def configure(
     if settings.encrypted and not place.encrypted and not read_only:
         raise LakeError(
             f"LAKEHOUSE_ENCRYPTED is on, but the lake of {settings.catalog} was "
-            "made without encryption; unset it, or make a new lake with another LAKEHOUSE_DATA_DIR"
+            "created without encryption; unset it, or create a new lake with another "
+            "LAKEHOUSE_DATA_DIR"
         )
     connection.execute(_attach_statement(settings, place, read_only=read_only))
     if not read_only:
         storage = Storage(connection, place.prefix)
-        if not check_owner(connection, storage) and place.own:
+        if not check_owner(connection, storage) and place.is_own:
             mark_as_own(connection, storage)
 
 
@@ -118,12 +119,12 @@ def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 def _attach_statement(settings: Settings, place: Place, *, read_only: bool) -> str:
     # Flushing rows that are inlined in the catalog breaks open readers and writers.
     options = ["READ_ONLY"] if read_only else ["DATA_INLINING_ROW_LIMIT 0"]
-    if settings.files_beside_catalog:
+    if settings.has_default_storage:
         # the catalog records where it was created, but the lake may have been moved
         options += [f"DATA_PATH {literal(place.prefix)}", "OVERRIDE_DATA_PATH true"]
     elif not read_only:
         options += [f"DATA_PATH {literal(place.prefix)}"]
-    if place.encrypted and not place.made:
+    if place.encrypted and not place.exists:
         options += ["ENCRYPTED"]
     if settings.embedded:
         options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_TIMEOUT_MS}"]

@@ -20,8 +20,8 @@ class LakeFile:
     """A data or delete file. `name` is relative to the lake's prefix if the file is below it.
 
     `id` grows with each file of the lake. `record` is the SHA-256 of the catalog's metadata of the
-    file: rows, sizes, key, column bounds. `current`: whether the newest snapshot needs it. `name`
-    and `table` are empty if the table is missing in the catalog.
+    file: rows, sizes, key, column bounds. `is_current`: whether the newest snapshot needs it.
+    `name` and `table` are empty if the table is missing in the catalog.
     """
 
     id: int
@@ -31,24 +31,24 @@ class LakeFile:
     footer: int
     snapshot: int
     record: str
-    current: bool
+    is_current: bool
 
 
-def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeFile]:
+def list_files(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeFile]:
     """The files of all snapshots with an id above `after`, ordered by id."""
 
-    def ask(columns: str, table: str, key: str) -> list[tuple[Any, ...]]:
+    def select(columns: str, table: str, key: str) -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {METADATA}.{table} WHERE {key} > ?"
         return cursor.execute(query, [after]).fetchall()
 
-    data = ask(f"{_COMMON.format('data')}, {_OF_DATA}", "ducklake_data_file", "data_file_id")
-    deletes = ask(
+    data = select(f"{_COMMON.format('data')}, {_OF_DATA}", "ducklake_data_file", "data_file_id")
+    deletes = select(
         f"{_COMMON.format('delete')}, {_OF_DELETES}", "ducklake_delete_file", "delete_file_id"
     )
     if not data and not deletes:
         return []
     bounds: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for file, *values in ask(_BOUNDS, "ducklake_file_column_stats", "data_file_id"):
+    for file, *values in select(_BOUNDS, "ducklake_file_column_stats", "data_file_id"):
         bounds[file].append(tuple(values))
     tables = _tables(cursor)
     files = []
@@ -64,7 +64,7 @@ def registered(cursor: duckdb.DuckDBPyConnection, after: int = -1) -> list[LakeF
     return sorted(files, key=lambda file: file.id)
 
 
-def scheduled(cursor: duckdb.DuckDBPyConnection) -> set[str]:
+def list_scheduled(cursor: duckdb.DuckDBPyConnection) -> set[str]:
     """Names of the files that no snapshot needs and that are scheduled for deletion."""
     query = f"SELECT path FROM {METADATA}.ducklake_files_scheduled_for_deletion"
     return {path for (path,) in cursor.execute(query).fetchall()}

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import duckdb
 
-from lakehouse.lake.files import LakeFile, registered, scheduled
+from lakehouse.lake.files import LakeFile, list_files, list_scheduled
 from lakehouse.lake.ownership import lake_id
 from lakehouse.lake.storage import Storage
 
-FOOTER_END = 8
+FOOTER_END_BYTES = 8
 """Bytes after a Parquet footer: its length and the magic bytes."""
 TAIL_BYTES = 65_536
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class FileHash:
 class Hashes:
     """The content of the ledger, by file name; `damaged` are the unreadable lines."""
 
-    of: dict[str, FileHash]
+    by_name: dict[str, FileHash]
     damaged: tuple[int, ...] = ()
 
 
@@ -80,12 +80,12 @@ class Ledger:
         Includes files of earlier commits that are newer than all hashed ones: the files that dbt
         commits are hashed at the end of its run.
         """
-        if not self._storage.local:
+        if not self._storage.is_local:
             return 0
         path = Path(self._storage.path(self.name))
         tail = _tail(path)
         last = _last_entry(tail)
-        files = registered(self._cursor, after=-1 if last is None else last.id)
+        files = list_files(self._cursor, after=-1 if last is None else last.id)
         if last is None and files:
             # a lake of an older release: hash what is new, and leave the rest to maintenance
             newest = max(file.snapshot for file in files)
@@ -101,10 +101,10 @@ class Ledger:
         Returns the unreadable files, with the error. A file that is missing or has the wrong size
         gets no hash. Damaged lines stay: they are evidence.
         """
-        known, files = self.read(), registered(self._cursor)
-        needed = {file.name for file in files} | scheduled(self._cursor)
-        kept = [entry for name, entry in known.of.items() if name in needed]
-        new = [file for file in files if file.name and file.name not in known.of]
+        known, files = self.read(), list_files(self._cursor)
+        needed = {file.name for file in files} | list_scheduled(self._cursor)
+        kept = [entry for name, entry in known.by_name.items() if name in needed]
+        new = [file for file in files if file.name and file.name not in known.by_name]
         sizes = self._storage.sizes([file.name for file in new])
         added, unreadable = [], {}
         for file in new:
@@ -113,7 +113,7 @@ class Ledger:
                     added.append(hash_file(self._storage, file))
                 except (OSError, duckdb.Error) as error:
                     unreadable[file.name] = str(error)
-        if added or len(kept) < len(known.of):
+        if added or len(kept) < len(known.by_name):
             self._rewrite([*kept, *added], known.damaged)
         return unreadable
 
@@ -131,7 +131,7 @@ def hash_file(storage: Storage, file: LakeFile) -> FileHash:
         file.name,
         file.bytes,
         storage.sha256(file.name),
-        storage.tail_sha256(file.name, file.footer + FOOTER_END),
+        storage.tail_sha256(file.name, file.footer + FOOTER_END_BYTES),
         file.record,
         file.snapshot,
     )
@@ -149,16 +149,16 @@ def hash_commit(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         finally:
             cursor.execute("ROLLBACK")
     except (OSError, duckdb.Error) as error:
-        _log.warning("files just committed have no hash yet: %s", error)
+        _log.warning("the files of the last commit have no hash yet: %s", error)
 
 
-def _check(body: str) -> str:
+def _checksum(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:8]
 
 
 def _line(entry: FileHash) -> str:
     body = json.dumps(asdict(entry))
-    return f'{body[:-1]}, "check": "{_check(body)}"}}\n'
+    return f'{body[:-1]}, "check": "{_checksum(body)}"}}\n'
 
 
 def _parse(line: str) -> FileHash | None:
@@ -169,7 +169,7 @@ def _parse(line: str) -> FileHash | None:
         entry = FileHash(**values)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return entry if _line(entry) == line + "\n" and check == _check(json.dumps(values)) else None
+    return entry if _line(entry) == line + "\n" and check == _checksum(json.dumps(values)) else None
 
 
 def _tail(path: Path) -> bytes:
@@ -191,8 +191,8 @@ def _last_entry(tail: bytes) -> FileHash | None:
 
 def _append(path: Path, tail: bytes, lines: str) -> None:
     # a killed process may have left an unfinished line; its file is hashed again
-    torn = len(tail.rpartition(b"\n")[2])
+    unfinished = len(tail.rpartition(b"\n")[2])
     with path.open("a+b") as stream:
-        if torn:
-            stream.truncate(stream.seek(0, os.SEEK_END) - torn)
+        if unfinished:
+            stream.truncate(stream.seek(0, os.SEEK_END) - unfinished)
         stream.write(lines.encode())

@@ -18,19 +18,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Exceptions that signal handlers raised inside `kept` and that were not raised again yet."""
+    """Exceptions that signal handlers raised inside `guard` and that were not raised again yet."""
 
     def __init__(self) -> None:
         self._raised: BaseException | None = None
 
-    def raise_again(self) -> None:
+    def reraise(self) -> None:
         """Raise what a handler raised, as it may be lost; do nothing if there was no signal."""
         raised, self._raised = self._raised, None
         if raised is not None:
             raise raised
 
     @contextmanager
-    def kept(self, cursor: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
+    def guard(self, cursor: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
         """Raise at the end of the block what a handler raised inside, even if the block lost it.
 
         A signal interrupts the query of `cursor` at once. Python runs handlers in the main thread
@@ -58,13 +58,13 @@ class Interrupts:
         try:
             yield
         except Exception:
-            self.raise_again()
+            self.reraise()
             raise
         except BaseException:
             self._raised = None
             raise
         else:
-            self.raise_again()
+            self.reraise()
         finally:
             for number, handler in handlers.items():
                 if signal.getsignal(number) is handle:  # unless the block installed another handler

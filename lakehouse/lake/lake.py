@@ -90,7 +90,7 @@ class Lake:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
             if self._connection is None:
-                with self._interrupts.kept():
+                with self._interrupts.guard():
                     self._connection = self._open()
             return self._connection.cursor()
 
@@ -98,7 +98,9 @@ class Lake:
         if self.read_only and self.settings.embedded:
             catalog = Path(self.settings.catalog.removeprefix("sqlite:"))
             if not catalog.exists():
-                raise LakeError(f"there is no lake at {catalog} yet; make one with `lakehouse run`")
+                raise LakeError(
+                    f"there is no lake at {catalog} yet; create one with `lakehouse run`"
+                )
         make_folders(self.settings)
         try:
             if self.read_only:
@@ -131,7 +133,7 @@ class Lake:
         """
         cursor = self._cursor()
         try:
-            with self._interrupts.kept(cursor):
+            with self._interrupts.guard(cursor):
                 yield cursor
         finally:
             roll_back(cursor)
@@ -155,7 +157,7 @@ class Lake:
                 _begin(chosen)
                 yield chosen
                 commit_id = sign(chosen, author)
-                self._interrupts.raise_again()
+                self._interrupts.reraise()
                 self._commit(chosen, author, commit_id)
                 hash_commit(chosen, storage)
             except BaseException:
@@ -179,7 +181,7 @@ class Lake:
 
     def _has_commit(self, commit_id: str, author: Author, error: duckdb.Error) -> bool:
         """Whether the catalog has the commit, checked on a separate connection."""
-        give_up = time.monotonic() + LOOK_UP_SECONDS
+        deadline = time.monotonic() + LOOK_UP_SECONDS
         while True:
             try:
                 with closing(open_connection(self.settings, read_only=True)) as connection:
@@ -188,13 +190,13 @@ class Lake:
                         "WHERE contains(commit_extra_info, ?)"
                     )
                     return bool(fetch_value(connection, query, [commit_id]))
-            except duckdb.Error as unanswered:
-                if time.monotonic() > give_up:
+            except duckdb.Error as lookup_error:
+                if time.monotonic() > deadline:
                     raise CommitInDoubt(
-                        f"whether {author.asset} was written is not known: the catalog's server "
-                        f"was lost in the commit {commit_id} ({error}) and does not answer since "
-                        f"{LOOK_UP_SECONDS:g} s ({unanswered}). When it is up again, run this "
-                        "again: it goes on from what is there"
+                        f"it is unknown whether {author.asset} was written: the connection to the "
+                        f"catalog's server was lost during the commit {commit_id} ({error}), and "
+                        f"the server has not answered for {LOOK_UP_SECONDS:g} s ({lookup_error}). "
+                        "When it is up again, run this again: it continues from the last commit"
                     ) from None  # with a lost connection as its cause it would be retried
                 time.sleep(LOOK_UP_PAUSE)
 
@@ -258,7 +260,7 @@ def fetch_value(
     """The first column of the first row. Raises an error when there is no row."""
     row = cursor.execute(query, parameters).fetchone()
     if row is None:
-        raise LakeError(f"no row came back from: {query}")
+        raise LakeError(f"this query returned no row: {query}")
     return row[0]
 
 

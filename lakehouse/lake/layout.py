@@ -86,12 +86,12 @@ VERSIONED = re.compile(r"\b(\w+)__([0-9a-f]{8})\b")
 def feature_view(feature_set: str, spine: str = "") -> Table:
     """The view of the set: `features.<set>`, or `features.<set>__<spine>` for another spine."""
     view = FEATURES.table(feature_set)
-    return view.beside(spine) if spine else view
+    return view.with_suffix(spine) if spine else view
 
 
 def feature_table(view: str, version: str) -> Table:
     """The table of one version (eight hex digits) of the set with the view `features.<view>`."""
-    return FEATURES.table(view).beside(version)
+    return FEATURES.table(view).with_suffix(version)
 
 
 def training_table(model: str) -> Table:
@@ -106,17 +106,17 @@ def predictions_view(model: str) -> Table:
 
 def shadow_table(model: str) -> Table:
     """The current state of the log of the shadow versions."""
-    return predictions_view(model).beside("shadow")
+    return predictions_view(model).with_suffix("shadow")
 
 
 def decisions_table(model: str) -> Table:
     """Who decided about which loads, when and why."""
-    return predictions_view(model).beside("decisions")
+    return predictions_view(model).with_suffix("decisions")
 
 
 def inputs_table(model: str) -> Table:
     """The features of decisions, as the model received them."""
-    return predictions_view(model).beside("inputs")
+    return predictions_view(model).with_suffix("inputs")
 
 
 def watch_progress(model: str, version: str) -> str:
@@ -136,9 +136,9 @@ def shadow_progress(model: str, version: str) -> str:
 
 def log_table(log: str) -> Table:
     """The table with every row of the log `schema.name`."""
-    return Table(log).beside("log")
+    return Table(log).with_suffix("log")
 
 
 def superseded_table(log: str) -> Table:
     """The table of the superseded rows of the log `schema.name`, and of what replaced them."""
-    return Table(log).beside("superseded")
+    return Table(log).with_suffix("superseded")

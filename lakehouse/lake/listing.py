@@ -7,7 +7,7 @@ from lakehouse.lake.names import CATALOG, qualified
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedTable:
     """A table or view by its name `schema.table`; `rows` is None for a view, to avoid a scan."""
 
     name: str
@@ -15,7 +15,7 @@ class Listed:
     columns: int
 
 
-def list_tables(lake: Lake) -> list[Listed]:
+def list_tables(lake: Lake) -> list[ListedTable]:
     """All tables and views, sorted by name."""
     with lake.reader() as cursor:
         found = cursor.execute(
@@ -27,7 +27,7 @@ def list_tables(lake: Lake) -> list[Listed]:
         ).fetchall()
         # only the catalog accounts for deleted rows without a scan
         return [
-            Listed(
+            ListedTable(
                 name,
                 fetch_value(cursor, f"SELECT count(*) FROM {qualified(name)}")
                 if kind == "BASE TABLE"

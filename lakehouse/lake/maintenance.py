@@ -25,7 +25,7 @@ KEEP_FILES = timedelta(hours=6)
 """How long an unused file stays for readers that still have it open."""
 
 
-REWRITE_ABOVE = 0.05
+MAX_DELETED_SHARE = 0.05
 """Share of deleted rows above which a file is rewritten without them."""
 
 
@@ -83,7 +83,7 @@ def maintain(
             cursor,
             "ducklake_rewrite_data_files(?, delete_threshold => ?)",
             CATALOG,
-            REWRITE_ABOVE,
+            MAX_DELETED_SHARE,
         )
         _call(cursor, "ducklake_merge_adjacent_files(?)", CATALOG)
         _expire(cursor, now - keep_snapshots)
@@ -101,7 +101,7 @@ def _refuse_damage(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         first = f"{damage[0].what} {damage[0].problem}"
         raise LakeError(
             f"nothing was merged or deleted, because {len(damage)} files are damaged, such as "
-            f"{first}; `lakehouse verify --full` names all of them"
+            f"{first}; `lakehouse verify --full` lists all of them"
         )
 
 
@@ -110,16 +110,15 @@ def describe_unknown(done: Maintenance) -> str:
     if not done.unknown:
         return ""
     files = (
-        f"{len(done.unknown)} Parquet files in the lake's storage that it does not know, such as"
+        f"{len(done.unknown)} Parquet files in the lake's storage that are not in its catalog, "
+        f"such as {done.unknown[0]}"
     )
     if done.owned:
-        return (
-            f"left alone: {files} {done.unknown[0]}; whoever put them there should move them away"
-        )
+        return f"left alone: {files}; move them out of the storage"
     return (
-        f"the storage is not this lake's own, so what killed writers left was not deleted: {files} "
-        f"{done.unknown[0]}; move them away, or, if no other lake uses that storage, take all as "
-        "this lake's with `lakehouse maintain --adopt`"
+        "the storage is not marked as this lake's, so leftovers of killed writers were not "
+        f"deleted: {files}; move them out of the storage or, if no other lake uses it, claim all "
+        "of them for this lake with `lakehouse maintain --adopt`"
     )
 
 
@@ -138,7 +137,7 @@ def _clean_up(
     cursor: duckdb.DuckDBPyConnection, storage: Storage, older_than: datetime, *, embedded: bool
 ) -> int:
     """Delete files that no snapshot has needed since `older_than`; return how many."""
-    _forget_registered_from_elsewhere(cursor, storage)
+    _unschedule_foreign_files(cursor, storage)
     if embedded:
         # SQLite compares times as text; these two formats agree only in the date.
         midnight = older_than.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -147,7 +146,7 @@ def _clean_up(
     return _call(cursor, f"ducklake_cleanup_old_files(?, {older})", CATALOG, older_than)
 
 
-def _forget_registered_from_elsewhere(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
+def _unschedule_foreign_files(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> None:
     """Unschedule the deletion of files that were registered but not written by this lake."""
     scheduled = f"{METADATA}.ducklake_files_scheduled_for_deletion"
     rows = cursor.execute(f"SELECT data_file_id, path, path_is_relative::BOOLEAN FROM {scheduled}")
@@ -180,7 +179,7 @@ def _delete_orphans(
     orphans = _orphans(cursor, older, older_than)
     ours = [path for path in orphans if is_written_by_a_lake(path)]
     unknown = tuple(sorted(set(orphans) - set(ours)))
-    if storage.local:
+    if storage.is_local:
         for path in ours:
             os.unlink(path)
     elif unknown:

@@ -52,7 +52,7 @@ class Table(str):
         """The qualified, quoted name for a statement: `"lake"."raw"."customers"`."""
         return ".".join(map(quote, (CATALOG, *self.parts)))
 
-    def beside(self, suffix: str) -> "Table":
+    def with_suffix(self, suffix: str) -> "Table":
         """The companion table `schema.name__suffix`."""
         return Table(f"{self}__{suffix}")
 

@@ -27,7 +27,10 @@ def lake_id(cursor: duckdb.DuckDBPyConnection) -> str:
     query = f"SELECT schema_uuid FROM {METADATA}.ducklake_schema WHERE schema_name = 'main'"
     row = cursor.execute(query).fetchone()
     if row is None:
-        raise LakeError("the catalog has no schema `main`, so nobody knows which lake it is")
+        raise LakeError(
+            "the catalog has no schema `main`, which identifies the lake; restore the catalog from "
+            "a backup"
+        )
     return str(row[0])
 
 
@@ -50,14 +53,15 @@ def check_owner(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> bool:
         owner = json.loads(text)["lake"]
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
-            f"{mark} does not tell whose the lake's storage is ({error!r}); restore it from a "
-            f'backup, or write {{"lake": "{lake_id(cursor)}"}} into it if all there is this lake\'s'
+            f"{mark} does not name the owner of the lake's storage ({error!r}); restore it from a "
+            "backup or, if all files there are this lake's, write "
+            f'{{"lake": "{lake_id(cursor)}"}} into it'
         ) from error
     if owner != lake_id(cursor):
         raise LakeError(
             f"the storage {storage.prefix} belongs to another lake ({mark} names {owner}, this "
-            f"one is {lake_id(cursor)}); set LAKEHOUSE_STORAGE or LAKEHOUSE_CATALOG to the other "
-            "half of this lake"
+            f"one is {lake_id(cursor)}); set LAKEHOUSE_STORAGE and LAKEHOUSE_CATALOG to those of "
+            "one lake"
         )
     return True
 

@@ -13,21 +13,21 @@ import duckdb
 from lakehouse.lake.names import literal
 from lakehouse.settings import Settings
 
-_OWN = re.compile(r"lake-[0-9a-f]{32}")
+_OWN_PREFIX = re.compile(r"lake-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Place:
-    """`prefix` has no trailing slash; `made`: whether the lake exists already."""
+    """`prefix` has no trailing slash; `exists`: whether there is a lake already."""
 
     prefix: str
     encrypted: bool
-    made: bool
+    exists: bool
 
     @property
-    def own(self) -> bool:
+    def is_own(self) -> bool:
         """Whether the prefix is unique to this lake; older releases used the storage itself."""
-        return bool(_OWN.fullmatch(self.prefix.rsplit("/", 1)[-1]))
+        return bool(_OWN_PREFIX.fullmatch(self.prefix.rsplit("/", 1)[-1]))
 
 
 def find_place(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Place:
@@ -36,15 +36,19 @@ def find_place(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Pla
     A lake may have been moved with its storage: only the last part of the recorded path counts.
     """
     storage = settings.storage.rstrip("/")
-    recorded = (_of_file if settings.embedded else _of_server)(connection, settings)
+    recorded = (_read_sqlite_metadata if settings.embedded else _read_postgres_metadata)(
+        connection, settings
+    )
     if not recorded:
-        return Place(f"{storage}/lake-{uuid.uuid4().hex}", settings.encrypted, made=False)
+        return Place(f"{storage}/lake-{uuid.uuid4().hex}", settings.encrypted, exists=False)
     last = recorded["data_path"].rstrip("/").rsplit("/", 1)[-1]
-    prefix = f"{storage}/{last}" if _OWN.fullmatch(last) else storage
-    return Place(prefix, recorded.get("encrypted") == "true", made=True)
+    prefix = f"{storage}/{last}" if _OWN_PREFIX.fullmatch(last) else storage
+    return Place(prefix, recorded.get("encrypted") == "true", exists=True)
 
 
-def _of_file(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
+def _read_sqlite_metadata(
+    connection: duckdb.DuckDBPyConnection, settings: Settings
+) -> dict[str, str]:
     catalog = settings.catalog.removeprefix("sqlite:")
     # Read with DuckDB's own SQLite: a second one in this process would drop the locks of the first.
     if not Path(catalog).exists() or not Path(catalog).stat().st_size:
@@ -58,15 +62,17 @@ def _of_file(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[
     return dict(rows.fetchall())
 
 
-def _of_server(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
+def _read_postgres_metadata(
+    connection: duckdb.DuckDBPyConnection, settings: Settings
+) -> dict[str, str]:
     address = literal(settings.catalog.removeprefix("postgres:"))
     connection.execute(f"ATTACH {address} AS catalog_place (TYPE postgres, READ_ONLY)")
     try:
-        ask = "FROM postgres_query('catalog_place', ?)"
-        there = "SELECT to_regclass('ducklake_metadata') IS NOT NULL"
-        if connection.execute(ask, [there]).fetchall() != [(True,)]:
+        query = "FROM postgres_query('catalog_place', ?)"
+        exists = "SELECT to_regclass('ducklake_metadata') IS NOT NULL"
+        if connection.execute(query, [exists]).fetchall() != [(True,)]:
             return {}
-        rows = connection.execute(ask, ["SELECT key, value FROM ducklake_metadata"])
+        rows = connection.execute(query, ["SELECT key, value FROM ducklake_metadata"])
         return dict(rows.fetchall())
     finally:
         connection.execute("DETACH catalog_place")

@@ -25,6 +25,11 @@ class Progress:
 
 
 NO_PROGRESS = Progress(load_id=0, seal=None)
+ALWAYS = datetime(9999, 12, 31)
+"""The seal of a table that nothing waits for: static lookups, and tables made of them alone.
+
+The macros know it as `always`. The seals of the files, in the manifest, stay real times.
+"""
 
 
 def create_table(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -17,10 +17,10 @@ KEY = int.from_bytes(hashlib.sha256(b"lakehouse: write lock").digest()[:8], sign
 
 One constant key works for every spelling of the server's address.
 """
-NAME_BYTES = 63
+MAX_NAME_BYTES = 63
 """The maximum length of an application name in PostgreSQL."""
 # it must survive idle time, and end within minutes when its holder's machine vanishes
-_TAKE = """SELECT pg_try_advisory_xact_lock(%s), set_config('application_name', %s, true),
+_ACQUIRE = """SELECT pg_try_advisory_xact_lock(%s), set_config('application_name', %s, true),
     set_config('idle_in_transaction_session_timeout', '0', true),
     set_config('tcp_keepalives_idle', '60', true)"""
 _HOLDER = """SELECT concat_ws(' at ', application_name, host(client_addr))
@@ -48,22 +48,22 @@ class ServerLock:
                 catalog.removeprefix("postgres:"), cursor_factory=psycopg.ClientCursor
             )
         except psycopg.Error as error:
-            raise self._down(error) from error
+            raise self._down_error(error) from error
 
-    def acquire(self, me: str) -> bool:
+    def acquire(self, holder: str) -> bool:
         """Try to take the lock without waiting; return whether it succeeded.
 
-        The server shows `me` to other clients.
+        The server shows `holder` to other clients.
         """
-        name = me.encode(errors="replace")[-NAME_BYTES:].decode(errors="replace")
-        is_held = bool(self._ask(_TAKE, KEY, name))
+        name = holder.encode(errors="replace")[-MAX_NAME_BYTES:].decode(errors="replace")
+        is_held = bool(self._fetch_value(_ACQUIRE, KEY, name))
         if not is_held:
             self._session.rollback()
         return is_held
 
     def holder(self) -> str:
         """The holder's name and address; empty if the lock was just released."""
-        return str(self._ask(_HOLDER, KEY) or "")
+        return str(self._fetch_value(_HOLDER, KEY) or "")
 
     def close(self) -> None:
         """Release the lock, if it is held, and close the connection."""
@@ -71,17 +71,17 @@ class ServerLock:
             self._session.rollback()
         self._session.close()
 
-    def _ask(self, query: str, *parameters: object) -> Any:
+    def _fetch_value(self, query: str, *parameters: object) -> Any:
         """The first value of the answer; None when it is empty."""
         try:
             row = self._session.execute(query, parameters).fetchone()
         except self._errors as error:
-            raise self._down(error) from error
+            raise self._down_error(error) from error
         return row and row[0]
 
-    def _down(self, error: Exception) -> CatalogDown:
+    def _down_error(self, error: Exception) -> CatalogDown:
         return CatalogDown(
             f"the catalog's server does not answer ({self._catalog}): "
             f"{' '.join(redact(str(error)).split())}. "
-            "See that it is up and that LAKEHOUSE_CATALOG is right"
+            "Check that it is running and that LAKEHOUSE_CATALOG is correct"
         )

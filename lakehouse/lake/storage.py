@@ -23,7 +23,7 @@ class Storage:
     prefix: str
 
     @property
-    def local(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the files are in a local folder."""
         return "://" not in self.prefix
 
@@ -34,7 +34,7 @@ class Storage:
     def read(self, name: str) -> str | None:
         """The text of a file, with damaged bytes as question marks; None if there is no file."""
         path = self.path(name)
-        if self.local:
+        if self.is_local:
             with suppress(FileNotFoundError):
                 return Path(path).read_text(errors="replace")
             return None
@@ -48,7 +48,7 @@ class Storage:
     def write(self, name: str, text: str) -> None:
         """Replace a file with `text` atomically."""
         path = self.path(name)
-        if not self.local:
+        if not self.is_local:
             self.connection.execute(
                 f"COPY (SELECT encode({literal(text)})) TO {literal(path)} (FORMAT blob)"
             )
@@ -64,7 +64,7 @@ class Storage:
     def sizes(self, names: list[str]) -> dict[str, int]:
         """Sizes in bytes of the existing files among `names`."""
         found = {}
-        if self.local:
+        if self.is_local:
             for name in names:
                 with suppress(FileNotFoundError):
                     found[name] = os.stat(self.path(name)).st_size
@@ -78,14 +78,14 @@ class Storage:
 
     def sha256(self, name: str) -> str:
         """SHA-256 of a file in hexadecimal digits; reads a file in an object store back whole."""
-        if not self.local:
+        if not self.is_local:
             return str(self._blob(self.path(name), "sha256(content)"))
         with open(self.path(name), "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def tail_sha256(self, name: str, length: int) -> str | None:
         """SHA-256 of the last `length` bytes; None in an object store, which reads whole files."""
-        if not self.local:
+        if not self.is_local:
             return None
         with open(self.path(name), "rb") as stream:
             stream.seek(-min(length, os.fstat(stream.fileno()).st_size), os.SEEK_END)

@@ -9,7 +9,7 @@ import duckdb
 
 from lakehouse.errors import Transient
 
-_WORDS = re.compile(
+_MESSAGES = re.compile(
     # a connection that was already lost has an empty message
     r"(?s:Failed to (?:execute|prepare) .*\": *\Z)|"
     r"HTTP (code )?(429|5\d\d)\b|could not connect to server|is the server running"
@@ -22,9 +22,9 @@ _WORDS = re.compile(
 )
 
 
-def sounds_transient(text: str) -> bool:
+def is_transient_message(text: str) -> bool:
     """Whether the message of a DuckDB error describes a transient failure."""
-    return bool(_WORDS.search(text))
+    return bool(_MESSAGES.search(text))
 
 
 def is_retryable(error: BaseException | None) -> bool:
@@ -36,7 +36,7 @@ def is_retryable(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, Transient | ConnectionError | TimeoutError):
             return True
-        if isinstance(error, duckdb.Error) and sounds_transient(str(error)):
+        if isinstance(error, duckdb.Error) and is_transient_message(str(error)):
             return True
         error = error.__cause__
     return False

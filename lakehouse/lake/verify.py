@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from lakehouse.lake.files import LakeFile, registered, scheduled
-from lakehouse.lake.hashes import FOOTER_END, FileHash, Hashes, Ledger
+from lakehouse.lake.files import LakeFile, list_files, list_scheduled
+from lakehouse.lake.hashes import FOOTER_END_BYTES, FileHash, Hashes, Ledger
 from lakehouse.lake.lake import Lake, fetch_value
 from lakehouse.lake.lock import write_lock
 from lakehouse.lake.ownership import METADATA, check_owner
 from lakehouse.lake.storage import Storage
 
-FROM_BACKUP = (
-    "restore it from a backup, or build the table again with `lakehouse run --full-refresh`"
+RESTORE_OR_REBUILD = (
+    "restore it from a backup, or rebuild the table with `lakehouse run --full-refresh`"
 )
 
 
@@ -54,101 +54,105 @@ def verify_lake(lake: Lake, *, full: bool) -> Verification:
         storage = lake.storage(cursor)
         ledger = Ledger(cursor, storage)
         check_owner(cursor, storage)
-        _look_at_catalog(cursor, lake.settings.embedded, done)
+        _verify_catalog(cursor, lake.settings.embedded, done)
         with write_lock(lake.settings, "verification") if full else nullcontext():
-            files, known = registered(cursor), ledger.read()
+            files, known = list_files(cursor), ledger.read()
             if full:
-                _look_for_lost(known, files, scheduled(cursor), done)
+                _find_lost_files(known, files, list_scheduled(cursor), done)
                 for name, error in ledger.add_missing().items():
                     done.damage.append(Damage(storage.path(name), f"cannot be read ({error})"))
         for line in known.damaged:
             what = f"line {line} of {storage.path(ledger.name)}"
-            problem = "is not as it was written; restore that file of hashes from a backup"
+            problem = "was changed after it was written; restore this file of hashes from a backup"
             done.damage.append(Damage(what, problem))
-        _look_at_files(files, known, storage, done, full=full)
-    done.untold.append("the rest of the catalog, landed files, and what else is in the data folder")
+        _verify_files(files, known, storage, done, full=full)
+    done.untold.append("the rest of the catalog, landed files, and other files in the data folder")
     return done
 
 
 def damage_before_merge(cursor: duckdb.DuckDBPyConnection, storage: Storage) -> list[Damage]:
     """Damage in the files that a merge would read and rewrite under a new hash."""
     done = Verification()
-    files = [file for file in registered(cursor) if file.current]
+    files = [file for file in list_files(cursor) if file.is_current]
     of_table = Counter(file.table for file in files)
     chosen = [file for file in files if of_table[file.table] > 1]
-    _look_at_files(chosen, Ledger(cursor, storage).read(), storage, done, full=True)
+    _verify_files(chosen, Ledger(cursor, storage).read(), storage, done, full=True)
     return done.damage
 
 
-def _look_at_files(
+def _verify_files(
     files: list[LakeFile], known: Hashes, storage: Storage, done: Verification, *, full: bool
 ) -> None:
     sizes = storage.sizes([file.name for file in files if file.name])
     verified = unhashed = 0
     for file in files:
         path = storage.path(file.name)
-        was = known.of.get(file.name)
-        if problem := _problem(file, was, sizes.get(file.name), storage, full=full):
+        recorded = known.by_name.get(file.name)
+        if problem := _problem(file, recorded, sizes.get(file.name), storage, full=full):
             done.damage.append(Damage(f"{path} ({file.table})", problem))
-        elif was is None:
+        elif recorded is None:
             unhashed += 1
         else:
             verified += 1
-    fast = "files by size and footer" if storage.local else "files by size"
+    fast = "files by size and footer" if storage.is_local else "files by size"
     done.looked_at["files by hash" if full else fast] = verified
     if unhashed:
         done.untold.append(
-            f"{unhashed} files had no hash yet, so only that they are there with their size is "
-            "known; `lakehouse verify --full` and maintenance take the hashes"
+            f"{unhashed} files had no hash yet, so only their existence and their size were "
+            "checked; `lakehouse verify --full` and maintenance hash them"
         )
     if not full:
-        parts = "the files before their footers" if storage.local else "the files"
-        done.untold.append(f"what is in {parts}: `--full` reads it")
+        parts = "the files before their footers" if storage.is_local else "the files"
+        done.untold.append(f"the content of {parts}: `--full` reads it")
 
 
 def _problem(
-    file: LakeFile, was: FileHash | None, size: int | None, storage: Storage, *, full: bool
+    file: LakeFile, recorded: FileHash | None, size: int | None, storage: Storage, *, full: bool
 ) -> str:
     """How `file` differs from what was written; empty if it does not."""
     if not file.table or not file.name:
-        return "the catalog no longer knows its table; restore the catalog from a backup"
+        return "has no table in the catalog any more; restore the catalog from a backup"
     if size is None:
-        return f"is missing; {FROM_BACKUP}"
-    if was and was.record != file.record:
+        return f"is missing; {RESTORE_OR_REBUILD}"
+    if recorded and recorded.record != file.record:
         return (
-            "the catalog tells other rows, sizes or bounds of it than when it was written; restore "
-            "the catalog from a backup"
+            "has other rows, sizes or bounds in the catalog than when it was written; restore the "
+            "catalog from a backup"
         )
     if size != file.bytes:
-        return f"has {size:,} bytes instead of {file.bytes:,}; {FROM_BACKUP}"
-    if was is None:
+        return f"has {size:,} bytes instead of {file.bytes:,}; {RESTORE_OR_REBUILD}"
+    if recorded is None:
         return ""
     try:
         if full:
-            same = storage.sha256(file.name) == was.sha256
+            same = storage.sha256(file.name) == recorded.sha256
         else:
-            footer = was.footer and storage.tail_sha256(file.name, file.footer + FOOTER_END)
-            same = footer == was.footer
+            footer = recorded.footer and storage.tail_sha256(
+                file.name, file.footer + FOOTER_END_BYTES
+            )
+            same = footer == recorded.footer
     except (OSError, duckdb.Error) as error:
-        return f"cannot be read ({error}); {FROM_BACKUP}"
-    return "" if same else f"was changed after it was written (SHA-256 differs); {FROM_BACKUP}"
+        return f"cannot be read ({error}); {RESTORE_OR_REBUILD}"
+    return (
+        "" if same else f"was changed after it was written (SHA-256 differs); {RESTORE_OR_REBUILD}"
+    )
 
 
-def _look_for_lost(
-    known: Hashes, files: list[LakeFile], waiting: set[str], done: Verification
+def _find_lost_files(
+    known: Hashes, files: list[LakeFile], scheduled: set[str], done: Verification
 ) -> None:
     """Hashed files that are missing in the catalog although nothing removed them."""
-    for name in known.of.keys() - {file.name for file in files} - waiting:
+    for name in known.by_name.keys() - {file.name for file in files} - scheduled:
         done.damage.append(
             Damage(
                 name,
-                "was committed, and the catalog no longer knows it; the catalog was damaged, or is "
-                "an older copy: restore it from a newer backup",
+                "was committed but is no longer in the catalog, which is damaged or an older copy; "
+                "restore the catalog from a newer backup",
             )
         )
 
 
-def _look_at_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Verification) -> None:
+def _verify_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Verification) -> None:
     if embedded:
         query = f"FROM sqlite_query('{METADATA}', 'PRAGMA integrity_check')"
         answers = [str(answer) for (answer,) in cursor.execute(query).fetchall()]
@@ -165,6 +169,6 @@ def _look_at_catalog(cursor: duckdb.DuckDBPyConnection, embedded: bool, done: Ve
     inlined = f"SELECT count(DISTINCT table_id) FROM {METADATA}.ducklake_inlined_data_tables"
     if tables := fetch_value(cursor, inlined):
         done.untold.append(
-            f"rows that an older release kept in the catalog, of {tables} tables: they are in no "
-            "file, so nothing tells whether they changed"
+            f"rows of {tables} tables that an older release kept in the catalog: they are in no "
+            "file, so changes cannot be detected"
         )

@@ -65,23 +65,23 @@ def load_model(models_dir: Path, artefact: str, files: Mapping[str, str]) -> Mod
         BadArtefact: for a missing or changed file, and for the card of another release.
     """
     contents = {
-        name: _verified(models_dir / artefact / name, digest) for name, digest in files.items()
+        name: _read_verified(models_dir / artefact / name, digest) for name, digest in files.items()
     }
     try:
         card = ModelCard.model_validate_json(contents[CARD])
     except ValidationError as error:
         raise BadArtefact(
-            f"artefact {models_dir / artefact / CARD} was written by a release that this one "
-            f"cannot read ({error.error_count()} fields differ); train a new version"
+            f"artefact {models_dir / artefact / CARD} was written by an incompatible release "
+            f"({error.error_count()} fields differ); train a new version"
         ) from error
     return Model(card, contents[TREES].decode())
 
 
-def why_broken(models_dir: Path, version: Version) -> str:
+def artefact_problem(models_dir: Path, version: Version) -> str:
     """What is wrong with a version's files; empty if all match the registered hashes."""
     try:
         for name, digest in version.files.items():
-            _verified(models_dir / version.artefact / name, digest)
+            _read_verified(models_dir / version.artefact / name, digest)
     except BadArtefact as error:
         return str(error)
     return ""
@@ -96,13 +96,13 @@ def load_evaluation(models_dir: Path, version: Version) -> Evaluation:
     if EVALUATION not in version.files:
         return Evaluation(metrics={period: dict(m) for period, m in version.metrics.items()})
     path = models_dir / version.artefact / EVALUATION
-    return Evaluation.from_json(_verified(path, version.files[EVALUATION]).decode())
+    return Evaluation.from_json(_read_verified(path, version.files[EVALUATION]).decode())
 
 
-def _verified(path: Path, digest: str) -> bytes:
+def _read_verified(path: Path, digest: str) -> bytes:
     remedy = (
-        "restore it from a backup, or take the version out of use with "
-        "`lakehouse models rollback` or by training anew"
+        "restore it from a backup, or replace the version: run `lakehouse models rollback`, or "
+        "train a new one"
     )
     try:
         content = path.read_bytes()

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.models import spec
 
-FEWEST = 10
+MIN_CLASS_ROWS = 10
 """The minimum number of rows of each class for a fit (for a temperature: rows in all)."""
 
 _EDGE = 1e-15
-_OWN_SHARE = 0.01
-_STEPS = 100
-_HALVINGS = 40
+_SCORE_SHARE = 0.01
+_MAX_STEPS = 100
+_BISECTIONS = 40
 
 
 class _State(BaseModel):
@@ -62,18 +62,19 @@ def fit_calibration(kind: spec.Calibration, score: Floats, label: Floats) -> Cal
     if score.ndim == 2:
         position = label.astype(np.int64)
         if kind == "sigmoid":
-            return _fit_temperature(score, position) if len(position) >= FEWEST else None
+            return _fit_temperature(score, position) if len(position) >= MIN_CLASS_ROWS else None
         one_against_rest = [position == i for i in range(score.shape[1])]
     else:
         one_against_rest = [label > 0]
-    if any(min(truth.sum(), (~truth).sum()) < FEWEST for truth in one_against_rest):
+    if any(min(truth.sum(), (~truth).sum()) < MIN_CLASS_ROWS for truth in one_against_rest):
         return None
     if kind == "sigmoid":
         return _fit_sigmoid(score, one_against_rest[0])
     columns = np.atleast_2d(score.T)  # (outputs, rows), without rows too
     return Isotonic(
         curves=tuple(
-            _pool(column, truth) for column, truth in zip(columns, one_against_rest, strict=True)
+            _pool_adjacent_violators(column, truth)
+            for column, truth in zip(columns, one_against_rest, strict=True)
         )
     )
 
@@ -88,7 +89,10 @@ def apply(calibrator: Calibrator | None, score: Floats) -> Floats:
         return _softmax(calibrator.sharpness * _log(score))
     columns = np.atleast_2d(score.T)  # (outputs, rows), without rows too
     curved = np.column_stack(
-        [_follow(curve, column) for curve, column in zip(calibrator.curves, columns, strict=True)]
+        [
+            _interpolate(curve, column)
+            for curve, column in zip(calibrator.curves, columns, strict=True)
+        ]
     )
     if score.ndim == 1:
         return curved[:, 0]
@@ -112,7 +116,7 @@ def _fit_sigmoid(score: Floats, truth: Bools) -> Sigmoid | None:
 
     at = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     now = loss(at)
-    for _ in range(_STEPS):
+    for _ in range(_MAX_STEPS):
         p = _expit(at[0] * x + at[1])
         # sums instead of matrix products, whose last bits depend on the number of threads
         gradient = np.array([np.sum((p - target) * x), np.sum(p - target)])
@@ -136,21 +140,23 @@ def _fit_temperature(probability: Floats, position: Ints) -> Temperature | None:
     is convex in the sharpness, so bisection finds the root of its slope.
     """
     logs = _log(probability)
-    mine = logs[np.arange(len(position)), position]
+    true_logs = logs[np.arange(len(position)), position]
 
     def slope(sharpness: float) -> float:
-        return float(np.sum(np.sum(_softmax(sharpness * logs) * logs, axis=1) - mine))
+        return float(np.sum(np.sum(_softmax(sharpness * logs) * logs, axis=1) - true_logs))
 
     low, high = 1e-3, 1e3
     if slope(low) >= 0:
         return None
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
     return Temperature(sharpness=low)
 
 
-def _pool(score: Floats, truth: Bools) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _pool_adjacent_violators(
+    score: Floats, truth: Bools
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Pool adjacent violators: the mean score and the share of positives of each block."""
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     hits = np.bincount(inverse, weights=truth)
@@ -165,7 +171,7 @@ def _pool(score: Floats, truth: Bools) -> tuple[tuple[float, ...], tuple[float, 
     return tuple(b[2] / b[0] for b in blocks), tuple(b[1] / b[0] for b in blocks)
 
 
-def _follow(curve: tuple[tuple[float, ...], tuple[float, ...]], score: Floats) -> Floats:
+def _interpolate(curve: tuple[tuple[float, ...], tuple[float, ...]], score: Floats) -> Floats:
     """Straight lines between the blocks' centres, mixed with a hundredth of the score itself.
 
     A step function would tie all scores of a block, and the order matters most in the highest
@@ -174,7 +180,7 @@ def _follow(curve: tuple[tuple[float, ...], tuple[float, ...]], score: Floats) -
     whatever the sample.
     """
     centres, shares = curve
-    return (1 - _OWN_SHARE) * np.interp(score, centres, shares) + _OWN_SHARE * score
+    return (1 - _SCORE_SHARE) * np.interp(score, centres, shares) + _SCORE_SHARE * score
 
 
 def _log(probability: Floats) -> Floats:

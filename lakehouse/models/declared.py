@@ -25,13 +25,11 @@ def find_model(project: Project, name: str) -> ModelSpec:
         SpecError: when it is not among the valid ones, and some declaration is not valid.
         RegistryError: when it is not declared; lists the declared models.
     """
-    found = _read(project)
-    specs = _by_name(found)
-    if name not in specs:
-        found.require_valid()
-        known = ", ".join(sorted(specs)) or "none"
-        raise RegistryError(f"no model is called {name}; declared are {known}")
-    return specs[name]
+    declared = _read(project)
+    if spec := declared.named(ModelSpec, name):
+        return spec
+    known = ", ".join(sorted(_by_name(declared))) or "none"
+    raise RegistryError(f"no model is named {name}; the declared models are {known}")
 
 
 def _read(project: Project) -> Declarations:

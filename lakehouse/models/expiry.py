@@ -17,36 +17,37 @@ class Expired(RegistryError):
 
 @dataclass(frozen=True)
 class Expiry:
-    """`on`: when the version expires; `stops`: when it may no longer decide (None: never).
+    """When a version expires, and when (`stops_at`) it may no longer decide; None means never.
 
-    Both are naive UTC.
+    Both times are naive UTC.
     """
 
     version: str
-    on: datetime
-    stops: datetime | None
+    expires_at: datetime
+    stops_at: datetime | None
 
     def warning(self, at: datetime) -> str:
         """The warning at that time (naive UTC); empty before the version expires."""
-        if at < self.on:
+        if at < self.expires_at:
             return ""
-        text = f"{self.version} expired on {self.on:%Y-%m-%d}"
-        if self.stops is None:
+        text = f"{self.version} expired on {self.expires_at:%Y-%m-%d}"
+        if self.stops_at is None:
             return text
-        verb = "may decide no more since" if self.has_stopped(at) else "may decide no more from"
-        return f"{text} and {verb} {self.stops:%Y-%m-%d}"
+        if self.has_stopped(at):
+            return f"{text} and may no longer decide since {self.stops_at:%Y-%m-%d}"
+        return f"{text} and may decide only until {self.stops_at:%Y-%m-%d}"
 
     def has_stopped(self, at: datetime) -> bool:
         """Whether it may no longer decide at that time (naive UTC)."""
-        return self.stops is not None and at >= self.stops
+        return self.stops_at is not None and at >= self.stops_at
 
 
 def find_expiry(spec: ModelSpec, version: Version) -> Expiry:
     """The expiry by the current declaration: a longer term also applies to existing versions."""
     card = spec.model_card
-    on = version.created_at + timedelta(days=card.expires_after_days)
-    stops = on + card.grace if card.after_expiry == "stop" else None
-    return Expiry(version.version, on, stops)
+    expires_at = version.created_at + timedelta(days=card.expires_after_days)
+    stops_at = expires_at + card.grace if card.after_expiry == "stop" else None
+    return Expiry(version.version, expires_at, stops_at)
 
 
 def require_valid(spec: ModelSpec, version: Version, at: datetime) -> None:

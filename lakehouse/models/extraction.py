@@ -11,16 +11,16 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from lakehouse.models.errors import TrainingError
-from lakehouse.models.schema import Matrix, as_floats, on_scale
+from lakehouse.models.schema import Matrix, as_floats, in_range
 from lakehouse.models.spec import Extraction
 
 FIT_ROWS = 50_000
 """More training rows than this are thinned evenly before fitting."""
 
-_TRIMMED = 0.1
-_SHRUNK = 0.1
+_TRIMMED_SHARE = 0.1
+_SHRINKAGE = 0.1
 _RESTARTS = 3
-_ROUNDS = 50
+_MAX_ITERATIONS = 50
 _Array = npt.NDArray[np.float64]
 
 
@@ -60,10 +60,12 @@ def fit_extraction(
     """
     rows = matrix[:: -(-max(len(matrix), 1) // FIT_ROWS)]
     fitted = tuple(_fit(part, names, rows, seed) for part in parts)
-    taken = [*names, *added_names(fitted)]
+    all_names = [*names, *added_names(fitted)]
     for name in added_names(fitted):
-        if taken.count(name) > 1:
-            raise TrainingError(f"extraction: there is a feature {name} already; rename the part")
+        if all_names.count(name) > 1:
+            raise TrainingError(
+                f"extraction: two columns have the name {name}; rename the extraction"
+            )
     return fitted
 
 
@@ -81,16 +83,16 @@ def extend(states: Sequence[FittedExtraction], names: Sequence[str], matrix: Mat
 
 
 def _fit(part: Extraction, names: Sequence[str], matrix: Matrix, seed: int) -> FittedExtraction:
-    values = _take(part, names, matrix)
-    known = [column[on_scale(column)] for column in values.T]
+    values = _column_values(part, names, matrix)
+    known = [column[in_range(column)] for column in values.T]
     medians = [np.median(column) if len(column) else 0.0 for column in known]
     median = np.array(medians, dtype=np.float32).astype(np.float64)
-    values = np.where(on_scale(values), values, median)
+    values = np.where(in_range(values), values, median)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale <= 1e-9 * np.abs(mean)] = 1.0  # a constant column: only rounding errors remain
     standard = (values - mean) / scale
     if part.kind == "pca":
-        found = _principal(part, standard)
+        found = _principal_components(part, standard)
     elif part.kind == "clusters":
         found = _centres(standard, part.components, np.random.default_rng(seed))
     else:
@@ -105,36 +107,36 @@ def _fit(part: Extraction, names: Sequence[str], matrix: Matrix, seed: int) -> F
     )
 
 
-def _take(part: Extraction, names: Sequence[str], matrix: Matrix) -> _Array:
+def _column_values(part: Extraction, names: Sequence[str], matrix: Matrix) -> _Array:
     unknown = [column for column in part.columns if column not in names]
     if unknown:
         raise TrainingError(
-            f"extraction {part.name} names {', '.join(unknown)}, which the model does not have "
-            f"as features; it has {', '.join(names)}"
+            f"extraction {part.name} uses {', '.join(unknown)}, which the model does not have "
+            f"as features; its features are {', '.join(names)}"
         )
     return matrix[:, [list(names).index(column) for column in part.columns]].astype(np.float64)
 
 
 def _extract(state: FittedExtraction, names: Sequence[str], matrix: Matrix) -> _Array:
-    values = _take(state.part, names, matrix)
-    values = np.where(on_scale(values), values, np.array(state.median))
+    values = _column_values(state.part, names, matrix)
+    values = np.where(in_range(values), values, np.array(state.median))
     standard = (values - np.array(state.mean)) / np.array(state.scale)
     rows = np.array(state.matrix)
     if state.part.kind == "clusters":
         return np.sqrt(_squared_distances(standard, rows))
-    turned = np.zeros((len(standard), len(rows)))
+    projected = np.zeros((len(standard), len(rows)))
     for column, weights in zip(standard.T, rows.T, strict=True):
-        turned += column[:, None] * weights
+        projected += column[:, None] * weights
     if state.part.kind == "pca":
-        return turned
-    return np.sqrt(_squared_distances(turned, np.zeros((1, len(rows)))))
+        return projected
+    return np.sqrt(_squared_distances(projected, np.zeros((1, len(rows)))))
 
 
-def _principal(part: Extraction, standard: _Array) -> _Array:
+def _principal_components(part: Extraction, standard: _Array) -> _Array:
     """The directions of largest variance, each with a positive largest weight."""
     if part.components > len(part.columns):
         raise TrainingError(
-            f"extraction {part.name}: {len(part.columns)} columns have no {part.components} "
+            f"extraction {part.name}: {len(part.columns)} columns cannot have {part.components} "
             "principal components; lower `components`"
         )
     _, vectors = np.linalg.eigh(_covariance(standard))
@@ -152,11 +154,11 @@ def _whitening(standard: _Array) -> tuple[_Array, _Array]:
     Wolf, 2004, with a fixed share for simplicity).
     """
     distance = np.square(standard - np.median(standard, axis=0)).sum(axis=1)
-    usual = standard[distance <= np.quantile(distance, 1 - _TRIMMED)]
+    usual = standard[distance <= np.quantile(distance, 1 - _TRIMMED_SHARE)]
     centre = usual.mean(axis=0)
     covariance = _covariance(usual - centre)
     diagonal = np.maximum(np.diag(covariance), 1e-6)
-    shrunk = (1 - _SHRUNK) * covariance + _SHRUNK * np.diag(diagonal)
+    shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(diagonal)
     np.fill_diagonal(shrunk, diagonal)
     return centre, np.linalg.inv(np.linalg.cholesky(shrunk))
 
@@ -166,33 +168,33 @@ def _centres(standard: _Array, count: int, random: np.random.Generator) -> _Arra
 
     Centres are sorted by their coordinates, so that equal clusters give equal columns.
     """
-    best, least = standard[:1], np.inf
+    best, smallest = standard[:1], np.inf
     for _ in range(_RESTARTS):
-        centres = _spread(standard, count, random)
-        for _ in range(_ROUNDS):
+        centres = _initial_centres(standard, count, random)
+        for _ in range(_MAX_ITERATIONS):
             nearest = _squared_distances(standard, centres).argmin(axis=1)
             moved = centres.copy()
             for i in range(count):
-                mine = standard[nearest == i]
-                if len(mine):
-                    moved[i] = mine.mean(axis=0)
+                members = standard[nearest == i]
+                if len(members):
+                    moved[i] = members.mean(axis=0)
             if np.allclose(moved, centres, rtol=0, atol=1e-4):
                 break
             centres = moved
         inertia = float(_squared_distances(standard, centres).min(axis=1).sum())
-        if inertia < least:
-            best, least = centres, inertia
+        if inertia < smallest:
+            best, smallest = centres, inertia
     result: _Array = best[np.lexsort(best.T[::-1])]
     return result
 
 
-def _spread(standard: _Array, count: int, random: np.random.Generator) -> _Array:
+def _initial_centres(standard: _Array, count: int, random: np.random.Generator) -> _Array:
     """Rows far from each other: the probability of each next one grows with its distance."""
     chosen = [standard[random.integers(len(standard))]]
     for _ in range(count - 1):
-        far = _squared_distances(standard, np.array(chosen)).min(axis=1)
-        total = far.sum()
-        chances = far / total if total else None
+        distances = _squared_distances(standard, np.array(chosen)).min(axis=1)
+        total = distances.sum()
+        chances = distances / total if total else None
         chosen.append(standard[random.choice(len(standard), p=chances)])
     return np.array(chosen)
 

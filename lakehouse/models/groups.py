@@ -42,9 +42,9 @@ def group_query(
         value = f"g.{column}"
     if group.age:
         value = f"year(s.{quote(time)}) - {value}"
-    said, bound = _bands(group.bins) if group.bins else ("CAST(value AS VARCHAR)", [])
+    value_sql, bound = _bands(group.bins) if group.bins else ("CAST(value AS VARCHAR)", [])
     return (
-        f"SELECT key, coalesce({said}, ?) AS value "
+        f"SELECT key, coalesce({value_sql}, ?) AS value "
         f"FROM (SELECT s.{quote(key)} AS key, {value} AS value FROM {relation} s {source})",
         [*bound, MISSING],
     )
@@ -71,10 +71,12 @@ def group_values(
         try:
             rows = cursor.execute(f"{query} ORDER BY key", bound).fetchnumpy()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise TrainingError(f"group {name} reads {group.table}: {error}") from error
+            raise TrainingError(
+                f"group {name} cannot be read from {group.table}: {error}"
+            ) from error
         if len(rows["key"]) != count:
             raise TrainingError(
-                f"group {name}: {group.table} has several rows for a {spine_key}; name the "
+                f"group {name}: {group.table} has several rows for one {spine_key}; set "
                 "`entity` if it is a history"
             )
         found[name] = np.asarray(rows["value"], dtype=str)

@@ -16,51 +16,53 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The training rows (`places`, None: all) and their weights.
+class WeightedRows:
+    """The training rows (`positions`, None: all) and their weights.
 
     `odds` is the factor by which the odds of a model trained on them are too high.
     """
 
-    places: npt.NDArray[np.int64] | None = None
+    positions: npt.NDArray[np.int64] | None = None
     weight: Floats | None = None
     odds: float = 1.0
 
 
-def balance(imbalance: Imbalance, label: Floats, seed: int) -> Weighed:
+def balance(imbalance: Imbalance, label: Floats, seed: int) -> WeightedRows:
     """Apply the declared balance to these rows (a binary label each)."""
     positive = label > 0
     positives = int(positive.sum())
     negatives = len(label) - positives
     if imbalance.method == "weights":
         ratio = imbalance.ratio or negatives / positives
-        return Weighed(weight=np.where(positive, ratio, 1.0), odds=ratio)
+        return WeightedRows(weight=np.where(positive, ratio, 1.0), odds=ratio)
     if imbalance.method == "undersample":
         assert imbalance.ratio is not None
-        kept = _pick(~positive, round(imbalance.ratio * positives), seed)
+        kept = _sample(~positive, round(imbalance.ratio * positives), seed)
         odds = negatives / max(1, int(kept.sum()))
-        return Weighed(places=np.flatnonzero(positive | kept), odds=odds)
-    return Weighed()
+        return WeightedRows(positions=np.flatnonzero(positive | kept), odds=odds)
+    return WeightedRows()
 
 
-def thin(task: Task, label: Floats, share: float, seed: int) -> Weighed:
+def subsample(task: Task, label: Floats, share: float, seed: int) -> WeightedRows:
     """Keep `share` of the commonest class with larger weights, so that the odds stay true.
 
     For a regression, the share applies to all rows.
     """
     if share >= 1:
-        return Weighed()
+        return WeightedRows()
     common = task.commonest(label)
     if common is None:
         everything = np.ones(len(label), dtype=bool)
-        return Weighed(places=np.flatnonzero(_pick(everything, round(share * len(label)), seed)))
-    kept = _pick(common, max(1, round(share * int(common.sum()))), seed)
-    places = np.flatnonzero(~common | kept)
+        return WeightedRows(
+            positions=np.flatnonzero(_sample(everything, round(share * len(label)), seed))
+        )
+    kept = _sample(common, max(1, round(share * int(common.sum()))), seed)
+    positions = np.flatnonzero(~common | kept)
     scale = common.sum() / kept.sum()
-    return Weighed(places=places, weight=np.where(common[places], scale, 1.0))
+    return WeightedRows(positions=positions, weight=np.where(common[positions], scale, 1.0))
 
 
-def true_odds(score: Floats, odds: float) -> Floats:
+def correct_odds(score: Floats, odds: float) -> Floats:
     """Scores whose odds are `odds` times too high, as probabilities at the true base rate.
 
     p = s / (s + odds (1 - s)): Elkan, "The foundations of cost-sensitive learning", 2001, theorem
@@ -70,18 +72,18 @@ def true_odds(score: Floats, odds: float) -> Floats:
     return score if odds == 1 else score / (score + odds * (1 - score))
 
 
-def _pick(candidates: npt.NDArray[np.bool_], count: int, seed: int) -> npt.NDArray[np.bool_]:
+def _sample(candidates: npt.NDArray[np.bool_], count: int, seed: int) -> npt.NDArray[np.bool_]:
     """`count` of the candidates (all if there are fewer), as a mask."""
-    places = np.flatnonzero(candidates)
+    positions = np.flatnonzero(candidates)
     chosen = np.zeros(len(candidates), dtype=bool)
-    chosen[places[np.argsort(scattered(places, seed), kind="stable")[:count]]] = True
+    chosen[positions[np.argsort(pseudo_random(positions, seed), kind="stable")[:count]]] = True
     return chosen
 
 
-def scattered(places: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+def pseudo_random(positions: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
     """Pseudo-random numbers, the same with any NumPy: SplitMix64 (Steele, Lea & Flood, 2014)."""
     with np.errstate(over="ignore"):
-        z = (places.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (positions.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from lakehouse.features.declared import why_not_kept_up
+from lakehouse.features.declared import refresh_problem
 from lakehouse.lake import CATALOG, NoSuchTable, qualified, quote, read_columns
 from lakehouse.lake.layout import FEATURES, VERSIONED, feature_table, feature_view
 from lakehouse.models.errors import SchemaMismatch, TrainingError
@@ -38,7 +38,7 @@ def feature_tables(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[F
     Raises:
         NoSuchTable: when a set has never been materialized.
     """
-    return [_current(cursor, name) for name in spec.feature_sets]
+    return [_current_table(cursor, name) for name in spec.feature_sets]
 
 
 def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> list[FeatureTable]:
@@ -57,7 +57,7 @@ def pinned_tables(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> l
                 "materialize the feature set and train a new version"
             )
         tables.append(FeatureTable(name, version, table, columns))
-    _check(schema, tables)
+    _check_features(schema, tables)
     return tables
 
 
@@ -69,7 +69,7 @@ def stale_sets(cursor: duckdb.DuckDBPyConnection, schema: FeatureSchema) -> dict
     found: dict[str, str] = {}
     for name, version in schema.feature_sets.items():
         if _current_version(cursor, name) != version:
-            reason = why_not_kept_up(cursor, feature_table(name, version))
+            reason = refresh_problem(cursor, feature_table(name, version))
             found |= {name: reason} if reason else {}
     return found
 
@@ -93,10 +93,12 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
     features = [
         Feature(name=column, set=table.name, kind=_kind(table, column, sql_type))
         for table in tables
-        for column, sql_type in _features(table)
+        for column, sql_type in _feature_columns(table)
         if _is_chosen(spec, column)
     ]
-    refuse_taken(spec, {table.name: [name for name, _ in _features(table)] for table in tables})
+    refuse_name_clashes(
+        spec, {table.name: [name for name, _ in _feature_columns(table)] for table in tables}
+    )
     names = [feature.name for feature in features]
     for name in sorted(set(names)):
         if names.count(name) > 1:
@@ -105,21 +107,21 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
                 f"{spec.name}: feature {name} is in the sets {' and '.join(owners)}; "
                 "rename it in one of them, or `exclude` it"
             )
-    available = {column for table in tables for column, _ in _features(table)}
+    available = {column for table in tables for column, _ in _feature_columns(table)}
     unknown = sorted(({*spec.include, *spec.exclude}) - available)
     if unknown:
         raise TrainingError(
-            f"{spec.name}: `include` or `exclude` names {', '.join(unknown)}, "
-            f"which no set of {', '.join(spec.feature_sets)} has"
+            f"{spec.name}: `include` or `exclude` lists {', '.join(unknown)}, "
+            f"which none of the feature sets {', '.join(spec.feature_sets)} contains"
         )
     if not features:
-        raise TrainingError(f"{spec.name}: no feature is left; check `include` and `exclude`")
+        raise TrainingError(f"{spec.name}: no features are left; check `include` and `exclude`")
     return FeatureSchema(
         features=tuple(features), feature_sets={table.name: table.version for table in tables}
     )
 
 
-def refuse_taken(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
+def refuse_name_clashes(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
     """Raise `TrainingError` if a feature, by set, has the name of the spine's key or an entity.
 
     The names would collide in the model's training sets. A feature set only checks its own entity.
@@ -149,12 +151,12 @@ def join_features(schema: FeatureSchema, key: str, on: str) -> tuple[str, str]:
     return schema.select_list(aliases), joins
 
 
-def _current(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
+def _current_table(cursor: duckdb.DuckDBPyConnection, name: str) -> FeatureTable:
     version = _current_version(cursor, name)
     if version is None:
         raise NoSuchTable(
-            f"there is no feature set {feature_view(name)} in the lake; "
-            f"materialize it, or mend the name in `feature_sets`"
+            f"feature set {feature_view(name)} is not in the lake; "
+            "materialize it, or correct its name in `feature_sets`"
         )
     table = feature_table(name, version)
     return FeatureTable(name, version, table, _columns(cursor, table))
@@ -175,7 +177,7 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, 
     return tuple(read_columns(cursor, table).items())
 
 
-def _features(table: FeatureTable) -> list[tuple[str, str]]:
+def _feature_columns(table: FeatureTable) -> list[tuple[str, str]]:
     """The columns of a feature table are key and entity, `event_time`, the features, `_load_id`."""
     names = [column for column, _ in table.columns]
     after = names.index("event_time") + 1
@@ -192,12 +194,12 @@ def _kind(table: FeatureTable, column: str, sql_type: str) -> Kind:
     if _TEXT.fullmatch(sql_type):
         return "category"
     raise TrainingError(
-        f"feature {column} of {table.table} is a {sql_type}, which no model can read; "
-        "make it a number, a boolean or a text, or `exclude` it"
+        f"feature {column} of {table.table} is a {sql_type}, which models cannot use; "
+        "convert it to a number, a boolean or a text, or `exclude` it"
     )
 
 
-def _check(schema: FeatureSchema, tables: Sequence[FeatureTable]) -> None:
+def _check_features(schema: FeatureSchema, tables: Sequence[FeatureTable]) -> None:
     by_set = {table.name: table for table in tables}
     for feature in schema.features:
         table = by_set[feature.set]

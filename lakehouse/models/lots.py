@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakehouse.models.imbalance import scattered
+from lakehouse.evaluation.periods import DAY
+from lakehouse.models.imbalance import pseudo_random
 from lakehouse.models.spec import ModelSpec
 
 Floats = npt.NDArray[np.float64]
@@ -19,15 +20,17 @@ Floats = npt.NDArray[np.float64]
 def draw_lots(
     spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]
 ) -> Floats:
-    """The lots of rows with these keys, (rows,) in [0, 1).
+    """The lots of rows with these keys, (rows,) in [0, 1), and with these `days` since 1970.
 
-    If capacity counts `units`, all rows of a unit and day (counted since 1970) share one lot, and
-    draw a new one the next day.
+    If capacity counts `units`, all rows of a unit and day (week) share one lot, and draw a new one
+    the next day (week).
     """
     if units is None:
-        return _drawn(numbers(keys), spec.seed)
-    who = scattered(numbers(units), spec.seed).astype(np.int64)
-    return _drawn(who ^ np.asarray(days, dtype=np.int64), spec.seed)
+        return _uniform(numbers(keys), spec.seed)
+    unit_numbers = pseudo_random(numbers(units), spec.seed).astype(np.int64)
+    period = spec.capacity.period if spec.capacity else DAY
+    periods = np.asarray(period.of(np.asarray(days, dtype=np.int64)), dtype=np.int64)
+    return _uniform(unit_numbers ^ periods, spec.seed)
 
 
 def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
@@ -43,10 +46,10 @@ def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(hashes[coded.indices.to_numpy()])
 
 
-def places_lots(rows: int, seed: int) -> Floats:
+def lots_by_position(rows: int, seed: int) -> Floats:
     """Lots of rows identified by their position in the order of keys, (rows,)."""
-    return _drawn(np.arange(rows, dtype=np.int64), seed)
+    return _uniform(np.arange(rows, dtype=np.int64), seed)
 
 
-def _drawn(numbers: npt.NDArray[np.int64], seed: int) -> Floats:
-    return np.asarray((scattered(numbers, seed) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+def _uniform(numbers: npt.NDArray[np.int64], seed: int) -> Floats:
+    return np.asarray((pseudo_random(numbers, seed) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)

@@ -16,12 +16,12 @@ from lakehouse.models import calibration
 from lakehouse.models.calibration import Calibrator
 from lakehouse.models.columns import Columns
 from lakehouse.models.extraction import FittedExtraction
-from lakehouse.models.imbalance import true_odds
+from lakehouse.models.imbalance import correct_odds
 from lakehouse.models.library import import_lightgbm
-from lakehouse.models.prior import shifted
+from lakehouse.models.prior import shift_odds
 from lakehouse.models.schema import FeatureSchema, Matrix
 from lakehouse.models.tasks import DeclaredTask
-from lakehouse.models.threshold import decided
+from lakehouse.models.threshold import break_ties
 
 
 class _Record(BaseModel):
@@ -113,11 +113,11 @@ class Model:
     card: ModelCard
     trees: str
 
-    def decided(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def break_ties(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Scores of rows in key order, at least `card.threshold` exactly where the model flags."""
         card = self.card
         seed = int(card.params["seed"])
-        return np.asarray(decided(score, card.threshold, card.ties, seed), dtype=np.float64)
+        return np.asarray(break_ties(score, card.threshold, card.ties, seed), dtype=np.float64)
 
     @cached_property
     def booster(self) -> Any:
@@ -136,7 +136,7 @@ class Model:
         columns of `card.features`.
         """
         calibrated = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
-        final = shifted(calibrated, self.card.shift)
+        final = shift_odds(calibrated, self.card.shift)
         return np.asarray(final, dtype=np.float64)
 
     def uncalibrated(self, matrix: Matrix) -> npt.NDArray[np.float64]:
@@ -144,7 +144,7 @@ class Model:
         if not len(matrix):
             return np.empty(self.card.task.shape(0, len(self.card.classes)))
         raw = np.asarray(self.booster.predict(self.columns.matrix(matrix)), dtype=np.float64)
-        return true_odds(raw, self.card.odds)
+        return correct_odds(raw, self.card.odds)
 
     def predict_rows(self, rows: pa.RecordBatch) -> npt.NDArray[np.float64]:
         """`predict` for rows that have the features as columns. Raises `SchemaMismatch`."""

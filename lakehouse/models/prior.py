@@ -11,42 +11,42 @@ from lakehouse.evaluation.arrays import Bools, Floats
 from lakehouse.evaluation.calibration_error import design_effect
 from lakehouse.evaluation.resampling import Resampling
 
-SPREAD = 0.4
+PRIOR_DEVIATION = 0.4
 """The usual standard deviation of observed over expected from one period to the next."""
 
-FURTHEST = 3.0
+MAX_SHIFT = 3.0
 """The largest shift in log odds: a factor of twenty in the odds is not drift."""
 
 _EDGE = 1e-15
-_HALVINGS = 60
+_BISECTIONS = 60
 
 
 def prior_shift(score: Floats, truth: Bools, clusters: tuple[npt.NDArray[np.int64], ...]) -> float:
     """The log odds to add to `score` (rows,) so that it predicts the expected number of positives.
 
-    Observed over expected has a gamma prior of mean 1 and deviation `SPREAD`, and positives are a
-    Poisson count of as many independent events as their one or two `clusters` (rows,) are worth.
-    The posterior mean is the estimate (Gelman et al., *Bayesian Data Analysis*, 3rd ed., section
-    2.6): many positives move the prior all the way, few hardly at all. Only the prior moves, not
-    the features of a positive, so the odds change by the same factor for every row (Saerens,
-    Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
-    Neural Computation 14, 2002).
+    Observed over expected has a gamma prior of mean 1 and deviation `PRIOR_DEVIATION`, and
+    positives are a Poisson count of as many independent events as their one or two `clusters`
+    (rows,) are worth. The posterior mean is the estimate (Gelman et al., *Bayesian Data Analysis*,
+    3rd ed., section 2.6): many positives move the prior all the way, few hardly at all. Only the
+    prior moves, not the features of a positive, so the odds change by the same factor for every row
+    (Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori
+    probabilities", Neural Computation 14, 2002).
     """
     expected, observed = float(np.sum(score)), int(np.sum(truth))
     effect = design_effect(truth, score, Resampling.of(len(score), *clusters))
     if not len(score) or not expected > 0 or effect is None:
         return 0.0
-    prior = 1 / SPREAD**2
+    prior = 1 / PRIOR_DEVIATION**2
     ratio = (prior + observed / effect) / (prior + expected / effect)
-    wanted = ratio * expected
-    low, high = -FURTHEST, FURTHEST
-    for _ in range(_HALVINGS):
+    target = ratio * expected
+    low, high = -MAX_SHIFT, MAX_SHIFT
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.sum(shifted(score, middle)) < wanted else (low, middle)
+        low, high = (middle, high) if np.sum(shift_odds(score, middle)) < target else (low, middle)
     return (low + high) / 2
 
 
-def shifted(score: Floats, shift: float) -> Floats:
+def shift_odds(score: Floats, shift: float) -> Floats:
     """Probabilities with `shift` added to their log odds; they keep their order."""
     if not shift:
         return score

@@ -16,19 +16,19 @@ from lakehouse.models.expiry import find_expiry
 from lakehouse.models.inputs import join_features, pinned_tables, stale_sets
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
-from lakehouse.registry import Prove, Version
+from lakehouse.registry import Prover, Version
 from lakehouse.registry.versions import lake_time
 
-SAMPLE = 500
+SAMPLE_ROWS = 500
 """How many of the newest rows are scored."""
-LEAST_ROWS = 50
+MIN_ROWS = 50
 """With fewer rows, equal scores may be chance."""
-_REACHES = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
+_LOOKBACKS = (timedelta(days=1), timedelta(days=60), timedelta(days=36500))
 """How far back to look for rows, in steps, until there are enough: a busy spine needs one day."""
 
 
 @dataclass(frozen=True)
-class Proof:
+class Readiness:
     """The result: `rows` were scored, the newest at `newest` (naive UTC).
 
     `problem` is empty if the version is ready.
@@ -40,14 +40,14 @@ class Proof:
     problem: str
 
 
-def prover(spec: ModelSpec, lake: Lake, now: datetime | None = None) -> Prove:
-    """`prove_ready` with the signature that the registry needs."""
-    return lambda version: prove_ready(spec, lake, version, now=now).problem
+def prover(spec: ModelSpec, lake: Lake, now: datetime | None = None) -> Prover:
+    """`check_readiness` with the signature that the registry needs."""
+    return lambda version: check_readiness(spec, lake, version, now=now).problem
 
 
-def prove_ready(
+def check_readiness(
     spec: ModelSpec, lake: Lake, version: Version, *, now: datetime | None = None
-) -> Proof:
+) -> Readiness:
     """Load the version as registered, find its features, and score the newest rows that have them.
 
     A version is ready if its expiry does not forbid it to decide, its features are those that it
@@ -58,18 +58,18 @@ def prove_ready(
         Any transient error, such as a lost connection: it proves nothing.
     """
     at = lake_time(now)
-    valid = find_expiry(spec, version)
-    if valid.has_stopped(at):
-        return Proof(version.version, 0, None, valid.warning(at))
+    expiry = find_expiry(spec, version)
+    if expiry.has_stopped(at):
+        return Readiness(version.version, 0, None, expiry.warning(at))
     try:
-        return _try(spec, lake, version)
+        return _score_sample(spec, lake, version)
     except Exception as error:  # any permanent error means that it is not ready
         if is_retryable(error):
             raise
-        return Proof(version.version, 0, None, str(error) or type(error).__name__)
+        return Readiness(version.version, 0, None, str(error) or type(error).__name__)
 
 
-def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
+def _score_sample(spec: ModelSpec, lake: Lake, version: Version) -> Readiness:
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     schema = model.card.features
     time, key = f"s.{quote(spec.spine.time)}", f"s.{quote(spec.spine.key)}"
@@ -77,40 +77,42 @@ def _try(spec: ModelSpec, lake: Lake, version: Version) -> Proof:
         tables = [qualified(one.table) for one in pinned_tables(cursor, schema)]
         if stale := stale_sets(cursor, schema):
             causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
-            return Proof(version.version, 0, None, f"its features grow no more ({causes})")
+            return Readiness(
+                version.version, 0, None, f"its features are no longer updated ({causes})"
+            )
         newest = ", ".join(f"(SELECT max(event_time) FROM {table})" for table in tables)
         ends = cursor.execute(f"SELECT {newest}").fetchall()[0]
         if None in ends:
             empty = ", ".join(t for t, end in zip(tables, ends, strict=True) if end is None)
-            return Proof(version.version, 0, None, f"its features {empty} have no row")
+            return Readiness(version.version, 0, None, f"its feature tables {empty} have no rows")
         last = min(ends)
         columns, joins = join_features(schema, spec.spine.key, key)
-        for reach in _REACHES:
+        for lookback in _LOOKBACKS:
             sample = cursor.execute(
                 f"SELECT {time} AS event_time, {columns} FROM {qualified(spec.spine.table)} s "
                 f"{joins} WHERE {time} > ? AND {time} <= ? "
-                f"ORDER BY {time} DESC, {key} LIMIT {SAMPLE}",
-                [last - reach, last],
+                f"ORDER BY {time} DESC, {key} LIMIT {SAMPLE_ROWS}",
+                [last - lookback, last],
             ).to_arrow_table()
-            if len(sample) >= LEAST_ROWS:
+            if len(sample) >= MIN_ROWS:
                 break
     if not len(sample):
-        return Proof(
+        return Readiness(
             *(version.version, 0, last),
             f"no row of {spec.spine.table} has all of its features",
         )
     (batch,) = sample.combine_chunks().to_batches()
-    return Proof(version.version, len(batch), last, _problem(model, batch))
+    return Readiness(version.version, len(batch), last, _score_problem(model, batch))
 
 
-def _problem(model: Model, batch: pa.RecordBatch) -> str:
+def _score_problem(model: Model, batch: pa.RecordBatch) -> str:
     """What is wrong with the scores of these rows; empty if nothing is."""
     matrix = model.card.features.matrix(batch)
     scores = model.predict(matrix)
     if not np.isfinite(scores).all():
         wrong = (~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()
-        return f"{wrong} of the {len(scores)} newest rows get no number"
+        return f"{wrong} of the {len(scores)} newest rows do not get a finite score"
     # uncalibrated, because calibration may map all scores of a quiet day to one value
-    if len(scores) >= LEAST_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
+    if len(scores) >= MIN_ROWS and len(np.unique(model.uncalibrated(matrix), axis=0)) == 1:
         return f"the {len(scores)} newest rows all get the same score"
     return ""

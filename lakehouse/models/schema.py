@@ -46,21 +46,21 @@ def as_floats(values: npt.NDArray[Any]) -> Matrix:
     return clipped
 
 
-def on_scale(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def in_range(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """A mask of values that are usable for sums and distances: neither missing nor clipped."""
     known: npt.NDArray[np.bool_] = np.abs(values) < LARGEST
     return known
 
 
-def off_scale(names: Sequence[str], *matrices: Matrix) -> dict[str, int]:
+def count_clipped(names: Sequence[str], *matrices: Matrix) -> dict[str, int]:
     """How many values of each column are clipped to ±`LARGEST`, by name, without zeros."""
     counts = sum((np.abs(m) == LARGEST).sum(axis=0) for m in matrices)
     columns = zip(names, np.broadcast_to(counts, len(names)).tolist(), strict=True)
     return {name: int(count) for name, count in columns if count}
 
 
-def clipped_text(counts: Mapping[str, int]) -> str:
-    """The counts of `off_scale` in words; empty if there are none."""
+def describe_clipped(counts: Mapping[str, int]) -> str:
+    """The counts of `count_clipped` in words; empty if there are none."""
     listed = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
     return listed and f"values beyond ±{LARGEST:.2g} were set to that bound: {listed}"
 

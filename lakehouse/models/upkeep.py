@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from lakehouse.features import FeatureError
-from lakehouse.features.increments import RefreshedMeanwhile, keep_up
+from lakehouse.features.increments import ConcurrentRefresh, refresh_old_version
 from lakehouse.lake import Lake, NoSuchTable
 from lakehouse.models.artefact import load_model
 from lakehouse.models.errors import BadArtefact
@@ -16,7 +16,7 @@ from lakehouse.models.inputs import old_tables
 from lakehouse.registry import Version
 
 
-def keep_features(
+def refresh_old_features(
     lake: Lake,
     versions: Iterable[Version],
     *,
@@ -39,12 +39,14 @@ def keep_features(
             continue
         with lake.reader() as cursor:
             tables |= dict.fromkeys(old_tables(cursor, card.features))
-    failed = {}
+    reasons = {}
     for table in tables:
         try:
-            keep_up(table, lake, run_id=run_id, since=since, until=until, full_refresh=full_refresh)
-        except RefreshedMeanwhile:
+            refresh_old_version(
+                table, lake, run_id=run_id, since=since, until=until, full_refresh=full_refresh
+            )
+        except ConcurrentRefresh:
             raise
         except (FeatureError, NoSuchTable) as error:
-            failed[table] = str(error)
-    return failed
+            reasons[table] = str(error)
+    return reasons

@@ -25,7 +25,7 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
             versions = find_versions(cursor, spec.name)
             champion = find_champion(cursor, spec.name)
             newest = versions[0].created_at if versions else None
-            asked = open_request(cursor, spec.name, newest)
+            request = open_request(cursor, spec.name, newest)
             rows.append(
                 {
                     "model": spec.name,
@@ -35,9 +35,11 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
                     "expired": find_expiry(spec, champion).warning(lake_time(now))
                     if champion
                     else "",
-                    "fallback": spec.promotion.fallback if fallback.decides(cursor, spec) else None,
+                    "fallback": spec.promotion.fallback
+                    if fallback.is_active(cursor, spec)
+                    else None,
                     "shadows": [one.version for one in versions if one.state == "shadow"],
-                    "retrain_asked_for": vars(asked) if asked else None,
+                    "retrain_asked_for": vars(request) if request else None,
                     "last_actions": last_actions(cursor, spec.name),
                 }
             )

@@ -39,9 +39,9 @@ class Finding:
         return self.passed is False
 
 
-def not_judged(name: str, day: date, why: str) -> Finding:
+def not_judged(name: str, day: date, reason: str) -> Finding:
     """A finding without a verdict, with the reason: it blocks nothing, and is not green either."""
-    return Finding(name, day, None, cause=f"not judged: {why}")
+    return Finding(name, day, None, cause=f"not judged: {reason}")
 
 
 def replace_findings(

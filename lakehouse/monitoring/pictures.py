@@ -18,7 +18,7 @@ from lakehouse.monitoring.plots import Point
 from lakehouse.registry.promotion import champion_in
 
 DAYS = 90
-WORST = 3
+MAX_DISTRIBUTIONS = 3
 
 
 def draw_pictures(spec: ModelSpec, lake: Lake, matured: Sequence[Point] = ()) -> dict[str, bytes]:
@@ -45,8 +45,10 @@ def _features(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> dict[str, Picture]:
     """The drift map of all features, and the distributions of the features that drifted too far
-    in the newest whole window: the worst `WORST`, and at least the one that drifted most."""
-    rows = _newest(cursor, layout.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
+    in the newest whole window: the worst `MAX_DISTRIBUTIONS`, and at least the worst."""
+    rows = _recent_rows(
+        cursor, layout.FEATURE_DRIFT, spec, version, "name, psi, psi_bound", "judged"
+    )
     if not rows:
         return {}
     days = sorted({row[0] for row in rows})
@@ -60,7 +62,7 @@ def _features(
     first = last - timedelta(days=window_days(spec) - 1)
     references = {one.name: one for one in read_reference(cursor, spec, version)}
     share = psi[-1] / bound[-1]
-    for rank, i in enumerate(np.argsort(-share, kind="stable")[:WORST]):
+    for rank, i in enumerate(np.argsort(-share, kind="stable")[:MAX_DISTRIBUTIONS]):
         one = references.get(names[i])
         if one is None or (rank and not share[i] > 1):
             continue
@@ -78,7 +80,7 @@ def _features(
 
 
 def _scores(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str) -> dict[str, Picture]:
-    rows = _newest(cursor, layout.SCORE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
+    rows = _recent_rows(cursor, layout.SCORE_DRIFT, spec, version, "name, psi, psi_bound", "judged")
     drawn = {}
     for name in sorted({row[1] for row in rows}):
         days, _, psi, bound = zip(*[row for row in rows if row[1] == name], strict=True)
@@ -101,7 +103,9 @@ def _performance(
     metric = spec.task.expected_metric
     if metric is None:
         return {}
-    rows = _newest(cursor, layout.ESTIMATED, spec, version, "metric, value", "value IS NOT NULL")
+    rows = _recent_rows(
+        cursor, layout.ESTIMATED, spec, version, "metric, value", "value IS NOT NULL"
+    )
     estimated: list[Point] = [(day, value) for day, name, value in rows if name == metric]
     seal = read_progress(cursor, spec.predictions_table).seal
     if not estimated or seal is None:
@@ -114,7 +118,7 @@ def _calibration(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str
 ) -> dict[str, Picture]:
     columns = "ratio, low, high, bound"
-    rows = _newest(cursor, layout.CALIBRATION, spec, version, columns, "ratio IS NOT NULL")
+    rows = _recent_rows(cursor, layout.CALIBRATION, spec, version, columns, "ratio IS NOT NULL")
     if not rows:
         return {}
     days, *figures, bounds = zip(*rows, strict=True)
@@ -122,7 +126,7 @@ def _calibration(
     return {"calibration": plots.calibration_plot(days, ratio, low, high, bounds[-1])}
 
 
-def _newest(
+def _recent_rows(
     cursor: duckdb.DuckDBPyConnection,
     table: str,
     spec: ModelSpec,

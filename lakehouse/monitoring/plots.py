@@ -30,13 +30,13 @@ Point = tuple[date, float]
 
 @styled
 def drift_map(
-    days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, most: int = 20
+    days: Sequence[date], names: Sequence[str], psi: Floats, bound: Floats, max_features: int = 20
 ) -> Picture:
     """PSI as a share of its bound, (days, features): the features that came closest, the worst
     on top. Values beyond their bound are ringed."""
     share = psi / bound
-    reached = np.nan_to_num(share).max(axis=0)
-    worst = np.argsort(-reached, kind="stable")[:most]
+    highest = np.nan_to_num(share).max(axis=0)
+    worst = np.argsort(-highest, kind="stable")[:max_features]
     figure, axes = open_canvas("", "", height=bar_height(len(worst)) + 0.4)
     image = axes.imshow(
         share[:, worst].T, aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
@@ -48,9 +48,9 @@ def drift_map(
     axes.grid(False)
     figure.suptitle(f"PSI as a share of its bound, {len(worst)} of {len(names)} features")
     figure.colorbar(image, ax=axes, extend="max")
-    over = [names[i] for i in worst if reached[i] > 1]
-    told = f"beyond their bounds: {', '.join(over)}" if over else "none beyond its bound"
-    return Picture(figure, f"Heat map of feature drift over {len(days)} days; {told}.")
+    exceeding = [names[i] for i in worst if highest[i] > 1]
+    drifted = f"above their bounds: {', '.join(exceeding)}" if exceeding else "none above its bound"
+    return Picture(figure, f"Heat map of feature drift over {len(days)} days; {drifted}.")
 
 
 @styled
@@ -63,14 +63,14 @@ def distribution_plot(
     shares = [counts[used] / max(int(counts.sum()), 1) for counts in (reference, now)]
     figure, axes = open_canvas("", "Share of rows")
     places = np.arange(int(used.sum()))
-    axes.bar(places - 0.2, shares[0], width=0.4, color=BLUE, label="when the model learnt")
+    axes.bar(places - 0.2, shares[0], width=0.4, color=BLUE, label="in training")
     axes.bar(places + 0.2, shares[1], width=0.4, color=ORANGE, label=when)
     texts = [label for label, shown in zip(labels, used, strict=True) if shown]
     axes.set_xticks(places, texts, rotation=90, fontsize=7)
-    rows = f"{int(reference.sum()):,} rows then, {int(now.sum()):,} now"
-    axes.set(title=f"{name}\n{rows}", xlabel="Cells; numbers up to")
+    rows = f"{int(reference.sum()):,} rows in training, {int(now.sum()):,} now"
+    axes.set(title=f"{name}\n{rows}", xlabel="Cells (numbers: upper edge)")
     axes.legend()
-    alt = f"Bars of the distribution of {name} when the model learnt and {when}."
+    alt = f"Bar chart of the distribution of {name} in training and from {when}."
     return Picture(figure, alt)
 
 
@@ -83,12 +83,14 @@ def score_drift_plot(days: Sequence[date], psi: Floats, bound: Floats, name: str
     axes.set(title=f"Drift of the {name}, by window ending on the day", ylim=(0, None))
     _dates(axes)
     axes.legend()
-    return Picture(figure, f"Line of the PSI of the {name} over {len(days)} days with its bound.")
+    return Picture(
+        figure, f"Line chart of the PSI of the {name} over {len(days)} days, with its bound."
+    )
 
 
 @styled
 def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
-    """Rows a day, the median of the same weekday, and the usual range."""
+    """Rows per day, the median of the same weekday, and the usual range."""
     days = [one.day for one in volumes]
     rows = np.array([one.rows for one in volumes], dtype=float)
 
@@ -96,18 +98,26 @@ def volume_plot(volumes: Sequence[DayVolume]) -> Picture:
         return np.array([np.nan if value is None else value for value in values])
 
     low, high = line([one.low for one in volumes]), line([one.high for one in volumes])
-    odd = (rows < low) | (rows > high)
-    figure, axes = open_canvas("", "Rows a day")
+    unusual = (rows < low) | (rows > high)
+    figure, axes = open_canvas("", "Rows per day")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.fill_between(days, low, high, color=BLUE, alpha=0.12, linewidth=0, label="usual")
-    axes.plot(days, line([one.expected for one in volumes]), ":", color=INK, label="median before")
+    axes.plot(
+        days,
+        line([one.expected for one in volumes]),
+        ":",
+        color=INK,
+        label="median of earlier weeks",
+    )
     axes.plot(days, rows, "o-", color=BLUE, markersize=3, label="rows")
-    if odd.any():
-        axes.plot(np.array(days)[odd], rows[odd], "o", color=ORANGE, label="unusual")
-    axes.set(title=f"Rows up for scoring, {len(days)} whole days", ylim=(0, None))
+    if unusual.any():
+        axes.plot(np.array(days)[unusual], rows[unusual], "o", color=ORANGE, label="unusual")
+    axes.set(title=f"Rows to score, {len(days)} whole days", ylim=(0, None))
     _dates(axes)
     axes.legend()
-    return Picture(figure, f"Rows a day over {len(days)} days; {int(odd.sum())} of them unusual.")
+    return Picture(
+        figure, f"Rows per day over {len(days)} days, {int(unusual.sum())} of them unusual."
+    )
 
 
 @styled
@@ -124,15 +134,17 @@ def performance_plot(
         end = max(shown) + timedelta(days=1)
         axes.axvspan(labels_until, end, color=INK, alpha=0.08, linewidth=0, label="labels pending")
     for points, colour, style, label in (
-        (estimated, ORANGE, "--", "promised by the scores"),
+        (estimated, ORANGE, "--", "estimated from the scores"),
         (matured, GREEN, "o-", "on settled labels"),
     ):
         days, values = [day for day, _ in points], [value for _, value in points]
         axes.plot(days, values, style, color=colour, markersize=3, label=label)
-    axes.set(title="Promised by the scores (if the concept stands still)\nand shown by labels")
+    axes.set(title="Estimated from the scores (assuming no concept drift)\nand measured on labels")
     _dates(axes)
     axes.legend()
-    alt = f"{metric} as estimated for {len(estimated)} days and on labels for {len(matured)}."
+    alt = (
+        f"{metric}, estimated for {len(estimated)} days and measured on labels for {len(matured)}."
+    )
     return Picture(figure, alt)
 
 
@@ -147,7 +159,7 @@ def calibration_plot(
     axes.axhline(1, color=INK, linewidth=0.8)
     axes.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0, label="interval")
     axes.plot(days, ratio, "o-", color=BLUE, markersize=3, label="all matured rows")
-    axes.set(title="Positives against those expected by the scores", ylim=(0, None))
+    axes.set(title="Observed over expected positives", ylim=(0, None))
     _dates(axes)
     axes.legend()
     last = f"{ratio[-1]:.2f} ({low[-1]:.2f} to {high[-1]:.2f})"

@@ -7,6 +7,7 @@ else.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
@@ -17,12 +18,16 @@ from lakehouse.models.spec import ModelSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
 from lakehouse.orchestration.components.files import build_components
 from lakehouse.orchestration.components.others import check_component
-from lakehouse.orchestration.dbt.assets import build_dbt_assets
+from lakehouse.orchestration.dbt.assets import build_dbt_assets, build_dbt_assets_of
 from lakehouse.orchestration.dbt.domains import find_valid_project
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.jobs import build_jobs
 from lakehouse.orchestration.problems import build_problems
-from lakehouse.orchestration.references import find_unfit_features, find_unknown_inputs
+from lakehouse.orchestration.references import (
+    find_unfit_features,
+    find_unfit_labels,
+    find_unknown_inputs,
+)
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.sensors import (
     build_automation_sensor,
@@ -53,9 +58,13 @@ class Loaded:
     problems: Sequence[Problem]
 
 
-def read_specs(project: Project) -> Specs:
-    """The specs in the project's `defs/`. Raises `SpecError` with all mistakes of all files."""
-    found = _read(project)
+def read_specs(project: Project, domain: str = "") -> Specs:
+    """The specs in the project's `defs/`, of one domain or of all.
+
+    Raises:
+        SpecError: with all mistakes of all their files.
+    """
+    found = _read(project.defs_dir / domain)
     found.require_valid()
     return _specs_of(found)
 
@@ -79,12 +88,13 @@ def load(settings: Settings) -> Loaded:
     project = settings.project
     files, broken = find_valid_project(settings)
     dbt = build_dbt_assets(files) if files else []
-    loaded = _read(project).without(broken)
+    contracts = files.contracts if files else {}
+    loaded = _read(project.defs_dir).without(broken)
     while True:
         components, found = build_components(project, loaded)
         specs = _specs_of(loaded)
         built = _merge(components, dbt, specs)
-        found += _mistakes(built, specs, settings, loaded.problems)
+        found += _mistakes(built, specs, contracts, settings, loaded.problems)
         new = [problem for problem in found if problem not in loaded.problems]
         if not new:
             break
@@ -96,7 +106,9 @@ def load(settings: Settings) -> Loaded:
 def build_from_specs(
     settings: Settings, specs: Specs, variables: Mapping[str, object] | None = None
 ) -> dg.Definitions:
-    """Build the same graph from other declarations, and with other variables of dbt.
+    """Build the graph of these declarations, with other variables of dbt.
+
+    Only domains of dbt models whose sources are all among them are part of it.
 
     Raises:
         SpecError: when one of them does not fit the others.
@@ -106,17 +118,17 @@ def build_from_specs(
         *(FeatureSet(spec).definitions() for spec in specs.feature_sets),
         *(PredictiveModel(spec).definitions() for spec in specs.models),
     )
-    built = _merge(
-        components, build_dbt_assets(DbtProjectFiles(settings, dict(variables or {}))), specs
-    )
-    if found := _mistakes(built, specs, settings, ()):
+    files = DbtProjectFiles(settings, dict(variables or {}))
+    dbt = build_dbt_assets_of(files, [spec.name for spec in specs.sources])
+    built = _merge(components, dbt, specs)
+    if found := _mistakes(built, specs, files.contracts, settings, ()):
         raise SpecError("\n".join(problem.message for problem in found))
     return built
 
 
-def _read(project: Project) -> Declarations:
+def _read(folder: Path) -> Declarations:
     kinds = {kind.__name__: kind.spec_class for kind in (Source, FeatureSet, PredictiveModel)}
-    return read_declarations(kinds, project.defs_dir, check_other=check_component)
+    return read_declarations(kinds, folder, check_other=check_component)
 
 
 def _specs_of(declared: Declarations) -> Specs:
@@ -148,7 +160,11 @@ def _merge(
 
 
 def _mistakes(
-    built: dg.Definitions, specs: Specs, settings: Settings, known: Sequence[Problem]
+    built: dg.Definitions,
+    specs: Specs,
+    contracts: Mapping[str, Mapping[str, str]],
+    settings: Settings,
+    known: Sequence[Problem],
 ) -> list[Problem]:
     """What does not fit between files; `known` problems have left files out."""
     left_out = {problem.file.parent.name: problem.file for problem in known}
@@ -156,5 +172,6 @@ def _mistakes(
     reading: list[FeatureSetSpec | ModelSpec] = [*specs.feature_sets, *specs.models]
     return [
         *find_unfit_features(specs.feature_sets, specs.models, fallback),
+        *find_unfit_labels(specs.models, contracts, fallback),
         *find_unknown_inputs(built, reading, fallback, left_out),
     ]

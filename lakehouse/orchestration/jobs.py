@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake.layout import DERIVED, PREDICTIONS
-from lakehouse.orchestration.housekeeping import maintenance, verification
+from lakehouse.orchestration.maintenance_jobs import maintenance, verification
 from lakehouse.orchestration.resources import Refresh
 from lakehouse.orchestration.runs.in_process import JOB, StepFailed, run_assets
 from lakehouse.orchestration.runs.launcher import live_runs
@@ -19,12 +19,12 @@ from lakehouse.settings import load_settings
 
 FIRST_DAY = "2018-01-01"
 """The first day that `reprocess_days` offers."""
-REDONE = (*DERIVED, PREDICTIONS)
+REPROCESSED_LAYERS = (*DERIVED, PREDICTIONS)
 """The layers whose rows `reprocess_days` replaces."""
 
 
 @dg.daily_partitioned_config(start_date=FIRST_DAY)
-def _one_day(start: datetime, end: datetime) -> dict[str, Any]:
+def _config_of_day(start: datetime, end: datetime) -> dict[str, Any]:
     day = f"{start:%Y-%m-%d}"
     return {"resources": {"refresh": {"config": {"since": day, "until": day}}}}
 
@@ -40,7 +40,7 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     summary = run_assets(
         build_definitions(settings),
         settings,
-        select=[f"{layer}/*" for layer in REDONE],
+        select=[f"{layer}/*" for layer in REPROCESSED_LAYERS],
         refresh=refresh,
         started_by=f"reprocess_days {context.run_id[:8]}",
         on_event=lambda event: (
@@ -51,14 +51,14 @@ def redo_days(context: dg.OpExecutionContext, refresh: Refresh) -> None:
     )
     context.add_output_metadata({"run": dg.MetadataValue.dagster_run(summary.run_id)})
     if summary.failed:
-        left = f"; left as they were: {', '.join(summary.left)}" if summary.left else ""
+        left = f"; not updated: {', '.join(summary.not_updated)}" if summary.not_updated else ""
         raise dg.Failure(f"run {summary.run_id} failed{left}", allow_retries=False)
 
 
 @dg.job(
-    config=_one_day,
+    config=_config_of_day,
     executor_def=dg.in_process_executor,
-    description="Redo chosen days, replacing rows by key: Partitions, Launch backfill.",
+    description="Redo chosen days, replacing rows by key (Partitions, Launch backfill).",
 )
 def reprocess_days() -> None:
     """One day for each run."""
@@ -80,7 +80,7 @@ def build_jobs() -> dg.Definitions:
                 job_name=JOB,
                 cron_schedule="30 3 * * *",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
-                description="A full round each night, for sources that nobody watches.",
+                description="Refreshes every asset each night, in case a sensor missed a change.",
             ),
             dg.ScheduleDefinition(
                 name="daily_maintenance",

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from lakehouse.lake import ALWAYS
 from lakehouse.markdown import escape
 
 ROWS_WRITTEN = "rows_written"
 """Rows that the run wrote, new or replaced; `dagster/row_count` counts the whole table."""
 
 
-def sealed(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
-    """The time (UTC, naive) up to which a table is complete; nothing when it is unknown."""
-    if seal is None:
+def seal_metadata(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
+    """The time (UTC, naive) up to which a table is complete; nothing when there is no such time."""
+    if seal is None or seal == ALWAYS:
         return {}
     return {"complete_until": dg.MetadataValue.timestamp(seal.replace(tzinfo=UTC))}
 

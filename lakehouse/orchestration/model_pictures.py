@@ -12,7 +12,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.orchestration.metadata import picture
 from lakehouse.registry import Version
 
-SHOWN = frozenset(
+SHOWN_PLOTS = frozenset(
     {"precision_recall", "calibration", "forecast", "confusion", "metric_over_versions", "search"}
 )
 """Each picture is a row of its own in the UI, and a part of the event log."""
@@ -27,7 +27,7 @@ def presentation(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.
     folder = lake.settings.models_dir / version.artefact
     pictures, summary = folder / "pictures", folder / "summary.md"
     if not summary.exists():
-        _make(spec, lake, version, pictures)
+        _create(spec, lake, version, pictures)
     return {
         "report": dg.MetadataValue.path(str(folder / "report.html")),
         "summary": dg.MetadataValue.md(summary.read_text()),
@@ -38,13 +38,13 @@ def presentation(spec: ModelSpec, lake: Lake, version: Version) -> dict[str, dg.
     }
 
 
-def _make(spec: ModelSpec, lake: Lake, version: Version, pictures: Path) -> None:
+def _create(spec: ModelSpec, lake: Lake, version: Version, pictures: Path) -> None:
     """Write the summary last: it marks the pictures as complete."""
     from lakehouse.training.report import draw_report, gather, report_summary
 
     gathered = gather(spec, lake, version)
     _, drawn = draw_report(lake, gathered)
     pictures.mkdir(exist_ok=True)
-    for name in SHOWN & drawn.keys():
+    for name in SHOWN_PLOTS & drawn.keys():
         (pictures / f"{name}.png").write_bytes(drawn[name].png())
     (pictures.parent / "summary.md").write_text(report_summary(spec, lake, version, gathered))

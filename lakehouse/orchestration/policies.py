@@ -10,13 +10,13 @@ DEFAULT_FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=36), fail_window=timedelta(hours=60)
 )
 
-REFRESHED_BY_ITSELF = (
+AUTO_REFRESH = (
     dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 ).with_label("when an input is new and no blocking check of it has failed")
 """`eager` alone continues after an upstream blocking check failed in an earlier run."""
 
 
-def checked_with(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
+def check_condition(asset: dg.AssetKey) -> dg.AutomationCondition[dg.AssetCheckKey]:
     """For a check that its step can omit: request the check whenever its asset is requested.
 
     Otherwise automation requests a part of such a step without it. A check may read other tables

@@ -11,8 +11,9 @@ from lakehouse.declarations.specs import Problem
 from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models import TrainingError
-from lakehouse.models.inputs import refuse_taken
-from lakehouse.models.spec import ModelSpec
+from lakehouse.models.inputs import refuse_name_clashes
+from lakehouse.models.spec import Forward, ModelSpec, Settled
+from lakehouse.models.tasks.label_kinds import SUMMABLE, label_kind
 
 
 def find_unknown_inputs(
@@ -36,7 +37,7 @@ def find_unknown_inputs(
         broken = left_out.get(key.path[-1].partition("__")[0])
         if broken:
             hint = f"correct {broken} first"
-        message = f"{readers} reads {key.to_user_string()}, which no asset makes; {hint}"
+        message = f"{readers} reads {key.to_user_string()}, which no asset produces; {hint}"
         table = ".".join(key.path)
         names = (table, table.removeprefix("features."))
         reading = [spec for spec in specs if table in spec.upstream_tables]
@@ -62,9 +63,49 @@ def find_unfit_features(
             yield Problem(model.place.file or fallback, "\n".join(mistakes))
 
 
+def find_unfit_labels(
+    models: Iterable[ModelSpec], contracts: Mapping[str, Mapping[str, str]], fallback: Path
+) -> Iterator[Problem]:
+    """Label columns whose declared type is not valid for the task, or that do not exist.
+
+    `contracts` are declared columns and their SQL types by table, such as dbt's; a table that
+    declares no columns is checked when the model is trained.
+    """
+    for model in models:
+        if mistakes := [*_unfit_label(model, contracts)]:
+            yield Problem(model.place.file or fallback, "\n".join(mistakes))
+
+
+def _unfit_label(model: ModelSpec, contracts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    label, table = model.label, model.label_table
+    columns = contracts.get(table, {})
+    fields = {"column": label.column} if isinstance(label, Settled) else {"value": label.value}
+    if isinstance(label, Forward):
+        fields["entity"] = label.stream_entity
+    for field, column in fields.items() if columns else ():
+        problem = ""
+        if column and column not in columns:
+            problem = f"{table} has no column {column}{did_you_mean(column, columns)}"
+        elif column and field != "entity" and (wrong := _type_problem(model, columns[column])):
+            problem = f"label {table}.{column} {wrong}"
+        if problem:
+            yield model.place.sentence(problem, "label", field)
+
+
+def _type_problem(model: ModelSpec, sql_type: str) -> str:
+    """Why a column of this type cannot be the label, or be summed; empty if it can."""
+    if not sql_type:
+        return ""  # dbt does not know it either
+    if isinstance(model.label, Settled):
+        return model.task.label_type_problem(sql_type)
+    if label_kind(sql_type) in SUMMABLE:
+        return ""
+    return f"is a {sql_type.upper()}, which cannot be summed; use `op: count`"
+
+
 def _unfit(model: ModelSpec, features: Mapping[str, Sequence[str]]) -> Iterator[str]:
     try:
-        refuse_taken(model, features)
+        refuse_name_clashes(model, features)
     except TrainingError as error:
         yield model.place.sentence(str(error), "feature_sets")
     if not set(model.feature_sets) <= set(features):

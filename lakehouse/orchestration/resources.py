@@ -13,7 +13,7 @@ from lakehouse.orchestration.runs.one_run import turn
 from lakehouse.settings import Settings, load_settings
 
 FIRST_DAY, LAST_DAY = "1970-01-01", "2999-12-31"
-NEVER_AGAIN = {"dagster/max_retries": "0"}
+NO_RETRY = {"dagster/max_retries": "0"}
 """The tag of a run that the daemon does not retry after it was killed."""
 
 
@@ -43,10 +43,10 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
     """How a run brings tables up to date. By default it processes only what is new."""
 
-    full_refresh: bool = Field(default=False, description="Build tables again from the start")
-    since: str | None = Field(default=None, description="Redo from this day on (YYYY-MM-DD)")
-    until: str | None = Field(default=None, description="Redo up to and with this day")
-    force: bool = Field(default=False, description="Work even where nothing has changed")
+    full_refresh: bool = Field(default=False, description="Rebuild tables from scratch")
+    since: str | None = Field(default=None, description="First day to redo (YYYY-MM-DD)")
+    until: str | None = Field(default=None, description="Last day to redo (YYYY-MM-DD)")
+    force: bool = Field(default=False, description="Update tables even if nothing has changed")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Refuse days that cannot be redone, before the first step."""
@@ -54,7 +54,7 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.check()
         except LakehouseError:
             if context.instance and context.run:
-                context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
+                context.instance.add_run_tags(context.run.run_id, NO_RETRY)
             raise
 
     def check(self) -> None:
@@ -63,7 +63,7 @@ class Refresh(dg.ConfigurableResource):  # type: ignore[type-arg]
         if since and until and since > until:
             raise LakehouseError(
                 f"since {self.since} is after until {self.until}, so there is no day to redo; "
-                "exchange them"
+                "swap them"
             )
 
     @property
@@ -96,13 +96,13 @@ def _midnight(name: str, day: str | None) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(day), time())
     except ValueError as error:
-        raise LakehouseError(f"{name} is {day!r}; write a day like 2026-05-31") from error
+        raise LakehouseError(f"{name} is {day!r}; it must be a date like 2026-05-31") from error
 
 
 class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The current time, as a resource so that a test can set it."""
 
-    at: str | None = Field(default=None, description="A fixed ISO time; the real one if unset")
+    at: str | None = Field(default=None, description="A fixed ISO time; the current time if unset")
 
     def now(self) -> datetime:
         """The time (UTC, aware)."""

@@ -18,11 +18,11 @@ CODE_LOCATION = "lakehouse"
 REPOSITORY = RemoteRepositoryOrigin(
     RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
 )
-IN_REPOSITORY = {REPOSITORY_LABEL_TAG: REPOSITORY.get_label()}
+REPOSITORY_TAGS = {REPOSITORY_LABEL_TAG: REPOSITORY.get_label()}
 """The tag by which the timeline and the job's page find runs."""
 
 
-class OriginAtStart:
+class OriginRecorder:
     """A listener to a run's events that records the job's origin when the run has started."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:

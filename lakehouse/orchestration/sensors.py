@@ -22,7 +22,7 @@ SOURCE_TAG = "lakehouse/sources"
 RETRY_AFTER_SECONDS = 600
 """Seconds before the same state of a source is requested again after a run that did not load it."""
 
-_UNDER_WAY = [
+_ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -36,8 +36,8 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="source_changes",
-        description="Refreshes the sources that have something new.",
-        target=dg.AssetSelection.groups("landing", RAW),
+        description="Refreshes the sources that have new data.",
+        target=dg.AssetSelection.key_prefixes("landing", RAW),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -45,50 +45,50 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lake: LakeResource, clock: Clock
     ) -> dg.SensorResult | dg.SkipReason:
         now = clock.now()
-        asked: dict[str, Any] = json.loads(context.cursor or "{}")
-        busy = _sources_under_way(context.instance, specs)
+        requested: dict[str, Any] = json.loads(context.cursor or "{}")
+        active = _active_sources(context.instance, specs)
         due: list[str] = []
         problems: list[str] = []
         for spec in specs:
-            if spec.name in busy:
+            if spec.name in active:
                 continue
             try:
-                news = pending(spec, lake.lake)
+                state = pending(spec, lake.lake)
             except Exception as error:  # one unavailable source must not stop the others
                 context.log.warning(f"{spec.name}: {error}")
                 problems.append(f"{spec.name}: {error}")
                 continue
-            if news and _may_ask(asked.get(spec.name), news, now):
+            if state and _is_due(requested.get(spec.name), state, now):
                 due.append(spec.name)
-                asked[spec.name] = {"news": news, "at": now.isoformat()}
+                requested[spec.name] = {"news": state, "at": now.isoformat()}
         if not due:
-            return dg.SkipReason("; ".join(problems) or "no source has anything new")
+            return dg.SkipReason("; ".join(problems) or "no source has new data")
         request = dg.RunRequest(
             asset_selection=[
                 dg.AssetKey([layer, name]) for name in due for layer in ("landing", RAW)
             ],
             tags={SOURCE_TAG: ",".join(due)},
         )
-        return dg.SensorResult(run_requests=[request], cursor=json.dumps(asked))
+        return dg.SensorResult(run_requests=[request], cursor=json.dumps(requested))
 
     return source_changes
 
 
-def _may_ask(last: dict[str, str] | None, news: str, now: datetime) -> bool:
-    if last is None or last["news"] != news:
+def _is_due(last: dict[str, str] | None, state: str, now: datetime) -> bool:
+    if last is None or last["news"] != state:
         return True
     elapsed = (now - datetime.fromisoformat(last["at"])).total_seconds()
     return not 0 <= elapsed < RETRY_AFTER_SECONDS  # negative if the clock was set back
 
 
-def _sources_under_way(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:
-    busy: set[str] = set()
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+def _active_sources(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:
+    active: set[str] = set()
+    for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
         if run.asset_selection:  # empty in a run of everything that the command started
-            busy |= {key.path[-1] for key in run.asset_selection if key.path[0] == RAW}
+            active |= {key.path[-1] for key in run.asset_selection if key.path[0] == RAW}
         elif run.job_name == JOB:
-            busy |= {spec.name for spec in specs}
-    return busy
+            active |= {spec.name for spec in specs}
+    return active
 
 
 def build_failure_sensor() -> dg.SensorDefinition:

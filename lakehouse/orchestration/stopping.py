@@ -22,7 +22,7 @@ def stoppable(
         events = step(*args, **kwargs)
         try:
             while True:
-                with Interrupts().kept():
+                with Interrupts().guard():
                     event = next(events, None)
                 if event is None:
                     return

@@ -2,8 +2,8 @@
 
 from lakehouse.registry.gates import GateResult, list_gates
 from lakehouse.registry.promotion import (
-    NobodyReady,
-    Prove,
+    NoVersionReady,
+    Prover,
     archive,
     champion,
     predecessor,
@@ -28,8 +28,8 @@ __all__ = [
     "MOVES",
     "GateResult",
     "NoChampion",
-    "NobodyReady",
-    "Prove",
+    "NoVersionReady",
+    "Prover",
     "RegistryError",
     "State",
     "Threshold",

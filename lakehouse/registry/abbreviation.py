@@ -23,5 +23,5 @@ def find_version(lake: Lake, model: str, text: str) -> Version:
     if not versions:
         raise RegistryError(f"{model} has no version yet; `lakehouse run` trains it")
     known = ", ".join(v.version for v in versions)
-    what = "several versions begin with" if found else "has no version"
-    raise RegistryError(f"{model}: {what} {text!r}; known are: {known}")
+    problem = "several versions begin with" if found else "no version begins with"
+    raise RegistryError(f"{model}: {problem} {text!r}; known versions: {known}")

@@ -20,18 +20,18 @@ from lakehouse.registry.versions import (
     find_versions,
     lake_time,
     pick,
-    record,
+    record_transition,
 )
 
 Evidence = Mapping[str, Any]
 """The figures behind a decision, as JSON values."""
 
-Prove = Callable[[Version], str]
+Prover = Callable[[Version], str]
 """Tests whether a version can score real rows: the reason why it cannot, or an empty string. The
 registry does not depend on models, so the caller supplies the proof (`models.readiness.prover`)."""
 
 
-class NobodyReady(RegistryError):
+class NoVersionReady(RegistryError):
     """No earlier champion can score, so nothing was moved."""
 
 
@@ -65,7 +65,8 @@ def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
     newest = versions[0]
     raise NoChampion(
         f"{model} has no champion: its newest version {newest.version} is {newest.state}; "
-        "see {layout.GATES} for the gates it failed, then mend the model or promote by hand"
+        f"see {layout.GATES} for the gates it failed, then fix the model or promote a version "
+        "by hand"
     )
 
 
@@ -87,11 +88,13 @@ def predecessor_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | N
 def predecessors_in(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
     """All versions that a rollback may go back to, most recent first."""
     archived = {v.version: v for v in find_versions(cursor, model) if v.state == "archived"}
-    given_up: dict[str, str] = {}  # by version, newest first: the state after champion
+    state_after: dict[str, str] = {}  # by version, newest first: the state after champion
     for transition in find_transitions(cursor, model):
         if transition.from_state == "champion":
-            given_up.setdefault(transition.version, transition.to_state)
-    names = (name for name, state in given_up.items() if state == "archived" and name in archived)
+            state_after.setdefault(transition.version, transition.to_state)
+    names = (
+        name for name, state in state_after.items() if state == "archived" and name in archived
+    )
     return [archived[name] for name in names]
 
 
@@ -101,10 +104,10 @@ def scoring_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Vers
     Raises:
         NoChampion: when no version may decide.
     """
-    decides = champion_in(cursor, model)
+    current = champion_in(cursor, model)
     shadows = [v for v in find_versions(cursor, model) if v.state == "shadow"]
-    before = predecessor_in(cursor, model)
-    return [decides, *shadows, *([before] if before else [])]
+    previous = predecessor_in(cursor, model)
+    return [current, *shadows, *([previous] if previous else [])]
 
 
 def start_shadow(
@@ -160,49 +163,49 @@ def promote(
     *,
     who: str,
     why: str,
-    prove: Prove | None = None,
+    prove: Prover | None = None,
     evidence: Evidence | None = None,
-    deciding: str | None = None,
+    expected_champion: str | None = None,
     now: datetime | None = None,
 ) -> Version:
     """Make `version` the champion and archive the previous one, in one commit.
 
     Promoting the champion again changes nothing. `prove` runs before anything moves; without it,
     the caller has already seen the version score. A version that was rolled back is accepted only
-    if `prove` rejects the champion, so the only version that can score is never blocked. `deciding`
-    is the champion that the decision was about, if any.
+    if `prove` rejects the champion, so the only version that can score is never blocked.
+    `expected_champion` is the champion that the decision was about, if any.
 
     Raises:
         RegistryError: for an unknown version, one whose state does not allow it or that cannot
-            score, and when the champion is no longer `deciding`.
+            score, and when the champion is no longer `expected_champion`.
     """
     with lake.reader() as reader:
-        _still(reader, model, deciding)
+        _require_champion(reader, model, expected_champion)
         chosen, current = pick(find_versions(reader, model), model, version), None
         if chosen.state != "champion":
             current = find_champion(reader, model)
     if prove is not None and chosen.state != "champion" and (problem := prove(chosen)):
         raise RegistryError(
             f"{model} {version} cannot score, so nothing was moved: {problem}; "
-            + _advice(lake, model, prove, but=[chosen])
+            + _remedy(lake, model, prove, excluded=[chosen])
         )
     if chosen.state == "rolled_back" and (
         prove is None or (current is not None and not prove(current))
     ):
         raise RegistryError(
             f"{model} {version} is rolled_back and cannot become champion while "
-            f"{current.version if current else 'no version'} can score: let it prove itself with "
+            f"{current.version if current else 'no version'} can score; first make it a shadow: "
             f"`lakehouse models promote {model} {version} --shadow`"
         )
     if chosen.state == "rolled_back":
-        deciding = current.version if current else None
+        expected_champion = current.version if current else None
         evidence = {**(evidence or {}), "was_rolled_back": True}
     author = Author(layout.REGISTRY.table(model), message=f"promote {version}: {why}")
     with lake.writer(author) as writer:
-        _still(writer, model, deciding)
+        _require_champion(writer, model, expected_champion)
         return promote_in(
             *(writer, model, version, who, why, evidence or {}, lake_time(now)),
-            returning=chosen.state == "rolled_back",
+            allow_rolled_back=chosen.state == "rolled_back",
         )
 
 
@@ -215,16 +218,19 @@ def promote_in(
     evidence: Evidence,
     at: datetime,
     *,
-    returning: bool = False,
+    allow_rolled_back: bool = False,
 ) -> Version:
     """`promote` inside an open transaction; `at` is naive UTC.
 
-    `returning`: a version that was rolled back may decide again, because no other can.
+    `allow_rolled_back`: a version that was rolled back may decide again, because no other can.
     """
     versions = find_versions(writer, model)
     chosen = pick(versions, model, version)
-    if chosen.state == "rolled_back" and not returning:
-        raise RegistryError(f"{model} {version} was rolled back meanwhile; look again")
+    if chosen.state == "rolled_back" and not allow_rolled_back:
+        raise RegistryError(
+            f"{model} {version} was rolled back by another process; review the decision "
+            "and try again"
+        )
     for other in versions:
         if other.state == "champion" and other.version != version:
             _move(writer, other, "archived", who, f"{version} took over: {why}", evidence, at)
@@ -239,89 +245,92 @@ def rollback(
     *,
     who: str,
     why: str,
-    prove: Prove,
+    prove: Prover,
     fallback: str = "",
     evidence: Evidence | None = None,
-    deciding: str | None = None,
+    expected_champion: str | None = None,
     now: datetime | None = None,
 ) -> Version | None:
     """Roll back the champion; the most recent earlier champion that can score decides again.
 
     `prove` tests each, most recent first, before anything moves; the evidence records why those
     skipped cannot score. If none can, the declared `fallback` decides (its name, empty where none
-    is declared), and None is returned. `deciding` is the champion to roll back: with it, two
-    callers that see the same problem roll back once.
+    is declared), and None is returned. `expected_champion` is the champion to roll back: with it,
+    two callers that see the same problem roll back once.
 
     Raises:
         NoChampion: when there is no champion to roll back.
-        NobodyReady: when nothing else can decide; the message gives the remedy.
-        RegistryError: when the champion is no longer `deciding`, or another process moved the
-            version to go back to.
+        NoVersionReady: when nothing else can decide; the message gives the remedy.
+        RegistryError: when the champion is no longer `expected_champion`, or another process moved
+            the version to go back to.
     """
     with lake.reader() as reader:
-        _still(reader, model, deciding)
+        _require_champion(reader, model, expected_champion)
         current = champion_in(reader, model)
         earlier = predecessors_in(reader, model)
-    target, refused = _first_ready(earlier, prove)
+    target, problems = _first_ready(earlier, prove)
     if target is None and not fallback:
-        tried = "; ".join(f"{name}: {problem}" for name, problem in refused.items())
-        raise NobodyReady(
-            f"{model} has no earlier champion to go back to from {current.version} that can score"
-            f"{f' ({tried})' if tried else ''}, so nothing was moved; "
-            + _advice(lake, model, prove, but=[current, *earlier])
+        tried = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise NoVersionReady(
+            f"{model} has no earlier champion to go back to: none before {current.version} can "
+            f"score{f' ({tried})' if tried else ''}, so nothing was moved; "
+            + _remedy(lake, model, prove, excluded=[current, *earlier])
         )
-    known = {**(evidence or {})}
-    if refused:
-        known["cannot_score"] = refused
+    recorded = {**(evidence or {})}
+    if problems:
+        recorded["cannot_score"] = problems
     if target is None:
-        known["decides"] = fallback
+        recorded["decides"] = fallback
     with lake.writer(Author(layout.REGISTRY.table(model), message=f"roll back: {why}")) as writer:
-        _still(writer, model, current.version)
+        _require_champion(writer, model, current.version)
         if target is not None:
-            _not_moved(writer, model, target)
+            _require_unmoved(writer, model, target)
         at = lake_time(now)
-        _move(writer, current, "rolled_back", who, why, known, at)
+        _move(writer, current, "rolled_back", who, why, recorded, at)
         if target is None:
             return None
         reason = f"{current.version} was rolled back: {why}"
-        return _move(writer, target, "champion", who, reason, known, at)
+        return _move(writer, target, "champion", who, reason, recorded, at)
 
 
 def _first_ready(
-    versions: Iterable[Version], prove: Prove
+    versions: Iterable[Version], prove: Prover
 ) -> tuple[Version | None, dict[str, str]]:
     """The first version that can score, and why those before it cannot."""
-    refused: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for version in versions:
         problem = prove(version)
         if not problem:
-            return version, refused
-        refused[version.version] = problem
-    return None, refused
+            return version, problems
+        problems[version.version] = problem
+    return None, problems
 
 
-def _advice(lake: Lake, model: str, prove: Prove, *, but: Iterable[Version]) -> str:
+def _remedy(lake: Lake, model: str, prove: Prover, *, excluded: Iterable[Version]) -> str:
     """The remedy: name the newest version that can score, or report that none can.
 
     A version that was rolled back comes last, and may only become a shadow while the champion can
     score.
     """
-    tried = {version.version for version in but}
+    tried = {version.version for version in excluded}
     with lake.reader() as reader:
         others = [v for v in find_versions(reader, model) if v.version not in tried]
         current = find_champion(reader, model)
-    able, _ = _first_ready(sorted(others, key=lambda v: v.state == "rolled_back"), prove)
-    if able is not None and able.state == "champion":
-        return f"{able.version} decides and can score"
-    if able is not None:
-        command = f"`lakehouse models promote {model} {able.version}"
-        if able.state == "rolled_back" and current is not None and not prove(current):
-            return f"only {able.version} can score, which was rolled back: {command} --shadow`"
-        return f"{able.version} ({able.state}) can score: {command}` lets it decide"
+    ready, _ = _first_ready(sorted(others, key=lambda v: v.state == "rolled_back"), prove)
+    if ready is not None and ready.state == "champion":
+        return f"{ready.version} decides and can score"
+    if ready is not None:
+        command = f"`lakehouse models promote {model} {ready.version}"
+        if ready.state == "rolled_back" and current is not None and not prove(current):
+            return (
+                f"only {ready.version} can score, which was rolled back; make it a shadow with "
+                f"{command} --shadow`"
+            )
+        return f"{ready.version} ({ready.state}) can score; let it decide with {command}`"
     return (
-        "no other version can: restore the artefacts from a backup, or train a new one with "
-        f"`lakehouse run --select models/{model} --force` (the same rows and recipe would make the "
-        "same version: change the recipe, or wait for labels)"
+        "no other version can score: restore the artefacts from a backup, or train a new version "
+        f"with `lakehouse run --select models/{model} --force` (the same rows and recipe give the "
+        "same version again: change the recipe or wait for new labels)"
     )
 
 
@@ -360,24 +369,27 @@ def _move(
         f"UPDATE {qualified(layout.VERSIONS)} SET state = ? WHERE model = ? AND version = ?",
         [state, version.model, version.version],
     )
-    record(writer, version, version.state, state, who, why, evidence, at)
+    record_transition(writer, version, version.state, state, who, why, evidence, at)
     return replace(version, state=state)
 
 
-def _not_moved(writer: duckdb.DuckDBPyConnection, model: str, version: Version) -> None:
+def _require_unmoved(writer: duckdb.DuckDBPyConnection, model: str, version: Version) -> None:
     now = pick(find_versions(writer, model), model, version.version)
     if now.state != version.state:
         raise RegistryError(
-            f"{model} {version.version} became {now.state} meanwhile; nothing was moved, look again"
+            f"{model} {version.version} is {now.state} now, so nothing was moved: another process "
+            "changed its state; review the decision and try again"
         )
 
 
-def _still(writer: duckdb.DuckDBPyConnection, model: str, deciding: str | None) -> None:
-    if deciding is None:
+def _require_champion(
+    writer: duckdb.DuckDBPyConnection, model: str, expected_champion: str | None
+) -> None:
+    if expected_champion is None:
         return
     now = find_champion(writer, model)
-    if now is None or now.version != deciding:
+    if now is None or now.version != expected_champion:
         raise RegistryError(
-            f"{model}: this was decided about {deciding}, but meanwhile "
-            f"{now.version if now else 'no version'} decides; look again"
+            f"{model}: this decision was about {expected_champion}, but now "
+            f"{now.version if now else 'no version'} decides; review the decision and try again"
         )

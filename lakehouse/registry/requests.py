@@ -50,7 +50,9 @@ def open_request(
     return None if answered else last
 
 
-def ask_in(writer: duckdb.DuckDBPyConnection, request: Request, cooldown: timedelta) -> bool:
+def record_request(
+    writer: duckdb.DuckDBPyConnection, request: Request, cooldown: timedelta
+) -> bool:
     """Record `request` in the open transaction; False if one was recorded within `cooldown`
     before."""
     last = last_request(writer, request.model)
@@ -70,7 +72,7 @@ def ask_in(writer: duckdb.DuckDBPyConnection, request: Request, cooldown: timede
     return True
 
 
-def answer_in(writer: duckdb.DuckDBPyConnection, request: Request) -> None:
+def record_answer(writer: duckdb.DuckDBPyConnection, request: Request) -> None:
     """Record in the open transaction that a version follows `request`."""
     _add_answered(writer)
     writer.execute(

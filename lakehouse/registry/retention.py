@@ -15,7 +15,7 @@ from lakehouse.registry.versions import Version, find_transitions, find_versions
 
 KEEP_VERSIONS = 5
 """This many of a model's newest versions are kept, whatever their state."""
-KEEP_REIGN = timedelta(days=90)
+KEEP_FORMER_CHAMPIONS = timedelta(days=90)
 """How long a version is kept after it last decided."""
 KEEP_UNUSED = timedelta(days=7)
 """How long a training set stays without a version that refers to it: training may be under way."""
@@ -75,15 +75,15 @@ def _kept_of(
 ) -> list[Version]:
     versions = find_versions(cursor, model)
     candidates = [v.version for v in versions if v.state == "candidate"]
-    before = predecessor_in(cursor, model)
-    reigned = {
+    predecessor = predecessor_in(cursor, model)
+    decided = {
         transition.version
         for transition in find_transitions(cursor, model)
         if "champion" in (transition.from_state, transition.to_state)
-        and transition.decided_at >= at - KEEP_REIGN
+        and transition.decided_at >= at - KEEP_FORMER_CHAMPIONS
     }
     names = {version.version for version in versions[:keep_versions]}
-    names |= reigned | set(candidates[:1]) | ({before.version} if before else set())
+    names |= decided | set(candidates[:1]) | ({predecessor.version} if predecessor else set())
     return [v for v in versions if v.version in names or v.state in ("champion", "shadow")]
 
 

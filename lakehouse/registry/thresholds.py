@@ -20,8 +20,9 @@ class Threshold:
 
     Of the scores equal to it the share `ties` is flagged, by lots drawn from their keys. `rule` is
     "capacity" for a trailing quantile: of `rows` scores on `days` days, `alerts_per_day` exceed it
-    (both count units, if the capacity does). Otherwise it is the version's own threshold: "first"
-    until a day of scores exists, or "cost"; then the three are 0.
+    (both count units, if the capacity does; of a capacity a week, in the days of whole weeks).
+    Otherwise it is the version's own threshold: "first" until a day (week) of scores exists, or
+    "cost"; then the three are 0.
     """
 
     valid_from: datetime

@@ -116,26 +116,26 @@ def pick(versions: list[Version], model: str, version: str) -> Version:
         if candidate.version == version:
             return candidate
     known = ", ".join(candidate.version for candidate in versions) or "none"
-    raise RegistryError(f"{model} has no version {version}; known are: {known}")
+    raise RegistryError(f"{model} has no version {version}; known versions: {known}")
 
 
 def register(writer: duckdb.DuckDBPyConnection, version: Version, who: str, why: str) -> None:
     """Add a candidate with its first transition, in the open transaction.
 
     Raises:
-        RegistryError: when another process has taken the number meanwhile.
+        RegistryError: when another process took the number in the meantime.
     """
     tables.create(writer)
     if any(other.number == version.number for other in find_versions(writer, version.model)):
         raise RegistryError(
             f"{version.model} already has a version {version.number}: another process trained "
-            "meanwhile; run again"
+            "at the same time; run it again"
         )
-    tables.insert(writer, layout.VERSIONS, _plain(version))
-    record(writer, version, "", version.state, who, why, {}, version.created_at)
+    tables.insert(writer, layout.VERSIONS, _to_row(version))
+    record_transition(writer, version, "", version.state, who, why, {}, version.created_at)
 
 
-def record(
+def record_transition(
     writer: duckdb.DuckDBPyConnection,
     version: Version,
     from_state: str,
@@ -151,7 +151,7 @@ def record(
         version.model, version.version, from_state, to_state, at, who, why, evidence, load_id
     )
     tables.add_missing_columns(writer, layout.TRANSITIONS)
-    tables.insert(writer, layout.TRANSITIONS, _plain(row))
+    tables.insert(writer, layout.TRANSITIONS, _to_row(row))
 
 
 def lake_time(now: datetime | None) -> datetime:
@@ -179,7 +179,7 @@ def _rows(
     ]
 
 
-def _plain(row: Version | Transition) -> dict[str, object]:
+def _to_row(row: Version | Transition) -> dict[str, object]:
     return {
         name: json.dumps(value, sort_keys=True) if name in _JSON else value
         for name, value in vars(row).items()

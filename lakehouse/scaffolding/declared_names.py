@@ -7,7 +7,7 @@ from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.names import check_name
 
 
-def refuse_taken(
+def refuse_name_clashes(
     project: Project, what: str, component: str, model: type[Declaration], name: str
 ) -> None:
     """Refuse a name that is not valid, or that another declaration of that kind has.

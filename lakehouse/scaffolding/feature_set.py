@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 import yaml
 from pydantic import ValidationError
 
-from lakehouse.declarations.reserved import BESIDE_FEATURES, PREFIXES
+from lakehouse.declarations.reserved import FEATURE_TABLE_COLUMNS, RESERVED_PREFIXES
 from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
 from lakehouse.features.compile import plan
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.project import Project
-from lakehouse.scaffolding.declared_names import refuse_taken
+from lakehouse.scaffolding.declared_names import refuse_name_clashes
 from lakehouse.scaffolding.declared_tables import DeclaredColumn, DeclaredTable
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.names import free_name
@@ -43,7 +43,7 @@ def propose_feature_set(
     Raises:
         ScaffoldingError: when a name is not valid or taken, or the table has no times.
     """
-    refuse_taken(project, "feature set", "FeatureSet", FeatureSetSpec, name)
+    refuse_name_clashes(project, "feature set", "FeatureSet", FeatureSetSpec, name)
     for column in (key, entity, "known_at", *own):
         table.column(column)
     if key == entity:
@@ -202,7 +202,7 @@ def _names(taken: Sequence[str], columns: Sequence[DeclaredColumn]) -> dict[str,
 
 def _base(column: str) -> str:
     """The beginning of names made of a column: its own name, unless that is reserved."""
-    is_reserved = column in BESIDE_FEATURES or column.startswith(PREFIXES)
+    is_reserved = column in FEATURE_TABLE_COLUMNS or column.startswith(RESERVED_PREFIXES)
     return f"row_{column.strip('_')}" if is_reserved else column
 
 

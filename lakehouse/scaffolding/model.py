@@ -15,7 +15,7 @@ from lakehouse.features import view_name
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.models.spec import ModelSpec
 from lakehouse.project import Project
-from lakehouse.scaffolding.declared_names import refuse_taken
+from lakehouse.scaffolding.declared_names import refuse_name_clashes
 from lakehouse.scaffolding.declared_tables import DeclaredTable
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.proposal import File, Proposal
@@ -67,7 +67,7 @@ def propose_model(
         ScaffoldingError: when a name is not valid, the label has no type to predict, or no feature
             set is computed for the rows.
     """
-    refuse_taken(project, "model", "PredictiveModel", ModelSpec, name)
+    refuse_name_clashes(project, "model", "PredictiveModel", ModelSpec, name)
     spine, label = wanted.spine, wanted.label
     spine.column(wanted.key)
     label.column(wanted.key)

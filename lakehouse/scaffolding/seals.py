@@ -8,27 +8,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from lakehouse.declarations.durations import format_duration
 from lakehouse.sources.landing import seal_name
-from lakehouse.sources.spec import SealPattern
+from lakehouse.sources.landing.files import SEAL_FORMAT
+from lakehouse.sources.seals import SealPattern
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 _EARLIEST, _LATEST = 1970, 2100
-_PATTERNS = (
+_PATTERNS: tuple[tuple[str, str, timedelta | Literal["day"]], ...] = (
     (r"(?:^|/)(\d{8}T\d{12}Z)", "%Y%m%dT%H%M%S%fZ", timedelta()),
     (r"(?<!\d)(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})(?!\d)", "%Y-%m-%dT%H-%M-%S", timedelta()),
     (r"(?<!\d)(\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2})(?!\d)", "%Y-%m-%d_%H-%M-%S", timedelta()),
     (r"(?<!\d)(\d{8}T\d{6})(?!\d)", "%Y%m%dT%H%M%S", timedelta()),
     (r"(?<!\d)(\d{8}[_-]\d{6})(?!\d)", "%Y%m%d_%H%M%S", timedelta()),
     (r"(?<!\d)(\d{14})(?!\d)", "%Y%m%d%H%M%S", timedelta()),
-    (r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)", "%Y-%m-%d", DAY - TICK),
-    (r"(?<!\d)(\d{4}_\d{2}_\d{2})(?!\d)", "%Y_%m_%d", DAY - TICK),
-    (r"(?<!\d)(\d{4}/\d{2}/\d{2})(?!\d)", "%Y/%m/%d", DAY - TICK),
-    (r"(?<!\d)(\d{8})(?!\d)", "%Y%m%d", DAY - TICK),
+    (r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)", "%Y-%m-%d", "day"),
+    (r"(?<!\d)(\d{4}_\d{2}_\d{2})(?!\d)", "%Y_%m_%d", "day"),
+    (r"(?<!\d)(\d{4}/\d{2}/\d{2})(?!\d)", "%Y/%m/%d", "day"),
+    (r"(?<!\d)(\d{8})(?!\d)", "%Y%m%d", "day"),
 )
-_DEFAULT = SealPattern()
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Seals:
             return {}
         fields = {"regex": self.pattern.regex, "strptime": self.pattern.strptime}
         offset = self.pattern.offset
-        return fields | ({"offset": format_duration(offset)} if offset else {})
+        if not offset:
+            return fields
+        written = format_duration(offset) if isinstance(offset, timedelta) else offset
+        return fields | {"offset": written}
 
 
 def find_seals(
@@ -61,8 +65,8 @@ def find_seals(
     """
     for regex, strptime, offset in _PATTERNS:
         pattern = SealPattern(regex=regex, strptime=strptime, offset=offset)
-        seals = [pattern.read(name) for name in names]
-        found = [seal for seal in seals if seal and _EARLIEST <= seal.year < _LATEST]
+        seals = [seal.time for name in names if (seal := pattern.read(name))]
+        found = [seal for seal in seals if _EARLIEST <= seal.year < _LATEST]
         if len(found) < len(names):
             continue
         what = "day" if offset else "time"
@@ -75,7 +79,7 @@ def find_seals(
                 f"{late} of {len(names)} files have rows later than the {what} in their name; "
                 "those count as known at the seal: check whether the name means something else"
             )
-        declared = None if pattern == _DEFAULT else pattern
+        declared = None if strptime == SEAL_FORMAT else pattern
         return Seals(declared, tuple(names), tuple(found), tuple(sentences))
     return _by_rows(names, newest, written)
 

@@ -12,7 +12,7 @@ from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
 from lakehouse.project import Project
 from lakehouse.scaffolding.contract import ProposedContract, propose_contract
 from lakehouse.scaffolding.dbt_sources import add_to_sources
-from lakehouse.scaffolding.declared_names import refuse_taken
+from lakehouse.scaffolding.declared_names import refuse_name_clashes
 from lakehouse.scaffolding.domains import models_folder
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.profile import is_name, profile_columns
@@ -45,7 +45,7 @@ def propose_source(
     Raises:
         ScaffoldingError: when the name is not valid or taken, or no contract fits the sample.
     """
-    refuse_taken(project, "source", "Source", SourceSpec, name)
+    refuse_name_clashes(project, "source", "Source", SourceSpec, name)
     columns = profile_columns(sample)
     if not columns:
         raise ScaffoldingError("no column of the sample has a name; name them in the first line")

@@ -16,21 +16,21 @@ ALL_LOADS = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Charge:
+class Assignment:
     """`version` decides about rows of the loads after `after`, up to and including `until`."""
 
     version: Version
     after: int
     until: int
 
-    def within(self, after: int, until: int) -> "Charge | None":
-        """The part of this charge that covers loads after `after` up to `until`, or None."""
-        cut = replace(self, after=max(self.after, after), until=min(self.until, until))
-        return cut if cut.after < cut.until else None
+    def clip(self, after: int, until: int) -> "Assignment | None":
+        """The part of this assignment that covers loads after `after` up to `until`, or None."""
+        clipped = replace(self, after=max(self.after, after), until=min(self.until, until))
+        return clipped if clipped.after < clipped.until else None
 
 
-def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[Charge]:
-    """Charges over all loads, in load order, without gaps; `champion` is the current champion.
+def find_assignments(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[Assignment]:
+    """Assignments over all loads, in load order, without gaps; `champion` is the current champion.
 
     The first champion also decides about rows that landed before it. A version that was rolled back
     no longer decides: its successor decides about the rows that it left, even if the version is a
@@ -39,19 +39,19 @@ def find_charges(cursor: duckdb.DuckDBPyConnection, champion: Version) -> list[C
     versions = {version.version: version for version in find_versions(cursor, champion.model)}
     history = find_transitions(cursor, champion.model)[::-1]
     moves = [(i, move) for i, move in enumerate(history) if move.to_state == "champion"]
-    charges: list[Charge] = []
+    assignments: list[Assignment] = []
     start = 0
     for n, (i, move) in enumerate(moves, 1):
         following = moves[n][1].load_id if n < len(moves) else ALL_LOADS
         end = max(start, following or 0)
-        decided = versions[move.version]
-        became = next((m.to_state for m in history[i + 1 :] if m.version == move.version), "")
-        if "rolled_back" in (decided.state, became) or n == len(moves):
-            decided = champion
+        decider = versions[move.version]
+        next_state = next((m.to_state for m in history[i + 1 :] if m.version == move.version), "")
+        if "rolled_back" in (decider.state, next_state) or n == len(moves):
+            decider = champion
         if start < end:
-            charges.append(Charge(decided, start, end))
+            assignments.append(Assignment(decider, start, end))
         start = end
-    return charges or [Charge(champion, 0, ALL_LOADS)]
+    return assignments or [Assignment(champion, 0, ALL_LOADS)]
 
 
 def trained_until(cursor: duckdb.DuckDBPyConnection, version: Version) -> int:

@@ -51,7 +51,7 @@ class Fallback:
 
 
 @dataclass(frozen=True)
-class Loads:
+class LoadRange:
     """The loads after `after`, up to and including `until`."""
 
     after: int
@@ -59,10 +59,10 @@ class Loads:
 
 
 @dataclass(frozen=True)
-class Decided:
+class FallbackDecider:
     """The fallback as decider of some loads, in the form that the log needs."""
 
-    charge: Loads
+    assignment: LoadRange
     trained_until: int
     start: datetime
     name: str = NAME
@@ -70,7 +70,7 @@ class Decided:
     decides: bool = True
 
 
-def decides(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
+def is_active(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> bool:
     """Whether the declared fallback decides: a champion decided before, and none is left."""
     return (
         spec.promotion.fallback != "none"
@@ -101,7 +101,8 @@ def find_fallback(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Fallbac
     if found and found[0] is not None:
         return Fallback(float(found[0]), found[1])
     raise NoFallback(
-        f"{spec.name}: no training rows are left that tell a base rate; train a new version with "
+        f"{spec.name}: no training rows are left to compute the base rate from; train a new "
+        "version with "
         f"`lakehouse run --select models/{spec.name} --force`"
     )
 
@@ -137,12 +138,12 @@ def score_by_fallback(
             trained = trained_until(reader, last_champion)
         entities = "".join(f"{quote(name)}, " for name in spec.spine.entities)
         reader.execute(
-            f"CREATE TEMP TABLE wanted AS SELECT {key}, {entities} {time} AS event_time, _load_id "
+            f"CREATE TEMP TABLE pending AS SELECT {key}, {entities} {time} AS event_time, _load_id "
             f"FROM {table} WHERE _load_id > ? AND (_load_id > ? OR {time} >= ?) "
             f"ORDER BY event_time, {key}",
             [before.load_id, trained, start],
         )
-        rows = int(fetch_value(reader, "SELECT count(*) FROM wanted"))
+        rows = int(fetch_value(reader, "SELECT count(*) FROM pending"))
         last = fetch_value(reader, f"SELECT max(_load_id) FROM {table}")
         seal = read_progress(reader, spec.spine.table).seal
         reached = Progress(max(last or 0, before.load_id), seal)
@@ -150,18 +151,19 @@ def score_by_fallback(
         if reached.load_id == before.load_id:
             return report
         _stage(reader, stage, spec, fallback)
-        decided = Decided(Loads(before.load_id, reached.load_id), trained, start)
+        decider = FallbackDecider(LoadRange(before.load_id, reached.load_id), trained, start)
         message = f"{rows} rows by {NAME}: no version can score"
         snapshot = int(fetch_value(reader, f"FROM {CATALOG}.current_snapshot()"))
         stamp = Stamp(run_id, lake_time(now), snapshot)
         with lake.writer(Author(spec.predictions_table, run_id, message)) as writer:
             if read_progress(writer, spec.predictions_table) != before:
                 raise LakeError(
-                    f"another process wrote {spec.predictions_table} meanwhile; run it again"
+                    f"another process wrote to {spec.predictions_table} at the same time; "
+                    "run it again"
                 )
             if find_champion(writer, spec.name) is not None:
                 raise LakeError(f"{spec.name} has a champion again; run it again")
-            write_decided(reader, stage, writer, spec, decided, rows, stamp)
+            write_decided(reader, stage, writer, spec, decider, rows, stamp)
             write_progress(writer, spec.predictions_table, reached)
     return report
 
@@ -173,13 +175,13 @@ def _stage(
     fallback: Fallback,
 ) -> None:
     """Fill the temporary tables that `write_decided` reads, batch by batch."""
-    _add(stage, spec, reader.execute("FROM wanted LIMIT 0").to_arrow_table(), fallback)
-    for batch in reader.execute("FROM wanted").to_arrow_reader(BATCH_ROWS):
+    _add(stage, spec, reader.execute("FROM pending LIMIT 0").to_arrow_table(), fallback)
+    for batch in reader.execute("FROM pending").to_arrow_reader(BATCH_ROWS):
         _add(stage, spec, pa.Table.from_batches([batch]), fallback)
+    start = spec.capacity.period.start_sql("event_time") if spec.capacity else "event_time"
     stage.execute(
-        "CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, "
-        "date_trunc('day', event_time) AS day, CAST('inf' AS DOUBLE) AS threshold, "
-        "1.0 AS ties FROM scored"
+        f"CREATE TEMP TABLE thresholds AS SELECT DISTINCT version, {start} AS start, "
+        "CAST('inf' AS DOUBLE) AS threshold, 1.0 AS ties FROM scored"
     )
     key = quote(spec.spine.key)
     stage.execute(
@@ -194,7 +196,7 @@ def _add(
     n = len(rows)
     scored = rows.append_column("version", pa.array([NAME] * n, pa.string()))
     scored = scored.append_column("place", pa.array([0] * n, pa.int32()))
-    for name, values in _said(spec, rows, fallback).items():
+    for name, values in _logged_columns(spec, rows, fallback).items():
         scored = scored.append_column(name, values)
     scored = scored.append_column("feature_hash", pa.nulls(n, pa.string()))
     scored = scored.append_column("lot", pa.array(np.zeros(n)))
@@ -204,7 +206,7 @@ def _add(
     stage.unregister("rows")
 
 
-def _said(spec: ModelSpec, rows: pa.Table, fallback: Fallback) -> dict[str, Any]:
+def _logged_columns(spec: ModelSpec, rows: pa.Table, fallback: Fallback) -> dict[str, Any]:
     columns = spec.task.logged_constant(fallback.score, fallback.label, len(rows))
     if spec.actions.mode == "block":
         control = [in_control(spec, one) for one in rows.column(spec.spine.key).to_pylist()]

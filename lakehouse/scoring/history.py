@@ -35,42 +35,42 @@ def load_history(
     key: object,
     *,
     at: datetime | None = None,
-    beside: bool = False,
+    shadow: bool = False,
 ) -> list[Decision]:
     """All decisions about the row with that `key`, oldest first; `at`: as of that time (naive UTC).
 
-    `beside`: the predictions of shadow versions instead.
+    `shadow`: the predictions of shadow versions instead.
     """
-    log = shadow_table(spec.name) if beside else spec.predictions_table
+    log = shadow_table(spec.name) if shadow else spec.predictions_table
     with lake.reader() as cursor:
         if not table_exists(cursor, log_table(log)):
             return []
         decisions = {
             row[DECISION]: row for row in _rows(cursor, decisions_table(spec.name), "true", [])
         }
-        same = f"{quote(spec.spine.key)} = ?"
-        logged = _rows(cursor, log_table(log), same, [key])
+        has_key = f"{quote(spec.spine.key)} = ?"
+        logged = _rows(cursor, log_table(log), has_key, [key])
         replaced = {
             row[DECISION]: row["superseded_by"]
-            for row in _rows(cursor, superseded_table(log), same, [key])
+            for row in _rows(cursor, superseded_table(log), has_key, [key])
         }
     found = []
     for row in sorted(logged, key=lambda row: int(row[DECISION])):
         if at is not None and row["scored_at"] > at:
             continue
-        made = decisions.get(row[DECISION], {})
-        later = decisions.get(replaced.get(row[DECISION]), {})
-        if at is not None and later and later["scored_at"] > at:
-            later = {}
+        decision = decisions.get(row[DECISION], {})
+        replacement = decisions.get(replaced.get(row[DECISION]), {})
+        if at is not None and replacement and replacement["scored_at"] > at:
+            replacement = {}
         found.append(
             Decision(
                 decision=row[DECISION],
                 version=row["model_version"],
-                why=made.get("why", ""),
+                why=decision.get("why", ""),
                 scored_at=row["scored_at"],
-                superseded_by=later.get(DECISION),
-                superseded_at=later.get("scored_at"),
-                superseded_because=later.get("why", ""),
+                superseded_by=replacement.get(DECISION),
+                superseded_at=replacement.get("scored_at"),
+                superseded_because=replacement.get("why", ""),
                 row=row,
             )
         )

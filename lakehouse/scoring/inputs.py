@@ -19,7 +19,7 @@ from lakehouse.lake.layout import decisions_table, inputs_table, log_table
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.schema import Matrix
 from lakehouse.registry.versions import find_versions, lake_time, pick
-from lakehouse.scoring.log import said
+from lakehouse.scoring.log import predict_columns
 from lakehouse.scoring.tables import DECISION
 
 
@@ -61,9 +61,9 @@ def replay(
         own = found.filter(pc.equal(found["model_version"], name))
         width = len(model.card.features.features)
         matrix = np.array(own["features"].to_pylist(), dtype=np.float32).reshape(-1, width)
-        now = said(spec, model, own[spec.spine.key].combine_chunks(), matrix)
+        replayed = predict_columns(spec, model, own[spec.spine.key].combine_chunks(), matrix)
         for column in ("feature_hash", spec.task.logged_number):
-            differences += _differences(spec, own, column, now[column])
+            differences += _differences(spec, own, column, replayed[column])
     return Replayed(len(found), tuple(differences))
 
 
@@ -83,15 +83,17 @@ def drop_inputs(
             f"SELECT {DECISION} FROM {qualified(decisions_table(spec.name))} WHERE scored_at <= ?",
             [lake_time(now) - spec.log.features],
         ).fetchall()
-        kept = cursor.execute(f"SELECT min({DECISION}) FROM {qualified(table)}").fetchall()[0][0]
-    gone = [number for (number,) in old if kept is not None and number >= kept]
-    if not gone:
+        oldest = cursor.execute(f"SELECT min({DECISION}) FROM {qualified(table)}").fetchall()[0][0]
+    expired = [number for (number,) in old if oldest is not None and number >= oldest]
+    if not expired:
         return 0
     days = spec.log.features / timedelta(days=1)
     author = Author(table, run_id, f"features of decisions are kept for {days:g} days")
     with lake.writer(author) as writer:
         where = f"WHERE {DECISION} IN (SELECT unnest(?))"
-        (deleted,) = writer.execute(f"DELETE FROM {qualified(table)} {where}", [gone]).fetchall()[0]
+        (deleted,) = writer.execute(
+            f"DELETE FROM {qualified(table)} {where}", [expired]
+        ).fetchall()[0]
     return int(deleted)
 
 
@@ -114,11 +116,11 @@ def _kept(
     ).to_arrow_table()
 
 
-def _differences(spec: ModelSpec, logged: pa.Table, column: str, now: pa.Array) -> list[str]:
-    then: Any = logged[column].to_pylist()
+def _differences(spec: ModelSpec, logged: pa.Table, column: str, replayed: pa.Array) -> list[str]:
+    old_values: Any = logged[column].to_pylist()
     keys = logged[spec.spine.key].to_pylist()
     return [
-        f"{spec.spine.key} {key}: {column} was {old!r} and is {new!r}"
-        for key, old, new in zip(keys, then, now.to_pylist(), strict=True)
+        f"{spec.spine.key} {key}: {column} was {old!r} and is now {new!r}"
+        for key, old, new in zip(keys, old_values, replayed.to_pylist(), strict=True)
         if old != new and not (old != old and new != new)
     ]

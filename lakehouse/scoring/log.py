@@ -49,7 +49,9 @@ def output_types(spec: ModelSpec) -> dict[str, str]:
     return {**predicted, **_DECIDED, **blocked, "reasons": "VARCHAR", **_STAMP}
 
 
-def said(spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix) -> dict[str, Any]:
+def predict_columns(
+    spec: ModelSpec, model: Model, keys: pa.Array, matrix: Matrix
+) -> dict[str, Any]:
     """Predictions of `model` for rows (rows, features), by column, and `feature_hash`.
 
     For a model that blocks, also whether the row is in the control stream.

@@ -19,16 +19,16 @@ from lakehouse.lake import qualified, quote, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.models.inputs import join_features
 from lakehouse.models.lots import draw_lots
-from lakehouse.models.schema import Matrix, off_scale
+from lakehouse.models.schema import Matrix, count_clipped
 from lakehouse.scoring.inputs import as_lists
-from lakehouse.scoring.log import said
+from lakehouse.scoring.log import predict_columns
 from lakehouse.scoring.scorers import Scorer, Scorers
 
 BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictionReport:
     """Why shadow versions failed, by name, and how many of the values that the champion read were
     clipped, by feature."""
 
@@ -44,7 +44,7 @@ class Range:
     until: datetime | None
 
 
-def within(time: str, redo: Range | None) -> tuple[str, list[Any]]:
+def range_condition(time: str, redo: Range | None) -> tuple[str, list[Any]]:
     """SQL condition that `time` is in the range to redo, with its parameters."""
     if redo is None:
         return "false", []
@@ -53,40 +53,45 @@ def within(time: str, redo: Range | None) -> tuple[str, list[Any]]:
     return " AND ".join(["true", *(f"{time} {sign} ?" for sign in given)]), [*given.values()]
 
 
-def want(
+def select_pending(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     scorers: Scorers,
     redo: Range | None,
 ) -> dict[int, int]:
-    """Fill the temporary table `wanted`; returns the number of rows per scorer, by place.
+    """Fill the temporary table `pending`; returns the number of rows per scorer, by place.
 
     Its columns are key, entities, `event_time`, `_load_id` and, for each scorer by place, a BOOLEAN
-    `_0`, `_1`, ... Deciding versions score the rows that landed in their charge, the champion also
-    the range to redo. Shadow versions score the same rows, and rows decided while they were not
-    scoring.
+    `_0`, `_1`, ... Deciding versions score the rows that landed in their assigned loads, the
+    champion also the range to redo. Shadow versions score the same rows, and rows decided while
+    they were not scoring.
     """
     time, key = quote(spec.spine.time), quote(spec.spine.key)
     champion = scorers.champion
-    again, bounds = within("event_time", redo)
-    conditions = [f"_load_id <= ? AND {time} >= ? AND {within(time, redo)[0]}"]
+    in_range, bounds = range_condition("event_time", redo)
+    conditions = [f"_load_id <= ? AND {time} >= ? AND {range_condition(time, redo)[0]}"]
     values: list[Any] = [champion.before.load_id, champion.start, *bounds]
     logged = table_exists(cursor, spec.predictions_table)
     kept, kept_bounds = "true", []
     if logged and redo is not None:  # rebuilt tables may have given rows other loads
         kept = (
             f"{key} NOT IN (SELECT {key} FROM {qualified(spec.predictions_table)} "
-            f"WHERE event_time < ? OR NOT ({again}))"
+            f"WHERE event_time < ? OR NOT ({in_range}))"
         )
         kept_bounds = [champion.start, *bounds]
     for scorer in scorers.deciding:
-        assert scorer.charge is not None
+        assert scorer.assignment is not None
         condition = f"_load_id > ? AND _load_id <= ? AND (_load_id > ? OR {time} >= ?)"
         conditions.append(f"{condition} AND {kept}")
-        values += [scorer.charge.after, scorer.charge.until, scorer.trained_until, scorer.start]
+        values += [
+            scorer.assignment.after,
+            scorer.assignment.until,
+            scorer.trained_until,
+            scorer.start,
+        ]
         values += kept_bounds
     deciding = [champion, *scorers.deciding]
-    for scorer in scorers.beside:
+    for scorer in scorers.shadows:
         others = " OR ".join(_mark(one) for one in deciding if one.name != scorer.name)
         missed, bounds = "false", []
         if logged and scorer.before.load_id < champion.before.load_id:
@@ -102,7 +107,7 @@ def want(
     entities = "".join(f"{quote(name)}, " for name in spec.spine.entities)
     first_load = 0 if redo else min(scorer.before.load_id for scorer in scorers.all)
     cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE wanted AS FROM (
+        f"""CREATE OR REPLACE TEMP TABLE pending AS FROM (
                 SELECT {key}, {entities} {time} AS event_time, _load_id, {listed}
                 FROM {qualified(spec.spine.table)}
                 WHERE _load_id > ? AND (_load_id > ? OR {time} >= ?)
@@ -115,7 +120,7 @@ def want(
         ],
     )
     counts = ", ".join(f"count(*) FILTER ({mark})" for mark in marks)
-    counted = cursor.execute(f"SELECT {counts} FROM wanted").fetchall()[0]
+    counted = cursor.execute(f"SELECT {counts} FROM pending").fetchall()[0]
     return {scorer.place: int(n) for scorer, n in zip(scorers.all, counted, strict=True)}
 
 
@@ -128,8 +133,8 @@ def predict(
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     scorers: Scorers,
-) -> Predicted:
-    """Fill the temporary table `scored` of `stage` from `wanted` of `reader`, batch by batch.
+) -> PredictionReport:
+    """Fill the temporary table `scored` of `stage` from `pending` of `reader`, batch by batch.
 
     Its columns are key, entities and time, `place` and `version` of the scorer, that version's
     prediction, and the `features` of a decision. Versions that failed have no rows.
@@ -143,8 +148,8 @@ def predict(
         members = [*group]
         schema = members[0].model.card.features
         features, joins = join_features(schema, spec.spine.key, f"w.{quote(spec.spine.key)}")
-        asked = " OR ".join(map(_mark, members))
-        rows = reader.execute(f"SELECT w.*, {features} FROM wanted w {joins} WHERE {asked}")
+        selected = " OR ".join(map(_mark, members))
+        rows = reader.execute(f"SELECT w.*, {features} FROM pending w {joins} WHERE {selected}")
         for batch in rows.to_arrow_reader(BATCH_ROWS):
             for scorer in members:
                 if scorer.name in failed:
@@ -154,14 +159,14 @@ def predict(
                     matrix = schema.matrix(chosen)
                     _add(stage, _scored(spec, scorer, chosen, matrix))
                     if scorer.decides:
-                        clipped.update(off_scale(schema.names, matrix))
+                        clipped.update(count_clipped(schema.names, matrix))
                 except Exception as error:
                     if scorer.name == champion.name:
                         raise
                     failed[scorer.name] = f"{type(error).__name__}: {error}"
     for name in failed:
         stage.execute("DELETE FROM scored WHERE version = ?", [name])
-    return Predicted(failed, dict(clipped))
+    return PredictionReport(failed, dict(clipped))
 
 
 def _hash(scorer: Scorer) -> str:
@@ -172,12 +177,12 @@ def _scored(
     spec: ModelSpec, scorer: Scorer, chosen: pa.RecordBatch, matrix: Matrix
 ) -> pa.RecordBatch:
     keys = chosen.column(spec.spine.key)
-    who_and_when = [spec.spine.key, *spec.spine.entities, "event_time", "_load_id"]
+    row_columns = [spec.spine.key, *spec.spine.entities, "event_time", "_load_id"]
     columns = {
-        **{name: chosen.column(name) for name in who_and_when},
+        **{name: chosen.column(name) for name in row_columns},
         "place": pa.repeat(pa.scalar(scorer.place, pa.int32()), len(keys)),
         "version": pa.repeat(scorer.name, len(keys)),
-        **said(spec, scorer.model, keys, matrix),
+        **predict_columns(spec, scorer.model, keys, matrix),
         **_lots(spec, chosen),
     }
     if scorer.decides and spec.log.features:
@@ -203,14 +208,16 @@ def _make_scored(
 ) -> None:
     schema = champion.model.card.features
     empty = np.empty((0, len(schema.features)), dtype=np.float32)
-    rows = reader.execute("FROM wanted LIMIT 0").to_arrow_table()
-    columns = said(spec, champion.model, rows.column(spec.spine.key), empty) | _lots(spec, rows)
-    who_and_when = rows.select([spec.spine.key, *spec.spine.entities, "event_time", "_load_id"])
-    made = who_and_when.append_column("place", pa.array([], pa.int32()))
-    made = made.append_column("version", pa.array([], pa.string()))
+    rows = reader.execute("FROM pending LIMIT 0").to_arrow_table()
+    columns = predict_columns(spec, champion.model, rows.column(spec.spine.key), empty) | _lots(
+        spec, rows
+    )
+    row_columns = rows.select([spec.spine.key, *spec.spine.entities, "event_time", "_load_id"])
+    empty_rows = row_columns.append_column("place", pa.array([], pa.int32()))
+    empty_rows = empty_rows.append_column("version", pa.array([], pa.string()))
     for name, values in {**columns, "features": as_lists(empty)}.items():
-        made = made.append_column(name, values)
-    stage.register("rows", made)
+        empty_rows = empty_rows.append_column(name, values)
+    stage.register("rows", empty_rows)
     stage.execute("CREATE OR REPLACE TEMP TABLE scored AS FROM rows")
     stage.unregister("rows")
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakehouse.evaluation.explanations import (
     CostlyReasons,
     Reason,
-    explaining_cost,
+    explanation_cost,
     reasons,
     require_affordable,
 )
@@ -23,7 +23,7 @@ from lakehouse.models.inputs import join_features
 from lakehouse.models.schema import Matrix
 from lakehouse.scoring.pending import BATCH_ROWS
 from lakehouse.scoring.scorers import Scorer
-from lakehouse.scoring.thresholds import FLAGGED
+from lakehouse.scoring.thresholds import FLAGGED, threshold_join
 
 TOP = 3
 
@@ -53,15 +53,14 @@ def _explain(
 ) -> str:
     key, model = quote(spec.spine.key), scorer.model
     flagged = stage.execute(
-        f"""SELECT {key} AS key FROM scored s JOIN thresholds t
-            ON t.version = s.version AND t.day = date_trunc('day', s.event_time)
+        f"""SELECT {key} AS key FROM scored s JOIN thresholds t ON {threshold_join(spec)}
             WHERE s.place = ? AND {FLAGGED}""",
         [scorer.place],
     ).to_arrow_table()
     if not len(flagged):
         return ""
     try:
-        require_affordable(explaining_cost(model.booster), scorer.name)
+        require_affordable(explanation_cost(model.booster), scorer.name)
     except CostlyReasons as error:
         return str(error)
     schema = model.card.features
@@ -69,25 +68,25 @@ def _explain(
     reader.register("flagged", flagged)
     rows = reader.execute(f"SELECT flagged.key, {features} FROM flagged {joins}")
     for batch in rows.to_arrow_reader(BATCH_ROWS):
-        texts = told(model, schema.matrix(batch))
-        made = pa.table({"key": batch.column("key"), "reasons": pa.array(texts, pa.string())})
-        stage.register("rows", made)
+        texts = describe_reasons(model, schema.matrix(batch))
+        table = pa.table({"key": batch.column("key"), "reasons": pa.array(texts, pa.string())})
+        stage.register("rows", table)
         stage.execute("INSERT INTO reasons FROM rows")
         stage.unregister("rows")
     reader.unregister("flagged")
     return ""
 
 
-def told(model: Model, matrix: Matrix) -> list[str]:
+def describe_reasons(model: Model, matrix: Matrix) -> list[str]:
     """For each row of features, as JSON, the `TOP` features that raised its score most.
 
     A list of `feature`, `value` (a category by its name) and `contribution` in log odds.
     """
     found = reasons(model.booster, model.columns.matrix(matrix), model.card.inputs, TOP)
-    return [json.dumps([_plain(model, reason) for reason in row]) for row in found]
+    return [json.dumps([_to_dict(model, reason) for reason in row]) for row in found]
 
 
-def _plain(model: Model, reason: Reason) -> dict[str, object]:
+def _to_dict(model: Model, reason: Reason) -> dict[str, object]:
     names = model.card.features.categories.get(reason.feature)
     value: object = reason.value
     if names is not None and reason.value is not None:

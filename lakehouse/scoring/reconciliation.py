@@ -24,7 +24,7 @@ from lakehouse.registry.promotion import find_champion
 from lakehouse.scoring import fallback
 
 
-def find_broken(spec: ModelSpec, lake: Lake) -> str:
+def find_log_problems(spec: ModelSpec, lake: Lake) -> str:
     """A description of what is wrong with the log; empty if nothing is.
 
     The log must have rows, each key once, no prediction may be NULL, and it must have as many rows
@@ -46,11 +46,11 @@ def find_broken(spec: ModelSpec, lake: Lake) -> str:
                 f"(SELECT sum(rows) FROM {qualified(decisions_table(spec.name))} WHERE decides)"
             ).fetchall()
     if not rows:
-        return f"{spec.predictions_table} has no row, so nothing was looked at"
-    changed = f"its log has {logged:,} rows, where {decided or 0:,} were decided"
+        return f"{spec.predictions_table} has no rows, so nothing was checked"
+    changed = f"its log has {logged:,} rows, but {decided or 0:,} were decided"
     problems = {
         f"{rows - keys} rows repeat a {spec.spine.key}": rows - keys,
-        f"{empty} have no {output}": empty,
+        f"{empty} rows have no {output}": empty,
         changed: logged != decided,
     }
     return "; ".join(text for text, count in problems.items() if count)
@@ -73,7 +73,7 @@ class Reconciliation:
     lost: int
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The counts as a sentence."""
         parts = {
             "scored": self.scored,
@@ -82,10 +82,10 @@ class Reconciliation:
             "older than the test period of the first champion that could have scored them": (
                 self.passed_over
             ),
-            "scored by nobody": self.lost,
+            "not scored, without a reason": self.lost,
         }
-        told = ", ".join(f"{count:,} {text}" for text, count in parts.items() if count)
-        return f"{self.landed:,} rows landed: {told or 'none'}"
+        counts = ", ".join(f"{count:,} {text}" for text, count in parts.items() if count)
+        return f"{self.landed:,} rows landed: {counts or 'none'}"
 
 
 def reconcile(spec: ModelSpec, lake: Lake) -> Reconciliation:
@@ -151,12 +151,12 @@ def _lost(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake) -> int
         model = load_model(lake.settings.models_dir, version.artefact, version.files)
         schema = model.card.features
     _, joins = join_features(schema, spec.spine.key, "u.key")
-    able = f"u.key IN (SELECT u.key FROM unexplained u {joins})"
+    scorable = f"u.key IN (SELECT u.key FROM unexplained u {joins})"
     values = []
     if table_exists(cursor, decisions_table(spec.name)):
-        able += (
+        scorable += (
             f" OR EXISTS (FROM {qualified(decisions_table(spec.name))} d WHERE d.version = ? "
             "AND u.load_id > d.after_load AND u.load_id <= d.until_load)"
         )
         values = [fallback.NAME]
-    return int(fetch_value(cursor, f"SELECT count(*) FROM unexplained u WHERE {able}", values))
+    return int(fetch_value(cursor, f"SELECT count(*) FROM unexplained u WHERE {scorable}", values))

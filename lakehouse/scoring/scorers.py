@@ -12,6 +12,7 @@ from datetime import datetime
 import duckdb
 
 from lakehouse.lake import (
+    ALWAYS,
     Lake,
     NoSuchTable,
     Progress,
@@ -26,7 +27,7 @@ from lakehouse.models import Model, ModelSpec, SchemaMismatch, Split, load_model
 from lakehouse.models.expiry import require_valid
 from lakehouse.models.inputs import FeatureTable, pinned_tables, stale_sets
 from lakehouse.registry import Version, scoring_versions
-from lakehouse.scoring.deciders import ALL_LOADS, Charge, find_charges, trained_until
+from lakehouse.scoring.deciders import ALL_LOADS, Assignment, find_assignments, trained_until
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Scorer:
     """A version that scores rows of loads after `before` up to `after`.
 
     Rows of loads up to `trained_until` may be in its training set: it scores only those with times
-    from `start` on. A version that `decides` does so in the loads of its `charge`; a champion
+    from `start` on. A version that `decides` does so in the loads of its `assignment`; a champion
     without one decides about rows that are predicted again. `place` numbers the scorers of one run:
     a former champion has two.
     """
@@ -47,7 +48,7 @@ class Scorer:
     before: Progress
     after: Progress
     decides: bool
-    charge: Charge | None = None
+    assignment: Assignment | None = None
     place: int = 0
 
     @property
@@ -68,7 +69,7 @@ class ShadowReport:
 
 @dataclass(frozen=True)
 class Scorers:
-    """The champion for rows predicted again, a scorer for each charge, and the shadow versions.
+    """The champion for rows predicted again, a scorer for each assignment, and the shadow versions.
 
     `skipped` are shadow versions that were excluded; `replaced` are versions that should have
     decided and cannot, so the champion decides instead.
@@ -76,24 +77,24 @@ class Scorers:
 
     champion: Scorer
     deciding: tuple[Scorer, ...]
-    beside: tuple[Scorer, ...]
+    shadows: tuple[Scorer, ...]
     skipped: tuple[ShadowReport, ...]
     replaced: tuple[ShadowReport, ...]
 
     @property
     def all(self) -> tuple[Scorer, ...]:
         """Every scorer, by place."""
-        return (self.champion, *self.deciding, *self.beside)
+        return (self.champion, *self.deciding, *self.shadows)
 
     def without(self, failed: Mapping[str, str]) -> "Scorers":
         """The scorers without the shadow versions in `failed`, which gives the reason by name."""
-        told = (
+        reports = (
             ShadowReport(one.name, one.version.state, 0, failed[one.name])
-            for one in self.beside
+            for one in self.shadows
             if one.name in failed
         )
-        left = tuple(one for one in self.beside if one.name not in failed)
-        return replace(self, beside=left, skipped=(*self.skipped, *told))
+        remaining = tuple(one for one in self.shadows if one.name not in failed)
+        return replace(self, shadows=remaining, skipped=(*self.skipped, *reports))
 
 
 def find_scorers(
@@ -101,26 +102,26 @@ def find_scorers(
     spec: ModelSpec,
     lake: Lake,
     at: datetime,
-    unable: Collection[ShadowReport] = (),
+    failed: Collection[ShadowReport] = (),
 ) -> Scorers:
-    """The scorers of new rows at the time `at` (naive UTC). `unable`: these just failed to decide.
+    """The scorers of new rows at the time `at` (naive UTC). `failed` could not decide.
 
     Raises:
         NoChampion, BadArtefact, SchemaMismatch: when there is no champion, or it cannot be used.
         Expired: when the champion may no longer decide.
     """
-    decides, *others = scoring_versions(cursor, spec.name)
-    champion = _scorer(cursor, spec, lake, decides, spec.predictions_table)
+    current, *others = scoring_versions(cursor, spec.name)
+    champion = _scorer(cursor, spec, lake, current, spec.predictions_table)
     require_valid(spec, champion.version, at)
-    champion, deciding, replaced = _deciding(cursor, spec, lake, champion, at, unable)
-    beside: list[Scorer] = []
+    champion, deciding, replaced = _deciding(cursor, spec, lake, champion, at, failed)
+    shadows: list[Scorer] = []
     skipped: list[ShadowReport] = []
     for version in others:
         try:
-            beside.append(_beside(cursor, spec, lake, version, champion))
+            shadows.append(_shadow_scorer(cursor, spec, lake, version, champion))
         except Exception as error:  # a broken version never stops the champion; it is reported
             skipped.append(ShadowReport(version.version, version.state, 0, str(error)))
-    placed = [replace(one, place=i + 1) for i, one in enumerate([*deciding, *beside])]
+    placed = [replace(one, place=i + 1) for i, one in enumerate([*deciding, *shadows])]
     return Scorers(
         champion,
         tuple(placed[: len(deciding)]),
@@ -131,19 +132,20 @@ def find_scorers(
 
 
 def find_readers(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[Version]:
-    """The versions whose features must be kept up to date: those that score or still owe rows.
+    """The versions whose features must be kept up to date: those that score or have rows left
+    to decide about.
 
     Raises:
         NoChampion: when no version may decide.
     """
     scoring = scoring_versions(cursor, spec.name)
     done = read_progress(cursor, spec.predictions_table).load_id
-    owing = [
-        charge.version
-        for charge in find_charges(cursor, scoring[0])
-        if charge.within(done, ALL_LOADS)
+    assigned = [
+        assignment.version
+        for assignment in find_assignments(cursor, scoring[0])
+        if assignment.clip(done, ALL_LOADS)
     ]
-    return [*{version.version: version for version in (*scoring, *owing)}.values()]
+    return [*{version.version: version for version in (*scoring, *assigned)}.values()]
 
 
 def _deciding(
@@ -152,55 +154,55 @@ def _deciding(
     lake: Lake,
     champion: Scorer,
     at: datetime,
-    unable: Collection[ShadowReport],
+    failed: Collection[ShadowReport],
 ) -> tuple[Scorer, list[Scorer], list[ShadowReport]]:
-    """The champion, and a scorer for each charge over the loads that can be scored now.
+    """The champion, and a scorer for each assignment over the loads that can be scored now.
 
     Scoring waits for an earlier champion whose features are not final yet, as it does for the
     champion. An earlier champion that can never score again, or may no longer decide, is replaced.
     """
     after = champion.before.load_id
-    charges = [
+    assignments = [
         part
-        for charge in find_charges(cursor, champion.version)
-        if (part := charge.within(after, champion.after.load_id))
+        for assignment in find_assignments(cursor, champion.version)
+        if (part := assignment.clip(after, champion.after.load_id))
     ]
     found: list[Scorer] = []
-    replaced = list(unable)
+    replaced = list(failed)
     until = champion.after.load_id
-    for charge in charges:
+    for assignment in assignments:
         scorer = champion
-        if charge.version.version not in {champion.name, *(one.version for one in replaced)}:
+        if assignment.version.version not in {champion.name, *(one.version for one in replaced)}:
             try:
-                require_valid(spec, charge.version, at)
-                scorer = _former(cursor, spec, lake, charge)
-            except Exception as error:  # it owed these rows; another version has to score them
+                require_valid(spec, assignment.version, at)
+                scorer = _former_scorer(cursor, spec, lake, assignment)
+            except Exception as error:  # another version has to decide about its rows
                 if is_retryable(error):
                     raise
-                state = charge.version.state
-                replaced.append(ShadowReport(charge.version.version, state, 0, str(error)))
-        if scorer is not champion and scorer.after.load_id < charge.until:
+                state = assignment.version.state
+                replaced.append(ShadowReport(assignment.version.version, state, 0, str(error)))
+        if scorer is not champion and scorer.after.load_id < assignment.until:
             until = min(until, scorer.after.load_id)
-        found.append(replace(scorer, charge=charge))
+        found.append(replace(scorer, assignment=assignment))
     reached = Progress(until, champion.after.seal)
     deciding = [
-        replace(scorer, charge=part, after=reached)
+        replace(scorer, assignment=part, after=reached)
         for scorer in found
-        if scorer.charge and (part := scorer.charge.within(after, until))
+        if scorer.assignment and (part := scorer.assignment.clip(after, until))
     ]
     return replace(champion, after=reached), deciding, replaced
 
 
-def _former(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake, charge: Charge
+def _former_scorer(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, lake: Lake, assignment: Assignment
 ) -> Scorer:
-    scorer = _scorer(cursor, spec, lake, charge.version, spec.predictions_table)
-    if scorer.after.load_id < charge.until:
+    scorer = _scorer(cursor, spec, lake, assignment.version, spec.predictions_table)
+    if scorer.after.load_id < assignment.until:
         _require_current(cursor, scorer)
     return scorer
 
 
-def _beside(
+def _shadow_scorer(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     lake: Lake,
@@ -228,7 +230,9 @@ def _require_current(cursor: duckdb.DuckDBPyConnection, scorer: Scorer) -> None:
     stale = stale_sets(cursor, scorer.model.card.features)
     if stale:
         causes = "; ".join(f"{name}: {cause}" for name, cause in stale.items())
-        raise SchemaMismatch(f"it was trained on feature versions that grow no more ({causes})")
+        raise SchemaMismatch(
+            f"it was trained on feature versions that are no longer updated ({causes})"
+        )
 
 
 def _scorer(
@@ -272,7 +276,7 @@ def _target(
     spine = read_progress(cursor, table)
     load_id = int(fetch_value(cursor, f"SELECT coalesce(max(_load_id), 0) FROM {qualified(table)}"))
     seals = [read_progress(cursor, feature_table.table).seal for feature_table in tables]
-    known = [seal for seal in (spine.seal, *seals) if seal is not None]
+    known = [seal for seal in (spine.seal, *seals) if seal is not None and seal < ALWAYS]
     if known:
         waiting = fetch_value(
             cursor,

@@ -27,11 +27,12 @@ from lakehouse.models.inputs import stale_sets
 from lakehouse.registry.thresholds import write_thresholds
 from lakehouse.registry.versions import lake_time
 from lakehouse.scoring import fallback
+from lakehouse.scoring.idle import why_no_rows
 from lakehouse.scoring.log import Stamp
-from lakehouse.scoring.pending import Predicted, Range, predict, want
+from lakehouse.scoring.pending import PredictionReport, Range, predict, select_pending
 from lakehouse.scoring.reasons import explain
 from lakehouse.scoring.scorers import Scorer, Scorers, ShadowReport, find_scorers
-from lakehouse.scoring.tables import is_older
+from lakehouse.scoring.tables import is_legacy_log
 from lakehouse.scoring.thresholds import choose_thresholds
 from lakehouse.scoring.writing import write_predictions
 
@@ -40,13 +41,15 @@ from lakehouse.scoring.writing import write_predictions
 class ScoreReport:
     """The outcome of one call of `score`.
 
-    `rows` were decided, and `version` decides from now on. `owed` reports each version that decided
-    because it was champion when rows landed, and each that should have and could not. `passed_over`
-    rows of the same loads are older than the test period of the deciding version, so they may be
-    its training rows; `without_features` rows have none and never will: neither are scored.
+    `rows` were decided, and `version` decides from now on. `former_champions` reports each version
+    that decided because it was champion when rows landed, and each that should have and could not.
+    `passed_over` rows of the same loads are older than the test period of the deciding version, so
+    they may be its training rows; `without_features` rows have none and never will: neither are
+    scored.
     `waiting` rows wait for features. `load_id` is the last load processed. `stale_sets` are feature
     sets whose current version differs from the one that the champion reads, so rows would wait
     forever: promote a version that reads the current one. `shadows` reports each shadow version,
+    `why_no_rows` names what holds rows back if none was decided,
     `unexplained` why alerts have no reasons, and `clipped` how many values of a feature were
     outside the range that a model can read.
     """
@@ -59,13 +62,14 @@ class ScoreReport:
     load_id: int
     stale_sets: tuple[str, ...]
     shadows: tuple[ShadowReport, ...] = ()
-    owed: tuple[ShadowReport, ...] = ()
+    former_champions: tuple[ShadowReport, ...] = ()
     passed_over: int = 0
     unexplained: str = ""
     clipped: Mapping[str, int] = field(default_factory=dict)
+    why_no_rows: str = ""
 
 
-class ScoredMeanwhile(LakeError):
+class ConcurrentScoring(LakeError):
     """Another process scored the same rows at the same time."""
 
 
@@ -104,19 +108,19 @@ def score(
         BadArtefact, SchemaMismatch: when the champion cannot be used; the log does not change.
     """
     with lake.reader() as reader:
-        if fallback.decides(reader, spec):
-            return _by_fallback(spec, lake, run_id, now)
+        if fallback.is_active(reader, spec):
+            return _score_by_fallback(spec, lake, run_id, now)
     redo = Range(since, until) if full_refresh or since or until else None
-    unable: list[ShadowReport] = []
+    failed: list[ShadowReport] = []
     while True:
         try:
-            return _score(spec, lake, redo, run_id, now, unable)
+            return _score(spec, lake, redo, run_id, now, failed)
         except _CannotDecide as error:  # a different version each time, so the loop ends
-            unable.append(error.report)
+            failed.append(error.report)
 
 
 class _CannotDecide(Exception):
-    """An earlier champion failed on rows that it owes."""
+    """An earlier champion failed on rows that it has to decide about."""
 
     def __init__(self, report: ShadowReport) -> None:
         super().__init__(report.skipped)
@@ -129,44 +133,52 @@ def _score(
     redo: Range | None,
     run_id: str,
     now: datetime | None,
-    unable: Sequence[ShadowReport],
+    failed: Sequence[ShadowReport],
 ) -> ScoreReport:
     with lake.reader() as reader, lake.cursor() as stage:
-        scorers = find_scorers(reader, spec, lake, lake_time(now), unable)
+        scorers = find_scorers(reader, spec, lake, lake_time(now), failed)
         champion = scorers.champion
-        wanted = want(reader, spec, scorers, redo)
+        pending = select_pending(reader, spec, scorers, redo)
         counts: dict[int, int] = {}
-        predicted = Predicted()
-        if any(wanted.values()):
+        predicted = PredictionReport()
+        if any(pending.values()):
             predicted = predict(reader, stage, spec, scorers)
-            _require_able(scorers, predicted.failed)
+            _raise_if_decider_failed(scorers, predicted.failed)
             scorers = scorers.without(predicted.failed)
             counts = _count(stage)
         deciding = [champion, *scorers.deciding]
-        judged = any(counts.values()) and spec.task.decides
-        thresholds = choose_thresholds(reader, stage, spec, scorers.all) if judged else {}
+        needs_thresholds = any(counts.values()) and spec.task.decides
+        thresholds = choose_thresholds(reader, stage, spec, scorers.all) if needs_thresholds else {}
         rows = sum(counts.get(scorer.place, 0) for scorer in deciding)
-        due = sum(wanted[scorer.place] for scorer in deciding)
+        due = sum(pending[scorer.place] for scorer in deciding)
+        waiting = _count_waiting(reader, spec, champion.after)
+        passed_over = _count_landed(reader, spec, champion) - sum(
+            pending[scorer.place] for scorer in scorers.deciding
+        )
         report = ScoreReport(
             model=spec.name,
             version=champion.name,
             rows=rows,
             without_features=due - rows,
-            waiting=_waiting(reader, spec, champion.after),
+            waiting=waiting,
             load_id=champion.after.load_id,
             stale_sets=tuple(stale_sets(reader, champion.model.card.features)),
-            shadows=(*_reports(scorers.beside, counts), *scorers.skipped),
-            owed=(
+            shadows=(*_reports(scorers.shadows, counts), *scorers.skipped),
+            former_champions=(
                 *_reports([one for one in scorers.deciding if one.name != champion.name], counts),
                 *scorers.replaced,
             ),
-            passed_over=_landed(reader, spec, champion)
-            - sum(wanted[scorer.place] for scorer in scorers.deciding),
-            unexplained=explain(reader, stage, spec, deciding) if judged else "",
+            passed_over=passed_over,
+            unexplained=explain(reader, stage, spec, deciding) if needs_thresholds else "",
             clipped=predicted.clipped,
+            why_no_rows=""
+            if rows
+            else why_no_rows(
+                reader, spec, champion, due=due, passed_over=passed_over, waiting=waiting
+            ),
         )
         moved = any(scorer.after != scorer.before for scorer in scorers.all)
-        older = is_older(reader, spec.predictions_table)
+        older = is_legacy_log(reader, spec.predictions_table)
         if redo is None and not rows and not any(counts.values()) and not moved and not older:
             return report
         names = dict.fromkeys(scorer.name for scorer in scorers.all)
@@ -175,8 +187,9 @@ def _score(
         stamp = Stamp(run_id, lake_time(now), snapshot)
         with lake.writer(Author(spec.predictions_table, run_id, message)) as writer:
             if any(read_progress(writer, s.progress_name) != s.before for s in scorers.all):
-                raise ScoredMeanwhile(
-                    f"another process wrote {spec.predictions_table} meanwhile; run it again"
+                raise ConcurrentScoring(
+                    f"another process wrote to {spec.predictions_table} at the same time; "
+                    "run it again"
                 )
             write_predictions(reader, stage, writer, spec, scorers, counts, redo, stamp)
             for name, found in thresholds.items():
@@ -186,12 +199,17 @@ def _score(
     return report
 
 
-def _by_fallback(spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None) -> ScoreReport:
+def _score_by_fallback(
+    spec: ModelSpec, lake: Lake, run_id: str, now: datetime | None
+) -> ScoreReport:
     found = fallback.score_by_fallback(spec, lake, run_id=run_id, now=now)
-    return ScoreReport(spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, ())
+    why = "" if found.rows else f"{spec.spine.table} has no rows that no version has scored"
+    return ScoreReport(
+        spec.name, fallback.NAME, found.rows, 0, 0, found.load_id, (), why_no_rows=why
+    )
 
 
-def _require_able(scorers: Scorers, failed: Mapping[str, str]) -> None:
+def _raise_if_decider_failed(scorers: Scorers, failed: Mapping[str, str]) -> None:
     for scorer in scorers.deciding:
         if why := failed.get(scorer.name):
             raise _CannotDecide(ShadowReport(scorer.name, scorer.version.state, 0, why))
@@ -209,7 +227,7 @@ def _reports(scorers: Sequence[Scorer], counts: Mapping[int, int]) -> list[Shado
     ]
 
 
-def _landed(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Scorer) -> int:
+def _count_landed(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Scorer) -> int:
     """The number of spine rows of the loads that are being processed."""
     query = (
         f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE _load_id > ? AND _load_id <= ?"
@@ -218,6 +236,6 @@ def _landed(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, champion: Scorer
     return int(fetch_value(cursor, query, loads))
 
 
-def _waiting(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, after: Progress) -> int:
+def _count_waiting(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, after: Progress) -> int:
     query = f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE _load_id > ?"
     return int(fetch_value(cursor, query, [after.load_id]))

@@ -39,7 +39,7 @@ _DECISIONS = {
 the version was trained; in these it decided about rows with times from `starts_at` on."""
 
 
-def is_older(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
+def is_legacy_log(cursor: duckdb.DuckDBPyConnection, log: str) -> bool:
     """Whether the log `schema.name` is a table and not a view, as in an older release."""
     return bool(read_columns(cursor, log)) and not read_columns(cursor, log_table(log))
 
@@ -53,7 +53,7 @@ def prepare_log(
     log that an older release wrote stay where they are, as decision 0; newer columns are added.
     """
     physical = log_table(log)
-    if is_older(writer, log):
+    if is_legacy_log(writer, log):
         writer.execute(f"ALTER TABLE {qualified(log)} RENAME TO {quote(physical.name)}")
         added = f"ADD COLUMN {quote(DECISION)} BIGINT DEFAULT 0"
         writer.execute(f"ALTER TABLE {qualified(physical)} {added}")

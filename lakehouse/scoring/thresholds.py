@@ -1,10 +1,10 @@
-"""The score above which a batch is flagged: per version and day, from its scores of earlier days.
+"""The score above which a batch is flagged: per version and period, from scores of earlier periods.
 
-The k highest scores of a day are unknown when its first row arrives, so the threshold of a day is
-the score that the declared number of alerts a day exceeded over the `trailing` days before it.
-Rising or falling scores outrun that threshold, so the excess or shortfall of the days before is
-compensated. Everything depends on days and not on batches: whether rows are scored at once or day
-by day, the decisions are the same.
+A period is that of the capacity: a day, or a week. The k highest scores of a period are unknown
+when its first row arrives, so its threshold is the score that the declared number of alerts
+exceeded over the `trailing` periods before it. Rising or falling scores outrun that threshold, so
+the excess or shortfall of the periods before is compensated. Everything depends on periods and not
+on batches: whether rows are scored at once or day by day, the decisions are the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,39 +26,47 @@ from lakehouse.models.threshold import cut_at
 from lakehouse.registry.thresholds import Threshold, find_thresholds, latest
 from lakehouse.scoring.scorers import Scorer
 
-FULL_DAY = timedelta(hours=23)
-"""A version's first day counts if its scores cover at least this much of it."""
+MISSING = timedelta(hours=1)
+"""A version's first period counts if its scores cover all of it but this."""
 
-MOST_MADE_UP = 0.5
-"""The target of a day stays between half and one and a half times the capacity."""
+MAX_CORRECTION = 0.5
+"""The target of a period stays between half and one and a half times the capacity."""
 
 FLAGGED = (
     "(s.score > t.threshold OR (s.score = t.threshold AND s.lot < t.ties)) "
     "AND NOT isnan(s.score)"  # SQL sorts NaN above every number
 )
-"""SQL condition that a row s of `scored` passes the threshold t of its day."""
+"""SQL condition that a row s of `scored` passes the threshold t of its period."""
+
+
+def threshold_join(spec: ModelSpec) -> str:
+    """SQL condition that t of `thresholds` holds for a row s of `scored`."""
+    assert spec.capacity is not None
+    start = spec.capacity.period.start_sql("s.event_time")
+    return f"t.version = s.version AND t.start = {start}"
 
 
 @dataclass(frozen=True)
 class History:
-    """A version's highest scores by day, each with its number of occurrences; arrays of (scores,).
+    """A version's highest scores by the midnight at which their period begins, each with its number
+    of occurrences; arrays of (scores,).
 
-    `counts` is the total number of scores per day.
+    `counts` is the total number of scores per period.
     """
 
-    day: npt.NDArray[Any]
+    start: npt.NDArray[Any]
     score: npt.NDArray[np.float64]
     times: npt.NDArray[np.float64]
     counts: dict[datetime, int]
 
     def between(self, since: datetime, until: datetime) -> npt.NDArray[np.bool_]:
-        """Mask of the scores of days from `since` to before `until`."""
-        inside: npt.NDArray[np.bool_] = (self.day >= np.datetime64(since)) & (
-            self.day < np.datetime64(until)
+        """Mask of the scores of periods from `since` to before `until`."""
+        inside: npt.NDArray[np.bool_] = (self.start >= np.datetime64(since)) & (
+            self.start < np.datetime64(until)
         )
         return inside
 
-    def passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
+    def count_passed(self, chosen: npt.NDArray[np.bool_], threshold: Threshold) -> float:
         """The number of the `chosen` scores that pass a threshold; equal ones count by the share
         `ties`."""
         score, times = self.score[chosen], self.times[chosen]
@@ -72,33 +80,35 @@ def choose_thresholds(
     spec: ModelSpec,
     scorers: Sequence[Scorer],
 ) -> dict[str, list[Threshold]]:
-    """Fill the temporary table `thresholds` (version, day, threshold, ties) of `stage`.
+    """Fill the temporary table `thresholds` (version, start, threshold, ties) of `stage`.
 
-    It has every day of `scored`. Past days keep the threshold that was in force. Returns the new
-    thresholds by version, for the registry: at most one a day, and only when it changes.
+    It has the start of every period of `scored`. Past periods keep the threshold that was in force.
+    Returns the new thresholds by version, for the registry: at most one a period, and only when it
+    changes.
     """
+    assert spec.capacity is not None
+    start = spec.capacity.period.start_sql("event_time")
     stage.execute(
         "CREATE TEMP TABLE thresholds "
-        "(version VARCHAR, day TIMESTAMP, threshold DOUBLE, ties DOUBLE)"
+        "(version VARCHAR, start TIMESTAMP, threshold DOUBLE, ties DOUBLE)"
     )
     new: dict[str, list[Threshold]] = {}
     for scorer in {scorer.name: scorer for scorer in scorers}.values():
         recorded = find_thresholds(reader, spec.name, scorer.name)
-        days = [
-            day
-            for (day,) in stage.execute(
-                "SELECT DISTINCT date_trunc('day', event_time) FROM scored WHERE version = ? "
-                "ORDER BY 1",
+        starts = [
+            start
+            for (start,) in stage.execute(
+                f"SELECT DISTINCT {start} FROM scored WHERE version = ? ORDER BY 1",
                 [scorer.name],
             ).fetchall()
         ]
         past = recorded[-1].valid_from if recorded else None
-        ahead = [day for day in days if past is None or day > past or not latest(recorded, day)]
-        history = _history(reader, stage, spec, scorer, ahead) if ahead else None
-        for day in days:
-            threshold = latest(recorded, day)
-            if day in ahead and history is not None:
-                found = _threshold(spec, scorer, history, recorded, day)
+        due = [each for each in starts if past is None or each > past or not latest(recorded, each)]
+        history = _history(reader, stage, spec, scorer, due) if due else None
+        for each in starts:
+            threshold = latest(recorded, each)
+            if each in due and history is not None:
+                found = _threshold(spec, scorer, history, recorded, each)
                 if threshold is None or _differ(found, threshold):
                     new.setdefault(scorer.name, []).append(found)
                     recorded = sorted([*recorded, found], key=lambda t: t.valid_from)
@@ -106,7 +116,7 @@ def choose_thresholds(
             assert threshold is not None
             stage.execute(
                 "INSERT INTO thresholds VALUES (?, ?, ?, ?)",
-                [scorer.name, day, threshold.threshold, threshold.ties],
+                [scorer.name, each, threshold.threshold, threshold.ties],
             )
     return new
 
@@ -120,44 +130,52 @@ def _threshold(
     scorer: Scorer,
     history: History,
     recorded: Sequence[Threshold],
-    day: datetime,
+    start: datetime,
 ) -> Threshold:
     card = scorer.model.card
     assert card.threshold is not None
     assert spec.capacity is not None
     if spec.threshold.rule == "cost":
-        return Threshold(day, card.threshold, "cost")
-    since = day - spec.threshold.trailing
-    days = [d for d in history.counts if since <= d < day]
-    if not days:
-        return Threshold(day, card.threshold, "first", ties=card.ties)
-    inside = history.between(since, day)
-    wanted = aim(history, recorded, days, spec.capacity.alerts)
-    cut = cut_at(history.score[inside], history.times[inside], wanted)
-    rows = sum(history.counts[d] for d in days)
-    found = Threshold(day, cut.threshold, "capacity", len(days), rows, 0.0, cut.ties)
-    reached = history.passed(inside, found) / len(days)
-    return Threshold(**{**vars(found), "alerts_per_day": reached})
+        return Threshold(start, card.threshold, "cost")
+    since = start - spec.threshold.trailing
+    periods = [each for each in history.counts if since <= each < start]
+    if not periods:
+        return Threshold(start, card.threshold, "first", ties=card.ties)
+    inside = history.between(since, start)
+    target = target_alerts(
+        history, recorded, periods, spec.capacity.alerts, spec.capacity.period.length
+    )
+    cut = cut_at(history.score[inside], history.times[inside], target)
+    rows = sum(history.counts[each] for each in periods)
+    days = len(periods) * spec.capacity.period.days
+    found = Threshold(start, cut.threshold, "capacity", days, rows, 0.0, cut.ties)
+    alerts_per_day = history.count_passed(inside, found) / days
+    return Threshold(**{**vars(found), "alerts_per_day": alerts_per_day})
 
 
-def aim(
-    history: History, recorded: Sequence[Threshold], days: Sequence[datetime], alerts: int
+def target_alerts(
+    history: History,
+    recorded: Sequence[Threshold],
+    periods: Sequence[datetime],
+    alerts: int,
+    length: timedelta = DAY,
 ) -> float:
-    """The number of scores of `days` that should pass: the capacity, plus the shortfall so far.
+    """The number of scores of `periods`, each of this `length` and with `alerts`, that should pass:
+    the capacity, plus the shortfall so far.
 
     Integral control, as in budget pacing (Åström & Murray, *Feedback Systems*, 2008, chapter 10):
     without it, rising scores bring too many alerts for as long as they rise.
     """
-    made = 0.0
-    for day in days:
-        threshold = latest(recorded, day)
+    raised = 0.0
+    for start in periods:
+        threshold = latest(recorded, start)
         if threshold is None:  # logged before thresholds were recorded
-            made += alerts
+            raised += alerts
             continue
-        made += history.passed(history.between(day, day + DAY), threshold)
-    capacity = float(alerts * len(days))
-    made_up = np.clip((capacity - made) / capacity, -MOST_MADE_UP, MOST_MADE_UP)
-    return max(1.0, round(capacity * float(1 + made_up)))
+        raised += history.count_passed(history.between(start, start + length), threshold)
+    capacity = float(alerts * len(periods))
+    correction = np.clip((capacity - raised) / capacity, -MAX_CORRECTION, MAX_CORRECTION)
+    return max(1.0, round(capacity * float(1 + correction)))
 
 
 def _history(
@@ -165,15 +183,16 @@ def _history(
     stage: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     scorer: Scorer,
-    days: list[datetime],
+    starts: list[datetime],
 ) -> History:
-    """The version's scores on the days before `days`, from the log and from this run.
+    """The version's scores in the periods before `starts`, from the log and from this run.
 
-    Keeps only as many scores of each day as there can be alerts, equal ones as one, so memory
-    depends on the capacity and not on the rows. A unit counts once a day, by its highest score, and
-    no longer counts once it is known.
+    Keeps only as many scores of each period as there can be alerts, equal ones as one, so memory
+    depends on the capacity and not on the rows. A unit counts once a period, by its highest score,
+    and no longer counts once it is known.
     """
     assert spec.capacity is not None
+    period = spec.capacity.period
     trailing = spec.threshold.trailing
     unit = spec.capacity.unit
     columns = f"event_time, {quote(unit) if unit else 'NULL'} AS unit, score"
@@ -185,45 +204,48 @@ def _history(
                 f"SELECT {columns} FROM {qualified(table)} WHERE model_version = $version "
                 f"AND {key} NOT IN (SELECT {key} FROM scored WHERE version = $version)"
             )
-    said, removed = "said", ""
+    scores, removed = "period_scores", ""
     if unit and spec.capacity.known_removed:
         stage.register("known", known_units(reader, spec))
-        said, removed = "said LEFT JOIN known USING (unit)", "WHERE day <= coalesce(known_at, day)"
+        scores, removed = (
+            "period_scores LEFT JOIN known USING (unit)",
+            "WHERE start <= coalesce(known_at, start)",
+        )
     best = "max(score) AS score" if unit else "score"
-    grouped = "GROUP BY day, unit" if unit else ""
+    grouped = "GROUP BY start, unit" if unit else ""
     found: Mapping[str, npt.NDArray[Any]] = stage.execute(
         f"""WITH logged AS (
                 FROM ({" UNION ALL ".join(parts)})
                 WHERE event_time >= $since AND event_time < $until AND NOT isnan(score)
             ),
-            said AS (
-                SELECT date_trunc('day', event_time) AS day, unit, score FROM logged
-                WHERE day >= (SELECT date_trunc('day', min(event_time) + $full_day) FROM logged)
+            period_scores AS (
+                SELECT {period.start_sql("event_time")} AS start, unit, score FROM logged
+                WHERE start >= (SELECT {period.start_sql("min(event_time) + $whole")} FROM logged)
             ),
-            counted AS (SELECT day, {best} FROM {said} {removed} {grouped}),
-            equal AS (SELECT day, score, count(*) AS times FROM counted GROUP BY day, score)
-            SELECT day, score, times, CAST(sum(times) OVER (PARTITION BY day) AS BIGINT) AS rows
+            counted AS (SELECT start, {best} FROM {scores} {removed} {grouped}),
+            equal AS (SELECT start, score, count(*) AS times FROM counted GROUP BY start, score)
+            SELECT start, score, times, CAST(sum(times) OVER (PARTITION BY start) AS BIGINT) AS rows
             FROM equal
-            QUALIFY sum(times) OVER (PARTITION BY day ORDER BY score DESC) - times < $most
-            ORDER BY day, score""",
+            QUALIFY sum(times) OVER (PARTITION BY start ORDER BY score DESC) - times < $max_rows
+            ORDER BY start, score""",
         {
             "version": scorer.name,
-            "since": days[0] - trailing,
-            "until": days[-1],
-            "full_day": FULL_DAY,
-            "most": 2 * spec.capacity.alerts * -(-trailing // DAY),
+            "since": starts[0] - trailing,
+            "until": starts[-1],
+            "whole": period.length - MISSING,
+            "max_rows": 2 * spec.capacity.alerts * -(-trailing // period.length),
         },
     ).fetchnumpy()  # type: ignore[assignment]  # nothing here is an ENUM
     if removed:
         stage.unregister("known")
-    counts = dict(zip(found["day"].tolist(), found["rows"].tolist(), strict=True))
-    return History(found["day"], found["score"], found["times"].astype(np.float64), counts)
+    counts = dict(zip(found["start"].tolist(), found["rows"].tolist(), strict=True))
+    return History(found["start"], found["score"], found["times"].astype(np.float64), counts)
 
 
 def known_units(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> pa.Table:
     """Units with a known positive, and the time since which it is known."""
     assert spec.capacity is not None
-    assert isinstance(spec.label, Settled)  # a binary model's label is `Settled`
+    assert isinstance(spec.label, Settled)  # the declaration refuses others
     label, key = spec.label, quote(spec.label.key or spec.spine.key)
     return cursor.execute(
         f"""SELECT s.{quote(spec.capacity.unit)} AS unit, min(l.{quote(label.known_at)}) AS known_at

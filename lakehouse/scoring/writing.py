@@ -20,18 +20,18 @@ from lakehouse.lake.layout import (
 )
 from lakehouse.models import ModelSpec
 from lakehouse.scoring.log import Stamp, output_types
-from lakehouse.scoring.pending import BATCH_ROWS, Range, within
+from lakehouse.scoring.pending import BATCH_ROWS, Range, range_condition
 from lakehouse.scoring.scorers import Scorer, Scorers
 from lakehouse.scoring.tables import (
     DECISION,
     FOREVER,
     insert_decision,
-    is_older,
+    is_legacy_log,
     prepare_decisions,
     prepare_inputs,
     prepare_log,
 )
-from lakehouse.scoring.thresholds import FLAGGED
+from lakehouse.scoring.thresholds import FLAGGED, threshold_join
 
 
 class Logged(Protocol):
@@ -46,7 +46,7 @@ class Logged(Protocol):
         """The earliest time of its rows."""
 
 
-class Loads(Protocol):
+class LoadRange(Protocol):
     """The loads after `after`, up to and including `until`."""
 
     @property
@@ -74,7 +74,7 @@ class Decider(Protocol):
         """Whether its rows go into the log rather than the shadow log."""
 
     @property
-    def charge(self) -> Loads | None:
+    def assignment(self) -> LoadRange | None:
         """The loads in which it decides."""
 
     @property
@@ -103,33 +103,33 @@ def write_predictions(
     log only those of the same versions. A row that can no longer be scored keeps its prediction.
     """
     types = _types(reader, spec)
-    prepare(writer, spec, types, beside=bool(scorers.beside))
+    prepare(writer, spec, types, with_shadow=bool(scorers.shadows))
     numbers = _numbers(writer, spec, scorers.all)
     replaced = dict.fromkeys(numbers, 0)
     if redo is not None and any(counts.values()):
         champion = scorers.champion
         log, shadow = spec.predictions_table, shadow_table(spec.name)
-        own = numbers[champion.place]
-        _register_again(stage, writer, spec)
-        replaced[champion.place] = _supersede(writer, spec, log, champion, champion, own, redo)
-        for scorer in (champion, *scorers.beside) if table_exists(writer, shadow) else ():
+        number = numbers[champion.place]
+        _register_repeated(stage, writer, spec)
+        replaced[champion.place] = _supersede(writer, spec, log, champion, champion, number, redo)
+        for scorer in (champion, *scorers.shadows) if table_exists(writer, shadow) else ():
             replaced[scorer.place] += _supersede(
                 *(writer, spec, shadow, champion, scorer, numbers[scorer.place], redo),
                 scorer.name,
             )
-        writer.unregister("again")
+        writer.unregister("repeated")
     if any(counts.values()):
-        _keep_numbers(stage, numbers)
+        _stage_numbers(stage, numbers)
         decided = [scorer.place for scorer in (scorers.champion, *scorers.deciding)]
         _insert(stage, writer, spec, spec.predictions_table, types, decided, stamp)
-        said = [scorer.place for scorer in scorers.beside]
-        _insert(stage, writer, spec, shadow_table(spec.name), types, said, stamp)
+        shadow_places = [scorer.place for scorer in scorers.shadows]
+        _insert(stage, writer, spec, shadow_table(spec.name), types, shadow_places, stamp)
         if spec.log.features:
             _insert_inputs(stage, writer, spec)
     for scorer in scorers.all:
-        rows, gone = counts.get(scorer.place, 0), replaced[scorer.place]
-        if rows or gone or scorer.charge:
-            row = _decision(spec, scorer, numbers[scorer.place], rows, gone, redo, stamp)
+        rows, superseded = counts.get(scorer.place, 0), replaced[scorer.place]
+        if rows or superseded or scorer.assignment:
+            row = _decision(spec, scorer, numbers[scorer.place], rows, superseded, redo, stamp)
             insert_decision(writer, spec, row)
 
 
@@ -144,25 +144,25 @@ def write_decided(
 ) -> None:
     """Write the `rows` of `scored`, all by one decider that reads no features, to the log."""
     types = _types(reader, spec)
-    prepare(writer, spec, types, beside=False)
+    prepare(writer, spec, types, with_shadow=False)
     numbers = _numbers(writer, spec, [decider])
-    _keep_numbers(stage, numbers)
+    _stage_numbers(stage, numbers)
     _insert(stage, writer, spec, spec.predictions_table, types, [decider.place], stamp)
     row = _decision(spec, decider, numbers[decider.place], rows, 0, None, stamp)
     insert_decision(writer, spec, row)
 
 
 def prepare(
-    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, types: dict[str, str], *, beside: bool
+    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, types: dict[str, str], *, with_shadow: bool
 ) -> None:
     """Make the tables of the logs in the open transaction, and take over those of an older release.
 
-    `types` are the SQL types of a log's columns, `beside` whether a shadow log is needed.
+    `types` are the SQL types of a log's columns, `with_shadow` whether a shadow log is needed.
     """
     log, shadow, key = spec.predictions_table, shadow_table(spec.name), spec.spine.key
-    older = is_older(writer, log)
+    older = is_legacy_log(writer, log)
     prepare_log(writer, log, key, types)
-    if beside or table_exists(writer, shadow):
+    if with_shadow or table_exists(writer, shadow):
         prepare_log(writer, shadow, key, types)
     prepare_decisions(writer, spec)
     if spec.log.features:
@@ -192,11 +192,11 @@ def prepare(
 
 def _types(reader: duckdb.DuckDBPyConnection, spec: ModelSpec) -> dict[str, str]:
     """SQL types of all columns of a log, in order: key, entities, time, prediction, load."""
-    described = "SELECT column_name, column_type FROM (DESCRIBE wanted)"
-    wanted = dict(reader.execute(described).fetchall())
-    who_and_when = [spec.spine.key, *spec.spine.entities, "event_time"]
-    kept = {name: wanted[name] for name in who_and_when}
-    return {**kept, **output_types(spec), "_load_id": wanted["_load_id"]}
+    described = "SELECT column_name, column_type FROM (DESCRIBE pending)"
+    pending_types = dict(reader.execute(described).fetchall())
+    row_columns = [spec.spine.key, *spec.spine.entities, "event_time"]
+    kept = {name: pending_types[name] for name in row_columns}
+    return {**kept, **output_types(spec), "_load_id": pending_types["_load_id"]}
 
 
 def _numbers(
@@ -208,17 +208,17 @@ def _numbers(
     return {decider.place: last + 1 + decider.place for decider in deciders}
 
 
-def _keep_numbers(stage: duckdb.DuckDBPyConnection, numbers: Mapping[int, int]) -> None:
+def _stage_numbers(stage: duckdb.DuckDBPyConnection, numbers: Mapping[int, int]) -> None:
     stage.execute("CREATE OR REPLACE TEMP TABLE numbers (place INTEGER, decision BIGINT)")
     stage.executemany("INSERT INTO numbers VALUES (?, ?)", [*numbers.items()])
 
 
-def _register_again(
+def _register_repeated(
     stage: duckdb.DuckDBPyConnection, writer: duckdb.DuckDBPyConnection, spec: ModelSpec
 ) -> None:
-    """Register the predicted rows (key, place) as `again` for the writer."""
+    """Register the predicted rows (key, place) as `repeated` for the writer."""
     keys = stage.execute(f"SELECT {quote(spec.spine.key)} AS key, place FROM scored")
-    writer.register("again", keys.to_arrow_table())
+    writer.register("repeated", keys.to_arrow_table())
 
 
 def _supersede(
@@ -232,13 +232,13 @@ def _supersede(
     version: str = "",
 ) -> int:
     """Supersede the rows that `scorer` predicted again (of `version` if given), and count them."""
-    again, bounds = within("event_time", redo)
-    said = "model_version = ?" if version else "true"
+    in_range, bounds = range_condition("event_time", redo)
+    same_version = "model_version = ?" if version else "true"
     written = writer.execute(
         f"INSERT INTO {qualified(superseded_table(log))} "
         f"SELECT {quote(spec.spine.key)}, {DECISION}, ? FROM {qualified(log)} "
-        f"WHERE event_time >= ? AND {again} AND {said} "
-        f"AND {quote(spec.spine.key)} IN (SELECT key FROM again WHERE place = ?)",
+        f"WHERE event_time >= ? AND {in_range} AND {same_version} "
+        f"AND {quote(spec.spine.key)} IN (SELECT key FROM repeated WHERE place = ?)",
         [number, champion.start, *bounds, *([version] if version else []), scorer.place],
     ).fetchone()
     return int(written[0]) if written else 0
@@ -256,17 +256,17 @@ def _decision(
     why = "new rows"
     if not scorer.decides:
         why = "beside the champion"
-    elif scorer.charge is None and redo is not None:
+    elif scorer.assignment is None and redo is not None:
         bounds = [f"{bound:%Y-%m-%d}" for bound in (redo.since, redo.until) if bound]
         why = f"predicted anew: {' to '.join(bounds) or 'all'}"
-    charge = scorer.charge
+    assignment = scorer.assignment
     return {
         DECISION: number,
         "version": scorer.name,
         "decides": scorer.decides,
         "why": why,
-        "after_load": charge.after if charge else None,
-        "until_load": charge.until if charge else None,
+        "after_load": assignment.after if assignment else None,
+        "until_load": assignment.until if assignment else None,
         "trained_until_load": scorer.trained_until,
         "starts_at": scorer.start,
         "rows": rows,
@@ -296,10 +296,7 @@ def _insert(
     if spec.task.decides:
         values |= {"decision": FLAGGED, "threshold": "t.threshold"}
         values |= {"blocked": f"{FLAGGED} AND NOT s.control", "reasons": "NULL"}
-        joins += (
-            " JOIN thresholds t ON t.version = s.version "
-            "AND t.day = date_trunc('day', s.event_time)"
-        )
+        joins += f" JOIN thresholds t ON {threshold_join(spec)}"
         if log == spec.predictions_table:
             values["reasons"] = "r.reasons"
             joins += f" LEFT JOIN reasons r ON r.key = s.{key}"

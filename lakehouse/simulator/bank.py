@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lakehouse.private import FILE
+from lakehouse.private import FILE_MODE
 from lakehouse.simulator.personal import Row
 
 _CUSTOMER = """name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL,
@@ -49,10 +49,10 @@ def open_bank(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def found_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
+def create_bank(path: Path, customers: Sequence[Row], terminals: Sequence[Row]) -> None:
     """Create the database with its first rows, replacing an existing one."""
     path.unlink(missing_ok=True)
-    path.touch(FILE)  # it holds names and addresses
+    path.touch(FILE_MODE)  # it holds names and addresses
     with open_bank(path) as bank:
         bank.executescript(f"BEGIN; {SCHEMA}")
         bank.executemany(_WRITES["customers"][2], customers)

@@ -16,7 +16,7 @@ def generator(seed: int, concern: str, day: int = -1) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, crc32(concern.encode()), day + 1]))
 
 
-def some(rng: np.random.Generator, among: Ints, expected: float) -> Ints:
+def sample(rng: np.random.Generator, among: Ints, expected: float) -> Ints:
     """A sample of `among` without repetition, `expected` items on average but at least one."""
     count = min(len(among), max(1, int(rng.poisson(expected))))
     return rng.choice(among, size=count, replace=False)

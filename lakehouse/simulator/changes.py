@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lakehouse.simulator.chance import generator, some
+from lakehouse.simulator.chance import generator, sample
 from lakehouse.simulator.columns import Ints
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.drift import Conditions
@@ -35,8 +35,8 @@ CHANGING = 0.0030
 OPENING = 0.0005  # of the first day's terminals, a day
 CLOSING = 0.0005
 REBRANDING = 0.0005
-HABITS = 0.004  # share of favourite shops that are swapped for another, a day
-GOING_AWAY = 0.006
+SHOP_SWAPS = 0.004  # share of favourite shops that are swapped for another, a day
+TRAVELLING = 0.006
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Changes:
     terminals_left: Ints
 
 
-def found(config: WorldConfig) -> Population:
+def initial_population(config: WorldConfig) -> Population:
     """The population at the start; all joined in the five years before."""
     start = midnight(config.start)
     rng = generator(config.seed, "terminals")
@@ -88,10 +88,10 @@ def _next_terminals(
 ) -> tuple[Terminals, Ints, Ints]:
     rng = generator(config.seed, "terminals", day)
     start = midnight(now.date)
-    there = np.flatnonzero(before.active(day))
+    active = np.flatnonzero(before.active(day))
     # The first shop and the first online merchant never close, so there is always a place to pay.
-    shaken = some(rng, there[2:], (CLOSING + REBRANDING) * len(there))
-    closing, rebranding = shaken[::2], shaken[1::2]
+    chosen = sample(rng, active[2:], (CLOSING + REBRANDING) * len(active))
+    closing, rebranding = chosen[::2], chosen[1::2]
     last_day, category = before.last_day.copy(), before.category.copy()
     owner, updated_us = before.owner.copy(), before.updated_us.copy()
     last_day[closing] = day
@@ -100,7 +100,7 @@ def _next_terminals(
     updated_us[rebranding] = start + rng.integers(0, DAY, len(rebranding))
     kept = replace(before, last_day=last_day, category=category, owner=owner, updated_us=updated_us)
     opened_us = start + rng.integers(0, DAY, 1 + rng.poisson(OPENING * config.terminals))
-    new = new_terminals(rng, opened_us, first_day=day + 1, already=len(before))
+    new = new_terminals(rng, opened_us, first_day=day + 1, existing=len(before))
     terminals = Terminals.concat([kept, new])
     return terminals, np.r_[rebranding, len(before) : len(terminals)], closing
 
@@ -110,19 +110,19 @@ def _next_customers(
 ) -> tuple[Customers, Ints, Ints]:
     rng = generator(config.seed, "customers", day)
     start = midnight(now.date)
-    there = np.flatnonzero(before.active(day))
-    changing = some(rng, there, CHANGING * len(there))
+    active = np.flatnonzero(before.active(day))
+    changing = sample(rng, active, CHANGING * len(active))
     # At least one customer stays, and no customer changes and leaves on the same day.
-    staying = np.setdiff1d(there, changing, assume_unique=True)[1:]
-    leaving = some(rng, staying, LEAVING * len(there))
+    staying = np.setdiff1d(active, changing, assume_unique=True)[1:]
+    leaving = sample(rng, staying, LEAVING * len(active))
     last_day, updated_us = before.last_day.copy(), before.updated_us.copy()
     last_day[leaving] = day
     updated_us[changing] = start + rng.integers(0, DAY, len(changing))
     x, y = before.x.copy(), before.y.copy()
     domain, phone = before.mail_domain.copy(), before.phone.copy()
     segment, (nearby, online) = before.segment.copy(), _next_habits(rng, before, places)
-    what = rng.integers(0, 4, len(changing))
-    movers, mailers, callers, climbers = (changing[what == kind] for kind in range(4))
+    kind_of_change = rng.integers(0, 4, len(changing))
+    movers, mailers, callers, climbers = (changing[kind_of_change == kind] for kind in range(4))
     x[movers] = rng.random(len(movers)) * SIDE
     y[movers] = rng.random(len(movers)) * SIDE
     nearby[movers] = choose_nearby(rng, places, x[movers], y[movers])
@@ -131,7 +131,7 @@ def _next_customers(
     other = rng.integers(1, len(SEGMENTS), len(climbers))
     segment[climbers] = (segment[climbers] + other) % len(SEGMENTS)
     shock = ACTIVITY_SPREAD * np.sqrt(1 - ACTIVITY_MEMORY**2)
-    goes = (before.away_until <= day) & (rng.random(len(before)) < GOING_AWAY)
+    starts_trip = (before.away_until <= day) & (rng.random(len(before)) < TRAVELLING)
     kept = replace(
         before,
         x=x,
@@ -144,7 +144,7 @@ def _next_customers(
         last_day=last_day,
         updated_us=updated_us,
         activity=ACTIVITY_MEMORY * before.activity + rng.normal(0, shock, len(before)),
-        away_until=np.where(goes, day + rng.integers(4, 15, len(before)), before.away_until),
+        away_until=np.where(starts_trip, day + rng.integers(4, 15, len(before)), before.away_until),
     )
     opened_us = start + rng.integers(0, DAY, 1 + rng.poisson(JOINING * config.customers))
     joined = new_customers(rng, places, opened_us, first_day=day + 1)
@@ -156,7 +156,7 @@ def _next_habits(rng: np.random.Generator, before: Customers, places: Places) ->
     """The places that customers visit, after some swapped a shop and closed shops were replaced."""
     nearby, online = before.nearby.copy(), before.online.copy()
     replaced = ~places.is_open[nearby]
-    replaced.flat[rng.integers(0, nearby.size, int(HABITS * nearby.size))] = True
+    replaced.flat[rng.integers(0, nearby.size, int(SHOP_SWAPS * nearby.size))] = True
     customer, place = np.nonzero(replaced)
     nearby[customer, place] = places.near(rng, before.x[customer], before.y[customer])
     closed = ~places.is_open[online]

@@ -14,9 +14,9 @@ from lakehouse.simulator.dirt import Deliveries, arrival
 from lakehouse.simulator.geography import CURRENCIES
 from lakehouse.simulator.times import DAY, json_time
 
-MEDIAN_DAYS = 4.0
-SPREAD = 0.85  # standard deviation of the log delay: 93 % come within 14 days
-LONGEST_DAYS = 30.0
+MEDIAN_DELAY_DAYS = 4.0
+DELAY_SPREAD = 0.85  # standard deviation of the log delay: 93 % come within 14 days
+MAX_DELAY_DAYS = 30.0
 UNKNOWN_IDS = 900_000_000_000  # ids from here on belong to transactions that do not exist
 HEADER = (
     "chargeback_id",
@@ -51,21 +51,21 @@ def reports_of(
 ) -> Reports:
     """The future reports of a day's frauds.
 
-    Delays are lognormal; those above LONGEST_DAYS are drawn again, uniformly. A late delivery
+    Delays are lognormal; those above MAX_DELAY_DAYS are drawn again, uniformly. A late delivery
     delays the report by the same time, so that no report comes before its transaction.
     """
     rng = generator(config.seed, "reports", day)
     fraud = np.flatnonzero(transactions.kind != GENUINE)
-    days = MEDIAN_DAYS * np.exp(rng.normal(0, SPREAD, len(fraud)))
-    days = np.where(days > LONGEST_DAYS, rng.uniform(1, LONGEST_DAYS, len(fraud)), days)
+    days = MEDIAN_DELAY_DAYS * np.exp(rng.normal(0, DELAY_SPREAD, len(fraud)))
+    days = np.where(days > MAX_DELAY_DAYS, rng.uniform(1, MAX_DELAY_DAYS, len(fraud)), days)
     reported = rng.random(len(fraud)) >= config.never_reported
     fraud, days = fraud[reported], days[reported]
-    stated = delivered.event_us[fraud]
+    event_us = delivered.event_us[fraud]
     late = arrival(config, delivered.file_day[fraud]) - day
     return Reports(
         transaction_id=transactions.transaction_id[fraud],
-        event_us=stated,
-        reported_us=stated + ((days + late) * DAY).astype(np.int64),
+        event_us=event_us,
+        reported_us=event_us + ((days + late) * DAY).astype(np.int64),
         kind=transactions.kind[fraud],
         cents=transactions.cents[fraud],
         currency=transactions.currency[fraud],
@@ -89,17 +89,17 @@ def csv_file(reports: Reports, first_id: int) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
-    for place in range(len(reports)):
-        cents = int(reports.cents[place])
+    for index in range(len(reports)):
+        cents = int(reports.cents[index])
         writer.writerow(
             (
-                first_id + place,
-                reports.transaction_id[place],
-                json_time(reports.event_us[place]),
-                json_time(reports.reported_us[place]),
-                KINDS[reports.kind[place]],
+                first_id + index,
+                reports.transaction_id[index],
+                json_time(reports.event_us[index]),
+                json_time(reports.reported_us[index]),
+                KINDS[reports.kind[index]],
                 f"{cents // 100}.{cents % 100:02}",
-                CURRENCIES[reports.currency[place]],
+                CURRENCIES[reports.currency[index]],
             )
         )
     return file.getvalue().encode()

@@ -24,9 +24,9 @@ class Columns:
         """The columns by name, in order."""
         return dict(vars(self))
 
-    def take(self, which: Ints | Bools | slice) -> Self:
+    def take(self, selection: Ints | Bools | slice) -> Self:
         """The chosen rows, by position, mask or slice."""
-        return type(self)(**{name: array[which] for name, array in vars(self).items()})
+        return type(self)(**{name: array[selection] for name, array in vars(self).items()})
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:

@@ -46,14 +46,16 @@ class WorldConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: date = Field(description="First day, UTC")
-    days: int = Field(default=180, ge=1, description="Days made at creation")
+    days: int = Field(default=180, ge=1, description="Number of days at creation")
     seed: int = Field(default=7, ge=0)
     customers: int = Field(default=5000, ge=1, description="Customers on the first day")
     terminals: int = Field(default=10000, ge=10, description="Terminals on the first day")
     transactions_per_customer_day: float = Field(default=1.1, gt=0)
     fraud: FraudShares = FraudShares()
     dirt: DirtShares = DirtShares()
-    never_reported: float = Field(default=0.015, ge=0, lt=1, description="Share of frauds")
+    never_reported: float = Field(
+        default=0.015, ge=0, lt=1, description="Share of frauds that are never reported"
+    )
     quiet: bool = Field(default=False, description="No drift, no season, no payday: stationary")
     drift_days: int = Field(
         default_factory=lambda data: data["days"], ge=1, description="Days of one unit of drift"
@@ -64,7 +66,7 @@ class WorldConfig(BaseModel):
     )
     truncated_day: int = Field(
         default_factory=lambda data: data["days"] * 3 // 5,
-        description="Day index whose file is cut off, and delivered again whole on the next day",
+        description="Day index whose file is cut off; the complete file arrives on the next day",
     )
 
     @classmethod

@@ -30,8 +30,8 @@ KINDS = ("amount_outlier", "terminal_compromise", "card_compromise", "card_testi
 GENUINE = -1
 NO_WALLET = -1
 AMOUNT_SPREAD = 0.6  # standard deviation of one customer's log amounts
-MOST_GENUINE = 90_000  # cents; no genuine amount is larger, so that outliers are out of range
-AWAY = 0.2  # factor on the number of transactions of customers who are away
+MAX_GENUINE_CENTS = 90_000  # cents; no genuine amount is larger, so that outliers are out of range
+AWAY_FACTOR = 0.2  # factor on the number of transactions of customers who are away
 PAYDAY_DAYS = 5
 
 
@@ -76,11 +76,11 @@ def genuine(config: WorldConfig, people: Population, day: int, now: Conditions) 
     count = len(customer)
     is_online = rng.random(count) < now.online_share
     # Squared, so that customers visit their first favourites more often.
-    liking = rng.random(count) ** 2
+    preference = rng.random(count) ** 2
     terminal = np.where(
         is_online,
-        customers.online[customer, (liking * customers.online.shape[1]).astype(np.int64)],
-        customers.nearby[customer, (liking * customers.nearby.shape[1]).astype(np.int64)],
+        customers.online[customer, (preference * customers.online.shape[1]).astype(np.int64)],
+        customers.nearby[customer, (preference * customers.nearby.shape[1]).astype(np.int64)],
     )
     hour = rng.normal(np.where(is_online, 19.0, 14.0), 4.0) % 24
     mean = (
@@ -90,7 +90,7 @@ def genuine(config: WorldConfig, people: Population, day: int, now: Conditions) 
         * CATEGORY_AMOUNT[terminals.category[terminal]]
     )
     spread = rng.normal(-(AMOUNT_SPREAD**2) / 2, AMOUNT_SPREAD, count)
-    cents = np.clip(mean * np.exp(spread) * 100, 50, MOST_GENUINE).astype(np.int64)
+    cents = np.clip(mean * np.exp(spread) * 100, 50, MAX_GENUINE_CENTS).astype(np.int64)
     tapped = rng.random(count) < np.where(cents < 5000, 0.7, 0.25)
     return Payments(
         customer=customer,
@@ -112,7 +112,7 @@ def _expected(config: WorldConfig, customers: Customers, day: int, now: Conditio
         * customers.rate
         * activity
         * _payday(customers, now)
-        * np.where(day < customers.away_until, AWAY, 1.0)
+        * np.where(day < customers.away_until, AWAY_FACTOR, 1.0)
     )
 
 

@@ -23,7 +23,7 @@ DIRT = (
     "clock_skew",  # the event time is up to three hours after the end of the day
 )
 CLEAN = -1
-LATEST = 3  # days
+MAX_DAYS_LATE = 3  # days
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Deliveries(Transactions):
 
     file_day: Ints
     dirt: Ints  # index into DIRT, or CLEAN
-    how: Ints  # a random number: which field is broken, and where
+    draw: Ints  # a random number: decides which field is broken, and where
 
     @classmethod
     def none(cls) -> "Deliveries":
@@ -40,7 +40,7 @@ class Deliveries(Transactions):
         return cls(*(np.zeros(0, dtype=np.int64) for _ in range(12)))
 
 
-def soil(
+def add_dirt(
     config: WorldConfig, transactions: Transactions, day: int
 ) -> tuple[Deliveries, Deliveries]:
     """The first delivery of every transaction of a day, and the repeated ones."""
@@ -49,7 +49,7 @@ def soil(
     bounds = np.cumsum([getattr(config.dirt, kind) for kind in DIRT])
     dirt = np.searchsorted(bounds, rng.random(count), side="right")
     dirt[dirt == len(DIRT)] = CLEAN
-    how, days_after = rng.integers(0, 1 << 30, count), rng.integers(1, LATEST + 1, count)
+    draw, days_after = rng.integers(0, 1 << 30, count), rng.integers(1, MAX_DAYS_LATE + 1, count)
     skew = (DIRT.index("clock_skew"), rng.integers(SECOND, 3 * HOUR, count))
     end = midnight(config.start) + (day + 1) * DAY
     first = Deliveries(
@@ -62,10 +62,10 @@ def soil(
         },
         file_day=day + np.where(dirt == DIRT.index("late"), days_after, 0),
         dirt=dirt.astype(np.int64),
-        how=how,
+        draw=draw,
     )
     again = first.take(dirt == DIRT.index("duplicate"))
-    return first, replace(again, file_day=again.file_day + again.how % (LATEST + 1))
+    return first, replace(again, file_day=again.file_day + again.draw % (MAX_DAYS_LATE + 1))
 
 
 def arrival(config: WorldConfig, file_day: Ints) -> Ints:

@@ -38,33 +38,37 @@ TESTS = (5, 16)  # tiny payments in a burst, half open
 
 
 def next_victims(
-    config: WorldConfig, people: Population, day: int, now: Conditions, found: bool = False
+    config: WorldConfig, people: Population, day: int, now: Conditions, at_start: bool = False
 ) -> Population:
     """The population, with the terminals and cards marked that are compromised from this day on.
 
-    With `found`, it marks those that were compromised earlier and still are, so that the world
+    With `at_start`, it marks those that were compromised earlier and still are, so that the world
     starts in a stationary state.
     """
-    rng = generator(config.seed, "victims", -1 if found else day)
+    rng = generator(config.seed, "victims", -1 if at_start else day)
     customers, terminals = people.customers, people.terminals
     terminal_rate = config.fraud.terminal_compromise * now.terminal_compromise / TERMINAL_SHARE
     card_rate = config.fraud.card_compromise / CARD_SHARE
     terminal_until = day + rng.integers(TERMINAL_DAYS - 7, TERMINAL_DAYS + 8, len(terminals))
     card_until = np.full(len(customers), day + CARD_DAYS)
-    if found:
+    if at_start:
         terminal_until -= rng.integers(0, TERMINAL_DAYS, len(terminals))
         card_until -= rng.integers(0, CARD_DAYS, len(customers))
     else:
         terminal_rate, card_rate = terminal_rate / TERMINAL_DAYS, card_rate / CARD_DAYS
-    terminal_falls = (terminals.compromised_until <= day) & (
+    new_terminal_victims = (terminals.compromised_until <= day) & (
         rng.random(len(terminals)) < terminal_rate
     )
-    card_falls = (customers.stolen_until <= day) & (rng.random(len(customers)) < card_rate)
+    new_card_victims = (customers.stolen_until <= day) & (rng.random(len(customers)) < card_rate)
     return Population(
-        replace(customers, stolen_until=np.where(card_falls, card_until, customers.stolen_until)),
+        replace(
+            customers, stolen_until=np.where(new_card_victims, card_until, customers.stolen_until)
+        ),
         replace(
             terminals,
-            compromised_until=np.where(terminal_falls, terminal_until, terminals.compromised_until),
+            compromised_until=np.where(
+                new_terminal_victims, terminal_until, terminals.compromised_until
+            ),
         ),
     )
 

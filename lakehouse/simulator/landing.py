@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.private import FILE
+from lakehouse.private import FILE_MODE
 from lakehouse.simulator.columns import Bools, Ints
 from lakehouse.simulator.days import CHANNELS, NO_WALLET, WALLETS
 from lakehouse.simulator.dirt import DIRT, Deliveries
@@ -29,7 +29,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     partial = path.with_name(f".{path.name}.partial")
     # personal data: only the owner may read the file
     partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
         file.write(content)
         if durable:
             file.flush()
@@ -42,10 +42,10 @@ def json_lines(rows: Deliveries, *, with_wallet: bool) -> bytes:
     broken = {kind: rows.dirt == DIRT.index(kind) for kind in DIRT}
     values = _values(rows)
     for field, text in MISTYPED.items():
-        chosen = np.array(list(MISTYPED))[rows.how % len(MISTYPED)] == field
+        chosen = np.array(list(MISTYPED))[rows.draw % len(MISTYPED)] == field
         values[field] = _replace(values[field], broken["wrong_type"] & chosen, text)
-    for place, field in enumerate(REQUIRED):
-        chosen = rows.how % len(REQUIRED) == place
+    for position, field in enumerate(REQUIRED):
+        chosen = rows.draw % len(REQUIRED) == position
         values[field] = _replace(values[field], broken["null_field"] & chosen, "null")
     if not with_wallet:
         del values["wallet"]
@@ -54,7 +54,7 @@ def json_lines(rows: Deliveries, *, with_wallet: bool) -> bytes:
         pieces += [f'{"," if pieces else "{"}"{field}":', column]
     lines = pc.binary_join_element_wise(*pieces, "}\n", "")
     if broken["malformed"].any():
-        lines = _break_off(lines, broken["malformed"], rows.how)
+        lines = _break_off(lines, broken["malformed"], rows.draw)
     return gzip.compress(_bytes(lines), compresslevel=1, mtime=0)
 
 
@@ -79,26 +79,26 @@ def _values(rows: Deliveries) -> dict[str, Any]:
         "terminal_id": pa.array(rows.terminal_id).cast(text),
         "event_time": event_time,
         "amount": amount,
-        "currency": _words(CURRENCIES, rows.currency),
-        "channel": _words(CHANNELS, rows.channel),
-        "wallet": _replace(_words(WALLETS, rows.wallet), rows.wallet == NO_WALLET, "null"),
+        "currency": _labels(CURRENCIES, rows.currency),
+        "channel": _labels(CHANNELS, rows.channel),
+        "wallet": _replace(_labels(WALLETS, rows.wallet), rows.wallet == NO_WALLET, "null"),
     }
 
 
-def _words(words: tuple[str, ...], code: Ints) -> Any:
-    return pa.array([f'"{word}"' for word in words]).take(pa.array(np.maximum(code, 0)))
+def _labels(labels: tuple[str, ...], code: Ints) -> Any:
+    return pa.array([f'"{label}"' for label in labels]).take(pa.array(np.maximum(code, 0)))
 
 
 def _replace(column: Any, where: Bools, text: str) -> Any:
     return pc.if_else(pa.array(where), text, column) if where.any() else column
 
 
-def _break_off(lines: Any, where: Bools, how: Ints) -> Any:
+def _break_off(lines: Any, where: Bools, draw: Ints) -> Any:
     """The lines with some cut anywhere after the first brace and before the last."""
     cut = [
         line[: 1 + number % (len(line) - 3)] + "\n"
         for line, number in zip(
-            lines.filter(pa.array(where)).to_pylist(), how[where].tolist(), strict=True
+            lines.filter(pa.array(where)).to_pylist(), draw[where].tolist(), strict=True
         )
     ]
     return pc.replace_with_mask(lines, pa.array(where), pa.array(cut))

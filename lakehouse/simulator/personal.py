@@ -9,6 +9,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict
 
+from lakehouse.errors import LakehouseError
 from lakehouse.simulator.columns import Ints
 from lakehouse.simulator.geography import COUNTRIES, country_at
 from lakehouse.simulator.population import (
@@ -27,6 +28,10 @@ TRADE = ("Market", "Fuel", "Kitchen", "Fashion", "Electronics", "Travel", "Servi
 Row = tuple[int | float | str, ...]
 
 
+class DemoMissing(LakehouseError):
+    """The extra `demo` is not installed."""
+
+
 class Names(BaseModel):
     """Names of people: NAMES for each country, in the order of the countries."""
 
@@ -38,8 +43,18 @@ class Names(BaseModel):
 
 
 def make_names(seed: int) -> Names:
-    """Draw the names; the same seed and version of Faker give the same names."""
-    from faker import Faker
+    """Draw the names; the same seed and version of Faker give the same names.
+
+    Raises:
+        DemoMissing: when Faker, which only the extra `demo` brings, is not installed.
+    """
+    try:
+        from faker import Faker
+    except ModuleNotFoundError:
+        raise DemoMissing(
+            "the embedded world needs the package faker; install it with "
+            "`pip install 'lakehouse[demo]'`"
+        ) from None
 
     female: list[str] = []
     male: list[str] = []
@@ -53,54 +68,54 @@ def make_names(seed: int) -> Names:
     return Names(female=tuple(female), male=tuple(male), last=tuple(last))
 
 
-def customer_rows(names: Names, customers: Customers, which: Ints) -> list[Row]:
+def customer_rows(names: Names, customers: Customers, positions: Ints) -> list[Row]:
     """The bank's rows of the customers at these positions, in the order of its table."""
-    some = customers.take(which)
-    countries = country_at(some.x).tolist()
+    chosen = customers.take(positions)
+    countries = country_at(chosen.x).tolist()
     rows: list[Row] = []
-    for place, position in enumerate(which.tolist()):
-        country = COUNTRIES[countries[place]]
-        gender = GENDERS[some.gender[place]]
+    for index, position in enumerate(positions.tolist()):
+        country = COUNTRIES[countries[index]]
+        gender = GENDERS[chosen.gender[index]]
         first_names = names.male if gender == "M" else names.female
-        first, last = first_names[some.first_name[place]], names.last[some.last_name[place]]
-        domain = MAIL_DOMAINS[some.mail_domain[place]]
+        first, last = first_names[chosen.first_name[index]], names.last[chosen.last_name[index]]
+        domain = MAIL_DOMAINS[chosen.mail_domain[index]]
         rows.append(
             (
                 position + 1,
                 f"{first} {last}",
                 f"{_ascii(first)}.{_ascii(last)}.{position + 1}@{domain}.example",
-                f"{country.calling_code} {some.phone[place]}",
-                f"{EPOCH + timedelta(days=int(some.birth_day[place])):%Y-%m-%d}",
+                f"{country.calling_code} {chosen.phone[index]}",
+                f"{EPOCH + timedelta(days=int(chosen.birth_day[index])):%Y-%m-%d}",
                 gender,
                 country.code,
-                round(float(some.x[place]), 4),
-                round(float(some.y[place]), 4),
-                SEGMENTS[some.segment[place]],
-                sql_time(some.opened_us[place]),
-                sql_time(some.updated_us[place]),
+                round(float(chosen.x[index]), 4),
+                round(float(chosen.y[index]), 4),
+                SEGMENTS[chosen.segment[index]],
+                sql_time(chosen.opened_us[index]),
+                sql_time(chosen.updated_us[index]),
             )
         )
     return rows
 
 
-def terminal_rows(names: Names, terminals: Terminals, which: Ints) -> list[Row]:
+def terminal_rows(names: Names, terminals: Terminals, positions: Ints) -> list[Row]:
     """The bank's rows of the terminals at these positions, in the order of its table."""
-    some = terminals.take(which)
-    countries = country_at(some.x).tolist()
+    chosen = terminals.take(positions)
+    countries = country_at(chosen.x).tolist()
     rows: list[Row] = []
-    for place, position in enumerate(which.tolist()):
-        owner = names.last[some.owner[place]]
-        category = int(some.category[place])
+    for index, position in enumerate(positions.tolist()):
+        owner = names.last[chosen.owner[index]]
+        category = int(chosen.category[index])
         rows.append(
             (
                 position + 1,
-                f"{owner} {TRADE[category]}{' Online' if some.is_online[place] else ''}",
+                f"{owner} {TRADE[category]}{' Online' if chosen.is_online[index] else ''}",
                 CATEGORIES[category],
-                COUNTRIES[countries[place]].code,
-                round(float(some.x[place]), 4),
-                round(float(some.y[place]), 4),
-                sql_time(some.opened_us[place]),
-                sql_time(some.updated_us[place]),
+                COUNTRIES[countries[index]].code,
+                round(float(chosen.x[index]), 4),
+                round(float(chosen.y[index]), 4),
+                sql_time(chosen.opened_us[index]),
+                sql_time(chosen.updated_us[index]),
             )
         )
     return rows

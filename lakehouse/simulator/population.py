@@ -86,7 +86,7 @@ class Terminals(Columns):
 
 
 def new_terminals(
-    rng: np.random.Generator, opened_us: Ints, first_day: int, already: int = 0
+    rng: np.random.Generator, opened_us: Ints, first_day: int, existing: int = 0
 ) -> Terminals:
     """A terminal for each opening time; every seventh of all is online, starting with the first."""
     count = len(opened_us)
@@ -94,7 +94,7 @@ def new_terminals(
     return Terminals(
         x=x,
         y=rng.random(count) * SIDE,
-        is_online=np.arange(already, already + count) % 7 == 0,
+        is_online=np.arange(existing, existing + count) % 7 == 0,
         category=rng.choice(len(CATEGORIES), size=count, p=CATEGORY_SHARE),
         owner=NAMES * geography.country_at(x) + rng.integers(0, NAMES, count),
         opened_us=opened_us,
@@ -149,6 +149,6 @@ def choose_nearby(rng: np.random.Generator, places: Places, x: Floats, y: Floats
     return places.near(rng, np.broadcast_to(x[:, None], shape), np.broadcast_to(y[:, None], shape))
 
 
-def country_of(who: Customers | Terminals) -> Ints:
+def country_of(rows: Customers | Terminals) -> Ints:
     """Index of the country of each customer or terminal."""
-    return geography.country_at(who.x)
+    return geography.country_at(rows.x)

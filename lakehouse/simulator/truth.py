@@ -49,12 +49,12 @@ def write_transactions(
         "terminal_id": pa.array(transactions.terminal_id),
         "event_time": pa.array(transactions.event_us).cast(moment),
         "amount": pc.multiply(cents, pa.scalar(Decimal("0.01"))).cast(pa.decimal128(18, 2)),
-        "currency": _words(CURRENCIES, transactions.currency),
-        "channel": _words(CHANNELS, transactions.channel),
+        "currency": _labels(CURRENCIES, transactions.currency),
+        "channel": _labels(CHANNELS, transactions.channel),
         "is_fraud": pa.array(transactions.kind != GENUINE),
-        "fraud_kind": _words(KINDS, transactions.kind),
+        "fraud_kind": _labels(KINDS, transactions.kind),
         "reported_at": pa.array(reported, mask=reported < 0).cast(moment),
-        "dirt": _words(DIRT, first.dirt),
+        "dirt": _labels(DIRT, first.dirt),
         "delivered_on": _dates(config, arrival(config, first.file_day)),
         "delivered_again_on": _dates(config, repeated),
     }
@@ -130,9 +130,9 @@ def _name(config: WorldConfig, day: int) -> str:
     return f"{config.start + timedelta(days=day)}.parquet"
 
 
-def _words(words: tuple[str, ...], code: Ints) -> Any:
-    """The words for the codes; null for negative codes."""
-    return pa.DictionaryArray.from_arrays(pa.array(code, mask=code < 0), pa.array(words))
+def _labels(labels: tuple[str, ...], code: Ints) -> Any:
+    """The labels for the codes; null for negative codes."""
+    return pa.DictionaryArray.from_arrays(pa.array(code, mask=code < 0), pa.array(labels))
 
 
 def _dates(config: WorldConfig, day: Ints) -> Any:

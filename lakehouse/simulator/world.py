@@ -15,13 +15,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from lakehouse.errors import LakehouseError
-from lakehouse.private import FOLDER, make_private
+from lakehouse.private import FOLDER_MODE, make_private
 from lakehouse.simulator import bank, chargebacks, rates, state, truth
-from lakehouse.simulator.changes import Changes, found, next_day
+from lakehouse.simulator.changes import Changes, initial_population, next_day
 from lakehouse.simulator.chargebacks import Reports
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.days import GENUINE, genuine, register
-from lakehouse.simulator.dirt import Deliveries, soil
+from lakehouse.simulator.dirt import Deliveries, add_dirt
 from lakehouse.simulator.drift import conditions
 from lakehouse.simulator.fraud import next_victims, with_fraud
 from lakehouse.simulator.landing import json_lines, write_atomically
@@ -33,7 +33,7 @@ BANK = "bank.sqlite"
 RATES = "api/exchange_rates"
 NAMES = "names.json"
 OUTBOX = "outbox"  # the complete copy of a cut-off file, until it is delivered again
-CUT = 0.6  # share of the cut file that arrives
+CUT_SHARE = 0.6  # share of the cut file that arrives
 
 Progress = Callable[[date, int], None]  # a finished day, and its number of transactions
 
@@ -52,7 +52,7 @@ class World:
     counts: Counts
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether its creation is complete."""
         return self.counts.days >= self.config.days
 
@@ -67,15 +67,15 @@ def create_world(
             another process is changing it.
     """
     make_private(world_dir)
-    with _alone(world_dir):
+    with _exclusive_access(world_dir):
         if not state.exists(world_dir):
-            _found(config, world_dir, landing_dir)
+            _prepare_world(config, world_dir, landing_dir)
         world = load_world(world_dir)
-        if world.config != config or world.is_whole:
+        if world.config != config or world.is_complete:
             raise WorldError(
-                f"there is a world in {world_dir} up to {world.last_day}; move it on with"
+                f"there is already a world in {world_dir}, up to {world.last_day}; advance it with"
                 f" `lakehouse simulate --days N`, or delete {world_dir} and {landing_dir}"
-                " to make another"
+                " to create another"
             )
         return _make_days(world_dir, landing_dir, config.days - world.counts.days, progress)
 
@@ -90,7 +90,7 @@ def advance_world(
     """
     load_world(world_dir)
     make_private(world_dir)
-    with _alone(world_dir):
+    with _exclusive_access(world_dir):
         return _make_days(world_dir, landing_dir, days, progress)
 
 
@@ -101,7 +101,7 @@ def load_world(world_dir: Path) -> World:
         WorldError: if there is none.
     """
     if not state.exists(world_dir):
-        raise WorldError(f"there is no world in {world_dir}; make one with `lakehouse simulate`")
+        raise WorldError(f"there is no world in {world_dir}; create one with `lakehouse simulate`")
     record = state.read_record(world_dir)
     last_day = record.config.start + timedelta(days=record.counts.days - 1)
     return World(record.config, last_day, record.counts)
@@ -126,17 +126,17 @@ def expected_counts(world_dir: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _alone(world_dir: Path) -> Iterator[None]:
+def _exclusive_access(world_dir: Path) -> Iterator[None]:
     try:
         with FileLock(world_dir / "world.lock", timeout=0):
             yield
     except Timeout as error:
         raise WorldError(
-            f"another process is at work on the world in {world_dir}; wait for it, then try again"
+            f"another process is changing the world in {world_dir}; try again when it has finished"
         ) from error
 
 
-def _found(config: WorldConfig, world_dir: Path, landing_dir: Path) -> None:
+def _prepare_world(config: WorldConfig, world_dir: Path, landing_dir: Path) -> None:
     """Create everything before the first day; the state last, so that a kill does no harm."""
     for source in ("transactions", "chargebacks"):
         if any((landing_dir / source).glob("*")):
@@ -146,11 +146,13 @@ def _found(config: WorldConfig, world_dir: Path, landing_dir: Path) -> None:
             )
     (world_dir / RATES).mkdir(parents=True, exist_ok=True)
     (world_dir / OUTBOX).mkdir(exist_ok=True)
-    people = next_victims(config, found(config), 0, conditions(config, 0), found=True)
+    people = next_victims(
+        config, initial_population(config), 0, conditions(config, 0), at_start=True
+    )
     names = make_names(config.seed)
     write_atomically(world_dir / NAMES, names.model_dump_json().encode())
     customers, terminals = people.customers, people.terminals
-    bank.found_bank(
+    bank.create_bank(
         world_dir / BANK,
         customer_rows(names, customers, np.arange(len(customers))),
         terminal_rows(names, terminals, np.arange(len(terminals))),
@@ -165,7 +167,7 @@ def _make_days(world_dir: Path, landing_dir: Path, days: int, progress: Progress
     config, now = state.load(world_dir)
     names = Names.model_validate_json((world_dir / NAMES).read_bytes())
     for source in ("transactions", "chargebacks"):
-        (landing_dir / source).mkdir(mode=FOLDER, parents=True, exist_ok=True)
+        (landing_dir / source).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     with bank.open_bank(world_dir / BANK) as connection:
         for _ in range(days):
             before = now
@@ -190,12 +192,12 @@ def _make_day(
     transactions = register(
         config, people, payments, before.log_rates, before.counts.transactions + 1, day
     )
-    first, again = soil(config, transactions, day)
+    first, again = add_dirt(config, transactions, day)
     queue = Deliveries.concat([before.waiting, first, again])
     _deliver(config, queue.take(queue.file_day == day), day, world_dir, landing_dir)
 
-    made = chargebacks.reports_of(config, transactions, first, day)
-    reports = Reports.concat([before.reports, made])
+    new_reports = chargebacks.reports_of(config, transactions, first, day)
+    reports = Reports.concat([before.reports, new_reports])
     is_due = reports.reported_us < midnight(now.date) + DAY
     due = chargebacks.with_unknown(config, reports.take(is_due), day)
     first_id = before.counts.chargebacks + 1
@@ -204,7 +206,7 @@ def _make_day(
     )
     log_rates = rates.next_rates(config, before.log_rates, day)
     rates.write_rates(config, world_dir / RATES, log_rates, day)
-    truth.write_transactions(world_dir, config, day, transactions, first, again, made)
+    truth.write_transactions(world_dir, config, day, transactions, first, again, new_reports)
     counts = Counts(
         days=day + 1,
         transactions=before.counts.transactions + len(transactions),
@@ -225,10 +227,10 @@ def _deliver(
     content = json_lines(in_order, with_wallet=day >= config.wallet_day)
     if day == config.truncated_day:
         write_atomically(world_dir / OUTBOX / f"{name}-redelivery.jsonl.gz", content)
-        content = content[: int(len(content) * CUT)]
+        content = content[: int(len(content) * CUT_SHARE)]
     if day == config.truncated_day + 1:
-        for whole in (world_dir / OUTBOX).glob("*-redelivery.jsonl.gz"):
-            write_atomically(folder / whole.name, whole.read_bytes())
+        for complete in (world_dir / OUTBOX).glob("*-redelivery.jsonl.gz"):
+            write_atomically(folder / complete.name, complete.read_bytes())
     write_atomically(folder / f"{name}.jsonl.gz", content)
 
 

@@ -13,7 +13,7 @@ from lakehouse.sources.spec import SourceSpec
 from lakehouse.sources.staged import Staged, StagedFile
 
 
-def agreed(
+def reconcile(
     spec: SourceSpec, lake: Lake, ledger: Ledger, seen: dict[str, Entry], first: int
 ) -> list[Decision]:
     """The ledger from `first` on, after it has been completed from this lake's manifest.
@@ -37,15 +37,15 @@ def agreed(
         same = entry is not None and entry.number == decision.number
         if not same or (entry and entry.status == "loaded" and entry.seal != decision.seal):
             raise LoadError(
-                f"the ledger of {spec.name} beside its landed files has {decision.file} as "
-                f"number {decision.number}, sealed {decision.seal}, and this lake has not: it "
-                "loaded them in another order, before there was a ledger. Make a new lake from the "
-                "landing zone"
+                f"the ledger of {spec.name} next to its landed files lists {decision.file} as "
+                f"number {decision.number} with the seal {decision.seal}, but this lake does not: "
+                "it loaded the files in another order, before the ledger existed. Create a new "
+                "lake from the landing zone"
             )
     return decisions
 
 
-def put_in_order(
+def order_files(
     staged: Staged,
     decided: tuple[Decision, ...],
     landed: dict[str, LandedFile],
@@ -63,23 +63,23 @@ def put_in_order(
             entry = read[decision.file]
             if entry.sha256 != decision.sha256:
                 entry.refused = (
-                    f"its bytes are not those that were loaded first (the ledger has sha256 "
-                    f"{decision.sha256[:12]}, this is {entry.sha256[:12]}); put the original back, "
-                    "and land what is new under a name of its own"
+                    f"its bytes differ from those that were loaded first (sha256 "
+                    f"{decision.sha256[:12]} in the ledger, {entry.sha256[:12]} now); put the "
+                    "original back, and land the new content under another name"
                 )
         else:
             why = decision.reason
             if decision.status == "loaded":
-                why = "it was loaded once, but is not in the landing zone any more; put it back"
+                why = "it was loaded before, but is no longer in the landing zone; put it back"
             # a file refused then may have been corrected since, and is now a different file
             if file is None or not _is_decided_on(landing, file, decision):
-                file = absent(decision)
+                file = absent_file(decision)
             entry = StagedFile(file, unread, decision.sha256, refused=why)
             unread += 1
         staged.files.append(entry)
 
 
-def absent(decision: Decision) -> LandedFile:
+def absent_file(decision: Decision) -> LandedFile:
     """A placeholder for a file that has a decision but is no longer in the landing zone."""
     return LandedFile(decision.file, "", decision.bytes, datetime.min)
 

@@ -10,6 +10,7 @@ import duckdb
 
 from lakehouse.lake import literal, quote
 from lakehouse.sources.column_types import text_sql
+from lakehouse.sources.local_times import LocalTimes
 from lakehouse.sources.pii import token_sql
 from lakehouse.sources.reading import Shape
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lakehouse.sources.contract import Column, Contract
 
 
-KEPT = 10_000
+MAX_TEXT_CHARACTERS = 10_000
 """Characters of a bad row's text that quarantine keeps; the landed file has the full text."""
 
 
@@ -31,14 +32,19 @@ class Rule:
 
 
 def check_sql(
-    contract: "Contract", shape: Shape, extras: tuple[str, ...], types: dict[str, str]
+    contract: "Contract",
+    shape: Shape,
+    extras: tuple[str, ...],
+    types: dict[str, str],
+    zone: LocalTimes | None = None,
 ) -> str:
     """A SELECT over the table `chunk` (as `reading` makes it) of files of one `shape`.
 
     It returns `_no`, `_row`, `_reason`, `_column` and `_text` (NULL for good rows; personal data as
     tokens), the contract's stored columns and `extras` (undeclared columns, as text). `types` are
-    DuckDB's types of the table's columns, including the columns in plain form that `prepared`
-    names. With personal columns, the query needs the parameters of `pii.token_parameters`.
+    DuckDB's types of the table's columns, including the columns in plain form that `plain_column`
+    names. With personal columns, the query needs the parameters of `pii.token_parameters`. `zone`
+    is the source's, in which `plain` has read times.
     """
     origins = dict.fromkeys([column.origin for column in contract.read] + list(extras))
     source = {origin: _source(origin, shape, types) for origin in origins}
@@ -47,10 +53,10 @@ def check_sql(
         *(
             rule
             for column in contract.read
-            for rule in _rules(contract, column, source[column.origin].value)
+            for rule in _rules(contract, column, source[column.origin].value, zone)
         ),
         *(
-            Rule(_fails(n, c), f"its expression fails or is not a {c.type}", c.name)
+            Rule(_failure(n, c), f"its expression fails or is not a {c.type}", c.name)
             for n, c in enumerate(contract.expressions)
         ),
         *(
@@ -62,10 +68,12 @@ def check_sql(
     read = [f"{_typed(source[c.origin], c, types)} AS {quote(c.name)}" for c in contract.read]
     # an error in an expression makes its struct NULL; a NULL value leaves the struct intact
     tried = [
-        f"TRY(struct_pack(value := CAST(({c.expression}) AS {c.type}))) AS {_made(n)}"
+        f"TRY(struct_pack(value := CAST(({c.expression}) AS {c.type}))) AS {_result(n)}"
         for n, c in enumerate(contract.expressions)
     ]
-    made = [f"{_made(n)}.value AS {quote(c.name)}" for n, c in enumerate(contract.expressions)]
+    computed = [
+        f"{_result(n)}.value AS {quote(c.name)}" for n, c in enumerate(contract.expressions)
+    ]
     cases = " ".join(f"WHEN {rule.condition} THEN {n}" for n, rule in enumerate(rules, start=1))
     reasons = ", ".join(literal(rule.reason) for rule in rules)
     columns = ", ".join(literal(rule.column) if rule.column else "NULL" for rule in rules)
@@ -74,17 +82,18 @@ def check_sql(
     return f"""
 WITH typed AS (SELECT *, {", ".join(read)} FROM chunk),
 tried AS (SELECT {", ".join(["*", *tried])} FROM typed),
-made AS (SELECT {", ".join(["*", *made])} FROM tried),
-judged AS (SELECT *, CASE {cases} END AS _fault FROM made)
+computed AS (SELECT {", ".join(["*", *computed])} FROM tried),
+judged AS (SELECT *, CASE {cases} END AS _fault FROM computed)
 SELECT _no, _row,
   CASE WHEN _fault = 1 THEN _broken ELSE [{reasons}][_fault] END AS _reason,
   [{columns}][_fault] AS _column,
-  CASE WHEN _fault IS NOT NULL THEN left({_evidence(contract, shape, source)}, {KEPT}) END AS _text,
+  CASE WHEN _fault IS NOT NULL
+    THEN left({_evidence(contract, shape, source)}, {MAX_TEXT_CHARACTERS}) END AS _text,
   {", ".join(stored + more)}
 FROM judged"""
 
 
-def try_expressions(contract: "Contract") -> None:
+def compile_expressions(contract: "Contract") -> None:
     """Compile the contract's expressions over empty columns. ValueError names the bad one."""
     columns = ", ".join(f"CAST(NULL AS {c.type}) AS {quote(c.name)}" for c in contract.read)
     with duckdb.connect(":memory:") as connection:
@@ -119,47 +128,50 @@ def _source(origin: str, shape: Shape, types: dict[str, str]) -> _Source:
 
 
 def _typed(source: _Source, column: "Column", types: dict[str, str]) -> str:
-    plain = prepared(source.value, column.name)
+    plain = plain_column(source.value, column.name)
     value = plain if plain in types else source.value
     return column.kind.cast_sql(value, types.get(value, "VARCHAR"))
 
 
-def prepared(value: str, column: str) -> str:
+def plain_column(value: str, column: str) -> str:
     """The name in `chunk` of the file's column `value`, converted to plain form for `column`."""
     return f"{value}_{column}"
 
 
-def _fails(number: int, column: "Column") -> str:
-    value = f"{_made(number)}.value"
-    return f"{_made(number)} IS NULL OR NOT coalesce({column.kind.is_bounded_sql(value)}, true)"
+def _failure(number: int, column: "Column") -> str:
+    value = f"{_result(number)}.value"
+    return f"{_result(number)} IS NULL OR NOT coalesce({column.kind.is_bounded_sql(value)}, true)"
 
 
-def _made(number: int) -> str:
-    return f"_made{number}"
+def _result(number: int) -> str:
+    return f"_result{number}"
 
 
-def _rules(contract: "Contract", column: "Column", text: str) -> list[Rule]:
+def _rules(
+    contract: "Contract", column: "Column", text: str, zone: LocalTimes | None = None
+) -> list[Rule]:
     name = quote(column.name)
     rules = []
-    if contract.required(column):
+    if contract.is_required(column):
         missing = f"{text} IS NULL"
         if contract.has_deletes and column.name not in contract.key:
             missing += f" AND {quote('op')} IS DISTINCT FROM 'delete'"
         rules.append(Rule(missing, "required value is missing", column.name))
     if column.type != "VARCHAR":
-        rules.append(
-            Rule(f"{text} IS NOT NULL AND {name} IS NULL", f"not a {column.type}", column.name)
-        )
+        reason = f"not a {column.type}"
+        if column.type == "TIMESTAMP" and zone and zone.clock_change == "reject":
+            reason += f", or a time that a clock change in {zone.zone} repeats or skips"
+        rules.append(Rule(f"{text} IS NOT NULL AND {name} IS NULL", reason, column.name))
     if column.values:
         values = ", ".join(_constant(value, column) for value in column.values)
         rules.append(Rule(f"{name} NOT IN ({values})", "not an allowed value", column.name))
-    for bound, sign, words in (
+    for bound, sign, phrase in (
         (column.minimum, "<", "below the minimum"),
         (column.maximum, ">", "above the maximum"),
     ):
         if bound is not None:
             rules.append(
-                Rule(f"{name} {sign} {_constant(bound, column)}", f"{words} {bound}", column.name)
+                Rule(f"{name} {sign} {_constant(bound, column)}", f"{phrase} {bound}", column.name)
             )
     return rules
 

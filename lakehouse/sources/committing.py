@@ -1,8 +1,9 @@
 """Commits a staged batch to the lake: rows, rejected rows, manifest and progress at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import duckdb
 
@@ -22,18 +23,19 @@ from lakehouse.sources.contract import SYSTEM_COLUMNS
 from lakehouse.sources.deciding import Todo, decide
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
-from lakehouse.sources.raw_table import take_out
-from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.raw_table import remove_file
+from lakehouse.sources.spec import SourceSpec, complete_until
 from lakehouse.sources.staged import Staged, StagedFile
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What was written: files with their load ids and seals, refused files with their reasons,
-    columns that raw gained, reasons of rejected rows."""
+    """What was written: files with their load ids and seals, refused and skipped files with their
+    reasons, columns that raw gained, reasons of rejected rows."""
 
     loads: list["Load"]
     refused: dict[str, str]
+    skipped: dict[str, str]
     new_columns: list[str]
     reasons: dict[str, int]
 
@@ -58,11 +60,13 @@ def commit(
     ledger: Ledger,
     run_id: str,
     now: datetime,
+    released: Collection[str] = (),
 ) -> Commit | None:
     """Write a batch: `staged.files` are the first of `todo`, in order.
 
-    Assigns new files their places, and writes them to the ledger before the lake. Returns None,
-    with nothing written, when another process has changed this source meanwhile.
+    Assigns new files their places, and writes them to the ledger before the lake. `released` are
+    the files that hold released rows. Returns None, with nothing written, when another process has
+    changed this source meanwhile.
     """
     message = f"load {len(staged.files)} files into {spec.table}"
     with lake.writer(Author(spec.table, run_id, message)) as cursor:
@@ -71,16 +75,23 @@ def commit(
             return None
         decisions: Sequence[Decision] = todo.decided[: len(staged.files)]
         if not todo.decided:
-            decisions = decide(spec, staged.files, seen, todo.reference)
+            others = manifest.last_seal_of_others(cursor, spec.name)
+            decisions = decide(spec, staged.files, seen, todo.reference, others, released)
             if not ledger.append(decisions):
                 return None
         loads, load_id = [], manifest.last_load_id(cursor)
+        load_ids: dict[int, int] = {}
         moment = now.astimezone(UTC).replace(tzinfo=None)
         for decision, entry in zip(decisions, staged.files, strict=True):
             if decision.status == "unloaded":
-                take_out(cursor, spec, entry.file.name)
+                remove_file(cursor, spec, entry.file.name)
+            elif decision.status == "skipped":
+                if decision.moves_seal:
+                    load_id += 1
+                    load_ids[entry.number] = load_id
             elif entry.refused is None:
                 load_id += 1
+                load_ids[entry.number] = load_id
                 assert decision.own is not None
                 assert decision.seal is not None
                 places = (decision.previous, decision.own, decision.seal)
@@ -88,16 +99,19 @@ def commit(
         added = _add_extras(cursor, spec, staged)
         if loads:
             insert_rows(cursor, spec, staged, loads)
-        entries = _entries(spec, staged, decisions, loads, moment, run_id)
-        if again := [entry.number for entry in entries if entry.number <= todo.last]:
-            manifest.forget(cursor, spec.name, again)
+        entries = _entries(spec, staged, decisions, load_ids, moment, run_id)
+        if repeated := [entry.number for entry in entries if entry.number <= todo.last]:
+            manifest.delete_entries(cursor, spec.name, repeated)
         manifest.write_entries(cursor, entries)
-        last = load_id if loads else read_progress(cursor, spec.table).load_id
+        last = load_id if load_ids else read_progress(cursor, spec.table).load_id
         seal = manifest.last_seal(seen | {entry.file: entry for entry in entries})
-        write_progress(cursor, spec.table, Progress(last, seal))
+        write_progress(cursor, spec.table, Progress(last, complete_until(spec, seal)))
         reasons = _reasons(cursor, staged, loads)
-    refused = {entry.file: entry.reason or "" for entry in entries if entry.status == "quarantined"}
-    return Commit(loads, refused, added, reasons)
+    refused, skipped = (
+        {entry.file: entry.reason or "" for entry in entries if entry.status == status}
+        for status in ("quarantined", "skipped")
+    )
+    return Commit(loads, refused, skipped, added, reasons)
 
 
 def _add_extras(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, staged: Staged) -> list[str]:
@@ -138,11 +152,10 @@ def insert_rows(
         "unnest(CAST(? AS TIMESTAMP[])) AS _own, unnest(CAST(? AS TIMESTAMP[])) AS _seal, "
         "unnest(CAST(? AS TIMESTAMP[])) AS _loaded_at"
     )
-    declared = quote(spec.contract.declared_time)
+    time = spec.contract.declared_time
+    declared = f"coalesce({quote(time)}, _own)" if time else "_own"
     # greatest() ignores NULL: without a previous seal there is no lower bound
-    known_at = (
-        f"least(greatest(coalesce({declared}, _own), _previous + INTERVAL 1 microsecond), _seal)"
-    )
+    known_at = f"least(greatest({declared}, _previous + INTERVAL 1 microsecond), _seal)"
     cursor.execute(
         f"INSERT INTO {raw or qualified(spec.table)} ({columns}, {', '.join(SYSTEM_COLUMNS)}) "
         f"SELECT {columns}, _file, _row, _load_id, _loaded_at, {known_at} AS known_at "
@@ -164,15 +177,20 @@ def _entries(
     spec: SourceSpec,
     staged: Staged,
     decisions: Sequence[Decision],
-    loads: list[Load],
+    load_ids: Mapping[int, int],
     moment: datetime,
     run_id: str,
 ) -> list[Entry]:
-    placed = {load.entry.number: load for load in loads}
     entries = []
     for decision, entry in zip(decisions, staged.files, strict=True):
-        load = placed.get(entry.number)
-        why = entry.drift if load else entry.refused
+        load_id = load_ids.get(entry.number)
+        is_loaded = load_id is not None and decision.status == "loaded"
+        status: Literal["loaded", "quarantined", "unloaded", "skipped"] = "quarantined"
+        reason = entry.drift if is_loaded else entry.refused
+        if is_loaded:
+            status = "loaded"
+        elif decision.status in ("unloaded", "skipped"):
+            status, reason = decision.status, decision.attributed_reason
         entries.append(
             Entry(
                 source=spec.name,
@@ -180,16 +198,12 @@ def _entries(
                 bytes=entry.file.bytes,
                 modified=entry.file.modified,
                 sha256=decision.sha256,
-                status="loaded"
-                if load
-                else "unloaded"
-                if decision.status == "unloaded"
-                else "quarantined",
-                reason=decision.told if decision.status == "unloaded" else why,
-                load_id=load.load_id if load else None,
-                seal=decision.seal if decision.status == "loaded" else None,
-                rows=entry.rows if load else 0,
-                rejected=entry.rejected if load else 0,
+                status=status,
+                reason=reason,
+                load_id=load_id,
+                seal=decision.seal if decision.moves_seal else None,
+                rows=entry.rows if is_loaded else 0,
+                rejected=entry.rejected if is_loaded else 0,
                 loaded_at=moment,
                 run_id=run_id,
                 number=decision.number,

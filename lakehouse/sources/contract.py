@@ -43,25 +43,27 @@ class Column(Part):
         return column_type(text).name
 
     @model_validator(mode="after")
-    def _made_or_read(self) -> Self:
+    def _check_fields(self) -> Self:
         if self.name in SYSTEM_COLUMNS:
             raise ValueError(f"{self.name} is a column that the loader adds; choose another name")
         if self.expression and (self.source or self.pii):
             raise ValueError(f"{self.name} has an expression; it takes neither `from` nor `pii`")
-        self._bounds_are_of_its_type()
+        self._check_bounds()
         if self.from_float and not self.type.startswith("DECIMAL"):
             raise ValueError(f"{self.name} is {self.type}; only a DECIMAL takes `from_float`")
         if self.reveals and not self.expression:
             raise ValueError(f"{self.name} has no expression; only an expression has `reveals`")
         return self
 
-    def _bounds_are_of_its_type(self) -> None:
+    def _check_bounds(self) -> None:
         bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
         if bounds and self.type in ("VARCHAR", "BOOLEAN"):
             raise ValueError(f"{self.name} is {self.type}, which has no minimum or maximum")
         for value in (*bounds, *self.values):
             if self.kind.exact(str(value)) is None:
-                raise ValueError(f"{value!r} in `minimum`, `maximum` or `values` is no {self.type}")
+                raise ValueError(
+                    f"{value!r} in `minimum`, `maximum` or `values` is not a valid {self.type}"
+                )
 
     @property
     def origin(self) -> str:
@@ -82,41 +84,53 @@ class Column(Part):
 class Contract(Part):
     """The rows that a source promises. Rows that break the contract are quarantined.
 
-    `declared_time` is the column with the time when the source published the row. `on_change` is
-    what happens to undeclared columns: `evolve` adds them to raw as text, `freeze` quarantines the
-    file, `discard` leaves them out. A file that lacks a declared column is quarantined under
-    `freeze`, and reported under `discard`.
+    A file that lacks a declared column is quarantined under `on_change: freeze`, and reported under
+    `discard`.
     """
 
     columns: tuple[Column, ...] = Field(min_length=1)
-    key: tuple[str, ...] = Field(min_length=1)
-    declared_time: str
-    on_change: Literal["evolve", "freeze", "discard"]
+    key: tuple[str, ...] = Field(
+        default=(),
+        description="Columns that identify a thing and may not be NULL. Raw may have several rows "
+        "of a key: later versions, and repetitions. Without a key, a row is identified by its file "
+        "and row number",
+    )
+    declared_time: str = Field(
+        default="",
+        description="Column with the time at which the source published the row; without it, a "
+        "row is known at its file's seal",
+    )
+    on_change: Literal["evolve", "freeze", "discard"] = Field(
+        default="freeze",
+        description="What happens to undeclared columns: `freeze` quarantines the file, `evolve` "
+        "adds them to raw as text, `discard` leaves them out",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [column.name for column in self.columns]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"columns declared twice: {', '.join(sorted(twice))}")
-        for field, named in (("key", self.key), ("declared_time", (self.declared_time,))):
+        if duplicates := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"columns declared twice: {', '.join(sorted(duplicates))}")
+        times = (self.declared_time,) if self.declared_time else ()
+        for field, named in (("key", self.key), ("declared_time", times)):
             for name in named:
                 if name not in names:
                     raise FieldError(f"{name!r} is not one of the columns", field)
-        if self.column(self.declared_time).type != "TIMESTAMP":
+        if times and self.column(self.declared_time).type != "TIMESTAMP":
             raise FieldError(f"{self.declared_time!r} is not a TIMESTAMP", "declared_time")
         if self.personal and self.on_change == "evolve":
             raise ValueError(
                 "a contract with personal data cannot `evolve`: a new column could bring more of "
-                "it into the lake unseen; say `freeze` or `discard`"
+                "it into the lake unnoticed; set `on_change` to `freeze` or `discard`"
             )
         if self.expressions:
-            from lakehouse.sources.checking import try_expressions
+            from lakehouse.sources.checking import compile_expressions
 
-            try_expressions(self)
+            compile_expressions(self)
         if self.expressions or self.personal:
-            from lakehouse.sources.expressions import refuse_unfit
+            from lakehouse.sources.expressions import check_expressions
 
-            refuse_unfit(self)
+            check_expressions(self)
         return self
 
     def column(self, name: str) -> Column:
@@ -145,9 +159,12 @@ class Contract(Part):
 
     @property
     def has_deletes(self) -> bool:
-        """Whether rows may be deletes (`op` = `delete`), which require only the key."""
-        return any(column.name == "op" for column in self.read)
+        """Whether rows may be deletes (`op` = `delete`), which require only the key.
 
-    def required(self, column: Column) -> bool:
+        Without a key a delete would identify nothing, so `op` is a column like any other.
+        """
+        return bool(self.key) and any(column.name == "op" for column in self.read)
+
+    def is_required(self, column: Column) -> bool:
         """Whether a row without this column breaks the contract."""
         return not column.nullable or column.name in self.key

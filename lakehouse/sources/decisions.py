@@ -20,7 +20,13 @@ from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import LandedFile, Landing, sha256
 from lakehouse.sources.releasing import land_rows, read_notes
 from lakehouse.sources.spec import SourceSpec
-from lakehouse.sources.undecided import WHY, Undecided, find_undecided, in_words, undecided_rows
+from lakehouse.sources.undecided import (
+    REASON_SQL,
+    Undecided,
+    describe_undecided,
+    find_undecided,
+    undecided_rows,
+)
 
 _COLUMNS = {
     "decision_id": "BIGINT",
@@ -94,8 +100,8 @@ def discard(
         DecisionError: when nothing in `choice` is undecided.
     """
     with lake.writer(_author(spec, "discard", why)) as cursor:
-        clerk = _Clerk(cursor, spec, choice, "discard", who, why, now)
-        return clerk.write((found, clerk.rows(found), "") for found in clerk.found)
+        recorder = _Recorder(cursor, spec, choice, "discard", who, why, now)
+        return recorder.write((found, recorder.rows(found), "") for found in recorder.found)
 
 
 def release(
@@ -119,16 +125,16 @@ def release(
     """
     landing = Landing(settings, spec.name)
     with lake.writer(_author(spec, "release", why)) as cursor:
-        clerk = _Clerk(cursor, spec, choice, "release", who, why, now)
-        files = _landed(landing, clerk, cursor, spec)
+        recorder = _Recorder(cursor, spec, choice, "release", who, why, now)
+        files = _landed(landing, recorder, cursor, spec)
         notes = read_notes(landing)
         done: list[tuple[Undecided, set[int], str]] = []
-        for found in clerk.found:
+        for found in recorder.found:
             if found.kind == "file":
                 done.append((found, set(), ""))
             if found.kind != "rows":
                 continue
-            rows = clerk.rows(found)
+            rows = recorder.rows(found)
             for into in set(notes.get(found.file, {}).values()):
                 landed = {row for row in rows if notes[found.file].get(row) == into}
                 if landed:
@@ -140,15 +146,15 @@ def release(
                     done.append((found, taken, name))
         if not done:
             raise DecisionError(
-                f"nothing of {spec.name}{choice} can be tried again: too few rows stay too few, "
-                "columns are what they are, "
-                "and what is no text in its encoding cannot be copied. Land a corrected file and "
-                f"discard this: lakehouse quarantine discard {spec.name}"
+                f"nothing of {spec.name}{choice} can be released: a retry changes neither the "
+                "number of rows nor the columns of a file, and rows that are not text in the "
+                "file's encoding cannot be copied. Land a corrected file and discard this one: "
+                f"lakehouse quarantine discard {spec.name}"
             )
-        return clerk.write(done)
+        return recorder.write(done)
 
 
-class _Clerk:
+class _Recorder:
     """Records one decision in one transaction."""
 
     def __init__(
@@ -162,34 +168,35 @@ class _Clerk:
         now: datetime,
     ) -> None:
         if not why.strip():
-            raise DecisionError("say why: the reason is recorded with the decision")
+            raise DecisionError("give a reason with `--why`: it is recorded with the decision")
         self.cursor, self.spec, self.choice = cursor, spec, choice
         self.decision, self.who, self.why = decision, who, why
         self.now = now.astimezone(UTC).replace(tzinfo=None)
         undecided = find_undecided(cursor, spec)
         self.found = [found for found in undecided if self._is_chosen(found)]
         if not self.found:
-            raise DecisionError(self._nothing(undecided))
+            raise DecisionError(self._nothing_chosen(undecided))
 
     def _is_chosen(self, found: Undecided) -> bool:
         file, reason = self.choice.file, self.choice.reason
         return (not file or found.file == file) and (not reason or reason in found.reasons)
 
-    def _nothing(self, undecided: list[Undecided]) -> str:
+    def _nothing_chosen(self, undecided: list[Undecided]) -> str:
         text = f"nothing of {self.spec.name}{self.choice} is undecided"
-        for made in _read(self.cursor, self.spec.name):
-            if not self.choice.file or made.file == self.choice.file:
-                text += f": {made.who} did {made.decision} {made.file} on "
-                return text + f"{made.decided_at:%Y-%m-%d %H:%M} ({made.why})"
-        known = "; ".join(map(in_words, undecided[:5])) or "nothing at all"
-        return f"{text}; what waits for a decision is: {known}"
+        for recorded in _read(self.cursor, self.spec.name):
+            if not self.choice.file or recorded.file == self.choice.file:
+                text += f": {recorded.who} chose to {recorded.decision} {recorded.file} on "
+                return text + f"{recorded.decided_at:%Y-%m-%d %H:%M} ({recorded.why})"
+        known = "; ".join(map(describe_undecided, undecided[:5])) or "nothing"
+        return f"{text}; awaiting a decision: {known}"
 
     def rows(self, found: Undecided) -> set[int]:
         """Numbers of the chosen undecided rows."""
         if found.kind != "rows":
             return set()
         rows = self.cursor.execute(
-            f"{undecided_rows(self.cursor, 'q._row')} AND q._load_id = ? AND (? = '' OR {WHY} = ?)",
+            f"{undecided_rows(self.cursor, 'q._row')} AND q._load_id = ? "
+            f"AND (? = '' OR {REASON_SQL} = ?)",
             [self.spec.name, found.load_id, self.choice.reason, self.choice.reason],
         )
         return {row for (row,) in rows.fetchall()}
@@ -199,9 +206,9 @@ class _Clerk:
         done = list(decided)
         _create_tables(self.cursor)
         last = fetch_value(self.cursor, f"SELECT max(decision_id) FROM {qualified(DECISIONS)}")
-        made = []
+        recorded = []
         for found, rows, into in done:
-            made.append(
+            recorded.append(
                 Decision(
                     decision_id=(last or 0) + 1,
                     decided_at=self.now,
@@ -220,25 +227,26 @@ class _Clerk:
             )
         marks = ", ".join("?" * len(_COLUMNS))
         self.cursor.executemany(
-            f"INSERT INTO {qualified(DECISIONS)} VALUES ({marks})", [astuple(one) for one in made]
+            f"INSERT INTO {qualified(DECISIONS)} VALUES ({marks})",
+            [astuple(one) for one in recorded],
         )
-        for decision, (found, rows, _) in zip(made, done, strict=True):
+        for decision, (found, rows, _) in zip(recorded, done, strict=True):
             if rows:
                 self.cursor.execute(
                     f"INSERT INTO {qualified(DECIDED_ROWS)} "
                     "SELECT ?, ?, unnest(CAST(? AS BIGINT[])) ORDER BY ALL",
                     [decision.decision_id, found.load_id, sorted(rows)],
                 )
-        return made
+        return recorded
 
 
 def _landed(
-    landing: Landing, clerk: _Clerk, cursor: duckdb.DuckDBPyConnection, spec: SourceSpec
+    landing: Landing, recorder: _Recorder, cursor: duckdb.DuckDBPyConnection, spec: SourceSpec
 ) -> dict[str, LandedFile]:
     """The landed files of the choice, unchanged since they were loaded."""
     present = {file.name: file for file in landing.files()}
     entries = manifest.read_entries(cursor, spec.name)
-    for found in clerk.found:
+    for found in recorder.found:
         if found.kind in ("volume", "columns"):
             continue
         file = present.get(found.file)
@@ -251,8 +259,8 @@ def _landed(
             if found.kind == "rows" and sha256(path) != entries[found.file].sha256:
                 raise LandingError(
                     f"{found.file} in {landing.root} has other bytes than when it was loaded, so "
-                    "its rows cannot be told apart: put the original back, or land what is right "
-                    "under a new name and discard this"
+                    "its rows cannot be identified: put the original back, or land a correct file "
+                    "under a new name and discard this one"
                 )
     return present
 

@@ -18,13 +18,11 @@ def find_source(project: Project, name: str) -> SourceSpec:
         SpecError: when it is not among the valid ones, and some declaration is not valid.
         UnknownSource: when it is not declared; lists the declared sources.
     """
-    found = _read(project)
-    specs = _by_name(found)
-    if name not in specs:
-        found.require_valid()
-        known = ", ".join(sorted(specs)) or "none"
-        raise UnknownSource(f"no source is called {name}; declared are {known}")
-    return specs[name]
+    declared = _read(project)
+    if spec := declared.named(SourceSpec, name):
+        return spec
+    known = ", ".join(sorted(_by_name(declared))) or "none"
+    raise UnknownSource(f"no source is called {name}; declared are {known}")
 
 
 def _read(project: Project) -> Declarations:

@@ -7,8 +7,8 @@ __all__ = [
     "ContractError",
     "LandingError",
     "LoadError",
-    "SourceAway",
     "SourceDown",
+    "SourceUnavailable",
     "SpecError",
     "UnknownSource",
 ]
@@ -18,7 +18,7 @@ class SourceDown(LakehouseError):
     """The database or API does not answer, or its answer cannot be used."""
 
 
-class SourceAway(SourceDown, Transient):
+class SourceUnavailable(SourceDown, Transient):
     """The database or API does not answer now, or reports that it is busy; a retry may succeed."""
 
 

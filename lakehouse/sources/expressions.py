@@ -14,7 +14,7 @@ from lakehouse.lake import literal
 if TYPE_CHECKING:
     from lakehouse.sources.contract import Column, Contract
 
-_EVERYTHING = {
+_WILDCARDS = {
     "STAR": "`*` or COLUMNS",
     "POSITIONAL_REFERENCE": "a column by its number",
     "SUBQUERY": "a subquery",
@@ -33,7 +33,7 @@ UNSTABLE = frozenset(
 _WRAPPERS = {"CAST": "child", "COLLATE": "child"}
 
 
-def refuse_unfit(contract: "Contract") -> None:
+def check_expressions(contract: "Contract") -> None:
     """Refuse expressions that would leak personal data into the lake, or give other values each
     time.
 
@@ -50,20 +50,22 @@ def refuse_unfit(contract: "Contract") -> None:
         _refuse_unstable(column, tree, declared)
         used = {personal[name] for name in _references(tree) if name in personal}
         if column.reveals and not used:
-            raise ValueError(f"{column.name} says what it `reveals`, but reads no personal column")
+            raise ValueError(
+                f"{column.name} declares `reveals`, but reads no personal column; remove `reveals`"
+            )
         if not personal:
             continue
-        _refuse_unseen(column, tree)
+        _refuse_wildcards(column, tree)
         if used and not column.reveals:
             raise ValueError(
-                f"{column.name} is made of {', '.join(sorted(used))}, which is personal: say with "
-                "`reveals` what of it may stand in the lake (`reveals: year of birth only`), or "
-                "leave the column out"
+                f"{column.name} is computed from {', '.join(sorted(used))}, which is personal: "
+                "describe in `reveals` what it discloses (`reveals: year of birth only`), or "
+                "remove the column"
             )
         if used and _is_copy(tree):
             raise ValueError(
-                f"{column.name} is a copy of {', '.join(used)}, whatever it says that it reveals: "
-                "if the values may stand in the lake, take the `pii` from that column"
+                f"{column.name} is a copy of {', '.join(used)}, which no `reveals` permits: if the "
+                "lake may store the values, remove `pii` from that column"
             )
 
 
@@ -74,18 +76,18 @@ def _refuse_second_readers(contract: "Contract") -> None:
         if not column.pii and column.origin.lower() in personal:
             raise ValueError(
                 f"{column.name} reads {column.origin}, which {personal[column.origin.lower()]} "
-                "declares personal: give it the same `pii`, or leave it out"
+                "declares personal: give it the same `pii`, or remove it"
             )
 
 
-def _refuse_unseen(column: "Column", tree: Any) -> None:
+def _refuse_wildcards(column: "Column", tree: Any) -> None:
     """Refuse references that may mean any column, or a whole row."""
     for node in _nodes(tree):
-        if node.get("class") in _EVERYTHING:
+        if node.get("class") in _WILDCARDS:
             raise ValueError(
                 f"expression {column.expression!r} of {column.name} uses "
-                f"{_EVERYTHING[node['class']]}, which could bring personal data along: name the "
-                "columns that it is made of"
+                f"{_WILDCARDS[node['class']]}, which could include personal data: name the "
+                "columns that it reads"
             )
 
 
@@ -94,21 +96,21 @@ def _refuse_unstable(column: "Column", tree: Any, declared: Collection[str]) -> 
     functions = {str(node.get("function_name", "")).lower() for node in _nodes(tree)}
     if changing := functions & UNSTABLE:
         raise ValueError(
-            f"expression {column.expression!r} of {column.name} asks "
-            f"{', '.join(sorted(changing))}, whose answer is another one each time: make the "
-            "column of the row's own values"
+            f"expression {column.expression!r} of {column.name} calls "
+            f"{', '.join(sorted(changing))}, whose result differs each time: compute the column "
+            "from the row's own values"
         )
-    own = {
+    lambda_parameters = {
         name
         for node in _nodes(tree)
         if node.get("class") == "LAMBDA"
         for name in _references(node["lhs"])
     }
-    if unknown := {*_references(tree)} - {*declared} - own:
+    if unknown := {*_references(tree)} - {*declared} - lambda_parameters:
         raise ValueError(
             f"expression {column.expression!r} of {column.name} refers to "
             f"{', '.join(sorted(unknown))}; only columns that the contract declares may be used, "
-            "by their bare names"
+            "by their unqualified names"
         )
 
 

@@ -15,10 +15,13 @@ from lakehouse.sources.spec import SourceSpec
 
 @dataclass(frozen=True)
 class Extraction:
-    """The landed files, their rows, and the current seal (UTC, naive) of the landing zone."""
+    """The landed files, their rows, and the current seal (UTC, naive) of the landing zone.
+
+    `rows` is None when a connector copied files without reading them.
+    """
 
     files: tuple[str, ...]
-    rows: int
+    rows: int | None
     seal: datetime | None
 
 
@@ -30,30 +33,31 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
         LandingError: when the landing zone cannot be written, or another process is extracting.
     """
     landing = Landing(settings, spec.name)
-    with _alone(spec, settings):
+    with _extraction_lock(spec, settings):
         landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
+    counts = [one.rows for one in landed if one.rows is not None]
     return Extraction(
         tuple(one.file for one in landed),
-        sum(one.rows for one in landed),
+        sum(counts) if len(counts) == len(landed) else None,
         last_seal(spec, landing),
     )
 
 
 def last_seal(spec: SourceSpec, landing: Landing) -> datetime | None:
     """The newest seal among the landed files."""
-    seals = (spec.seal_pattern.read(file.name) for file in landing.files())
-    return max((seal for seal in seals if seal), default=None)
+    seals = (spec.seal_of(file) for file in landing.files())
+    return max((seal.time for seal in seals if seal), default=None)
 
 
 @contextmanager
-def _alone(spec: SourceSpec, settings: Settings) -> Iterator[None]:
+def _extraction_lock(spec: SourceSpec, settings: Settings) -> Iterator[None]:
     lock = settings.data_dir / "locks" / f"extract-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(lock).acquire(settings.lock_timeout)
     except Timeout as error:
         raise LandingError(
-            f"{spec.name} is being extracted by another process (lock {lock}); let it finish"
+            f"another process is extracting {spec.name} (lock {lock}); wait until it has finished"
         ) from error
     with held:
         yield

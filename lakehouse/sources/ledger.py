@@ -25,16 +25,16 @@ class Decision(BaseModel):
     """The decision about one file; times are UTC, naive.
 
     `number` counts the decisions about a source, without gaps. The source was complete up to
-    `previous`, `own` is the seal in the file's name, and the source is now complete up to `seal`.
-    `reason` is why a file was refused or unloaded; the person and the time are recorded only for an
-    unloaded file.
+    `previous`, `own` is the file's seal, and the source is now complete up to `seal`. For a static
+    lookup, what reads it may be complete up to `previous`. `reason` is why a file was refused,
+    skipped or unloaded; the person and the time are recorded only for an unloaded file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int
     file: str
-    status: Literal["loaded", "quarantined", "unloaded"]
+    status: Literal["loaded", "quarantined", "unloaded", "skipped"]
     bytes: int
     sha256: str
     previous: datetime | None = None
@@ -45,7 +45,12 @@ class Decision(BaseModel):
     at: datetime | None = None
 
     @property
-    def told(self) -> str | None:
+    def moves_seal(self) -> bool:
+        """Whether the source is complete up to a later time: also by a file that is skipped."""
+        return self.status == "loaded" or (self.status == "skipped" and self.seal != self.previous)
+
+    @property
+    def attributed_reason(self) -> str | None:
         """The reason, with the person who gave it."""
         return f"{self.reason} ({self.who})" if self.who else self.reason
 
@@ -82,8 +87,8 @@ class Ledger:
             raise LandingError(
                 f"the ledger {self._landing.root}/{FOLDER} has a gap: decisions {begin} to "
                 f"{begin + len(found) - 1} are expected in {', '.join(names[f] for f in firsts)}; "
-                "put the missing object back from a backup, for without it no lake can be made "
-                "again as it was"
+                "restore the missing object from a backup, because without it no lake can be "
+                "rebuilt as it was"
             )
         return found
 
@@ -103,6 +108,6 @@ class Ledger:
             ).decisions
         except ValidationError as error:
             raise LandingError(
-                f"{self._landing.root}/{FOLDER}/{name} is broken: {error.errors()[0]['msg']}; "
-                "put it back from a backup"
+                f"{self._landing.root}/{FOLDER}/{name} is damaged: {error.errors()[0]['msg']}; "
+                "restore it from a backup"
             ) from error

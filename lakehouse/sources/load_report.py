@@ -18,7 +18,9 @@ class LoadReport:
     have other bytes than when they were loaded: they are not loaded again, and the change needs an
     explanation. `discarded` counts rows that lost an undeclared column, and `missing` has the
     declared columns that a file lacks, by file; `short_files` have fewer rows than the source's
-    `volume` expects. `seal`: the source is complete up to here (UTC).
+    `volume` expects. `skipped_files` have the bytes of loaded ones, with the reason;
+    `assumed_seals` describes by file what its seal was taken from, if nobody declared it. `seal`:
+    the source's newest file is complete up to here (UTC). `why_no_rows` is empty if there are any.
     """
 
     source: str
@@ -34,6 +36,9 @@ class LoadReport:
     new_columns: list[str] = field(default_factory=list)
     discarded: dict[str, int] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    skipped_files: dict[str, str] = field(default_factory=dict)
+    assumed_seals: dict[str, str] = field(default_factory=dict)
+    why_no_rows: str = ""
 
     def add(self, spec: SourceSpec, staged: Staged, done: Commit) -> None:
         """Count a batch that was committed."""
@@ -47,8 +52,13 @@ class LoadReport:
             self.rejected += load.entry.rejected
             self.seal = load.seal
             self.quarantined_files.pop(load.entry.file.name, None)
+            if (seal := spec.seal_of(load.entry.file)) and seal.assumed:
+                recorded = f"the time in the ledger, {load.own:%Y-%m-%d %H:%M:%S} (UTC)"
+                is_new = seal.time == load.own
+                self.assumed_seals[load.entry.file.name] = seal.assumed if is_new else recorded
             if load.entry.rows < spec.volume.min_rows:
                 self.short_files.append(load.entry.file.name)
+        self.skipped_files |= done.skipped
         self.new_columns += done.new_columns
         self.reasons = dict(Counter(self.reasons) + Counter(done.reasons))
         self.missing |= staged.missing

@@ -10,10 +10,19 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from lakehouse.lake import Lake, layout, read_columns
+from lakehouse.lake import (
+    ALWAYS,
+    Author,
+    Lake,
+    Progress,
+    layout,
+    read_columns,
+    read_progress,
+    write_progress,
+)
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
-from lakehouse.sources.agreement import absent, agreed, put_in_order
+from lakehouse.sources.agreement import absent_file, order_files, reconcile
 from lakehouse.sources.committing import commit
 from lakehouse.sources.deciding import Todo, find_todo, first_to_read
 from lakehouse.sources.errors import LoadError
@@ -22,10 +31,11 @@ from lakehouse.sources.ledger import FOLDER, Ledger
 from lakehouse.sources.load_report import LoadReport
 from lakehouse.sources.manifest import Entry
 from lakehouse.sources.raw_table import create_tables, undeclared_columns
-from lakehouse.sources.releasing import mark_released
-from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.reasons import why_no_rows
+from lakehouse.sources.releasing import mark_released, released_names
+from lakehouse.sources.spec import SourceSpec, complete_until
 from lakehouse.sources.staging import stage
-from lakehouse.sources.undecided import to_read_again
+from lakehouse.sources.undecided import released_files
 
 
 def pending_files(
@@ -39,12 +49,12 @@ def pending_files(
     landing = Landing(settings, spec.name)
     files = landing.files()
     with lake.reader() as cursor:
-        seen, again = manifest.read_entries(cursor, spec.name), to_read_again(cursor, spec.name)
+        seen, released = manifest.read_entries(cursor, spec.name), released_files(cursor, spec.name)
         reference = _reference(cursor, spec, seen, now)
     ledger = Ledger(landing).since(first_to_read(seen, files))
-    todo = find_todo(spec, files, seen, ledger, reference, _comparison(landing), again)
+    todo = find_todo(spec, files, seen, ledger, reference, _comparison(landing), released)
     landed = {file.name: file for file in files}
-    return [landed.get(d.file, absent(d)) for d in todo.decided] + list(todo.new)
+    return [landed.get(d.file, absent_file(d)) for d in todo.decided] + list(todo.new)
 
 
 def read_seal(spec: SourceSpec, lake: Lake) -> datetime | None:
@@ -78,26 +88,35 @@ def load(
     tried: set[str] = set()
     while True:
         with lake.cursor() as cursor:
-            seen, again = manifest.read_entries(cursor, spec.name), to_read_again(cursor, spec.name)
+            seen, released = (
+                manifest.read_entries(cursor, spec.name),
+                released_files(cursor, spec.name),
+            )
             if not report.load_ids:  # the first load may be of any age
                 reference = _reference(cursor, spec, seen, now)
             files = landing.files()
-            decisions = agreed(spec, lake, ledger, seen, first_to_read(seen, files))
+            decisions = reconcile(spec, lake, ledger, seen, first_to_read(seen, files))
             if {decision.file for decision in decisions} - {file.name for file in files}:
                 files = landing.files()  # another lake has just loaded a file that landed meanwhile
-            todo = find_todo(spec, files, seen, decisions, reference, _comparison(landing), again)
+            todo = find_todo(
+                spec, files, seen, decisions, reference, _comparison(landing), released
+            )
             todo = todo.without(tried)  # a file that keeps changing waits for the next call
             if not todo:
                 report.seal = manifest.last_seal(seen)
                 report.altered_files = _altered(landing, files, seen)
+                report.why_no_rows = why_no_rows(report, seen, landing.root)
+                if _is_declared_anew(spec, cursor):
+                    with lake.writer(Author(spec.table, run_id, "completeness")) as writer:
+                        _update_completeness(spec, writer)
                 return report
             if (todo.decided, todo.new) == (before.decided, before.new) and (
                 done or todo.last == before.last
             ):
                 raise LoadError(
-                    f"{spec.name} makes no progress: {_first(todo)} was taken and is pending "
-                    f"again. Compare its entries in {layout.FILES} with the ledger in "
-                    f"{landing.root}/{FOLDER} and report this as a fault"
+                    f"loading {spec.name} makes no progress: {_first(todo)} was processed and is "
+                    f"still pending. Compare its entries in {layout.FILES} with the ledger in "
+                    f"{landing.root}/{FOLDER} and report this as a bug"
                 )
             try:
                 extras = undeclared_columns(cursor, spec)
@@ -105,13 +124,14 @@ def load(
                 with stage(cursor, spec, landing, _to_read(todo, landed), extras) as staged:
                     mark_released(cursor, landing, staged)
                     if todo.decided:
-                        put_in_order(staged, todo.decided, landed, landing)
-                    done = commit(spec, lake, staged, todo, ledger, run_id, now())
+                        order_files(staged, todo.decided, landed, landing)
+                    copies = released_names(landing) if todo.new else set[str]()
+                    done = commit(spec, lake, staged, todo, ledger, run_id, now(), copies)
             except (OSError, duckdb.Error) as error:
                 raise LoadError(
-                    f"loading {_first(todo)} and on from {landing.root} into {spec.table} failed, "
-                    f"and nothing of this batch was kept: {error}. If a disk is full, free space "
-                    f"under {settings.data_dir} and {settings.storage}; then run again"
+                    f"loading {_first(todo)} and later files from {landing.root} into {spec.table} "
+                    f"failed; nothing of this batch was kept: {error}. If a disk is full, free "
+                    f"space under {settings.data_dir} and {settings.storage}; then run again"
                 ) from error
         before = todo
         if done:
@@ -120,6 +140,18 @@ def load(
             report.add(spec, staged, done)
             if progress:
                 progress(report)
+
+
+def _is_declared_anew(spec: SourceSpec, cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `complete` was changed in the YAML after the last load."""
+    seal = read_progress(cursor, spec.table).seal
+    return seal is not None and (seal == ALWAYS) != spec.is_static
+
+
+def _update_completeness(spec: SourceSpec, cursor: duckdb.DuckDBPyConnection) -> None:
+    seal = manifest.last_seal(manifest.read_entries(cursor, spec.name))
+    done = read_progress(cursor, spec.table)
+    write_progress(cursor, spec.table, Progress(done.load_id, complete_until(spec, seal)))
 
 
 def _first(todo: Todo) -> str:
@@ -135,7 +167,7 @@ def _reference(
     """The time up to which other inputs are complete; before the first load, at least the current
     time."""
     known = bool(seen or read_columns(cursor, layout.FILES))
-    others = manifest.last_of_others(cursor, spec.name) if known else None
+    others = manifest.last_seal_of_others(cursor, spec.name) if known else None
     if manifest.last_seal(seen) is not None:
         return others
     moment = now().astimezone(UTC).replace(tzinfo=None)
@@ -160,7 +192,7 @@ def _altered(landing: Landing, files: list[LandedFile], seen: dict[str, Entry]) 
     altered = []
     for file in files:
         entry = seen.get(file.name)
-        if entry is None or entry.status != "loaded" or entry.is_of(file):
+        if entry is None or entry.status != "loaded" or entry.matches(file):
             continue
         if file.problem:
             altered.append(file.name)

@@ -15,7 +15,7 @@ from lakehouse.lake import qualified, quote, read_columns
 from lakehouse.lake.layout import FILES, QUARANTINED
 from lakehouse.sources.landing import LandedFile
 
-_WRITTEN = "row_number() OVER (PARTITION BY source ORDER BY rowid)"
+_ENTRY_NUMBER = "row_number() OVER (PARTITION BY source ORDER BY rowid)"
 """Numbers the entries of a lake that did not number them: rowids follow commits, clocks do not."""
 COLUMNS = {
     "source": "VARCHAR",
@@ -39,6 +39,9 @@ COLUMNS = {
 class Entry:
     """One file in the manifest. `seal` is the source's seal after it (UTC).
 
+    A `skipped` file has the bytes of a loaded one, and no rows; it has a load id and a seal if its
+    name moved the source's seal.
+
     `number` counts the entries of a source in the order of the commits; it is the ledger's number
     of the decision. A quarantined entry with a seal keeps its place in the order: the ledger has
     the file as loaded, but a different file has landed here under its name.
@@ -49,7 +52,7 @@ class Entry:
     bytes: int
     modified: datetime
     sha256: str
-    status: Literal["loaded", "quarantined", "unloaded"]
+    status: Literal["loaded", "quarantined", "unloaded", "skipped"]
     reason: str | None
     load_id: int | None
     seal: datetime | None
@@ -59,7 +62,7 @@ class Entry:
     run_id: str
     number: int
 
-    def is_of(self, file: LandedFile) -> bool:
+    def matches(self, file: LandedFile) -> bool:
         """Whether `file` has the size and time that the entry recorded."""
         return (self.bytes, self.modified) == (file.bytes, file.modified)
 
@@ -77,8 +80,8 @@ def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"ALTER TABLE {qualified(FILES)} ADD COLUMN number BIGINT")
         cursor.execute(
             f"UPDATE {qualified(FILES)} AS entry SET number = counted.number "
-            f"FROM (SELECT rowid AS place, {_WRITTEN} AS number FROM {qualified(FILES)}) AS counted"
-            " WHERE entry.rowid = counted.place"
+            f"FROM (SELECT rowid AS place, {_ENTRY_NUMBER} AS number FROM {qualified(FILES)}) "
+            "AS counted WHERE entry.rowid = counted.place"
         )
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {qualified(QUARANTINED)} (source VARCHAR, _file VARCHAR, "
@@ -93,7 +96,7 @@ def all_entries(cursor: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
     if not present:
         return []
     columns = ", ".join(
-        quote(name) if name in present else f"{_WRITTEN} AS {quote(name)}" for name in COLUMNS
+        quote(name) if name in present else f"{_ENTRY_NUMBER} AS {quote(name)}" for name in COLUMNS
     )
     found = cursor.execute(
         f"SELECT {columns} FROM {qualified(FILES)} WHERE source = ? ORDER BY number", [source]
@@ -122,7 +125,7 @@ def last_load_id(cursor: duckdb.DuckDBPyConnection) -> int:
     return row[0] or 0 if row else 0
 
 
-def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime | None:
+def last_seal_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime | None:
     """The newest seal of any other source; None if there is none."""
     query = f"SELECT max(seal) FROM {qualified(FILES)} WHERE source <> ?"
     row = cursor.execute(query, [source]).fetchone()
@@ -133,7 +136,8 @@ def last_of_others(cursor: duckdb.DuckDBPyConnection, source: str) -> datetime |
 class Counts:
     """The state of a source: its seal, its files by their newest entry, their rows.
 
-    `rows` are in raw and `rejected` in quarantine, both from the `loaded` files.
+    `rows` are in raw and `rejected` in quarantine, both from the `loaded` files. The `skipped` ones
+    have the bytes of loaded ones.
     """
 
     seal: datetime | None
@@ -142,6 +146,7 @@ class Counts:
     unloaded: int
     rows: int
     rejected: int
+    skipped: int = 0
 
 
 def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
@@ -155,10 +160,11 @@ def count_files(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
         by_status["unloaded"],
         sum(entry.rows for entry in entries.values()),
         sum(entry.rejected for entry in entries.values()),
+        by_status["skipped"],
     )
 
 
-def forget(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:
+def delete_entries(cursor: duckdb.DuckDBPyConnection, source: str, numbers: Sequence[int]) -> None:
     """Delete the entries with these numbers, in the open transaction."""
     cursor.execute(
         f"DELETE FROM {qualified(FILES)} WHERE source = ? AND number IN (SELECT unnest(?))",

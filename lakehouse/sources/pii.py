@@ -8,7 +8,7 @@ import os
 import secrets
 from contextlib import suppress
 
-from lakehouse.redaction import learn
+from lakehouse.redaction import register_secret
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import SpecError
 
@@ -33,7 +33,7 @@ def token_key(settings: Settings) -> bytes:
     key = path.read_bytes().strip()
     if len(key) < 32:
         raise SpecError(f"the key in {path} is damaged: restore it, or tokens will not match")
-    learn(key.decode(errors="replace"))
+    register_secret(key.decode(errors="replace"))
     return key
 
 

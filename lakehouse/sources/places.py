@@ -1,10 +1,10 @@
-"""Addresses in YAML: `${NAME:-default}` from the environment, `{world_dir}` from settings."""
+"""Addresses in YAML: `${NAME:-default}` from the environment, `{data_dir}` from settings."""
 
 import os
 import re
 from collections.abc import Mapping
 
-from lakehouse.redaction import learn_address, learn_environment
+from lakehouse.redaction import register_address, register_environment
 from lakehouse.settings import Settings
 from lakehouse.sources.errors import SpecError
 
@@ -25,7 +25,6 @@ def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None
     variables = os.environ if environment is None else environment
     places = {
         "data_dir": str(settings.data_dir),
-        "world_dir": str(settings.world_dir),
         "landing": settings.landing,
     }
 
@@ -37,12 +36,12 @@ def resolve(text: str, settings: Settings, environment: Mapping[str, str] | None
                 raise SpecError(f"unknown placeholder {{{place}}} in {text!r}; known are {known}")
             return places[place]
         if variables.get(variable):
-            learn_environment({variable: variables[variable]})
+            register_environment({variable: variables[variable]})
             return variables[variable]
         if default is None:
             raise SpecError(f"{text!r} needs the environment variable {variable}; set it")
         return _PLACEHOLDER.sub(fill, default)
 
     resolved = _PLACEHOLDER.sub(fill, text)
-    learn_address(resolved)
+    register_address(resolved)
     return resolved

@@ -16,7 +16,7 @@ from lakehouse.sources.contract import SYSTEM_COLUMNS, Column
 from lakehouse.sources.spec import SourceSpec
 
 SYSTEM_TYPES = ("VARCHAR", "BIGINT", "BIGINT", "TIMESTAMP", "TIMESTAMP")
-_MADE_FROM = ("origin", "type", "pii", "expression")
+_DERIVATION = ("origin", "type", "pii", "expression")
 _BOUNDS = ("values", "minimum", "maximum")
 
 
@@ -29,7 +29,7 @@ def terms(spec: SourceSpec) -> dict[str, Any]:
             "type": column.type,
             "pii": column.pii,
             "expression": column.expression,
-            "required": contract.required(column),
+            "required": contract.is_required(column),
             "values": list(column.values),
             "minimum": column.minimum,
             "maximum": column.maximum,
@@ -41,7 +41,13 @@ def terms(spec: SourceSpec) -> dict[str, Any]:
         "key": list(contract.key),
         "declared_time": contract.declared_time,
         "on_change": contract.on_change,
+        **({"timezone": _zone(spec)} if spec.timezone else {}),
     }
+
+
+def _zone(spec: SourceSpec) -> str:
+    choice = "" if spec.clock_change == "reject" else f" ({spec.clock_change})"
+    return spec.timezone + choice
 
 
 def read_terms(cursor: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any] | None:
@@ -80,8 +86,8 @@ def breaking_changes(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> lis
     present = read_columns(cursor, spec.table)
     if not present or not has_rows(cursor, spec):
         return []
-    made = read_terms(cursor, spec.name)
-    return [*_columns(spec, present, made), *_terms(cursor, spec, present, made)]
+    stored = read_terms(cursor, spec.name)
+    return [*_column_changes(spec, present, stored), *_term_changes(cursor, spec, present, stored)]
 
 
 def has_rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> bool:
@@ -90,58 +96,66 @@ def has_rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> bool:
     return bool(fetch_value(cursor, query))
 
 
-def _columns(
-    spec: SourceSpec, present: Mapping[str, str], made: Mapping[str, Any] | None
+def _column_changes(
+    spec: SourceSpec, present: Mapping[str, str], stored: Mapping[str, Any] | None
 ) -> Iterator[str]:
     """Columns that only raw or only the contract has, or that have different types."""
-    wanted = declared_columns(spec)
-    for name, type in wanted.items():
+    expected = declared_columns(spec)
+    for name, type in expected.items():
         if present.get(name, type) != type:
             yield f"{name} is {present[name]} in the lake but {type} in the contract"
     for name, type in present.items():
-        if name not in wanted and not _goes_on(spec, name, type, made):
+        if name not in expected and not _is_still_filled(spec, name, type, stored):
             yield f"{name} is in the lake but no longer in the contract"
     for column in spec.contract.stored:
         if column.name in present:
             continue
         if column.expression:
             yield f"{column.name} is new, and not yet computed for the rows in the lake"
-        elif spec.contract.required(column):
+        elif spec.contract.is_required(column):
             yield f"{column.name} is new and may not be NULL, and the rows in the lake have none"
 
 
-def _goes_on(spec: SourceSpec, name: str, type: str, made: Mapping[str, Any] | None) -> bool:
+def _is_still_filled(
+    spec: SourceSpec, name: str, type: str, stored: Mapping[str, Any] | None
+) -> bool:
     """Whether an undeclared column is still filled from the source's column of that name."""
     if spec.contract.on_change != "evolve" or type != "VARCHAR":
         return False
-    before = made["columns"].get(name) if made else None
+    before = stored["columns"].get(name) if stored else None
     return before is None or (before["origin"] == name and not before["expression"])
 
 
-def _terms(
+def _term_changes(
     cursor: duckdb.DuckDBPyConnection,
     spec: SourceSpec,
     present: Mapping[str, str],
-    made: Mapping[str, Any] | None,
+    stored: Mapping[str, Any] | None,
 ) -> Iterator[str]:
     """Changed terms of the columns that raw has already."""
     now = terms(spec)
-    for name in ("key", "declared_time"):
-        if made and made[name] != now[name]:
-            yield f"`{name}` was {_shown(made[name])} and is {_shown(now[name])}"
+    for name in ("key", "declared_time", "timezone"):
+        was_term, now_term = (stored or now).get(name), now.get(name)
+        if was_term != now_term and not _is_only_wider(name, was_term, now_term):
+            yield f"`{name}` was {_shown(was_term)} and is now {_shown(now_term)}"
     for column in spec.contract.columns:
-        before: Any = made["columns"].get(column.name) if made else None
-        if made and before is None and column.name not in present:
-            continue  # new; `_columns` reports it where it matters
+        before: Any = stored["columns"].get(column.name) if stored else None
+        if stored and before is None and column.name not in present:
+            continue  # new; `_column_changes` reports it where it matters
         today, changed = now["columns"][column.name], False
-        for part in _MADE_FROM if before else ():
+        for part in _DERIVATION if before else ():
             was, now_is = _shown(before[part]), _shown(today[part])
             if was != now_is:
                 changed = True
                 if part != "type" or column.pii:  # other types already differ in the table
-                    yield f"{part} of {column.name} was {was} and is {now_is}"
+                    yield f"{part} of {column.name} was {was} and is now {now_is}"
         if not changed and present.get(column.name) == column.raw_type:
             yield from _broken_rows(cursor, spec, column, before)
+
+
+def _is_only_wider(name: str, before: Any, now: Any) -> bool:
+    """Whether a zone now has a choice for times that were quarantined before."""
+    return name == "timezone" and bool(before) and str(now).startswith(f"{before} (")
 
 
 def _broken_rows(
@@ -153,7 +167,7 @@ def _broken_rows(
     """Rows in raw that a new term of a column would have rejected."""
     contract, name = spec.contract, quote(column.name)
     conditions: dict[str, str] = {}
-    if contract.required(column) and not (before and before["required"]):
+    if contract.is_required(column) and not (before and before["required"]):
         missing = f"{name} IS NULL"
         if contract.has_deletes and column.name not in contract.key:
             missing += f" AND {quote('op')} IS DISTINCT FROM 'delete'"
@@ -161,13 +175,13 @@ def _broken_rows(
     today = terms(spec)["columns"][column.name]
     if before and any(before[part] != today[part] for part in _BOUNDS):
         if column.pii:
-            conditions[f"{column.name} has other bounds, and tokens have none"] = "true"
+            conditions[f"{column.name} has new bounds, which cannot be checked on tokens"] = "true"
         else:
-            conditions[f"{column.name} has other bounds"] = _out_of_bounds(column)
-    for what, condition in conditions.items():
+            conditions[f"{column.name} has new bounds"] = _out_of_bounds(column)
+    for violation, condition in conditions.items():
         query = f"SELECT count(*) FROM {qualified(spec.table)} WHERE {condition}"
         if rows := fetch_value(cursor, query):
-            yield f"{what}, and {rows:,} rows in the lake break that"
+            yield f"{violation}, and {rows:,} rows in the lake do not comply"
 
 
 def _out_of_bounds(column: Column) -> str:

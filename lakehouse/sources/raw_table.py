@@ -37,7 +37,7 @@ def create_tables(spec: SourceSpec, lake: Lake) -> list[str]:
             return []
     with lake.writer(Author(spec.table, message=f"columns of {spec.table}")) as cursor:
         manifest.create_tables(cursor)
-        added = _bring_up_to_date(cursor, spec)
+        added = _update_columns(cursor, spec)
         write_terms(cursor, spec)
     return added
 
@@ -51,22 +51,21 @@ def create_raw(
     cursor.execute(f"CREATE TABLE {table} ({listed})")
 
 
-def _bring_up_to_date(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
-    table, wanted = qualified(spec.table), declared_columns(spec)
+def _update_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[str]:
+    table, expected = qualified(spec.table), declared_columns(spec)
     present = read_columns(cursor, spec.table)
     if present and has_rows(cursor, spec):
         if changes := breaking_changes(cursor, spec):
             raise ContractError(
-                f"{spec.table} was made under another contract: {'; '.join(changes)}. Take the "
-                "change back, or carry it out from the landed files: `lakehouse run "
-                f"--full-refresh --select raw/{spec.name}+` builds {spec.table} and everything "
-                "behind it again"
+                f"{spec.table} was built under another contract: {'; '.join(changes)}. Undo the "
+                "change, or apply it from the landed files: `lakehouse run --full-refresh --select "
+                f"raw/{spec.name}+` rebuilds {spec.table} and everything downstream of it"
             )
-        added = [name for name in wanted if name not in present]
+        added = [name for name in expected if name not in present]
         for name in added:
-            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote(name)} {wanted[name]}")
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote(name)} {expected[name]}")
         return added
-    if present != wanted:
+    if present != expected:
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
         create_raw(cursor, spec, table)
     return []
@@ -81,7 +80,7 @@ def undeclared_columns(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> l
     return [name for name, type in present.items() if name not in declared and type == "VARCHAR"]
 
 
-def take_out(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str) -> None:
+def remove_file(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec, file: str) -> None:
     """Delete a file's rows from raw and quarantine, and its seal, in the open transaction.
 
     Its load id is kept, so that it is never assigned again.

@@ -28,7 +28,7 @@ from lakehouse.lake import (
 )
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
-from lakehouse.sources.agreement import agreed
+from lakehouse.sources.agreement import reconcile
 from lakehouse.sources.committing import Load, insert_rows
 from lakehouse.sources.errors import LandingError, LoadError
 from lakehouse.sources.landing import LandedFile, Landing
@@ -59,11 +59,15 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Place:
-    """A loaded file's place in the order: the source was complete up to `previous` before it."""
+    """A loaded file's place in the order: the source was complete up to `previous` before it.
+
+    `own` is the seal of the file alone.
+    """
 
     entry: Entry
     load_id: int
     previous: datetime | None
+    own: datetime
     seal: datetime
 
 
@@ -75,7 +79,7 @@ def load_order(
     The manifest lists the files; the `ledger`, by number, has the earlier seals.
     """
     return [
-        Place(entry, entry.load_id, decision.previous, entry.seal)
+        Place(entry, entry.load_id, decision.previous, decision.own or entry.seal, entry.seal)
         for entry in sorted(
             manifest.read_entries(cursor, source).values(), key=lambda one: one.number
         )
@@ -115,31 +119,31 @@ def rebuild(
         if not table_exists(cursor, spec.table) or not manifest.is_ready(cursor):
             return None
         seen = manifest.read_entries(cursor, spec.name)
-    agreed_on = agreed(spec, lake, Ledger(landing), seen, 1)
-    ledger = {decision.number: decision for decision in agreed_on}
+    decisions = reconcile(spec, lake, Ledger(landing), seen, 1)
+    ledger = {decision.number: decision for decision in decisions}
     with lake.reader() as cursor:
         places = load_order(cursor, spec.name, ledger)
     if not places:
         return None
-    waiting = _landed(landing, places)
+    remaining = _landed(landing, places)
     with (
-        _alone(settings, spec),
+        _rebuild_lock(settings, spec),
         lake.cursor() as cursor,
         _scratch(cursor, settings, spec) as scratch,
     ):
         build = _Build(cursor, spec, scratch)
         try:
-            while waiting:
-                with stage(cursor, spec, landing, waiting, build.extras) as staged:
+            while remaining:
+                with stage(cursor, spec, landing, remaining, build.extras) as staged:
                     mark_released(cursor, landing, staged)
-                    build.take(staged, places)
-                waiting = waiting[len(staged.files) :]
-                progress(f"{len(places) - len(waiting):,} of {len(places):,} files read")
-            return _put_in_place(spec, lake, build, places, ledger, run_id)
+                    build.add(staged, places)
+                remaining = remaining[len(staged.files) :]
+                progress(f"{len(places) - len(remaining):,} of {len(places):,} files read")
+            return _replace_table(spec, lake, build, places, ledger, run_id)
         except (OSError, duckdb.Error) as error:
             raise LoadError(
-                f"building {spec.table} again from {landing.root} failed, and the table is as it "
-                f"was: {error}. If a disk is full, free space under {settings.data_dir} and "
+                f"rebuilding {spec.table} from {landing.root} failed, and the table is unchanged: "
+                f"{error}. If a disk is full, free space under {settings.data_dir} and "
                 f"{settings.storage}; then run again"
             ) from error
 
@@ -155,15 +159,15 @@ class _Build:
         create_raw(cursor, spec, self.raw)
         cursor.execute(f"CREATE TABLE {self.quarantine} ({_QUARANTINE})")
 
-    def take(self, staged: Staged, places: list[Place]) -> None:
+    def add(self, staged: Staged, places: list[Place]) -> None:
         """Add a batch, each file at its original place."""
         refused = [f"{one.file.name}: {one.refused}" for one in staged.files if one.refused]
         if refused:
             more = f" and {len(refused) - 3:,} more" if len(refused) > 3 else ""
             raise LoadError(
-                f"{self.spec.table} cannot be built again, and is as it was: today's contract "
+                f"{self.spec.table} cannot be rebuilt, and is unchanged: today's contract "
                 f"refuses files that were loaded ({'; '.join(refused[:3])}{more}). Declare what "
-                "they hold, or let `on_change` discard it"
+                "they contain, or set `on_change` to `discard`"
             )
         for name in staged.extras[len(self.extras) :]:
             self.cursor.execute(f"ALTER TABLE {self.raw} ADD COLUMN {quote(name)} VARCHAR")
@@ -175,18 +179,15 @@ class _Build:
             if entry.sha256 != place.entry.sha256:
                 raise LandingError(
                     f"{entry.file.name} has other bytes than when it was loaded, so "
-                    f"{self.spec.table} cannot be built again, and is as it was: put the original "
-                    "back"
+                    f"{self.spec.table} cannot be rebuilt, and is unchanged: put the original back"
                 )
-            own = self.spec.seal_pattern.read(entry.file.name) or place.seal
-            loads.append(
-                Load(entry, place.load_id, place.previous, own, place.seal, place.entry.loaded_at)
-            )
+            times = (place.previous, place.own, place.seal, place.entry.loaded_at)
+            loads.append(Load(entry, place.load_id, *times))
             self.counts.append((place.load_id, entry.rows, entry.rejected))
         insert_rows(self.cursor, self.spec, staged, loads, raw=self.raw, quarantine=self.quarantine)
 
 
-def _put_in_place(
+def _replace_table(
     spec: SourceSpec,
     lake: Lake,
     build: _Build,
@@ -198,11 +199,12 @@ def _put_in_place(
     table, quarantine = qualified(spec.table), qualified(layout.QUARANTINED)
     ids, rows, rejected = (list(values) for values in zip(*build.counts, strict=True))
     with lake.writer(Author(spec.table, run_id, f"full refresh of {spec.table}")) as cursor:
-        loaded = {e.file for e in manifest.read_entries(cursor, spec.name).values() if e.load_id}
+        entries = manifest.read_entries(cursor, spec.name).values()
+        loaded = {entry.file for entry in entries if entry.status == "loaded"}
         if load_order(cursor, spec.name, ledger) != places or len(loaded) != len(places):
             raise LoadError(
-                f"files of {spec.name} were loaded or taken out while {spec.table} was built "
-                "again, and it is as it was: run again"
+                f"files of {spec.name} were loaded or unloaded while {spec.table} was being "
+                "rebuilt, so it is unchanged: run again"
             )
         before = int(fetch_value(cursor, f"SELECT count(*) FROM {table}"))
         cursor.execute(f"DROP TABLE {table}")
@@ -232,14 +234,13 @@ def _landed(landing: Landing, places: list[Place]) -> list[LandedFile]:
         more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
         raise LandingError(
             f"{', '.join(gone[:3])}{more} were loaded and are no longer in {landing.root}: a table "
-            "that is built again without them would lose their rows, so nothing was changed. Put "
-            "them back"
+            "rebuilt without them would lose their rows, so nothing was changed. Put them back"
         )
     return [present[place.entry.file] for place in places]
 
 
 @contextmanager
-def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
+def _rebuild_lock(settings: Settings, spec: SourceSpec) -> Iterator[None]:
     """Keep other processes from rebuilding this table at the same time."""
     lock = settings.data_dir / "locks" / f"rebuild-{spec.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -248,7 +249,7 @@ def _alone(settings: Settings, spec: SourceSpec) -> Iterator[None]:
             yield
     except Timeout as error:
         raise LoadError(
-            f"{spec.table} is being built again by another process (lock {lock}); let it finish"
+            f"another process is rebuilding {spec.table} (lock {lock}); wait until it has finished"
         ) from error
 
 
@@ -262,8 +263,8 @@ def _scratch(
     """
     spill, prefix = settings.data_dir / "spill", f"rebuild-{spec.name}-"
     spill.mkdir(parents=True, exist_ok=True)
-    for left in spill.glob(f"{prefix}*"):
-        shutil.rmtree(left)
+    for leftover in spill.glob(f"{prefix}*"):
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=spill) as folder:
         name = quote(Path(folder).name)
         cursor.execute(f"ATTACH {literal(f'{folder}/rows.duckdb')} AS {name}")

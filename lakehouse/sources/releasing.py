@@ -40,34 +40,34 @@ def land_rows(
         LandingError: when the file cannot be read, or there is no room.
     """
     name = _free_name(spec, landing, file.name)
-    taken: set[int] = set()
+    copied: set[int] = set()
 
     def write(target: Path) -> None:
         with landing.local(file) as path:
             try:
                 reading = reading_of(spec, file.name, landing.settings.longest_row_bytes)
                 if reading.format == "parquet":
-                    taken.update(_copy_parquet(path, target, rows))
+                    copied.update(_copy_parquet(path, target, rows))
                 else:
-                    taken.update(_copy_text(spec, path, target, reading, rows))
+                    copied.update(_copy_text(spec, path, target, reading, rows))
             except Unreadable as error:
                 raise LandingError(f"{file.name} cannot be read again: {error}") from error
-        if not taken:
-            raise _Nothing
+        if not copied:
+            raise _NothingToCopy
         if spec.contract.personal:
             target.chmod(0o600)
         # the note comes first: without its file it is ignored
-        note = json.dumps({"file": file.name, "rows": sorted(taken)})
-        landing.put_again(f"{NOTES}/{name}.json", note.encode())
+        note = json.dumps({"file": file.name, "rows": sorted(copied)})
+        landing.put_note(f"{NOTES}/{name}.json", note.encode())
 
     try:
         landing.put(name, write)
-    except _Nothing:
-        return "", taken
-    return name, taken
+    except _NothingToCopy:
+        return "", copied
+    return name, copied
 
 
-class _Nothing(Exception):
+class _NothingToCopy(Exception):
     """None of the rows can be copied."""
 
 
@@ -84,6 +84,12 @@ def read_notes(landing: Landing) -> dict[str, dict[int, str]]:
             note = json.loads(landing.read_hidden(f"{NOTES}/{name}"))
             found.setdefault(note["file"], {}).update(dict.fromkeys(note["rows"], into))
     return found
+
+
+def released_names(landing: Landing) -> set[str]:
+    """The files that `land_rows` has made, by their notes."""
+    notes = landing.hidden(NOTES)
+    return {name.removesuffix(".json") for name in notes if name.endswith(".json")}
 
 
 def mark_released(cursor: duckdb.DuckDBPyConnection, landing: Landing, staged: Staged) -> None:
@@ -122,13 +128,14 @@ def _free_name(spec: SourceSpec, landing: Landing, name: str) -> str:
         candidates = [f"{stem}_released_{number}{suffix}", f"released_{number}/{stem}{suffix}"]
         if not present.intersection(candidates):
             break
-    seal = spec.seal_pattern.read(name)
+    seal = spec.named_seal(name)
     for candidate in candidates:
-        if spec.seal_pattern.read(candidate) == seal:
+        if spec.named_seal(candidate) == seal:
             return candidate
     raise LandingError(
-        f"no name beside {name} has the same seal by the pattern {spec.seal_pattern.regex!r}: "
-        "let the pattern allow something after the time, such as `_released_1`"
+        f"no new name next to {name} gives the same seal by the pattern "
+        f"{spec.seal_pattern.regex!r}: let the pattern allow a suffix after the time, such as "
+        "`_released_1`"
     )
 
 
@@ -138,16 +145,16 @@ def _copy_text(
     import pyarrow as pa
 
     with target.open("w", encoding=spec.encoding, newline="") as stream:
-        begun = reading.format != "csv"
+        has_header = reading.format != "csv"
         for block in read_file(path, reading):
-            if not begun:
+            if not has_header:
                 writer = csv.writer(stream, delimiter=spec.delimiter, lineterminator="\n")
                 writer.writerow(block.found)
-                begun = True
+                has_header = True
             numbers = block.table.column("_row").to_pylist()
-            wanted = [index for index, number in enumerate(numbers) if number in rows]
+            indexes = [index for index, number in enumerate(numbers) if number in rows]
             chosen = block.table.select(["_row", "_text", "_broken"]).take(
-                pa.array(wanted, pa.int64())
+                pa.array(indexes, pa.int64())
             )
             for record in chosen.to_pylist():
                 if is_original(record["_broken"]):
@@ -167,12 +174,12 @@ def _copy_parquet(path: Path, target: Path, rows: set[int]) -> Iterator[int]:
             first = 1
             for batch in file.iter_batches():
                 numbers = range(first, first + len(batch))
-                wanted = [index for index, number in enumerate(numbers) if number in rows]
-                if wanted:
+                indexes = [index for index, number in enumerate(numbers) if number in rows]
+                if indexes:
                     # row by row, as `take` does not support every type
-                    rows_of = [batch.slice(index, 1) for index in wanted]
+                    rows_of = [batch.slice(index, 1) for index in indexes]
                     writer.write_table(pa.Table.from_batches(rows_of))
-                yield from (numbers[index] for index in wanted)
+                yield from (numbers[index] for index in indexes)
                 first += len(batch)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(str(error).splitlines()[0]) from error

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from lakehouse.sources.local_times import LocalTimes
+
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _DATE = r"(?P<year>[0-9]{4})(?P<mark>[-/])(?P<month>[0-9]{1,2})(?P=mark)(?P<day>[0-9]{1,2})"
 _TIME = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(:(?P<second>[0-9]{2})(\.(?P<part>[0-9]+))?)?"
@@ -62,8 +64,11 @@ def day(text: str) -> str | None:
     return None if is_elsewhere or not moment.endswith(" 00:00:00") else moment[:10]
 
 
-def timestamp(text: str) -> str | None:
-    """In UTC; None for more than microseconds, or a time that a clock change skips or repeats."""
+def timestamp(text: str, zone: LocalTimes | None = None) -> str | None:
+    """In UTC; None for more than microseconds, or a time that a clock change skips or repeats.
+
+    A text without a zone or an offset is a time in `zone`.
+    """
     match = _MOMENT.fullmatch(text)
     if match is None:
         return None
@@ -76,22 +81,24 @@ def timestamp(text: str) -> str | None:
         moment = datetime(
             day.year, day.month, day.day, hour, minute, second, int(part.ljust(6, "0"))
         )
-        return str(_in_utc(moment, match))
+        return str(_in_utc(moment, match, zone))
     except (ValueError, OverflowError, ZoneInfoNotFoundError, OSError):
         return None
 
 
-def _in_utc(moment: datetime, match: re.Match[str]) -> datetime:
+def _in_utc(moment: datetime, match: re.Match[str], zone: LocalTimes | None) -> datetime:
     if match["sign"]:
         east = timedelta(
             **{name: int(match[name] or 0) for name in ("hours", "minutes", "seconds")}
         )
         if east >= timedelta(days=1):
-            raise ValueError(f"{east} is more than a zone can be away")
+            raise ValueError(f"{east} is not a valid offset of a zone")
         return moment - east if match["sign"] == "+" else moment + east
+    if match["zone"] is None and zone is not None:
+        return zone.in_utc(moment)
     if match["zone"] in (None, "Z", "UTC", "GMT"):
         return moment
     local = moment.replace(tzinfo=ZoneInfo(match["zone"]))
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise ValueError(f"{local} is there twice, or never")
+        raise ValueError(f"{local} occurs twice, or never")
     return local.astimezone(UTC).replace(tzinfo=None)

@@ -7,14 +7,15 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from lakehouse.lake import connect, quote, spill_folder
-from lakehouse.sources.checking import check_sql, prepared
-from lakehouse.sources.landing import LandedFile, Landing, sha256, shown
+from lakehouse.sources.checking import check_sql, plain_column
+from lakehouse.sources.landing import LandedFile, Landing, printable, seal_name, sha256
 from lakehouse.sources.pii import token_key, token_parameters
 from lakehouse.sources.reading import Block, Reading, Shape, Unreadable, file_format, read_file
 from lakehouse.sources.spec import SourceSpec
@@ -23,7 +24,7 @@ from lakehouse.sources.staged import Staged, StagedFile
 BATCH_BYTES = 256 << 20
 """Decoded bytes after which a batch is committed; a bigger file is its own batch."""
 _CHUNK_BYTES = 32 << 20
-_OF_THE_MACHINE = (
+_ENVIRONMENT_ERRORS = (
     *(duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException),
     *(duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException),
 )
@@ -60,15 +61,15 @@ def stage(
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
-def reading_of(spec: SourceSpec, name: str, longest: int) -> Reading:
+def reading_of(spec: SourceSpec, name: str, max_row_bytes: int) -> Reading:
     """How the file called `name` of a source is read. Raises `Unreadable` for an unknown format."""
     return Reading(
         spec.format or file_format(name),
         tuple(dict.fromkeys(column.origin for column in spec.contract.read)),
-        others=spec.contract.on_change == "evolve",
+        all_columns=spec.contract.on_change == "evolve",
         delimiter=spec.delimiter,
         encoding=spec.encoding,
-        longest=longest,
+        max_row_bytes=max_row_bytes,
     )
 
 
@@ -80,14 +81,14 @@ class _Stager:
         cursor: duckdb.DuckDBPyConnection,
         spec: SourceSpec,
         staged: Staged,
-        longest: int,
+        max_row_bytes: int,
         scratch: duckdb.DuckDBPyConnection,
     ) -> None:
         self.cursor = cursor
         self.scratch = scratch
         self.spec = spec
         self.staged = staged
-        self.longest = longest
+        self.max_row_bytes = max_row_bytes
         self.parameters: dict[str, bytes] = {}
         self.shape = Shape("")
         self.chunk: list[Any] = []
@@ -113,25 +114,29 @@ class _Stager:
                 size = self._read(entry, path)
                 if landing.has_changed(file):
                     raise Unreadable(
-                        "it changed while it was read: land files complete, for instance under a "
-                        "name that starts with a dot, and rename them"
+                        "it changed while it was being read: land only complete files, for "
+                        "instance by writing them under a name that starts with a dot and "
+                        "renaming them"
                     )
         except (Unreadable, OSError) as error:
             entry.refused = str(error)
             return 0
-        self._meet_missing(entry)
+        self._handle_missing(entry)
         return size
 
     def _read(self, entry: StagedFile, path: Path) -> int:
         import pyarrow as pa
 
         spec, size = self.spec, 0
-        if spec.seal_pattern.read(entry.file.name) is None:
-            raise Unreadable(f"no seal in its name ({spec.seal_pattern.regex})")
-        reading = reading_of(spec, entry.file.name, self.longest)
+        if spec.seal_of(entry.file) is None:
+            pattern = spec.seal_pattern.regex or seal_name(datetime(2026, 5, 25), "")
+            raise Unreadable(
+                f"its name contains no seal ({pattern}): correct the name, or `seal_pattern`"
+            )
+        reading = reading_of(spec, entry.file.name, self.max_row_bytes)
         for block in read_file(path, reading, self.scratch):
             size += block.table.nbytes
-            self._meet_undeclared(entry, block)
+            self._handle_undeclared(entry, block)
             numbers = pa.repeat(pa.scalar(entry.number, pa.int32()), len(block.table))
             self._gather(block.shape, block.table.append_column("_no", numbers))
         return size
@@ -166,7 +171,7 @@ class _Stager:
         chunk, self.chunk, self.size = self.chunk, [], 0
         try:
             self._check_tables(chunk)
-        except _OF_THE_MACHINE:
+        except _ENVIRONMENT_ERRORS:
             raise
         except duckdb.Error:
             # an unforeseen problem in one of these files must not stop the others
@@ -176,13 +181,13 @@ class _Stager:
     def _check_alone(self, table: Any) -> None:
         try:
             self._check_tables([table])
-        except _OF_THE_MACHINE:
+        except _ENVIRONMENT_ERRORS:
             raise
         except duckdb.Error as error:
             entry = self.staged.files[table["_no"][0].as_py()]
             # DuckDB's message may contain a value
-            said = "" if self.spec.contract.personal else f": {str(error).splitlines()[0]}"
-            entry.refused = f"its rows cannot be checked ({type(error).__name__}){said}"
+            detail = "" if self.spec.contract.personal else f": {str(error).splitlines()[0]}"
+            entry.refused = f"its rows cannot be checked ({type(error).__name__}){detail}"
 
     def _check_tables(self, tables: list[Any]) -> None:
         import pyarrow as pa
@@ -191,10 +196,16 @@ class _Stager:
             return
         chunk = pa.concat_tables(tables).combine_chunks()
         types = self._register(chunk)
-        if odd := self._odd(chunk, types):
+        if odd := self._plain_columns(chunk, types):
             types = self._register(pa.table([*chunk.columns, *odd.values()], [*types, *odd]))
         try:
-            check = check_sql(self.spec.contract, self.shape, tuple(self.staged.extras), types)
+            check = check_sql(
+                self.spec.contract,
+                self.shape,
+                tuple(self.staged.extras),
+                types,
+                self.spec.local_times,
+            )
             self.cursor.execute(
                 f"INSERT INTO {self.staged.table} BY NAME {check}", self.parameters or None
             )
@@ -206,24 +217,27 @@ class _Stager:
         self.cursor.register("chunk", chunk)
         return {row[0]: row[1] for row in self.cursor.execute("DESCRIBE chunk").fetchall()}
 
-    def _odd(self, chunk: Any, types: dict[str, str]) -> dict[str, Any]:
+    def _plain_columns(self, chunk: Any, types: dict[str, str]) -> dict[str, Any]:
         """Columns that DuckDB would not cast exactly, in plain form."""
         odd = {}
         for column in self.spec.contract.read:
             if column.origin in self.shape.columns:
                 name = f"_c{self.shape.columns.index(column.origin)}"
                 values = chunk[name]
-                written = column.kind.plain(values, types[name])
+                written = column.kind.plain(values, types[name], self.spec.local_times)
                 if written is not values:
-                    odd[prepared(name, column.name)] = written
+                    odd[plain_column(name, column.name)] = written
         return odd
 
-    def _meet_undeclared(self, entry: StagedFile, block: Block) -> None:
+    def _handle_undeclared(self, entry: StagedFile, block: Block) -> None:
         """Handle undeclared columns by the contract."""
         entry.found.update(block.found)
         undeclared = [name for name in block.found if name not in self.declared]
         if undeclared and self.spec.contract.on_change == "freeze":
-            raise Unreadable(f"columns not in the contract: {', '.join(map(shown, undeclared))}")
+            raise Unreadable(
+                f"columns not in the contract: {', '.join(map(printable, undeclared))}; declare "
+                "them, or set `on_change` to `discard` or `evolve`, then release the file"
+            )
         if self.spec.contract.on_change != "evolve":
             return
         for name in undeclared:
@@ -236,7 +250,7 @@ class _Stager:
                     f"ALTER TABLE {self.staged.table} ADD COLUMN {quote(name)} VARCHAR"
                 )
 
-    def _meet_missing(self, entry: StagedFile) -> None:
+    def _handle_missing(self, entry: StagedFile) -> None:
         """Refuse or report declared columns that a file with rows lacks, by the contract."""
         contract = self.spec.contract
         missing = [
@@ -250,13 +264,15 @@ class _Stager:
             self.staged.missing[entry.file.name] = missing
 
     def _drift(self, entry: StagedFile, lost: list[str]) -> str | None:
-        told = []
+        changes = []
         if lost and self.spec.contract.on_change == "evolve":
-            names = ", ".join(map(shown, lost))
-            told.append(f"columns that raw cannot have were left out: {names}")
+            names = ", ".join(map(printable, lost))
+            changes.append(f"columns that raw cannot have were left out: {names}")
         if missing := self.staged.missing.get(entry.file.name):
-            told.append(f"columns of the contract are missing: {', '.join(map(shown, missing))}")
-        return "; ".join(told) or None
+            changes.append(
+                f"columns of the contract are missing: {', '.join(map(printable, missing))}"
+            )
+        return "; ".join(changes) or None
 
     def _is_free(self, name: str) -> bool:
         """Whether raw can have a column of this name: its names must not differ in case alone."""

@@ -17,12 +17,12 @@ from lakehouse.sources.spec import SourceSpec
 RELEASED = "released into "
 """The start of the reason of a row that was loaded from another landing file (`releasing.py`)."""
 TOO_FEW = "fewer rows than `volume` declares"
-FLOOD = 0.05
+TOLERATED_SHARE = 0.05
 """Share of undecided rows of one load above which the source counts as broken."""
-A_FEW = 10
+TOLERATED_ROWS = 10
 """Up to this many undecided rows are never a flood, however small the load."""
 
-WHY = "concat_ws(': ', q.column_name, q.reason)"
+REASON_SQL = "concat_ws(': ', q.column_name, q.reason)"
 """SQL of a row's reason, as reports and decisions show it."""
 
 Kind = Literal["rows", "file", "volume", "columns"]
@@ -55,7 +55,7 @@ class Undecided:
     @property
     def is_flood(self) -> bool:
         """Whether so much of the load was rejected that everything downstream must stop."""
-        return self.kind == "rows" and self.share > FLOOD and self.rows > A_FEW
+        return self.kind == "rows" and self.share > TOLERATED_SHARE and self.rows > TOLERATED_ROWS
 
 
 def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
@@ -66,7 +66,7 @@ def find_undecided(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[
     return [*rows, *files, *_short(cursor, spec), *_drifted(cursor, spec)]
 
 
-def undecided_of(lake: Lake, source: str = "") -> list[Undecided]:
+def list_undecided(lake: Lake, source: str = "") -> list[Undecided]:
     """What awaits a decision, for one source or for all declared ones.
 
     Raises:
@@ -105,8 +105,8 @@ def read_rows(
     if not table_exists(cursor, layout.QUARANTINED):
         return []
     query = (
-        f"{undecided_rows(cursor, f'q._file, q._row, {WHY}, q.text')} "
-        f"AND (? = '' OR q._file = ?) AND (? = '' OR {WHY} = ?) "
+        f"{undecided_rows(cursor, f'q._file, q._row, {REASON_SQL}, q.text')} "
+        f"AND (? = '' OR q._file = ?) AND (? = '' OR {REASON_SQL} = ?) "
         "ORDER BY q._load_id, q._row LIMIT ?"
     )
     found = cursor.execute(query, [spec.name, file, file, reason, reason, limit]).fetchall()
@@ -128,7 +128,7 @@ def undecided_rows(cursor: duckdb.DuckDBPyConnection, columns: str) -> str:
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, spec: SourceSpec) -> list[Undecided]:
-    undecided = undecided_rows(cursor, f"q._load_id, {WHY} AS why")
+    undecided = undecided_rows(cursor, f"q._load_id, {REASON_SQL} AS why")
     found = cursor.execute(
         f"WITH undecided AS ({undecided}), "
         "counted AS (SELECT _load_id, why, count(*) AS n FROM undecided GROUP BY ALL) "
@@ -218,7 +218,7 @@ def _loaded(cursor: duckdb.DuckDBPyConnection, kind: Kind) -> str:
     return f"FROM {files} AS f {decided}WHERE f.source = ? AND f.status = 'loaded'"
 
 
-def to_read_again(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
+def released_files(cursor: duckdb.DuckDBPyConnection, source: str) -> set[str]:
     """Files that were released since they were last refused, loaded ones among them."""
     released = _decided_refusals(cursor, source, "release")
     times = _refusals(cursor, source) if released else {}
@@ -249,7 +249,7 @@ def _decided_refusals(
     return dict(found.fetchall())
 
 
-def in_words(found: Undecided) -> str:
+def describe_undecided(found: Undecided) -> str:
     """One undecided item as a clause: what, of which file, and why."""
     if found.kind == "file":
         return f"{found.file} was refused: {next(iter(found.reasons))}"

@@ -12,19 +12,20 @@ from lakehouse.lake import Author, Lake, Progress, qualified, quote, read_progre
 from lakehouse.lake.layout import FILES
 from lakehouse.settings import Settings
 from lakehouse.sources import manifest
-from lakehouse.sources.agreement import agreed
+from lakehouse.sources.agreement import reconcile
 from lakehouse.sources.errors import LoadError
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.ledger import Decision, Ledger
 from lakehouse.sources.manifest import Entry
-from lakehouse.sources.raw_table import create_tables, take_out
-from lakehouse.sources.spec import SourceSpec
+from lakehouse.sources.raw_table import create_tables, remove_file
+from lakehouse.sources.spec import SourceSpec, complete_until
 
 
 @dataclass(frozen=True)
 class Unloaded:
     """What was removed. `since` and `until`: the earliest declared time and the latest known-at of
-    its rows and of others with their keys (UTC, naive). `seal` is the source's from now on."""
+    its rows and of others with their keys (UTC, naive). `seal` is the source's from now on.
+    `repeats` are files with the same bytes, which were skipped and stay so."""
 
     file: str
     rows: int
@@ -32,6 +33,7 @@ class Unloaded:
     since: datetime | None
     until: datetime | None
     seal: datetime | None
+    repeats: tuple[str, ...] = ()
 
 
 def unload(
@@ -55,7 +57,7 @@ def unload(
     ledger = Ledger(Landing(settings, spec.name))
     create_tables(spec, lake)
     at = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    message = f"unload {file}, as {who} says: {why}"
+    message = f"unload {file} ({who}: {why})"
     with lake.writer(Author(spec.table, message=message)) as cursor:
         seen = manifest.read_entries(cursor, spec.name)
         last = manifest.last_number(seen)
@@ -69,35 +71,40 @@ def unload(
             bytes=entry.bytes,
             sha256=entry.sha256,
             previous=manifest.last_seal(seen),
-            own=spec.seal_pattern.read(file),
+            own=spec.named_seal(file) or entry.seal,
             seal=seal,
             reason=why,
             who=who,
             at=at,
         )
-        decisions = agreed(spec, lake, ledger, seen, last)
-        behind = bool(decisions) and decisions[-1].number > last
-        if behind or not ledger.append([decision]):
+        decisions = reconcile(spec, lake, ledger, seen, last)
+        is_behind = bool(decisions) and decisions[-1].number > last
+        if is_behind or not ledger.append([decision]):
             raise LoadError(
-                f"{spec.name} was worked on by another process or lake; run "
+                f"{spec.name} was changed by another process or lake; run "
                 f"`lakehouse run --select raw/{spec.name}`, then unload {file} again"
             )
         since, until = _touched(cursor, spec, file)
-        take_out(cursor, spec, file)
+        remove_file(cursor, spec, file)
         manifest.write_entries(cursor, [_entry(entry, decision, at)])
         done = read_progress(cursor, spec.table)
-        write_progress(cursor, spec.table, Progress(done.load_id, seal))
-    return Unloaded(file, entry.rows, entry.rejected, since, until, seal)
+        write_progress(cursor, spec.table, Progress(done.load_id, complete_until(spec, seal)))
+    repeats = tuple(
+        name
+        for name, other in sorted(others.items())
+        if other.status == "skipped" and other.sha256 == entry.sha256
+    )
+    return Unloaded(file, entry.rows, entry.rejected, since, until, seal, repeats)
 
 
 def _loaded(spec: SourceSpec, seen: dict[str, Entry], file: str) -> Entry:
     entry = seen.get(file)
     if entry is not None and entry.seal is not None:
         return entry
-    what = f"is {entry.status}" if entry else "was never loaded"
+    state = f"is {entry.status}" if entry else "was never loaded"
     raise LoadError(
-        f"{file} of {spec.name} {what}, so there is nothing to unload; "
-        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists what is"
+        f"{file} of {spec.name} {state}, so there is nothing to unload; "
+        f"`lakehouse sql \"FROM {FILES} WHERE source = '{spec.name}'\"` lists its files"
     )
 
 
@@ -109,7 +116,7 @@ def _entry(entry: Entry, decision: Decision, at: datetime) -> Entry:
         modified=entry.modified,
         sha256=entry.sha256,
         status="unloaded",
-        reason=decision.told,
+        reason=decision.attributed_reason,
         load_id=None,
         seal=None,
         rows=0,
@@ -126,7 +133,8 @@ def _touched(
     """Times of the file's rows and of others with their keys: the first of a key may change."""
     stored = {column.name for column in spec.contract.stored}
     keys = ", ".join(quote(name) for name in spec.contract.key if name in stored)
-    table, declared = qualified(spec.table), quote(spec.contract.declared_time)
+    table = qualified(spec.table)
+    declared = quote(spec.contract.declared_time) if spec.contract.declared_time else "NULL"
     same = f"({keys}) IN (SELECT ({keys}) FROM {table} WHERE _file = ?)" if keys else "_file = ?"
     row = cursor.execute(
         f"SELECT min(least({declared}, known_at)), max(known_at) FROM {table} WHERE {same}", [file]

@@ -1,5 +1,5 @@
 """Copies of the registry for external trackers. Write-only: nothing is ever read back."""
 
-from lakehouse.tracking.mlflow import Mirrored, MissingExtra, mirror
+from lakehouse.tracking.mlflow import MirrorResult, MissingExtra, mirror
 
-__all__ = ["Mirrored", "MissingExtra", "mirror"]
+__all__ = ["MirrorResult", "MissingExtra", "mirror"]

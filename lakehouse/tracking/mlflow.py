@@ -21,9 +21,9 @@ STATE_TAG = "lakehouse.state"
 ALIASES = ("champion", "shadow")
 """States that are also aliases; with several shadows the newest has it."""
 
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_HTTP_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """By default MLflow retries for four minutes before it reports that a server is down."""
-_MOST_PARAMS = 100  # per request
+_MAX_PARAMS = 100  # per request
 
 
 class MissingExtra(LakehouseError):
@@ -31,14 +31,14 @@ class MissingExtra(LakehouseError):
 
 
 @dataclass(frozen=True)
-class Mirrored:
+class MirrorResult:
     """Versions logged by this call; `problem` gives the reason if the mirror is incomplete."""
 
     logged: tuple[str, ...] = ()
     problem: str = ""
 
 
-def mirror(lake: Lake, model: str) -> Mirrored:
+def mirror(lake: Lake, model: str) -> MirrorResult:
     """Bring MLflow up to date for one model; does nothing unless a tracking URI is set.
 
     A server that does not answer is a `problem` and not an error: it never fails the caller.
@@ -48,8 +48,8 @@ def mirror(lake: Lake, model: str) -> Mirrored:
     """
     uri = lake.settings.mlflow_tracking_uri
     if not uri:
-        return Mirrored()
-    for name, value in {**_PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
+        return MirrorResult()
+    for name, value in {**_HTTP_LIMITS, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
         os.environ.setdefault(name, value)
     try:
         import mlflow
@@ -65,12 +65,12 @@ def mirror(lake: Lake, model: str) -> Mirrored:
         _mirror(client, lake, model, logged)
     except (MlflowException, OSError) as error:
         reason = redact(str(error).partition("\n")[0])
-        return Mirrored(
+        return MirrorResult(
             tuple(logged),
-            f"MLflow at {redact(uri)} is not up to date about {model}, the next run "
+            f"MLflow at {redact(uri)} is not up to date for {model}; the next run "
             f"tries again: {reason}",
         )
-    return Mirrored(tuple(logged))
+    return MirrorResult(tuple(logged))
 
 
 def _mirror(client: Any, lake: Lake, model: str, logged: list[str]) -> None:
@@ -95,19 +95,21 @@ def _mirror(client: Any, lake: Lake, model: str, logged: list[str]) -> None:
         if copy.tags.get(STATE_TAG) != version.state:
             client.set_model_version_tag(model, copy.version, STATE_TAG, version.state)
         copies[version.version] = copy
-    _point(client, model, versions, copies)
+    _set_aliases(client, model, versions, copies)
 
 
-def _point(client: Any, model: str, versions: Iterable[Version], copies: dict[str, Any]) -> None:
+def _set_aliases(
+    client: Any, model: str, versions: Iterable[Version], copies: dict[str, Any]
+) -> None:
     """Set the aliases to the versions that have the roles."""
-    wanted: dict[str, str] = {
+    expected: dict[str, str] = {
         v.state: str(copies[v.version].version) for v in versions if v.state in ALIASES
     }
-    given = {name: str(v) for name, v in client.get_registered_model(model).aliases.items()}
+    current = {name: str(v) for name, v in client.get_registered_model(model).aliases.items()}
     for alias in ALIASES:
-        if alias in wanted and given.get(alias) != wanted[alias]:
-            client.set_registered_model_alias(model, alias, wanted[alias])
-        elif alias in given and alias not in wanted:
+        if alias in expected and current.get(alias) != expected[alias]:
+            client.set_registered_model_alias(model, alias, expected[alias])
+        elif alias in current and alias not in expected:
             client.delete_registered_model_alias(model, alias)
 
 
@@ -158,8 +160,8 @@ def _log(client: Any, experiment: str, lake: Lake, version: Version) -> Any:
     ]
     client.log_batch(number, metrics=metrics)
     params = [Param(name, str(value)) for name, value in version.params.items()]
-    for start in range(0, len(params), _MOST_PARAMS):
-        client.log_batch(number, params=params[start : start + _MOST_PARAMS])
+    for start in range(0, len(params), _MAX_PARAMS):
+        client.log_batch(number, params=params[start : start + _MAX_PARAMS])
     folder = lake.settings.models_dir / version.artefact
     for path in (folder / name for name in version.files):
         if path.exists():  # an old artefact may be gone; its metrics are still worth logging

@@ -17,7 +17,7 @@ from pathlib import Path
 Read = Callable[[str], str | None]
 """The source of a module, by its dotted name; None if the module does not exist."""
 
-MEANINGLESS = frozenset({"ctx", "kind", "type_comment", "type_params", "type_ignores"})
+IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_params", "type_ignores"})
 """Syntax tree fields that have no effect, or that only some Python releases have."""
 
 ACCESSORS = frozenset({"property", "cached_property", "classmethod", "staticmethod", "overload"})
@@ -44,8 +44,8 @@ def reader_of(folder: Path) -> Read:
     """A reader for the modules of the package in `folder`: `lakehouse.lake` is `folder/lake`."""
 
     def read(module: str) -> str | None:
-        place = folder.joinpath(*module.split(".")[1:])
-        for path in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        base = folder.joinpath(*module.split(".")[1:])
+        for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
             if path.is_file():
                 return path.read_text()
         return None
@@ -71,14 +71,14 @@ def definitions_behind(
             return Module()  # for example a class of that module
         return _parse(read(name) or "")
 
-    def resolve(wanted: Definition, depth: int = 9) -> Definition | None:
-        known = module(wanted.module)
-        if wanted.name in known.definitions:
-            return wanted
-        origin = known.imports.get(wanted.name)
+    def resolve(reference: Definition, depth: int = 9) -> Definition | None:
+        known = module(reference.module)
+        if reference.name in known.definitions:
+            return reference
+        origin = known.imports.get(reference.name)
         return resolve(origin, depth - 1) if origin and depth else None
 
-    def referred(part: ast.AST, where: str) -> Definition | None:
+    def find_reference(part: ast.AST, where: str) -> Definition | None:
         if isinstance(part, ast.Name):
             return resolve(Definition(where, part.id))
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
@@ -99,9 +99,9 @@ def definitions_behind(
         before = (len(found), len(members))
         for definition in list(found):
             for statement in module(definition.module).definitions[definition.name]:
-                for part in _parts(statement, members):
+                for part in _walk(statement, members):
                     members.update(_member_names(part))
-                    target = referred(part, definition.module)
+                    target = find_reference(part, definition.module)
                     if target and not any(_within(target.module, each) for each in outside):
                         found.add(target)
                         if "" in module(target.module).definitions:
@@ -126,14 +126,14 @@ def _parse(source: str) -> Module:
             for alias in node.names:
                 module.imports[alias.asname or alias.name] = Definition(node.module, alias.name)
     for statement in tree.body:
-        if _is_silent(statement):
+        if _has_no_effect(statement):
             continue
-        for name in list(_bound(statement)) or [""]:
+        for name in list(_bound_names(statement)) or [""]:
             module.definitions.setdefault(name, []).append(statement)
     return module
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
+def _bound_names(statement: ast.stmt) -> Iterator[str]:
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             yield statement.name
@@ -143,7 +143,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
                 yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
 
 
-def _is_silent(node: ast.AST) -> bool:
+def _has_no_effect(node: ast.AST) -> bool:
     """Whether the node is an import, a bare string, or code for type checkers only."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant(value=str())):
@@ -156,11 +156,11 @@ def _is_silent(node: ast.AST) -> bool:
 def _children(node: ast.AST, members: Collection[str]) -> Iterator[tuple[str, ast.AST | object]]:
     """The relevant fields of a node; of a class, only the members in use."""
     for name, value in ast.iter_fields(node):
-        if name in MEANINGLESS:
+        if name in IGNORED_FIELDS:
             continue
         for each in value if isinstance(value, list) else [value]:
-            passed_over = isinstance(node, ast.ClassDef) and not _in_use(each, members)
-            if not (_is_silent(each) or passed_over):
+            is_unused_member = isinstance(node, ast.ClassDef) and not _in_use(each, members)
+            if not (_has_no_effect(each) or is_unused_member):
                 yield name, each
 
 
@@ -175,11 +175,11 @@ def _in_use(part: object, members: Collection[str]) -> bool:
     return True
 
 
-def _parts(node: ast.AST, members: Collection[str]) -> Iterator[ast.AST]:
+def _walk(node: ast.AST, members: Collection[str]) -> Iterator[ast.AST]:
     yield node
     for _, child in _children(node, members):
         if isinstance(child, ast.AST):
-            yield from _parts(child, members)
+            yield from _walk(child, members)
 
 
 def _member_names(part: ast.AST) -> Iterator[str]:
@@ -191,11 +191,11 @@ def _member_names(part: ast.AST) -> Iterator[str]:
 
 
 def _digest(statements: Iterable[ast.stmt], members: Collection[str]) -> str:
-    def written(node: object) -> str:
+    def render(node: object) -> str:
         if not isinstance(node, ast.AST):
             return repr(node)
-        inner = ",".join(f"{name}={written(child)}" for name, child in _children(node, members))
+        inner = ",".join(f"{name}={render(child)}" for name, child in _children(node, members))
         return f"{type(node).__name__}({inner})"
 
-    text = "\n".join(map(written, statements))
+    text = "\n".join(map(render, statements))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -19,18 +19,19 @@ from lakehouse.training.code_path import (
 )
 from lakehouse.training.sets.dataset import Plan, TrainingSet
 
-MAKES_BYTES = (
+BUILD_FUNCTIONS = (
     "lakehouse.training.sets.dataset:training_set",
     "lakehouse.training.sets.training_data:load_training_data",
     "lakehouse.training.choosing.choice:choose",
-    "lakehouse.training.fitting.warm_start:start_from",
-    "lakehouse.training.fitting.assembly:make",
+    "lakehouse.training.fitting.warm_start:find_warm_start",
+    "lakehouse.training.fitting.assembly:fit_model",
 )
 """The functions that produce a version's bytes; their dependencies count too. The code that
 evaluates, promotes or reports on a version is not included."""
 
 OUTSIDE = (
     "lakehouse.errors",
+    "lakehouse.features",
     "lakehouse.lake",
     "lakehouse.redaction",
     "lakehouse.registry",
@@ -38,20 +39,21 @@ OUTSIDE = (
     "lakehouse.training.identity",
 )
 """Packages that store and name things but do not compute any part of a version. Feature sets have
-versions of their own, and the YAML declaration is in the configuration hash."""
+versions of their own, and the YAML declaration is in the configuration hash. The condition of a
+label is compiled there too: if its meaning changes, so does the hash of the training set."""
 
 
-def due(
+def why_due(
     spec: ModelSpec,
     planned: Plan,
     newest: Version | None,
     *,
     exact: bool = False,
-    asked: Request | None = None,
+    request: Request | None = None,
 ) -> str:
     """Return the reason why a new version is due, or an empty text.
 
-    With `exact`, any split other than the newest version's counts. A request `asked` since the
+    With `exact`, any split other than the newest version's counts. A `request` since the
     newest version was trained is due with the next day of settled labels: the same rows would give
     the same version.
     """
@@ -65,22 +67,32 @@ def due(
         return "the training code changed"
     moved = planned.split.test_until - Split.from_json(newest.split).test_until
     if exact and newest.split != planned.split.as_json():
-        return "another split was asked for"
-    if not exact and asked is not None and moved >= DAY:
-        return f"asked for: {asked.reason}"
+        return "another split was requested"
+    if not exact and request is not None and moved >= DAY:
+        return f"requested: {request.reason}"
     if not exact and moved >= max(spec.retrain.every, DAY):
         return f"labels of {moved.days} more days have settled"
     return ""
 
 
-def same(spec: ModelSpec, made: TrainingSet, version: Version) -> bool:
+def describe_current(spec: ModelSpec, planned: Plan, newest: Version) -> str:
+    """Why no version is due yet: up to when labels have settled, and up to when they have to."""
+    due = Split.from_json(newest.split).test_until + max(spec.retrain.every, DAY)
+    settled = planned.split.test_until
+    return (
+        f"up to date: the labels of {spec.label_table} have settled for rows before "
+        f"{settled:%Y-%m-%d}, and the next version is due with those before {due:%Y-%m-%d}"
+    )
+
+
+def is_same(spec: ModelSpec, pinned: TrainingSet, version: Version) -> bool:
     """Whether training on this set gives that version again (with a warm start, a similar one)."""
     return (
         version.training_set_hash,
         version.config_hash,
         version.code_hash,
         version.feature_schema_hash,
-    ) == (made.hash, config_hash(spec), code_hash(), made.schema.hash)
+    ) == (pinned.hash, config_hash(spec), code_hash(), pinned.schema.hash)
 
 
 def config_hash(spec: ModelSpec) -> str:
@@ -99,4 +111,4 @@ def code_hash() -> str:
 def code_definitions() -> dict[Definition, str]:
     """The definitions that produce a version's bytes, each with its SHA-256."""
     package = Path(lakehouse.__file__).parent
-    return definitions_behind(MAKES_BYTES, reader_of(package), OUTSIDE)
+    return definitions_behind(BUILD_FUNCTIONS, reader_of(package), OUTSIDE)

@@ -11,9 +11,9 @@ from lakehouse.models.model import ModelCard
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version, list_versions
 from lakehouse.training.choosing.choice import Choice
-from lakehouse.training.fitting.assembly import make
+from lakehouse.training.fitting.assembly import fit_model
 from lakehouse.training.fitting.boosting import library_versions
-from lakehouse.training.fitting.warm_start import Start, start_from
+from lakehouse.training.fitting.warm_start import WarmStart, find_warm_start
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.dataset import TrainingSet, pinned_set, read_rows
 from lakehouse.training.sets.row_hash import content_hash
@@ -54,21 +54,21 @@ def reproduce(
     differs = _differences(card)
     if differs and not force:
         raise NotReproducible(
-            f"{version.model} {version.version} cannot be made again here: {'; '.join(differs)}. "
-            "Install what it was made with, or force it to see how far it gets"
+            f"{version.model} {version.version} cannot be reproduced here: {'; '.join(differs)}. "
+            "Install the recorded versions, or force it to see what differs"
         )
     recorded = spec.model_validate({**spec.model_dump(by_alias=True), **card.recipe})
-    pinned = _pinned(recorded, lake, version)
+    pinned = _load_pinned_set(recorded, lake, version)
     data = load_training_data(recorded, lake, pinned)
     threads = int(card.params["num_threads"])
-    start = _start(recorded, lake, card, model.columns, data.classes)
-    made = make(recorded, data, Choice.of(card), start, threads)
+    start = _recorded_start(recorded, lake, card, model.columns, data.classes)
+    fitted = fit_model(recorded, data, Choice.of(card), start, threads)
     files = {
         name: (version.files[name], artefact.sha256(content))
-        for name, content in made.files.items()
+        for name, content in fitted.files.items()
     }
     changed = [name for name, (before, now) in files.items() if before != now]
-    why = "the same bytes" if not changed else f"{' and '.join(changed)} came out different"
+    why = "the same bytes" if not changed else f"{' and '.join(changed)} differ"
     return Reproduction(not changed, files, "; ".join([why, *differs]))
 
 
@@ -89,7 +89,7 @@ def _differences(card: ModelCard) -> list[str]:
     return differs
 
 
-def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
+def _load_pinned_set(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
     """The version's training set, if its rows still have the recorded hash."""
     with lake.reader() as cursor:
         pinned = pinned_set(cursor, spec.name, version.training_set_id)
@@ -97,26 +97,28 @@ def _pinned(spec: ModelSpec, lake: Lake, version: Version) -> TrainingSet:
         digest, rows = content_hash(batches, batches.schema)
     if digest != version.training_set_hash:
         raise NotReproducible(
-            f"{version.model} {version.version} cannot be made again: its training set "
+            f"{version.model} {version.version} cannot be reproduced: its training set "
             f"{pinned.id} had {pinned.rows} rows, now there are {rows}, and their hash differs; "
-            "an erasure takes rows away for good (its receipt names the version)"
+            "an erasure deletes rows permanently (its receipt names the version)"
         )
     return pinned
 
 
-def _start(
+def _recorded_start(
     spec: ModelSpec, lake: Lake, card: ModelCard, columns: Columns, classes: tuple[str, ...]
-) -> Start:
+) -> WarmStart:
     """The recorded start. Raises `NotReproducible` if the parent has changed."""
     if card.parent is None:
-        said = "no warm start: "
-        why = next((note.removeprefix(said) for note in card.notes if note.startswith(said)), "")
-        return Start(why_not=why)
+        prefix = "no warm start: "
+        why = next(
+            (note.removeprefix(prefix) for note in card.notes if note.startswith(prefix)), ""
+        )
+        return WarmStart(why_not=why)
     versions = {version.version: version for version in list_versions(lake, spec.name)}
-    start = start_from(spec, lake, versions.get(card.parent.version), columns, classes)
+    start = find_warm_start(spec, lake, versions.get(card.parent.version), columns, classes)
     if start.parent != card.parent:
         raise NotReproducible(
-            f"{spec.name}: it went on from the trees of {card.parent.version}, which are not there "
-            f"as they were: {start.why_not or 'their hash differs'}"
+            f"{spec.name}: the warm start from the trees of {card.parent.version} cannot be "
+            f"repeated: {start.why_not or 'their hash differs'}"
         )
     return start

@@ -16,28 +16,28 @@ from lakehouse.evaluation.document import Evaluation
 from lakehouse.lake import Author, Lake
 from lakehouse.models import artefact
 from lakehouse.models.columns import fit_columns
-from lakehouse.models.readiness import prove_ready
+from lakehouse.models.readiness import check_readiness
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.split import Split
-from lakehouse.models.upkeep import keep_features
+from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.gates import read_gates, write_gates
 from lakehouse.registry.promotion import find_champion, move_in, promote_in
-from lakehouse.registry.requests import answer_in, open_request
+from lakehouse.registry.requests import open_request, record_answer
 from lakehouse.registry.versions import find_versions, lake_time, register
 from lakehouse.training.choosing.choice import choose
-from lakehouse.training.fitting.assembly import FittedModel, make
-from lakehouse.training.fitting.warm_start import Start, start_from
-from lakehouse.training.identity import config_hash, due, same
-from lakehouse.training.judging.assessment import judge
+from lakehouse.training.fitting.assembly import FittedModel, fit_model
+from lakehouse.training.fitting.warm_start import WarmStart, find_warm_start
+from lakehouse.training.identity import config_hash, describe_current, is_same, why_due
+from lakehouse.training.judging.assessment import check_gates
 from lakehouse.training.judging.decision import Decision, decide
-from lakehouse.training.judging.proof import PredictedRows, prove
+from lakehouse.training.judging.proof import PredictedRows, evaluate_version
 from lakehouse.training.sets.dataset import TrainingSet, pinned_set, plan, training_set
 from lakehouse.training.sets.outcomes import refuse_unusable
 from lakehouse.training.sets.rows import load_rows
 from lakehouse.training.sets.training_data import load_training_data
 
-WHO = "training"
+ACTOR = "training"
 
 
 @dataclass(frozen=True)
@@ -85,38 +85,39 @@ def train(
         planned = plan(reader, spec, split)
         versions = find_versions(reader, spec.name)
         newest = versions[0] if versions else None
-        asked = open_request(reader, spec.name, newest.created_at if newest else None)
-    why = due(spec, planned, newest, exact=split is not None, asked=asked)
-    if not why and newest and artefact.why_broken(lake.settings.models_dir, newest):
-        why = f"the files of {newest.version} are gone or were changed"
+        request = open_request(reader, spec.name, newest.created_at if newest else None)
+    why = why_due(spec, planned, newest, exact=split is not None, request=request)
+    if not why and newest and artefact.artefact_problem(lake.settings.models_dir, newest):
+        why = f"files of {newest.version} are missing or have changed"
     if force and newest:
         why = "forced"
     if not why:
         assert newest is not None
-        return _review(spec, lake, newest, "up to date", run_id, now)
+        why_not = describe_current(spec, planned, newest)
+        return _review(spec, lake, newest, why_not, run_id, now)
     pinned = training_set(spec, lake, split=split, run_id=run_id, now=now)
     for version in versions:
-        if same(spec, pinned, version) and not artefact.why_broken(
+        if is_same(spec, pinned, version) and not artefact.artefact_problem(
             lake.settings.models_dir, version
         ):
             return _review(spec, lake, version, f"the same as {version.version}", run_id, now)
     refuse_unusable(spec, lake)
-    made = _make(spec, lake, pinned, run_id, on_progress)
-    keep_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
-    evaluation = _prove(spec, lake, pinned, made, versions)
+    fitted = _fit(spec, lake, pinned, run_id, on_progress)
+    refresh_old_features(lake, (v for v in versions if v.state == "champion"), run_id=run_id)
+    evaluation = _evaluate(spec, lake, pinned, fitted, versions)
     number = newest.number + 1 if newest else 1
-    version = _write(spec, lake, pinned, made, evaluation, number, run_id, at)
-    gates = judge(spec, evaluation)
+    version = _write(spec, lake, pinned, fitted, evaluation, number, run_id, at)
+    gates = check_gates(spec, evaluation)
     decision = _decide(spec, lake, version, evaluation, gates, now)
     author = Author(f"models.{spec.name}", run_id, f"register {version.version}: {why}")
     with lake.writer(author) as writer:
         pinned_set(writer, spec.name, pinned.id)  # maintenance may have dropped it since
-        register(writer, version, WHO, why)
-        if asked is not None:
-            answer_in(writer, asked)
+        register(writer, version, ACTOR, why)
+        if request is not None:
+            record_answer(writer, request)
         decision = _settle(writer, spec, version, gates, decision, at)
     report = _report(spec, lake, version, why, True, gates, decision.why)
-    return TrainReport(**{**vars(report), "notes": made.model.card.notes + evaluation.notes})
+    return TrainReport(**{**vars(report), "notes": fitted.model.card.notes + evaluation.notes})
 
 
 def report_champion(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None:
@@ -129,7 +130,7 @@ def report_champion(spec: ModelSpec, lake: Lake, why: str) -> TrainReport | None
     return TrainReport(champion, False, why, gates, champion.version, "")
 
 
-def _make(
+def _fit(
     spec: ModelSpec,
     lake: Lake,
     pinned: TrainingSet,
@@ -138,40 +139,48 @@ def _make(
 ) -> FittedModel:
     """Choose and fit on the pinned set; only trials are written."""
     data = load_training_data(spec, lake, pinned)
-    choice = choose(spec, lake, data, run_id=run_id, tell=on_progress)
-    start = Start()
+    choice = choose(spec, lake, data, run_id=run_id, on_progress=on_progress)
+    start = WarmStart()
     if spec.warm_start:
         columns = fit_columns(spec, data.schema, data.train.matrix, choice.kept)
         with lake.reader() as cursor:
             champion = find_champion(cursor, spec.name)
-        start = start_from(spec, lake, champion, columns, data.classes)
-    return make(spec, data, choice, start, lake.settings.cores)
+        start = find_warm_start(spec, lake, champion, columns, data.classes)
+    return fit_model(spec, data, choice, start, lake.settings.cores)
 
 
-def _prove(
-    spec: ModelSpec, lake: Lake, pinned: TrainingSet, made: FittedModel, versions: Sequence[Version]
+def _evaluate(
+    spec: ModelSpec,
+    lake: Lake,
+    pinned: TrainingSet,
+    fitted: FittedModel,
+    versions: Sequence[Version],
 ) -> Evaluation:
-    card = made.model.card
+    card = fitted.model.card
     with lake.reader() as cursor:
         test = load_rows(cursor, spec, pinned, card.features, card.classes, "test")
-    found = made.out_of_fold
-    said = PredictedRows(found.rows, made.model.decided(found.prediction)) if found else None
-    return prove(spec, lake, pinned, made.model, {**made.rows, "test": test}, said, versions)
+    found = fitted.out_of_fold
+    predicted = (
+        PredictedRows(found.rows, fitted.model.break_ties(found.prediction)) if found else None
+    )
+    return evaluate_version(
+        spec, lake, pinned, fitted.model, {**fitted.rows, "test": test}, predicted, versions
+    )
 
 
 def _write(
     spec: ModelSpec,
     lake: Lake,
     pinned: TrainingSet,
-    made: FittedModel,
+    fitted: FittedModel,
     evaluation: Evaluation,
     number: int,
     run_id: str,
     at: datetime,
 ) -> Version:
     """Write the artefact, named after its card; returns the version, not yet registered."""
-    card = made.model.card
-    files = made.files | {artefact.EVALUATION: evaluation.to_json().encode()}
+    card = fitted.model.card
+    files = fitted.files | {artefact.EVALUATION: evaluation.to_json().encode()}
     digests = {name: artefact.sha256(content) for name, content in files.items()}
     name = f"v{number:04d}-{digests[artefact.CARD][:8]}"
     folder = f"{spec.name}/{name}"
@@ -203,14 +212,14 @@ def _review(
 ) -> TrainReport:
     """Apply the current gates to an existing version; writes only if a verdict changed."""
     evaluation = artefact.load_evaluation(lake.settings.models_dir, version)
-    gates = judge(spec, evaluation)
+    gates = check_gates(spec, evaluation)
     with lake.reader() as cursor:
         recorded = read_gates(cursor, spec.name, version.version)
     decision = Decision("candidate", "")
     if sorted(recorded, key=str) != sorted(gates, key=str):
         if version.state == "candidate":
             decision = _decide(spec, lake, version, evaluation, gates, now)
-        author = Author(f"models.{spec.name}", run_id, f"judge {version.version} by other gates")
+        author = Author(f"models.{spec.name}", run_id, f"apply changed gates to {version.version}")
         with lake.writer(author) as writer:
             decision = _settle(writer, spec, version, gates, decision, lake_time(now))
     return _report(spec, lake, version, why, False, gates, decision.why)
@@ -227,7 +236,7 @@ def _decide(
     """The declared rule's decision; a version that cannot score real rows stays a candidate."""
     decision = decide(spec, lake, version, evaluation, gates)
     if decision.state == "champion":
-        problem = prove_ready(spec, lake, version, now=now).problem
+        problem = check_readiness(spec, lake, version, now=now).problem
         if problem:
             return Decision("candidate", f"not promoted: it cannot score: {problem}")
     return decision
@@ -246,12 +255,12 @@ def _settle(
     about = (writer, spec.name, version.version)
     champion = find_champion(writer, spec.name)
     if decision.state == "champion" and (champion and champion.version) != decision.champion:
-        meanwhile = f"not promoted: meanwhile {champion.version if champion else 'none'} decides"
-        return Decision("candidate", f"{meanwhile}; {decision.why}", decision.evidence)
+        conflict = f"not promoted: {champion.version if champion else 'none'} is champion by now"
+        return Decision("candidate", f"{conflict}; {decision.why}", decision.evidence)
     if decision.state == "champion":
-        promote_in(*about, WHO, decision.why, decision.evidence, at)
+        promote_in(*about, ACTOR, decision.why, decision.evidence, at)
     elif decision.state == "shadow":
-        move_in(*about, "shadow", WHO, decision.why, decision.evidence, at)
+        move_in(*about, "shadow", ACTOR, decision.why, decision.evidence, at)
     return decision
 
 

@@ -67,7 +67,7 @@ def describe_version(lake: Lake, version: Version) -> dict[str, Any]:
             if move.version == version.version
         ],
         "threshold": vars(thresholds[-1]) if thresholds else None,
-        "expires": _expires(lake, version),
+        "expires": _expiry_time(lake, version),
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
         "remarks": [vars(one) for one in find_remarks(evaluation)] if evaluation else [],
         "card": card,
@@ -80,10 +80,10 @@ def failed_gates(gates: Iterable[GateResult]) -> list[str]:
     return [gate.gate for gate in gates if not gate.passed]
 
 
-def _expires(lake: Lake, version: Version) -> datetime | None:
+def _expiry_time(lake: Lake, version: Version) -> datetime | None:
     """When the version expires by the current declaration; None if none exists any more."""
     spec = valid_models(lake.settings.project).get(version.model)
-    return find_expiry(spec, version).on if spec else None
+    return find_expiry(spec, version).expires_at if spec else None
 
 
 def _evaluation(lake: Lake, version: Version) -> tuple[Evaluation | None, str]:

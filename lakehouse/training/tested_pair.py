@@ -8,10 +8,10 @@ from lakehouse.evaluation.pair import Pair
 from lakehouse.lake import Lake
 from lakehouse.models.artefact import load_model
 from lakehouse.models.spec import ModelSpec
-from lakehouse.models.split import Split
+from lakehouse.models.split import DAY, Split
 from lakehouse.registry import RegistryError, Version
 from lakehouse.training.judging.assessment import predictions
-from lakehouse.training.judging.rivals import registered, test_rows
+from lakehouse.training.judging.rivals import test_rows, version_rival
 
 
 def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) -> Pair:
@@ -31,17 +31,17 @@ def load_tested_pair(lake: Lake, spec: ModelSpec, one: Version, other: Version) 
     with lake.reader() as cursor:
         rows, found = test_rows(cursor, spec, set_id, model, card.classes)
         rivals = [
-            registered(cursor, spec, lake, set_id, version, "last", card.classes)
+            version_rival(cursor, spec, lake, set_id, version, "last", card.classes)
             for version in (one, other)
         ]
     common = found.copy()
-    common[found] = rows.day >= (start - datetime(1970, 1, 1)).days
+    common[found] = rows.day >= -((datetime(1970, 1, 1) - start) // DAY)  # whole days of both
     for rival in rivals:
         common &= True if rival.shared is None else rival.shared
     if not common.any():
         raise RegistryError(
-            f"{one.version} and {other.version} were tested on different times, and have logged no "
-            "matured predictions of the same rows"
+            f"{one.version} and {other.version} were tested on different periods, and have logged "
+            "no matured predictions of the same rows"
         )
     rows = rows.take(common[found])
     first, second = (

@@ -31,9 +31,9 @@ TARGETS = {
     "dev_seconds": 25,
     "dev_left_behind": 0,
 }
-"""At most these; the other figures are there to be looked at."""
+"""Upper limits; the other figures have none."""
 ALL = ("slope", "increment", "features", "drift", "definitions", "memory", "ui")
-Found = tuple[dict[str, float], dict[str, Any]]
+Outcome = tuple[dict[str, float], dict[str, Any]]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,27 +41,27 @@ Found = tuple[dict[str, float], dict[str, Any]]
     "--only",
     default=",".join(ALL),
     show_default=True,
-    help="Which of them, by commas. Alone, `features` and `ui` first make a lake.",
+    help="Benchmarks to run, comma-separated. Alone, `features` and `ui` first create a lake.",
 )
 @click.option(
-    "--repeats", default=1, show_default=True, help="How often `slope` runs; best counts."
+    "--repeats", default=1, show_default=True, help="How often to run `slope`; the best run counts."
 )
 @click.option(
     "--handbook",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the handbook's files for `features`, instead of the default world.",
+    help="Folder with the handbook's files for `features`; without it, the default world is used.",
 )
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep worlds and lakes in this folder, and use those that are there.",
+    help="Keep worlds and lakes in this folder, and reuse those in it.",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
     default=PROJECT.root / "data" / "benchmarks.json",
-    help="Where the figures go; those of benchmarks that were not run stay. "
+    help="File for the figures; those of benchmarks that are not run are kept. "
     "[default: data/benchmarks.json]",
 )
 def main(
@@ -69,21 +69,23 @@ def main(
 ) -> None:
     """Measure speed and memory of the project, as ratios within one run.
 
-    All of it takes about twelve minutes on two cores. Run nothing else on the machine meanwhile:
-    seconds of wall decide; seconds of CPU are reported next to them.
+    All benchmarks take about twelve minutes on two cores. Run nothing else on the machine at the
+    same time: wall seconds are compared with the targets, CPU seconds are only reported.
     """
     chosen = only.split(",")
     if unknown := set(chosen) - set(ALL):
-        raise click.UsageError(f"no benchmark is called {', '.join(sorted(unknown))}")
+        raise click.UsageError(
+            f"unknown benchmark: {', '.join(sorted(unknown))}; known: {', '.join(ALL)}"
+        )
     started = time.monotonic()
 
-    def tell(text: str) -> None:
+    def on_progress(text: str) -> None:
         click.echo(f"{time.monotonic() - started:6.0f} s  {text}", err=True)
 
     # the measurements before a failed benchmark are still written
     report = json.loads(json_file.read_text()) if json_file.exists() else {"made_of": {}}
     with _folder(keep) as folder:
-        for name, run in _benchmarks(folder, repeats, handbook, tell).items():
+        for name, run in _benchmarks(folder, repeats, handbook, on_progress).items():
             if name not in chosen:
                 continue
             load = os.getloadavg()[0]
@@ -94,12 +96,12 @@ def main(
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(json.dumps(report, indent=2) + "\n")
     _print(report)
-    click.echo(f"written to {json_file}")
+    click.echo(f"wrote {json_file}")
 
 
 def _benchmarks(
-    folder: Path, repeats: int, handbook: Path | None, tell: Callable[[str], None]
-) -> dict[str, Callable[[], Found]]:
+    folder: Path, repeats: int, handbook: Path | None, on_progress: Callable[[str], None]
+) -> dict[str, Callable[[], Outcome]]:
     """The benchmarks in an order in which each leaves worlds and lakes for the next."""
     from tests.benchmarks.definitions import definitions
     from tests.benchmarks.drift import drift
@@ -113,26 +115,26 @@ def _benchmarks(
 
     worlds = Worlds(folder)
 
-    def finished() -> Path:
+    def finished_lake() -> Path:
         data = folder / "default"
         if not (data / "models").exists():
             worlds.copy(DEFAULT, "default")
-            tell(f"made a lake in {lakehouse(data, 'run').seconds:.1f} s")
+            on_progress(f"created a lake in {lakehouse(data, 'run').seconds:.1f} s")
         return data
 
-    def window_features() -> Found:
-        db, delay = from_handbook(handbook) if handbook else from_lake(finished())
+    def window_features() -> Outcome:
+        db, delay = from_handbook(handbook) if handbook else from_lake(finished_lake())
         with db:
-            return features(db, delay, tell)
+            return features(db, delay, on_progress)
 
     return {
-        "slope": lambda: whole_graph(worlds, repeats, tell),
-        "increment": lambda: increment(worlds, tell),
+        "slope": lambda: whole_graph(worlds, repeats, on_progress),
+        "increment": lambda: increment(worlds, on_progress),
         "features": window_features,
-        "drift": lambda: drift(folder / "drift", tell),
-        "definitions": lambda: definitions(folder / "definitions", tell),
-        "memory": lambda: memory(worlds, tell),
-        "ui": lambda: ui(finished(), tell),
+        "drift": lambda: drift(folder / "drift", on_progress),
+        "definitions": lambda: definitions(folder / "definitions", on_progress),
+        "memory": lambda: memory(worlds, on_progress),
+        "ui": lambda: ui(finished_lake(), on_progress),
     }
 
 

@@ -107,11 +107,11 @@ class Trees:
 
         (matrix, label), odds = rows, 1.0
         if self.choosing:
-            rare, rest = np.flatnonzero(label > 0), np.flatnonzero(label <= 0)
-            count = min(len(rest), self.choosing["ratio"] * len(rare))
-            kept = self.rng.choice(rest, count, replace=False)
-            chosen = np.sort(np.concatenate([rare, kept]))
-            matrix, label, odds = matrix[chosen], label[chosen], len(rest) / len(kept)
+            minority, majority = np.flatnonzero(label > 0), np.flatnonzero(label <= 0)
+            count = min(len(majority), self.choosing["ratio"] * len(minority))
+            kept = self.rng.choice(majority, count, replace=False)
+            chosen = np.sort(np.concatenate([minority, kept]))
+            matrix, label, odds = matrix[chosen], label[chosen], len(majority) / len(kept)
         data = lightgbm.Dataset(
             matrix, label, params=self.settings, categorical_feature=self.categorical
         )
@@ -137,8 +137,8 @@ class Trees:
         values = []
         for settings in tried:
             trees = replace(self, settings=settings)
-            said = [trees.fit(*fold)[0].predict(fold[1][0]) for fold in folds]
-            pairs = zip(folds, said, strict=True)
+            scores = [trees.fit(*fold)[0].predict(fold[1][0]) for fold in folds]
+            pairs = zip(folds, scores, strict=True)
             values.append(sum(_average_precision(fold[1][1], score) for fold, score in pairs))
         self.settings = tried[int(np.argmax(values))]
 
@@ -154,17 +154,17 @@ class Trees:
         from sklearn.linear_model import LogisticRegression
 
         again = replace(self, rounds=booster.best_iteration)
-        said = []
-        for learnt, (matrix, _) in folds:
-            model, too_high = again.fit(learnt, None)
-            said.append(_log_odds(model.predict(matrix), too_high))
-        said.append(_log_odds(booster.predict(stop[0]), odds))
+        scores = []
+        for train_rows, (matrix, _) in folds:
+            model, odds_factor = again.fit(train_rows, None)
+            scores.append(_log_odds(model.predict(matrix), odds_factor))
+        scores.append(_log_odds(booster.predict(stop[0]), odds))
         known = np.concatenate([*(label for _, (_, label) in folds), stop[1]])
-        calibrator = LogisticRegression(C=1e6).fit(np.concatenate(said)[:, None], known)
+        calibrator = LogisticRegression(C=1e6).fit(np.concatenate(scores)[:, None], known)
 
         def predict(matrix: Matrix) -> Matrix:
-            asked = _log_odds(booster.predict(matrix), odds)[:, None]
-            return np.asarray(calibrator.predict_proba(asked)[:, 1])
+            log_odds = _log_odds(booster.predict(matrix), odds)[:, None]
+            return np.asarray(calibrator.predict_proba(log_odds)[:, 1])
 
         return predict
 
@@ -263,21 +263,21 @@ def model(
         print(f"{name}: accuracy {(tested.argmax(axis=1) == data['test'][1]).mean():.4f}")
     else:
         print(f"{name}: average precision {_average_precision(data['test'][1], tested):.4f}")
-    asked = f"(SELECT {key}, event_time AS asked_at FROM {table}) s {joins} WHERE asked_at >= ?"
-    query = f"SELECT {coded}, {key} AS _label FROM {asked} ORDER BY {key}"
+    source = f"(SELECT {key}, event_time AS scored_at FROM {table}) s {joins} WHERE scored_at >= ?"
+    query = f"SELECT {coded}, {key} AS _label FROM {source} ORDER BY {key}"
     matrix, keys = _arrays(db, query, [test])
-    said = predict(matrix)
-    answer: dict[str, Any] = {"key": keys.astype(np.int64)}
+    predicted = predict(matrix)
+    predictions: dict[str, Any] = {"key": keys.astype(np.int64)}
     if classes:
-        answer |= {"class": said.argmax(axis=1), "probability": said.max(axis=1)}
+        predictions |= {"class": predicted.argmax(axis=1), "probability": predicted.max(axis=1)}
     else:
-        answer["prediction"] = said
+        predictions["prediction"] = predicted
     import pyarrow as pa
 
-    db.register("answer", pa.table(answer))
+    db.register("predictions", pa.table(predictions))
     db.execute(
-        f"CREATE TABLE predictions_{name} AS SELECT s.*, answer.* EXCLUDE (key) "
-        f"FROM answer JOIN {table} s ON s.{key} = answer.key"
+        f"CREATE TABLE predictions_{name} AS SELECT s.*, predictions.* EXCLUDE (key) "
+        f"FROM predictions JOIN {table} s ON s.{key} = predictions.key"
     )
 
 
@@ -314,16 +314,16 @@ def _folds(
         start = end - back * days * US_PER_DAY
         if start - gap * US_PER_DAY - int(happened.min()) < 2 * days * US_PER_DAY:
             continue  # too few rows to train on
-        learnt = (happened < start - gap * US_PER_DAY) & (known < start)
+        in_train = (happened < start - gap * US_PER_DAY) & (known < start)
         scored = (happened >= start) & (happened < start + days * US_PER_DAY)
-        found.append(((matrix[learnt], label[learnt]), (matrix[scored], label[scored])))
+        found.append(((matrix[in_train], label[in_train]), (matrix[scored], label[scored])))
     return found
 
 
-def _log_odds(score: Any, too_high: float) -> Matrix:
+def _log_odds(score: Any, odds_factor: float) -> Matrix:
     """Log odds of a score whose odds are too high by that factor."""
     clipped = np.clip(np.asarray(score), 1e-9, 1 - 1e-9)
-    return np.asarray(np.log(clipped / (1 - clipped) / too_high))
+    return np.asarray(np.log(clipped / (1 - clipped) / odds_factor))
 
 
 def _average_precision(truth: Any, score: Any) -> float:

@@ -48,26 +48,28 @@ def differences(settings: Settings, database: Path) -> list[str]:
     with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:
         cursor.execute(f"ATTACH '{database}' AS bare (READ_ONLY)")
         try:
-            for mine, theirs in (SAME_ROWS | SAME_KEYS).items():
-                mine, theirs = f"bare.main.{mine}", f"lake.{theirs}"
-                counts = [_count(cursor, name) for name in (mine, theirs)]
+            for bare_table, lake_table in (SAME_ROWS | SAME_KEYS).items():
+                bare_table, lake_table = f"bare.main.{bare_table}", f"lake.{lake_table}"
+                counts = [_count(cursor, name) for name in (bare_table, lake_table)]
                 if counts[0] != counts[1]:
-                    found.append(f"{mine} has {counts[0]:,} rows, {theirs} {counts[1]:,}")
-                elif mine.split(".")[-1] in SAME_ROWS:
-                    found += _columns_that_differ(cursor, mine, theirs)
+                    found.append(f"{bare_table} has {counts[0]:,} rows, {lake_table} {counts[1]:,}")
+                elif bare_table.split(".")[-1] in SAME_ROWS:
+                    found += _columns_that_differ(cursor, bare_table, lake_table)
         finally:
             cursor.execute("DETACH bare")
     return found
 
 
-def _columns_that_differ(cursor: duckdb.DuckDBPyConnection, mine: str, theirs: str) -> list[str]:
+def _columns_that_differ(
+    cursor: duckdb.DuckDBPyConnection, bare_table: str, lake_table: str
+) -> list[str]:
     types = [
         dict(cursor.execute(f"SELECT column_name, column_type FROM (DESCRIBE {name})").fetchall())
-        for name in (mine, theirs)
+        for name in (bare_table, lake_table)
     ]
     common = [column for column in types[0] if column in types[1]]
     missing = [c for c in types[1] if c not in types[0] and not c.startswith("_")]
-    found = [f"{mine} has no {', '.join(missing)}"] if missing else []
+    found = [f"{bare_table} has no {', '.join(missing)}"] if missing else []
     key = common[: 2 if common[0] in ("month", "customer_id", "terminal_id") else 1]
     wrong = []
     for column in common:
@@ -77,13 +79,16 @@ def _columns_that_differ(cursor: duckdb.DuckDBPyConnection, mine: str, theirs: s
             same += f" OR abs({a} - {b}) <= 1e-9 * greatest(abs({a}), abs({b}))"
         wrong.append(f'count(*) FILTER (NOT ({same})) AS "{column}"')
     listed = ", ".join(f'"{name}"' for name in key)
-    query = f"SELECT count(*), {', '.join(wrong)} FROM {mine} a JOIN {theirs} b USING ({listed})"
+    query = (
+        f"SELECT count(*), {', '.join(wrong)} "
+        f"FROM {bare_table} a JOIN {lake_table} b USING ({listed})"
+    )
     joined, *numbers = cursor.execute(query).fetchall()[0]
-    if joined != _count(cursor, mine):
-        found.append(f"{mine} and {theirs} share {joined:,} keys only")
+    if joined != _count(cursor, bare_table):
+        found.append(f"{bare_table} and {lake_table} have only {joined:,} keys in common")
     for column, number in zip(common, numbers, strict=True):
         if number:
-            found.append(f"{number:,} rows of {mine} and {theirs} differ in {column}")
+            found.append(f"{number:,} rows of {bare_table} and {lake_table} differ in {column}")
     return found
 
 

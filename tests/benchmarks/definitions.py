@@ -11,12 +11,12 @@ LOAD = "from lakehouse.definitions import defs; defs().get_repository_def().get_
 TIMES = 5
 
 
-def definitions(data_dir: Path, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
+def definitions(data_dir: Path, on_progress: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """`definitions_seconds`: the median of five, with the dbt project already parsed."""
     command = [sys.executable, "-c", LOAD]
     cold = measure(command, LAKEHOUSE_DATA_DIR=str(data_dir))
     warm = [measure(command, LAKEHOUSE_DATA_DIR=str(data_dir)) for _ in range(TIMES)]
-    tell(f"definitions: {[round(m.seconds, 1) for m in warm]} s")
+    on_progress(f"definitions: {[round(m.seconds, 1) for m in warm]} s")
     figures = {
         "definitions_seconds": median(m.seconds for m in warm),
         "definitions_cpu_seconds": median(m.cpu for m in warm),

@@ -19,22 +19,22 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.schema import Feature, FeatureSchema
 from lakehouse.monitoring.look.cells import Cells, number_cells, text_cells
 from lakehouse.monitoring.look.drift import Days, compare, count_days, drift_findings
-from lakehouse.monitoring.look.reference import Part, Periods, Reference, reference_of
+from lakehouse.monitoring.look.reference import Part, Periods, Reference, make_reference
 from lakehouse.settings import load_settings
 
 ROWS, FEATURES, TEXTS = 1_000_000, 60, 3
 FIRST = datetime(2026, 1, 5)
 DAYS = Days(FIRST.date(), FIRST.date() + timedelta(days=14))
 CHANNELS = ("chip", "contactless", "online")
-Found = tuple[dict[str, float], dict[str, Any]]
+Outcome = tuple[dict[str, float], dict[str, Any]]
 
 
-def drift(folder: Path, tell: Callable[[str], None]) -> Found:
+def drift(folder: Path, on_progress: Callable[[str], None]) -> Outcome:
     """`drift_seconds`: from the tables to the findings; `drift_cpu_seconds` of all threads."""
     spec = ModelSpec.model_validate(
         {
             "name": "benchmark",
-            "description": "Only watched",
+            "description": "Only monitored",
             "task": "binary",
             "spine": {"table": "core.spine", "key": "id"},
             "feature_sets": ["wide"],
@@ -52,7 +52,7 @@ def drift(folder: Path, tell: Callable[[str], None]) -> Found:
     )
     with Lake(load_settings({}, data_dir=folder)) as lake:
         _make(lake, names)
-        references = [*map(_reference, names), _judged("output", "score", _score_cells())]
+        references = [*map(_reference, names), _reference_of("output", "score", _score_cells())]
         before = _peak_mb()
         started, cpu = time.monotonic(), time.process_time()
         with lake.reader() as cursor:
@@ -76,7 +76,7 @@ def drift(folder: Path, tell: Callable[[str], None]) -> Found:
             "seconds_to_count": round(counted, 2),
             "memory_mb_more": round(_peak_mb() - before),
         }
-    tell(f"drift of {made_of['rows']:,} rows: {figures['drift_seconds']:.2f} s")
+    on_progress(f"drift of {made_of['rows']:,} rows: {figures['drift_seconds']:.2f} s")
     return figures, made_of
 
 
@@ -106,19 +106,19 @@ def _make(lake: Lake, names: list[str]) -> None:
 def _reference(name: str) -> Reference:
     random = np.random.default_rng(0)
     if name[0] == "t":
-        return _judged("feature", name, text_cells(CHANNELS))
+        return _reference_of("feature", name, text_cells(CHANNELS))
     sample = random.random(50_000) * (int(name[1:]) + 1)
-    return _judged("feature", name, number_cells(sample))
+    return _reference_of("feature", name, number_cells(sample))
 
 
 def _score_cells() -> Cells:
     return number_cells(np.random.default_rng(0).random(50_000))
 
 
-def _judged(part: Part, name: str, cells: Cells) -> Reference:
+def _reference_of(part: Part, name: str, cells: Cells) -> Reference:
     counts = np.full((85, cells.slots), 36, dtype=np.int64)
     periods = Periods(date(2026, 1, 1), np.repeat([0, 1, 2], 28))
-    return reference_of(part, name, cells, counts, periods, window=7)
+    return make_reference(part, name, cells, counts, periods, window=7)
 
 
 def _peak_mb() -> float:

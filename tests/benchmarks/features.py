@@ -53,7 +53,7 @@ def from_handbook(folder: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
 
 
 def features(
-    db: duckdb.DuckDBPyConnection, delay: int, tell: Any
+    db: duckdb.DuckDBPyConnection, delay: int, on_progress: Any
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """`features_ratio` of CPU and of wall: compiled over hand-written, both sets together.
 
@@ -61,7 +61,7 @@ def features(
         AssertionError: when the two give different values. A late row is not compared: hand-written
             frames use it at its arrival.
     """
-    ways: dict[str, Callable[[], None]] = {
+    methods: dict[str, Callable[[], None]] = {
         "compiled": lambda: _compiled(db),
         "by hand": lambda: _by_hand(db, delay),
     }
@@ -72,17 +72,17 @@ def features(
         "USING (transaction_id) ORDER BY event_time"
     )
     arrow = rows.to_arrow_table()
-    ways["Polars rolling"] = lambda: _polars(arrow, delay)
-    ways["pandas rolling"] = lambda: _pandas(arrow, delay)
+    methods["Polars rolling"] = lambda: _polars(arrow, delay)
+    methods["pandas rolling"] = lambda: _pandas(arrow, delay)
     best: dict[str, tuple[float, float]] = {}
-    for name, way in ways.items():
-        found = []
+    for name, method in methods.items():
+        times = []
         for _ in range(TIMES if "pandas" not in name else 1):
             wall, cpu = time.monotonic(), time.process_time()
-            way()
-            found.append((time.monotonic() - wall, time.process_time() - cpu))
-        best[name] = (min(wall for wall, _ in found), min(cpu for _, cpu in found))
-        tell(f"window features, {name}: {best[name][0]:.1f} s, {best[name][1]:.1f} s of CPU")
+            method()
+            times.append((time.monotonic() - wall, time.process_time() - cpu))
+        best[name] = (min(wall for wall, _ in times), min(cpu for _, cpu in times))
+        on_progress(f"window features, {name}: {best[name][0]:.1f} s, {best[name][1]:.1f} s of CPU")
     _compare(db)
     compiled, hand = best["compiled"], best["by hand"]
     made_of = {
@@ -173,12 +173,12 @@ def _compare(db: duckdb.DuckDBPyConnection) -> None:
         wrong = " OR ".join(f"c.{column} <> h.{column}" for column in columns)
         # windows must not contain a late row either
         late = f"SELECT {name}_id FROM lake.core.fct_transactions WHERE known_at <> event_time"
-        found = db.execute(
+        counts = db.execute(
             f"SELECT count(*), count(*) FILTER ({wrong}) FROM temp.compiled_{name} c "
             f"JOIN hand_{name} h USING (transaction_id) WHERE c.{name}_id NOT IN ({late})"
         ).fetchall()[0]
-        assert found[0] > 0
-        assert found[1] == 0, f"{found[1]} of {found[0]} rows of {name} differ"
+        assert counts[0] > 0
+        assert counts[1] == 0, f"{counts[1]} of {counts[0]} rows of {name} differ"
 
 
 def _pandas(rows: Any, delay: int) -> None:

@@ -14,7 +14,7 @@ LAYERS = ("landing", "raw", "staging", "core", "reporting", "features")
 DAYS = 3
 
 
-def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
+def increment(worlds: Worlds, on_progress: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """`increment_ratio` of wall and of CPU (medians of three days), and `idle_seconds`."""
     select = [part for layer in LAYERS for part in ("--select", f"{layer}/*")]
     measured: dict[str, list[Measured]] = {}
@@ -23,17 +23,19 @@ def increment(worlds: Worlds, tell: Any) -> tuple[dict[str, float], dict[str, An
         data = worlds.folder / ("default" if size == DEFAULT else name)
         if not (data / "models").exists():
             data = worlds.copy(size, data.name)
-            tell(f"{name}: history in {lakehouse(data, 'run', *select).seconds:.1f} s")
+            on_progress(f"{name}: history in {lakehouse(data, 'run', *select).seconds:.1f} s")
         measured[name] = []
         for _ in range(DAYS):
             lakehouse(data, "simulate", "--days", "1")
             measured[name].append(lakehouse(data, "run", *select))
             last = measured[name][-1]
-            tell(f"{name}: one more day in {last.seconds:.1f} s, {last.cpu:.1f} s of CPU")
+            on_progress(f"{name}: one more day in {last.seconds:.1f} s, {last.cpu:.1f} s of CPU")
     before = _snapshot(data)
     idle = lakehouse(data, "run", *select)
     snapshots = _snapshot(data) - before
-    tell(f"no news: {idle.seconds:.1f} s, {idle.cpu:.1f} s of CPU, {snapshots} new snapshots")
+    on_progress(
+        f"no new data: {idle.seconds:.1f} s, {idle.cpu:.1f} s of CPU, {snapshots} new snapshots"
+    )
     short, long = measured.values()
     figures = {
         "increment_ratio": median(m.seconds for m in long) / median(m.seconds for m in short),

@@ -41,7 +41,7 @@ class Measured:
         return found
 
 
-class Failed(Exception):
+class CommandFailed(Exception):
     """A required command failed; the message ends with its output."""
 
 
@@ -49,7 +49,7 @@ def measure(command: Sequence[str | Path], **environment: str) -> Measured:
     """Run `command` with additional variables in its environment.
 
     Raises:
-        Failed: when it does not end with status 0.
+        CommandFailed: when it does not end with status 0.
     """
     started = time.monotonic()
     process = subprocess.Popen(
@@ -70,7 +70,9 @@ def measure(command: Sequence[str | Path], **environment: str) -> Measured:
     seconds = time.monotonic() - started
     peak.stop()
     if process.returncode != 0:
-        raise Failed(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{output}")
+        raise CommandFailed(
+            f"{' '.join(map(str, command))} ended with {process.returncode}:\n{output}"
+        )
     return Measured(seconds, usage.ru_utime + usage.ru_stime, peak.megabytes, output)
 
 
@@ -87,15 +89,15 @@ class _Peak(threading.Thread):
     def __init__(self, session: int) -> None:
         super().__init__(daemon=True)
         self._session = session
-        self._over = threading.Event()
+        self._stop_requested = threading.Event()
         self.megabytes = 0.0
 
     def run(self) -> None:
-        while not self._over.wait(_INTERVAL):
+        while not self._stop_requested.wait(_INTERVAL):
             self.megabytes = max(self.megabytes, sum(map(resident_mb, members(self._session))))
 
     def stop(self) -> None:
-        self._over.set()
+        self._stop_requested.set()
         self.join()
 
 

@@ -27,7 +27,9 @@ class Line:
         return cls(small[1] - slope * small[0], slope)
 
 
-def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, float], dict[str, Any]]:
+def whole_graph(
+    worlds: Worlds, repeats: int, on_progress: Any
+) -> tuple[dict[str, float], dict[str, Any]]:
     """`whole_graph_slope` and `whole_graph_fixed_seconds`, of wall and of CPU.
 
     The best of `repeats` counts, because noise only adds time. The folder `default` keeps a
@@ -36,7 +38,7 @@ def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, floa
     made_of: dict[str, Any] = {}
     points: dict[str, list[tuple[float, Measured]]] = {"graph": [], "bare": []}
     for name, size in (("small", SMALL), ("default", DEFAULT)):
-        graph, bare, millions = _at(worlds, size, name, repeats, tell)
+        graph, bare, millions = _measure_both(worlds, size, name, repeats, on_progress)
         points["graph"].append((millions, graph))
         points["bare"].append((millions, bare))
         made_of[name] = {
@@ -47,8 +49,8 @@ def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, floa
     figures = {}
     for suffix, attribute in (("", "seconds"), ("_cpu", "cpu")):
         lines = {
-            who: Line.through(*((millions, getattr(m, attribute)) for millions, m in measured))
-            for who, measured in points.items()
+            name: Line.through(*((millions, getattr(m, attribute)) for millions, m in measured))
+            for name, measured in points.items()
         }
         figures[f"whole_graph_slope{suffix}"] = lines["graph"].slope / lines["bare"].slope
         fixed = lines["graph"].fixed - lines["bare"].fixed
@@ -57,8 +59,8 @@ def whole_graph(worlds: Worlds, repeats: int, tell: Any) -> tuple[dict[str, floa
     return figures, made_of
 
 
-def _at(
-    worlds: Worlds, size: Size, name: str, repeats: int, tell: Any
+def _measure_both(
+    worlds: Worlds, size: Size, name: str, repeats: int, on_progress: Any
 ) -> tuple[Measured, Measured, float]:
     graphs, bares = [], []
     for _ in range(repeats):
@@ -66,13 +68,15 @@ def _at(
         database = worlds.folder / f"{name}.duckdb"
         script = [sys.executable, "-m", "tests.benchmarks.bare", str(data), str(database)]
         bares.append(measure(script))
-        tell(f"bare script, {name} world: {bares[-1].seconds:.1f} s, {bares[-1].cpu:.1f} s of CPU")
+        on_progress(
+            f"bare script, {name} world: {bares[-1].seconds:.1f} s, {bares[-1].cpu:.1f} s of CPU"
+        )
         graphs.append(lakehouse(data, "run"))
-        tell(
+        on_progress(
             f"whole graph, {name} world: {graphs[-1].seconds:.1f} s, {graphs[-1].cpu:.1f} s of CPU"
         )
     for sentence in differences(settings_of(data), database):
-        raise AssertionError(f"the bare script did other work: {sentence}")
+        raise AssertionError(f"the bare script's result is not the lake's: {sentence}")
     best = (min(found, key=lambda m: m.seconds) for found in (graphs, bares))
     graph, bare = best
     return graph, bare, transactions(data) / 1e6

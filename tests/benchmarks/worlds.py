@@ -41,7 +41,7 @@ class Worlds:
     def _original(self, size: Size) -> Path:
         place = self.folder / f"world-{size.days}-{size.customers}-{size.terminals}"
         # an interrupted world is continued
-        if not place.exists() or not load_world(place / "world").is_whole:
+        if not place.exists() or not load_world(place / "world").is_complete:
             arguments = {**asdict(size), "end": END}
             options = [part for name, value in arguments.items() for part in (f"--{name}", value)]
             lakehouse(place, "simulate", *map(str, options))

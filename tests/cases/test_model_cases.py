@@ -38,8 +38,8 @@ def deliver(settings: Settings, days: range, beyond: dict[int, float]) -> None:
             x = draw.gauss(0, 1)
             failed = int((x > 0.9 and draw.random() < 0.7) or draw.random() < 0.03)
             value = beyond.get(number, round(x, 4))
-            who = {"reading_id": number, "machine_id": draw.randrange(20)}
-            rows["readings"].append({**who, "at": f"{at.isoformat()}Z", "value": value})
+            ids = {"reading_id": number, "machine_id": draw.randrange(20)}
+            rows["readings"].append({**ids, "at": f"{at.isoformat()}Z", "value": value})
             known = at + timedelta(hours=1)
             outcome = {"reading_id": number, "at": f"{known.isoformat()}Z", "failed": failed}
             rows["outcomes"].append(outcome)
@@ -50,7 +50,7 @@ def deliver(settings: Settings, days: range, beyond: dict[int, float]) -> None:
             path.write_text("".join(json.dumps(row) + "\n" for row in made))
 
 
-def bring_in(lake: Lake, settings: Settings) -> None:
+def load_and_refresh(lake: Lake, settings: Settings) -> None:
     for source in ("readings", "outcomes"):
         load(load_spec(CASE_15 / f"{source}.yaml"), lake, settings)
     refresh(read_attributes(CASE_15 / "machine_load.yaml", FeatureSetSpec), lake)
@@ -66,7 +66,7 @@ def trained(lake: Lake, settings: Settings, detector: ModelSpec) -> TrainReport:
     """A champion of a world in which every 500th value is DBL_MAX."""
     count = PER_DAY * DAYS
     deliver(settings, range(DAYS), dict.fromkeys(range(0, count, 500), DBL_MAX))
-    bring_in(lake, settings)
+    load_and_refresh(lake, settings)
     return train(detector, lake)
 
 
@@ -80,7 +80,7 @@ def test_15_a_double_beyond_32_bits_stops_neither_training_nor_scoring(
     assert "4 of value_now" in note
     first = score(detector, lake)
     deliver(settings, range(DAYS, DAYS + 1), {PER_DAY * DAYS + 7: 1e39})
-    bring_in(lake, settings)
+    load_and_refresh(lake, settings)
     day = score(detector, lake)
     assert first.rows > 0
     assert (day.rows, day.waiting, day.without_features) == (PER_DAY, 0, 0)

@@ -13,7 +13,7 @@ from lakehouse.lake import Author, Lake
 from lakehouse.models import ModelSpec, declared
 from lakehouse.models.readiness import prover
 from lakehouse.monitoring import Finding, WatchReport
-from lakehouse.monitoring.react.step import go_back, react
+from lakehouse.monitoring.react.step import react, roll_back_failing_champion
 from lakehouse.monitoring.review.step import ReviewReport
 from lakehouse.registry import champion, list_versions, promote
 from lakehouse.scoring import score
@@ -27,7 +27,7 @@ JUMP = Finding(
 )
 
 
-def recipes() -> list[ModelSpec]:
+def model_specs() -> list[ModelSpec]:
     made = []
     for recipe in yaml.safe_load(CASE.read_text()).values():
         params = {**spec_values()["params"], "learning_rate": recipe["learning_rate"]}
@@ -46,7 +46,7 @@ class Case:
     def __init__(self, lake: Lake) -> None:
         self.lake, self.world = lake, World(lake)
         self.world.days(0, 60)
-        first, self.spec = recipes()
+        first, self.spec = model_specs()
         train(first, lake)
         score(first, lake)
         manual = {"promotion": {"rule": "manual"}}
@@ -56,10 +56,10 @@ class Case:
         (folder,) = (lake.settings.models_dir / "detector").glob("v0001-*")
         folder.rename(folder.with_name("away"))
 
-    def decides(self) -> int:
+    def champion_number(self) -> int:
         return champion(self.lake, "detector").number
 
-    def works(self) -> bool:
+    def can_score(self) -> bool:
         """The next day's rows are scored by the champion."""
         with self.lake.reader() as cursor:
             (day,) = cursor.execute("SELECT max(_load_id) FROM core.fct_transactions").fetchall()
@@ -73,7 +73,9 @@ def case(lake: Lake) -> Case:
     return Case(lake)
 
 
-def test_16_by_hand(case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_16_a_rollback_by_hand_is_refused_and_the_champion_stays(
+    case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`lakehouse models rollback` and what it advises."""
     monkeypatch.setattr(declared, "_read", lambda _: Declarations((case.spec,)))
     for name, value in settings.environment().items():
@@ -84,21 +86,21 @@ def test_16_by_hand(case: Case, settings: Settings, monkeypatch: pytest.MonkeyPa
         result = CliRunner().invoke(main, ["models", *arguments, "--why", "alerts doubled"])
         return result.exit_code, result.stdout + result.stderr
 
-    status, said = run("rollback", "detector")
+    status, output = run("rollback", "detector")
     assert status == 1
-    assert "v0001" in said
-    assert "cannot be read" in said
-    assert "nothing was moved" in said
-    assert case.decides() == 2
-    assert case.works()
+    assert "v0001" in output
+    assert "cannot be read" in output
+    assert "nothing was moved" in output
+    assert case.champion_number() == 2
+    assert case.can_score()
     first = next(v.version for v in list_versions(case.lake, "detector") if v.number == 1)
-    status, said = run("promote", "detector", first)
+    status, output = run("promote", "detector", first)
     assert status == 1
-    assert "cannot score, so nothing was moved" in said
-    assert case.decides() == 2
+    assert "cannot score, so nothing was moved" in output
+    assert case.champion_number() == 2
 
 
-def test_16_through_monitoring(case: Case) -> None:
+def test_16_a_rollback_by_monitoring_is_refused_and_the_champion_stays(case: Case) -> None:
     """A jump of scores asks for a rollback, and so does a champion that cannot score."""
     name = champion(case.lake, "detector").version
     watched = WatchReport("detector", name, (), 0, (JUMP,))
@@ -108,27 +110,27 @@ def test_16_through_monitoring(case: Case) -> None:
         (action,) = react(case.spec, case.lake, watched, reviewed, now=noon)
         assert not action.done
         assert "cannot be read" in action.outcome
-    assert not go_back(case.spec, case.lake, "cannot score", now=noon).done
-    assert case.decides() == 2
-    assert case.works()
+    assert not roll_back_failing_champion(case.spec, case.lake, "cannot score", now=noon).done
+    assert case.champion_number() == 2
+    assert case.can_score()
 
 
-def test_16_the_way_out_of_a_missing_champion(case: Case) -> None:
+def test_16_a_champion_without_files_is_replaced_as_the_message_advises(case: Case) -> None:
     """v0002 was taken back before (so it was with the fault), and v0001 decides without files."""
     with case.lake.writer(Author("test")) as writer:
         writer.execute("UPDATE registry.versions SET state = 'rolled_back' WHERE number = 2")
         writer.execute("UPDATE registry.versions SET state = 'champion' WHERE number = 1")
-    action = go_back(case.spec, case.lake, "v0001 cannot be loaded")
+    action = roll_back_failing_champion(case.spec, case.lake, "v0001 cannot be loaded")
     assert not action.done
     second = next(v.version for v in list_versions(case.lake, "detector") if v.number == 2)
     assert f"lakehouse models promote detector {second}" in action.outcome
     prove = prover(case.spec, case.lake)
     promote(case.lake, "detector", second, who="me", why="the advice", prove=prove)
-    assert case.decides() == 2
-    assert case.works()
+    assert case.champion_number() == 2
+    assert case.can_score()
 
 
-def test_16_training_anew_replaces_files_that_are_gone(case: Case) -> None:
+def test_16_training_again_replaces_missing_files(case: Case) -> None:
     """The champion itself lost its files: the same rows and recipe make one that can score."""
     champ = champion(case.lake, "detector")
     (case.lake.settings.models_dir / champ.artefact).rename(
@@ -138,8 +140,8 @@ def test_16_training_anew_replaces_files_that_are_gone(case: Case) -> None:
     assert report.trained
     assert (report.version.number, report.version.state) == (3, "candidate")
     assert f"lakehouse models promote detector {report.version.version}" in report.decision
-    action = go_back(case.spec, case.lake, "v0002 cannot be loaded")
+    action = roll_back_failing_champion(case.spec, case.lake, "v0002 cannot be loaded")
     assert f"lakehouse models promote detector {report.version.version}" in action.outcome
     prove = prover(case.spec, case.lake)
     promote(case.lake, "detector", report.version.version, who="me", why="so", prove=prove)
-    assert case.works()
+    assert case.can_score()

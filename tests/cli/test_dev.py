@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 START = "from lakehouse.cli import start; start()"
 
 
@@ -60,66 +60,66 @@ def processes_of(folder: Path) -> list[int]:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.1)
 
 
-def answers(port: int) -> bool:
+def is_up(port: int) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{port}/server_info", timeout=5).ok
     except requests.RequestException:
         return False
 
 
-def test_a_port_that_is_taken_is_refused_in_a_sentence_and_nothing_is_started(
+def test_a_port_in_use_is_one_sentence_and_nothing_is_started(
     dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
         process = dev(port)
-        assert process.wait(PATIENCE) == 1
-    said = (tmp_path / "data.log").read_text()
-    assert said.startswith(
+        assert process.wait(TIMEOUT) == 1
+    output = (tmp_path / "data.log").read_text()
+    assert output.startswith(
         f"error: port {port} of 127.0.0.1 cannot be used (Address already in use)"
     )
-    assert said.count("\n") == 1
+    assert output.count("\n") == 1
     assert processes_of(tmp_path) == []
 
 
 @pytest.mark.slow  # starts all of Dagster
-def test_it_starts_without_alarms_refuses_a_second_one_and_stops_whole_when_it_alone_is_told(
+def test_dev_starts_without_warnings_refuses_a_second_one_and_stops_all_its_processes(
     dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "LAKEHOUSE_DATA_DIR": str(tmp_path / "data")}
     world = ["simulate", "--days", "2", "--customers", "20", "--terminals", "20"]
     subprocess.run([sys.executable, "-c", START, *world], env=environment, check=True)
     first = dev(port)
-    wait_for(lambda: answers(port))
+    wait_for(lambda: is_up(port))
     wait_for(lambda: (tmp_path / "data.log").read_text().count("source_changes") > 2)
     second = dev(port + 1)
-    assert second.wait(PATIENCE) == 1
+    assert second.wait(TIMEOUT) == 1
     log = (tmp_path / "data.log").read_text()
-    assert f"on http://127.0.0.1:{port} (process {first.pid}); open that, or stop it first" in log
-    alarms = [
+    assert f"on http://127.0.0.1:{port} (process {first.pid}); open that address, or stop" in log
+    warnings = [
         line
         for line in log.splitlines()
         if any(word in line for word in ("WARNING", "ERROR", "Warning", "Traceback"))
     ]
-    assert alarms == []
+    assert warnings == []
     assert len(processes_of(tmp_path)) > 3
     first.send_signal(signal.SIGINT)  # to the process alone, as `kill` does
-    assert first.wait(PATIENCE) == 0
+    assert first.wait(TIMEOUT) == 0
     assert processes_of(tmp_path) == []
 
 
 @pytest.mark.slow
-def test_what_it_started_ends_when_it_is_killed(
+def test_the_child_processes_end_when_dev_is_killed(
     dev: Callable[..., subprocess.Popen[str]], port: int, tmp_path: Path
 ) -> None:
     process = dev(port)
-    wait_for(lambda: answers(port))
+    wait_for(lambda: is_up(port))
     process.kill()
     wait_for(lambda: not processes_of(tmp_path))

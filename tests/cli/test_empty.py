@@ -49,7 +49,7 @@ def invoke(settings: Settings, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("arguments", COMMANDS)
 @pytest.mark.parametrize("catalog", ["none", "empty"])
-def test_without_a_lake_there_is_one_sentence_and_still_no_lake(
+def test_without_a_lake_a_command_prints_one_sentence_and_creates_none(
     settings: Settings, invoke, arguments: tuple[str, ...], catalog: str
 ) -> None:
     path = Path(settings.catalog.removeprefix("sqlite:"))
@@ -59,13 +59,13 @@ def test_without_a_lake_there_is_one_sentence_and_still_no_lake(
     result = invoke(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.fullmatch(
-        r"error: there is no lake at \S+ yet; make one with `lakehouse run`\n", result.stderr
+        r"error: there is no lake at \S+ yet; create one with `lakehouse run`\n", result.stderr
     )
     assert not path.exists() or path.stat().st_size == 0
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
-def test_in_a_lake_without_tables_there_is_one_sentence_as_well(
+def test_in_a_lake_without_tables_a_command_prints_one_sentence(
     settings: Settings, lake: Lake, invoke, arguments: tuple[str, ...]
 ) -> None:
     lake.snapshot()
@@ -76,10 +76,10 @@ def test_in_a_lake_without_tables_there_is_one_sentence_as_well(
         assert result.exit_code == 1
         assert re.match(rf"error: {MODEL}( has no| is not|:)", result.stderr), result.stderr
     if arguments == ("tables",):
-        assert "no table yet" in result.stdout
+        assert "no tables yet" in result.stdout
 
 
-def test_a_query_that_is_none_is_an_error_that_shows_one(lake: Lake, invoke) -> None:
+def test_an_empty_query_is_an_error_with_an_example(lake: Lake, invoke) -> None:
     lake.snapshot()
     lake.close()
     for query in ("", "  ", ";", "-- only a comment"):
@@ -90,7 +90,7 @@ def test_a_query_that_is_none_is_an_error_that_shows_one(lake: Lake, invoke) -> 
         )
 
 
-def test_the_prompt_answers_each_query_also_the_last_without_a_semicolon(
+def test_the_prompt_answers_each_query_including_a_last_one_without_semicolon(
     lake: Lake, invoke
 ) -> None:
     lake.snapshot()
@@ -101,7 +101,7 @@ def test_the_prompt_answers_each_query_also_the_last_without_a_semicolon(
     assert (result.exit_code, result.stdout.split()) == (1, ["a", "1"])
 
 
-def test_tables_counts_the_rows_that_there_are(lake: Lake, invoke) -> None:
+def test_tables_prints_the_current_number_of_rows(lake: Lake, invoke) -> None:
     with lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT range AS i, 'a' AS s FROM range(1000)")
         cursor.execute("CREATE VIEW staging.v AS FROM raw.t")
@@ -119,7 +119,7 @@ def test_tables_counts_the_rows_that_there_are(lake: Lake, invoke) -> None:
     assert [row[0] for row in rows[1:]] == ["raw.t", "staging.broken", "staging.v"]
 
 
-def test_a_pipe_gets_every_name_in_full(
+def test_names_are_not_truncated_in_a_pipe(
     lake: Lake, invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
@@ -132,7 +132,7 @@ def test_a_pipe_gets_every_name_in_full(
     assert name in invoke("sql", f"FROM raw.{name}").stdout
 
 
-def test_status_without_a_lake_says_what_makes_one(
+def test_status_without_a_lake_names_the_command_that_creates_one(
     settings: Settings, invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import dagster as dg
@@ -143,12 +143,12 @@ def test_status_without_a_lake_says_what_makes_one(
     monkeypatch.setattr("lakehouse.definitions.defs", lambda: dg.Definitions(assets=[x]))
     result = invoke("status")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1] == "There is no lake yet; `lakehouse run` makes it."
+    assert result.stdout.splitlines()[-1] == "There is no lake yet; `lakehouse run` creates it."
     assert invoke("status", "--json").exit_code == 0
     assert not os.path.exists(settings.catalog.removeprefix("sqlite:"))
 
 
-def test_a_plan_is_a_drawing_of_many_lines(lake: Lake, invoke) -> None:
+def test_explain_prints_a_plan_of_several_lines(lake: Lake, invoke) -> None:
     lake.snapshot()
     lake.close()
     shown = invoke("sql", "EXPLAIN SELECT 1").stdout.splitlines()

@@ -44,7 +44,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     return invoke
 
 
-def test_sql_its_prompt_and_tables(run: Run, lake: Lake) -> None:
+def test_sql_and_its_prompt_and_tables_escape_hostile_names(run: Run, lake: Lake) -> None:
     with lake.writer(Author(TEXT)) as cursor:
         cursor.execute(f"CREATE TABLE raw.{quote(TEXT)} AS SELECT ? AS {quote(TEXT)}", [TEXT])
     lake.close()
@@ -93,16 +93,17 @@ def graph(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SourceSpec:
         raise LakehouseError(f"{TEXT} is wrong; mend {TEXT} now")
 
     @dg.asset(
-        key=["core", "told"], check_specs=[dg.AssetCheckSpec("values", asset=["core", "told"])]
+        key=["core", "failing_check"],
+        check_specs=[dg.AssetCheckSpec("values", asset=["core", "failing_check"])],
     )
-    def told() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def failing_check() -> dg.MaterializeResult:  # type: ignore[type-arg]
         found = dg.AssetCheckResult(
             check_name="values", passed=False, description=TEXT, metadata={"remedy": TEXT}
         )
         return dg.MaterializeResult(check_results=[found])
 
     definitions = dg.Definitions(
-        assets=[*(Source(spec).definitions().assets or ()), broken, told],
+        assets=[*(Source(spec).definitions().assets or ()), broken, failing_check],
         jobs=[dg.define_asset_job("refresh")],
         resources={
             "lake": LakeResource(),
@@ -114,30 +115,26 @@ def graph(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SourceSpec:
     return spec
 
 
-def test_run_and_status_show_names_errors_and_findings_as_they_are(
-    run: Run, graph: SourceSpec
-) -> None:
+def test_run_and_status_escape_names_errors_and_findings(run: Run, graph: SourceSpec) -> None:
     status, shown = run("run")
     lines = shown.splitlines()
     assert status == 1
     assert f"failed  core__broken  {SHOWN} is wrong; mend {SHOWN} now" in lines
-    assert f"failed  core/told: check values: {SHOWN}" in lines
+    assert f"failed  core/failing_check: check values: {SHOWN}" in lines
     # the source's own event was printed despite its columns
     assert [line for line in lines if line.startswith(f"same    {'raw/units':<36}")]
     assert "was stopped" not in shown
-    told = shown
+    run_output = shown
     status, shown = run("status")
     assert status == 0
     assert f"core/broken failed: {SHOWN} is wrong; mend {SHOWN} now" in shown
     assert f"check values failed: {SHOWN}; {SHOWN}" in shown
     for name in ("speed [km/h]", "rate [/h]"):
-        assert name in told
+        assert name in run_output
         assert name in shown
 
 
-def test_the_same_words_for_the_same_outcome_in_lines_summary_and_status(
-    run: Run, graph: SourceSpec
-) -> None:
+def test_lines_summary_and_status_count_the_same_outcomes(run: Run, graph: SourceSpec) -> None:
     import json
 
     _, shown = run("run")
@@ -177,7 +174,7 @@ def test_the_same_words_for_the_same_outcome_in_lines_summary_and_status(
         ("simulate", "--days", "1"),
     ],
 )
-def test_a_hostile_argument_or_setting_is_an_error_in_words(
+def test_a_hostile_argument_or_setting_is_a_readable_error(
     run: Run, lake: Lake, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     lake.snapshot()
@@ -187,7 +184,7 @@ def test_a_hostile_argument_or_setting_is_an_error_in_words(
     assert (status, shown.startswith("error: ")) == (1, True)
 
 
-def test_a_benchmark_on_a_folder_with_a_hostile_name_fails_in_words(
+def test_a_benchmark_on_a_folder_with_a_hostile_name_is_a_readable_error(
     run: Run, tmp_path: Path
 ) -> None:
     folder = tmp_path / HOSTILE.replace("/", "|")
@@ -196,7 +193,7 @@ def test_a_benchmark_on_a_folder_with_a_hostile_name_fails_in_words(
     assert (status, "lacks files" in shown) == (1, True)
 
 
-def test_what_is_recorded_about_models_is_shown_as_it_is(
+def test_recorded_texts_about_models_are_escaped(
     run: Run, ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(declared, "_read", lambda _: Declarations((ready.spec,)))

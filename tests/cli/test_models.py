@@ -47,7 +47,7 @@ def test_every_version_is_listed_with_state_metric_interval_and_gates(run, ready
         assert row["version"] in table
 
 
-def test_a_listing_survives_a_broken_artefact_and_says_so(run, ready, lake):
+def test_a_broken_artefact_is_listed_with_its_problem(run, ready, lake):
     for path in (lake.settings.models_dir / ready.other.artefact).iterdir():
         path.unlink()
     _, output, _ = run("list", "--json")
@@ -58,7 +58,7 @@ def test_a_listing_survives_a_broken_artefact_and_says_so(run, ready, lake):
     assert (status, "cannot be read" in shown.replace("\n", " ")) == (0, True)
 
 
-def test_a_version_is_shown_with_card_gates_decisions_hashes_and_lineage(run, lake):
+def test_show_prints_card_gates_decisions_hashes_and_lineage(run, lake):
     version = champion(lake, "detector")
     _, output, _ = run("show", "detector", "--json")
     known = json.loads(output)
@@ -72,12 +72,12 @@ def test_a_version_is_shown_with_card_gates_decisions_hashes_and_lineage(run, la
         assert text in page
 
 
-def test_what_is_not_there_is_one_sentence_that_says_what_is(run, ready):
+def test_an_unknown_model_or_version_is_one_sentence_with_the_known_ones(run, ready):
     for arguments, sentence in (
-        (("show", "detectr"), "no model is called detectr; declared are detector"),
-        (("show", "detector", "v9"), "has no version 'v9'; known are"),
+        (("show", "detectr"), "no model is named detectr; the declared models are detector"),
+        (("show", "detector", "v9"), "no version begins with 'v9'; known versions:"),
         (("show", "detector", "v000"), "several versions begin with 'v000'"),
-        (("promote", "detector", "v9", "--why", "x"), "has no version 'v9'"),
+        (("promote", "detector", "v9", "--why", "x"), "no version begins with 'v9'"),
         (("rollback", "detector", "--why", "x"), "has no earlier champion to go back to"),
     ):
         if arguments[1] == "detectr":
@@ -89,11 +89,11 @@ def test_what_is_not_there_is_one_sentence_that_says_what_is(run, ready):
         assert sentence in error
 
 
-def test_moves_by_hand_are_recorded_with_who_and_why_and_rollback_undoes_them(run, ready, lake):
+def test_manual_moves_are_recorded_with_user_and_reason_and_rollback_undoes_them(run, ready, lake):
     first = champion(lake, "detector").version
     assert run("promote", "detector", "v0002", "--shadow", "--why", "a try")[0] == 0
-    _, said, _ = run("promote", "detector", "v0002", text="it is better\n")
-    assert f"{ready.other.version} is champion" in said
+    _, output, _ = run("promote", "detector", "v0002", text="it is better\n")
+    assert f"{ready.other.version} is champion" in output
     assert champion(lake, "detector").version == ready.other.version
     newest = list_transitions(lake, "detector")[0]
     assert (newest.who, newest.why) == (user(), "it is better")
@@ -103,34 +103,32 @@ def test_moves_by_hand_are_recorded_with_who_and_why_and_rollback_undoes_them(ru
         "archived",
         "shadow",
     ]
-    _, said, _ = run("rollback", "detector", "--why", "it was not")
-    assert f"{first} decides again" in said
+    _, output, _ = run("rollback", "detector", "--why", "it was not")
+    assert f"{first} is champion again" in output
     assert champion(lake, "detector").version == first
     assert run("archive", "detector", first, "--why", "x")[0] == 1
 
 
-def test_without_a_reason_nothing_is_moved(run, lake):
+def test_a_move_without_a_reason_is_refused(run, lake):
     assert run("promote", "detector", "v0002")[0] == 1
     assert champion(lake, "detector").version.startswith("v0001")
 
 
-def test_two_versions_are_compared_on_test_rows_and_once_they_matured_on_what_was_logged(
-    run, ready, lake
-):
+def test_versions_are_compared_on_test_rows_and_later_on_matured_predictions(run, ready, lake):
     _, output, _ = run("compare", "detector", "v0002", "v0001", "--json")
-    told = json.loads(output)
-    assert told["rows"].startswith("the 420 test rows")
+    comparison = json.loads(output)
+    assert comparison["rows"].startswith("the 420 test rows")
     ours = {v.version: v.metrics["test"] for v in list_versions(lake, "detector")}
-    for found in told["comparisons"]:
-        assert found["ours"] == pytest.approx(ours[told["first"]][found["metric"]])
-        assert found["theirs"] == pytest.approx(ours[told["second"]][found["metric"]])
+    for found in comparison["comparisons"]:
+        assert found["ours"] == pytest.approx(ours[comparison["first"]][found["metric"]])
+        assert found["theirs"] == pytest.approx(ours[comparison["second"]][found["metric"]])
     run("promote", "detector", "v0002", "--shadow", "--why", "try")
     ready.world.days(60, 70)
     score(ready.spec, lake)
     _, output, _ = run("compare", "detector", "v0002", "v0001", "--json")
-    told = json.loads(output)
-    assert told["rows"] == "600 matured predictions up to 2026-03-04"
-    by_metric = {found["metric"]: found for found in told["comparisons"]}
+    comparison = json.loads(output)
+    assert comparison["rows"] == "600 matured predictions up to 2026-03-04"
+    by_metric = {found["metric"]: found for found in comparison["comparisons"]}
     found = by_metric["average_precision"]
     interval = found["difference"]
     assert interval["value"] == pytest.approx(found["ours"] - found["theirs"])
@@ -141,7 +139,9 @@ def test_two_versions_are_compared_on_test_rows_and_once_they_matured_on_what_wa
     assert "average_precision" in run("compare", "detector", "v0001", "v0002")[1]
 
 
-def test_a_version_made_again_has_the_same_bytes_and_a_changed_one_does_not_pass(run, ready, lake):
+def test_a_reproduced_version_has_the_same_bytes_and_a_changed_training_set_is_an_error(
+    run, ready, lake
+):
     status, output, _ = run("reproduce", "detector", "v0001")
     assert status == 0
     assert "same" in output
@@ -158,7 +158,7 @@ def test_a_version_made_again_has_the_same_bytes_and_a_changed_one_does_not_pass
     assert error.startswith("error: ")
 
 
-def test_a_report_is_written_and_its_path_is_said(run, ready, lake, tmp_path):
+def test_a_report_is_written_and_its_path_is_printed(run, ready, lake, tmp_path):
     target = tmp_path / "reports"
     target.mkdir()
     status, output, _ = run("report", "detector", "v0001", "--output", str(target))
@@ -167,23 +167,23 @@ def test_a_report_is_written_and_its_path_is_said(run, ready, lake, tmp_path):
     assert "<html" in (target / f"{champion(lake, 'detector').version}.html").read_text()
 
 
-def test_without_any_model_the_list_says_what_would_make_one(settings, lake, monkeypatch):
+def test_without_any_model_the_list_names_the_command_that_trains_one(settings, lake, monkeypatch):
     lake.snapshot()
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, ["models", "list"])
-    assert "no model was trained yet" in result.stdout
+    assert "no model has been trained yet" in result.stdout
 
 
-def test_a_user_without_a_name_is_a_number(monkeypatch):
-    def nobody():
+def test_a_user_without_a_name_is_recorded_by_uid(monkeypatch):
+    def no_user():
         raise OSError("no username set")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", no_user)
     assert user() == f"uid {os.getuid()}"
 
 
-def test_a_move_that_is_none_is_said_to_be_and_not_recorded(run, ready, lake):
+def test_a_move_to_the_current_state_is_reported_and_not_recorded(run, ready, lake):
     first, other = champion(lake, "detector").version, ready.other.version
     run("promote", "detector", other, "--shadow", "--why", "a try")
     moves = list_transitions(lake, "detector")
@@ -191,13 +191,13 @@ def test_a_move_that_is_none_is_said_to_be_and_not_recorded(run, ready, lake):
         (("promote", "detector", first, "--why", "again"), "champion"),
         (("promote", "detector", other, "--shadow", "--why", "again"), "shadow"),
     ):
-        status, said, _ = run(*arguments)
-        assert (status, said.count("\n")) == (0, 1)
-        assert said.startswith(f"detector {arguments[2]} is {state} already; nothing was changed")
+        status, output, _ = run(*arguments)
+        assert (status, output.count("\n")) == (0, 1)
+        assert output.startswith(f"detector {arguments[2]} is already {state}; nothing was changed")
     assert list_transitions(lake, "detector") == moves
     run("archive", "detector", other, "--why", "enough")
     moves = list_transitions(lake, "detector")
-    assert "is archived already" in run("archive", "detector", other, "--why", "again")[1]
+    assert "is already archived" in run("archive", "detector", other, "--why", "again")[1]
     assert list_transitions(lake, "detector") == moves
     status, _, error = run("promote", "detector", first, "--shadow", "--why", "x")
     assert (status, error.startswith("error: ")) == (1, True)

@@ -37,7 +37,7 @@ def plain(text: str) -> str:
 
 
 @given(st.text(st.characters()))
-def test_nothing_that_a_terminal_obeys_is_left_of_any_text(text: str) -> None:
+def test_no_text_contains_terminal_codes(text: str) -> None:
     assert all(
         letter.isprintable() or letter in "\u200c\u200d"
         for letter in visible(text)
@@ -52,15 +52,15 @@ def test_nothing_that_a_terminal_obeys_is_left_of_any_text(text: str) -> None:
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"])))
-def test_an_honest_text_is_not_changed(text: str) -> None:
+def test_ordinary_text_is_not_changed(text: str) -> None:
     assert visible(text) == text
     assert visible("👩\u200d👩\u200d👧 नमस्\u200dते") == "👩\u200d👩\u200d👧 नमस्\u200dते"
 
 
-def test_words_and_tables_hold_hostile_texts_as_they_are() -> None:
+def test_sentences_and_tables_escape_hostile_texts() -> None:
     file = io.StringIO()
     output = Output(file)
-    output.say(Toned(HOSTILE, "bad"), " ", HOSTILE)
+    output.print_line(Toned(HOSTILE, "bad"), " ", HOSTILE)
     output.table((HOSTILE,), [(HOSTILE,), (Toned(HOSTILE, "warn"),)], title=HOSTILE)
     assert [line.strip() for line in file.getvalue().splitlines()] == [
         f"{SEEN} {SEEN}",
@@ -68,18 +68,18 @@ def test_words_and_tables_hold_hostile_texts_as_they_are() -> None:
     ]
 
 
-def test_a_pipe_gets_every_letter_of_a_row_on_one_line() -> None:
+def test_a_row_in_a_pipe_is_one_complete_line() -> None:
     file = io.StringIO()
     long = "word " * 3_000 + "x" * 200_000
     Output(file).table(("a", "b"), [(long, "1"), ("two\nlines", "2")], right=(1,))
-    Output(file).say(long)
-    _, first, second, said = file.getvalue().splitlines()
+    Output(file).print_line(long)
+    _, first, second, line = file.getvalue().splitlines()
     assert first.split() == [*long.split(), "1"]
     assert "two\\nlines" in second
-    assert said == long
+    assert line == long
 
 
-def test_a_terminal_folds_what_is_too_wide_and_loses_nothing(terminal: Terminal) -> None:
+def test_a_terminal_folds_wide_values_and_loses_nothing(terminal: Terminal) -> None:
     value = "0123456789" * 20
     Output(terminal).table(("a", "[b]"), [(value, HOSTILE)])
     lines = plain(terminal.getvalue()).splitlines()
@@ -105,21 +105,21 @@ def test_json_is_ascii_and_reads_back() -> None:
     assert json.loads(file.getvalue()) == {"a": HOSTILE}
 
 
-def test_a_stream_without_a_letter_gets_an_escape_and_ends_nothing(
+def test_a_character_that_the_encoding_lacks_is_escaped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    Output().say("Zoë")
+    Output().print_line("Zoë")
     stream.flush()
     assert stream.buffer.getvalue() == b"Zo\\xeb\n"  # type: ignore[attr-defined]
 
 
-def test_what_is_being_done_goes_on_when_nobody_reads_any_more() -> None:
+def test_a_command_continues_after_the_reader_closed_the_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w", buffering=1) as pipe:
         output = Output(pipe)
         for _ in range(3):
-            output.say("done")
+            output.print_line("done")
             output.table(("a",), [("b",)])

@@ -21,7 +21,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
     from lakehouse.sources.declared import find_source
 
-    spec = find_source("chargebacks")
+    spec = find_source(settings.project, "chargebacks")
     path = Path(settings.landing) / spec.name / file_name(seal_of(0))
     path.parent.mkdir(parents=True)
     path.write_bytes(json_lines(*[BROKEN] * 20))
@@ -34,7 +34,7 @@ def command(*words: str) -> Result:
     return CliRunner().invoke(main, ["quarantine", *words], catch_exceptions=False)
 
 
-def test_what_stops_a_source_is_listed_shown_and_decided_once(home: Settings) -> None:
+def test_quarantined_rows_are_listed_shown_and_decided_once(home: Settings) -> None:
     [listed] = json.loads(command("list", "--json").output)
     assert (listed["source"], listed["rows"], listed["of"]) == ("chargebacks", 20, 20)
     assert listed["blocks"] is True
@@ -57,14 +57,14 @@ def test_what_stops_a_source_is_listed_shown_and_decided_once(home: Settings) ->
     assert (decided["decision"], decided["rows"]) == ("discard", 20)
 
 
-def test_released_rows_wait_in_the_landing_zone_for_the_next_load(home: Settings) -> None:
+def test_released_rows_are_in_the_landing_zone_for_the_next_load(home: Settings) -> None:
     done = command("release", "chargebacks", "--why", "the contract was wrong")
     assert done.exit_code == 0
     released = Path(home.landing) / "chargebacks" / "20260501T235959999999Z_released_1.jsonl"
     assert released.read_bytes() == json_lines(*[BROKEN] * 20)
 
 
-def test_a_source_that_nobody_declared_is_an_error_that_names_those_there_are(
+def test_an_undeclared_source_is_an_error_with_the_declared_names(
     home: Settings,
 ) -> None:
     done = command("show", "chargeback")
@@ -72,17 +72,17 @@ def test_a_source_that_nobody_declared_is_an_error_that_names_those_there_are(
     assert "declared are chargebacks, customers" in done.output
 
 
-def test_status_names_what_is_undecided_whatever_the_last_checks_were(home: Settings) -> None:
+def test_status_lists_undecided_items_whatever_the_last_checks_were(home: Settings) -> None:
     from io import StringIO
 
     from lakehouse.cli.output import Output
     from lakehouse.cli.status import print_undecided
-    from lakehouse.sources.undecided import undecided_of
+    from lakehouse.sources.undecided import list_undecided
 
     output = StringIO()
     with Lake(home, read_only=True) as lake:
-        print_undecided(Output(output), undecided_of(lake))
+        print_undecided(Output(output), list_undecided(lake))
     assert output.getvalue() == (
-        "raw/chargebacks undecided: 20 rejected rows; 1 loads stop everything behind it; "
+        "raw/chargebacks undecided: 20 rejected rows; 1 loads block everything downstream; "
         "see lakehouse quarantine list chargebacks\n"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.cli.run import asset_line, news
+from lakehouse.cli.run import asset_line, summarize_changes
 from lakehouse.orchestration.runs.in_process import AssetDone
 
 NEW = AssetDone("raw/payments", 984_576, 1.25, written=1_234, changed=True)
@@ -21,9 +21,7 @@ MODEL = AssetDone("models/fraud", None, 0.1, changed=True)
         (MODEL, "done models/fraud 0.1 s"),
     ],
 )
-def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
-    asset: AssetDone, words: str
-) -> None:
+def test_a_line_has_the_written_rows_and_the_total(asset: AssetDone, words: str) -> None:
     mark, text = asset_line(asset)
     assert " ".join(f"{mark.text}{text}".split()) == words
 
@@ -31,13 +29,13 @@ def test_a_line_has_the_rows_that_were_written_of_all_that_there_are(
 @pytest.mark.parametrize(
     ("assets", "words"),
     [
-        ([SAME, SAME], "nothing was new: 2 assets are as they were"),
-        ([SAME, VIEW], "nothing was new: 2 assets are as they were"),
-        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows came in from sources"),
-        ([NEW, CARRIED], "2 of 2 assets changed: 1,234 rows came in from sources"),
+        ([SAME, SAME], "nothing was new: 2 assets are unchanged"),
+        ([SAME, VIEW], "nothing was new: 2 assets are unchanged"),
+        ([NEW, SAME], "1 of 2 assets changed: 1,234 rows arrived from sources"),
+        ([NEW, CARRIED], "2 of 2 assets changed: 1,234 rows arrived from sources"),
         ([MODEL, SAME], "1 of 2 assets changed"),
         ([], "0 of 0 assets changed"),
     ],
 )
-def test_the_summary_says_when_nothing_was_new(assets: list[AssetDone], words: str) -> None:
-    assert news(assets) == words
+def test_the_summary_counts_changes_and_new_rows(assets: list[AssetDone], words: str) -> None:
+    assert summarize_changes(assets) == words

@@ -12,7 +12,7 @@ from lakehouse.cli import main
 from lakehouse.cli.sources.unload import redo_selection
 from lakehouse.definitions import defs
 from lakehouse.lake import Lake
-from lakehouse.orchestration.runs.in_process import _selected
+from lakehouse.orchestration.runs.in_process import _resolve_selection
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import load
 from lakehouse.sources.declared import find_source
@@ -37,7 +37,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
+def test_a_file_is_unloaded_and_the_list_shows_it(loaded: Settings) -> None:
     command = ["sources", "unload", "chargebacks", FILES[1], "--why", "a test [file]"]
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -48,17 +48,36 @@ def test_a_file_is_taken_out_and_the_list_shows_it(loaded: Settings) -> None:
     rows = {row.pop("source"): row for row in json.loads(listed.output)}
     assert rows["chargebacks"] == {
         "seal": "2026-05-01T23:59:59.999999",
-        **{"loaded": 1, "refused": 1, "unloaded": 1, "rows": 1, "rejected": 0},
+        **{"loaded": 1, "refused": 1, "unloaded": 1, "skipped": 0, "rows": 1, "rejected": 0},
+        "always_complete": False,
+        "note": "1 file refused: see `lakehouse quarantine list`",
     }
     assert rows["customers"]["loaded"] == 0
+    assert rows["customers"]["note"] == "no file has landed"
     table = CliRunner().invoke(main, ["sources", "list"], catch_exceptions=False).output
     assert "2026-05-01 23:59" in table
+
+
+def test_a_repeated_file_and_new_files_are_listed_with_a_note(loaded: Settings) -> None:
+    folder = Path(loaded.landing) / "chargebacks"
+    (folder / "20260504T235959999999Z.csv").write_bytes((folder / FILES[0]).read_bytes())
+    listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
+    rows = {row.pop("source"): row for row in json.loads(listed.output)}
+    assert rows["chargebacks"]["note"].startswith("1 new file to load with `lakehouse run`")
+    with Lake(loaded) as lake:
+        load(find_source(PROJECT, "chargebacks"), lake, loaded)
+    listed = CliRunner().invoke(main, ["sources", "list", "--json"], catch_exceptions=False)
+    rows = {row.pop("source"): row for row in json.loads(listed.output)}
+    assert (rows["chargebacks"]["skipped"], rows["chargebacks"]["loaded"]) == (1, 2)
+    command = ["sources", "unload", "chargebacks", FILES[0], "--why", "wrong"]
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert "20260504T235959999999Z.csv has the same bytes and was skipped" in done.output
 
 
 @pytest.mark.parametrize(
     "words", [("nothing", "x"), ("chargebacks", "x"), ("chargebacks", FILES[2])]
 )
-def test_what_cannot_be_taken_out_is_told_in_a_sentence(
+def test_a_file_that_cannot_be_unloaded_is_one_sentence(
     loaded: Settings, words: tuple[str, str]
 ) -> None:
     done = CliRunner().invoke(main, ["sources", "unload", *words, "--why", "w"])
@@ -67,13 +86,16 @@ def test_what_cannot_be_taken_out_is_told_in_a_sentence(
     assert "Traceback" not in done.output
 
 
-def test_all_that_follows_a_source_is_built_again_and_nothing_else(
+def test_redo_rebuilds_everything_downstream_of_a_source_and_nothing_else(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
     definitions: dg.Definitions = defs()
     graph = definitions.resolve_asset_graph()
-    found = {"/".join(key.path) for key in _selected(definitions, [redo_selection("chargebacks")])}
+    found = {
+        "/".join(key.path)
+        for key in _resolve_selection(definitions, [redo_selection("chargebacks")])
+    }
     assert {"staging/stg_chargebacks", "core/fct_labels", "features/terminal_risk"} <= found
     assert {name.partition("/")[0] for name in found} == {
         "staging",

@@ -10,26 +10,26 @@ START = "import atexit, lakehouse.cli; atexit.register(print, 'the end'); lakeho
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "text"),
     [
         (["--version"], 0, ", version "),
         (["sql", "select 1"], 1, "there is no lake"),
         (["nonsense"], 2, "No such command 'nonsense'"),
     ],
 )
-def test_a_command_ends_with_its_status_after_all_that_it_had_to_say(
-    arguments: list[str], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_command_ends_with_its_status_after_all_its_output(
+    arguments: list[str], status: int, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", START, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == status
-    assert said in done.stdout + done.stderr
+    assert text in done.stdout + done.stderr
     assert done.stdout.endswith("the end\n")
 
 
-def test_a_file_that_is_still_open_is_written_whole(tmp_path: Path) -> None:
+def test_a_file_that_is_still_open_is_flushed(tmp_path: Path) -> None:
     opened = "import sys, lakehouse.cli; file = open(sys.argv.pop(), 'w'); file.write('x'); "
     script = f"{opened}lakehouse.cli.start()"
     path = tmp_path / "file"

@@ -14,7 +14,7 @@ def verify(settings: Settings, *options: str) -> Result:
     return CliRunner().invoke(main, ["verify", *options], env=settings.environment())
 
 
-def test_a_lake_that_is_not_there_is_not_called_sound(settings: Settings) -> None:
+def test_a_missing_lake_is_an_error(settings: Settings) -> None:
     result = verify(settings)
     assert result.exit_code == 1
     assert "there is no lake" in result.output
@@ -23,10 +23,10 @@ def test_a_lake_that_is_not_there_is_not_called_sound(settings: Settings) -> Non
 def test_damage_is_named_and_ends_with_an_error(settings: Settings) -> None:
     with Lake(settings) as lake, lake.writer(Author("raw/t")) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(1000)")
-    sound = verify(settings, "--full")
-    assert sound.exit_code == 0
-    assert "1 files by hash: as they were written" in sound.output
-    assert "not verified: the rest of the catalog" in sound.output
+    intact = verify(settings, "--full")
+    assert intact.exit_code == 0
+    assert "1 files by hash: as they were written" in intact.output
+    assert "not verified: the rest of the catalog" in intact.output
     file = next(Path(settings.storage).rglob("*.parquet"))
     content = bytearray(file.read_bytes())
     content[40] ^= 1

@@ -60,15 +60,15 @@ class World:
 
     def send(self, source: str, through: int) -> list[Load]:
         """The next files of `source` up to day number `through`, exclusive."""
-        made = []
+        new = []
         for day in range(self.sent[source], through):
             begin = START + timedelta(days=day)
             rows = getattr(self, f"_{source}")(day, begin)
             load_id = len(self.loads) + 1
-            made.append(Load(source, load_id, begin + timedelta(days=1) - MICROSECOND, rows))
-            self.loads.append(made[-1])
+            new.append(Load(source, load_id, begin + timedelta(days=1) - MICROSECOND, rows))
+            self.loads.append(new[-1])
         self.sent[source] = max(through, self.sent[source])
-        return made
+        return new
 
     def of(self, source: str) -> list[Load]:
         return [load for load in self.loads if load.source == source]
@@ -101,9 +101,9 @@ class World:
         if self.transactions:  # delivered again: unchanged, and with another amount and time
             for row in draw.choices(self.transactions, k=2):
                 rows.append((*row[:-1], self._moment(begin)))
-            again = draw.choice(self.transactions)
+            repeated = draw.choice(self.transactions)
             at = self._moment(begin)
-            rows.append((*again[:3], at, Decimal("1.00"), "EUR", "chip", at))
+            rows.append((*repeated[:3], at, Decimal("1.00"), "EUR", "chip", at))
         rows.append((None, 1, 1, begin, Decimal(1), "EUR", "chip", begin))
         rows.append(rows[0])
         self.transactions += rows
@@ -150,7 +150,7 @@ class World:
         ]
 
 
-class Bench:
+class DbtLake:
     """A lake in a folder, with dbt as the graph runs it, or as a person would."""
 
     def __init__(self, folder: Path) -> None:
@@ -210,13 +210,13 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def new_bench(new_data_dir: Callable[[], Path]) -> Iterator[Callable[[], Bench]]:
+def new_dbt_lake(new_data_dir: Callable[[], Path]) -> Iterator[Callable[[], DbtLake]]:
     """Makes lakes with empty raw tables."""
 
-    def make() -> Bench:
-        bench = Bench(new_data_dir())
-        bench.create_tables()
-        return bench
+    def make() -> DbtLake:
+        dbt_lake = DbtLake(new_data_dir())
+        dbt_lake.create_tables()
+        return dbt_lake
 
     return make
 

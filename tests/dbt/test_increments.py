@@ -21,7 +21,7 @@ from lakehouse.features import FeatureSetSpec, refresh, replay
 from lakehouse.lake import Lake, write_lock
 from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)
@@ -240,10 +240,12 @@ class Expected:
         return out
 
 
-def differences(bench: Any, world: Any) -> dict[str, Any]:
+def differences(dbt_lake: Any, world: Any) -> dict[str, Any]:
     """Missing and surplus rows by table; empty when all tables are correct."""
     found = {}
-    tables = bench.query_each(f"SELECT {columns} FROM {name}" for name, columns in TABLES.items())
+    tables = dbt_lake.query_each(
+        f"SELECT {columns} FROM {name}" for name, columns in TABLES.items()
+    )
     for (table, expected), rows in zip(Expected(world).tables().items(), tables, strict=True):
         actual = sorted(rows, key=repr)
         assert expected, f"the world is too small: nothing is expected in {table}"
@@ -259,30 +261,30 @@ def send(world: Any, **through: int) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def built(new_bench: Callable[[], Any], new_world: Callable[[int], Any]) -> tuple[Any, Any]:
+def built(new_dbt_lake: Callable[[], Any], new_world: Callable[[int], Any]) -> tuple[Any, Any]:
     """An empty lake, built with the unit tests; then a first load; then a second one."""
-    bench, world = new_bench(), new_world(1)
-    bench.dbt("build")
-    counts = bench.query_each(f"SELECT count(*) FROM {table}" for table in TABLES)
+    dbt_lake, world = new_dbt_lake(), new_world(1)
+    dbt_lake.dbt("build")
+    counts = dbt_lake.query_each(f"SELECT count(*) FROM {table}" for table in TABLES)
     assert counts == [[(0,)]] * len(TABLES)
     days = {"transactions": 15, "chargebacks": 13, "exchange_rates": 11}
-    bench.load(send(world, **days, customers=14, terminals=16))
-    bench.dbt("run")
-    assert differences(bench, world) == {}
+    dbt_lake.load(send(world, **days, customers=14, terminals=16))
+    dbt_lake.dbt("run")
+    assert differences(dbt_lake, world) == {}
     days = {"chargebacks": 26, "customers": 28, "exchange_rates": 25, "terminals": 26}
-    bench.load(send(world, **days, transactions=28))
-    bench.dbt("build", "--exclude-resource-type", "unit_test")
-    return bench, world
+    dbt_lake.load(send(world, **days, transactions=28))
+    dbt_lake.dbt("build", "--exclude-resource-type", "unit_test")
+    return dbt_lake, world
 
 
-def test_increments_over_dirty_sources_give_what_the_plain_reference_gives(
+def test_increments_over_dirty_sources_equal_the_reference(
     built: tuple[Any, Any],
 ) -> None:
-    bench, world = built
-    assert differences(bench, world) == {}
+    dbt_lake, world = built
+    assert differences(dbt_lake, world) == {}
 
 
-def test_the_world_has_reports_on_either_side_of_the_maturity_of_late_transactions(
+def test_the_world_has_reports_before_and_after_the_maturity_of_late_transactions(
     built: tuple[Any, Any],
 ) -> None:
     expected = Expected(built[1])
@@ -292,14 +294,14 @@ def test_the_world_has_reports_on_either_side_of_the_maturity_of_late_transactio
     assert any(not x[5] and reported[x[0]] <= x[4] for x in late), "settled with a late report"
 
 
-@pytest.mark.parametrize("other", range(20))
-def test_no_label_that_settled_moves_when_everything_known_later_changes(
-    new_world: Callable[[int], Any], other: int
+@pytest.mark.parametrize("seed", range(20))
+def test_settled_labels_do_not_depend_on_anything_known_later(
+    new_world: Callable[[int], Any], seed: int
 ) -> None:
-    known = new_world(other)
+    known = new_world(seed)
     send(known, **dict.fromkeys(SOURCES, 20))
     changed = copy.deepcopy(known)
-    changed.random.seed(1000 + other)
+    changed.random.seed(1000 + seed)
     tables = []
     for world in (known, changed):
         send(world, **dict.fromkeys(SOURCES, 40))
@@ -314,24 +316,24 @@ def test_no_label_that_settled_moves_when_everything_known_later_changes(
 
 
 def test_rows_that_a_run_wrote_are_never_changed_by_a_later_one(built: tuple[Any, Any]) -> None:
-    bench, _ = built
-    commits = bench.query("SELECT snapshot_id FROM lake.snapshots() WHERE author = 'test'")
+    dbt_lake, _ = built
+    commits = dbt_lake.query("SELECT snapshot_id FROM lake.snapshots() WHERE author = 'test'")
     then = max(commits)[0] - 1  # before the second load
     for table in ("core.fct_labels", "core.fct_reports"):
         old = f"(FROM {table} AT (VERSION => {then}))"
-        (before,), (now,) = (bench.query(f"SELECT count(*) FROM {t}")[0] for t in (old, table))
+        (before,), (now,) = (dbt_lake.query(f"SELECT count(*) FROM {t}")[0] for t in (old, table))
         assert 5 < before < now
-        assert bench.query(f"{old} EXCEPT ALL (FROM {table})") == []
+        assert dbt_lake.query(f"{old} EXCEPT ALL (FROM {table})") == []
 
 
-def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
+def test_a_deleted_customer_has_no_attributes_in_features_or_groups(
     built: tuple[Any, Any],
 ) -> None:
-    bench, world = built
+    dbt_lake, world = built
     expected = Expected(world)
     (spec,) = (
         s
-        for s in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir)
+        for s in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS)
         if s.name == "customer_profile"
     )
     group = Group(table="core.dim_customers", column="segment", entity="customer_id")
@@ -342,7 +344,7 @@ def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
         latest = max(seen, key=lambda v: v[2]) if seen else (None,) * 8
         return latest[5], latest[7] is True
 
-    with Lake(bench.settings) as lake:
+    with Lake(dbt_lake.settings) as lake:
         refresh(spec, lake, spine="transactions")
         assert replay(spec, lake, spine="transactions", rows=500).differences == []
         with lake.reader() as cursor:
@@ -350,45 +352,45 @@ def test_a_deleted_customer_has_no_attributes_in_features_nor_in_groups(
                 "SELECT transaction_id, customer_id, event_time, customer_segment "
                 "FROM features.customer_profile ORDER BY transaction_id"
             ).fetchall()
-            told = group_values(
+            groups = group_values(
                 cursor, {"segment": group}, "features.customer_profile",
                 key="transaction_id", spine_key="transaction_id",
             )["segment"]  # fmt: skip
-    right = [segment(row[1], row[2]) for row in rows]
-    assert [row[3] for row in rows] == [value for value, _ in right]
-    assert told.tolist() == [value or MISSING for value, _ in right]
-    assert sum(deleted for _, deleted in right) > 5, "the world is too small"
+    expected_segments = [segment(row[1], row[2]) for row in rows]
+    assert [row[3] for row in rows] == [value for value, _ in expected_segments]
+    assert groups.tolist() == [value or MISSING for value, _ in expected_segments]
+    assert sum(deleted for _, deleted in expected_segments) > 5, "the world is too small"
 
 
 @pytest.mark.slow  # the graph does not start dbt in that case
-def test_a_run_without_anything_new_makes_no_snapshot(built: tuple[Any, Any]) -> None:
-    bench, _ = built
-    before = bench.snapshot()
-    bench.dbt("run")
-    assert bench.snapshot() == before
+def test_a_run_without_new_data_makes_no_snapshot(built: tuple[Any, Any]) -> None:
+    dbt_lake, _ = built
+    before = dbt_lake.snapshot()
+    dbt_lake.dbt("run")
+    assert dbt_lake.snapshot() == before
 
 
-def test_every_commit_says_which_model_and_which_run_made_it(built: tuple[Any, Any]) -> None:
-    bench, _ = built
-    commits = bench.query("SELECT author, commit_extra_info FROM lake.snapshots()")
+def test_every_commit_names_its_model_and_run(built: tuple[Any, Any]) -> None:
+    dbt_lake, _ = built
+    commits = dbt_lake.query("SELECT author, commit_extra_info FROM lake.snapshots()")
     authors = {author for author, extra in commits if "run-of-the-test" in (extra or "")}
     assert authors >= {*TABLES, "staging.stg_transactions", "reporting.label_completeness"}
 
 
 @pytest.mark.slow
 def test_a_full_refresh_gives_the_same_tables(built: tuple[Any, Any]) -> None:
-    bench, world = built
-    progress = bench.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name")
-    bench.dbt("run", "--full-refresh")
-    assert differences(bench, world) == {}
-    assert bench.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name") == progress
+    dbt_lake, world = built
+    progress = dbt_lake.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name")
+    dbt_lake.dbt("run", "--full-refresh")
+    assert differences(dbt_lake, world) == {}
+    assert dbt_lake.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name") == progress
 
 
 def test_every_model_and_column_is_described(built: tuple[Any, Any]) -> None:
-    bench, _ = built
-    nodes = json.loads((bench.target / "manifest.json").read_text())["nodes"].values()
+    dbt_lake, _ = built
+    nodes = json.loads((dbt_lake.target / "manifest.json").read_text())["nodes"].values()
     models = [node for node in nodes if node["resource_type"] == "model"]
-    described = bench.query_each(f"DESCRIBE {m['schema']}.{m['name']}" for m in models)
+    described = dbt_lake.query_each(f"DESCRIBE {m['schema']}.{m['name']}" for m in models)
     for model, columns in zip(models, described, strict=True):
         assert model["description"], model["name"]
         assert model["config"]["contract"]["enforced"] == (model["schema"] != "staging")
@@ -397,35 +399,36 @@ def test_every_model_and_column_is_described(built: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_redoing_days_mends_their_rows_in_one_commit_a_table(built: tuple[Any, Any]) -> None:
-    bench, world = built
+def test_reprocessing_days_fixes_their_rows_in_one_commit_per_table(built: tuple[Any, Any]) -> None:
+    dbt_lake, world = built
     from lakehouse.lake import Author, Lake
 
-    with Lake(bench.settings) as lake, lake.writer(Author("vandal")) as cursor:
+    with Lake(dbt_lake.settings) as lake, lake.writer(Author("vandal")) as cursor:
         where = "WHERE event_time >= '2026-01-13' AND event_time < '2026-01-16'"
         cursor.execute(f"DELETE FROM core.fct_reports {where}")
         cursor.execute(f"UPDATE core.fct_transactions SET amount_eur = 0 {where}")
         cursor.execute(f"UPDATE core.fct_labels SET is_fraud = NOT is_fraud {where}")
-    assert differences(bench, world) != {}
-    before = bench.snapshot()
-    bench.dbt("run", since="2026-01-13", until="2026-01-15")
-    assert differences(bench, world) == {}
-    authors = bench.query(f"SELECT author FROM lake.snapshots() WHERE snapshot_id > {before}")
+    assert differences(dbt_lake, world) != {}
+    before = dbt_lake.snapshot()
+    dbt_lake.dbt("run", since="2026-01-13", until="2026-01-15")
+    assert differences(dbt_lake, world) == {}
+    authors = dbt_lake.query(f"SELECT author FROM lake.snapshots() WHERE snapshot_id > {before}")
     assert len(authors) == len(set(authors))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("commits", [2, 5])
-def test_a_run_killed_between_commits_is_made_good_by_the_next(
-    new_bench: Callable[[], Any], new_world: Callable[[int], Any], commits: int
+def test_the_run_after_a_kill_between_commits_completes_the_tables(
+    new_dbt_lake: Callable[[], Any], new_world: Callable[[int], Any], commits: int
 ) -> None:
-    bench, world = new_bench(), new_world(2)
-    bench.load(send(world, customers=20, transactions=20, terminals=20, chargebacks=20))
-    bench.load(send(world, exchange_rates=20))
-    before = bench.snapshot() + 6  # views and the table of progress come first
-    command, environment = bench.command("run")
+    dbt_lake, world = new_dbt_lake(), new_world(2)
+    dbt_lake.load(send(world, customers=20, transactions=20, terminals=20, chargebacks=20))
+    dbt_lake.load(send(world, exchange_rates=20))
+    before = dbt_lake.snapshot() + 6  # views and the table of progress come first
+    command, environment = dbt_lake.command("run")
     with (
-        Lake(bench.settings, read_only=True) as lake,  # to open it again takes longer than a commit
+        # to open it again takes longer than a commit
+        Lake(dbt_lake.settings, read_only=True) as lake,
         subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
         ) as process,
@@ -433,17 +436,17 @@ def test_a_run_killed_between_commits_is_made_good_by_the_next(
         while lake.snapshot() < before + commits and process.poll() is None:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL, "dbt was done before it could be killed"
-    bench.dbt("run")
-    assert differences(bench, world) == {}
+    assert process.returncode == -signal.SIGKILL, "dbt finished before it could be killed"
+    dbt_lake.dbt("run")
+    assert differences(dbt_lake, world) == {}
 
 
 @pytest.mark.slow
-def test_dbt_waits_for_another_writer_and_says_who_it_is(new_bench: Callable[[], Any]) -> None:
-    bench = new_bench()
-    command, environment = bench.command("run")
+def test_dbt_waits_for_another_writer_and_names_it(new_dbt_lake: Callable[[], Any]) -> None:
+    dbt_lake = new_dbt_lake()
+    command, environment = dbt_lake.command("run")
     environment["LAKEHOUSE_LOCK_TIMEOUT"] = "0.2"
-    with write_lock(bench.settings, "the test"):
+    with write_lock(dbt_lake.settings, "the test"):
         refused = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False
         )

@@ -27,8 +27,8 @@ EXPECTED = {
     "customer_activity": (FACTS | {"core.dim_customers"}, REPORTED | {"customers"}),
     "merchant_performance": (FACTS | {"core.dim_terminals"}, REPORTED | {"terminals"}),
     # models of the test, declared nowhere else
-    "made_of_a_view": (FACTS, REPORTED),
-    "made_of_labels": ({"core.fct_labels", "customers"}, REPORTED | {"customers"}),
+    "reads_a_view": (FACTS, REPORTED),
+    "reads_labels": ({"core.fct_labels", "customers"}, REPORTED | {"customers"}),
 }
 """By model: what it waits for, and the sources that all of its rows come from."""
 
@@ -36,13 +36,13 @@ VIEW = "{{ config(materialized='view', contract={'enforced': false}) }}"
 NEW = {
     "staging/recent_reports.sql": VIEW + " select * from {{ ref('fct_transactions') }} "
     "inner join {{ ref('fct_reports') }} using (transaction_id)",
-    "core/made_of_a_view.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
+    "core/reads_a_view.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select * from {{ ref('recent_reports') }}",
-    "core/made_of_labels.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
+    "core/reads_labels.sql": "{{ config(pre_hook='{{ lakehouse.begin_seals() }}', "
     "contract={'enforced': false}) }} select labels.* from {{ ref('fct_labels') }} as labels "
     "inner join {{ ref('stg_customers') }} using (customer_id)",
 }
-ASK = """
+QUERY_INPUTS = """
 {%- set found = {} -%}
 {%- for node in graph.nodes.values()
     if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
@@ -68,7 +68,7 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
     def run(sql: str) -> Any:
         with WritingSession(settings).holding():
             return import_dbt()(manifest=files.parsed).invoke(
-                ["compile", "--inline", sql, "--quiet", *files.places(files.target)]
+                ["compile", "--inline", sql, "--quiet", *files.folder_arguments(files.target)]
             )
 
     return run
@@ -77,27 +77,27 @@ def compiled(new_data_dir: Callable[[], Path]) -> Callable[[str], Any]:
 @pytest.fixture(scope="module")
 def derived(compiled: Callable[[str], Any]) -> dict[str, Any]:
     """The inputs that dbt finds for each incremental model."""
-    done = compiled(ASK)
-    assert done.success, done.exception
-    return dict(json.loads(done.result.results[0].node.compiled_code))
+    result = compiled(QUERY_INPUTS)
+    assert result.success, result.exception
+    return dict(json.loads(result.result.results[0].node.compiled_code))
 
 
-def test_every_incremental_model_is_expected_here(derived: dict[str, Any]) -> None:
+def test_every_incremental_model_has_expected_inputs_here(derived: dict[str, Any]) -> None:
     assert derived.keys() == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("model", EXPECTED)
-def test_a_model_waits_for_what_it_reads_and_comes_from_its_sources(
+def test_the_inputs_and_sources_of_a_model_are_derived_from_its_sql(
     derived: dict[str, Any], model: str
 ) -> None:
     inputs, sources = derived[model]
     assert (set(inputs), set(sources)) == EXPECTED[model]
-    assert len(inputs) == len(set(inputs)), "each counts once where all must be complete"
+    assert len(inputs) == len(set(inputs)), "no input is repeated"
 
 
-def test_a_model_that_reads_nothing_cannot_wait_and_is_refused(
+def test_a_model_without_inputs_is_refused(
     compiled: Callable[[str], Any],
 ) -> None:
-    done = compiled("{{ lakehouse.begin_seals() }}")
-    assert not done.success
-    assert "reads no source and no incremental table" in str(done.exception)
+    result = compiled("{{ lakehouse.begin_seals() }}")
+    assert not result.success
+    assert "reads no source and no incremental table" in str(result.exception)

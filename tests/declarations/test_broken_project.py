@@ -67,7 +67,7 @@ def lakehouse(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "words", [("check",), ("models", "promote", "fraud_detector", "v1", "--why", "y")]
 )
-def test_a_command_ends_with_one_sentence_for_each_mistake(
+def test_a_command_prints_one_sentence_for_each_mistake(
     project: Path, words: tuple[str, ...]
 ) -> None:
     changes = (MODEL, "rounds: 150", "round: 150"), (MODEL, "rule: shadow", "rule: shade")
@@ -82,12 +82,12 @@ def test_a_command_ends_with_one_sentence_for_each_mistake(
     ]
 
 
-def test_check_names_what_nothing_makes_and_what_no_set_has(project: Path) -> None:
+def test_check_names_an_unknown_table_and_an_unknown_feature(project: Path) -> None:
     with broken(project, (SET, "reports: core.fct_reports", "reports: core.fct_report")) as places:
         unknown = lakehouse(project, "check")
     assert unknown.stderr.splitlines()[0] == (
         f"error: {places[0]}streams.reports: features/terminal_risk reads core/fct_report, which "
-        "no asset makes; did you mean core/fct_reports?"
+        "no asset produces; did you mean core/fct_reports?"
     )
     with broken(project, (MODEL, "rounds: 150", "exclude: [since_reprt]")) as places:
         absent = lakehouse(project, "check")
@@ -122,7 +122,9 @@ def test_what_reads_the_tables_of_a_broken_file_is_left_out_with_it_and_nothing_
     assert first.startswith(f"left out: {places[0]}aggregates.last.op: op avg is refused")
     file = places[0].partition(", line")[0]
     assert len(others) == 2
-    assert all(f"features/terminal_risk, which no asset makes; correct {file}" in o for o in others)
+    assert all(
+        f"features/terminal_risk, which no asset produces; correct {file}" in o for o in others
+    )
 
 
 def test_what_is_left_out_is_a_failing_check_and_the_run_fails(project: Path) -> None:
@@ -134,7 +136,7 @@ def test_what_is_left_out_is_a_failing_check_and_the_run_fails(project: Path) ->
     assert f"check payments_feature_sets_terminal_risk: {places[0]}" in printed
 
 
-def test_dagster_shows_the_sentence_and_not_how_it_was_found(project: Path) -> None:
+def test_dagster_shows_the_sentence_without_a_traceback(project: Path) -> None:
     bin_dir = Path(sys.executable).parent
     with broken(project, (SET, *REFUSED)) as places:
         done = call(project, str(bin_dir / "dagster"), "definitions", "validate")

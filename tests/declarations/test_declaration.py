@@ -33,7 +33,7 @@ def is_valid(**fields: object) -> bool:
     return True
 
 
-def suits_dagster(**fields: object) -> bool:
+def is_valid_in_dagster(**fields: object) -> bool:
     try:
         dg.AssetSpec("x", **fields)  # type: ignore[arg-type]
     except (dg.DagsterInvalidDefinitionError, dg.DagsterInvariantViolationError):
@@ -45,8 +45,8 @@ def suits_dagster(**fields: object) -> bool:
     "owner",
     ["team:x", "team:of two", "team:", "me", "a@b.org", "a@b", "a@b.technology", "a b@c.de", ""],
 )
-def test_an_owner_is_what_dagster_takes_for_one(owner: str) -> None:
-    assert is_valid(owners=[owner]) == suits_dagster(owners=[owner])
+def test_an_owner_is_valid_exactly_if_dagster_accepts_it(owner: str) -> None:
+    assert is_valid(owners=[owner]) == is_valid_in_dagster(owners=[owner])
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_an_owner_is_what_dagster_takes_for_one(owner: str) -> None:
         {"a": ""}, {"a" * 63: "x"}, {"a" * 64: "x"}, {"a": "x" * 64}, {"ü": "x"}, {"a": "ü"},
     ],
 )  # fmt: skip
-def test_a_tag_is_what_dagster_takes_for_one(tags: dict[str, str]) -> None:
-    assert is_valid(tags=tags) == suits_dagster(tags=tags)
+def test_a_tag_is_valid_exactly_if_dagster_accepts_it(tags: dict[str, str]) -> None:
+    assert is_valid(tags=tags) == is_valid_in_dagster(tags=tags)
 
 
 @pytest.mark.parametrize("warn", [None, "0s", "59s", "1m", "1d", "2d", "3d"])
 @pytest.mark.parametrize("fail", ["0s", "59s", "60s", "2d"])
-def test_a_freshness_is_one_that_dagster_takes(warn: str | None, fail: str) -> None:
+def test_a_freshness_is_valid_exactly_if_dagster_accepts_it(warn: str | None, fail: str) -> None:
     units = {"s": "seconds", "m": "minutes", "d": "days"}
     ages = {
         name: timedelta(**{units[text[-1]]: int(text[:-1])})
@@ -77,12 +77,12 @@ def test_a_freshness_is_one_that_dagster_takes(warn: str | None, fail: str) -> N
     assert is_valid(freshness={"warn": warn, "fail": fail}) == suits
 
 
-def test_an_allowed_age_becomes_a_policy() -> None:
+def test_a_freshness_becomes_a_policy() -> None:
     policy = freshness_of(Freshness(fail=timedelta(days=2)))
     assert policy == dg.FreshnessPolicy.time_window(fail_window=timedelta(days=2))
 
 
-def test_the_kinds_of_components_are_those_there_are() -> None:
+def test_the_list_of_components_is_complete() -> None:
     assert sorted(KINDS) == sorted(components.__all__)
     assert components.__name__ == COMPONENTS
 
@@ -94,7 +94,7 @@ def read(folder: Path) -> FeatureSetSpec:
     return spec
 
 
-def test_where_a_declaration_stands_is_no_part_of_what_it_declares(tmp_path: Path) -> None:
+def test_the_location_of_a_declaration_does_not_affect_equality(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = read(tmp_path / "a"), read(tmp_path / "b")
@@ -114,7 +114,7 @@ def test_where_a_declaration_stands_is_no_part_of_what_it_declares(tmp_path: Pat
             "value: amount",
             r"line 12: aggregates.spent: .* no column am",
         ),
-        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*there is no 'spnt'"),
+        ("mean: spent / n", "mean: spnt / n", "line 18: features.mean: .*unknown name 'spnt'"),
         ("mean: spent / n", "mean: row.amount", "line 18: features.mean: .*no column amount"),
         (
             "table: core.transactions",
@@ -123,7 +123,7 @@ def test_where_a_declaration_stands_is_no_part_of_what_it_declares(tmp_path: Pat
         ),
     ],
 )
-def test_what_does_not_fit_the_tables_is_told_with_its_line(
+def test_an_expression_that_does_not_fit_the_tables_is_reported_with_its_line(
     tmp_path: Path, old: str, new: str, place: str
 ) -> None:
     path = tmp_path / "defs.yaml"
@@ -133,5 +133,5 @@ def test_what_does_not_fit_the_tables_is_told_with_its_line(
         plan(spec, {"core.transactions": TABLE})
 
 
-def test_a_file_that_is_gone_leaves_the_message(tmp_path: Path) -> None:
+def test_the_message_remains_if_the_file_is_gone(tmp_path: Path) -> None:
     assert Place(tmp_path / "gone.yaml").sentence("what is wrong", "name") == "what is wrong"

@@ -24,7 +24,7 @@ KINDS: dict[str, type[Declaration]] = {
     "FeatureSet": FeatureSetSpec,
     "PredictiveModel": ModelSpec,
 }
-NOT_FOR_PEOPLE = ("Value error", "Input should", "Extra inputs", "Field required", "function-")
+PYDANTIC_PHRASES = ("Value error", "Input should", "Extra inputs", "Field required", "function-")
 
 
 odd = st.recursive(
@@ -49,7 +49,7 @@ def mistakes(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [SOURCE, FEATURES, MODEL])
-def test_what_is_broken_below_is_valid_before(tmp_path: Path, text: str) -> None:
+def test_the_unbroken_declarations_are_valid(tmp_path: Path, text: str) -> None:
     declare(tmp_path, text)
     assert len(read_declarations(KINDS, tmp_path).specs) == 1
 
@@ -63,10 +63,10 @@ def test_a_mistake_is_one_sentence_with_file_line_and_remedy(
     assert len(sentences) == 1, sentences
     assert re.match(rf"{re.escape(str(path))}, line {broken.line}\b", sentences[0]), sentences[0]
     assert re.search(broken.words, sentences[0]), sentences[0]
-    assert not any(words in sentences[0] for words in NOT_FOR_PEOPLE), sentences[0]
+    assert not any(words in sentences[0] for words in PYDANTIC_PHRASES), sentences[0]
 
 
-def test_all_mistakes_of_all_files_are_named_in_the_order_of_their_lines(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_files_are_reported_in_line_order(tmp_path: Path) -> None:
     worse = MODEL.replace("task: binary", "tsk: binary").replace("psi: 0.2", "psi: x")
     fitting = MODEL.replace("name: detector", "name: other").replace("at_least: 0.7", "at_least: 1")
     fitting = fitting.replace("alerts: 100", "alerts: 100, unit: card").replace("auc_roc", "auc")
@@ -76,17 +76,19 @@ def test_all_mistakes_of_all_files_are_named_in_the_order_of_their_lines(tmp_pat
     assert places == [("a", "5"), ("a", "21"), ("b", "1"), ("d", "15"), ("d", "17")]
 
 
-def test_two_of_one_kind_and_name_are_refused_and_both_files_are_named(tmp_path: Path) -> None:
+def test_two_declarations_with_the_same_kind_and_name_are_refused_with_both_files(
+    tmp_path: Path,
+) -> None:
     first = declare(tmp_path, SOURCE, "a")
     second = declare(tmp_path, SOURCE, "b")
     declare(tmp_path, MODEL.replace("name: detector", "name: payments"), "c")
     assert mistakes(tmp_path) == [
-        f"{second}, line 3: name: payments is declared in {first} already; names are unique over "
+        f"{second}, line 3: name: payments is already declared in {first}; names are unique across "
         "all domains, so rename one of them"
     ]
 
 
-def test_components_of_others_are_left_to_those_who_know_them(tmp_path: Path) -> None:
+def test_components_of_other_packages_are_not_validated(tmp_path: Path) -> None:
     path = declare(tmp_path, "type: somebody.Else\nattributes: {anything: 1}\n")
     assert read_declarations(KINDS, tmp_path) == Declarations(others=(path,))
 
@@ -98,7 +100,7 @@ def test_a_secret_in_a_wrong_value_is_not_shown(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-def test_whatever_stands_in_a_declaration_the_error_is_lines_that_name_file_and_line(
+def test_for_any_content_each_error_line_names_file_and_line(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     values = yaml.safe_load(data.draw(st.sampled_from([SOURCE, FEATURES, MODEL])))
@@ -115,7 +117,7 @@ def test_whatever_stands_in_a_declaration_the_error_is_lines_that_name_file_and_
     except SpecError as error:
         for line in str(error).splitlines():
             assert re.match(rf"{re.escape(str(path))}, line \d+: \S", line), line
-            assert not any(words in line for words in NOT_FOR_PEOPLE), line
+            assert not any(words in line for words in PYDANTIC_PHRASES), line
 
 
 def every_path(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

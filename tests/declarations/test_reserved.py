@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lakehouse.declarations.reserved import BESIDE_FEATURES, IN_THE_LOG
+from lakehouse.declarations.reserved import FEATURE_TABLE_COLUMNS, PREDICTION_LOG_COLUMNS
 from lakehouse.declarations.yaml_file import SpecError, read_attributes
 from lakehouse.features import FeatureSetSpec
 from lakehouse.models import ModelSpec
@@ -50,7 +50,7 @@ def features(name: str = "s", **changes: Any) -> FeatureSetSpec:
 
 @pytest.mark.parametrize(("task", "label"), TASKS)
 @pytest.mark.parametrize("mode", ["alert_only", "block"])
-def test_every_column_beside_features_or_in_a_log_is_reserved(
+def test_every_column_of_feature_tables_training_sets_and_logs_is_reserved(
     task: str, label: dict[str, Any], mode: str
 ) -> None:
     actions = {"mode": mode, "control": 0.1} if mode == "block" else {}
@@ -60,28 +60,28 @@ def test_every_column_beside_features_or_in_a_log_is_reserved(
         capacity={"alerts": 1} if task == "binary" else None,
         **({"actions": actions} if actions and task == "binary" else {}),
     )
-    beside = {*row_columns(spec), "training_set_id"} - {*spec.spine.entities}
-    assert beside <= {*BESIDE_FEATURES}
-    assert {*output_types(spec), "version", "event_time"} <= {*IN_THE_LOG}
+    stored = {*row_columns(spec), "training_set_id"} - {*spec.spine.entities}
+    assert stored <= {*FEATURE_TABLE_COLUMNS}
+    assert {*output_types(spec), "version", "event_time"} <= {*PREDICTION_LOG_COLUMNS}
 
 
-@pytest.mark.parametrize("name", [*BESIDE_FEATURES, "naive_guess", "id", "e"])
+@pytest.mark.parametrize("name", [*FEATURE_TABLE_COLUMNS, "naive_guess", "id", "e"])
 def test_a_feature_with_the_name_of_another_column_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=rf"feature.* {name}|feature '{name}'"):
         features(features={name: "row.x"})
 
 
 @pytest.mark.parametrize("name", ["Label", "_hidden", "known at"])
-def test_a_feature_that_is_no_plain_name_is_refused(name: str) -> None:
+def test_a_feature_whose_name_is_not_an_identifier_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         features(features={name: "row.x"})
 
 
-def test_a_feature_may_be_called_as_a_column_of_the_log_for_it_never_stands_there() -> None:
+def test_a_feature_may_have_the_name_of_a_log_column() -> None:
     assert features(features={"score": "row.x", "label_x": "row.x", "order": "row.x"})
 
 
-def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
+def test_the_error_names_the_file_the_line_and_the_name(tmp_path: Path) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(
         "type: x.FeatureSet\nattributes:\n  name: s\n  description: Set\n  entity: e\n"
@@ -98,7 +98,7 @@ def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"extraction": [{"name": "label", "kind": "pca", "columns": ["a", "b"]}]}, "'label' has"),
         ({"name": "m__shadow"}, "two underscores"),
@@ -108,7 +108,7 @@ def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
         ({"spine": {"table": "core.rows", "key": "id", "entities": ["id"]}}, "must differ: id, id"),
         (
             {"judging": {"segments": {n: {"table": "core.g", "column": "c"} for n in "aA"}}},
-            "'a' and 'A' differ in case alone",
+            "'a' and 'A' differ only in case",
         ),
         ({"judging": {"segments": {" ": {"table": "core.g", "column": "c"}}}}, "without a name"),
         (
@@ -116,19 +116,17 @@ def test_the_file_the_line_and_the_name_are_told(tmp_path: Path) -> None:
                 "judging": {"segments": {"a": {"table": "core.g", "column": "c"}}},
                 "fairness": {"groups": {"a": {"table": "core.g", "column": "d"}}},
             },
-            "'a' is a segment and another group",
+            "'a' is both a segment and a different `fairness` group",
         ),
     ],
 )
-def test_a_name_of_a_model_that_would_stand_for_two_things_is_refused(
-    changes: dict[str, Any], complaint: str
-) -> None:
-    with pytest.raises(ValidationError, match=complaint):
+def test_an_ambiguous_name_in_a_model_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         model(**changes)
 
 
 @pytest.mark.parametrize("part", [{"name": "a__b"}, {"spines": "a__b"}])
-def test_a_set_or_spine_whose_tables_could_be_taken_for_others_is_refused(
+def test_a_set_or_spine_with_ambiguous_table_names_is_refused(
     part: dict[str, str],
 ) -> None:
     spines = [{"name": part.get("spines", "rows"), "table": "core.rows", "key": "id"}]

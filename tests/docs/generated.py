@@ -7,6 +7,7 @@ from pathlib import Path
 import mdformat
 
 from tests.docs.commands import command_sections
+from tests.docs.expressions import example_names, expression_table
 from tests.docs.operations import operation_table
 from tests.docs.packages import package_table
 
@@ -19,6 +20,8 @@ PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("docs/architecture.md", "packages"): package_table,
     ("docs/guides/add-a-feature-set.md", "operations"): operation_table,
     ("docs/reference/commands.md", "commands"): command_sections,
+    ("docs/reference/expressions.md", "expressions"): expression_table,
+    ("docs/reference/expressions.md", "names"): example_names,
 }
 """What makes each part, by page and name."""
 

@@ -8,8 +8,8 @@ def operation_table() -> str:
     lines = ["| `op` | needs | gives | type | over no rows |", "|---|---|---|---|---|"]
     for op in OPERATIONS.values():
         needs = [f"`{name}`" for name in op.needs]
-        if op.takes != Operation.takes:
-            needs[0] += f" ({', '.join(sorted(op.takes))})"
+        if op.accepted_kinds != Operation.accepted_kinds:
+            needs[0] += f" ({', '.join(sorted(op.accepted_kinds))})"
         empty = "NULL" if op.empty is None else op.empty
         kind = op.kind or "that of the value"
         lines.append(f"| `{op.name}` | {', '.join(needs)} | {op.summary} | {kind} | {empty} |")

@@ -19,10 +19,10 @@ def package_table() -> str:
         graph.squash_module(f"lakehouse.{name}")
     lines = ["| package | what it is | imports |", "|---|---|---|"]
     for name in order:
-        known = graph.find_modules_directly_imported_by(f"lakehouse.{name}")
-        names = {module.removeprefix("lakehouse.") for module in known} - {name}
-        knows = ", ".join(f"`{each}`" for each in order if each in names) or "none of these"
-        lines.append(f"| `{name}` | {_first_sentence(name)} | {knows} |")
+        imported = graph.find_modules_directly_imported_by(f"lakehouse.{name}")
+        names = {module.removeprefix("lakehouse.") for module in imported} - {name}
+        imports = ", ".join(f"`{each}`" for each in order if each in names) or "none of these"
+        lines.append(f"| `{name}` | {_first_sentence(name)} | {imports} |")
     return "\n".join(lines)
 
 
@@ -37,5 +37,5 @@ def _layers() -> list[str]:
 def _first_sentence(name: str) -> str:
     module = ROOT / f"{name}.py"
     source = module if module.exists() else ROOT / name / "__init__.py"
-    words = (ast.get_docstring(ast.parse(source.read_text())) or "").split("\n\n")[0]
-    return " ".join(words.split()).removesuffix(".")
+    sentence = (ast.get_docstring(ast.parse(source.read_text())) or "").split("\n\n")[0]
+    return " ".join(sentence.split()).removesuffix(".")

@@ -12,7 +12,7 @@ def test_the_page_is_up_to_date(page):
     assert (generated.ROOT / page).read_text() == text, "run `make docs` and commit the result"
 
 
-def test_a_page_without_a_place_for_its_part_is_named(monkeypatch):
+def test_a_page_without_markers_for_its_part_is_named(monkeypatch):
     monkeypatch.setattr(generated, "PARTS", {("README.md", "nowhere"): lambda: ""})
     with pytest.raises(LookupError, match=r"README\.md has no place for nowhere"):
         generated_pages()

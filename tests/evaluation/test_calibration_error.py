@@ -33,7 +33,7 @@ def test_the_error_is_the_mean_distance_over_bins_of_equal_mass():
     assert expected_calibration_error(bins) == pytest.approx(plain_error(TRUTH, SCORE, 15))
 
 
-def test_scores_that_are_twice_the_chance_are_told_from_those_that_are_it():
+def test_scores_of_twice_the_probability_have_a_larger_error_than_calibrated_ones():
     truth = RANDOM.random(3000) < SCORE / 2
     found = calibration(truth, before=SCORE, after=SCORE / 2)
     assert found.error_before == pytest.approx(SCORE.mean() / 2, abs=0.02)
@@ -42,7 +42,7 @@ def test_scores_that_are_twice_the_chance_are_told_from_those_that_are_it():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=40), st.randoms())
-def test_equal_scores_share_a_bin_so_the_order_of_rows_is_no_matter(rows, shuffle):
+def test_equal_scores_share_a_bin_so_the_order_of_rows_does_not_matter(rows, shuffle):
     def bins():
         truth, score = map(np.array, zip(*rows, strict=True))
         return calibration_bins(truth, score / 5, 4)
@@ -72,7 +72,7 @@ def test_single_rows_have_the_exact_poisson_limits():
     assert (found.low, found.high) == pytest.approx((0.4795, 1.839), rel=1e-3)
 
 
-def test_no_positive_has_an_upper_end_and_no_score_has_no_interval():
+def test_zero_positives_have_an_upper_end_and_zero_scores_have_no_interval():
     none = np.zeros(100_000, bool)
     found = observed_over_expected(none, np.full(100_000, 1e-4), Resampling.of(100_000))
     assert (found.value, found.low) == (0.0, 0.0)
@@ -134,7 +134,7 @@ def test_the_slope_is_that_of_scikit_learn_without_a_penalty():
     assert calibration_slope(TRUTH, extreme) == pytest.approx(judge.coef_[0, 0] / 2, rel=1e-4)
 
 
-def test_no_slope_is_told_of_one_class_of_equal_scores_or_of_separated_classes():
+def test_one_class_equal_scores_and_separated_classes_have_no_slope():
     assert calibration_slope(np.zeros(9, bool), SCORE[:9]) is None
     assert calibration_slope(TRUTH, np.full(3000, 0.3)) is None
     assert calibration_slope(SCORE > 0.5, SCORE) is None
@@ -142,6 +142,6 @@ def test_no_slope_is_told_of_one_class_of_equal_scores_or_of_separated_classes()
     assert calibration_slope(TRUTH[:0], SCORE[:0]) is None
 
 
-def test_scores_of_exactly_nought_and_one_have_a_slope():
+def test_scores_of_exactly_zero_and_one_have_a_slope():
     score = np.where(SCORE < 0.1, 0.0, np.where(SCORE > 0.9, 1.0, SCORE))
     assert 0 < calibration_slope(TRUTH, score) < 1

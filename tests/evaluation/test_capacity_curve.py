@@ -28,7 +28,7 @@ def plain(day, truth, score, amount, alerts):
     return alarms, hits, caught
 
 
-def test_every_capacity_is_what_counting_says_to_the_cent():
+def test_every_point_matches_plain_counting_to_the_cent():
     day, truth, score, amount, card = world()
     money = Money(amount, alert_costs=500, unit="euro", scale=2)
     found = compute_capacity_curve(
@@ -46,7 +46,7 @@ def test_every_capacity_is_what_counting_says_to_the_cent():
     assert (found.total, found.days, found.declared) == (amount[truth].sum(), 10, 8)
 
 
-def test_the_peak_is_where_one_more_alert_a_day_costs_more_than_it_brings():
+def test_the_peak_is_the_capacity_with_the_highest_net_value():
     day, truth, score, amount, _ = world()
     for costs in (200, 2_000, 10_000):
         money = Money(amount, costs, "euro", 2)
@@ -58,7 +58,7 @@ def test_the_peak_is_where_one_more_alert_a_day_costs_more_than_it_brings():
         assert found.peak == max(nets, key=lambda k: (nets[k], -k))
 
 
-def test_an_alert_that_never_pays_has_no_peak_nor_has_one_that_always_does():
+def test_alerts_that_never_pay_or_always_pay_have_no_peak():
     day, truth, score, amount, _ = world()
     never = Money(amount, 10**9, "euro", 2)
     always = Money(amount, 0, "euro", 2)
@@ -68,7 +68,7 @@ def test_an_alert_that_never_pays_has_no_peak_nor_has_one_that_always_does():
         assert found.peak is None
 
 
-def test_without_money_or_positives_or_rows_nothing_is_made_up():
+def test_without_money_positives_or_rows_nothing_is_invented():
     day, truth, score, _, _ = world()
     found = compute_capacity_curve(day, truth, score, 8, Resampling.of(len(day), repeats=20))
     assert {point.caught for point in found.points} == {None}

@@ -50,7 +50,7 @@ def test_of_losses_the_smaller_is_better():
     assert compared(far, near, "mae").verdict == "worse"
 
 
-def test_equally_good_scores_show_no_difference_but_for_one_time_in_twenty():
+def test_equally_good_scores_rarely_show_a_difference():
     verdicts = [
         compared(Binary(TRUTH, scores(2.0, seed)), Binary(TRUTH, scores(2.0, seed + 1))).verdict
         for seed in range(0, 80, 2)
@@ -58,7 +58,7 @@ def test_equally_good_scores_show_no_difference_but_for_one_time_in_twenty():
     assert verdicts.count("no difference shown") >= 34
 
 
-def test_a_difference_is_judged_in_pairs_so_what_both_share_cancels():
+def test_differences_are_paired_so_shared_variation_cancels():
     ours, theirs = Binary(TRUTH, scores(2.0)), Binary(TRUTH, scores(1.8))
     paired = compared(ours, theirs).difference
     alone = metric_intervals(ours, RESAMPLING, ["average_precision"])["average_precision"]
@@ -72,7 +72,7 @@ def test_with_few_positives_nothing_is_decided():
     assert found.difference is not None
 
 
-def test_a_metric_that_cannot_be_told_is_none_and_insufficient():
+def test_an_undetermined_metric_is_none_and_insufficient():
     truth = np.ones(ROWS, dtype=bool)
     found = compared(Binary(truth, scores(1.0)), Binary(truth, scores(2.0)), "auc_roc")
     assert (found.ours, found.difference, found.verdict) == (None, None, "insufficient")
@@ -82,5 +82,5 @@ def test_other_rows_and_unknown_metrics_are_refused():
     ours = Binary(TRUTH, scores(2.0))
     with pytest.raises(ValueError, match="same rows"):
         compared(ours, Binary(~TRUTH, scores(2.0)))
-    with pytest.raises(ValueError, match=r"no metric mae .* auc_roc"):
+    with pytest.raises(ValueError, match=r"cannot compare mae: .* auc_roc"):
         compared(ours, ours, "mae")

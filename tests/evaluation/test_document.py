@@ -37,13 +37,13 @@ EVALUATION = Evaluation(
 )
 
 
-def test_an_evaluation_comes_back_from_its_text_as_it_was():
+def test_an_evaluation_survives_a_round_trip_through_json():
     text = EVALUATION.to_json()
     assert Evaluation.from_json(text) == EVALUATION
     assert Evaluation.from_json(text).to_json() == text
 
 
-def test_a_number_that_is_none_is_refused_as_are_unknown_fields():
+def test_nan_and_unknown_fields_are_refused():
     with pytest.raises(ValidationError, match="finite"):
         Evaluation(metrics={"test": {"auc_roc": float("nan")}})
     with pytest.raises(ValidationError, match="Extra inputs"):

@@ -25,11 +25,13 @@ def rows(seed: int, count: int) -> np.ndarray:
 def fitted(task: str, **params):
     lightgbm = import_lightgbm()
     matrix = rows(0, 600)
-    told = np.nan_to_num(matrix) @ np.array([3.0, -2.0, 0.5, 0.0]) + np.nan_to_num(matrix[:, 0]) * 2
+    signal = (
+        np.nan_to_num(matrix) @ np.array([3.0, -2.0, 0.5, 0.0]) + np.nan_to_num(matrix[:, 0]) * 2
+    )
     label = {
-        "binary": told > 1.5,
-        "regression": told,
-        "multiclass": np.digitize(told, [0.5, 2.0]),
+        "binary": signal > 1.5,
+        "regression": signal,
+        "multiclass": np.digitize(signal, [0.5, 2.0]),
     }[task]
     params = {**TASKS[task], "num_leaves": 8, "verbosity": -1, "num_threads": 1, **params}
     booster = lightgbm.train(params, lightgbm.Dataset(matrix, label), 12)
@@ -68,19 +70,19 @@ def test_reasons_are_the_features_that_raised_the_score_most_the_largest_first(b
 
 def test_reasons_of_several_classes_are_those_of_the_likeliest(boosters):
     booster, matrix = boosters["multiclass"], rows(2, 20)
-    said = booster.predict(matrix).argmax(axis=1)
+    likeliest = booster.predict(matrix).argmax(axis=1)
     moved = explanations.contributions(booster, matrix)
     for i, why in enumerate(explanations.reasons(booster, matrix, NAMES, top=1)):
-        assert why[0].contribution == pytest.approx(moved[said[i], i, :-1].max())
+        assert why[0].contribution == pytest.approx(moved[likeliest[i], i, :-1].max())
 
 
-def test_reasons_for_no_alert_are_none_and_for_wrong_names_refused(boosters):
+def test_no_alerts_have_no_reasons_and_a_wrong_number_of_names_is_refused(boosters):
     assert explanations.reasons(boosters["binary"], rows(0, 0), NAMES) == []
     with pytest.raises(ValueError, match="2 names for 4 columns"):
         explanations.reasons(boosters["binary"], rows(0, 1), NAMES[:2])
 
 
-def test_the_summary_ranks_what_the_model_was_made_of(boosters):
+def test_the_summary_ranks_the_features_that_determine_the_label(boosters):
     summary = explanations.shap_summary(boosters["regression"], rows(3, 900), NAMES, rows=200)
     assert summary.rows == 200
     assert [NAMES[i] for i in summary.ranking()][:2] == ["amount", "hour"]
@@ -92,7 +94,7 @@ def test_the_summary_ranks_what_the_model_was_made_of(boosters):
     assert classes.mean_absolute.shape == (3, len(NAMES))
 
 
-def test_gain_names_every_feature_and_none_for_what_is_noise(boosters):
+def test_gain_covers_every_feature_and_is_low_for_noise(boosters):
     gain = explanations.gain_importance(boosters["regression"], NAMES)
     assert tuple(gain) == NAMES
     assert gain["amount"] > gain["hour"] > 10 * gain["risk"]
@@ -108,20 +110,20 @@ class Dumped:
 
 
 def test_the_cost_of_explaining_counts_each_leaf_by_its_depth_squared():
-    cost = explanations.explaining_cost(Dumped())
-    assert cost == explanations.ExplainingCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
+    cost = explanations.explanation_cost(Dumped())
+    assert cost == explanations.ExplanationCost(trees=1, leaves=3, depth=2, steps=1 + 4 + 4)
 
 
-def test_a_depth_cap_makes_reasons_affordable_and_their_absence_is_refused_with_a_remedy(boosters):
-    cost = explanations.explaining_cost(boosters["binary"])
-    assert cost.affordable
+def test_a_model_with_costly_reasons_is_refused_with_a_remedy(boosters):
+    cost = explanations.explanation_cost(boosters["binary"])
+    assert cost.is_affordable
     explanations.require_affordable(cost, "detector")
-    huge = explanations.ExplainingCost(trees=500, leaves=63, depth=22, steps=3_000_000)
+    huge = explanations.ExplanationCost(trees=500, leaves=63, depth=22, steps=3_000_000)
     with pytest.raises(explanations.CostlyReasons, match=r"detector.*max_depth"):
         explanations.require_affordable(huge, "detector")
 
 
-def test_a_local_line_recovers_what_keeping_a_feature_is_worth_in_an_additive_model():
+def test_a_local_surrogate_recovers_the_value_of_each_feature_in_an_additive_model():
     """In a sum, keeping a value is worth the value's part minus the mean of the others'."""
     random = np.random.default_rng(0)
     slopes = np.array([3.0, -2.0, 0.0, 1.0])
@@ -134,7 +136,7 @@ def test_a_local_line_recovers_what_keeping_a_feature_is_worth_in_an_additive_mo
     assert constant.weights == pytest.approx(np.zeros(4), abs=1e-9)
 
 
-def test_a_local_line_says_so_where_no_line_fits():
+def test_a_local_surrogate_has_low_fidelity_where_no_linear_model_fits():
     """Parity of six features has no linear part at all."""
     random = np.random.default_rng(1)
     background = (random.random((500, 6)) < 0.5).astype(np.float32)
@@ -144,24 +146,24 @@ def test_a_local_line_says_so_where_no_line_fits():
     assert found.fidelity < 0.5 < 0.9 < additive.fidelity
 
 
-def test_tree_shap_and_local_lines_tell_the_same_of_a_booster(boosters):
+def test_tree_shap_and_local_surrogates_agree_on_a_booster(boosters):
     booster, matrix = boosters["regression"], rows(5, 15)
     background = rows(6, 400)
-    lines = [
+    surrogates = [
         local_surrogate(lambda m: booster.predict(m, raw_score=True), row, background)
         for row in matrix
     ]
-    told = agreement(explanations.contributions(booster, matrix)[0][:, :-1], lines, top=2)
-    assert told is not None
-    assert told.signs > 0.8
-    assert told.leaders > 0.8
-    assert told.fidelity > 0.75
+    found = agreement(explanations.contributions(booster, matrix)[0][:, :-1], surrogates, top=2)
+    assert found is not None
+    assert found.signs > 0.8
+    assert found.leaders > 0.8
+    assert found.fidelity > 0.75
 
 
-def test_agreement_is_none_for_opposite_signs_and_for_no_rows():
-    line = Surrogate(np.array([-1.0, -3.0, -2.0]), 0.9)
-    told = agreement(np.array([[1.0, 3.0, 2.0]]), [line], top=2)
-    assert told is not None
-    assert told.signs == 0.0
-    assert told.leaders == 1.0
+def test_opposite_signs_do_not_agree_and_no_rows_give_none():
+    surrogate = Surrogate(np.array([-1.0, -3.0, -2.0]), 0.9)
+    found = agreement(np.array([[1.0, 3.0, 2.0]]), [surrogate], top=2)
+    assert found is not None
+    assert found.signs == 0.0
+    assert found.leaders == 1.0
     assert agreement(np.empty((0, 3)), [], top=2) is None

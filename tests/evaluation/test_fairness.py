@@ -47,8 +47,8 @@ def test_rates_and_differences_are_those_of_plain_counting():
     rates = plain(group, truth, flagged)
     for each in found.groups:
         expected = (rates[int(each.value), rate] for rate in ("selection", "tpr", "fpr"))
-        told = (each.selection_rate.value, each.tpr.value, each.fpr.value)
-        assert told == pytest.approx(tuple(expected))
+        observed = (each.selection_rate.value, each.tpr.value, each.fpr.value)
+        assert observed == pytest.approx(tuple(expected))
     gaps = {
         rate: max(v for (_, r), v in rates.items() if r == rate)
         - min(v for (_, r), v in rates.items() if r == rate)
@@ -74,7 +74,7 @@ def test_random_groups_seem_to_differ_and_do_not_trip_the_gate():
     assert sum(each.verdict == "exceeds" for each in found) <= 1
 
 
-def test_even_without_allowance_random_groups_trip_it_one_time_in_twenty():
+def test_with_a_limit_of_zero_random_groups_rarely_trip_the_gate():
     found = [judged(seed, limit=0.0) for seed in range(60)]
     assert sum(each.verdict == "exceeds" for each in found) <= 8
 
@@ -87,7 +87,7 @@ def test_a_real_gap_trips_the_gate_with_one_key_and_with_two():
 
 
 @pytest.mark.slow
-def test_in_two_hundred_worlds_the_gate_finds_what_is_there_and_little_else():
+def test_in_two_hundred_worlds_the_gate_finds_real_gaps_and_few_others():
     random_groups = [judged(seed, limit=0.0) for seed in range(200)]
     assert sum(each.verdict == "exceeds" for each in random_groups) <= 20
     assert not any(each.equalized_odds_difference.low > 0.1 for each in random_groups)
@@ -104,7 +104,7 @@ def test_a_gap_in_false_alarms_counts_like_one_in_hits():
     assert found.verdict == "exceeds"
 
 
-def test_groups_with_few_positives_are_told_and_do_not_count():
+def test_groups_with_few_positives_are_reported_and_do_not_count():
     card, group, truth, flagged = world(4, groups=3)
     truth = truth & ((group < 2) | (np.arange(len(card)) % 12 == 0))
     flagged = flagged & (group < 2)
@@ -124,12 +124,12 @@ def test_groups_with_few_positives_are_told_and_do_not_count():
         (0.051, 0.30, "exceeds"),
     ],
 )
-def test_a_verdict_is_of_the_whole_interval(low, high, verdict):
+def test_the_verdict_uses_the_whole_interval(low, high, verdict):
     odds = Interval(value=(low + high) / 2, low=low, high=high)
     assert _verdict(odds, 0.05) == verdict
 
 
-def test_few_rows_are_never_within_a_limit_that_they_cannot_show():
+def test_a_few_rows_never_prove_that_groups_are_within_the_limit():
     card, group, truth, flagged = world(6, positives=60)
     found = compare_groups("g", group, truth, flagged, Resampling.of(len(card), card), limit=0.05)
     assert found.equalized_odds_difference.high > 0.05

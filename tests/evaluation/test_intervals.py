@@ -11,14 +11,14 @@ from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT
 NORMAL = np.random.default_rng(3).normal(size=4000)
 
 
-def test_an_interval_of_a_symmetric_law_is_student_s():
+def test_the_interval_of_a_symmetric_distribution_is_students():
     found = interval_of(50.0, 50 + 2 * NORMAL, evidence=10, scale=IDENTITY, level=0.9)
     assert (found.value, found.level) == (50.0, 0.9)
     reach = 2 * stats.t(9).ppf(0.95)
     assert (found.low, found.high) == pytest.approx((50 - reach, 50 + reach), rel=0.01)
 
 
-def test_the_end_towards_the_long_tail_lies_farther_off():
+def test_the_end_towards_the_long_tail_is_farther_away():
     left = 0.9 - 0.01 * np.random.default_rng(3).gamma(2, size=4000)
     found = interval_of(0.88, left, evidence=50, scale=LOGIT)
     assert found.value - found.low > 1.5 * (found.high - found.value)
@@ -30,7 +30,7 @@ def test_an_interval_of_a_share_never_leaves_0_and_1(value):
     assert 0 < found.low < value < found.high < 1
 
 
-def test_a_share_that_never_missed_has_the_exact_interval_of_so_many_trials():
+def test_a_share_of_one_or_zero_has_the_exact_interval_of_as_many_trials():
     exact = stats.binomtest(55, 55).proportion_ci()
     found = interval_of(1.0, np.ones(200), evidence=55, scale=LOGIT)
     assert (found.low, found.high) == pytest.approx((exact.low, 1.0))
@@ -38,7 +38,7 @@ def test_a_share_that_never_missed_has_the_exact_interval_of_so_many_trials():
     assert (found.low, found.high) == pytest.approx((0.0, 1 - exact.low))
 
 
-def test_what_does_not_vary_has_no_length():
+def test_a_value_that_does_not_vary_has_an_interval_of_no_length():
     found = interval_of(0.5, np.full(200, 0.5), evidence=55, scale=LOGIT)
     assert (found.low, found.high) == pytest.approx((0.5, 0.5))
 
@@ -48,7 +48,7 @@ def test_a_loss_is_never_below_0():
     assert 0 < found.low < 0.02 < found.high
 
 
-def test_what_cannot_be_told_has_no_interval():
+def test_an_undetermined_value_has_no_interval():
     assert interval_of(float("nan"), np.arange(10.0), 9, IDENTITY) is None
     mostly = np.append(np.arange(96.0), [np.nan] * 4)
     assert interval_of(50.0, mostly, 9, IDENTITY) is not None

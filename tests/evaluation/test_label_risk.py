@@ -14,14 +14,14 @@ def precision(truth):
     return metric_value(Binary(truth, SCORE), "average_precision")
 
 
-def test_late_reports_are_counted_as_what_they_are():
+def test_late_reports_count_as_positives():
     late = ~TRUTH & (np.arange(4000) % 40 == 0)
     found = late_scenario(TRUTH, late, precision)
     assert found.flipped == late.sum()
     assert found.value == precision(TRUTH | late)
 
 
-def test_hidden_positives_are_the_share_of_all_that_there_are_and_cost_what_they_must():
+def test_hidden_positives_are_a_share_of_all_positives_and_lower_the_metric():
     alike, by_score = hidden_scenarios(TRUTH, SCORE, 0.2, precision)
     # a fifth of all positives is hidden, which is a quarter of the visible ones
     assert alike.flipped == by_score.flipped == round(TRUTH.sum() / 4)
@@ -31,13 +31,13 @@ def test_hidden_positives_are_the_share_of_all_that_there_are_and_cost_what_they
     assert hidden_scenarios(TRUTH, SCORE, 0.2, precision) == (alike, by_score)
 
 
-def test_reversals_at_random_lose_their_share_of_the_positives():
+def test_random_reversals_remove_their_share_of_the_positives():
     found = reversed_scenario(TRUTH, 0.1, lambda truth: float(truth.sum()))
     assert found.flipped == round(TRUTH.sum() * 0.1)
     assert found.value == found.low == found.high == TRUTH.sum() - found.flipped
 
 
-def test_nothing_flipped_is_the_metric_itself_and_none_where_it_cannot_be_told():
+def test_without_flips_the_value_is_the_metric_and_without_positives_it_is_none():
     found = reversed_scenario(TRUTH, 0.0, precision)
     assert (found.flipped, found.value) == (0, pytest.approx(precision(TRUTH)))
     gone = reversed_scenario(TRUTH, 1.0, precision)

@@ -1,6 +1,7 @@
 """Every metric against scikit-learn, or against ten lines of plain Python if it has none."""
 
 from collections import defaultdict
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.evaluation.metrics import (
+    ALERTS_PER,
     UnknownMetric,
     catalogue,
     find_metric,
@@ -18,8 +20,9 @@ from lakehouse.evaluation.metrics import (
     ordered_metrics,
 )
 from lakehouse.evaluation.metrics.metric import Metric
+from lakehouse.evaluation.periods import WEEK
 from lakehouse.evaluation.predictions import Binary, Multiclass, Regression
-from lakehouse.evaluation.report.words import metric_name, metric_note
+from lakehouse.evaluation.report.formatting import metric_name, metric_note
 
 ALERTS = 3
 rows = st.lists(
@@ -81,8 +84,8 @@ def test_metrics_of_classes_are_those_of_scikit_learn(drawn):
     probability = np.column_stack([score, 1 - score, np.full(len(score), 0.4)]) + 0.1
     probability /= probability.sum(axis=1, keepdims=True)
     predicted, counted = probability.argmax(axis=1), {"sample_weight": weight}
-    some, there = bool(weight.sum()), weight > 0
-    classes = np.union1d(truth[there], predicted[there])
+    some, present = bool(weight.sum()), weight > 0
+    classes = np.union1d(truth[present], predicted[present])
     accuracy = judged(sk.accuracy_score, truth, predicted, needs=some, **counted)
     always = judged(sk.accuracy_score, truth, np.ones(len(truth), int), needs=some, **counted)
     macro = {"average": "macro", "labels": classes, "zero_division": 0, **counted}
@@ -118,17 +121,40 @@ def test_errors_of_forecasts_are_those_of_scikit_learn(drawn):
     assert found == pytest.approx(expected, nan_ok=True)
 
 
+@given(drawn=rows, alerts=st.integers(1, 9), shift=st.integers(0, 6))
+def test_metrics_of_a_capacity_a_week_use_the_highest_scores_from_monday_to_sunday(
+    drawn, alerts, shift
+):
+    truth, score, day, _, _ = arrays(drawn)
+    day = day * 3 + shift + 19_999  # three days of one week or of two
+    weeks = {}
+    for place, number in enumerate(day):
+        moment = date(1970, 1, 1) + timedelta(days=int(number))
+        weeks.setdefault(moment.isocalendar()[:2], []).append((-score[place], place))
+    reviewed = [place for rows in weeks.values() for _, place in sorted(rows)[:alerts]]
+    hits = sum(truth[place] for place in reviewed)
+    predictions = Binary(truth, score, score >= 0.5).with_capacity(WEEK, day, alerts)
+    found = metric_values(
+        predictions, only=["precision_at_capacity", "recall_at_capacity", *ALERTS_PER.values()]
+    )
+    assert found["precision_at_capacity"] == pytest.approx(hits / len(reviewed))
+    assert found["alerts_per_week"] == pytest.approx((score >= 0.5).sum() / len(weeks))
+    assert "alerts_per_day" not in found
+    if truth.any():
+        assert found["recall_at_capacity"] == pytest.approx(hits / truth.sum())
+
+
 @given(drawn=rows, alerts=st.integers(1, 5))
-def test_capacity_looks_at_each_days_highest_scores(drawn, alerts):
+def test_metrics_at_capacity_use_each_days_highest_scores(drawn, alerts):
     truth, score, day, _, _ = arrays(drawn)
     by_day = defaultdict(list)
     for place, today in enumerate(day.tolist()):
         by_day[today].append((-score[place], place))
-    looked_at = [place for today in by_day.values() for _, place in sorted(today)[:alerts]]
-    hits = sum(bool(truth[place]) for place in looked_at)
+    reviewed = [place for today in by_day.values() for _, place in sorted(today)[:alerts]]
+    hits = sum(bool(truth[place]) for place in reviewed)
     predictions = Binary(truth, score, score >= 0.5, day, alerts)
     found = metric_values(predictions, only=[m.name for m in metrics_of("binary")])
-    assert found["precision_at_capacity"] == pytest.approx(hits / len(looked_at))
+    assert found["precision_at_capacity"] == pytest.approx(hits / len(reviewed))
     recall = hits / truth.sum() if truth.any() else np.nan
     assert found["recall_at_capacity"] == pytest.approx(recall, nan_ok=True)
     assert found["alerts_per_day"] == pytest.approx((score >= 0.5).sum() / len(by_day))
@@ -162,7 +188,7 @@ def examples(task, broken=False, rows=4):
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
-    names = [metric.name for metric in metrics_of(task)]
+    names = [metric.name for metric in metrics_of(task) if "week" not in metric.needs]
     assert np.isfinite(list(metric_values(examples(task), only=names).values())).all()
     found = metric_values(examples(task, broken=True), only=names)
     assert list(found) == names
@@ -170,29 +196,33 @@ def test_nothing_is_computed_from_a_prediction_that_is_nan(task):
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
-def test_without_rows_every_metric_is_unknown_and_none_is_flattering(task):
+def test_without_rows_every_metric_is_undetermined_and_none_is_favourable(task):
     names = [metric.name for metric in metrics_of(task)]
     found = metric_values(examples(task, rows=0), only=names)
     assert found.pop("precision", 0) == 0
     assert np.isnan(list(found.values())).all()
 
 
-def test_only_the_metrics_asked_for_are_computed_and_those_that_can_be():
+def test_only_requested_metrics_that_can_be_computed_are_returned():
     predictions = Binary(np.array([True, False]), np.array([0.9, 0.1]))
     assert metric_values(predictions, only=["recall", "auc_roc"]) == {"auc_roc": 1.0}
     assert set(metric_values(predictions)) == {"average_precision", "auc_roc", "log_loss"}
 
 
-def test_an_unknown_name_is_refused_with_those_that_are_known():
-    with pytest.raises(UnknownMetric, match="'luck' is not a regression metric; known are mae, rm"):
+def test_an_unknown_name_is_refused_with_the_known_names():
+    with pytest.raises(
+        UnknownMetric, match="'luck' is not a regression metric; choose one of mae, rm"
+    ):
         find_metric("luck", "regression")
-    with pytest.raises(UnknownMetric, match="'mae' is not a binary metric; known are average_pre"):
+    with pytest.raises(
+        UnknownMetric, match="'mae' is not a binary metric; choose one of average_pre"
+    ):
         metric_value(examples("binary"), "mae")
-    with pytest.raises(UnknownMetric, match="lack what recall is computed from"):
+    with pytest.raises(UnknownMetric, match="recall needs predictions with `flagged`"):
         metric_value(Binary(np.array([True]), np.array([0.9])), "recall")
 
 
-def test_every_name_is_given_once_and_has_words():
+def test_every_metric_has_a_unique_name_a_label_and_a_description():
     names = [metric.name for metric in metrics_of()]
     assert len(set(names)) == len(names)
     for metric in metrics_of():

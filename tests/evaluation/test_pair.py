@@ -26,7 +26,7 @@ def test_a_metric_that_only_one_of_them_has_is_left_out() -> None:
     assert [found.metric for found in compared(decides, decides)] == list(METRICS)
 
 
-def test_the_difference_is_the_first_less_the_second_and_turns_around_with_them() -> None:
+def test_the_difference_is_first_minus_second_and_changes_sign_when_they_are_swapped() -> None:
     better, worse = Binary(TRUTH, SCORE + TRUTH), Binary(TRUTH, SCORE)
     ahead, behind = compared(better, worse), compared(worse, better)
     for one, other in zip(ahead, behind, strict=True):
@@ -37,7 +37,7 @@ def test_the_difference_is_the_first_less_the_second_and_turns_around_with_them(
         assert one.version == "v1"
 
 
-def test_the_same_seed_draws_the_same_interval_and_another_one_another() -> None:
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     better, worse = Binary(TRUTH, SCORE + TRUTH), Binary(TRUTH, SCORE)
     assert compared(better, worse) == compared(better, worse)
     assert compared(better, worse) != compared(better, worse, seed=2)

@@ -21,8 +21,8 @@ def summary(outputs: tuple[str, ...]) -> ShapSummary:
     return ShapSummary((LONG, "b<&>", "c"), outputs, "Contribution (log odds)", MATRIX, moved)
 
 
-def spreads(*labels: str) -> list[plots.Spread | None]:
-    return [plots.Spread(label, 0.012, 0.0105, 0.0161, i == 1) for i, label in enumerate(labels)]
+def estimates(*labels: str) -> list[plots.Estimate | None]:
+    return [plots.Estimate(label, 0.012, 0.0105, 0.0161, i == 1) for i, label in enumerate(labels)]
 
 
 GROUPS = [f"{name}\n12,345 rows, 1,234 pos." for name in ("electronics and comput…", "b", "c")]
@@ -51,10 +51,10 @@ PICTURES = {
     ),
     "groups": lambda: plots.interval_plot(
         "Rates by age band, 95 % intervals\nhollow: too few",
-        {name: spreads(*GROUPS) for name in ("flagged", "true positives", "false positives")},
+        {name: estimates(*GROUPS) for name in ("flagged", "true positives", "false positives")},
     ),
     "segments": lambda: plots.interval_plot(
-        "Average precision by channel", {"AP": spreads(*GROUPS)}, 0.013
+        "Average precision by channel", {"AP": estimates(*GROUPS)}, 0.013
     ),
     "weeks": lambda: plots.weeks_plot(
         "Average precision",
@@ -86,7 +86,7 @@ def test_every_picture_is_a_png_that_differs_from_an_empty_one(drawn):
     assert len(png) > 6_000
 
 
-def test_every_picture_says_what_it_shows_to_those_who_do_not_see_it(drawn):
+def test_every_picture_has_a_one_line_text_alternative(drawn):
     assert len(drawn.alt) > 10
     assert "\n" not in drawn.alt
 
@@ -116,7 +116,7 @@ def test_inline_pictures_load_nothing_and_run_nothing(svg):
     assert all(reference.startswith("data:image/png") for reference in references)
 
 
-def test_a_page_may_hold_all_pictures_without_an_id_meaning_two_things(svg, seen):
+def test_no_id_has_two_meanings_across_the_pictures_of_a_page(svg, seen):
     for element, name in re.findall(r'(<[^>]*? id="([^"]+)".*?>)', svg, flags=re.S):
         assert seen.setdefault(name, element) == element
 
@@ -130,7 +130,7 @@ def test_no_label_is_cut_at_the_edge_of_a_picture(drawn):
     assert within.y1 < height + 0.02
 
 
-def test_no_two_labels_of_an_axis_lie_on_each_other(drawn):
+def test_no_two_labels_of_an_axis_overlap(drawn):
     for axes in drawn.figure.axes:
         for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
             labels = [text for text in axis.get_ticklabels() if text.get_text()]
@@ -145,12 +145,12 @@ def test_no_two_labels_of_an_axis_lie_on_each_other(drawn):
                 assert getattr(one, f"{side}1") <= getattr(after, f"{side}0") + 1
 
 
-def test_a_name_longer_than_the_paper_is_drawn_all_the_same():
+def test_a_name_longer_than_the_figure_is_still_drawn():
     drawn = plots.importance_plot({"x" * 200: 1.0, "y": 2.0}, 500)
     assert drawn.png().startswith(b"\x89PNG")
 
 
-def test_names_are_text_whatever_they_hold():
+def test_names_are_escaped_as_text():
     svg = plots.shap_plot(summary(("",))).svg()
     assert "b<&>" not in svg
     assert "b&lt;&amp;&gt;" in svg
@@ -164,8 +164,8 @@ def test_thinned_curves_keep_both_ends_and_the_area():
     x, y = line.get_data()
     assert len(x) < 1_000
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
-    told = float(line.get_label().rsplit(" ", 1)[1])
-    assert np.trapezoid(y, x) == pytest.approx(told, abs=0.003)
+    area = float(line.get_label().rsplit(" ", 1)[1])
+    assert np.trapezoid(y, x) == pytest.approx(area, abs=0.003)
 
 
 def test_calibration_bins_hold_equal_shares_of_the_expected_positives():
@@ -173,13 +173,13 @@ def test_calibration_bins_hold_equal_shares_of_the_expected_positives():
     truth = np.zeros(len(score), dtype=bool)
     truth[[0, 1, 9_001, 9_095, 9_100]] = True
     bars = plots.calibration_plot(truth, {"as used": score}).figure.axes[0].containers[0]
-    said = bars.lines[0].get_xdata()
-    assert said[0] == pytest.approx(0.001)
-    assert said[-1] == pytest.approx(0.5)
-    assert (np.diff(said) >= 0).all()
+    predicted = bars.lines[0].get_xdata()
+    assert predicted[0] == pytest.approx(0.001)
+    assert predicted[-1] == pytest.approx(0.5)
+    assert (np.diff(predicted) >= 0).all()
 
 
-def test_pictures_leave_the_style_of_others_alone():
+def test_pictures_do_not_change_the_global_style():
     import matplotlib
 
     before = matplotlib.rcParams["font.size"]

@@ -42,18 +42,18 @@ def topics(found: Evaluation) -> list[str]:
 
 
 @pytest.mark.parametrize(("alerts", "noted"), [(84, 1), (86, 0), (100, 0), (114, 0), (116, 1)])
-def test_alerts_more_than_fifteen_per_cent_off_the_capacity_are_remarked(alerts, noted):
+def test_alerts_more_than_fifteen_per_cent_off_the_capacity_get_a_remark(alerts, noted):
     assert topics(evaluation(alerts)) == ["capacity"] * noted
 
 
-def test_the_remark_says_by_how_much_and_which_way():
+def test_the_remark_states_amount_and_direction():
     (one,) = find_remarks(evaluation(30.0))
     assert "30 alerts a day" in one.text
     assert "70% fewer than the capacity of 100" in one.text
 
 
 @pytest.mark.parametrize(("low", "high", "noted"), [(0.8, 1.2, 0), (1.1, 1.4, 1), (0.5, 0.9, 1)])
-def test_scores_that_do_not_add_up_are_remarked(low, high, noted):
+def test_scores_that_do_not_add_up_to_the_positives_get_a_remark(low, high, noted):
     ratio = Interval(value=(low + high) / 2, low=low, high=high)
     found = Calibration(error_before=0, error_after=0, bins=(), observed_over_expected=ratio)
     assert topics(evaluation(calibration=found)) == ["calibration"] * noted
@@ -64,7 +64,7 @@ def refit(kind, agree):
 
 
 @pytest.mark.parametrize(("kept", "noted"), [(0.65, 1), (0.75, 0)])
-def test_alerts_that_depend_on_the_sample_are_remarked(kept, noted):
+def test_alerts_that_depend_on_the_sample_get_a_remark(kept, noted):
     found = Stability(
         metric="auc_roc", value=0.5, refits=(refit("sample", kept), refit("seed", 0.1))
     )
@@ -87,7 +87,7 @@ def result(alerts, value=0.5, changed=1.0, kind="lost"):
         (result(0, changed=0.0), 0),
     ],
 )
-def test_stress_that_floods_or_silences_is_remarked(one, noted):
+def test_stress_that_changes_alerts_or_the_metric_a_lot_gets_a_remark(one, noted):
     usual = result(100, kind="none", changed=0.0)
     assert topics(evaluation(stress=(usual, one))) == ["stress"] * noted
 
@@ -106,7 +106,7 @@ def risk(late, reversed_share=0.0):
 
 
 @pytest.mark.parametrize(("late", "noted"), [(None, 0), (0, 0), (4, 0), (7, 1)])
-def test_many_late_reports_are_remarked_and_an_assumption_is_not(late, noted):
+def test_many_late_reports_get_a_remark_and_an_assumption_does_not(late, noted):
     assert topics(evaluation(labels=risk(late))) == ["labels"] * noted
 
 
@@ -114,22 +114,22 @@ def test_many_late_reports_are_remarked_and_an_assumption_is_not(late, noted):
     ("strength", "floor", "importance", "noted"),
     [(0.5, 0.1, 0.2, 1), (0.5, 0.1, 0.01, 0), (0.2, 0.1, 0.2, 0), (0.5, 0.6, 0.2, 0)],
 )
-def test_a_strong_proxy_is_remarked_if_the_model_uses_it(strength, floor, importance, noted):
+def test_a_strong_proxy_gets_a_remark_if_the_model_uses_it(strength, floor, importance, noted):
     one = Proxy(
         group="age_band", feature="n", strength=strength, floor=floor, importance=importance
     )
     assert topics(evaluation(proxies=(one,))) == ["proxies"] * noted
 
 
-def test_what_nobody_looked_at_is_said_and_is_no_praise():
+def test_parts_that_were_not_examined_are_listed():
     texts = " ".join(b.text for b in remarks_section(evaluation()) if isinstance(b, Text))
-    for said in ("judging.money", "judging.refits", "stress", "proxies"):
-        assert said in texts
+    for expected in ("judging.money", "judging.refits", "stress", "proxies"):
+        assert expected in texts
     empty = remarks_section(Evaluation(metrics={}))
     assert "stability over refits" in empty[1].text
 
 
-def test_sections_without_figures_say_so():
+def test_sections_without_results_state_that():
     nothing = Evaluation(metrics={})
     for blocks in (capacity(None, ()), stability(nothing), stress(nothing), labels(None)):
         (only,) = blocks
@@ -138,11 +138,11 @@ def test_sections_without_figures_say_so():
     assert row_counts(()) == []
 
 
-def test_proxies_that_are_chance_are_named_and_not_listed():
+def test_groups_without_a_proxy_are_named_outside_the_table():
     weak = Proxy(group="age", feature="n", strength=0.05, floor=0.1, importance=0.5)
     strong = Proxy(group="sex", feature="n", strength=0.5, floor=0.1, importance=0.5)
     text, table = proxies((weak, strong))
-    assert "No feature tells the age better than chance" in text.text
+    assert "No feature predicts the age better than chance" in text.text
     assert [row[:2] for row in table.rows] == [("sex", "n")]
 
 
@@ -157,20 +157,20 @@ def test_money_is_written_in_its_unit():
     table, text = capacity(curve, ())
     assert isinstance(table, Table)
     assert table.rows == (("50 (declared)", "0.5000", "–", "1,235", "–", "-50"),)
-    assert "less 2.50 euro for looking at each alert" in text.text
+    assert "minus 2.50 euro for reviewing each alert" in text.text
 
 
-def test_rows_are_told_from_the_lake_to_the_trees():
+def test_rows_are_counted_from_the_lake_to_the_trees():
     one = RowCount(period="train", landed=100, sampled_out=40, unlabelled=10, used=50)
     (table,) = row_counts((one,))
     assert table.rows == (("Training", "100", "40", "0", "10", "0", "0", "50"),)
 
 
-def test_scores_are_told_in_total_and_in_slope():
+def test_calibration_is_reported_as_a_ratio_and_a_slope():
     ratio = Interval(value=1.1, low=0.9, high=1.3)
     found = Calibration(
         error_before=0.02, error_after=0.01, bins=(), observed_over_expected=ratio, slope=0.95
     )
     (text,) = sections.calibration_facts(evaluation(calibration=found))
     assert "1.1 [0.9000, 1.3]" in text.text
-    assert "0.9500 (both 1 at best)" in text.text
+    assert "0.9500 (both ideally 1)" in text.text

@@ -29,7 +29,7 @@ from lakehouse.evaluation.report import (
     render,
     sections,
 )
-from lakehouse.evaluation.report.words import interval, metric_name, number, share
+from lakehouse.evaluation.report.formatting import interval, metric_name, number, share
 
 VOID = {"meta", "link", "br", "img"}
 
@@ -125,7 +125,7 @@ EVALUATION = Evaluation(
         ),
     ),
     probes=(
-        Probe(name="lone_feature", value=0.97, bound=0.95, passed=False, explanation="risk tells"),
+        Probe(name="lone_feature", value=0.97, bound=0.95, passed=False, explanation="risk leaks"),
     ),
     overfitting_gap={"auc_roc": 0.05},
     calibration=Calibration(error_before=0.02, error_after=0.01, bins=()),
@@ -133,7 +133,7 @@ EVALUATION = Evaluation(
 )
 
 
-def test_a_page_needs_nothing_from_outside_and_runs_nothing():
+def test_a_page_loads_nothing_and_runs_nothing():
     figure = Figure((plots.roc_plot(np.arange(20) > 15, np.linspace(0, 1, 20)),))
     html = render(page(figure, Text("see https://example.org"), Table(("a",), (("b",),))))
     assert "<script" not in html
@@ -143,24 +143,31 @@ def test_a_page_needs_nothing_from_outside_and_runs_nothing():
     assert "default-src 'none'" in html
 
 
-def test_a_page_is_well_formed_and_says_everything_that_stands_on_it():
+def test_a_page_is_well_formed_and_contains_all_its_text():
     figure = Figure((plots.roc_plot(np.arange(20) > 15, np.linspace(0, 1, 20)),))
     table = Table(("Name", "Value"), (("depth", "6"), (Mark("failed", "bad"), "7")), "Parameters")
     text = read(render(page(figure, table, Text("A paragraph"), Facts((("Hash", "abc"),), True))))
-    for said in ("detector", "v0001", "Finds fraud", "Owner team:fraud", "ROC curve", "Parameters"):
-        assert said in text
-    for said in ("A paragraph", "Hash abc", "depth 6", "✗ failed 7", "Gates ✗ 1 of 2 passed"):
-        assert said in text
+    for expected in (
+        "detector",
+        "v0001",
+        "Finds fraud",
+        "Owner team:fraud",
+        "ROC curve",
+        "Parameters",
+    ):
+        assert expected in text
+    for expected in ("A paragraph", "Hash abc", "depth 6", "✗ failed 7", "Gates ✗ 1 of 2 passed"):
+        assert expected in text
 
 
-def test_whatever_a_declaration_holds_is_text_and_never_markup():
+def test_text_from_declarations_is_escaped():
     evil = "<script>alert('x')</script>"
     html = render(page(Text(evil), Table((evil,), ((evil,),), evil), title=evil, intro=evil))
     assert "<script" not in html
     assert read(html).count(evil) == 7  # title (twice), intro, and the blocks
 
 
-def test_a_verdict_is_told_by_a_sign_and_not_by_colour_alone():
+def test_a_verdict_is_shown_by_a_sign_and_not_by_colour_alone():
     html = render(page(Table(("Verdict",), ((Mark("insufficient", "unsure"),),))))
     assert "? insufficient" in read(html)
 
@@ -172,7 +179,7 @@ def test_every_section_is_linked_from_the_head():
     assert len(re.findall(r'href="#', html)) == 2
 
 
-def test_the_metrics_table_puts_interval_and_baseline_beside_each_metric():
+def test_the_metrics_table_has_interval_and_baseline_next_to_each_metric():
     table = sections.metrics_table(EVALUATION.metrics, EVALUATION.intervals, "auc_roc")
     assert table.head == ("Metric", "Validation", "Test", "Interval on test", "Baseline")
     cells = {row[0]: row[1:] for row in table.rows}
@@ -182,13 +189,13 @@ def test_the_metrics_table_puts_interval_and_baseline_beside_each_metric():
     assert not any("aseline" in str(name) for name in cells)
 
 
-def test_a_regression_is_put_beside_the_best_naive_forecast():
+def test_a_regression_is_shown_next_to_the_best_naive_forecast():
     test = {"mae": 4.0, "naive_last_mae": 7.0, "naive_mean_mae": 5.0, "naive_last_rmse": 1.0}
     table = sections.metrics_table({"test": test}, {}, "mae")
     assert table.rows[0][-1] == "5"
 
 
-def test_sections_show_what_an_evaluation_holds():
+def test_sections_show_the_contents_of_an_evaluation():
     segments = sections.segments_pictures(EVALUATION, "auc_roc")
     fair = tuple(map(sections.fairness_picture, EVALUATION.fairness))
     blocks = [
@@ -200,20 +207,20 @@ def test_sections_show_what_an_evaluation_holds():
         *sections.calibration_facts(EVALUATION),
     ]
     text = read(render(page(*blocks)))
-    for said in (
+    for expected in (
         "Champion v0000 Area under ROC ✗ worse 0.7500 0.8000 -0.0500 [-0.0600, -0.0400]",
         "channel a<b 60 9 0.7000 [0.6500, 0.7500]",
         "channel chip 40 0 –",
         "age band ? insufficient 1 of 2 – –",
-        "lone feature ✗ failed risk tells 0.9700 0.9500",
+        "lone feature ✗ failed risk leaks 0.9700 0.9500",
         "2026-01-08 0.7000",
         "0.0200 without the calibrator, 0.0100 with it",
         "hollow: too few positives",
     ):
-        assert said in text
+        assert expected in text
 
 
-def test_what_an_evaluation_does_not_hold_is_said_so_and_not_invented():
+def test_missing_results_are_stated_and_not_invented():
     nothing = Evaluation(metrics={})
     for blocks in (
         sections.comparisons(nothing.comparisons),
@@ -249,11 +256,11 @@ def test_a_group_without_a_rate_leaves_a_gap_in_the_picture_and_keeps_its_label(
         (-0.02, "-0.0200"),
     ],
 )
-def test_figures_are_written_with_their_leading_digits(value, text):
+def test_numbers_are_written_with_their_leading_digits(value, text):
     assert number(value) == text
 
 
-def test_words():
+def test_shares_intervals_and_metric_names_are_formatted():
     assert share(0.0043) == "0.43%"
     assert share(0.25) == "25.0%"
     assert interval(between(0.5)) == "0.5000 [0.4500, 0.5500]"
@@ -262,10 +269,10 @@ def test_words():
     assert metric_name("brand_new_metric") == "Brand new metric"
 
 
-def test_hostile_names_are_texts_of_the_page_and_of_its_pictures():
+def test_hostile_names_are_escaped_in_the_page_and_in_its_pictures():
     hostile = "<script>alert(1)</script><b>[/x] $\\frac{$ & \"'"
     picture = plots.interval_plot(
-        hostile, {hostile: [plots.Spread(hostile, 0.5, 0.4, 0.6)] * 2}, reference=0.5
+        hostile, {hostile: [plots.Estimate(hostile, 0.5, 0.4, 0.6)] * 2}, reference=0.5
     )
     page = Page(
         hostile,
@@ -295,8 +302,8 @@ def test_hostile_names_are_texts_of_the_page_and_of_its_pictures():
     assert read(html).count(hostile) >= 15
 
 
-def test_dollars_in_names_are_no_formula_and_powers_stay_powers():
-    rows = [plots.Spread("$10 to $20", 0.5, 0.4, 0.6), plots.Spread("$\\x$", 0.5, 0.4, 0.6)]
+def test_dollars_in_names_are_not_formulas_and_powers_are_superscripts():
+    rows = [plots.Estimate("$10 to $20", 0.5, 0.4, 0.6), plots.Estimate("$\\x$", 0.5, 0.4, 0.6)]
     svg = plots.interval_plot("by price", {"rate": rows}).svg()
     assert ">$10 to $20<" in svg
     assert ">$\\x$<" in svg

@@ -32,16 +32,16 @@ def test_one_key_gives_the_standard_error_of_clustered_rows():
     assert spread(CARD) > 1.5 * spread()
 
 
-def test_two_crossed_keys_add_their_variances_and_take_off_what_they_share():
+def test_two_crossed_keys_add_their_variances_minus_the_common_part():
     both = cluster_variance(CARD) + cluster_variance(TERMINAL) - cluster_variance(CARD, TERMINAL)
     assert spread(CARD, TERMINAL) == pytest.approx(both**0.5, rel=0.1)
 
 
-def test_two_keys_that_say_the_same_are_one():
+def test_two_equivalent_keys_count_as_one():
     assert spread(CARD, CARD + 1000) == pytest.approx(spread(CARD), rel=0.1)
 
 
-def test_what_evens_out_within_one_key_does_not_hide_the_spread_by_the_other():
+def test_variation_that_cancels_within_one_key_does_not_hide_that_of_the_other():
     opposite = np.tile([1.0, -1.0], ROWS // 2)
 
     def mean(weights):
@@ -52,7 +52,7 @@ def test_what_evens_out_within_one_key_does_not_hide_the_spread_by_the_other():
     assert found.std() == pytest.approx(ROWS**-0.5, rel=0.1)
 
 
-def test_where_nothing_is_clustered_two_keys_cost_nothing():
+def test_without_clustering_two_keys_do_not_change_the_spread():
     card, terminal = RANDOM.permutation(ROWS) // 2, RANDOM.permutation(ROWS) // 2
     assert spread(card, terminal) == pytest.approx(spread(), rel=0.15)
 
@@ -67,14 +67,14 @@ def test_the_same_seed_gives_the_same_repeats_and_another_does_not(keys):
     assert (first != other).all()
 
 
-def test_rows_of_a_cluster_are_drawn_together_and_the_rows_number_is_kept():
+def test_rows_of_a_cluster_are_drawn_together_and_the_number_of_clusters_is_kept():
     key = np.array(["b", "a", "b", "c"])
     for weights in resample(lambda w: w.copy(), Resampling.of(4, key, repeats=20)):
         assert weights[0] == weights[2]
         assert weights[[0, 1, 3]].sum() == 3
 
 
-def test_repeats_stay_within_what_a_resample_can_show():
+def test_repeats_stay_within_the_range_of_the_resamples():
     hit = np.arange(ROWS) > 2
 
     def share(weights):
@@ -83,7 +83,7 @@ def test_repeats_stay_within_what_a_resample_can_show():
     assert resample(share, Resampling.of(ROWS, CARD, TERMINAL)).max() <= 1
 
 
-def test_a_value_that_no_resample_tells_stays_unknown():
+def test_a_value_that_no_resample_determines_is_nan():
     found = resample(lambda w: np.array([np.nan]), Resampling.of(ROWS, CARD, TERMINAL, repeats=4))
     assert np.isnan(found).all()
 

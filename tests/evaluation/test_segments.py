@@ -9,7 +9,7 @@ from lakehouse.evaluation.metrics import metric_values
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.scales import LOGIT
-from lakehouse.evaluation.segments import by_week, segment_metrics
+from lakehouse.evaluation.segments import segment_metrics, weekly_metrics
 
 RANDOM = np.random.default_rng(9)
 ROWS = 2000
@@ -40,21 +40,21 @@ def test_a_segment_has_the_metrics_of_its_rows_with_intervals():
         assert (average.low, average.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_a_small_segment_says_so_instead_of_a_figure():
+def test_a_segment_with_few_positives_has_no_metric_values():
     phone = segment_metrics(PREDICTIONS, {"channel": CHANNEL}, Resampling.of(ROWS))[2]
     assert phone.positives < 50
     assert phone.metrics["auc_roc"] is None
 
 
-def test_only_the_commonest_values_of_a_column_are_told():
+def test_only_the_most_frequent_values_of_a_column_are_reported():
     found = segment_metrics(
-        PREDICTIONS, {"day": DAY, "channel": CHANNEL}, Resampling.of(ROWS), most_values=2
+        PREDICTIONS, {"day": DAY, "channel": CHANNEL}, Resampling.of(ROWS), max_values=2
     )
     assert [each.column for each in found] == ["day", "day", "channel", "channel"]
 
 
 def test_a_week_has_the_metrics_of_its_rows_at_capacity_too():
-    found = by_week(PREDICTIONS, DAY)
+    found = weekly_metrics(PREDICTIONS, DAY)
     assert [each.start for each in found] == [
         date(1970, 4, 11),
         date(1970, 4, 18),
@@ -66,7 +66,7 @@ def test_a_week_has_the_metrics_of_its_rows_at_capacity_too():
     assert found[1].metrics == pytest.approx(expected)
 
 
-def test_a_week_without_positives_cannot_tell():
-    (week,) = by_week(Binary(np.zeros(3, bool), np.arange(3.0)), np.array([4, 5, 6]))
+def test_a_week_without_positives_does_not_determine_the_metric():
+    (week,) = weekly_metrics(Binary(np.zeros(3, bool), np.arange(3.0)), np.array([4, 5, 6]))
     assert week.metrics["auc_roc"] is None
-    assert by_week(Binary(np.zeros(0, bool), np.zeros(0)), np.zeros(0, int)) == ()
+    assert weekly_metrics(Binary(np.zeros(0, bool), np.zeros(0)), np.zeros(0, int)) == ()

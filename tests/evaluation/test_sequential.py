@@ -26,14 +26,14 @@ def bounds(looks=LOOKS):
     return np.array([boundary(PER_LOOK * look) for look in range(1, looks + 1)])
 
 
-def test_thirty_looks_keep_the_false_alarms_of_one_where_uncorrected_ones_do_not():
+def test_thirty_looks_have_the_false_alarm_rate_of_one_look():
     z = runs(drift=0)
     assert crossed(z, np.full(LOOKS, 1.96)) > 0.10
     assert crossed(z, bounds()) <= 0.025
     assert crossed(-z, bounds()) <= 0.025
 
 
-def test_a_year_of_daily_looks_keeps_it_too():
+def test_a_year_of_daily_looks_has_it_too():
     assert crossed(runs(drift=0, count=2000, looks=365), bounds(365)) <= 0.025
 
 
@@ -43,11 +43,13 @@ def test_a_real_difference_is_found_and_a_large_one_early():
 
 
 def test_the_boundary_is_nearly_lowest_at_the_planned_number_of_positives():
-    def reach(planned):  # in units of the estimate, at 500 positives
+    def half_width(planned):  # in units of the estimate, at 500 positives
         return boundary(500, planned)
 
-    assert reach(500) < min(reach(50), reach(5000))
-    assert reach(500) == pytest.approx(min(reach(p) for p in range(100, 2000, 50)), rel=0.01)
+    assert half_width(500) < min(half_width(50), half_width(5000))
+    assert half_width(500) == pytest.approx(
+        min(half_width(p) for p in range(100, 2000, 50)), rel=0.01
+    )
 
 
 def looks(*differences, error=0.1, positives=100):
@@ -68,7 +70,7 @@ def test_of_losses_the_smaller_is_better():
     assert decide(looks(-0.5), lower_is_better=True).verdict == "better"
 
 
-def test_what_one_look_would_call_a_difference_waits_for_more():
+def test_a_difference_that_a_single_look_would_show_waits_for_more_looks():
     found = decide(looks(0.25))  # 2.5 standard errors
     assert (found.verdict, found.look) == ("no difference shown", None)
     assert found.difference.low < 0 < found.difference.high
@@ -81,6 +83,6 @@ def test_looks_with_few_positives_decide_nothing():
     assert decide(few, minimum_positives=20).verdict == "better"
 
 
-def test_a_table_of_looks_is_all_the_state_there_is():
+def test_a_table_of_looks_is_the_whole_state():
     table = json.loads(json.dumps([asdict(look) for look in looks(0.1, 0.6)]))
     assert decide([Look(**row) for row in table]) == decide(looks(0.1, 0.6))

@@ -69,7 +69,7 @@ def test_every_construct_gives_the_same_bits(
         assert bits(computed) == bits(term.run(values)), text
 
 
-def test_a_deviation_is_the_sample_deviation_whatever_the_size_of_the_numbers() -> None:
+def test_std_is_the_exact_sample_deviation_for_numbers_of_any_size() -> None:
     for amounts in ([1, 2, 4], [10**9 + 1, 10**9 + 2, 10**9 + 4], [7, 7]):
         values = {"n": len(amounts), "total": sum(amounts), "squares": sum(v * v for v in amounts)}
         deviation = compile_expression("std(squares, total, n)", SCOPE).run(values)

@@ -1,4 +1,4 @@
-"""Increments, full refreshes and redone days give the same table; idle runs change nothing."""
+"""Increments, full refreshes and recomputed days give the same table; idle runs change nothing."""
 
 import random
 from collections.abc import Sequence
@@ -10,13 +10,23 @@ import pytest
 from lakehouse.features import (
     FeatureError,
     FeatureSetSpec,
+    HeldBack,
     compute,
     compute_online,
     load_plan,
     refresh,
     replay,
 )
-from lakehouse.lake import Author, Lake, NoSuchTable, Progress, qualified, write_progress
+from lakehouse.lake import (
+    ALWAYS,
+    Author,
+    Lake,
+    NoSuchTable,
+    Progress,
+    fetch_value,
+    qualified,
+    write_progress,
+)
 from tests.features.worlds import COLUMNS, Row
 
 DAY = timedelta(days=1)
@@ -98,7 +108,7 @@ def write(lake: Lake, table: str, rows: Sequence[Row], progress: Progress | None
             write_progress(writer, table, progress)
 
 
-def move_on(
+def deliver(
     lake: Lake, loads: list[list[Row]], load: int, labels_to: datetime | None = None
 ) -> None:
     """Load number `load` arrives; labels are complete up to `labels_to`, by default its seal."""
@@ -131,13 +141,13 @@ def table(lake: Lake, name: str = "features.risk") -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
 )
-def test_increments_of_any_cut_and_a_full_refresh_give_the_same_table(
+def test_any_division_into_increments_and_a_full_refresh_give_the_same_table(
     lake: Lake, seed: int
 ) -> None:
     chance, loads = random.Random(seed), days(seed)
     for load in range(1, len(loads) + 1):
-        behind = chance.choice([timedelta(0), DAY, timedelta(hours=60)])
-        move_on(lake, loads, load, seal(load) - behind if load < len(loads) else None)
+        delay = chance.choice([timedelta(0), DAY, timedelta(hours=60)])
+        deliver(lake, loads, load, seal(load) - delay if load < len(loads) else None)
         if chance.random() < 0.7:
             refresh(spec(), lake, batch=chance.choice([20, 60, 10**6]))
     report = refresh(spec(), lake)
@@ -161,8 +171,8 @@ def test_increments_of_any_cut_and_a_full_refresh_give_the_same_table(
 
 def test_rows_wait_until_every_input_is_complete_up_to_their_load(lake: Lake) -> None:
     loads = days(1)
-    move_on(lake, loads, 1)
-    move_on(lake, loads, 2, seal(1))
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(1))
     report = refresh(spec(), lake)
     assert (report.rows_total, report.waiting, report.seal) == (
         len(loads[0]),
@@ -173,7 +183,69 @@ def test_rows_wait_until_every_input_is_complete_up_to_their_load(lake: Lake) ->
     assert refresh(spec(), lake).rows_added == len(loads[1])
 
 
-def test_nothing_is_final_while_an_input_never_had_a_seal(lake: Lake) -> None:
+def test_no_row_waits_for_a_static_lookup_and_the_table_ends_where_its_spine_does(
+    lake: Lake,
+) -> None:
+    loads = days(1)
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(1))
+    write(lake, LABELS, [], Progress(1, ALWAYS))
+    report = refresh(spec(), lake)
+    assert (report.rows_total, report.waiting, report.seal) == (
+        len(loads[0]) + len(loads[1]),
+        0,
+        seal(2),
+    )
+    write(lake, TRANSACTIONS, [], Progress(2, ALWAYS))  # even a spine that nothing waits for
+    assert refresh(spec(), lake).seal == seal(2)
+
+
+def test_a_refresh_that_leaves_rows_names_the_input_and_the_seal_that_they_wait_for(
+    lake: Lake,
+) -> None:
+    loads, lines = days(1), list[str]()
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(1))
+    deliver(lake, loads, 3, seal(1))
+    report = refresh(spec(), lake, progress=lines.append)
+    assert report.rows_added == len(loads[0])
+    assert report.held_back == (HeldBack(LABELS, seal(1), seal(2)),)
+    waiting = len(loads[1]) + len(loads[2])
+    assert report.reason == (
+        f"{waiting} rows of {TRANSACTIONS} wait for {LABELS}, which is complete until {seal(1)}; "
+        f"the next of them are final when it is complete until {seal(2)}"
+    )
+    assert lines[-1] == f"{report.table}: {report.reason}"
+
+
+def test_an_input_without_a_seal_is_named_as_what_holds_everything_back(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, days(1)[0], Progress(1, seal(1)))
+    write(lake, LABELS, [])
+    report = refresh(spec(), lake)
+    assert report.rows_added == 0
+    assert [(one.table, one.seal) for one in report.held_back] == [(LABELS, None)]
+    assert f"wait for {LABELS}, which has no seal yet; the next of them are final" in report.reason
+
+
+def test_every_refresh_that_writes_nothing_has_a_reason(lake: Lake) -> None:
+    write(lake, TRANSACTIONS, [])
+    write(lake, LABELS, [])
+    empty = refresh(spec(), lake)
+    assert (empty.rows_added, empty.held_back) == (0, ())
+    assert empty.reason == f"nothing to write: {TRANSACTIONS} has no new rows, and has no seal yet"
+    deliver(lake, days(1), 1)
+    assert refresh(spec(), lake).reason == ""
+    again = refresh(spec(), lake)
+    assert (again.rows_added, again.held_back) == (0, ())
+    assert again.reason == (
+        f"nothing to write: {TRANSACTIONS} has no new rows, and is complete until {seal(1)}"
+    )
+    days_without_rows = refresh(spec(), lake, since=START - 9 * DAY, until=START - 8 * DAY)
+    assert days_without_rows.reason.startswith("nothing to write: ")
+    assert refresh(spec(), lake, full_refresh=True).reason == ""
+
+
+def test_no_row_is_final_until_every_input_has_a_seal(lake: Lake) -> None:
     write(lake, TRANSACTIONS, days(1)[0], Progress(1, seal(1)))
     write(lake, LABELS, [])
     report = refresh(spec(), lake)
@@ -181,25 +253,27 @@ def test_nothing_is_final_while_an_input_never_had_a_seal(lake: Lake) -> None:
 
 
 def test_a_refresh_with_nothing_new_makes_no_snapshot(lake: Lake) -> None:
-    move_on(lake, days(1), 1)
+    deliver(lake, days(1), 1)
     first = refresh(spec(), lake)
     again = refresh(spec(), lake)
     assert (again.rows_added, again.snapshot) == (0, first.snapshot)
 
 
-def test_a_load_is_complete_when_the_manifest_says_so_or_at_its_newest_row(lake: Lake) -> None:
+def test_a_load_is_complete_at_its_seal_in_the_manifest_or_else_at_its_newest_row(
+    lake: Lake,
+) -> None:
     moment = timedelta(microseconds=1)
-    move_on(lake, days(1), 1, seal(1) - moment)
+    deliver(lake, days(1), 1, seal(1) - moment)
     assert refresh(spec(), lake).rows_added == 0
     with lake.writer(Author("test")) as writer:
         writer.execute("DROP TABLE lake.ops.files")
     assert refresh(spec(), lake).rows_added == len(days(1)[0])
 
 
-def test_nothing_that_becomes_known_later_moves_a_feature(lake: Lake) -> None:
+def test_rows_that_become_known_later_change_no_feature(lake: Lake) -> None:
     loads = days(3)
     for load in range(1, 7):
-        move_on(lake, loads, load)
+        deliver(lake, loads, load)
     refresh(spec(), lake)
     before = table(lake)
     t = before[len(before) // 2][2]
@@ -229,10 +303,10 @@ def test_nothing_that_becomes_known_later_moves_a_feature(lake: Lake) -> None:
     assert len(after) == len(before)
 
 
-def test_days_are_redone_with_what_they_touch_and_nothing_else_changes(lake: Lake) -> None:
+def test_recomputing_days_changes_only_the_rows_that_they_affect(lake: Lake) -> None:
     loads = days(2)
     for load in range(1, 7):
-        move_on(lake, loads, load)
+        deliver(lake, loads, load)
     refresh(spec(), lake)
     since, until = START + 2 * DAY, START + 3 * DAY
     before = table(lake)
@@ -243,13 +317,13 @@ def test_days_are_redone_with_what_they_touch_and_nothing_else_changes(lake: Lak
             [since, until],
         )
     report = refresh(spec(), lake, since=since, until=until)
-    redone = table(lake)
-    touched = [row for row in before if since <= row[2] < until + 3 * DAY]
-    assert report.rows_added == len(touched) > 0
-    assert [r for r in redone if not since <= r[2] < until + 3 * DAY] == [
+    recomputed = table(lake)
+    affected = [row for row in before if since <= row[2] < until + 3 * DAY]
+    assert report.rows_added == len(affected) > 0
+    assert [r for r in recomputed if not since <= r[2] < until + 3 * DAY] == [
         r for r in before if not since <= r[2] < until + 3 * DAY
     ]
-    assert redone != before
+    assert recomputed != before
     refresh(spec(), lake, full_refresh=True)
     late = {
         r["transaction_id"]
@@ -257,11 +331,13 @@ def test_days_are_redone_with_what_they_touch_and_nothing_else_changes(lake: Lak
         for r in rows
         if since <= r["known_at"] < until and r["event_time"] < since
     }
-    assert [r for r in table(lake) if r[0] not in late] == [r for r in redone if r[0] not in late]
+    assert [r for r in table(lake) if r[0] not in late] == [
+        r for r in recomputed if r[0] not in late
+    ]
 
 
-def test_a_new_version_has_a_table_of_its_own_and_the_view_follows(lake: Lake) -> None:
-    move_on(lake, days(1), 1)
+def test_a_new_version_has_a_separate_table_and_the_view_shows_it(lake: Lake) -> None:
+    deliver(lake, days(1), 1)
     old = refresh(spec(), lake)
     changed = spec(features={"n": "n", "half": "n_1d / 2"})
     new = refresh(changed, lake)
@@ -278,11 +354,11 @@ def test_a_new_version_has_a_table_of_its_own_and_the_view_follows(lake: Lake) -
         "half",
         "_load_id",
     ]
-    assert refresh(spec(description="Said otherwise"), lake).table == old.table
+    assert refresh(spec(description="Another description"), lake).table == old.table
 
 
-def test_a_second_spine_has_the_features_that_it_can_have(lake: Lake) -> None:
-    move_on(lake, days(1), 1)
+def test_a_second_spine_has_the_features_that_its_columns_allow(lake: Lake) -> None:
+    deliver(lake, days(1), 1)
     write(lake, "core.hours", days(5)[0], Progress(1, seal(1)))
     with lake.writer(Author("test")) as writer:
         writer.execute("ALTER TABLE lake.core.hours DROP COLUMN amount_cents")
@@ -300,10 +376,10 @@ def test_a_second_spine_has_the_features_that_it_can_have(lake: Lake) -> None:
     assert "share" not in names
 
 
-def test_a_key_that_comes_twice_is_refused_and_nothing_is_written(lake: Lake) -> None:
+def test_a_duplicate_key_is_refused_and_nothing_is_written(lake: Lake) -> None:
     loads = days(1)
-    move_on(lake, [loads[0] + loads[0][:1]], 1)
-    with pytest.raises(FeatureError, match="transaction_id of their own"):
+    deliver(lake, [loads[0] + loads[0][:1]], 1)
+    with pytest.raises(FeatureError, match="duplicate transaction_id"):
         refresh(spec(), lake)
     assert not lake.exists("features.risk")
 
@@ -315,7 +391,7 @@ def test_a_missing_input_is_named(lake: Lake) -> None:
 
 
 def test_any_relation_can_be_a_spine(lake: Lake) -> None:
-    move_on(lake, days(1), 1)
+    deliver(lake, days(1), 1)
     query = (
         "SELECT 1 AS transaction_id, 2::BIGINT AS terminal_id, ?::TIMESTAMP AS event_time, "
         "5 AS amount_cents"
@@ -333,15 +409,45 @@ def test_any_relation_can_be_a_spine(lake: Lake) -> None:
     assert list(row[3:-1]) == list(compute_online(plan, request, tables).values())
 
 
-def test_a_replay_finds_nothing_unless_a_value_was_tampered_with(lake: Lake) -> None:
+def test_a_replay_finds_differences_only_if_a_value_was_changed(lake: Lake) -> None:
     loads = days(1)
     for load in (1, 2, 3):
-        move_on(lake, loads, load)
+        deliver(lake, loads, load)
     report = refresh(spec(), lake)
     agreed = replay(spec(), lake, rows=10)
     assert (agreed.rows, agreed.differences) == (min(10, len(loads[2])), [])
     with lake.writer(Author("test")) as writer:
         writer.execute(f"UPDATE {qualified(report.table)} SET spend = spend + 1")
-    told = replay(spec(), lake, rows=10).differences
-    assert len(told) == agreed.rows
-    assert all("spend" in difference for difference in told)
+    differences = replay(spec(), lake, rows=10).differences
+    assert len(differences) == agreed.rows
+    assert all("spend" in difference for difference in differences)
+
+
+def test_a_replay_reads_each_role_of_a_dimension_and_months_of_history(lake: Lake) -> None:
+    risk = {
+        "of": LABELS, "column": "channel", "key": "transaction_id", "by": "amount_cents",
+        "first_version": "assumed",
+    }  # fmt: skip
+    declared = spec(
+        attributes={"own": {"of": LABELS, "column": "is_fraud"}, "other": risk},
+        aggregates={
+            "n": {
+                "of": "own",
+                "op": "count",
+                "window": ["1mo", "3mo"],
+                "where": "score between 0 and 1",
+            }
+        },
+        features={"n": "n", "own": "own", "other": "other"},
+    )
+    loads = days(4, count=2)
+    for number, row in enumerate(loads[0]):
+        row["transaction_id"] = [5, 700, 12345][number] if number < 3 else row["transaction_id"]
+    deliver(lake, loads, 1)
+    deliver(lake, loads, 2, seal(2) + 9 * DAY)
+    assert refresh(declared, lake).rows_added == sum(map(len, loads))
+    report = replay(declared, lake, rows=100)
+    assert (report.rows, report.features, report.differences) == (len(loads[1]), 4, [])
+    with lake.reader() as cursor:
+        known = fetch_value(cursor, "SELECT count(other) FROM lake.features.risk")
+    assert 0 < known < report.rows + len(loads[0])

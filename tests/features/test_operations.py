@@ -1,5 +1,6 @@
 """Each operation fulfils its class's contract, and every operation is tested."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +16,11 @@ from lakehouse.features.ops import (
     Aggregate,
     Operation,
     Total,
+    Window,
     find_operation,
 )
 from lakehouse.features.ops.refusals import REFUSED
-from tests.features.worlds import everything
+from tests.features.worlds import full_spec
 
 T = 1000
 VALUES = st.integers(-5, 5) | st.integers(-(2**30), 2**30)
@@ -26,7 +28,8 @@ VALUES = st.integers(-5, 5) | st.integers(-(2**30), 2**30)
 
 def aggregate(op: Operation[Any]) -> Aggregate:
     q = Decimal("0.9")
-    return Aggregate("x", "core.t", op, "v", None, q, T, Kind.INTEGER, Kind.INTEGER)
+    window = Window(timedelta(microseconds=T))
+    return Aggregate("x", "core.t", op, "v", None, q, window, Kind.INTEGER, Kind.INTEGER)
 
 
 def rows(op: Operation[Any]) -> Any:
@@ -38,7 +41,7 @@ def rows(op: Operation[Any]) -> Any:
 @pytest.mark.parametrize("op", OPERATIONS.values(), ids=OPERATIONS)
 @given(data=st.data())
 @settings(max_examples=30, derandomize=True)
-def test_parts_of_a_window_merge_into_the_window_whatever_the_cut(
+def test_merged_parts_of_a_window_equal_the_whole_for_any_division(
     op: Operation[Any], data: st.DataObject
 ) -> None:
     first, second, third = (data.draw(rows(op)) for _ in range(3))
@@ -57,7 +60,9 @@ def test_a_total_can_be_undone(op: Total, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("op", OPERATIONS.values(), ids=OPERATIONS)
-def test_an_operation_takes_the_fields_that_it_needs_and_a_condition(op: Operation[Any]) -> None:
+def test_an_operation_accepts_only_the_fields_that_it_needs_and_a_condition(
+    op: Operation[Any],
+) -> None:
     op.check({*op.needs, "where"})
     for missing in op.needs:
         with pytest.raises(ValueError, match=f"op {op.name} needs `{missing}`: write"):
@@ -69,7 +74,7 @@ def test_an_operation_takes_the_fields_that_it_needs_and_a_condition(op: Operati
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_says_in_one_sentence_what_to_write(name: str) -> None:
+def test_the_refusal_of_an_operation_states_in_one_sentence_what_to_write(name: str) -> None:
     with pytest.raises(
         ValueError, match=f"^op {name} is refused: [^\\n]*; [^\\n]*write "
     ) as refusal:
@@ -79,12 +84,12 @@ def test_what_is_refused_says_in_one_sentence_what_to_write(name: str) -> None:
 
 
 def test_an_unknown_operation_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"op .total. is not known; known are count, sum, .*since"):
+    with pytest.raises(ValueError, match=r"unknown op .total.; known: count, sum, .*since"):
         find_operation("total")
 
 
 @pytest.mark.parametrize(
-    ("op", "kind", "gives"),
+    ("op", "kind", "result"),
     [
         ("count", None, Kind.INTEGER),
         ("sum", Kind.INTEGER, Kind.INTEGER),
@@ -97,8 +102,8 @@ def test_an_unknown_operation_names_the_known_ones() -> None:
         ("since_first", None, Kind.INTEGER),
     ],
 )
-def test_an_operation_gives_a_known_kind(op: str, kind: Kind | None, gives: Kind) -> None:
-    assert OPERATIONS[op].result_kind("v", kind) == gives
+def test_an_operation_has_a_defined_result_kind(op: str, kind: Kind | None, result: Kind) -> None:
+    assert OPERATIONS[op].result_kind("v", kind) == result
 
 
 @pytest.mark.parametrize(
@@ -110,10 +115,10 @@ def test_an_operation_refuses_kinds_that_it_is_not_defined_for(op: str, kind: Ki
         OPERATIONS[op].result_kind("price", kind)
 
 
-def test_every_class_is_registered_and_judged() -> None:
+def test_every_operation_class_is_registered_and_tested() -> None:
     def leaves(kind: type) -> set[type]:
         below = kind.__subclasses__()
         return {kind} if not below else set().union(*map(leaves, below))
 
     assert {type(op) for op in OPERATIONS.values()} == leaves(Operation)
-    assert {a.op for a in everything().aggregates.values()} == {*OPERATIONS}
+    assert {a.op for a in full_spec().aggregates.values()} == {*OPERATIONS}

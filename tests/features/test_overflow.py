@@ -15,13 +15,13 @@ from lakehouse.features import (
     load_plan,
     refresh,
 )
-from lakehouse.features.computation import Way
+from lakehouse.features.computation import Method
 from lakehouse.lake import Lake, Progress
-from tests.features.test_increments import LABELS, TRANSACTIONS, days, move_on, seal, spec, write
+from tests.features.test_increments import LABELS, TRANSACTIONS, days, deliver, seal, spec, write
 from tests.features.worlds import COLUMNS, START, Row, fill, memory_lake
 
-LEAST, GREATEST = -(2**63), 2**63 - 1
-WAYS: tuple[Way | None, ...] = ("frames", "running", "range", None)
+MIN_BIGINT, MAX_BIGINT = -(2**63), 2**63 - 1
+METHODS: tuple[Method | None, ...] = ("frames", "running", "range", None)
 
 
 def payments(values: Sequence[int | None], apart: timedelta = timedelta(seconds=1)) -> list[Row]:
@@ -65,9 +65,11 @@ def lake_of(rows: list[Row]) -> duckdb.DuckDBPyConnection:
     return cursor
 
 
-def batch(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, way: Way | None) -> list[Any]:
+def batch(
+    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, method: Method | None
+) -> list[Any]:
     cursor.execute("DROP TABLE IF EXISTS temp.main._features")
-    compute(load_plan(spec, cursor), cursor, way=way)
+    compute(load_plan(spec, cursor), cursor, method=method)
     rows = cursor.execute("SELECT f FROM temp.main._features ORDER BY transaction_id").fetchall()
     return [value for (value,) in rows]
 
@@ -78,75 +80,76 @@ def served(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, rows: list[R
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_sum_is_exact_up_to_the_ends_of_its_type(table: str, way: Way | None) -> None:
-    rows = payments([GREATEST, -1, None, 1, -GREATEST, -GREATEST, -1, 0])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_sum_is_exact_up_to_the_ends_of_its_type(table: str, method: Method | None) -> None:
+    rows = payments([MAX_BIGINT, -1, None, 1, -MAX_BIGINT, -MAX_BIGINT, -1, 0])
     cursor, spec = lake_of(rows), totals("spend", table)
     expected = [
-        0, GREATEST, GREATEST - 1, GREATEST - 1, GREATEST, 0, -GREATEST, LEAST,
+        0, MAX_BIGINT, MAX_BIGINT - 1, MAX_BIGINT - 1, MAX_BIGINT, 0, -MAX_BIGINT, MIN_BIGINT,
     ]  # fmt: skip
-    assert batch(cursor, spec, way) == served(cursor, spec, rows) == expected
+    assert batch(cursor, spec, method) == served(cursor, spec, rows) == expected
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_only_the_sum_of_the_window_counts_not_that_of_all_history(way: Way | None) -> None:
-    rows = payments([GREATEST] * 5, apart=timedelta(seconds=40))
+@pytest.mark.parametrize("method", METHODS)
+def test_only_the_sum_of_the_window_counts_not_that_of_all_history(method: Method | None) -> None:
+    rows = payments([MAX_BIGINT] * 5, apart=timedelta(seconds=40))
     cursor, spec = lake_of(rows), totals("spend", LABELS)
-    assert batch(cursor, spec, way) == served(cursor, spec, rows) == [0, *[GREATEST] * 4]
+    assert batch(cursor, spec, method) == served(cursor, spec, rows) == [0, *[MAX_BIGINT] * 4]
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("feature", "values", "extreme", "used"),
+    ("feature", "values", "farthest", "used"),
     [
-        ("spend", [5, GREATEST, GREATEST, 5], GREATEST, "spend"),
-        ("spend", [-5, LEAST, 5], LEAST, "spend"),
-        ("std(squares, n, n)", [5, LEAST, LEAST, 5], LEAST, "squares"),
+        ("spend", [5, MAX_BIGINT, MAX_BIGINT, 5], MAX_BIGINT, "spend"),
+        ("spend", [-5, MIN_BIGINT, 5], MIN_BIGINT, "spend"),
+        ("std(squares, n, n)", [5, MIN_BIGINT, MIN_BIGINT, 5], MIN_BIGINT, "squares"),
         ("std(squares, spend, n)", [2**60, -(2**60), 5], 2**60, "spend, squares"),
     ],
 )
 def test_a_total_that_does_not_fit_is_explained(
-    table: str, way: Way | None, feature: str, values: list[int], extreme: int, used: str
+    table: str, method: Method | None, feature: str, values: list[int], farthest: int, used: str
 ) -> None:
     rows = payments(values)
     cursor, spec = lake_of(rows), totals(feature, table)
-    known_at = next(row["known_at"] for row in rows if row["amount_cents"] == extreme)
+    known_at = next(row["known_at"] for row in rows if row["amount_cents"] == farthest)
     with pytest.raises(FeatureError) as error:
-        batch(cursor, spec, way)
+        batch(cursor, spec, method)
     assert str(error.value) == (
-        f"feature set spending: a total of amount_cents ({used}), or a deviation made of it, does "
-        f"not fit its type; the value farthest from zero is {extreme}, in the row of {table} of "
-        f"entity 7 known at {known_at}; leave out a value that stands for a missing one with "
-        "`where`"
+        f"feature set spending: a total of amount_cents ({used}), or a deviation computed from it, "
+        f"does not fit its type; the value farthest from zero is {farthest}, in the row of {table} "
+        f"for entity 7 known at {known_at}; leave out placeholders of missing values with `where`"
     )
     with pytest.raises(FeatureError, match=r"feature set spending: .* not fit in (64|128) bits"):
         served(cursor, spec, rows)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_value_that_stands_for_a_missing_one_is_left_out_with_where(way: Way | None) -> None:
-    rows = payments([3, GREATEST, GREATEST, 4, LEAST, LEAST, 0])
+@pytest.mark.parametrize("method", METHODS)
+def test_where_leaves_out_placeholders_of_missing_values(
+    method: Method | None,
+) -> None:
+    rows = payments([3, MAX_BIGINT, MAX_BIGINT, 4, MIN_BIGINT, MIN_BIGINT, 0])
     cursor = lake_of(rows)
     spec = totals("std(squares, spend, n)", where="amount_cents < 100 and amount_cents > -100")
-    deviations = batch(cursor, spec, way)
+    deviations = batch(cursor, spec, method)
     assert deviations == served(cursor, spec, rows)
     assert deviations[-1] is not None
     spec = totals("spend", where="amount_cents < 100 and amount_cents > -100")
-    assert batch(cursor, spec, way) == [0, 3, 3, 3, 7, 7, 7]
+    assert batch(cursor, spec, method) == [0, 3, 3, 3, 7, 7, 7]
 
 
-def test_a_refresh_that_meets_such_a_total_writes_nothing_until_it_is_left_out(
+def test_a_refresh_with_such_a_total_writes_nothing_until_the_value_is_left_out(
     lake: Lake,
 ) -> None:
     loads = days(1)
-    move_on(lake, loads, 1)
+    deliver(lake, loads, 1)
     before = refresh(spec(), lake)
-    monster = {"terminal_id": 3, "amount_cents": GREATEST, "is_fraud": False}
-    loads[1] = [{**loads[1][0], **monster, "transaction_id": key} for key in range(3)]
+    huge = {"terminal_id": 3, "amount_cents": MAX_BIGINT, "is_fraud": False}
+    loads[1] = [{**loads[1][0], **huge, "transaction_id": key} for key in range(3)]
     for number, row in enumerate(loads[1]):
         row["known_at"] = row["event_time"] = row["known_at"] + timedelta(minutes=number)
-    move_on(lake, loads, 2)
+    deliver(lake, loads, 2)
     snapshot = lake.snapshot()
     for _ in range(2):
         with pytest.raises(
@@ -160,7 +163,7 @@ def test_a_refresh_that_meets_such_a_total_writes_nothing_until_it_is_left_out(
     assert refresh(spec(aggregates=aggregates), lake).rows_total == sum(map(len, loads[:2]))
 
 
-def test_another_value_that_cannot_be_converted_is_not_taken_for_a_total() -> None:
+def test_another_failed_conversion_is_not_reported_as_a_total() -> None:
     cursor = lake_of(payments([1, 2]))
     cursor.execute(
         "CREATE VIEW lake.core.dim_customers AS SELECT 7::BIGINT AS customer_id, "

@@ -59,26 +59,34 @@ def feature(text: str) -> dict[str, Any]:
         (aggregate(op="stddev", value="amount_cents"), r"std\(squares, total, n\)"),
         (aggregate(op="median", value="amount_cents"), r"op: quantile"),
         (aggregate(window=None), r"windows are bounded: write `window: 30d`"),
-        (aggregate(window="0s"), r"longer than nothing"),
-        (aggregate(window=["1d", "24h"]), r"each given once"),
+        (aggregate(window="0s"), r"longer than zero"),
+        (aggregate(window=["1d", "24h"]), r"without repetition"),
         (
             aggregate(of="nothing"),
-            r"aggregate x is of 'nothing', which is no stream; known: payments",
+            r"aggregate x is of 'nothing', which is not a declared stream; known: payments",
         ),
         (aggregate(op="sum"), r"op sum needs `value`: write `value: amount_cents`"),
         (aggregate(value="amount_cents"), r"op count takes no `value`"),
         (aggregate(op="quantile", value="amount_cents"), r"op quantile needs `q`: write `q: 0.5`"),
         (aggregate(q=0.5), r"op count takes no `q`"),
         (aggregate(op="count_since"), r"op count_since needs `where`"),
-        (aggregate(op="total"), r"op 'total' is not known; known are count, sum, sumsq, min"),
+        (aggregate(op="total"), r"unknown op 'total'; known: count, sum, sumsq, min"),
         (feature("n / month"), r"different windows.*name one window of each, such as n_1d"),
-        (feature("n +"), r"is no expression"),
+        (feature("n +"), r"character 4: the expression ends too early; a value, a name"),
+        (feature("n ** 2"), r"character 4, `\*`: a value, a name or a function is expected here"),
+        (feature("n % 2"), r"character 3, `%`: this is not expected; operators are \+ - "),
+        (
+            aggregate(where="is_fraud and"),
+            r"aggregate x: expression .*character 13: the expression ends too early",
+        ),
         (declared(features={"event_time": "1"}), r"name of a column of feature tables"),
         (declared(features={"customer_id": "1"}), r"name of another column"),
         (declared(surprise=1), r"surprise"),
     ],
 )
-def test_what_cannot_be_declared_is_explained(wrong: dict[str, Any], remedy: str) -> None:
+def test_an_invalid_declaration_is_refused_with_a_remedy(
+    wrong: dict[str, Any], remedy: str
+) -> None:
     with pytest.raises((ValidationError, FeatureError), match=f"(?s){remedy}"):
         FeatureSetSpec.model_validate(wrong)
 
@@ -86,18 +94,17 @@ def test_what_cannot_be_declared_is_explained(wrong: dict[str, Any], remedy: str
 @pytest.mark.parametrize(
     ("wrong", "remedy"),
     [
-        (feature("spent / n"), r"there is no 'spent'; known are"),
+        (feature("spent / n"), r"unknown name 'spent'; known: "),
         (feature("row.amuont"), r"core.fct_transactions has no column amuont"),
         (feature("row.amount"), r"amount is a DECIMAL\(18,2\).*minor units"),
         (feature("row.zoned"), r"zoned is a TIMESTAMP WITH TIME ZONE"),
         (feature("row.event_time"), r"feature f is TIMESTAMP"),
-        (feature("log1p(n)"), r"no function log1p\(\); known are abs"),
-        (feature("n ** 2"), r"not in the language"),
-        (feature("row.is_fraud + 1"), r"write `1 if x else 0`"),
-        (feature("row.channel + 'x'"), r"VARCHAR is no number"),
+        (feature("log1p(n)"), r"character 1, `log1p\(n\)`: unknown function log1p\(\); known: "),
+        (feature("row.is_fraud + 1"), r"write `case when x then 1 else 0 end`"),
+        (feature("1 + row.channel"), r"character 5, `row.channel`: VARCHAR is not a number"),
         (feature("1 if n_1d else 0"), r"true or false, not BIGINT"),
-        (feature("row.channel == 1"), r"different kinds meet"),
-        (feature("n_1d.real"), r"there is no 'n_1d.real'"),
+        (feature("row.channel == 1"), r"different kinds cannot be combined: BIGINT, VARCHAR"),
+        (feature("n_1d.real"), r"unknown name 'n_1d.real'"),
         (feature("hour(n_1d)"), r"hour\(\) takes TIMESTAMP"),
         (aggregate(op="sum", value="amount"), r"DECIMAL"),
         (aggregate(op="sum", value="is_fraud"), r"exact over integers only"),
@@ -106,12 +113,14 @@ def test_what_cannot_be_declared_is_explained(wrong: dict[str, Any], remedy: str
         (aggregate(where="fraud"), r"no column fraud"),
     ],
 )
-def test_what_does_not_fit_the_tables_is_explained(wrong: dict[str, Any], remedy: str) -> None:
+def test_a_declaration_that_does_not_fit_the_tables_is_refused_with_the_reason(
+    wrong: dict[str, Any], remedy: str
+) -> None:
     with pytest.raises(FeatureError, match=f"(?s)feature set spending: .*{remedy}"):
         plan(FeatureSetSpec.model_validate(wrong), SCHEMA)
 
 
-def test_a_feature_over_lists_of_windows_comes_once_per_window() -> None:
+def test_a_feature_over_lists_of_windows_is_repeated_for_each_window() -> None:
     spec = FeatureSetSpec.model_validate(
         declared(
             features={
@@ -130,12 +139,12 @@ def test_a_feature_over_lists_of_windows_comes_once_per_window() -> None:
     assert features[1].description == "`spend / n` over 7d"
 
 
-def test_the_version_follows_what_is_computed_and_the_types_it_is_computed_from() -> None:
+def test_the_version_depends_on_the_computation_and_its_input_types_alone() -> None:
     def version(schema: dict[str, Any] = SCHEMA, **changes: Any) -> str:
         return plan(FeatureSetSpec.model_validate(declared(**changes)), schema).version
 
     table = SCHEMA["core.fct_transactions"]
-    assert version() == version(description="In other words", owners=["team:x"])
+    assert version() == version(description="Another description", owners=["team:x"])
     assert version() == version(SCHEMA | {"core.fct_transactions": table | {"more": "BIGINT"}})
     others = [
         version(features={"mean": "n / spend"}),
@@ -150,17 +159,17 @@ def test_the_version_follows_what_is_computed_and_the_types_it_is_computed_from(
     assert len({version(), *others}) == 4
 
 
-def test_an_assumed_first_version_is_said_with_the_feature() -> None:
+def test_an_assumed_first_version_is_in_the_feature_description() -> None:
     attribute = {"of": "core.dim_customers", "column": "segment", "first_version": "assumed"}
     spec = FeatureSetSpec.model_validate(
         declared(attributes={"segment": attribute}, features={"s": "segment"})
     )
-    made = plan(spec, SCHEMA).features[0]
-    assert (made.type, made.inputs) == ("VARCHAR", (("core.dim_customers", "segment"),))
-    assert "assumed for earlier times" in made.description
+    compiled = plan(spec, SCHEMA).features[0]
+    assert (compiled.type, compiled.inputs) == ("VARCHAR", (("core.dim_customers", "segment"),))
+    assert "assumed for earlier times" in compiled.description
 
 
-def test_every_set_of_payments_is_valid_and_says_what_its_features_are() -> None:
+def test_every_set_of_payments_is_valid_and_describes_its_features() -> None:
     folder = Path(lakehouse.__file__).parent / "defs" / "payments" / "feature_sets"
     names = set()
     for file in sorted(folder.glob("*/defs.yaml")):

@@ -7,7 +7,7 @@ import yaml
 
 import lakehouse
 from lakehouse.features import FeatureSetSpec, plan
-from tests.features.worlds import COLUMNS, DIMENSION, everything
+from tests.features.worlds import COLUMNS, DIMENSION, full_spec
 
 ROOT = Path(lakehouse.__file__).parent
 CORE = ROOT.parent / "dbt_project" / "models" / "payments" / "core" / "core.yml"
@@ -28,7 +28,7 @@ def shipped(name: str) -> FeatureSetSpec:
 
 
 @pytest.mark.parametrize(("name", "spine"), SHIPPED)
-def test_a_shipped_set_has_the_version_that_it_had(name: str, spine: str) -> None:
+def test_a_shipped_set_keeps_its_version(name: str, spine: str) -> None:
     models = yaml.safe_load(CORE.read_text())["models"]
     schema = {
         f"core.{model['name']}": {c["name"]: c["data_type"].upper() for c in model["columns"]}
@@ -40,7 +40,7 @@ def test_a_shipped_set_has_the_version_that_it_had(name: str, spine: str) -> Non
 @pytest.mark.parametrize(
     ("entity", "version"), [("customer_id", "f3cce407"), ("terminal_id", "28528c38")]
 )
-def test_a_set_of_every_operation_has_the_version_that_it_had(entity: str, version: str) -> None:
+def test_a_set_of_every_operation_keeps_its_version(entity: str, version: str) -> None:
     tables = {"core.fct_transactions": COLUMNS, "core.fct_labels": COLUMNS}
     schema = {**tables, "core.dim_customers": DIMENSION}
-    assert plan(everything(entity), schema).version == version
+    assert plan(full_spec(entity), schema).version == version

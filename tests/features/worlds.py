@@ -36,10 +36,10 @@ def rows(draw: st.DrawFn, max_size: int = 40, late: bool = True) -> list[Row]:
     delay = st.sampled_from([0, 0, 0, 30, 60, 1000]) if late else st.just(0)
     entity = st.sampled_from([1, 1, 2, 3, None])
     count = draw(st.integers(0, max_size))
-    made = []
+    transactions = []
     for number in range(count):
         event_time = START + draw(moment)
-        made.append(
+        transactions.append(
             {
                 "transaction_id": number,
                 "customer_id": draw(entity),
@@ -53,7 +53,7 @@ def rows(draw: st.DrawFn, max_size: int = 40, late: bool = True) -> list[Row]:
                 "_load_id": 1,
             }
         )
-    return made
+    return transactions
 
 
 @st.composite
@@ -89,7 +89,7 @@ def memory_lake() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def everything(entity: str = "customer_id", stream: str = "core.fct_labels") -> FeatureSetSpec:
+def full_spec(entity: str = "customer_id", stream: str = "core.fct_labels") -> FeatureSetSpec:
     """Every op with and without `where`, over the spine's own table and over another one."""
     windows = ["2m", "5m"]
     aggregates: dict[str, Any] = {}

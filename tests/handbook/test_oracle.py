@@ -24,7 +24,7 @@ def payments(*rows):
     )
 
 
-def test_a_terminal_is_known_from_its_first_arrived_label_to_the_end_of_its_campaign():
+def test_a_terminal_is_suspected_from_its_first_arrived_label_to_the_end_of_its_campaign():
     bad = "terminal_compromise"
     history = payments(
         *((day, 5, 20.0, bad) for day in (0, 3, 6, 8, 20)), (29, 5, 20.0, None), (9, 6, 20.0, None)
@@ -33,7 +33,7 @@ def test_a_terminal_is_known_from_its_first_arrived_label_to_the_end_of_its_camp
     assert (scores == 1.0).tolist() == [False, False, False, True, True, False, False]
 
 
-def test_the_order_of_rows_does_not_matter():
+def test_scores_do_not_depend_on_the_order_of_rows():
     random = np.random.default_rng(3)
     kinds = [None, None, None, "terminal_compromise", "card_compromise"]
     history = payments(
@@ -45,11 +45,13 @@ def test_the_order_of_rows_does_not_matter():
     scores = oracle_scores(history, history, DELAY)
     shuffled = history.sample(frac=1, random_state=1)
     assert oracle_scores(shuffled, history, DELAY) == pytest.approx(scores[shuffled.index])
-    reference = [row.amount > 220 or knows(row, history) for row in history.itertuples()]
+    reference = [
+        row.amount > 220 or is_in_known_campaign(row, history) for row in history.itertuples()
+    ]
     assert (scores == 1.0).tolist() == reference
 
 
-def knows(row, history):
+def is_in_known_campaign(row, history):
     """The last fraud known at the terminal, and one at or after the row, as one campaign."""
     frauds = history[
         (history["fraud_kind"] == "terminal_compromise")
@@ -60,7 +62,7 @@ def knows(row, history):
     return len(known) > 0 and len(later) > 0 and later.min() - known.max() < timedelta(days=28)
 
 
-def test_an_amount_far_above_the_customers_mean_is_suspicious_and_a_huge_one_certain():
+def test_an_amount_far_above_the_customers_mean_scores_high_and_a_huge_one_scores_1():
     usual = [(day, 1, 10.0 + day % 3, None) for day in range(30)]
     stolen = [
         (30, 1, 55.0, "card_compromise"),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lakehouse.benchmarks.handbook import protocol
-from lakehouse.benchmarks.handbook.judgement import Row, mean_row
+from lakehouse.benchmarks.handbook.evaluation import Row, mean_row
 
 SPLIT = protocol.Split(week_from=date(2018, 7, 25), train_from=date(2018, 7, 25))
 
@@ -32,8 +32,8 @@ def days(split):
     return [split.test_from + timedelta(days=n) for n in range(split.test_days)]
 
 
-def test_the_test_leaves_out_cards_with_a_fraud_whose_label_had_arrived(table):
-    wanted = []
+def test_test_rows_leave_out_cards_with_a_fraud_whose_label_had_arrived(table):
+    expected = []
     for row in table.itertuples():
         day = row.event_time.date()
         if day not in days(SPLIT):
@@ -46,10 +46,10 @@ def test_the_test_leaves_out_cards_with_a_fraud_whose_label_had_arrived(table):
             and SPLIT.week_from <= other.event_time.date() < day - timedelta(days=7)
         ]
         if not known:
-            wanted.append(row.transaction_id)
+            expected.append(row.transaction_id)
     found = protocol.test_rows(table, SPLIT)
-    assert sorted(found["transaction_id"]) == wanted
-    assert 0 < len(wanted) < 340
+    assert sorted(found["transaction_id"]) == expected
+    assert 0 < len(expected) < 340
 
 
 def test_card_precision_counts_a_card_once_and_ranks_it_by_its_highest_score(table):
@@ -68,7 +68,7 @@ def test_card_precision_counts_a_card_once_and_ranks_it_by_its_highest_score(tab
     assert protocol.card_precision(scored, k=5) == pytest.approx(sum(shares) / 7)
 
 
-def test_recall_by_kind_counts_the_frauds_on_the_cards_of_the_day(table):
+def test_recall_by_kind_counts_the_frauds_on_the_alerted_cards_of_the_day(table):
     hits, frauds = {}, {}
     for day in days(SPLIT):
         rows = [row for row in table.itertuples() if row.event_time.date() == day]
@@ -87,7 +87,7 @@ def test_recall_by_kind_counts_the_frauds_on_the_cards_of_the_day(table):
     }
 
 
-def test_the_folds_of_chapter_5_are_a_week_apart_and_the_first_is_chapter_3():
+def test_the_folds_of_chapter_5_are_a_week_apart_and_the_first_is_that_of_chapter_3():
     assert protocol.CHAPTER_5[0] == protocol.CHAPTER_3
     assert [fold.week_from.isoformat() for fold in protocol.CHAPTER_5] == [
         *("2018-07-25", "2018-08-01", "2018-08-08", "2018-08-15")

@@ -5,7 +5,7 @@ import pytest
 from lakehouse.benchmarks.handbook.benchmark import Stages
 
 
-def test_stages_add_up_to_the_whole_and_none_is_negative():
+def test_stages_add_up_to_the_total():
     times = iter([100.0, 101.0, 104.0, 104.0, 110.0, 110.5, 111.5, 112.0])
     clock = Stages(lambda: next(times))
     with clock.stage("delivery"):

@@ -66,25 +66,25 @@ def read(lake: Lake, until: float) -> Outcome:
                 time.sleep(random.random() * GRACE.total_seconds() / 10)
                 if (again := cursor.execute(whole).fetchall()) != first:
                     errors.append(f"{table}: {first} became {again} in one snapshot")
-                if torn := cursor.execute(query).fetchall():
-                    errors.append(f"{table}: half a commit: {torn[:3]}")
+                if partial := cursor.execute(query).fetchall():
+                    errors.append(f"{table}: half a commit: {partial[:3]}")
             with lake.cursor() as cursor:
-                if torn := cursor.execute(query).fetchall():
-                    errors.append(f"{table}: half a commit: {torn[:3]}")
+                if partial := cursor.execute(query).fetchall():
+                    errors.append(f"{table}: half a commit: {partial[:3]}")
             reads += 4
         except Exception as error:
             errors.append(f"{table}: {error!r}")
     return {"reads": reads, "errors": errors}
 
 
-def keep(lake: Lake, until: float) -> Outcome:
+def run_maintenance(lake: Lake, until: float) -> Outcome:
     """Run maintenance without a pause; it expires and deletes everything older than its grace."""
     rounds, deleted, errors = 0, 0, []
     while time.time() < until:
         try:
             with write_lock(lake.settings, "soak"):
                 if lake.settings.embedded:
-                    _let_days_pass(lake)
+                    _age_files(lake)
                 done = maintain(lake, keep_snapshots=timedelta(seconds=5), keep_files=GRACE)
             rounds, deleted = rounds + 1, deleted + done.files_deleted
         except Exception as error:
@@ -93,7 +93,7 @@ def keep(lake: Lake, until: float) -> Outcome:
     return {"rounds": rounds, "files_deleted": deleted, "errors": errors}
 
 
-def _let_days_pass(lake: Lake) -> None:
+def _age_files(lake: Lake) -> None:
     """Age the files beyond their grace by two days: with SQLite, maintenance counts whole days."""
     with lake.cursor() as cursor:
         cursor.execute(
@@ -108,7 +108,7 @@ def soak(settings: Settings, seconds: float) -> tuple[Counter[str], list[str], d
     """Run all of them for `seconds`: what they did, every error, and the rows of each table."""
     with Lake(settings) as lake:
         lake.snapshot()
-    roles = [f"w{n}" for n in range(WRITERS)] + ["read"] * READERS + ["keep"]
+    roles = [f"w{n}" for n in range(WRITERS)] + ["read"] * READERS + ["run_maintenance"]
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.lake.soak", role, str(seconds)],
@@ -139,8 +139,8 @@ def main(role: str, seconds: float) -> None:
     with Lake(settings, read_only=role == "read") as lake:
         if role == "read":
             outcome = read(lake, until)
-        elif role == "keep":
-            outcome = keep(lake, until)
+        elif role == "run_maintenance":
+            outcome = run_maintenance(lake, until)
         else:
             outcome = write(lake, f"raw.{role}", until)
     print(json.dumps(outcome))

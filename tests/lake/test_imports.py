@@ -12,7 +12,7 @@ HEAVY = {"dagster", "dbt", "lightgbm", "matplotlib", "pandas", "sklearn"}
     ("module", "allowed"),
     [("lakehouse.lake", set()), ("lakehouse.orchestration.dbt.plugin", {"dbt"})],
 )
-def test_an_import_brings_nothing_heavy(module: str, allowed: set[str]) -> None:
+def test_the_lake_imports_no_heavy_library(module: str, allowed: set[str]) -> None:
     code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == allowed

@@ -16,7 +16,7 @@ AUTHOR = Author("raw/t")
 ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(2000000) a, range(200000) b"
 """A query that takes minutes."""
 BOUND = f"{ENDLESS} WHERE a.range > ?"
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds after which the test ends a query and counts it as not interrupted."""
 
 
@@ -46,52 +46,52 @@ def signalled(lake: Lake) -> Iterator[None]:
     interrupt.join()
 
 
-def ask(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
-    give_up = threading.Timer(PATIENCE, cursor.interrupt)
-    give_up.start()
+def execute(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    timeout = threading.Timer(TIMEOUT, cursor.interrupt)
+    timeout.start()
     try:
         cursor.execute(query, [1] if "?" in query else None)
     finally:
-        give_up.cancel()
+        timeout.cancel()
 
 
 @pytest.mark.parametrize("query", [ENDLESS, BOUND])
-def test_what_the_handler_raises_ends_the_query_and_leaves_the_block(
+def test_the_handlers_exception_ends_the_query_and_leaves_the_block(
     lake: Lake, signalled: None, query: str
 ) -> None:
     started = time.monotonic()
     with pytest.raises(Stopped):
         with lake.reader() as cursor:
-            ask(cursor, query)
-    assert time.monotonic() - started < PATIENCE / 2
+            execute(cursor, query)
+    assert time.monotonic() - started < TIMEOUT / 2
 
 
 @pytest.mark.parametrize("query", [ENDLESS, BOUND])
-def test_who_takes_the_error_for_another_one_commits_nothing(
+def test_nothing_is_committed_if_the_error_of_an_interrupted_query_is_suppressed(
     lake: Lake, signalled: None, query: str
 ) -> None:
     with pytest.raises(Stopped):
         with lake.cursor() as cursor:
             with suppress(Exception):
-                ask(cursor, query)
+                execute(cursor, query)
             with lake.writer(AUTHOR, cursor) as writing:
                 writing.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
     assert not lake.exists("raw.t")
 
 
-def test_the_lake_goes_on_afterwards_and_the_handler_is_back(lake: Lake, signalled: None) -> None:
+def test_the_lake_works_afterwards_and_the_handler_is_restored(lake: Lake, signalled: None) -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(Stopped):
         with lake.reader() as outer, lake.reader() as inner:
             outer.execute("SELECT 1")
-            ask(inner, BOUND)
+            execute(inner, BOUND)
     assert signal.getsignal(signal.SIGINT) is handler
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
     assert lake.rows("raw.t") == 1
 
 
-def test_a_handler_that_only_takes_note_interrupts_nothing(lake: Lake) -> None:
+def test_a_handler_that_does_not_raise_interrupts_nothing(lake: Lake) -> None:
     noted: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
     with lake.reader() as cursor:
@@ -100,14 +100,14 @@ def test_a_handler_that_only_takes_note_interrupts_nothing(lake: Lake) -> None:
     assert noted == [signal.SIGINT]
 
 
-def test_a_lake_of_another_thread_leaves_signals_alone(lake: Lake) -> None:
+def test_a_lake_in_another_thread_changes_no_signal_handler(lake: Lake) -> None:
     handler, seen = signal.getsignal(signal.SIGINT), []
 
-    def look() -> None:
+    def read_handler() -> None:
         with lake.reader():
             seen.append(signal.getsignal(signal.SIGINT))
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=read_handler)
     thread.start()
     thread.join()
     assert seen == [handler]

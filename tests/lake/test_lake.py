@@ -20,7 +20,7 @@ from lakehouse.settings import Settings, load_settings
 AUTHOR = Author("raw/t", "run-1")
 
 
-def test_a_commit_carries_who_made_it(lake: Lake) -> None:
+def test_a_commit_records_its_author(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
     with lake.reader() as cursor:
@@ -33,7 +33,7 @@ def test_a_commit_carries_who_made_it(lake: Lake) -> None:
     assert json.loads(extra)["code_version"]
 
 
-def test_a_transaction_that_changes_nothing_makes_no_snapshot(lake: Lake) -> None:
+def test_a_transaction_without_changes_creates_no_snapshot(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t (i INTEGER)")
         write_progress(cursor, "raw.t", Progress(3, None))
@@ -44,7 +44,7 @@ def test_a_transaction_that_changes_nothing_makes_no_snapshot(lake: Lake) -> Non
     assert lake.snapshot() == before
 
 
-def test_a_failed_write_leaves_nothing(lake: Lake) -> None:
+def test_a_failed_write_is_rolled_back(lake: Lake) -> None:
     with pytest.raises(duckdb.ConversionException), lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t (i INTEGER)")
         cursor.execute("INSERT INTO raw.t VALUES ('no number')")
@@ -72,7 +72,7 @@ def test_a_reader_sees_one_state_while_a_writer_writes(lake: Lake) -> None:
     assert lake.rows("raw.t") == 2
 
 
-def test_a_reader_stays_on_its_snapshot_and_a_cursor_sees_the_newest(lake: Lake) -> None:
+def test_a_reader_stays_on_its_snapshot_and_a_cursor_reads_the_newest(lake: Lake) -> None:
     with lake.writer(AUTHOR) as writer:
         writer.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
     count = f"SELECT count(*) FROM {qualified('raw.t')}"
@@ -93,7 +93,9 @@ def test_a_read_only_lake_cannot_be_written(lake: Lake) -> None:
             cursor.execute("DELETE FROM raw.t")
 
 
-def test_a_missing_lake_or_table_is_named_with_the_remedy(settings: Settings, lake: Lake) -> None:
+def test_the_error_about_a_missing_lake_or_table_names_it_and_the_remedy(
+    settings: Settings, lake: Lake
+) -> None:
     nowhere = load_settings({}, data_dir=settings.data_dir / "nowhere")
     with pytest.raises(LakeError, match="lakehouse run"), Lake(nowhere, read_only=True) as other:
         other.snapshot()
@@ -101,7 +103,7 @@ def test_a_missing_lake_or_table_is_named_with_the_remedy(settings: Settings, la
         lake.rows("raw.t")
 
 
-def test_a_catalog_that_is_no_database_is_named(settings: Settings) -> None:
+def test_the_error_about_a_catalog_that_is_not_a_database_names_it(settings: Settings) -> None:
     catalog = Path(settings.catalog.removeprefix("sqlite:"))
     catalog.parent.mkdir(parents=True)
     catalog.write_text("this is no database" * 100)
@@ -125,7 +127,7 @@ def test_a_data_folder_can_be_moved(settings: Settings, tmp_path: Path) -> None:
         assert len(list(Path(settings.storage).rglob("*.parquet"))) * 5000 == before + 5000
 
 
-def test_another_place_for_the_files_of_a_lake_is_refused(
+def test_another_storage_for_an_existing_lake_is_refused(
     settings: Settings, tmp_path: Path
 ) -> None:
     with Lake(settings) as lake:
@@ -135,7 +137,7 @@ def test_another_place_for_the_files_of_a_lake_is_refused(
         lake.snapshot()
 
 
-def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settings) -> None:
+def test_a_writer_that_times_out_names_the_holder_of_the_lock(settings: Settings) -> None:
     impatient = settings.model_copy(update={"lock_timeout": 0.2})
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(settings.data_dir)], stdout=-1)
     try:
@@ -173,7 +175,7 @@ with Lake(load_settings({}, data_dir=sys.argv[1])) as lake:
 """
 
 
-def test_the_lock_is_reentrant_in_a_thread_and_shuts_out_other_threads(settings: Settings) -> None:
+def test_the_lock_is_reentrant_in_a_thread_and_excludes_other_threads(settings: Settings) -> None:
     impatient = settings.model_copy(update={"lock_timeout": 0.1})
     seen: list[str] = []
 
@@ -197,7 +199,7 @@ def test_the_lock_is_reentrant_in_a_thread_and_shuts_out_other_threads(settings:
     assert seen == ["out", "out", "in"]
 
 
-def test_lakes_that_spill_at_the_same_time_do_not_touch_each_others_blocks(
+def test_lakes_that_spill_at_the_same_time_do_not_share_blocks(
     settings: Settings,
 ) -> None:
     small = settings.model_copy(update={"memory_limit": "60MB", "threads": 2})
@@ -207,18 +209,18 @@ def test_lakes_that_spill_at_the_same_time_do_not_touch_each_others_blocks(
     )
     plain = "SELECT 1500000, sum(hash(range, md5((range * {seed})::VARCHAR))) FROM range(1_500_000)"
 
-    def ask(seed: int) -> tuple[object, object]:
+    def spill(seed: int) -> tuple[object, object]:
         with Lake(small) as lake, lake.reader() as cursor:
             both = [cursor.execute(sql.format(seed=seed)).fetchone() for sql in (query, plain)]
         return both[0], both[1]
 
     with ThreadPoolExecutor(2) as pool:
-        for spilled, expected in pool.map(ask, (3, 7)):
+        for spilled, expected in pool.map(spill, (3, 7)):
             assert spilled == expected
     assert list((small.data_dir / "spill").iterdir()) == []
 
 
-def test_several_writing_processes_lose_nothing(lake: Lake) -> None:
+def test_concurrent_writer_processes_lose_no_rows(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")
     command = [sys.executable, "-c", _WRITE, str(lake.settings.data_dir), "5"]
@@ -258,9 +260,7 @@ def test_a_table_name_without_schema_is_refused() -> None:
         qualified("transactions")
 
 
-def test_once_the_lake_is_open_no_unsigned_extension_can_be_loaded(
-    lake: Lake, tmp_path: Path
-) -> None:
+def test_an_open_lake_loads_no_unsigned_extension(lake: Lake, tmp_path: Path) -> None:
     """Packaged extensions load unchecked; afterwards unsigned ones are forbidden."""
     theirs = extension_path("postgres_scanner")
     tampered = tmp_path / theirs.name

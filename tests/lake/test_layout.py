@@ -17,16 +17,16 @@ DOTTED = re.compile(rf"(?<![\w./-])({NAMES})\.\w+")
 DOTTED_PREFIX = re.compile(rf"(?<![\w./-])({NAMES})\.$")
 HANDBOOK = "the handbook's benchmark reads tables of its own project"
 FIELD = "a field of cards, plans and answers, or the column of kept inputs, of that name"
-WHO = "who moved a version, in the registry's history"
+MOVED_BY = "who moved a version, in the registry's history"
 COMMAND = "the command of that name"
 EXCEPTIONS = {
     **dict.fromkeys(
         [
             ("features/compile.py", "features"),
             ("features/spec.py", "features"),
-            ("orchestration/housekeeping.py", "features"),
+            ("orchestration/maintenance_jobs.py", "features"),
             ("models/schema.py", "features"),
-            ("benchmarks/handbook/judgement.py", "features"),
+            ("benchmarks/handbook/evaluation.py", "features"),
             ("cli/models/show.py", "features"),
             ("training/summary.py", "features"),
             ("scoring/inputs.py", "features"),
@@ -36,21 +36,21 @@ EXCEPTIONS = {
         ],
         FIELD,
     ),
-    ("benchmarks/handbook/judgement.py", "core.fct_transactions"): HANDBOOK,
-    ("benchmarks/handbook/judgement.py", "core.fct_labels"): HANDBOOK,
+    ("benchmarks/handbook/evaluation.py", "core.fct_transactions"): HANDBOOK,
+    ("benchmarks/handbook/evaluation.py", "core.fct_labels"): HANDBOOK,
     ("cli/program.py", "quarantine"): COMMAND,
     ("cli/quarantine/__init__.py", "quarantine"): COMMAND,
     ("cli/sql.py", "core.fct_labels"): "an example in the help",
     ("cli/sql.py", "raw.customers"): "an example in the help",
-    ("monitoring/react/step.py", "monitoring"): WHO,
-    ("training/step.py", "training"): WHO,
+    ("monitoring/react/step.py", "monitoring"): MOVED_BY,
+    ("training/step.py", "training"): MOVED_BY,
     ("orchestration/components/source_checks.py", "quarantine"): "the name of a check",
     ("orchestration/jobs.py", "ops"): "the part of a run's configuration that is for ops",
 }
-"""Words that are spelled like a layer but mean something else: file, word, and the reason."""
+"""Words that are written like a layer but mean something else: file, word, and the reason."""
 
 
-def spelled(source: str) -> Iterator[str]:
+def literal_names(source: str) -> Iterator[str]:
     """Names of layers and tables in the strings of a module, without its docstrings."""
     tree = ast.parse(source)
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
@@ -70,14 +70,14 @@ def spelled(source: str) -> Iterator[str]:
         yield from (found[0] for found in DOTTED.finditer(node.value))
 
 
-def test_no_other_module_spells_the_name_of_a_layer_or_of_a_table() -> None:
+def test_no_other_module_writes_out_the_name_of_a_layer_or_table() -> None:
     found = {
         (str(path.relative_to(PACKAGE)), word)
         for path in sorted(PACKAGE.rglob("*.py"))
         if path != PACKAGE / "lake" / "layout.py"
-        for word in spelled(path.read_text())
+        for word in literal_names(path.read_text())
     }
-    assert found == set(EXCEPTIONS), "one is spelled anew, or an exception is not needed any more"
+    assert found == set(EXCEPTIONS), "a new one is written out, or an exception is no longer needed"
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_no_other_module_spells_the_name_of_a_layer_or_of_a_table() -> None:
         ('x = "lakehouse.features.spec"', []),
     ],
 )
-def test_what_counts_as_spelled(source: str, words: list[str]) -> None:
-    assert list(spelled(source)) == words
+def test_what_counts_as_written_out(source: str, words: list[str]) -> None:
+    assert list(literal_names(source)) == words
 
 
 def test_every_model_is_in_the_folder_of_a_layer_that_dbt_builds() -> None:
@@ -102,7 +102,7 @@ def test_every_model_is_in_the_folder_of_a_layer_that_dbt_builds() -> None:
     assert folders == {layer for layers in STAGES.values() for layer in layers}
 
 
-def test_the_sql_of_dbt_names_only_tables_of_ops_that_are_known() -> None:
+def test_dbt_sql_reads_only_known_tables_of_ops() -> None:
     known = {table for table in vars(layout).values() if isinstance(table, Table)}
     folders = (DBT, PACKAGE / "dbt_packages")
     texts = [path.read_text() for folder in folders for path in sorted(folder.rglob("*.sql"))]
@@ -118,19 +118,19 @@ def test_a_lake_has_every_layer(lake: Lake) -> None:
     assert found - {"main"} >= set(layout.LAYERS)
 
 
-def test_tables_of_one_name_are_declared_once() -> None:
+def test_no_two_tables_have_the_same_name() -> None:
     tables = [table for table in vars(layout).values() if isinstance(table, Table)]
     assert len(tables) == len(set(tables))
     assert {table.schema for table in tables} <= set(layout.LAYERS)
 
 
 @pytest.mark.parametrize("text", ["", "raw", "raw.", ".customers", "lake.raw.customers"])
-def test_a_text_of_another_form_is_not_a_table(text: str) -> None:
+def test_text_in_another_form_is_not_a_table(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a valid table name: write it as schema\.table"):
         Table(text)
 
 
-def test_a_table_is_the_text_of_its_name_and_quotes_each_part() -> None:
+def test_a_table_equals_its_name_and_quotes_each_part() -> None:
     table = Table('raw.odd "name"')
     assert table == 'raw.odd "name"'
     assert table.parts == ("raw", 'odd "name"') == (table.schema, table.name)
@@ -159,7 +159,7 @@ def test_a_table_is_the_text_of_its_name_and_quotes_each_part() -> None:
         (layout.shadow_progress("detector", "v1"), "predictions.detector__shadow@v1"),
     ],
 )
-def test_names_are_those_of_the_lakes_that_were_made_before(table: str, name: str) -> None:
+def test_table_names_are_those_of_existing_lakes(table: str, name: str) -> None:
     assert table == name
 
 

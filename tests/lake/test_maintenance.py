@@ -8,7 +8,7 @@ AUTHOR = Author("raw/t")
 LATER = datetime.now(UTC) + timedelta(days=30)
 
 
-def _worn(lake: Lake) -> list[tuple[int]]:
+def _fragmented_table(lake: Lake) -> list[tuple[int]]:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(10000)")
     for _ in range(4):
@@ -24,16 +24,16 @@ def _content(lake: Lake) -> list[tuple[int]]:
         return cursor.execute("SELECT i FROM raw.t ORDER BY i").fetchall()
 
 
-def test_small_files_become_one_and_no_row_changes(lake: Lake) -> None:
-    rows = _worn(lake)
+def test_small_files_are_merged_and_no_row_changes(lake: Lake) -> None:
+    rows = _fragmented_table(lake)
     done = maintain(lake)
     assert done.after.files < done.before.files
     assert done.after.files == 1
     assert _content(lake) == rows
 
 
-def test_old_snapshots_and_their_files_go_and_the_newest_stays(lake: Lake) -> None:
-    rows = _worn(lake)
+def test_old_snapshots_and_their_files_are_removed_except_the_newest(lake: Lake) -> None:
+    rows = _fragmented_table(lake)
     maintain(lake)
     done = maintain(lake, now=LATER)
     assert done.after.snapshots == 1
@@ -42,7 +42,7 @@ def test_old_snapshots_and_their_files_go_and_the_newest_stays(lake: Lake) -> No
 
 
 def test_recent_snapshots_can_still_be_read(lake: Lake) -> None:
-    _worn(lake)
+    _fragmented_table(lake)
     before = lake.snapshot()
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("DELETE FROM raw.t")
@@ -52,8 +52,8 @@ def test_recent_snapshots_can_still_be_read(lake: Lake) -> None:
         assert cursor.execute(query).fetchone() == (33_330,)
 
 
-def test_doing_it_again_changes_nothing(lake: Lake) -> None:
-    _worn(lake)
+def test_maintenance_is_idempotent(lake: Lake) -> None:
+    _fragmented_table(lake)
     maintain(lake, now=LATER)
     before = lake.snapshot()
     done = maintain(lake, now=LATER)

@@ -101,7 +101,7 @@ def test_another_lakes_prefix_is_refused(store: tuple[Settings, Bucket]) -> None
         fill(settings)
 
 
-def test_files_are_hashed_by_a_full_look_and_a_flip_after_it_is_found(
+def test_a_full_verification_hashes_files_and_finds_later_flips(
     store: tuple[Settings, Bucket],
 ) -> None:
     settings, bucket = store
@@ -109,7 +109,7 @@ def test_files_are_hashed_by_a_full_look_and_a_flip_after_it_is_found(
     with Lake(settings, read_only=True) as lake:
         fast = verify_lake(lake, full=False)
         assert fast.looked_at == {"files by size": 0}
-        assert [told for told in fast.untold if told.startswith("3 files had no hash")]
+        assert [reason for reason in fast.untold if reason.startswith("3 files had no hash")]
         verify_lake(lake, full=True)
         assert verify_lake(lake, full=True).looked_at == {"files by hash": 3}
         key = bucket.keys(".parquet")[0]

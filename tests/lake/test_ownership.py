@@ -59,7 +59,7 @@ def made_by_an_older_release(settings: Settings, rows: int = 1000) -> None:
         connection.execute("INSERT INTO lake.raw.t VALUES (1), (2), (3)")
 
 
-def test_files_that_nobody_of_this_lake_wrote_stay(settings: Settings) -> None:
+def test_files_that_this_lake_did_not_write_stay(settings: Settings) -> None:
     fill(settings)
     prefix = table_folder(settings).parent.parent
     files = foreign_files(Path(settings.storage)) | foreign_files(prefix)
@@ -73,7 +73,9 @@ def test_files_that_nobody_of_this_lake_wrote_stay(settings: Settings) -> None:
     }
 
 
-def test_what_a_killed_writer_of_this_lake_left_goes_after_the_grace(settings: Settings) -> None:
+def test_leftovers_of_a_killed_writer_are_deleted_after_the_grace_period(
+    settings: Settings,
+) -> None:
     fill(settings)
     orphan = table_folder(settings) / "ducklake-01a22815-ff6d-7a4f-ac89-4b78b60d82cf.parquet"
     orphan.write_bytes(b"killed here")
@@ -85,7 +87,7 @@ def test_what_a_killed_writer_of_this_lake_left_goes_after_the_grace(settings: S
     assert count(settings) == 1000
 
 
-def test_two_lakes_on_one_storage_have_prefixes_of_their_own(tmp_path: Path) -> None:
+def test_two_lakes_on_one_storage_have_separate_prefixes(tmp_path: Path) -> None:
     both = [
         load_settings({}, data_dir=tmp_path / name, storage=str(tmp_path / "storage"))
         for name in ("one", "two")
@@ -99,7 +101,7 @@ def test_two_lakes_on_one_storage_have_prefixes_of_their_own(tmp_path: Path) -> 
     assert len([path for path in (tmp_path / "storage").iterdir() if path.is_dir()]) == 2
 
 
-def test_a_new_lake_on_the_files_of_one_whose_catalog_is_gone_leaves_them(
+def test_a_new_lake_keeps_the_files_of_a_lake_whose_catalog_is_gone(
     settings: Settings,
 ) -> None:
     fill(settings)
@@ -113,7 +115,7 @@ def test_a_new_lake_on_the_files_of_one_whose_catalog_is_gone_leaves_them(
     assert count(settings) == 5
 
 
-def test_a_prefix_that_is_another_lakes_is_refused_to_writers_with_the_remedy(
+def test_a_writer_on_another_lakes_prefix_is_refused_with_the_remedy(
     settings: Settings,
 ) -> None:
     fill(settings)
@@ -124,7 +126,7 @@ def test_a_prefix_that_is_another_lakes_is_refused_to_writers_with_the_remedy(
     assert count(settings) == 1000, "readers go on"
 
 
-def test_a_mark_that_cannot_be_read_is_not_taken_for_ours(settings: Settings) -> None:
+def test_an_unreadable_marker_is_not_treated_as_ours(settings: Settings) -> None:
     fill(settings)
     mark = next(Path(settings.storage).rglob("lake.json"))
     mark.write_text("{")
@@ -132,7 +134,7 @@ def test_a_mark_that_cannot_be_read_is_not_taken_for_ours(settings: Settings) ->
         fill(settings)
 
 
-def test_a_lake_killed_before_it_was_marked_is_marked_when_it_is_opened_next(
+def test_a_lake_killed_before_it_was_marked_is_marked_when_it_is_next_opened(
     settings: Settings,
 ) -> None:
     fill(settings)
@@ -143,7 +145,7 @@ def test_a_lake_killed_before_it_was_marked_is_marked_when_it_is_opened_next(
     assert mark.read_text() == before
 
 
-def test_a_lake_of_an_older_release_goes_on_and_is_adopted(settings: Settings) -> None:
+def test_a_lake_of_an_older_release_keeps_working_and_is_adopted(settings: Settings) -> None:
     made_by_an_older_release(settings)
     fill(settings)
     assert not list(Path(settings.storage).rglob("lake.json")), "adoption is maintenance's"
@@ -155,7 +157,7 @@ def test_a_lake_of_an_older_release_goes_on_and_is_adopted(settings: Settings) -
     assert not list(Path(settings.storage).glob("lake-*"))
 
 
-def test_a_prefix_with_files_of_others_is_not_adopted_in_silence(settings: Settings) -> None:
+def test_a_prefix_with_unknown_files_is_adopted_only_on_request(settings: Settings) -> None:
     made_by_an_older_release(settings)
     orphan = table_folder(settings) / "ducklake-01a22815-ff6d-7a4f-ac89-4b78b60d82cf.parquet"
     orphan.write_bytes(b"whose?")
@@ -171,7 +173,7 @@ def test_a_prefix_with_files_of_others_is_not_adopted_in_silence(settings: Setti
     assert not orphan.exists()
 
 
-def test_two_lakes_of_an_older_release_on_one_storage_keep_each_others_tables(
+def test_two_lakes_of_an_older_release_on_one_storage_delete_nothing_of_each_other(
     tmp_path: Path,
 ) -> None:
     both = [
@@ -206,7 +208,7 @@ def test_a_registered_file_from_elsewhere_is_not_deleted_with_its_table(
     assert theirs.exists()
 
 
-def test_a_copied_data_folder_is_the_same_lake_and_leaves_the_first_alone(
+def test_a_copied_data_folder_is_the_same_lake_and_does_not_affect_the_original(
     settings: Settings, tmp_path: Path
 ) -> None:
     fill(settings)
@@ -219,7 +221,7 @@ def test_a_copied_data_folder_is_the_same_lake_and_leaves_the_first_alone(
     assert count(settings) == 1000
 
 
-def test_small_inserts_become_files_and_not_rows_of_the_catalog(lake: Lake) -> None:
+def test_small_inserts_are_stored_in_files_and_not_in_the_catalog(lake: Lake) -> None:
     """Open readers lose rows that are inlined in the catalog when these are flushed."""
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
@@ -231,7 +233,9 @@ def test_small_inserts_become_files_and_not_rows_of_the_catalog(lake: Lake) -> N
     assert tables == 0
 
 
-def test_rows_that_an_older_release_inlined_stay_under_an_open_reader(settings: Settings) -> None:
+def test_rows_that_an_older_release_inlined_stay_visible_to_an_open_reader(
+    settings: Settings,
+) -> None:
     made_by_an_older_release(settings)
     with Lake(settings, read_only=True) as other, other.cursor() as reader:
         query = "SELECT count(*), sum(i) FROM lake.raw.t"
@@ -249,7 +253,7 @@ def _age(lake: Lake, table: str, column: str, time: str) -> None:
 @pytest.mark.parametrize(
     ("hours", "deleted"), [(5, False), (8, False), (31, True), (60, True)], ids=str
 )
-def test_the_grace_of_files_is_measured_in_hours_and_not_in_texts(
+def test_the_grace_period_of_files_compares_times_and_not_texts(
     lake: Lake, hours: int, deleted: bool
 ) -> None:
     """On SQLite a file may stay up to a day longer than its grace, never shorter."""
@@ -264,7 +268,7 @@ def test_the_grace_of_files_is_measured_in_hours_and_not_in_texts(
     assert file.exists() is not deleted
 
 
-def test_the_grace_of_snapshots_is_measured_in_hours_and_not_in_texts(lake: Lake) -> None:
+def test_the_grace_period_of_snapshots_compares_times_and_not_texts(lake: Lake) -> None:
     for _ in range(3):
         fill(lake.settings)
     _age(lake, "ducklake_snapshot", "snapshot_time", "2026-03-10 15:07:00.5")

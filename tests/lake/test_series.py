@@ -16,7 +16,7 @@ from lakehouse.lake.progress import Progress, write_progress
 from lakehouse.lake.verify import verify_lake
 
 DAYS = 100
-SETTLED = 30
+STEADY_AFTER = 30
 """Days after which the figures must not grow: a week of snapshots, then a merge and its grace."""
 
 
@@ -39,7 +39,7 @@ def increment(lake: Lake, day: int) -> None:
         cursor.execute("CREATE OR REPLACE VIEW staging.t AS SELECT * FROM raw.t")
 
 
-def a_day_passes(lake: Lake) -> None:
+def age_by_a_day(lake: Lake) -> None:
     """Age everything that has a time by one day."""
     with lake.cursor() as cursor:
         for table, column in (
@@ -77,18 +77,18 @@ def measure(lake: Lake) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_a_hundred_small_increments_leave_the_lake_as_large_as_thirty(lake: Lake) -> None:
+def test_the_lake_stops_growing_after_thirty_small_increments(lake: Lake) -> None:
     series: defaultdict[str, list[int]] = defaultdict(list)
     for day in range(DAYS):
         increment(lake, day)
         maintain(lake, now=datetime.now(UTC))
         for name, value in measure(lake).items():
             series[name].append(value)
-        a_day_passes(lake)
+        age_by_a_day(lake)
     grown = {
         name: values[:: DAYS // 10]
         for name, values in series.items()
-        if max(values[SETTLED:]) > 1.1 * max(values[:SETTLED])
+        if max(values[STEADY_AFTER:]) > 1.1 * max(values[:STEADY_AFTER])
     }
     assert not grown
     assert lake.rows("raw.t") == 20 * DAYS

@@ -65,7 +65,7 @@ with write_lock(load_settings(), "the holder"):
 """
 
 
-def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settings) -> None:
+def test_a_writer_that_times_out_names_the_holder_of_the_lock(settings: Settings) -> None:
     holder = _process(_HOLD, settings)
     try:
         assert _line(holder) == "held"
@@ -79,7 +79,7 @@ def test_a_second_writer_waits_and_then_says_who_holds_the_lock(settings: Settin
         pass  # the server has released the lock of a dead process
 
 
-def test_the_lock_is_reentrant_in_a_thread_and_shuts_out_other_threads(settings: Settings) -> None:
+def test_the_lock_is_reentrant_in_a_thread_and_excludes_other_threads(settings: Settings) -> None:
     seen: list[str] = []
 
     def other() -> None:
@@ -102,7 +102,7 @@ def test_the_lock_is_reentrant_in_a_thread_and_shuts_out_other_threads(settings:
     assert seen == ["out", "out", "in"]
 
 
-def test_a_held_lock_keeps_no_old_rows_of_the_server_alive(
+def test_holding_the_lock_does_not_prevent_vacuum_on_the_server(
     server: Server, settings: Settings
 ) -> None:
     horizon = "select backend_xmin is null from pg_stat_activity where application_name like 'h (%'"
@@ -110,7 +110,7 @@ def test_a_held_lock_keeps_no_old_rows_of_the_server_alive(
         assert " t\n" in server.psql(f"{horizon};")
 
 
-def test_the_lock_is_of_one_catalog_however_its_address_is_spelt(
+def test_one_catalog_has_one_lock_however_its_address_is_written(
     server: Server, settings: Settings, tmp_path: Path
 ) -> None:
     spelt = settings.model_copy(update={"catalog": settings.catalog + "&connect_timeout=9"})
@@ -127,7 +127,7 @@ def test_the_lock_is_of_one_catalog_however_its_address_is_spelt(
         holder.wait()
 
 
-def test_a_lock_whose_session_was_cut_can_be_taken_again(
+def test_a_lock_whose_session_was_lost_can_be_acquired_again(
     server: Server, settings: Settings
 ) -> None:
     with write_lock(settings, "cut off"):
@@ -137,7 +137,7 @@ def test_a_lock_whose_session_was_cut_can_be_taken_again(
         pass
 
 
-def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
+def test_the_error_about_an_unreachable_server_hides_the_password(tmp_path: Path) -> None:
     catalog = "postgres:postgresql://me:geheim@127.0.0.1:1/lake"
     nowhere = load_settings({}, data_dir=tmp_path, catalog=catalog)
     with pytest.raises(CatalogDown, match=r"me:\*\*\*@127.0.0.1:1/lake.*LAKEHOUSE_CATALOG") as seen:
@@ -149,13 +149,13 @@ def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> 
     assert "geheim" not in str(unread.value)
 
 
-def test_a_commit_tries_often_enough(settings: Settings) -> None:
+def test_a_commit_is_retried_often_enough(settings: Settings) -> None:
     with Lake(settings) as lake, lake.reader() as cursor:
         query = "SELECT current_setting('ducklake_max_retry_count')"
         assert cursor.execute(query).fetchone() == (SERVER_RETRIES,)
 
 
-def test_readers_are_free_while_a_writer_writes(settings: Settings) -> None:
+def test_readers_do_not_wait_for_a_writer(settings: Settings) -> None:
     with Lake(settings) as lake:
         with lake.writer(AUTHOR) as cursor:
             cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
@@ -180,7 +180,7 @@ with Lake(load_settings()) as lake:
 """
 
 
-def test_several_writing_processes_lose_nothing(settings: Settings) -> None:
+def test_concurrent_writer_processes_lose_no_rows(settings: Settings) -> None:
     with Lake(settings) as lake:
         with lake.writer(AUTHOR) as cursor:
             cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")
@@ -257,7 +257,9 @@ def test_maintenance_keeps_the_rows(settings: Settings) -> None:
         assert lake.rows("raw.t") == 40_000
 
 
-def test_a_flipped_bit_is_found_and_what_the_server_cannot_tell_is_told(settings: Settings) -> None:
+def test_a_flipped_bit_is_found_and_a_server_without_checksums_is_reported(
+    settings: Settings,
+) -> None:
     with Lake(settings) as lake:
         with lake.writer(AUTHOR) as cursor:
             cursor.execute("CREATE TABLE raw.t AS SELECT range AS i FROM range(10000)")
@@ -265,7 +267,7 @@ def test_a_flipped_bit_is_found_and_what_the_server_cannot_tell_is_told(settings
         assert sound.damage == []
         assert sound.looked_at == {"files by hash": 1}
         checked = "on" in server_setting(lake, "data_checksums")
-        assert bool([told for told in sound.untold if "checksums" in told]) is not checked
+        assert bool([reason for reason in sound.untold if "checksums" in reason]) is not checked
         file = next(Path(settings.storage).rglob("*.parquet"))
         content = bytearray(file.read_bytes())
         content[100] ^= 1

@@ -72,7 +72,7 @@ try:
     globals()[sys.argv[1]](lake)
     print("done")
 except Exception as error:
-    print("transient" if is_retryable(error) else "for good", type(error).__name__, error)
+    print("transient" if is_retryable(error) else "permanent", type(error).__name__, error)
 lake.close()
 """
 
@@ -88,10 +88,10 @@ def make_table(settings: Settings) -> None:
         cursor.execute("CREATE TABLE raw.t (i BIGINT)")
 
 
-def start(settings: Settings, what: str) -> subprocess.Popen[str]:
-    """Start a process that has begun `what` and waits for a signal to continue."""
+def start(settings: Settings, action: str) -> subprocess.Popen[str]:
+    """Start a process that has begun `action` and waits for a signal to continue."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _USE, what],
+        [sys.executable, "-c", _USE, action],
         env={**os.environ, **settings.environment()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -104,36 +104,36 @@ def start(settings: Settings, what: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    said, errors = process.communicate("go on\n", timeout=60)
+    output, errors = process.communicate("go on\n", timeout=60)
     assert process.returncode == 0, errors
-    return said
+    return output
 
 
-@pytest.mark.parametrize(("what", "how"), [("read", signal.SIGQUIT), ("commit", signal.SIGKILL)])
-def test_a_server_that_dies_is_an_error_and_not_the_end_of_the_process(
-    tmp_path: Path, what: str, how: signal.Signals
+@pytest.mark.parametrize(("action", "how"), [("read", signal.SIGQUIT), ("commit", signal.SIGKILL)])
+def test_a_dead_server_raises_an_error_and_does_not_abort_the_process(
+    tmp_path: Path, action: str, how: signal.Signals
 ) -> None:
     with running_server(tmp_path / "pg") as server:
         settings = server.settings(tmp_path / "data", lock_timeout=5)
         make_table(settings)
-        process = start(settings, what)
+        process = start(settings, action)
         server.kill(how)
-        said = finish(process)
-    assert said.startswith("transient" if what == "read" else "for good CommitInDoubt"), said
+        output = finish(process)
+    assert output.startswith("transient" if action == "read" else "permanent CommitInDoubt"), output
 
 
-@pytest.mark.parametrize("what", ["read", "leave", "write", "begin", "extract"])
-def test_a_lost_connection_is_an_error_and_not_the_end_of_the_process(
-    wired: tuple[Wire, Settings], what: str
+@pytest.mark.parametrize("action", ["read", "leave", "write", "begin", "extract"])
+def test_a_lost_connection_raises_an_error_and_does_not_abort_the_process(
+    wired: tuple[Wire, Settings], action: str
 ) -> None:
     line, settings = wired
-    process = start(settings, what)
+    process = start(settings, action)
     line.down = True
     line.lose_all()
-    said = finish(process)
+    output = finish(process)
     # the rows are sent in the commit: only the server can report how much of it has arrived
-    expected = {"leave": "done", "write": "for good CommitInDoubt"}.get(what, "transient")
-    assert said.startswith(expected), said
+    expected = {"leave": "done", "write": "permanent CommitInDoubt"}.get(action, "transient")
+    assert output.startswith(expected), output
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def write_once(lake: Lake) -> None:
         cursor.execute("INSERT INTO raw.t SELECT range FROM range(10)")
 
 
-def test_a_commit_whose_answer_was_lost_is_found_and_counts(wired: tuple[Wire, Settings]) -> None:
+def test_a_commit_whose_acknowledgement_was_lost_is_found(wired: tuple[Wire, Settings]) -> None:
     line, settings = wired
     with Lake(settings) as lake:
         write_once(lake)
@@ -170,7 +170,7 @@ def test_a_commit_whose_answer_was_lost_is_found_and_counts(wired: tuple[Wire, S
         assert lake.rows("raw.t") == 30
 
 
-def test_a_commit_that_never_arrived_is_an_error_that_may_pass(
+def test_a_commit_that_never_arrived_raises_a_retryable_error(
     wired: tuple[Wire, Settings],
 ) -> None:
     line, settings = wired
@@ -187,7 +187,7 @@ def test_a_commit_that_never_arrived_is_an_error_that_may_pass(
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-def test_a_commit_nobody_can_be_asked_about_is_not_tried_again(
+def test_a_commit_in_doubt_is_not_retried(
     wired: tuple[Wire, Settings], monkeypatch: pytest.MonkeyPatch, cut: Cut
 ) -> None:
     line, settings = wired
@@ -203,7 +203,7 @@ def test_a_commit_nobody_can_be_asked_about_is_not_tried_again(
         assert lake.rows("raw.t") == (20 if cut == "after" else 10)
 
 
-def test_every_commit_has_an_id_of_its_own(wired: tuple[Wire, Settings]) -> None:
+def test_every_commit_has_a_unique_id(wired: tuple[Wire, Settings]) -> None:
     _, settings = wired
     with Lake(settings) as lake:
         write_once(lake)

@@ -107,7 +107,7 @@ def reached(address: str, folder: Path, certificate: str) -> Settings:
     return load_settings({}, data_dir=folder / "data", catalog=address + options)
 
 
-def test_the_lake_and_its_lock_take_the_certificate_that_the_address_names(
+def test_the_lake_and_its_lock_use_the_certificate_in_the_address(
     address: str, folder: Path
 ) -> None:
     settings = reached(address, folder, "right.pem")
@@ -115,9 +115,7 @@ def test_the_lake_and_its_lock_take_the_certificate_that_the_address_names(
         assert lake.snapshot() > 0
 
 
-def test_a_server_with_another_certificate_is_not_given_the_lock(
-    address: str, folder: Path
-) -> None:
+def test_a_server_with_another_certificate_is_rejected(address: str, folder: Path) -> None:
     with pytest.raises(CatalogDown, match="certificate verify failed"):
         with write_lock(reached(address, folder, "wrong.pem"), "me"):
             pass

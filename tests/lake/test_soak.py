@@ -28,11 +28,11 @@ def any_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sett
 
 
 @pytest.mark.slow
-def test_nobody_notices_maintenance(any_catalog: Settings) -> None:
+def test_maintenance_disturbs_no_reader_and_no_writer(any_catalog: Settings) -> None:
     done, errors, rows = soak(any_catalog, SECONDS)
     print(dict(done), f"errors: {len(errors)}", errors[:5])
     assert errors == []
-    assert min(done[what] for what in ("reads", "commits", "rounds", "files_deleted")) > 0
+    assert min(done[name] for name in ("reads", "commits", "rounds", "files_deleted")) > 0
     with Lake(any_catalog) as lake:
         assert {table: lake.rows(table) for table in rows} == rows
         assert verify_lake(lake, full=True).damage == []

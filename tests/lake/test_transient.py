@@ -51,7 +51,7 @@ def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "passes"),
+    ("statement", "retryable"),
     [
         ("FROM read_blob('s3://429/a')", True),
         ("FROM glob('s3://503/*')", True),
@@ -69,16 +69,16 @@ def client(store: str) -> Iterator[duckdb.DuckDBPyConnection]:
         ("""SELECT error('Failed to execute query "COPY x": ERROR: syntax error')""", False),
     ],
 )
-def test_the_words_of_duckdb_tell(
-    client: duckdb.DuckDBPyConnection, statement: str, passes: bool
+def test_a_duckdb_error_is_retryable_by_its_message(
+    client: duckdb.DuckDBPyConnection, statement: str, retryable: bool
 ) -> None:
     with pytest.raises(duckdb.Error) as raised:
         client.execute(statement).fetchall()
-    assert is_retryable(raised.value) is passes, str(raised.value)
+    assert is_retryable(raised.value) is retryable, str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("error", "passes"),
+    ("error", "retryable"),
     [
         (LakeBusy("held"), True),
         (CatalogDown("down"), True),
@@ -90,11 +90,11 @@ def test_the_words_of_duckdb_tell(
         (ValueError("connection refused"), False),
     ],
 )
-def test_the_class_of_an_error_tells(error: Exception, passes: bool) -> None:
-    assert is_retryable(error) is passes
+def test_an_error_is_retryable_by_its_class(error: Exception, retryable: bool) -> None:
+    assert is_retryable(error) is retryable
 
 
-def test_what_caused_an_error_counts_and_what_was_handled_before_does_not() -> None:
+def test_the_cause_of_an_error_counts_and_its_context_does_not() -> None:
     caused, before = LakehouseError("not kept"), LakehouseError("another matter")
     caused.__cause__ = Transient("busy")
     before.__context__ = Transient("busy")
@@ -102,7 +102,7 @@ def test_what_caused_an_error_counts_and_what_was_handled_before_does_not() -> N
     assert not is_retryable(before)
 
 
-def test_a_folder_that_is_none_is_no_passing_matter(tmp_path: Path) -> None:
+def test_an_error_of_the_file_system_is_not_retryable(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError) as raised:
         (tmp_path / "file").touch()
         list((tmp_path / "file").iterdir())

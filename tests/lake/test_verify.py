@@ -54,7 +54,7 @@ def flip(path: Path, position: int, bit: int = 0) -> None:
     path.write_bytes(content)
 
 
-def test_every_file_is_hashed_right_after_its_commit_and_a_sound_lake_is_sound(
+def test_every_file_is_hashed_right_after_its_commit_and_an_intact_lake_has_no_damage(
     settings: Settings,
 ) -> None:
     fill(settings)
@@ -62,12 +62,12 @@ def test_every_file_is_hashed_right_after_its_commit_and_a_sound_lake_is_sound(
         done = verify(settings, full=full)
         assert done.damage == []
         assert sum(done.looked_at.values()) == len(files(settings)) == 4
-        assert not [told for told in done.untold if "no hash" in told]
+        assert not [reason for reason in done.untold if "no hash" in reason]
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    settings = load_settings({}, data_dir=tmp_path_factory.mktemp("sound"))
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = load_settings({}, data_dir=tmp_path_factory.mktemp("intact"))
     fill(settings)
     return settings
 
@@ -75,13 +75,13 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @given(st.integers(0, 3), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
 @examples(max_examples=25)
 def test_every_flipped_bit_of_a_file_is_found(
-    sound: Settings, number: int, place: float, bit: int
+    intact: Settings, number: int, place: float, bit: int
 ) -> None:
-    path = files(sound)[number]
+    path = files(intact)[number]
     position = int(place * path.stat().st_size)
     flip(path, position, bit)
     try:
-        found = verify(sound).damage
+        found = verify(intact).damage
         assert [str(path) in damage.what for damage in found] == [True]
         assert "SHA-256 differs" in found[0].problem
         assert "backup" in found[0].problem
@@ -89,7 +89,9 @@ def test_every_flipped_bit_of_a_file_is_found(
         flip(path, position, bit)
 
 
-def test_a_fast_look_finds_what_is_missing_cut_or_flipped_at_the_end(settings: Settings) -> None:
+def test_a_fast_verification_finds_missing_and_truncated_files_and_flips_at_the_end(
+    settings: Settings,
+) -> None:
     fill(settings)
     missing, cut, flipped, inside = files(settings)
     missing.unlink()
@@ -107,14 +109,14 @@ def test_a_fast_look_finds_what_is_missing_cut_or_flipped_at_the_end(settings: S
     assert done.looked_at["files by hash"] == 0
 
 
-def test_a_file_that_was_put_in_the_place_of_another_is_found(settings: Settings) -> None:
+def test_a_file_that_was_replaced_by_another_is_found(settings: Settings) -> None:
     fill(settings)
     first, second, *_ = files(settings)
     first.write_bytes(second.read_bytes())
     assert [damage.what.split(" ")[0] for damage in verify(settings).damage] == [str(first)]
 
 
-def test_files_without_a_hash_are_told_and_hashed_and_not_called_verified(
+def test_files_without_a_hash_are_reported_and_hashed_but_not_counted_as_verified(
     settings: Settings,
 ) -> None:
     """A process that is killed between its commit and the ledger entry leaves such a file."""
@@ -123,15 +125,15 @@ def test_files_without_a_hash_are_told_and_hashed_and_not_called_verified(
     ledger(settings).write_text("".join(lines[:1] + lines[2:]))
     fast = verify(settings, full=False)
     assert fast.looked_at["files by size and footer"] == 3
-    assert [told for told in fast.untold if told.startswith("1 files had no hash")]
+    assert [reason for reason in fast.untold if reason.startswith("1 files had no hash")]
     full = verify(settings)
     assert full.looked_at["files by hash"] == 3
-    assert [told for told in full.untold if told.startswith("1 files had no hash")]
+    assert [reason for reason in full.untold if reason.startswith("1 files had no hash")]
     assert verify(settings).looked_at["files by hash"] == 4
     assert len(ledger(settings).read_text().splitlines()) == 4
 
 
-def test_a_cut_file_is_never_given_a_hash_that_fits(settings: Settings) -> None:
+def test_a_truncated_file_never_gets_a_matching_hash(settings: Settings) -> None:
     fill(settings)
     ledger(settings).unlink()
     cut = files(settings)[0]
@@ -140,13 +142,11 @@ def test_a_cut_file_is_never_given_a_hash_that_fits(settings: Settings) -> None:
         assert [damage.what.split(" ")[0] for damage in verify(settings).damage] == [str(cut)]
 
 
-@pytest.mark.parametrize("torn", ["", '{"id": 17, "na'])
-def test_a_writer_goes_on_behind_a_line_that_was_not_finished(
-    settings: Settings, torn: str
-) -> None:
+@pytest.mark.parametrize("unfinished", ["", '{"id": 17, "na'])
+def test_a_writer_continues_after_an_unfinished_line(settings: Settings, unfinished: str) -> None:
     fill(settings)
     with ledger(settings).open("a") as stream:
-        stream.write(torn)
+        stream.write(unfinished)
     with Lake(settings) as lake, lake.writer(AUTHOR) as cursor:
         cursor.execute("INSERT INTO raw.t VALUES (1, 'x')")
     assert verify(settings).looked_at["files by hash"] == 5
@@ -154,7 +154,7 @@ def test_a_writer_goes_on_behind_a_line_that_was_not_finished(
 
 
 @pytest.mark.parametrize("bit", [0, 7])
-def test_a_flip_in_the_hashes_accuses_no_file(settings: Settings, bit: int) -> None:
+def test_a_flip_in_the_hashes_marks_no_file_as_damaged(settings: Settings, bit: int) -> None:
     fill(settings)
     flip(ledger(settings), 100, bit)
     for done in (verify(settings), verify(settings)):
@@ -165,7 +165,7 @@ def test_a_flip_in_the_hashes_accuses_no_file(settings: Settings, bit: int) -> N
     assert verify(settings).damage, "maintenance swept the evidence away"
 
 
-def test_a_merge_does_not_give_damaged_rows_a_hash_that_fits(settings: Settings) -> None:
+def test_a_merge_does_not_give_damaged_rows_a_matching_hash(settings: Settings) -> None:
     fill(settings)
     before = files(settings)
     flip(before[0], 40)
@@ -175,7 +175,7 @@ def test_a_merge_does_not_give_damaged_rows_a_hash_that_fits(settings: Settings)
     assert len(verify(settings).damage) == 1
 
 
-def test_once_a_damaged_table_is_built_again_maintenance_goes_on(settings: Settings) -> None:
+def test_maintenance_works_again_after_a_damaged_table_is_rebuilt(settings: Settings) -> None:
     """Older snapshots still need the damaged file; it is removed with them."""
     fill(settings)
     damaged = files(settings)[0]
@@ -189,7 +189,7 @@ def test_once_a_damaged_table_is_built_again_maintenance_goes_on(settings: Setti
     assert verify(settings).damage == []
 
 
-def test_tables_that_change_their_columns_and_layout_are_no_damage(settings: Settings) -> None:
+def test_changes_of_columns_and_layout_are_not_damage(settings: Settings) -> None:
     fill(settings)
     changes = (
         "ALTER TABLE raw.t ADD COLUMN n INTEGER DEFAULT 7",
@@ -210,20 +210,20 @@ def test_tables_that_change_their_columns_and_layout_are_no_damage(settings: Set
         for now in (None, LATER, LATER + timedelta(days=30)):
             maintain(lake, now=now)
             assert verify(settings).damage == []
-            assert not [told for told in verify(settings).untold if "no hash" in told]
+            assert not [reason for reason in verify(settings).untold if "no hash" in reason]
         left = set(Path(settings.storage).rglob("*.parquet"))
         assert len(left) == maintain(lake).after.files, "a file was not known as the lake's own"
         assert lake.rows("raw.u") == 2990 + 5 - 2
 
 
-def test_after_maintenance_every_file_has_its_hash_and_no_others(settings: Settings) -> None:
+def test_after_maintenance_exactly_the_existing_files_have_hashes(settings: Settings) -> None:
     fill(settings)
     for now in (None, LATER, LATER.replace(year=LATER.year + 1)):
         with Lake(settings) as lake:
             maintain(lake, now=now)
         done = verify(settings)
         assert done.damage == []
-        assert not [told for told in done.untold if "no hash" in told]
+        assert not [reason for reason in done.untold if "no hash" in reason]
     names = {json.loads(line)["name"] for line in ledger(settings).read_text().splitlines()}
     assert {Path(name).name for name in names} == {path.name for path in files(settings)}
 
@@ -239,7 +239,7 @@ def test_after_maintenance_every_file_has_its_hash_and_no_others(settings: Setti
         "DELETE FROM m.ducklake_table",
     ],
 )
-def test_a_catalog_that_tells_something_else_of_a_file_is_found(
+def test_a_catalog_with_other_metadata_of_a_file_is_found(
     settings: Settings, statement: str
 ) -> None:
     fill(settings)
@@ -248,7 +248,7 @@ def test_a_catalog_that_tells_something_else_of_a_file_is_found(
     assert verify(settings).damage
 
 
-def test_a_catalog_with_pages_that_do_not_fit_is_found(settings: Settings) -> None:
+def test_a_catalog_with_inconsistent_pages_is_found(settings: Settings) -> None:
     fill(settings)
     catalog = sqlite3.connect(settings.catalog.removeprefix("sqlite:"))
     with closing(catalog), catalog:
@@ -260,17 +260,17 @@ def test_a_catalog_with_pages_that_do_not_fit_is_found(settings: Settings) -> No
     assert "never used" in damage.problem
 
 
-def test_a_lake_of_an_older_release_tells_what_it_cannot(settings: Settings) -> None:
+def test_a_lake_of_an_older_release_reports_what_cannot_be_verified(settings: Settings) -> None:
     made_by_an_older_release(settings)
     done = verify(settings)
     assert done.damage == []
     assert done.looked_at["files by hash"] == 0
-    assert [told for told in done.untold if "no hash" in told]
-    assert [told for told in done.untold if "kept in the catalog" in told]
+    assert [reason for reason in done.untold if "no hash" in reason]
+    assert [reason for reason in done.untold if "kept in the catalog" in reason]
     assert verify(settings).looked_at["files by hash"] == 1
 
 
-def test_encrypted_files_find_every_flip_when_they_are_read(tmp_path: Path) -> None:
+def test_every_flip_in_an_encrypted_file_is_an_error_on_reading(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path / "data", encrypted=True)
     fill(settings)
     plain = load_settings({}, data_dir=tmp_path / "data")
@@ -290,10 +290,10 @@ def test_encrypted_files_find_every_flip_when_they_are_read(tmp_path: Path) -> N
         flip(path, position, bit)
 
 
-def test_encryption_of_a_lake_made_without_is_refused_with_the_remedy(settings: Settings) -> None:
+def test_encryption_of_an_unencrypted_lake_is_refused_with_the_remedy(settings: Settings) -> None:
     fill(settings)
-    wanted = load_settings({}, data_dir=settings.data_dir, encrypted=True)
+    encrypted = load_settings({}, data_dir=settings.data_dir, encrypted=True)
     with pytest.raises(LakeError, match=r"LAKEHOUSE_ENCRYPTED.*LAKEHOUSE_DATA_DIR"):
-        with Lake(wanted) as lake:
+        with Lake(encrypted) as lake:
             lake.snapshot()
-    assert verify(wanted).damage == [], "readers go on"
+    assert verify(encrypted).damage == [], "readers go on"

@@ -16,9 +16,7 @@ def write(lake: Lake, *statements: str) -> int:
 
 
 @pytest.mark.parametrize("rows", [3, 5_000])  # a few are kept in the catalog, many in a file
-def test_what_is_inserted_or_replaced_counts_and_what_was_there_does_not(
-    lake: Lake, rows: int
-) -> None:
+def test_inserted_and_replaced_rows_count_and_existing_rows_do_not(lake: Lake, rows: int) -> None:
     first = write(lake, f"CREATE TABLE lake.raw.t AS SELECT range AS i FROM range({rows})")
     assert rows_written(lake, "raw.t", first) == rows
     second = write(lake, "INSERT INTO lake.raw.t VALUES (-1)")
@@ -31,7 +29,7 @@ def test_what_is_inserted_or_replaced_counts_and_what_was_there_does_not(
     assert rows_written(lake, "raw.t", lake.snapshot()) == 0
 
 
-def test_a_table_that_was_built_again_was_written_as_a_whole(lake: Lake) -> None:
+def test_all_rows_of_a_rebuilt_table_count(lake: Lake) -> None:
     write(lake, "CREATE TABLE lake.raw.t AS SELECT range AS i FROM range(100)")
     before = write(
         lake, "DROP TABLE lake.raw.t", "CREATE TABLE lake.raw.t AS SELECT 1 AS i FROM range(40)"

@@ -24,7 +24,7 @@ def classes(rows=3000, seed=0):
     return sure / sure.sum(axis=1, keepdims=True), label.astype(float)
 
 
-def test_a_sigmoid_is_the_logistic_regression_on_logits_that_platt_describes():
+def test_a_sigmoid_is_platts_logistic_regression_on_logits():
     from sklearn.linear_model import LogisticRegression
 
     score, label = scores()
@@ -41,7 +41,7 @@ def test_a_sigmoid_is_the_logistic_regression_on_logits_that_platt_describes():
     assert fitted.intercept == pytest.approx(judge.intercept_[0], rel=1e-4)
 
 
-def test_isotonic_blocks_are_those_of_scikit_learn_within_the_hundredth_part():
+def test_isotonic_blocks_match_scikit_learn_within_the_mixed_in_hundredth():
     from sklearn.isotonic import IsotonicRegression
 
     score, label = scores()
@@ -55,7 +55,7 @@ def test_isotonic_blocks_are_those_of_scikit_learn_within_the_hundredth_part():
         assert apply(calibrator, between) == pytest.approx(0.99 * line + 0.01 * between)
 
 
-def test_a_temperature_takes_back_what_made_the_classes_too_sure():
+def test_a_temperature_undoes_overconfident_classes():
     probability, label = classes()
     fitted = fit_calibration("sigmoid", probability, label)
     assert fitted.sharpness == pytest.approx(0.5, abs=0.05)
@@ -71,13 +71,13 @@ def test_a_temperature_takes_back_what_made_the_classes_too_sure():
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
-def test_calibrated_scores_are_as_often_right_as_they_say(kind):
+def test_calibrated_scores_match_observed_frequencies(kind):
     score, label = scores(40_000, seed=1, sharp=0.5)
     calibrator = fit_calibration(kind, score, label)
     fresh, truth = scores(40_000, seed=2, sharp=0.5)
-    said = apply(calibrator, fresh)
-    for part in np.array_split(np.argsort(said), 10):
-        assert said[part].mean() == pytest.approx(truth[part].mean(), abs=0.025)
+    calibrated = apply(calibrator, fresh)
+    for part in np.array_split(np.argsort(calibrated), 10):
+        assert calibrated[part].mean() == pytest.approx(truth[part].mean(), abs=0.025)
     assert abs(fresh.mean() - truth.mean()) > 0.03, "uncalibrated it would not hold"
 
 
@@ -86,21 +86,21 @@ def test_calibrated_scores_are_as_often_right_as_they_say(kind):
     seed=st.integers(0, 10_000),
     kind=st.sampled_from(["sigmoid", "isotonic"]),
     digits=st.sampled_from([1, 2, 15]),
-    asked=st.lists(st.floats(0, 1), min_size=2, max_size=30),
+    scores=st.lists(st.floats(0, 1), min_size=2, max_size=30),
 )
-def test_no_order_is_lost_and_nothing_is_unknown(seed, kind, digits, asked):
+def test_calibration_keeps_the_order_and_gives_no_nan(seed, kind, digits, scores):
     random = np.random.default_rng(seed)
     score = np.round(random.random(200), digits)
     label = (random.random(200) < score * random.random()).astype(float)
     calibrator = fit_calibration(kind, score, label)
     if calibrator is None:
         return
-    ordered = np.unique(asked)
-    said = apply(calibrator, ordered)
-    assert np.isfinite(said).all()
-    assert ((said >= 0) & (said <= 1)).all()
-    assert (np.diff(said) >= 0).all()
-    inner = said[(ordered > 1e-9) & (ordered < 1 - 1e-9)]
+    ordered = np.unique(scores)
+    calibrated = apply(calibrator, ordered)
+    assert np.isfinite(calibrated).all()
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
+    assert (np.diff(calibrated) >= 0).all()
+    inner = calibrated[(ordered > 1e-9) & (ordered < 1 - 1e-9)]
     apart = np.diff(ordered[(ordered > 1e-9) & (ordered < 1 - 1e-9)]) > 1e-9
     assert (np.diff(inner)[apart] > 0).all()
 
@@ -123,9 +123,9 @@ def test_several_classes_still_sum_to_one(kind):
         ("sigmoid", [1] * 50 + [0] * 50),
         ("isotonic", []),
     ],
-    ids=["not asked for", "few positives", "few negatives", "upside down", "no rows"],
+    ids=["not requested", "few positives", "few negatives", "upside down", "no rows"],
 )
-def test_what_rows_cannot_tell_is_not_fitted_and_changes_nothing(kind, label):
+def test_insufficient_rows_give_no_calibrator_and_change_nothing(kind, label):
     score = np.linspace(0.01, 0.99, len(label))
     assert fit_calibration(kind, score, np.array(label, dtype=float)) is None
     assert apply(None, score) is score
@@ -141,8 +141,8 @@ def test_a_calibrator_survives_json_to_the_bit(make, kind):
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
-def test_no_rows_are_no_rows_after_calibration(kind):
+def test_calibrating_no_rows_gives_no_rows(kind):
     random = np.random.default_rng(1)
     truth = random.random(400) < 0.3
-    made = fit_calibration(kind, np.clip(0.5 * truth + random.random(400) / 2, 0, 1), truth)
-    assert apply(made, np.empty(0)).shape == (0,)
+    calibrator = fit_calibration(kind, np.clip(0.5 * truth + random.random(400) / 2, 0, 1), truth)
+    assert apply(calibrator, np.empty(0)).shape == (0,)

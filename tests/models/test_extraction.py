@@ -28,22 +28,22 @@ def rows(count=2000, seed=0, missing=0.0):
     return matrix
 
 
-def made(parts, matrix, fitted_on=None):
+def extracted(parts, matrix, fitted_on=None):
     states = fit_extraction(parts, NAMES, matrix if fitted_on is None else fitted_on)
     return extend(states, NAMES, matrix)[:, len(NAMES) :]
 
 
-def test_principal_components_are_those_of_scikit_learn_but_for_their_sign():
+def test_principal_components_match_scikit_learn_except_for_the_sign():
     from sklearn.decomposition import PCA
 
     matrix = rows()
     standard = (matrix[:, :4] - matrix[:, :4].mean(0)) / matrix[:, :4].std(0)
     judge = PCA(3).fit_transform(standard.astype(np.float64))
-    ours = made([part("pca", 3)], matrix)
+    ours = extracted([part("pca", 3)], matrix)
     assert np.abs(ours) == pytest.approx(np.abs(judge), abs=2e-3)
 
 
-def test_a_component_points_where_its_largest_weight_is_positive():
+def test_the_largest_weight_of_a_component_is_positive():
     for seed in range(5):
         (state,) = fit_extraction([part("pca", 4)], NAMES, rows(seed=seed))
         assert all(max(weights, key=abs) > 0 for weights in state.matrix)
@@ -58,28 +58,28 @@ def test_clusters_are_as_tight_as_those_of_scikit_learn(apart):
     matrix[:, :4] += apart * random.integers(0, 4, len(matrix))[:, None].astype(np.float32)
     standard = (matrix[:, :4] - matrix[:, :4].mean(0)) / matrix[:, :4].std(0)
     judge = KMeans(4, n_init=10, random_state=0).fit(standard)
-    distances = made([part("clusters", 4)], matrix)
+    distances = extracted([part("clusters", 4)], matrix)
     assert np.square(distances.min(axis=1)).sum() <= judge.inertia_ * 1.02
 
 
-def test_the_unusual_does_not_shape_what_the_usual_is_measured_by():
+def test_outliers_do_not_affect_the_centre_and_covariance():
     clean = rows()
     spoilt = clean.copy()
     spoilt[:150, :4] += [400, 10, 60, 12]
-    expected = made([part("anomaly")], clean)[150:, 0]
-    found = made([part("anomaly")], clean, fitted_on=spoilt)[150:, 0]
+    expected = extracted([part("anomaly")], clean)[150:, 0]
+    found = extracted([part("anomaly")], clean, fitted_on=spoilt)[150:, 0]
     assert found == pytest.approx(expected, rel=0.5)
     assert np.median(found / expected) == pytest.approx(1, abs=0.1)
 
 
-def test_what_is_unusual_has_the_highest_anomaly_score_though_it_was_in_the_rows():
+def test_outliers_among_the_training_rows_have_the_highest_anomaly_scores():
     matrix = rows()
     matrix[:40, 0] += 160  # unusual alone, and in relation to `count`
-    score = made([part("anomaly")], matrix)[:, 0]
+    score = extracted([part("anomaly")], matrix)[:, 0]
     assert set(np.argsort(-score)[:40]) == set(range(40))
 
 
-def test_an_anomaly_score_sees_a_pair_of_values_that_are_usual_each_by_itself():
+def test_an_anomaly_score_detects_an_unusual_pair_of_usual_values():
     matrix = rows()
     odd = matrix.copy()[:1]
     odd[0, :4] = [100 + 30, -1.5, 0, 0]
@@ -90,13 +90,13 @@ def test_an_anomaly_score_sees_a_pair_of_values_that_are_usual_each_by_itself():
 
 
 @pytest.mark.parametrize("kind", ["pca", "anomaly", "clusters"])
-def test_a_missing_value_counts_as_the_training_median_and_makes_nothing_missing(kind):
+def test_missing_values_are_replaced_by_the_training_median(kind):
     trained = rows(missing=0.2)
     medians = np.nanmedian(trained, axis=0)
     states = fit_extraction([part(kind)], NAMES, trained)
-    asked = rows(50, seed=3, missing=0.3)
-    filled = np.where(np.isnan(asked), medians, asked).astype(np.float32)
-    found = extend(states, NAMES, asked)
+    matrix = rows(50, seed=3, missing=0.3)
+    filled = np.where(np.isnan(matrix), medians, matrix).astype(np.float32)
+    found = extend(states, NAMES, matrix)
     assert np.isfinite(found[:, len(NAMES) :]).all()
     assert (found[:, len(NAMES) :] == extend(states, NAMES, filled)[:, len(NAMES) :]).all()
     assert np.isnan(found[:, : len(NAMES)]).any(), "the features themselves stay as they are"
@@ -117,14 +117,14 @@ def test_fitting_again_reading_json_and_scoring_one_row_give_the_same_bits(kind)
 
 
 @pytest.mark.parametrize("kind", ["pca", "anomaly", "clusters"])
-def test_columns_without_any_spread_or_value_break_nothing(kind):
+def test_constant_and_empty_columns_are_accepted(kind):
     matrix = rows()
     matrix[:, 3] = np.nan
-    found = made([part(kind, columns=("amount", "distance", "flat"))], matrix)
+    found = extracted([part(kind, columns=("amount", "distance", "flat"))], matrix)
     assert np.isfinite(found).all()
 
 
-def test_columns_are_named_after_their_part():
+def test_columns_are_named_after_their_extraction():
     parts = [
         part("pca"),
         Extraction(name="odd", kind="anomaly", columns=("amount", "count")),
@@ -139,11 +139,14 @@ def test_columns_are_named_after_their_part():
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        (part("pca", columns=("amount", "colour")), "names colour.*it has amount, count"),
-        (part("pca", 5), "4 columns have no 5 principal components"),
-        (Extraction(name="idle", kind="anomaly", columns=("amount", "idle")), "a feature idle"),
+        (part("pca", columns=("amount", "colour")), "uses colour.*its features are amount, count"),
+        (part("pca", 5), "4 columns cannot have 5 principal components"),
+        (
+            Extraction(name="idle", kind="anomaly", columns=("amount", "idle")),
+            "two columns have the name idle",
+        ),
     ],
 )
-def test_a_part_that_cannot_be_made_is_refused(wrong, complaint):
+def test_an_invalid_extraction_is_refused(wrong, complaint):
     with pytest.raises(TrainingError, match=complaint):
         fit_extraction([wrong], NAMES, rows())

@@ -90,7 +90,7 @@ def test_a_rows_group_is_the_latest_version_known_before_its_time(lake, people):
     assert all(len(set(column)) >= 3 for column in expected.values())
 
 
-def test_a_group_in_a_table_of_the_spine_is_found_by_its_key(lake, people):
+def test_a_group_in_a_table_with_the_spines_key_is_found_by_it(lake, people):
     _, rows = people
     found = values(lake, place=Group(table="core.extra", column="place"))["place"]
     assert found.tolist() == [str(row["key"] % 3) if row["key"] % 5 else MISSING for row in rows]
@@ -121,12 +121,15 @@ def test_names_are_quoted_and_values_bound():
 @pytest.mark.parametrize(
     ("group", "complaint"),
     [
-        (Group(table="core.nothing", column="x"), "group g reads core.nothing"),
-        (Group(table="core.extra", column="colour"), "group g reads core.extra.*colour"),
+        (Group(table="core.nothing", column="x"), "group g cannot be read from core.nothing"),
+        (
+            Group(table="core.extra", column="colour"),
+            "group g cannot be read from core.extra.*colour",
+        ),
         (Group(table="core.twice", column="place"), "core.twice has several rows"),
     ],
 )
-def test_a_group_that_cannot_be_told_is_named(lake, people, group, complaint):
+def test_a_group_that_cannot_be_read_is_named(lake, people, group, complaint):
     with lake.writer(Author("test")) as writer:
         writer.execute(
             "CREATE TABLE core.twice AS FROM core.extra UNION ALL FROM core.extra WHERE place = 1"

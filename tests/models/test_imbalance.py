@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.models.imbalance import balance, thin, true_odds
+from lakehouse.models.imbalance import balance, correct_odds, subsample
 from lakehouse.models.spec import Imbalance, Search
 from lakehouse.models.tasks import find_task
-from lakehouse.training.fitting.fold_examples import weigh
+from lakehouse.training.fitting.fold_examples import weight_rows
 
 LABELS = st.lists(st.booleans(), min_size=20, max_size=300).filter(
     lambda values: 0 < sum(values) < len(values)
@@ -14,84 +14,84 @@ LABELS = st.lists(st.booleans(), min_size=20, max_size=300).filter(
 
 
 @given(st.floats(1e-6, 1 - 1e-6), st.floats(0.01, 1000))
-def test_the_correction_undoes_what_the_odds_were_multiplied_by(p, odds):
+def test_the_correction_inverts_the_multiplication_of_odds(p, odds):
     raised = p * odds / (1 - p)
-    assert true_odds(np.array([raised / (1 + raised)]), odds)[0] == pytest.approx(p, rel=1e-9)
+    assert correct_odds(np.array([raised / (1 + raised)]), odds)[0] == pytest.approx(p, rel=1e-9)
 
 
 def test_the_correction_is_that_of_dal_pozzolo_for_undersampling():
     score, kept = np.linspace(0.01, 0.99, 50), 0.05
     theirs = kept * score / (kept * score - score + 1)
-    np.testing.assert_allclose(true_odds(score, 1 / kept), theirs, rtol=1e-12)
+    np.testing.assert_allclose(correct_odds(score, 1 / kept), theirs, rtol=1e-12)
 
 
-def test_odds_that_are_true_change_no_bit():
+def test_correct_odds_change_no_bit():
     score = np.random.default_rng(0).random(100)
-    assert true_odds(score, 1.0) is score
+    assert correct_odds(score, 1.0) is score
 
 
 @given(LABELS, st.floats(0.2, 20))
 def test_undersampling_keeps_every_positive_and_the_declared_number_of_negatives(labels, ratio):
     label = np.array(labels, dtype=float)
-    made = balance(Imbalance(method="undersample", ratio=ratio), label, 7)
+    result = balance(Imbalance(method="undersample", ratio=ratio), label, 7)
     positives, negatives = label.sum(), (label == 0).sum()
-    kept = label[made.places]
+    kept = label[result.positions]
     assert kept.sum() == positives
     assert (kept == 0).sum() == min(negatives, round(ratio * positives))
-    assert made.odds == pytest.approx(negatives / max(1, (kept == 0).sum()))
-    assert (np.diff(made.places) > 0).all()
+    assert result.odds == pytest.approx(negatives / max(1, (kept == 0).sum()))
+    assert (np.diff(result.positions) > 0).all()
 
 
 @given(LABELS)
-def test_weights_make_positives_count_as_much_as_negatives_unless_a_ratio_is_given(labels):
+def test_by_default_weights_balance_positives_and_negatives(labels):
     label = np.array(labels, dtype=float)
-    made = balance(Imbalance(method="weights"), label, 7)
-    assert made.weight[label > 0].sum() == pytest.approx(made.weight[label == 0].sum())
+    result = balance(Imbalance(method="weights"), label, 7)
+    assert result.weight[label > 0].sum() == pytest.approx(result.weight[label == 0].sum())
     assert balance(Imbalance(method="weights", ratio=3), label, 7).odds == 3
 
 
 @given(st.lists(st.integers(0, 3), min_size=50, max_size=400), st.floats(0.1, 0.9))
-def test_thinning_touches_the_commonest_class_alone_and_weights_make_it_good(labels, share):
+def test_subsampling_affects_only_the_commonest_class_and_weights_compensate(labels, share):
     label = np.array(labels, dtype=float)
-    made = thin(find_task("multiclass"), label, share, 3)
-    if made.places is None:
+    result = subsample(find_task("multiclass"), label, share, 3)
+    if result.positions is None:
         return
     values, counts = np.unique(label, return_counts=True)
     for value, count in zip(values, counts, strict=True):
-        chosen = label[made.places] == value
-        assert made.weight[chosen].sum() == pytest.approx(count)
+        chosen = label[result.positions] == value
+        assert result.weight[chosen].sum() == pytest.approx(count)
         if value != values[counts.argmax()]:
             assert chosen.sum() == count
-    assert made.odds == 1
+    assert result.odds == 1
 
 
-def test_what_is_picked_depends_on_the_seed_and_on_nothing_else_and_shows_no_pattern():
+def test_sampled_rows_depend_only_on_the_seed_and_show_no_pattern():
     label = np.zeros(10_000)
     label[::100] = 1
     undersampled = Imbalance(method="undersample", ratio=10)
     a, b = balance(undersampled, label, 1), balance(undersampled, label, 1)
-    np.testing.assert_array_equal(a.places, b.places)
-    assert set(a.places) != set(balance(undersampled, label, 2).places)
-    kept = a.places[label[a.places] == 0]
+    np.testing.assert_array_equal(a.positions, b.positions)
+    assert set(a.positions) != set(balance(undersampled, label, 2).positions)
+    kept = a.positions[label[a.positions] == 0]
     halves = (kept < 5000).sum(), (kept % 2 == 0).sum()
     assert all(400 < half < 600 for half in halves)
 
 
-def test_undersampling_and_thinning_together_keep_the_odds_of_the_one_and_the_weights_of_the_other(
+def test_undersampling_with_subsampling_keeps_the_odds_of_one_and_the_weights_of_the_other(
     detector,
 ):
     spec = detector(imbalance={"method": "undersample", "ratio": 10})
     label = np.zeros(5000)
     label[::50] = 1
-    made = weigh(spec, label, 0.5)
-    kept = label[made.places]
+    result = weight_rows(spec, label, 0.5)
+    kept = label[result.positions]
     assert (kept.sum(), (kept == 0).sum()) == (100, 500)
-    assert made.odds == pytest.approx(4900 / 1000)
-    assert set(made.weight[kept == 0]) == {2.0}
-    weighted = weigh(detector(imbalance={"method": "weights", "ratio": 5}), label, 0.5)
-    assert set(weighted.weight[label[weighted.places] > 0]) == {5.0}
-    assert set(weighted.weight[label[weighted.places] == 0]) == {2.0}
+    assert result.odds == pytest.approx(4900 / 1000)
+    assert set(result.weight[kept == 0]) == {2.0}
+    weighted = weight_rows(detector(imbalance={"method": "weights", "ratio": 5}), label, 0.5)
+    assert set(weighted.weight[label[weighted.positions] > 0]) == {5.0}
+    assert set(weighted.weight[label[weighted.positions] == 0]) == {2.0}
 
 
-def test_a_search_samples_nothing_unless_it_says_so():
+def test_a_search_uses_all_rows_by_default():
     assert Search(space={"num_leaves": {"choices": [3, 7]}}).sample == 1.0

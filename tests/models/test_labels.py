@@ -27,9 +27,9 @@ def with_number(lake, value):
     )
 
 
-def rows_of(lake, spec, made):
+def rows_of(lake, spec, pinned):
     with lake.reader() as cursor:
-        return [row for b in read_rows(cursor, spec, made) for row in b.to_pylist()]
+        return [row for b in read_rows(cursor, spec, pinned) for row in b.to_pylist()]
 
 
 def test_a_label_known_later_than_the_maturity_is_an_error_that_names_a_key(lake, world, detector):
@@ -45,13 +45,13 @@ def test_a_label_known_later_than_the_maturity_is_an_error_that_names_a_key(lake
     assert training_set(detector(split={"test": "7d", "validation": "7d", "gap": "8d"}), lake)
 
 
-def test_a_gap_below_the_true_maturity_cuts_no_test_period_in_silence(lake, world, detector):
+def test_a_gap_below_the_true_maturity_is_an_error(lake, world, detector):
     short = detector(split={"test": "7d", "validation": "7d", "gap": "3d"})
     with pytest.raises(TrainingError, match=r"more than the maturity of 3d after it"):
         training_set(short, lake)
 
 
-def test_a_row_that_arrives_late_may_settle_late(lake, world, detector):
+def test_labels_of_late_rows_may_settle_late(lake, world, detector):
     late = "transaction_id = 123"
     change(
         lake,
@@ -70,12 +70,12 @@ def test_a_period_whose_last_days_have_no_label_is_an_error(lake, world, detecto
     with pytest.raises(
         TrainingError,
         match=rf"test period has 120 rows after {(until - 3 * DAY):%Y-%m-%d}, up to "
-        rf"{(until - DAY):%Y-%m-%d}, and not one of them has a label, where about 120",
+        rf"{(until - DAY):%Y-%m-%d}, and none of them has a label, although about 120",
     ):
         training_set(spec, lake)
 
 
-def test_single_rows_without_a_label_at_the_end_are_no_error(lake, world, detector):
+def test_single_unlabelled_rows_at_the_end_are_accepted(lake, world, detector):
     spec = detector()
     whole = training_set(spec, lake)
     change(
@@ -105,14 +105,14 @@ def test_a_label_of_text_is_refused_with_its_type(lake, world, detector):
 
 
 @pytest.mark.parametrize("value", ["'nan'", "'inf'", "1e39", "-1.7976931348623157e308"])
-def test_a_label_that_is_no_number_to_learn_from_is_named(lake, world, detector, value):
+def test_a_label_that_is_not_a_usable_number_is_named(lake, world, detector, value):
     with_number(lake, value)
     spec = detector(task="regression", capacity=None, gates=[], label=NUMBER)
     with pytest.raises(TrainingError, match=r"transaction_id 700 is .*make it NULL in a dbt model"):
         training_set(spec, lake)
 
 
-def test_at_least_makes_yes_or_no_of_what_lies_ahead(lake, world, forecast):
+def test_at_least_turns_a_forward_label_into_yes_or_no(lake, world, forecast):
     number = forecast()
     bound = 2100
     label = {**number.label.model_dump(exclude_none=True), "at_least": bound}
@@ -125,7 +125,7 @@ def test_at_least_makes_yes_or_no_of_what_lies_ahead(lake, world, forecast):
             assert row[column] == float(sums[row["key"]][column] >= bound)
 
 
-def test_a_class_that_only_the_test_has_is_an_error_of_the_model_and_on_no_card(
+def test_a_class_only_in_the_test_period_counts_as_an_error_and_is_not_in_the_card(
     lake, world, scenario, settings
 ):
     spec = scenario()
@@ -160,9 +160,11 @@ def test_a_class_that_only_the_test_has_is_an_error_of_the_model_and_on_no_card(
     assert found.intervals["accuracy"].value == test["accuracy"]
 
 
-def test_a_rival_is_right_about_a_class_that_only_it_knows():
-    said = np.array([[0.1, 0.6, 0.3], [0.5, 0.25, 0.25]])
+def test_a_rivals_prediction_of_a_class_that_only_it_has_counts_as_correct():
+    probability = np.array([[0.1, 0.6, 0.3], [0.5, 0.25, 0.25]])
     in_classes = MulticlassTask().in_classes
-    found = in_classes(said, ("b", "new", "rare"), ("a", "b"))
+    found = in_classes(probability, ("b", "new", "rare"), ("a", "b"))
     assert found == pytest.approx(np.array([[0.0, 0.1, 0.9], [0.0, 0.5, 0.5]]))
-    assert in_classes(said, ("a", "b", "c"), ("a", "b", "c")).tolist() == said.tolist()
+    assert (
+        in_classes(probability, ("a", "b", "c"), ("a", "b", "c")).tolist() == probability.tolist()
+    )

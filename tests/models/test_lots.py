@@ -19,7 +19,7 @@ def test_lots_are_uniform_and_the_same_alone_as_among_many(detector):
     assert texts[0] != texts[1]
 
 
-def test_all_rows_of_a_unit_have_the_lot_of_the_day(detector):
+def test_all_rows_of_a_unit_share_one_lot_per_day(detector):
     spec = detector()
     keys, units = pa.array([1, 2, 3, 4]), pa.array([9, 9, 9, 8])
     one, same, next_day, other = draw_lots(spec, keys, units, [5, 5, 6, 5])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lakehouse.models.prior import SPREAD, prior_shift, shifted
+from lakehouse.models.prior import PRIOR_DEVIATION, prior_shift, shift_odds
 
 
 def rows(count, factor, seed=0):
@@ -21,19 +21,19 @@ def test_many_positives_move_the_prior_all_the_way(factor):
     assert prior_shift(score, truth, clusters) == pytest.approx(np.log(factor), abs=0.03)
 
 
-def test_what_is_expected_is_the_posterior_mean_of_a_gamma_prior():
+def test_the_shift_is_the_posterior_mean_of_a_gamma_prior():
     score, truth, clusters = rows(1_000, 2.0)
     shift = prior_shift(score, truth, clusters)
     expected, observed = score.sum(), truth.sum()
     residual = truth - observed / expected * score
     effect = max((residual**2).sum() / observed, (score * (1 - score)).sum() / expected)
-    prior = 1 / SPREAD**2
+    prior = 1 / PRIOR_DEVIATION**2
     ratio = (prior + observed / effect) / (prior + expected / effect)
-    assert shifted(score, shift).sum() / expected == pytest.approx(ratio, rel=1e-6)
+    assert shift_odds(score, shift).sum() / expected == pytest.approx(ratio, rel=1e-6)
     assert 0 < shift < np.log(observed / expected)
 
 
-def test_positives_of_few_cards_are_worth_less_than_as_many_of_many():
+def test_positives_of_few_cards_shift_the_prior_less_than_those_of_many_cards():
     score, truth, one_each = rows(20_000, 1.6)
     together = (np.arange(20_000) // 400,)
     truth = np.sort(truth.reshape(-1, 400), axis=0).ravel()  # concentrated in some clusters
@@ -42,12 +42,12 @@ def test_positives_of_few_cards_are_worth_less_than_as_many_of_many():
     assert abs(prior_shift(score, lumped, together)) < abs(prior_shift(score, lumped, one_each)) / 2
 
 
-def test_nothing_is_shifted_where_nothing_can_be_told_and_no_positive_is_not_the_end():
+def test_rows_without_information_shift_nothing_and_rows_without_positives_are_accepted():
     none = np.empty(0)
     assert prior_shift(none, none > 0, (none.astype(int),)) == 0
     score, truth, clusters = rows(3_000, 1.0)
     down = prior_shift(score, np.zeros_like(truth), clusters)
     assert -3 < down < -1
-    moved = shifted(score, down)
+    moved = shift_odds(score, down)
     assert (np.argsort(moved, kind="stable") == np.argsort(score, kind="stable")).all()
     assert ((moved > 0) & (moved < 1)).all()

@@ -12,9 +12,9 @@ from lakehouse.models.schema import (
     LARGEST,
     Feature,
     FeatureSchema,
-    clipped_text,
-    off_scale,
-    on_scale,
+    count_clipped,
+    describe_clipped,
+    in_range,
     row_hashes,
 )
 
@@ -32,18 +32,18 @@ def batch(**columns):
     return pa.RecordBatch.from_pydict(columns)
 
 
-def test_numbers_stay_and_texts_become_their_place_in_the_dictionary():
+def test_numbers_stay_and_texts_become_dictionary_positions():
     rows = batch(amount=[1.5, 2.0], channel=["online", "chip"])
     assert SCHEMA.matrix(rows).tolist() == [[1.5, 1.0], [2.0, 0.0]]
 
 
-def test_missing_values_and_unseen_texts_are_not_a_number():
+def test_missing_values_and_unseen_texts_become_nan():
     rows = batch(amount=[None, 1.0, 2.0], channel=["chip", None, "teleport"])
     matrix = SCHEMA.matrix(rows)
     assert np.isnan(matrix).tolist() == [[True, False], [False, True], [False, True]]
 
 
-def test_whatever_carries_a_number_gives_the_same_float():
+def test_every_numeric_type_gives_the_same_float():
     types = [pa.int64(), pa.float32(), pa.float64(), pa.decimal128(21, 2)]
     texts = pa.array(["chip"])
     found = {
@@ -98,7 +98,7 @@ def test_a_hugeint_is_the_same_bits_in_sql_and_in_numpy(value: int):
     assert in_sql(texts, "UHUGEINT" if value > 0 else "HUGEINT").tolist() == [np.float32(value)]
 
 
-def test_what_32_bits_cannot_hold_stands_at_the_largest_they_can():
+def test_numbers_beyond_32_bits_are_clipped():
     values = pa.array([1e39, -1e39, float("inf"), float("-inf"), float("nan"), None, LARGEST, 1.5])
     right = [LARGEST, -LARGEST, LARGEST, -LARGEST, None, None, LARGEST, 1.5]
     for found in (in_sql(values), in_numpy(values)):
@@ -106,12 +106,12 @@ def test_what_32_bits_cannot_hold_stands_at_the_largest_they_can():
     assert in_sql(pa.array([str(2**128 - 1)]), "UHUGEINT").tolist() == [LARGEST]
 
 
-def test_clipped_values_are_counted_and_no_mean_is_made_of_them():
+def test_clipped_values_are_counted_and_excluded_from_means():
     matrix = np.array([[LARGEST, 1.0], [-LARGEST, np.nan], [0.0, 2.0]], dtype=np.float32)
-    assert off_scale(["top", "n"], matrix, matrix) == {"top": 4}
-    assert on_scale(matrix).tolist() == [[False, True], [False, False], [True, True]]
-    assert clipped_text({"top": 4}) == "values beyond ±3.4e+38 were set to that bound: 4 of top"
-    assert clipped_text(off_scale(["n"], matrix[:, 1:])) == ""
+    assert count_clipped(["top", "n"], matrix, matrix) == {"top": 4}
+    assert in_range(matrix).tolist() == [[False, True], [False, False], [True, True]]
+    assert describe_clipped({"top": 4}) == "values beyond ±3.4e+38 were set to that bound: 4 of top"
+    assert describe_clipped(count_clipped(["n"], matrix[:, 1:])) == ""
 
 
 def test_a_missing_feature_is_named():
@@ -124,7 +124,7 @@ def test_a_text_where_a_number_should_be_is_named():
         SCHEMA.matrix(batch(amount=["much"], channel=["chip"]))
 
 
-def test_equal_rows_have_equal_hashes_and_any_other_value_another():
+def test_rows_have_equal_hashes_only_if_all_values_are_equal():
     nan = np.array([0x7FC00001], dtype="<u4").view("<f4")[0]  # a NaN with another payload
     matrix = np.array([[1, np.nan], [1, nan], [1, 0], [2, np.nan]], dtype=np.float32)
     first, second, *others = row_hashes(matrix)
@@ -132,7 +132,7 @@ def test_equal_rows_have_equal_hashes_and_any_other_value_another():
     assert len({first, *others}) == 3
 
 
-def test_the_schema_hash_knows_names_kinds_and_versions_but_not_the_data():
+def test_the_schema_hash_covers_names_kinds_and_versions_but_not_data():
     other = SCHEMA.model_copy(update={"feature_sets": {"a": "ffffffff"}})
     assert SCHEMA.with_categories({"channel": ("chip",)}).hash == SCHEMA.hash
     assert other.hash != SCHEMA.hash

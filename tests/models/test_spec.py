@@ -12,7 +12,7 @@ SHIPPED = sorted((Path(lakehouse.__file__).parent / "defs").rglob("models/*/defs
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
-def test_the_models_we_ship_are_valid_and_named_after_their_folders(path):
+def test_shipped_models_are_valid_and_named_after_their_folders(path):
     spec = read_attributes(path, ModelSpec)
     assert spec.name == path.parent.name
     assert spec.owners
@@ -54,22 +54,25 @@ FORWARD = {
                     {"metric": "recall", "at_least": 0.1, "of": "validation", "upper_end": True}
                 ]
             },
-            "of the test period",
+            "only for the test period",
         ),
-        ({"capacity": None}, "declares its `capacity`"),
-        ({"split": {"test": "7d"}}, "`label.maturity` must say how long after its event"),
+        ({"capacity": None}, "must declare `capacity`"),
+        ({"split": {"test": "7d"}}, "declare `label.maturity`: how long after its event"),
         (
             {"label": {**LABEL, "maturity": "14d"}, "split": {"gap": "3d"}},
             "`split.gap` is 3d, shorter than `label.maturity`, which is 14d",
         ),
-        ({"label": {**FORWARD, "op": "count", "value": ""}}, "say from which value on.*at_least"),
+        (
+            {"label": {**FORWARD, "op": "count", "value": ""}},
+            "set `label.at_least` to the smallest",
+        ),
         ({"label": FORWARD}, "`op: sum` is a number, and a binary model needs yes or no"),
         ({"params": {"deterministic": False}}, "'deterministic'.* set by the trainer"),
         ({"feature_sets": []}, "at least 1 item"),
         ({"colour": "red"}, "Extra inputs"),
     ],
 )
-def test_a_spec_that_cannot_work_is_refused_with_the_reason(detector, changes, complaint):
+def test_an_invalid_spec_is_refused_with_the_reason(detector, changes, complaint):
     with pytest.raises(ValidationError, match=complaint):
         detector(**changes)
 
@@ -93,19 +96,19 @@ def test_a_short_gap_is_refused_when_the_file_is_read(tmp_path):
     path = tmp_path / "defs.yaml"
     shipped = next(p for p in SHIPPED if "fraud_detector" in str(p)).read_text()
     path.write_text(shipped.replace("split: {", "split: {gap: 3d, ", 1))
-    with pytest.raises(SpecError, match=r"gap` is 3d, shorter than `label\.maturity`") as said:
+    with pytest.raises(SpecError, match=r"gap` is 3d, shorter than `label\.maturity`") as raised:
         read_attributes(path, ModelSpec)
-    assert str(path) in str(said.value)
+    assert str(path) in str(raised.value)
 
 
-def test_a_number_ahead_is_no_class_and_a_bound_is_for_yes_or_no(forecast, scenario):
+def test_a_forward_number_is_not_a_class_and_a_bound_requires_a_binary_task(forecast, scenario):
     with pytest.raises(ValidationError, match="not a class; make the `task` a regression"):
         scenario(label=FORWARD)
-    with pytest.raises(ValidationError, match="makes yes or no of a number"):
+    with pytest.raises(ValidationError, match="is yes or no, not a number"):
         forecast(label={**FORWARD, "at_least": 3})
 
 
-def test_words_about_a_model_are_no_part_of_its_recipe(detector):
+def test_texts_and_gates_are_not_part_of_the_recipe(detector):
     recipe = detector().recipe()
     assert detector(description="Other words", gates=[], owners=["team:x"]).recipe() == recipe
     assert detector(seed=1).recipe() != recipe

@@ -67,7 +67,7 @@ def test_the_metrics_that_a_task_names_are_its_own(task):
 
 
 @each_task
-def test_what_the_log_keeps_has_the_types_that_it_declares(task):
+def test_logged_columns_have_the_declared_types(task):
     types = {"DOUBLE": pa.float64(), "VARCHAR": pa.string()}
     expected = {name: types[kind] for name, kind in task.logged.items()}
     for found in (
@@ -79,12 +79,12 @@ def test_what_the_log_keeps_has_the_types_that_it_declares(task):
 
 
 @each_task
-def test_metrics_of_the_log_are_those_of_the_prediction(task):
+def test_metrics_from_the_log_equal_those_of_the_prediction(task):
     rows = Labelled(LABELS[task.name])
-    made = task.predictions(rows, PREDICTED[task.name], 0.0, threshold=0.5, alerts=4)
+    predictions = task.predictions(rows, PREDICTED[task.name], 0.0, threshold=0.5, alerts=4)
     logged, classes = task.from_log(columns(task), {}, 4)
     assert classes == (CLASSES if task.has_classes else ())
-    found, expected = metric_values(logged), metric_values(made)
+    found, expected = metric_values(logged), metric_values(predictions)
     # the log has one probability, and no naive forecast
     names = (
         {"macro_f1", "accuracy"} if task.has_classes else expected.keys() - {"better_than_naive"}
@@ -94,7 +94,7 @@ def test_metrics_of_the_log_are_those_of_the_prediction(task):
 
 
 @each_task
-def test_the_constant_of_the_fallback_is_what_the_trivial_model_knows(task):
+def test_the_fallbacks_constant_is_that_of_the_trivial_model(task):
     truth = LABELS[task.name]
     label = [CLASSES[int(value)] for value in truth] if task.has_classes else truth.tolist()
     labels = pa.table({"label": label})
@@ -109,11 +109,11 @@ def test_the_constant_of_the_fallback_is_what_the_trivial_model_knows(task):
 
 
 @each_task
-def test_an_evaluation_has_the_trivial_predictions_metrics_beside_the_models(task):
+def test_an_evaluation_includes_the_trivial_models_metrics(task):
     rows = Labelled(LABELS[task.name])
     constant = task.baseline(rows.label)
-    made = task.predictions(rows, PREDICTED[task.name], constant, threshold=0.5, alerts=4)
-    found = task.evaluate(made, constant, CLASSES)
+    predictions = task.predictions(rows, PREDICTED[task.name], constant, threshold=0.5, alerts=4)
+    found = task.evaluate(predictions, constant, CLASSES)
     trivial = task.trivial(rows.label, rows, len(CLASSES))
     values = metric_values(
         task.predictions(rows, trivial.prediction, constant, threshold=trivial.threshold)
@@ -127,9 +127,9 @@ def test_an_evaluation_has_the_trivial_predictions_metrics_beside_the_models(tas
 def test_classes_that_training_does_not_have_are_errors():
     task = find_task("multiclass")
     truth = np.array([0.0, 1.0, 2.0])
-    made = task.predictions(Labelled(truth), np.eye(3)[:, :2] + 0.01, 0.0)
-    assert made.probability.shape == (3, 3)
-    found = task.evaluate(made, 0.0, CLASSES[:2])
+    predictions = task.predictions(Labelled(truth), np.eye(3)[:, :2] + 0.01, 0.0)
+    assert predictions.probability.shape == (3, 3)
+    found = task.evaluate(predictions, 0.0, CLASSES[:2])
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["confusion[not seen in training->amount]"] == 1
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from lakehouse.models.threshold import (
     Cut,
+    break_ties,
     by_unit,
     cut_at,
-    decided,
     first_threshold,
     trailing_threshold,
 )
@@ -24,7 +24,7 @@ def rows(seed, count=400, days=6, units=40):
 
 
 @given(seed=st.integers(0, 1000), alerts=st.integers(1, 20))
-def test_so_many_rows_a_day_reach_the_threshold_on_the_rows_it_was_taken_from(seed, alerts):
+def test_the_threshold_flags_the_declared_rows_a_day_on_its_own_rows(seed, alerts):
     score, day, _, _ = rows(seed)
     cut = trailing_threshold(score, day, alerts)
     assert cut.ties == 1
@@ -32,7 +32,7 @@ def test_so_many_rows_a_day_reach_the_threshold_on_the_rows_it_was_taken_from(se
 
 
 @given(seed=st.integers(0, 1000), alerts=st.integers(1, 8))
-def test_so_many_different_units_a_day_reach_the_threshold(seed, alerts):
+def test_the_threshold_flags_the_declared_units_a_day(seed, alerts):
     score, day, unit, _ = rows(seed)
     flagged = score >= trailing_threshold(score, day, alerts, unit=unit).threshold
     alerted = {*zip(day[flagged].tolist(), unit[flagged].tolist(), strict=True)}
@@ -41,7 +41,7 @@ def test_so_many_different_units_a_day_reach_the_threshold(seed, alerts):
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 1000), removed=st.booleans())
-def test_units_are_the_best_rows_of_their_days_as_a_plain_loop_finds_them(seed, removed):
+def test_units_are_the_best_rows_of_each_day_as_in_a_plain_loop(seed, removed):
     score, day, unit, truth = rows(seed)
     expected = {}
     for i in range(len(score)):
@@ -51,14 +51,14 @@ def test_units_are_the_best_rows_of_their_days_as_a_plain_loop_finds_them(seed, 
         best, hit = expected.get((day[i], unit[i]), (i, False))
         expected[day[i], unit[i]] = (max(best, i, key=lambda j: score[j]), hit or truth[i])
     found = by_unit(score, day, unit, truth, known_removed=removed)
-    assert [*zip(found.day, unit[found.row], strict=True)] == sorted(expected)
+    assert [*zip(found.period, unit[found.row], strict=True)] == sorted(expected)
     assert {
-        (d, unit[r]): (r, t) for d, r, t in zip(found.day, found.row, found.truth, strict=True)
+        (d, unit[r]): (r, t) for d, r, t in zip(found.period, found.row, found.truth, strict=True)
     } == expected
     assert (found.score == score[found.row]).all()
 
 
-def test_the_first_threshold_counts_what_the_capacity_says(detector):
+def test_the_first_threshold_counts_rows_or_units_as_declared(detector):
     score, day, unit, truth = rows(1)
     label = truth.astype(float)
 
@@ -76,7 +76,7 @@ def test_the_first_threshold_counts_what_the_capacity_says(detector):
     assert fewer.threshold < room, "known units leave room for others"
 
 
-def test_capacity_is_spent_though_most_of_it_goes_to_rows_that_are_hardly_likely(detector):
+def test_capacity_is_used_fully_even_on_unlikely_rows(detector):
     label = np.r_[np.ones(10), np.zeros(90)]
     score = np.where(label > 0, 0.5, 0.02)  # two leaves: all others are tied
     spec = detector(capacity={"alerts": 50})
@@ -87,32 +87,32 @@ def test_capacity_is_spent_though_most_of_it_goes_to_rows_that_are_hardly_likely
     assert (spread >= cut.threshold).sum() == 50
 
 
-@given(scores=st.lists(st.integers(0, 9), min_size=1, max_size=50), wanted=st.integers(1, 60))
-def test_as_many_scores_pass_a_cut_as_are_wanted_or_all_there_are(scores, wanted):
+@given(scores=st.lists(st.integers(0, 9), min_size=1, max_size=50), target=st.integers(1, 60))
+def test_the_requested_number_of_scores_or_all_of_them_pass_a_cut(scores, target):
     score = np.array(scores, dtype=float)
-    cut = cut_at(score, np.ones(len(score)), wanted)
+    cut = cut_at(score, np.ones(len(score)), target)
     passed = (score > cut.threshold).sum() + cut.ties * (score == cut.threshold).sum()
-    assert passed == pytest.approx(min(wanted, len(scores)))
+    assert passed == pytest.approx(min(target, len(scores)))
     assert cut.threshold in scores
     assert 0 < cut.ties <= 1
     values, times = np.unique(score, return_counts=True)
-    assert cut_at(values, times.astype(float), wanted) == cut
+    assert cut_at(values, times.astype(float), target) == cut
 
 
-def test_of_equal_scores_the_share_is_decided_by_lots_and_the_order_of_others_stays():
+def test_lots_decide_between_equal_scores_and_keep_the_order_of_others():
     score = np.repeat([0.9, 0.5, 0.1], [100, 40_000, 100])
-    found = decided(score, 0.5, 0.3, seed=42)
+    found = break_ties(score, 0.5, 0.3, seed=42)
     flagged = found >= 0.5
     assert flagged[:100].all()
     assert not flagged[-100:].any()
     assert flagged[100:-100].mean() == pytest.approx(0.3, abs=0.01)
     assert np.abs(found - score).max() < 1e-15
-    assert (decided(score, 0.5, 1.0, 42) == score).all()
-    more = decided(score, 0.5, 0.4, 42) >= 0.5
+    assert (break_ties(score, 0.5, 1.0, 42) == score).all()
+    more = break_ties(score, 0.5, 0.4, 42) >= 0.5
     assert (more >= flagged).all(), "who passes a share passes a larger one"
 
 
-def test_no_other_threshold_costs_less_than_that_by_cost(detector):
+def test_the_cost_threshold_has_the_lowest_cost(detector):
     spec = detector(threshold={"rule": "cost", "false_alarm": 2, "missed": 30})
     random = np.random.default_rng(0)
     score = random.beta(1, 8, 200_000)
@@ -127,7 +127,7 @@ def test_no_other_threshold_costs_less_than_that_by_cost(detector):
     assert cost(chosen) <= 1.002 * min(cost(t) for t in np.linspace(0, 0.5, 101))
 
 
-def test_with_fewer_rows_than_alerts_everything_is_flagged_and_without_rows_it_is_an_error():
+def test_fewer_rows_than_alerts_are_all_flagged_and_no_rows_are_an_error():
     assert trailing_threshold(np.array([0.3, 0.2]), np.array([1, 1]), 5) == Cut(0.2)
     with pytest.raises(ValueError, match="there are none"):
         trailing_threshold(np.array([]), np.array([]), 5)

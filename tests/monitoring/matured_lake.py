@@ -60,7 +60,7 @@ MULTICLASS = {
 }
 
 
-def spec_of(**changes: Any) -> ModelSpec:
+def make_spec(**changes: Any) -> ModelSpec:
     return ModelSpec(**{**BASE, **changes})
 
 
@@ -143,7 +143,7 @@ class Bench:
     def version(self, number: int, tested_until: int = 0, *, state: str = "") -> Version:
         """Register a version, and make it a `champion` or a `shadow` from that day on."""
         tested = midnight(tested_until)
-        made = Version(
+        version = Version(
             model=self.spec.name,
             version=f"v{number:04d}",
             number=number,
@@ -164,29 +164,31 @@ class Bench:
             files={},
         )
         with self.lake.writer(Author("test")) as writer:
-            register(writer, made, "training", "made")
+            register(writer, version, "training", "made")
         move = {"champion": promote, "shadow": start_shadow}.get(state)
         if move:
-            move(self.lake, self.spec.name, made.version, who="me", why="so", now=at(tested_until))
-        return made
+            move(
+                self.lake, self.spec.name, version.version, who="me", why="so", now=at(tested_until)
+            )
+        return version
 
-    def say(
+    def log_predictions(
         self,
         version: Version,
         days: range,
-        said: float | np.ndarray,
+        skill: float | np.ndarray,
         *,
-        beside: bool = False,
+        in_shadow: bool = False,
         threshold: float = 0.9,
     ) -> dict[str, np.ndarray]:
         """Log a version's predictions for these days; returns the rows with the prediction."""
         rows = self.truth(days)
         n = len(rows["transaction_id"])
         random = np.random.default_rng([version.number, days.start])
-        values = said if isinstance(said, np.ndarray) else None
+        values = skill if isinstance(skill, np.ndarray) else None
         if self.spec.task.name == "binary":
             if values is None:
-                values = 1 / (1 + np.exp(-(random.normal(size=n) + said * rows["is_fraud"])))
+                values = 1 / (1 + np.exp(-(random.normal(size=n) + skill * rows["is_fraud"])))
             rows |= {"score": values, "decision": values >= threshold}
             if self.spec.actions.mode == "block":
                 control = np.array(
@@ -195,26 +197,26 @@ class Bench:
                 rows |= {"control": control, "blocked": rows["decision"] & ~control}
         elif self.spec.task.name == "regression":
             if values is None:
-                values = random.normal(200, 1 / said, n)
+                values = random.normal(200, 1 / skill, n)
             rows["prediction"] = values
         else:
             if values is None:
-                right = random.random(n) < said
-                values = np.where(right, rows["kind"], random.choice(CLASSES, n))
+                is_correct = random.random(n) < skill
+                values = np.where(is_correct, rows["kind"], random.choice(CLASSES, n))
             rows |= {"label": values, "probability": random.uniform(0.5, 1, n)}
-        table = shadow_table(self.spec.name) if beside else self.spec.predictions_table
+        table = shadow_table(self.spec.name) if in_shadow else self.spec.predictions_table
         self._log(table, rows, version)
         return rows
 
     def _log(self, table: str, rows: dict[str, np.ndarray], version: Version) -> None:
         types = {"transaction_id": "BIGINT", "customer_id": "BIGINT", "terminal_id": "BIGINT"}
         types |= {"event_time": "TIMESTAMP", **output_types(self.spec), "_load_id": "BIGINT"}
-        given = {name: v.tolist() if v.dtype.kind in "UO" else v for name, v in rows.items()}
+        columns = {name: v.tolist() if v.dtype.kind in "UO" else v for name, v in rows.items()}
         n = len(rows["transaction_id"])
-        given["model_version"] = [version.version] * n
+        columns["model_version"] = [version.version] * n
         listed = ", ".join(f'"{k}" {t}' for k, t in types.items())
-        values = ", ".join(f'"{k}"' if k in given else "NULL" for k in types)
+        values = ", ".join(f'"{k}"' if k in columns else "NULL" for k in types)
         with self.lake.writer(Author("test")) as writer:
-            writer.register("said", pa.table(given))
+            writer.register("logged", pa.table(columns))
             writer.execute(f"CREATE TABLE IF NOT EXISTS {table} ({listed})")
-            writer.execute(f"INSERT INTO {table} SELECT {values} FROM said")
+            writer.execute(f"INSERT INTO {table} SELECT {values} FROM logged")

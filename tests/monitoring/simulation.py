@@ -15,7 +15,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look.cells import Counts, number_cells, text_cells
 from lakehouse.monitoring.look.drift import DAY, Days, compare, drift_findings, window_days
-from lakehouse.monitoring.look.reference import Periods, reference_of
+from lakehouse.monitoring.look.reference import Periods, make_reference
 
 START = date(2026, 1, 5)
 TRAIN, GAP, PERIOD = 70, 14, 14
@@ -27,7 +27,7 @@ PERIODS = Periods(
 )
 
 Values = np.ndarray
-Injury = Callable[[Values, np.random.Generator], Values]
+Change = Callable[[Values, np.random.Generator], Values]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def make_world(seed: int, days: int, per_day: int = 400, features: int = 30) -> 
     sizes = random.poisson(per_day * weekend)
     day = np.repeat(np.arange(days), sizes)
     customers = 600
-    who = random.choice(customers, len(day), p=random.dirichlet(np.full(customers, 0.7)))
+    customer = random.choice(customers, len(day), p=random.dirichlet(np.full(customers, 0.7)))
     columns: dict[str, Values] = {}
     for i in range(features):
-        habit = random.normal(size=customers)[who]
+        habit = random.normal(size=customers)[customer]
         noise = random.normal(size=len(day))
         kind = i % 6
         if kind == 0:
@@ -86,43 +86,43 @@ class Unrest:
     common: bool = False
 
 
-def unsettled(world: World, unrest: Unrest, seed: int) -> World:
+def add_unrest(world: World, unrest: Unrest, seed: int) -> World:
     """The same rows with such effects on numbers, counts and flags."""
     random = np.random.default_rng([seed, 77])
     days = int(world.day.max()) + 1
-    learning = np.clip(np.arange(days) / TRAIN, 0, 1)
+    progress = np.clip(np.arange(days) / TRAIN, 0, 1)
     shared = random.normal(size=days)
     columns = dict(world.columns)
     for name, values in world.columns.items():
         kind = name.split("_")[0]
         daily = shared if unrest.common else random.normal(size=days)
         weekly = random.normal(size=7)[np.arange(days) % 7]
-        moved = unrest.day * daily + unrest.weekday * weekly
-        moved = (moved + unrest.rise * random.choice([-1, 1]) * learning)[world.day]
+        shift = unrest.day * daily + unrest.weekday * weekly
+        shift = (shift + unrest.rise * random.choice([-1, 1]) * progress)[world.day]
         if kind == "normal":
-            columns[name] = values + moved * np.nanstd(values)
+            columns[name] = values + shift * np.nanstd(values)
         elif kind == "heavy":
-            columns[name] = values * np.exp(moved * 2**0.5)
+            columns[name] = values * np.exp(shift * 2**0.5)
         elif kind == "count":
-            columns[name] = random.poisson((values + 0.5) * np.exp(moved)).astype(float)
+            columns[name] = random.poisson((values + 0.5) * np.exp(shift)).astype(float)
         elif kind == "flag":
-            odds = np.exp(-2.7 + 2 * moved)
+            odds = np.exp(-2.7 + 2 * shift)
             columns[name] = (random.random(len(values)) < odds / (1 + odds)).astype(float)
         if unrest.gaps and kind in ("normal", "heavy"):
             odds = np.exp(-2.2 + unrest.gaps * random.normal(size=days)[world.day])
-            lost = random.random(len(values)) < odds / (1 + odds)
-            columns[name] = np.where(lost, np.nan, columns[name])
+            is_missing = random.random(len(values)) < odds / (1 + odds)
+            columns[name] = np.where(is_missing, np.nan, columns[name])
     return World(columns, world.day)
 
 
-def look_at(
+def run_monitoring(
     world: World,
     spec: ModelSpec,
     windows: int,
-    injuries: Mapping[str, Injury] | None = None,
+    changes: Mapping[str, Change] | None = None,
     features: int | None = None,
 ) -> list[Finding]:
-    """The findings of `windows` days after the test period; `injuries` change columns in that time.
+    """The findings of `windows` days after the test period, in which `changes` apply to columns.
 
     `features` is the model's number of features, if not all of them are in `world`.
     """
@@ -135,14 +135,16 @@ def look_at(
             cells = text_cells(sorted({v for v in values[train] if v is not None}))
         else:
             cells = number_cells(values[train])
-        if injuries and name in injuries:
+        if changes and name in changes:
             values = values.copy()
-            values[world.day >= BEGIN] = injuries[name](values[world.day >= BEGIN], random)
+            values[world.day >= BEGIN] = changes[name](values[world.day >= BEGIN], random)
         text = name.startswith("text")
         array = pa.array(values.tolist() if text else values, pa.string() if text else pa.float32())
         counts = cells.count(array, world.day.astype(np.int64), int(world.day.max()) + 1)
-        learnt = np.concatenate([np.zeros((1, cells.slots), np.int64), counts[:BEGIN]])
-        reference = reference_of("feature", name, cells, learnt, PERIODS, window_days(spec))
+        reference_days = np.concatenate([np.zeros((1, cells.slots), np.int64), counts[:BEGIN]])
+        reference = make_reference(
+            "feature", name, cells, reference_days, PERIODS, window_days(spec)
+        )
         earlier: Counts = np.zeros((window_days(spec) - 1, cells.slots), dtype=np.int64)
         rows += compare(
             spec,

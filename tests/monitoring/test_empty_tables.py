@@ -7,7 +7,7 @@ from lakehouse.monitoring.review.step import review
 from tests.training.conftest import spec_values
 
 
-def test_every_table_is_there_after_the_first_look(scored):
+def test_every_table_exists_after_the_first_look(scored):
     spec = ModelSpec(**spec_values())
     watch(spec, scored)
     review(spec, scored)

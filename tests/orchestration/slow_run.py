@@ -37,9 +37,9 @@ if __name__ == "__main__":
     settings = load_settings()
     out = sys.stdout  # the run redirects standard output to a file
 
-    def tell(event: object) -> None:
+    def report(event: object) -> None:
         if isinstance(event, Waiting):
             print("waiting for", event.other, file=out, flush=True)
 
-    summary = run_assets(definitions(settings, float(sys.argv[1])), settings, on_event=tell)
+    summary = run_assets(definitions(settings, float(sys.argv[1])), settings, on_event=report)
     print(summary.run_id, summary.success, flush=True)

@@ -16,7 +16,7 @@ NEW = dg.AssetKey(["raw", "transactions"])
 EMPTY = dg.AssetKey(["raw", "chargebacks"])
 
 
-def told_of(
+def record_run(
     asset: dg.AssetKey, graph: AssetGraph, instance: dg.DagsterInstance, *, passed: bool = True
 ) -> None:
     """Record a run that brought the asset up to date; its checks passed, or warned."""
@@ -28,14 +28,14 @@ def told_of(
 
 
 @pytest.fixture(scope="module")
-def asked_for(
+def requested(
     new_data_dir: Callable[[], Path],
 ) -> tuple[AssetGraph, list[dg.RunRequest]]:
     """The graph, and the run requests that follow a new load of the transactions."""
-    return requests(new_data_dir)
+    return request_runs(new_data_dir)
 
 
-def requests(
+def request_runs(
     new_data_dir: Callable[[], Path], *empty: dg.AssetKey
 ) -> tuple[AssetGraph, list[dg.RunRequest]]:
     """The same if the checks of the `empty` sources had nothing to examine."""
@@ -44,23 +44,23 @@ def requests(
         definitions = defs()
         graph = definitions.resolve_asset_graph()
         for asset in graph.toposorted_asset_keys:
-            told_of(asset, graph, instance, passed=asset not in empty)
+            record_run(asset, graph, instance, passed=asset not in empty)
         before = dg.evaluate_automation_conditions(definitions, instance)
         assert before.total_requested == 0
-        told_of(NEW, graph, instance)
+        record_run(NEW, graph, instance)
         after = dg.evaluate_automation_conditions(definitions, instance, cursor=before.cursor)
-        wanted = list(after._requested_subsets)  # as the daemon does
-        return graph, list(build_run_requests(wanted, graph, {}, emit_backfills=False))
+        subsets = list(after._requested_subsets)  # as the daemon does
+        return graph, list(build_run_requests(subsets, graph, {}, emit_backfills=False))
 
 
-def test_everything_behind_a_source_is_asked_for_at_once(
-    asked_for: tuple[AssetGraph, list[dg.RunRequest]],
+def test_everything_downstream_of_a_source_is_requested_at_once(
+    requested: tuple[AssetGraph, list[dg.RunRequest]],
 ) -> None:
-    graph, (request,) = asked_for
-    assert set(request.asset_selection or []) == behind(graph, NEW)
+    graph, (request,) = requested
+    assert set(request.asset_selection or []) == downstream(graph, NEW)
 
 
-def behind(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
+def downstream(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
     """Everything downstream of `asset`."""
     found, new = set[dg.AssetKey](), {asset}
     while new:
@@ -69,20 +69,20 @@ def behind(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
     return found - {asset}
 
 
-def test_a_source_that_delivered_nothing_yet_stops_nothing_of_another(
+def test_a_source_without_data_does_not_stop_the_assets_of_another(
     new_data_dir: Callable[[], Path],
 ) -> None:
     """Its blocking check warns, and automation treats any warning of a blocking check as a stop."""
-    graph, (request,) = requests(new_data_dir, EMPTY)
-    assert set(request.asset_selection or []) == behind(graph, NEW)
+    graph, (request,) = request_runs(new_data_dir, EMPTY)
+    assert set(request.asset_selection or []) == downstream(graph, NEW)
     assert graph.get(EMPTY).child_keys == {dg.AssetKey(["staging", "stg_chargebacks"])}
 
 
-def test_no_check_of_what_is_asked_for_is_left_out(
-    asked_for: tuple[AssetGraph, list[dg.RunRequest]],
+def test_every_check_of_the_requested_assets_is_requested(
+    requested: tuple[AssetGraph, list[dg.RunRequest]],
 ) -> None:
     """An omitted check would have no result and, if it blocks, stop everything downstream."""
-    graph, (request,) = asked_for
+    graph, (request,) = requested
     due = graph.get_check_keys_for_assets(set(request.asset_selection or []))
     assert len(due) > 50
     # without named checks, all of them run

@@ -22,12 +22,12 @@ from tests.sources.conftest import make_spec
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
 
 
-def test_an_input_that_nothing_makes_is_an_error_that_names_both_and_the_likely_one(
+def test_an_input_that_no_asset_produces_is_an_error_that_suggests_a_name(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_settings({}, data_dir=new_data_dir())
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(settings.data_dir))
-    specs = read_specs(PROJECT)
+    specs = read_specs(PROJECT, "payments")
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
     with pytest.raises(SpecError, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
         build_from_specs(settings, replace(specs, feature_sets=[wrong]))
@@ -39,7 +39,7 @@ def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:
     return {result.check_name: result for result in results}
 
 
-def test_a_flood_of_bad_rows_blocks_and_single_ones_only_warn() -> None:
+def test_a_flood_of_bad_rows_blocks_and_single_bad_rows_only_warn() -> None:
     tiny, drop, edge, flood = (
         check(Undecided("x", "f", "rows", 1, bad, of, {"why": bad}))
         for bad, of in ((1, 2), (40, 1_040), (50, 1_000), (51, 1_000))
@@ -50,21 +50,19 @@ def test_a_flood_of_bad_rows_blocks_and_single_ones_only_warn() -> None:
     assert flood["contract"].severity.value == "ERROR"
 
 
-def test_refused_files_and_bad_rows_are_told_with_their_reasons() -> None:
-    told = check(
+def test_refused_files_and_bad_rows_are_reported_with_their_reasons() -> None:
+    result = check(
         Undecided("x", "f", "rows", 1, 1, 11, {"amount: no number": 1}),
         Undecided("x", "g", "file", None, 0, 0, {"cut": 0}, refusals=1),
     )["quarantine"]
-    assert not told.passed
+    assert not result.passed
     assert "g was refused: cut; 1 of 11 rows (9.09%) of f: amount: no number (1 rows)." in (
-        told.description or ""
+        result.description or ""
     )
 
 
 @pytest.mark.parametrize(("hours", "passed"), [(47, True), (49, False)])
-def test_data_that_are_older_than_allowed_are_late_however_new_the_run(
-    hours: int, passed: bool
-) -> None:
+def test_data_older_than_allowed_are_late_even_after_a_recent_run(hours: int, passed: bool) -> None:
     now = CLOCK.now()
     seal = (now - timedelta(hours=hours)).replace(tzinfo=None)
     assert check_age(make_spec(), seal, now).passed is passed
@@ -82,24 +80,24 @@ def test_a_source_that_was_never_loaded_is_late() -> None:
         ({"until": "2026-05-03"}, {"since": "1970-01-01", "until": "2026-05-03"}),
     ],
 )
-def test_days_to_redo_are_open_where_no_day_was_chosen(
+def test_a_range_to_redo_is_open_ended_where_no_day_was_chosen(
     chosen: dict[str, str], days: dict[str, str]
 ) -> None:
     assert Refresh(**chosen).days == days
 
 
 @pytest.mark.parametrize(
-    ("chosen", "words"),
+    ("chosen", "message"),
     [
         ({"since": "2026-05-03", "until": "2026-05-01"}, "2026-05-03 is after until 2026-05-01"),
-        ({"since": "yesterday"}, "since is 'yesterday'; write a day like"),
-        ({"until": "2026-02-30"}, "until is '2026-02-30'; write a day like"),
+        ({"since": "yesterday"}, "since is 'yesterday'; it must be a date like"),
+        ({"until": "2026-02-30"}, "until is '2026-02-30'; it must be a date like"),
     ],
 )
-def test_days_of_which_none_would_be_redone_are_refused_before_anything_is_done(
-    chosen: dict[str, str], words: str
+def test_invalid_days_and_empty_ranges_are_refused_before_the_run(
+    chosen: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(LakehouseError, match=words):
+    with pytest.raises(LakehouseError, match=message):
         Refresh(**chosen).check()
 
 
@@ -108,7 +106,7 @@ def test_one_day_may_be_both_the_first_and_the_last() -> None:
 
 
 def test_the_project_has_components_of_every_kind(lake: Lake) -> None:
-    specs = read_specs(PROJECT)
+    specs = read_specs(PROJECT, "payments")
     assert specs.sources
     assert specs.feature_sets
     assert specs.models

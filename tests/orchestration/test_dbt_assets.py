@@ -59,13 +59,13 @@ def run(
     result = dg.materialize(
         steps, selection=selection, resources={"lake": LakeResource(), "refresh": Refresh()}
     )
-    made = {event.asset_key for event in result.get_asset_materialization_events()}
+    materialized = {event.asset_key for event in result.get_asset_materialization_events()}
     checked = {check.check_name for check in result.get_asset_check_evaluations()}
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    return {key for key in made if key}, checked
+    return {key for key in materialized if key}, checked
 
 
-def test_every_check_of_a_part_runs_also_one_that_reads_a_model_outside_of_it(
+def test_every_check_of_a_subset_runs_even_if_it_reads_a_model_outside(
     steps: list[dg.AssetsDefinition],
 ) -> None:
     whole = run(steps, dg.AssetSelection.all())

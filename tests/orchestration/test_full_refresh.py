@@ -11,6 +11,7 @@ from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.components import source as source_module
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.state import input_state
+from lakehouse.orchestration.dbt.steps import Step
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.in_process import RunSummary, run_assets
 from lakehouse.settings import Settings
@@ -45,15 +46,15 @@ def rebuilds(home: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     built: list[str] = []
     rebuild = source_module.rebuild
 
-    def watched(spec: SourceSpec, *arguments: object, **more: object) -> object:
+    def recording(spec: SourceSpec, *arguments: object, **more: object) -> object:
         built.append(spec.table)
         return rebuild(spec, *arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(source_module, "rebuild", watched)
+    monkeypatch.setattr(source_module, "rebuild", recording)
     return built
 
 
-def test_a_contract_that_changed_stops_the_source_until_a_full_refresh_carries_it_out(
+def test_a_changed_contract_stops_the_source_until_a_full_refresh(
     home: Settings, rebuilds: list[str]
 ) -> None:
     [problem] = run(home, WIDER).problems
@@ -76,22 +77,26 @@ def test_a_contract_that_changed_stops_the_source_until_a_full_refresh_carries_i
         (False, ["raw/payments"], []),
     ],
 )
-def test_a_table_whose_contract_stayed_is_built_again_only_where_it_is_selected(
+def test_a_table_with_an_unchanged_contract_is_rebuilt_only_if_selected(
     home: Settings, rebuilds: list[str], full_refresh: bool, select: list[str], built: list[str]
 ) -> None:
     assert not run(home, make_spec(), full_refresh=full_refresh, select=select).failed
     assert rebuilds == built
 
 
-def test_dbt_does_not_take_a_table_that_was_built_again_for_one_that_has_not_moved(
+def test_dbt_detects_a_rebuilt_raw_table_as_changed_input(
     home: Settings, rebuilds: list[str]
 ) -> None:
     class Project(DbtProjectFiles):
         fingerprint = "the same project"
+        manifest = {  # noqa: RUF012
+            "sources": {"source": {"schema": "raw", "identifier": make_spec().name}},
+            "nodes": {"model": {"depends_on": {"nodes": ["source"]}}},
+        }
 
     def state() -> str:
         with Lake(home) as lake:
-            return input_state("core", Project(home), lake)
+            return input_state(Step("shop", "core", ("model",)), Project(home), lake)
 
     before = state()
     assert not run(home, make_spec()).failed

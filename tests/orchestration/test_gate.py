@@ -57,7 +57,7 @@ def run(spec: SourceSpec) -> dict[str, dg.AssetCheckEvaluation]:
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
-def test_a_flood_of_bad_rows_stays_failed_when_nothing_new_came(home: Settings) -> None:
+def test_a_flood_of_bad_rows_stays_failed_without_new_files(home: Settings) -> None:
     name = flood(home)
     assert not run(make_spec())["contract"].passed
     again = run(make_spec())["contract"]
@@ -67,14 +67,14 @@ def test_a_flood_of_bad_rows_stays_failed_when_nothing_new_came(home: Settings) 
     assert "lakehouse quarantine" in (again.description or "")
 
 
-def test_a_flood_stays_failed_when_a_clean_file_came_after_it(home: Settings) -> None:
+def test_a_flood_stays_failed_after_a_later_clean_file(home: Settings) -> None:
     flood(home)
     run(make_spec())
     land(home, file_name(seal_of(1)), *[payment(n, seal_of(1)) for n in range(5000)])
     assert not run(make_spec())["contract"].passed
 
 
-def test_a_run_killed_between_load_and_check_leaves_the_gate_shut(
+def test_a_run_killed_between_load_and_check_leaves_the_gate_closed(
     home: Settings, tmp_path: Path
 ) -> None:
     flood(home)
@@ -85,9 +85,7 @@ def test_a_run_killed_between_load_and_check_leaves_the_gate_shut(
 
 
 @pytest.mark.parametrize("days", [1, 40])
-def test_a_few_bad_rows_a_day_are_a_warning_however_many_days_they_come(
-    home: Settings, days: int
-) -> None:
+def test_a_few_bad_rows_a_day_only_warn_on_any_number_of_days(home: Settings, days: int) -> None:
     for day in range(days):
         flood(home, day, good=1, bad=2)
     checks = run(make_spec())
@@ -97,7 +95,7 @@ def test_a_few_bad_rows_a_day_are_a_warning_however_many_days_they_come(
     assert f"{2 * days:,} of {3 * days:,} rows" in (checks["quarantine"].description or "")
 
 
-def test_what_nobody_has_looked_at_is_not_forgotten_by_the_warnings(home: Settings) -> None:
+def test_undecided_rows_and_files_warn_in_every_later_run(home: Settings) -> None:
     spec = make_spec(volume={"min_rows": 5})
     flood(home, good=2, bad=1)
     refused = land(home, "nameless.jsonl", payment(1, seal_of(0)))

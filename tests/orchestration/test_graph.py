@@ -29,7 +29,7 @@ def test_a_change_of_the_graph_is_seen_in_review(definitions: dg.Definitions) ->
     )
 
 
-def test_every_input_is_an_asset_that_something_makes(definitions: dg.Definitions) -> None:
+def test_every_input_is_an_asset_that_can_be_materialized(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert graph.get_all_asset_keys() == graph.materializable_asset_keys
 
@@ -40,14 +40,17 @@ def test_every_asset_has_a_group_an_owner_a_description_and_a_freshness_policy(
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        domain = "" if key.path[0] == "project" else "payments_"
-        assert node.group_name == domain + key.path[0]
+        domain, _, layer = str(node.group_name).rpartition("_")
+        assert layer == key.path[0]
+        assert domain or layer == "project"
         assert node.owners, key
         assert node.description, key
         assert node.freshness_policy, key
 
 
-def test_every_asset_behind_a_source_refreshes_itself(definitions: dg.Definitions) -> None:
+def test_every_asset_downstream_of_a_source_is_refreshed_automatically(
+    definitions: dg.Definitions,
+) -> None:
     graph = definitions.resolve_asset_graph()
     manual = {
         key.to_user_string()
@@ -57,12 +60,12 @@ def test_every_asset_behind_a_source_refreshes_itself(definitions: dg.Definition
     assert {name.partition("/")[0] for name in manual} == {"landing", "raw"}
 
 
-def test_yaml_of_any_other_name_would_be_ignored_and_is_not_there() -> None:
+def test_there_is_no_yaml_file_that_would_be_ignored_for_its_name() -> None:
     yaml = {path.name for path in PROJECT.defs_dir.rglob("*.y*ml")}
     assert yaml == {"defs.yaml"}
 
 
-def test_loading_the_graph_of_a_parsed_project_imports_nothing_that_only_a_run_needs(
+def test_loading_the_graph_of_a_parsed_project_imports_no_heavy_package(
     new_data_dir: Callable[[], Path],
 ) -> None:
     heavy = ("dbt.", "lightgbm", "sklearn", "dlt", "matplotlib", "optuna", "pandas")
@@ -82,3 +85,10 @@ def test_days_to_redo_can_be_chosen_in_the_ui(definitions: dg.Definitions) -> No
     shown = RepositorySnap.from_def(definitions.get_repository_def())
     assert [one.job_name for one in shown.partition_sets] == ["reprocess_days"]
     assert not [node for node in shown.asset_nodes if "reprocess_days" in node.job_names]
+
+
+def test_the_sensor_of_sources_can_refresh_each_of_them(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    job = definitions.resolve_job_def("__anonymous_asset_job_source_changes")
+    landed = {key for key in graph.materializable_asset_keys if key.path[0] in ("landing", "raw")}
+    assert job.asset_layer.executable_asset_keys == landed

@@ -11,8 +11,8 @@ import pytest
 
 from lakehouse.lake import Author, Lake, Progress, write_progress
 from lakehouse.models.artefact import CARD
-from lakehouse.orchestration.housekeeping import KEEP_LEFTOVERS, maintenance, verification
-from lakehouse.orchestration.jobs import _one_day
+from lakehouse.orchestration.jobs import _config_of_day
+from lakehouse.orchestration.maintenance_jobs import KEEP_LEFTOVERS, maintenance, verification
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.registry import promote
 from lakehouse.settings import Settings
@@ -27,7 +27,7 @@ def run() -> dg.ExecuteInProcessResult:
     return maintenance.execute_in_process(resources=resources, raise_on_error=False)
 
 
-def wear(lake: Lake) -> list[tuple[int]]:
+def create_small_files(lake: Lake) -> list[tuple[int]]:
     """Create small files and deleted rows; return the content of the table."""
     for start in range(0, 5000, 1000):
         with lake.writer(Author("test")) as writer:
@@ -43,7 +43,7 @@ def rows(lake: Lake) -> list[tuple[int]]:
         return cursor.execute("SELECT i FROM lake.raw.t ORDER BY i").fetchall()
 
 
-def versions(lake: Lake) -> None:
+def make_versions(lake: Lake) -> None:
     """A champion that reads the oldest of three feature versions, and many later versions."""
     train(lake, *range(1, 10))
     promote(lake, "m", name(2), who="a person", why="for the test")
@@ -59,7 +59,7 @@ def versions(lake: Lake) -> None:
         writer.execute(f"CREATE VIEW lake.features.risk AS FROM lake.{CURRENT}")
 
 
-def leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
+def make_leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
     """Files that are old enough to delete, and files that are not."""
     old, new = [], []
     for folder in ("dbt/target/runs", "dagster/compute_logs", "logs", "spill", "models/m"):
@@ -73,11 +73,11 @@ def leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
     return old, new
 
 
-def test_the_job_does_all_of_it_and_rows_stay(home: Settings) -> None:
+def test_the_job_runs_every_step_and_keeps_all_rows(home: Settings) -> None:
     with Lake(home) as lake:
-        content = wear(lake)
-        versions(lake)
-    old, new = leftovers(home)
+        content = create_small_files(lake)
+        make_versions(lake)
+    old, new = make_leftovers(home)
     files = set(Path(home.storage).rglob("*.parquet"))
     result = run()
     assert result.success
@@ -99,11 +99,11 @@ def test_the_job_does_all_of_it_and_rows_stay(home: Settings) -> None:
     assert not (files & {file for file in left if "/t/" in str(file)}), "small files were left"
 
 
-def test_a_card_that_cannot_be_read_keeps_the_feature_tables_and_fails_by_name(
+def test_an_unreadable_card_fails_by_name_and_no_feature_table_is_dropped(
     home: Settings,
 ) -> None:
     with Lake(home) as lake:
-        versions(lake)
+        make_versions(lake)
     (home.models_dir / "m" / name(2) / CARD).unlink()
     result = run()
     assert not result.success
@@ -115,11 +115,11 @@ def test_a_card_that_cannot_be_read_keeps_the_feature_tables_and_fails_by_name(
         assert lake.exists(OLD)
 
 
-def test_an_empty_lake_is_kept_house_of(home: Settings) -> None:
+def test_maintenance_of_an_empty_lake_succeeds(home: Settings) -> None:
     assert run().success
 
 
-def verified(full: bool) -> dg.ExecuteInProcessResult:
+def verify(full: bool) -> dg.ExecuteInProcessResult:
     return verification.execute_in_process(
         resources={"lake": LakeResource()},
         run_config={"ops": {"verify_files": {"config": {"full": full}}}},
@@ -127,9 +127,9 @@ def verified(full: bool) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_the_check_for_damage_fails_by_name_and_only_then(home: Settings) -> None:
+def test_verification_fails_only_for_damaged_files_and_names_them(home: Settings) -> None:
     with Lake(home) as lake:
-        wear(lake)
+        create_small_files(lake)
         train(lake, 1)
     artefact = home.models_dir / "m" / name(1) / "model.txt"
     artefact.parent.mkdir(parents=True)
@@ -138,20 +138,20 @@ def test_the_check_for_damage_fails_by_name_and_only_then(home: Settings) -> Non
         digest = hashlib.sha256(b"tree").hexdigest()
         files = json.dumps({artefact.name: digest})
         writer.execute("UPDATE lake.registry.versions SET files = ?", [files])
-    assert verified(False).success
-    assert verified(True).success
+    assert verify(False).success
+    assert verify(True).success
     artefact.write_bytes(b"free")
     file = next(Path(home.storage).rglob("t/ducklake-*.parquet"))
     content = bytearray(file.read_bytes())
     content[40] ^= 1
     file.write_bytes(content)
     for full, damaged in ((False, [artefact]), (True, [file, artefact])):
-        (failure,) = [event for event in verified(full).all_events if event.is_step_failure]
-        told = failure.event_specific_data.user_failure_data.metadata["damaged"].value
-        assert [line.split(" ")[0] for line in told.splitlines()] == list(map(str, damaged))
+        (failure,) = [event for event in verify(full).all_events if event.is_step_failure]
+        damage = failure.event_specific_data.user_failure_data.metadata["damaged"].value
+        assert [line.split(" ")[0] for line in damage.splitlines()] == list(map(str, damaged))
 
 
 @pytest.mark.parametrize("day", ["2018-01-01", "2026-05-31"])
-def test_a_day_to_redo_is_since_and_until(day: str) -> None:
-    config = _one_day.get_run_config_for_partition_key(day)
+def test_a_partition_redoes_exactly_its_day(day: str) -> None:
+    config = _config_of_day.get_run_config_for_partition_key(day)
     assert config == {"resources": {"refresh": {"config": {"since": day, "until": day}}}}

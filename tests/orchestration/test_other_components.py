@@ -11,25 +11,25 @@ SCRIPT = "type: dagster.PythonScriptComponent\nattributes:\n  execution: {path: 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "words"),
+    ("old", "new", "line", "message"),
     [
         ("dagster.Python", "nowhere.Python", 1, "there is no component nowhere.PythonScript"),
         ("PythonScript", "PythonScrpt", 1, "there is no component dagster.PythonScrptComponent"),
-        ("PythonScriptComponent", "AssetKey", 1, "dagster.AssetKey is not a component"),
+        ("PythonScriptComponent", "AssetKey", 1, "dagster.AssetKey is not a Dagster component"),
         ("execution", "exection", 3, "exection: there is no such field; did you mean execution"),
     ],
 )
-def test_what_is_wrong_with_it_is_told_with_its_line(
-    tmp_path: Path, old: str, new: str, line: int, words: str
+def test_a_mistake_is_reported_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, message: str
 ) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(SCRIPT.replace(old, new))
-    with pytest.raises(SpecError, match=rf"defs.yaml, line {line}: .*{words}") as refused:
+    with pytest.raises(SpecError, match=rf"defs.yaml, line {line}: .*{message}") as refused:
         check_component(read_yaml(path))
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_a_valid_one_is_left_alone(tmp_path: Path) -> None:
+def test_a_valid_component_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(SCRIPT)
     check_component(read_yaml(path))

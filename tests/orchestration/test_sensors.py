@@ -1,20 +1,41 @@
 """When the sensor requests a source again."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _may_ask
+from lakehouse.declarations.place import Place
+from lakehouse.orchestration.components import Source
+from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
+from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _is_due, build_source_sensor
+from tests.sources.conftest import make_spec
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "asked"),
+    ("seconds", "requested"),
     [(0, False), (RETRY_AFTER_SECONDS - 1, False), (RETRY_AFTER_SECONDS, True), (-3600, True)],
     ids=["just now", "a moment ago", "long ago", "by a clock that was ahead"],
 )
-def test_the_same_news_are_asked_for_again_after_a_while(seconds: int, asked: bool) -> None:
+def test_an_unchanged_source_is_requested_again_only_after_a_while(
+    seconds: int, requested: bool
+) -> None:
     last = {"news": "1 new file", "at": (NOON - timedelta(seconds=seconds)).isoformat()}
-    assert _may_ask(last, "1 new file", NOON) is asked
-    assert _may_ask(last, "2 new files", NOON)
+    assert _is_due(last, "1 new file", NOON) is requested
+    assert _is_due(last, "2 new files", NOON)
+
+
+def test_the_sensor_can_request_the_sources_of_every_domain() -> None:
+    spec = make_spec().with_place(Place(Path("defs/shop/sources/payments/defs.yaml")))
+    graph = dg.Definitions(
+        assets=Source(spec).definitions().assets,
+        resources={"lake": LakeResource(), "clock": Clock(), "refresh": Refresh()},
+    ).resolve_asset_graph()
+    selection = build_source_sensor([spec]).job.selection  # type: ignore[union-attr]
+    assert selection.resolve(graph) == {
+        dg.AssetKey(["landing", "payments"]),
+        dg.AssetKey(["raw", "payments"]),
+    }

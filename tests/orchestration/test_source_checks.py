@@ -22,7 +22,7 @@ MOMENT = timedelta(microseconds=1)
         (None, False),
     ],
 )
-def test_data_of_the_future_are_not_fresh(age: timedelta | None, passed: bool) -> None:
+def test_data_from_the_future_are_not_fresh(age: timedelta | None, passed: bool) -> None:
     seal = None if age is None else (NOW - age).replace(tzinfo=None)
     result = check_age(make_spec(), seal, NOW)
     assert result.passed == passed

@@ -67,7 +67,7 @@ def test_a_query_is_broken_off_and_no_other_step_begins(home: Settings, number: 
     def zero_and_last() -> None:
         raise AssertionError("it began")
 
-    assert run(home, asks, behind, zero_and_last).left == ["asks", "behind", "zero_and_last"]
+    assert run(home, asks, behind, zero_and_last).not_updated == ["asks", "behind", "zero_and_last"]
 
 
 def test_a_write_is_rolled_back_and_the_locks_are_free(home: Settings) -> None:
@@ -136,7 +136,7 @@ def test_an_interrupt_that_a_step_loses_is_raised_when_its_next_event_is_asked_f
         ended.append("lost")
         yield dg.MaterializeResult(asset_key="two")
 
-    assert run(home, loses).left == ["two"]
+    assert run(home, loses).not_updated == ["two"]
     assert ended == ["lost"]
 
 

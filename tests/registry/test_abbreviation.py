@@ -6,7 +6,7 @@ from lakehouse.lake import Author, Lake
 from lakehouse.registry import RegistryError, promote
 from lakehouse.registry.abbreviation import find_version
 from lakehouse.registry.versions import register
-from tests.registry.test_registry import able, version
+from tests.registry.test_registry import always_ready, version
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def names(lake: Lake) -> list[str]:
 
 
 @pytest.mark.parametrize(("text", "place"), [("v0001", 0), ("v0002-0", 1), ("v001", 2)])
-def test_a_beginning_that_only_one_has_names_it(
+def test_a_unique_prefix_finds_its_version(
     lake: Lake, names: list[str], text: str, place: int
 ) -> None:
     assert find_version(lake, "m", text).version == names[place]
@@ -28,25 +28,25 @@ def test_a_beginning_that_only_one_has_names_it(
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("v00", "m: several versions begin with 'v00'"), ("v9", "m: has no version 'v9'")],
+    [("v00", "m: several versions begin with 'v00'"), ("v9", "m: no version begins with 'v9'")],
 )
-def test_any_other_text_is_an_error_that_names_every_version(
+def test_any_other_prefix_is_an_error_that_names_every_version(
     lake: Lake, names: list[str], text: str, sentence: str
 ) -> None:
     with pytest.raises(RegistryError) as caught:
         find_version(lake, "m", text)
-    assert str(caught.value) == f"{sentence}; known are: {', '.join(reversed(names))}"
+    assert str(caught.value) == f"{sentence}; known versions: {', '.join(reversed(names))}"
 
 
-def test_without_a_text_it_is_the_champion_or_the_newest_if_there_is_none(
+def test_without_a_prefix_it_is_the_champion_or_else_the_newest_version(
     lake: Lake, names: list[str]
 ) -> None:
     assert find_version(lake, "m", "").version == names[2]
-    promote(lake, "m", names[1], who="me", why="better", prove=able)
+    promote(lake, "m", names[1], who="me", why="better", prove=always_ready)
     assert find_version(lake, "m", "").version == names[1]
 
 
-def test_of_a_model_that_was_never_trained_it_is_an_error_that_names_the_command(
+def test_an_untrained_model_is_an_error_that_names_the_command(
     lake: Lake,
 ) -> None:
     with pytest.raises(RegistryError, match="m has no version yet; `lakehouse run` trains it"):

@@ -32,7 +32,7 @@ from lakehouse.registry.versions import register
 from tests.lake.server import running_server
 
 
-def able(_version):
+def always_ready(_version):
     return ""
 
 
@@ -75,7 +75,7 @@ def at(hour):
     return NOON.replace(hour=hour)
 
 
-def reign(lake, name, hour):
+def promote_at(lake, name, hour):
     return promote(lake, "m", name, who="me", why="better", evidence={"ap": 1}, now=at(hour))
 
 
@@ -84,43 +84,49 @@ def test_a_version_comes_back_as_it_was_registered(lake, three):
     assert [found.version for found in list_versions(lake, "m")] == three[::-1]
 
 
-def test_without_a_promotion_nobody_decides(lake, three):
-    with pytest.raises(NoChampion, match="newest version v0003-00000003 is candidate"):
+def test_without_a_promotion_no_version_decides(lake, three):
+    with pytest.raises(NoChampion, match=r"v0003-00000003 is candidate; see registry\.gates"):
         champion(lake, "m")
     with pytest.raises(NoChampion, match="never trained"):
         champion(lake, "other")
 
 
-def test_the_champion_is_who_was_promoted_not_who_is_newest(lake, three):
-    reign(lake, three[1], 1)
+def test_the_champion_is_the_promoted_version_not_the_newest(lake, three):
+    promote_at(lake, three[1], 1)
     assert champion(lake, "m").version == three[1]
-    reign(lake, three[0], 2)
+    promote_at(lake, three[0], 2)
     assert champion(lake, "m").version == three[0]
     states = {found.version: found.state for found in list_versions(lake, "m")}
     assert states == {three[0]: "champion", three[1]: "archived", three[2]: "candidate"}
 
 
 def test_promoting_the_champion_again_changes_nothing(lake, three):
-    reign(lake, three[0], 1)
+    promote_at(lake, three[0], 1)
     snapshot = lake.snapshot()
-    reign(lake, three[0], 2)
+    promote_at(lake, three[0], 2)
     assert lake.snapshot() == snapshot
 
 
-def test_rollback_brings_back_the_champion_before_and_never_the_one_taken_back(lake, three):
+def test_rollback_restores_the_previous_champion_never_one_that_was_rolled_back(lake, three):
     for hour, name in enumerate((three[1], three[0], three[2])):
-        reign(lake, name, hour)
-    assert rollback(lake, "m", prove=able, who="me", why="decay", now=at(10)).version == three[0]
+        promote_at(lake, name, hour)
+    assert (
+        rollback(lake, "m", prove=always_ready, who="me", why="decay", now=at(10)).version
+        == three[0]
+    )
     assert champion(lake, "m").version == three[0]
     assert get_version(lake, "m", three[2]).state == "rolled_back"
-    assert rollback(lake, "m", prove=able, who="me", why="decay", now=at(11)).version == three[1]
+    assert (
+        rollback(lake, "m", prove=always_ready, who="me", why="decay", now=at(11)).version
+        == three[1]
+    )
     with pytest.raises(RegistryError, match="no earlier champion to go back to"):
-        rollback(lake, "m", prove=able, who="me", why="decay", now=at(12))
+        rollback(lake, "m", prove=always_ready, who="me", why="decay", now=at(12))
     assert champion(lake, "m").version == three[1]
 
 
-def test_every_step_is_a_row_with_who_when_why_and_evidence(lake, three):
-    reign(lake, three[0], 1)
+def test_every_move_is_a_row_with_who_when_why_and_evidence(lake, three):
+    promote_at(lake, three[0], 1)
     rows = [row for row in list_transitions(lake, "m") if row.version == three[0]]
     made = {(row.from_state, row.to_state, row.who, row.why) for row in rows}
     assert made == {
@@ -132,7 +138,7 @@ def test_every_step_is_a_row_with_who_when_why_and_evidence(lake, three):
 
 
 def test_an_unknown_version_is_an_error_that_names_the_known_ones(lake, three):
-    with pytest.raises(RegistryError, match=f"no version v9; known are: {three[2]}"):
+    with pytest.raises(RegistryError, match=f"no version v9; known versions: {three[2]}"):
         promote(lake, "m", "v9", who="me", why="hope")
 
 
@@ -145,15 +151,15 @@ def test_two_processes_cannot_register_the_same_number(lake, three):
     assert len(list_versions(lake, "m")) == 3
 
 
-def test_a_shadow_may_take_over_and_every_other_move_is_refused_by_name(lake, three):
+def test_a_shadow_may_take_over_and_an_error_names_the_states_of_any_other_move(lake, three):
     first, second, third = three
-    reign(lake, first, 1)
+    promote_at(lake, first, 1)
     assert start_shadow(lake, "m", second, who="me", why="try").state == "shadow"
-    assert reign(lake, second, 2).state == "champion"
+    assert promote_at(lake, second, 2).state == "champion"
     archive(lake, "m", third, who="me", why="too old")
-    rollback(lake, "m", prove=able, who="me", why="decay", now=at(3))
+    rollback(lake, "m", prove=always_ready, who="me", why="decay", now=at(3))
     with pytest.raises(RegistryError, match=r"is rolled_back and cannot become champion .*shadow"):
-        reign(lake, second, 4)
+        promote_at(lake, second, 4)
     with pytest.raises(RegistryError, match="is rolled_back and cannot become archived"):
         archive(lake, "m", second, who="me", why="tidy")
     with pytest.raises(RegistryError, match="is champion and cannot become shadow"):
@@ -166,9 +172,7 @@ def test_a_shadow_may_take_over_and_every_other_move_is_refused_by_name(lake, th
 
 @given(data=st.data())
 @hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_asked_in_whatever_order_every_state_follows_from_recorded_allowed_moves(
-    lake, data
-):
+def test_every_state_follows_from_recorded_allowed_moves_in_any_order_of_calls(lake, data):
     model = f"m{len(list_models(lake))}"
     with lake.writer(Author("test")) as writer:
         for number in (1, 2, 3):
@@ -179,22 +183,23 @@ def test_whatever_is_asked_in_whatever_order_every_state_follows_from_recorded_a
     )
     expected_before = []  # replaced champions, the last one at the end
     for step, name in steps:
-        reigning = [v.version for v in list_versions(lake, model) if v.state == "champion"]
+        champions = [v.version for v in list_versions(lake, model) if v.state == "champion"]
         before = predecessor(lake, model)
         try:
             if step == "p":
                 promote(lake, model, name, who="me", why="p")
-                if reigning and reigning[0] != name:
-                    expected_before.append(reigning[0])
+                if champions and champions[0] != name:
+                    expected_before.append(champions[0])
             elif step == "s":
                 start_shadow(lake, model, name, who="me", why="s")
             elif step == "a":
                 archive(lake, model, name, who="me", why="a")
             else:
                 assert (
-                    rollback(lake, model, prove=able, who="me", why="r").version == before.version
+                    rollback(lake, model, prove=always_ready, who="me", why="r").version
+                    == before.version
                 )
-                expected_before = [n for n in expected_before if n != reigning[0]]
+                expected_before = [n for n in expected_before if n != champions[0]]
         except RegistryError:
             continue
     found = {v.version: v.state for v in list_versions(lake, model)}
@@ -217,14 +222,14 @@ def list_models(lake):
         return cursor.execute("SELECT DISTINCT model FROM registry.versions").fetchall()
 
 
-def test_a_predecessor_is_who_gave_way_last_never_who_was_taken_back(lake, three):
+def test_the_predecessor_is_the_last_replaced_champion_never_a_rolled_back_one(lake, three):
     assert predecessor(lake, "m") is None
-    reign(lake, three[0], 1)
+    promote_at(lake, three[0], 1)
     assert predecessor(lake, "m") is None
     for name in three[1:]:
-        reign(lake, name, 1)  # at the same time: the later record is the later move
+        promote_at(lake, name, 1)  # at the same time: the later record is the later move
     assert predecessor(lake, "m").version == three[1]
-    rollback(lake, "m", prove=able, who="me", why="decay", now=at(1))
+    rollback(lake, "m", prove=always_ready, who="me", why="decay", now=at(1))
     assert predecessor(lake, "m").version == three[0]
     start_shadow(lake, "m", three[2], who="me", why="second chance")
     archive(lake, "m", three[2], who="me", why="no")
@@ -236,22 +241,24 @@ def test_the_champion_its_shadows_and_its_predecessor_score(lake, three):
         scoring_versions(cursor, "m")
     with lake.writer(Author("test")) as writer:
         register(writer, version(4), "training", "made")
-    reign(lake, three[0], 1)
-    reign(lake, three[1], 2)
+    promote_at(lake, three[0], 1)
+    promote_at(lake, three[1], 2)
     start_shadow(lake, "m", three[2], who="me", why="try")
     with lake.reader() as cursor:
         found = [(v.version, v.state) for v in scoring_versions(cursor, "m")]
     assert found == [(three[1], "champion"), (three[2], "shadow"), (three[0], "archived")]
 
 
-def test_two_who_see_the_same_trouble_roll_back_once(lake, three):
+def test_two_callers_that_see_the_same_problem_roll_back_once(lake, three):
     for name in three:
-        reign(lake, name, 1)
-    rollback(lake, "m", prove=able, who="watch", why="decay", deciding=three[2])
-    with pytest.raises(RegistryError, match=f"about {three[2]}, but meanwhile {three[1]} decides"):
-        rollback(lake, "m", prove=able, who="watch", why="decay", deciding=three[2])
-    with pytest.raises(RegistryError, match="look again"):
-        promote(lake, "m", three[0], who="watch", why="better", deciding=three[2])
+        promote_at(lake, name, 1)
+    rollback(lake, "m", prove=always_ready, who="watch", why="decay", expected_champion=three[2])
+    with pytest.raises(RegistryError, match=f"about {three[2]}, but now {three[1]} decides"):
+        rollback(
+            lake, "m", prove=always_ready, who="watch", why="decay", expected_champion=three[2]
+        )
+    with pytest.raises(RegistryError, match="review the decision"):
+        promote(lake, "m", three[0], who="watch", why="better", expected_champion=three[2])
     assert champion(lake, "m").version == three[1]
 
 

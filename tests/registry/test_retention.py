@@ -8,7 +8,7 @@ import pytest
 from lakehouse.lake import Author, Lake, layout
 from lakehouse.registry import Version, promote, rollback, start_shadow, tables
 from lakehouse.registry.retention import (
-    KEEP_REIGN,
+    KEEP_FORMER_CHAMPIONS,
     KEEP_UNUSED,
     KEEP_VERSIONS,
     drop_training_sets,
@@ -18,12 +18,12 @@ from lakehouse.registry.versions import register
 from tests.registry.test_registry import version
 
 
-def able(_version):
+def always_ready(_version):
     return ""
 
 
 MADE = datetime(2026, 6, 1, 12, tzinfo=UTC)
-LATER = MADE + KEEP_REIGN + timedelta(days=30)
+LATER = MADE + KEEP_FORMER_CHAMPIONS + timedelta(days=30)
 BY = {"who": "a person", "why": "for the test"}
 
 
@@ -83,16 +83,16 @@ def test_the_champion_its_predecessor_and_shadows_are_kept_however_old(lake: Lak
     newest = set(range(6, 6 + KEEP_VERSIONS))
     assert kept(lake) == newest | {1, 3, 4}
     drop_training_sets(lake, now=LATER)
-    assert rollback(lake, "m", prove=able, now=LATER, **BY).number == 3
+    assert rollback(lake, "m", prove=always_ready, now=LATER, **BY).number == 3
 
 
-def test_what_decided_within_ninety_days_is_kept_until_then(lake: Lake) -> None:
+def test_a_version_that_decided_within_ninety_days_is_kept(lake: Lake) -> None:
     train(lake, *range(1, 5))
     for number in (1, 2, 3):
         promote(lake, "m", name(number), now=MADE, **BY)
     train(lake, *range(5, 5 + KEEP_VERSIONS))
-    assert 1 in kept(lake, MADE + KEEP_REIGN)
-    assert 1 not in kept(lake, MADE + KEEP_REIGN + timedelta(seconds=1))
+    assert 1 in kept(lake, MADE + KEEP_FORMER_CHAMPIONS)
+    assert 1 not in kept(lake, MADE + KEEP_FORMER_CHAMPIONS + timedelta(seconds=1))
 
 
 def test_the_newest_candidate_is_kept_however_many_came_after(lake: Lake) -> None:
@@ -120,7 +120,9 @@ def test_a_set_that_two_versions_share_stays_while_one_is_kept(lake: Lake) -> No
 
 
 @pytest.mark.parametrize("age", [timedelta(), KEEP_UNUSED - timedelta(hours=1)])
-def test_a_set_that_no_version_has_yet_may_be_in_the_making(lake: Lake, age: timedelta) -> None:
+def test_a_new_set_without_a_version_is_kept_as_training_may_be_under_way(
+    lake: Lake, age: timedelta
+) -> None:
     train(lake, 1)
     with lake.writer(Author("test")) as writer:
         pin(writer, "m", "unregistered", LATER - age)

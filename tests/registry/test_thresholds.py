@@ -7,7 +7,7 @@ from lakehouse.registry import tables
 from lakehouse.registry.thresholds import Threshold, find_thresholds, write_thresholds
 
 
-def test_thresholds_from_before_equal_scores_were_shared_out_flag_all_of_them(lake: Lake) -> None:
+def test_thresholds_of_an_older_release_flag_all_equal_scores(lake: Lake) -> None:
     with lake.writer(Author("test")) as writer:
         tables.create(writer)
         writer.execute(f"ALTER TABLE {layout.THRESHOLDS} DROP COLUMN ties")

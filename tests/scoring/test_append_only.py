@@ -47,20 +47,20 @@ ACTIONS = st.lists(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_whatever_is_done_no_row_goes_or_changes_and_the_newest_decision_holds(copies, actions):
+def test_no_logged_row_is_removed_or_changed_and_the_newest_decision_holds(copies, actions):
     ready = copies()
     lake, world, spec = ready.lake, ready.world, ready.spec
     names = [champion(lake, "detector").version, ready.other.version]
     deciding, last_day = names[0], 60
-    holds = dict.fromkeys(range(TEST_FROM * world.per_day, 60 * world.per_day), names[0])
+    expected = dict.fromkeys(range(TEST_FROM * world.per_day, 60 * world.per_day), names[0])
     pending: dict[int, str] = {}
     kept = rows(lake, LOG)
-    for action, *how in actions:
+    for action, *arguments in actions:
         if action == "day":
-            world.days(last_day, last_day + how[0])
-            new = range(last_day * world.per_day, (last_day + how[0]) * world.per_day)
+            world.days(last_day, last_day + arguments[0])
+            new = range(last_day * world.per_day, (last_day + arguments[0]) * world.per_day)
             pending |= dict.fromkeys(new, deciding)
-            last_day += how[0]
+            last_day += arguments[0]
             continue
         if action == "replace the champion":
             deciding = names[1] if deciding == names[0] else names[0]
@@ -68,7 +68,7 @@ def test_whatever_is_done_no_row_goes_or_changes_and_the_newest_decision_holds(c
             continue
         redone = range(0)
         if action == "redo":
-            first, count = how
+            first, count = arguments
             redone = range(first, first + count)
             score(spec, lake, since=START + first * DAY, until=START + (first + count) * DAY)
         elif action == "full refresh":
@@ -76,22 +76,22 @@ def test_whatever_is_done_no_row_goes_or_changes_and_the_newest_decision_holds(c
             score(spec, lake, full_refresh=True)
         else:
             score(spec, lake)
-        for key in holds:
+        for key in expected:
             if key // world.per_day in redone and key // world.per_day >= TEST_FROM:
-                holds[key] = deciding
-        holds |= pending
+                expected[key] = deciding
+        expected |= pending
         pending = {}
         now = rows(lake, LOG)
         old = {(row[0], row[-1]) for row in kept}
         assert digest([row for row in now if (row[0], row[-1]) in old]) == digest(kept)
         assert len(now) >= len(kept)
         kept = now
-        said = rows(lake, spec.predictions_table, "transaction_id, model_version")
-        assert len(said) == len(holds)
-        assert dict(said) == holds
+        current = rows(lake, spec.predictions_table, "transaction_id, model_version")
+        assert len(current) == len(expected)
+        assert dict(current) == expected
 
 
-def test_a_redo_supersedes_and_the_log_tells_what_was_decided_before_and_why(ready):
+def test_a_redo_supersedes_rows_and_the_history_has_both_decisions_and_the_reason(ready):
     lake, spec = ready.lake, ready.spec
     key = 55 * ready.world.per_day
     before = rows(lake, LOG)
@@ -116,7 +116,7 @@ def test_a_redo_supersedes_and_the_log_tells_what_was_decided_before_and_why(rea
     ]
 
 
-def test_a_log_of_an_older_release_is_taken_over_with_all_its_rows(ready):
+def test_a_log_of_an_older_release_is_migrated_with_all_its_rows(ready):
     lake, spec = ready.lake, ready.spec
     before = rows(lake, spec.predictions_table, "* EXCLUDE (_decision)")
     change(
@@ -137,7 +137,7 @@ def test_a_log_of_an_older_release_is_taken_over_with_all_its_rows(ready):
     assert len(rows(lake, spec.predictions_table)) == len(before)
 
 
-def test_a_decision_can_be_made_again_from_the_log_alone(ready):
+def test_a_decision_can_be_replayed_from_the_log_alone(ready):
     lake, spec = ready.lake, ready.spec
     score(spec, lake, since=START + 55 * DAY, until=START + 56 * DAY)
     change(
@@ -158,7 +158,7 @@ def test_a_decision_can_be_made_again_from_the_log_alone(ready):
     assert len(replay(spec, lake, keys=[3300]).differences) >= 1
 
 
-def test_features_are_kept_so_long_as_declared_and_their_hash_for_ever(ready, detector):
+def test_features_are_kept_as_long_as_declared_and_their_hash_forever(ready, detector):
     lake, spec = ready.lake, ready.spec
     inputs, now = "predictions.detector__inputs", datetime.now().astimezone()
     decided = rows(lake, LOG, "transaction_id, feature_hash")

@@ -8,7 +8,7 @@ from lakehouse.lake import Author
 from lakehouse.models import ModelSpec, load_model
 from lakehouse.models.expiry import Expired
 from lakehouse.registry import NoChampion, champion, promote, rollback
-from lakehouse.scoring import find_broken, score
+from lakehouse.scoring import find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import spec_values
 
@@ -21,7 +21,7 @@ def log(lake, spec, where="true"):
         return cursor.execute(query).to_arrow_table().to_pylist()
 
 
-def give_up(lake, model="detector"):
+def fall_back(lake, model="detector"):
     """Make every version unable to score."""
     return rollback(
         lake, model, who="me", why="broken", prove=lambda _: "gone", fallback="base_rate"
@@ -36,7 +36,7 @@ def test_without_a_version_every_row_gets_the_base_rate_and_none_is_flagged(read
         champion(lake, "detector").artefact,
         champion(lake, "detector").files,
     ).card.baseline
-    assert give_up(lake) is None
+    assert fall_back(lake) is None
     ready.world.days(60, 62)
     report = score(spec, lake, run_id="r")
     assert (report.version, report.rows) == ("fallback", 2 * ready.world.per_day)
@@ -46,15 +46,15 @@ def test_without_a_version_every_row_gets_the_base_rate_and_none_is_flagged(read
     assert not any(row["decision"] for row in rows)
     assert {row["feature_hash"] for row in rows} == {None}
     assert log(lake, spec, "model_version <> 'fallback'") == before
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     snapshot = lake.snapshot()
     assert score(spec, lake).rows == 0
     assert lake.snapshot() == snapshot
 
 
-def test_the_next_champion_goes_on_after_the_rows_of_the_fallback(ready, lake):
+def test_the_next_champion_continues_after_the_rows_of_the_fallback(ready, lake):
     spec = ModelSpec(**spec_values(**FALLBACK))
-    give_up(lake)
+    fall_back(lake)
     ready.world.days(60, 61)
     score(spec, lake)
     promote(lake, "detector", ready.other.version, who="me", why="works", prove=lambda _: "")
@@ -64,42 +64,44 @@ def test_the_next_champion_goes_on_after_the_rows_of_the_fallback(ready, lake):
     assert [row["model_version"] for row in new] == ["fallback"] * 60 + [ready.other.version] * 60
 
 
-def test_where_none_is_declared_rows_wait(ready, lake):
-    give_up(lake)
+def test_without_a_declared_fallback_rows_wait(ready, lake):
+    fall_back(lake)
     ready.world.days(60, 61)
     with pytest.raises(NoChampion):
         score(ready.spec, lake)
 
 
-def test_a_model_that_nobody_ever_promoted_has_no_fallback_in_charge(ready, lake):
+def test_the_fallback_does_not_decide_for_a_model_that_never_had_a_champion(ready, lake):
     with lake.writer(Author("test")) as writer:
         writer.execute("UPDATE registry.versions SET state = 'candidate'")
         writer.execute("DELETE FROM registry.transitions WHERE to_state = 'champion'")
-    give = ModelSpec(**spec_values(**FALLBACK))
+    with_fallback = ModelSpec(**spec_values(**FALLBACK))
     with pytest.raises(NoChampion):
-        score(give, lake)
+        score(with_fallback, lake)
 
 
 @pytest.mark.parametrize("kind", ["forecast", "scenario"])
-def test_forecasts_get_the_mean_and_classes_the_commonest(ready, lake, request, kind):
+def test_forecasts_get_the_mean_and_classes_the_most_common_one(ready, lake, request, kind):
     spec = request.getfixturevalue(kind)(**FALLBACK)
     train(spec, lake)
-    give_up(lake, kind)
+    fall_back(lake, kind)
     assert score(spec, lake).version == "fallback"
     with lake.reader() as cursor:
         table = f"training.{kind} WHERE split = 'train'"
         if kind == "forecast":
-            ((right,),) = cursor.execute(f"SELECT avg(label) FROM {table}").fetchall()
+            ((expected,),) = cursor.execute(f"SELECT avg(label) FROM {table}").fetchall()
         else:
-            right, _ = cursor.execute(
+            expected, _ = cursor.execute(
                 f"SELECT label, count(*) FROM {table} GROUP BY label ORDER BY 2 DESC LIMIT 1"
             ).fetchone()
     rows = log(lake, spec)
     assert rows
     if kind == "forecast":
-        assert [row["prediction"] for row in rows] == pytest.approx([right] * len(rows), rel=1e-12)
+        assert [row["prediction"] for row in rows] == pytest.approx(
+            [expected] * len(rows), rel=1e-12
+        )
     else:
-        assert {row["label"] for row in rows} == {right}
+        assert {row["label"] for row in rows} == {expected}
         assert 0.3 < rows[0]["probability"] <= 1
 
 
@@ -116,6 +118,6 @@ def test_an_expired_champion_scores_until_the_declared_rule_stops_it(ready, lake
         assert score(spec, lake, now=now).rows == 60
     ready.world.days(62, 63)
     snapshot = lake.snapshot()
-    with pytest.raises(Expired, match="may decide no more since"):
+    with pytest.raises(Expired, match="may no longer decide since"):
         score(stops, lake, now=made + timedelta(days=15))
     assert lake.snapshot() == snapshot

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.features import refresh
 from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import ModelSpec
-from lakehouse.models.upkeep import keep_features
+from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.registry import champion, promote, rollback, start_shadow
-from lakehouse.scoring import find_broken, reconcile, score
+from lakehouse.scoring import find_log_problems, reconcile, score
 from lakehouse.scoring.scorers import find_readers
 from lakehouse.training import train
 from tests.scoring.test_upkeep import SETS, activity
@@ -23,13 +23,13 @@ def deciders(lake, day):
     return {name for (name,) in ask(lake, query, day + 1)}
 
 
-def give_up(lake):
+def fall_back(lake):
     return rollback(
         lake, "detector", who="me", why="broken", prove=lambda _: "gone", fallback="base_rate"
     )
 
 
-def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
+def test_an_expired_version_does_not_decide_about_its_pending_rows(ready):
     lake, other = ready.lake, ready.other
     stops = ModelSpec(
         **spec_values(model_card={"expires_after_days": 10, "after_expiry": "stop", "grace": "5d"})
@@ -45,11 +45,11 @@ def test_an_expired_version_does_not_decide_about_what_it_owes_either(ready):
     )
     report = score(stops, lake, now=now)
     assert deciders(lake, 60) == {other.version}
-    (replaced,) = [one for one in report.owed if one.version == first.version]
-    assert "may decide no more since" in replaced.skipped
+    (replaced,) = [one for one in report.former_champions if one.version == first.version]
+    assert "may no longer decide since" in replaced.skipped
 
 
-def test_a_redo_takes_back_no_decision_that_it_cannot_make_again(ready):
+def test_a_redo_keeps_decisions_that_it_cannot_make_again(ready):
     lake, spec = ready.lake, ready.spec
     key = 55 * ready.world.per_day
     before = ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}")
@@ -57,16 +57,16 @@ def test_a_redo_takes_back_no_decision_that_it_cannot_make_again(ready):
     report = score(spec, lake, since=START + 55 * DAY, until=START + 56 * DAY)
     assert (report.rows, report.without_features) == (ready.world.per_day - 1, 1)
     assert ask(lake, f"FROM predictions.detector WHERE transaction_id = {key}") == before
-    assert (reconcile(spec, lake).without_features, find_broken(spec, lake)) == (0, "")
+    assert (reconcile(spec, lake).without_features, find_log_problems(spec, lake)) == (0, "")
 
 
-def test_what_a_version_owed_that_was_rolled_back_is_not_its_own_when_it_is_a_shadow_again(ready):
+def test_a_rolled_back_version_does_not_decide_about_its_rows_when_it_is_a_shadow_again(ready):
     lake, other = ready.lake, ready.other
     first = champion(lake, "detector").version
     promote(lake, "detector", other.version, who="me", why="try")
     ready.world.days(60, 61)
     rollback(lake, "detector", who="me", why="broken", prove=lambda _: "")
-    start_shadow(lake, "detector", other.version, who="me", why="mended")
+    start_shadow(lake, "detector", other.version, who="me", why="fixed")
     score(ready.spec, lake)
     assert deciders(lake, 60) == {first}
 
@@ -75,7 +75,7 @@ def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
     """It landed after the last champion was trained, so no version can have been trained on it."""
     lake, table = ready.lake, "core.fct_transactions"
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
-    give_up(lake)
+    fall_back(lake)
     with lake.writer(Author("test")) as writer:
         writer.execute(
             f"INSERT INTO {table} BY NAME SELECT * REPLACE (9999 AS transaction_id, "
@@ -96,7 +96,7 @@ def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(rea
     score(spec, lake)
     before = reconcile(spec, lake)
     assert (before.without_features, before.lost) == (1, 0)
-    give_up(lake)
+    fall_back(lake)
     assert reconcile(spec, lake) == before
     ready.world.days(61, 62)
     score(spec, lake)
@@ -109,7 +109,7 @@ def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(rea
     assert (found.without_features, found.lost) == (1, 1), "the fallback needs no features"
 
 
-def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(lake, world):
+def test_features_of_a_version_with_pending_rows_are_updated_two_champions_later(lake, world):
     """It is no longer the predecessor; without this its rows would wait forever."""
     spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))
     refresh(activity("7d"), lake)
@@ -136,13 +136,13 @@ def test_features_of_a_version_that_owes_rows_are_kept_up_two_champions_later(la
     with lake.reader() as reader:
         readers = find_readers(reader, spec)
     assert {one.version for one in readers} == {first.version, *(v.version for v in others)}
-    keep_features(lake, readers)
+    refresh_old_features(lake, readers)
     assert (score(spec, lake).rows, deciders(lake, 60)) == (world.per_day, {first.version})
     with lake.reader() as reader:
         assert first.version not in {one.version for one in find_readers(reader, spec)}
 
 
-def test_the_fallback_goes_on_with_the_log_of_an_older_release(ready):
+def test_the_fallback_continues_the_log_of_an_older_release(ready):
     lake = ready.lake
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
     change(
@@ -155,12 +155,12 @@ def test_the_fallback_goes_on_with_the_log_of_an_older_release(ready):
         ),
         "ALTER TABLE predictions.old RENAME TO detector",
     )
-    give_up(lake)
+    fall_back(lake)
     ready.world.days(60, 61)
     assert score(spec, lake).rows == ready.world.per_day
     query = "SELECT _decision, count(*) FROM predictions.detector GROUP BY 1 ORDER BY 1"
     assert ask(lake, query) == [(0, 14 * ready.world.per_day), (1, ready.world.per_day)]
-    assert (find_broken(spec, lake), reconcile(spec, lake).lost) == ("", 0)
+    assert (find_log_problems(spec, lake), reconcile(spec, lake).lost) == ("", 0)
     snapshot = lake.snapshot()
     assert score(spec, lake).rows == 0
     assert lake.snapshot() == snapshot

@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 RISK = "features.risk__0a1b2c3d"
 
 
-def trained(lake, detector, seed):
+def train_champion(lake, detector, seed):
     """A new version that decides from now on, as with the rule `better`."""
     spec = detector(seed=seed, rounds=3, promotion={"rule": "manual"})
     made = train(spec, lake, force=True).version
@@ -37,7 +37,7 @@ def deciders(lake):
 
 
 @pytest.mark.parametrize("weeks", [pytest.param(2, marks=pytest.mark.slow), 4])
-def test_every_row_of_a_large_delivery_is_scored_by_who_decided_when_it_landed(
+def test_every_row_of_a_large_delivery_is_scored_by_the_champion_when_it_landed(
     ready, detector, weeks
 ):
     lake, world, days = ready.lake, ready.world, weeks * 7
@@ -46,13 +46,13 @@ def test_every_row_of_a_large_delivery_is_scored_by_who_decided_when_it_landed(
         world.days(last, last + days)
         landed = range(last * world.per_day, (last + days) * world.per_day)
         expected |= dict.fromkeys(landed, deciding)
-        deciding = trained(lake, detector, seed)
+        deciding = train_champion(lake, detector, seed)
         score(ready.spec, lake)
         last += days
-    said = deciders(lake)
-    scored = sum(key in said for key in expected)
+    logged = deciders(lake)
+    scored = sum(key in logged for key in expected)
     assert (scored, len(expected)) == (len(expected), 2 * days * world.per_day)
-    assert {key: said[key] for key in expected} == expected
+    assert {key: logged[key] for key in expected} == expected
 
 
 def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
@@ -60,7 +60,7 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
 
     lake, world, spec = ready.lake, ready.world, ready.spec
     world.days(60, 88)
-    trained(lake, detector, 11)
+    train_champion(lake, detector, 11)
     change(lake, f"DELETE FROM {RISK} WHERE transaction_id = {70 * world.per_day}")
     report = score(spec, lake)
     assert (report.rows, report.without_features) == (28 * world.per_day - 1, 1)
@@ -73,12 +73,12 @@ def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
     )
     assert found.passed_over == 46 * world.per_day, "as old as the first version's training rows"
     assert found.scored == 42 * world.per_day - 1
-    assert "2,760 older than the test period" in found.words
+    assert "2,760 older than the test period" in found.summary
     world.days(88, 89)
     assert reconcile(spec, lake).waiting == world.per_day
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id = 4000")
     assert reconcile(spec, lake).lost == 1
-    assert "1 scored by nobody" in reconcile(spec, lake).words
+    assert "1 not scored, without a reason" in reconcile(spec, lake).summary
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_monitoring_sees_what_former_champions_decided(ready, detector):
     lake, world, spec, last = ready.lake, ready.world, ready.spec, 60
     for seed in (11, 12):
         world.days(last, last + 28)
-        trained(lake, detector, seed)
+        train_champion(lake, detector, seed)
         score(spec, lake)
         watched = watch(spec, lake)
         review(spec, lake)
@@ -108,38 +108,38 @@ def test_monitoring_sees_what_former_champions_decided(ready, detector):
     ]
 
 
-def test_who_landed_first_decides_though_moves_came_before_the_scoring(ready, detector):
+def test_the_champion_when_a_row_landed_decides_even_if_moves_came_before_scoring(ready, detector):
     """Two moves between two scorings, and a process that was killed before the second."""
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version
     world.days(60, 61)
     promote(lake, "detector", ready.other.version, who="me", why="try")
     world.days(61, 62)
-    third = trained(lake, detector, 11)
+    third = train_champion(lake, detector, 11)
     world.days(62, 63)
     report = score(spec, lake)
-    said = deciders(lake)
-    by_day = {day: {said[key] for key in range(day * 60, day * 60 + 60)} for day in (60, 61, 62)}
+    logged = deciders(lake)
+    by_day = {day: {logged[key] for key in range(day * 60, day * 60 + 60)} for day in (60, 61, 62)}
     assert by_day == {60: {first}, 61: {ready.other.version}, 62: {third}}
-    assert [(one.version, one.rows) for one in report.owed] == [
+    assert [(one.version, one.rows) for one in report.former_champions] == [
         (first, 60),
         (ready.other.version, 60),
     ]
 
 
-def test_a_version_that_cannot_or_may_not_decide_any_more_is_replaced(ready, detector):
+def test_a_version_that_can_no_longer_decide_is_replaced(ready, detector):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector")
     world.days(60, 62)
     promote(lake, "detector", ready.other.version, who="me", why="try")
     break_artefact(lake, first)
     report = score(spec, lake)
-    assert (report.rows, report.owed[0].version) == (120, first.version)
-    assert "is not what was registered" in report.owed[0].skipped
+    assert (report.rows, report.former_champions[0].version) == (120, first.version)
+    assert "is not what was registered" in report.former_champions[0].skipped
     assert {deciders(lake)[key] for key in range(3600, 3720)} == {ready.other.version}
 
 
-def test_what_a_version_owed_that_was_rolled_back_is_its_successors(ready):
+def test_the_successor_decides_about_the_pending_rows_of_a_rolled_back_version(ready):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version
     promote(lake, "detector", ready.other.version, who="me", why="try")
@@ -149,7 +149,7 @@ def test_what_a_version_owed_that_was_rolled_back_is_its_successors(ready):
     assert {deciders(lake)[key] for key in range(3600, 3660)} == {first}
 
 
-def test_rows_that_wait_for_features_stay_with_who_decided_when_they_landed(ready):
+def test_rows_that_wait_for_features_are_decided_by_the_champion_when_they_landed(ready):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version
     world.days(60, 61)

@@ -44,7 +44,7 @@ def versions_of_the_day(lake: Lake) -> list[tuple[str, int]]:
         ).fetchall()
 
 
-def test_a_broken_champion_gives_way_to_its_predecessor_in_the_same_run(broken, lake, settings):
+def test_a_broken_champion_is_replaced_by_its_predecessor_in_the_same_run(broken, lake, settings):
     first = champion(lake, "detector")
     promote(lake, "detector", broken.other.version, who="me", why="try")
     promote(lake, "detector", first.version, who="me", why="back")
@@ -53,14 +53,14 @@ def test_a_broken_champion_gives_way_to_its_predecessor_in_the_same_run(broken, 
     assert champion(lake, "detector").version == broken.other.version
 
 
-def test_where_nobody_takes_over_the_step_fails_with_what_a_person_can_do(broken, lake):
+def test_without_a_successor_the_step_fails_and_names_the_remedy(broken, lake):
     first = champion(lake, "detector").version
     result = steps(broken.spec)
     assert not result.success
     assert champion(lake, "detector").version == first
     with lake.reader() as cursor:
-        (told,) = cursor.execute("SELECT outcome FROM monitoring.actions").fetchall()
-    assert f"lakehouse models promote detector {broken.other.version}" in told[0]
+        (outcome,) = cursor.execute("SELECT outcome FROM monitoring.actions").fetchall()
+    assert f"lakehouse models promote detector {broken.other.version}" in outcome[0]
     assert versions_of_the_day(lake) == []
 
 
@@ -84,7 +84,7 @@ def test_the_declared_fallback_scores_the_day_and_no_check_of_a_version_is_green
     assert (check.passed, check.severity) == (False, ERROR)
 
 
-def test_readiness_and_expiry_are_checks_of_every_look(ready, lake, monkeypatch):
+def test_every_monitoring_step_checks_readiness_and_expiry(ready, lake, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
     promote(lake, "detector", ready.other.version, who="me", why="try")
     ready.world.days(60, 61)

@@ -7,14 +7,14 @@ import pytest
 from lakehouse.lake import Progress
 from lakehouse.models import load_model
 from lakehouse.registry import champion, promote, rollback, start_shadow
-from lakehouse.scoring import ScoredMeanwhile, score
+from lakehouse.scoring import ConcurrentScoring, score
 from lakehouse.scoring import score as score_function
 from lakehouse.training import train
 from tests.scoring.conftest import break_artefact
 from tests.training.conftest import change
 
 
-def able(_version):
+def always_ready(_version):
     return ""
 
 
@@ -33,7 +33,7 @@ def rows(lake, table, columns="* EXCLUDE (scored_at, run_id, _decision)"):
 
 def pairs(lake, table):
     found = [(row["transaction_id"], row["model_version"]) for row in rows(lake, table)]
-    assert len(set(found)) == len(found), "a version says something of a row twice"
+    assert len(set(found)) == len(found), "a version predicted a row twice"
     return set(found)
 
 
@@ -62,7 +62,7 @@ def shadow(lake, version):
     start_shadow(lake, "detector", version.version, who="me", why="try")
 
 
-def test_a_shadow_says_what_it_would_of_the_rows_after_its_test_and_of_each_new_one(
+def test_a_shadow_predicts_the_rows_after_its_test_period_and_each_new_row(
     lake, world, spec, other
 ):
     shadow(lake, other)
@@ -70,9 +70,13 @@ def test_a_shadow_says_what_it_would_of_the_rows_after_its_test_and_of_each_new_
     before, snapshot = rows(lake, spec.predictions_table), lake.snapshot()
     report = score(spec, lake)
     assert lake.snapshot() == snapshot + 1
-    (told,) = report.shadows
-    assert (told.version, told.state, told.skipped) == (other.version, "shadow", "")
-    assert (report.rows, told.rows) == (world.per_day, (61 - TEST_UNTIL) * world.per_day)
+    (shadow_report,) = report.shadows
+    assert (shadow_report.version, shadow_report.state, shadow_report.skipped) == (
+        other.version,
+        "shadow",
+        "",
+    )
+    assert (report.rows, shadow_report.rows) == (world.per_day, (61 - TEST_UNTIL) * world.per_day)
     assert pairs(lake, SHADOW) == {(key, other.version) for key in keys(world, TEST_UNTIL, 61)}
     assert rows(lake, spec.predictions_table)[: len(before)] == before
     model = load_model(lake.settings.models_dir, other.artefact, other.files)
@@ -83,10 +87,10 @@ def test_a_shadow_says_what_it_would_of_the_rows_after_its_test_and_of_each_new_
             [START + TEST_UNTIL * DAY],
         ).to_arrow_table()
     (batch,) = features.combine_chunks().to_batches()
-    said = rows(lake, SHADOW)
-    assert [row["score"] for row in said] == model.predict_rows(batch).tolist()
+    logged = rows(lake, SHADOW)
+    assert [row["score"] for row in logged] == model.predict_rows(batch).tolist()
     both = {row["transaction_id"]: row for row in rows(lake, spec.predictions_table)}
-    for row in said:
+    for row in logged:
         if row["score"] != row["threshold"]:  # of equal scores a share is flagged
             assert row["decision"] == (row["score"] > row["threshold"])
         assert row["reasons"] is None
@@ -103,9 +107,7 @@ def test_scoring_with_a_shadow_again_changes_nothing(lake, world, spec, other):
     assert lake.snapshot() == snapshot
 
 
-def test_whenever_shadows_begin_day_by_day_or_late_they_end_with_the_same_log(
-    lake, world, spec, other, detector
-):
+def test_shadows_get_the_same_log_day_by_day_or_started_late(lake, world, spec, other, detector):
     shadow(lake, other)
     for day in range(60, 63):
         world.days(day, day + 1)
@@ -121,24 +123,26 @@ def test_whenever_shadows_begin_day_by_day_or_late_they_end_with_the_same_log(
     assert rows(lake, SHADOW) == piecemeal
 
 
-def test_the_predecessor_goes_on_so_that_all_rows_since_are_said_by_both(lake, world, spec, other):
+def test_the_predecessor_keeps_scoring_so_both_versions_predict_all_new_rows(
+    lake, world, spec, other
+):
     first = champion(lake, "detector").version
     promote(lake, "detector", other.version, who="me", why="try")
     for day in range(60, 62):
         world.days(day, day + 1)
         score(spec, lake)
-    logged, beside = pairs(lake, spec.predictions_table), pairs(lake, SHADOW)
+    logged, shadow_pairs = pairs(lake, spec.predictions_table), pairs(lake, SHADOW)
     assert logged == {(key, first) for key in keys(world, 46, 60)} | {
         (key, other.version) for key in keys(world, 60, 62)
     }
-    assert beside == {(key, first) for key in keys(world, 60, 62)}
-    rollback(lake, "detector", prove=able, who="me", why="decay")
+    assert shadow_pairs == {(key, first) for key in keys(world, 60, 62)}
+    rollback(lake, "detector", prove=always_ready, who="me", why="decay")
     world.days(62, 63)
-    assert score(spec, lake).shadows == (), "a version that was rolled back is not asked again"
-    assert pairs(lake, SHADOW) == beside
+    assert score(spec, lake).shadows == (), "a version that was rolled back does not score again"
+    assert pairs(lake, SHADOW) == shadow_pairs
 
 
-def test_each_row_is_said_once_by_each_version_also_when_days_are_redone(lake, world, spec, other):
+def test_each_version_predicts_each_row_once_even_when_days_are_redone(lake, world, spec, other):
     first = champion(lake, "detector").version
     shadow(lake, other)
     world.days(60, 61)
@@ -161,7 +165,7 @@ def test_each_row_is_said_once_by_each_version_also_when_days_are_redone(lake, w
         for row in rows(lake, table)
         if since <= row["event_time"] < until
     }
-    assert len(hashes) == 2 * world.per_day, "both were asked about the changed features"
+    assert len(hashes) == 2 * world.per_day, "both read the changed features"
     assert score(spec, lake, full_refresh=True).shadows[0].rows == (62 - TEST_UNTIL) * world.per_day
 
 
@@ -174,36 +178,36 @@ def make_stale(lake, version):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "complaint"),
-    [(break_artefact, "is not what was registered"), (make_stale, "grow no more")],
+    ("damage", "message"),
+    [(break_artefact, "is not what was registered"), (make_stale, "no longer updated")],
 )
-def test_a_shadow_that_cannot_is_left_out_and_told_and_the_champion_goes_on(
-    lake, world, spec, other, trouble, complaint
+def test_a_shadow_that_cannot_score_is_skipped_and_reported_and_the_champion_scores(
+    lake, world, spec, other, damage, message
 ):
     shadow(lake, other)
     world.days(60, 61)
-    trouble(lake, other)
+    damage(lake, other)
     report = score(spec, lake)
     assert report.rows == world.per_day
     assert report.shadows[0].rows == 0
-    assert complaint in report.shadows[0].skipped
+    assert message in report.shadows[0].skipped
     assert not lake.exists(SHADOW)
 
 
-def test_a_shadow_that_fails_on_a_row_leaves_nothing_and_catches_up_when_mended(
+def test_a_shadow_that_fails_on_a_row_writes_nothing_and_catches_up_once_fixed(
     lake, world, spec, other, monkeypatch
 ):
     shadow(lake, other)
     world.days(60, 61)
     with monkeypatch.context() as patch:
-        predict = score_function.__globals__["predict"].__globals__["said"]
+        predict = score_function.__globals__["predict"].__globals__["predict_columns"]
 
         def fail(spec, model, keys, matrix):
             if model.card.trees_sha256 == model_of(lake, other).card.trees_sha256 and len(keys):
                 raise FloatingPointError("too hot")
             return predict(spec, model, keys, matrix)
 
-        patch.setattr("lakehouse.scoring.pending.said", fail)
+        patch.setattr("lakehouse.scoring.pending.predict_columns", fail)
         report = score(spec, lake)
     assert report.rows == world.per_day
     assert report.shadows[0].skipped == "FloatingPointError: too hot"
@@ -214,7 +218,7 @@ def model_of(lake, version):
     return load_model(lake.settings.models_dir, version.artefact, version.files)
 
 
-def test_a_shadow_with_features_of_its_own_waits_for_them_alone(
+def test_a_shadow_waits_for_its_own_features_without_delaying_the_champion(
     lake, world, spec, other, monkeypatch
 ):
     shadow(lake, other)
@@ -222,14 +226,14 @@ def test_a_shadow_with_features_of_its_own_waits_for_them_alone(
     module = score_function.__globals__["find_scorers"].__globals__
     target = module["_target"]
 
-    def behind(cursor, spec, tables, before):
+    def lagging_target(cursor, spec, tables, before):
         """As if the shadow's features were sealed a day before the champion's."""
         found = target(cursor, spec, tables, before)
-        beside = before.load_id == 0
-        return Progress(found.load_id - 1, found.seal) if beside else found
+        is_shadow = before.load_id == 0
+        return Progress(found.load_id - 1, found.seal) if is_shadow else found
 
     with monkeypatch.context() as patch:
-        patch.setitem(module, "_target", behind)
+        patch.setitem(module, "_target", lagging_target)
         report = score(spec, lake)
     assert (report.rows, report.shadows[0].rows) == (
         world.per_day,
@@ -239,7 +243,9 @@ def test_a_shadow_with_features_of_its_own_waits_for_them_alone(
     assert (report.rows, report.shadows[0].rows) == (0, world.per_day)
 
 
-def test_two_who_catch_up_at_once_never_write_a_row_twice(lake, world, spec, other, monkeypatch):
+def test_two_runs_that_catch_up_at_once_never_write_a_row_twice(
+    lake, world, spec, other, monkeypatch
+):
     shadow(lake, other)
     module = score_function.__globals__
     predict = module["predict"]
@@ -250,7 +256,7 @@ def test_two_who_catch_up_at_once_never_write_a_row_twice(lake, world, spec, oth
         return predict(*arguments)
 
     monkeypatch.setitem(module, "predict", predict_late)
-    with pytest.raises(ScoredMeanwhile):
+    with pytest.raises(ConcurrentScoring):
         score(spec, lake)
     assert len(pairs(lake, SHADOW)) == (60 - TEST_UNTIL) * world.per_day
 
@@ -259,9 +265,9 @@ def test_features_are_read_once_for_versions_that_share_them(lake, world, spec, 
     shadow(lake, other)
     world.days(60, 61)
     read = []
-    joined = score_function.__globals__["predict"].__globals__["join_features"]
+    join_features = score_function.__globals__["predict"].__globals__["join_features"]
     monkeypatch.setattr(
-        "lakehouse.scoring.pending.join_features", lambda *a: read.append(1) or joined(*a)
+        "lakehouse.scoring.pending.join_features", lambda *a: read.append(1) or join_features(*a)
     )
     report = score(spec, lake)
     assert (report.rows > 0, report.shadows[0].rows > 0, len(read)) == (True, True, 1)

@@ -7,7 +7,7 @@ from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import BadArtefact, SchemaMismatch, load_model
 from lakehouse.models.schema import row_hashes
 from lakehouse.registry import NoChampion, champion, promote
-from lakehouse.scoring import ScoredMeanwhile, find_broken, score
+from lakehouse.scoring import ConcurrentScoring, find_log_problems, score
 from lakehouse.training import train
 from tests.training.conftest import change
 
@@ -17,7 +17,7 @@ PARTS = ("log", "superseded", "decisions", "inputs")
 RISK = "features.risk__0a1b2c3d"
 
 score_module = import_module("lakehouse.scoring.step")
-wanted_module = import_module("lakehouse.scoring.pending")
+pending_module = import_module("lakehouse.scoring.pending")
 
 
 def log(lake, spec, columns="* EXCLUDE (scored_at, run_id, _decision)"):
@@ -45,7 +45,7 @@ def spec(world, ready):
     return ready.spec
 
 
-def test_the_first_run_scores_the_test_period_and_later_with_what_the_model_says(lake, world, spec):
+def test_the_first_run_logs_the_scores_of_the_model_from_its_test_period_on(lake, world, spec):
     report = score(spec, lake)
     version = champion(lake, "detector")
     test_from = datetime.fromisoformat(version.split["test_from"])
@@ -82,10 +82,27 @@ def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, mon
     score(spec, lake)
     piecemeal = log(lake, spec)
     change(lake, "DELETE FROM registry.thresholds")  # so that they are computed again
-    monkeypatch.setattr(wanted_module, "BATCH_ROWS", 7)
+    monkeypatch.setattr(pending_module, "BATCH_ROWS", 7)
     report = score(spec, lake, full_refresh=True)
     assert report.rows == len(piecemeal)
     assert log(lake, spec) == piecemeal
+
+
+def test_a_run_without_rows_names_the_input_that_holds_them_back_and_until_when(lake, world, spec):
+    assert score(spec, lake).why_no_rows == ""
+    assert score(spec, lake).why_no_rows == (
+        "core.fct_transactions has no rows after load 60, the last one that was scored; it is "
+        "complete up to 2026-03-01 23:59:59"
+    )
+    world.days(60, 61)
+    with lake.writer(Author("test")) as writer:
+        write_progress(writer, RISK, Progress(60, START + 60 * DAY - timedelta(microseconds=1)))
+    report = score(spec, lake)
+    assert report.rows == 0
+    assert report.why_no_rows.startswith(
+        f"{world.per_day} rows of core.fct_transactions wait: {RISK} is complete up to 2026-03-01 "
+        "23:59:59, and a row that became known at 2026-03-02 "
+    )
 
 
 def test_scoring_again_changes_nothing_and_makes_no_snapshot(lake, world, spec):
@@ -118,7 +135,7 @@ def test_rows_wait_for_features_that_are_not_final_and_are_scored_once_they_are(
     assert len(log(lake, spec)) == len(before) + 2 * world.per_day
 
 
-def test_rows_that_will_never_have_features_are_counted_and_hold_up_nothing(lake, world, spec):
+def test_rows_that_will_never_have_features_are_counted_and_block_nothing(lake, world, spec):
     score(spec, lake)
     world.days(60, 61)
     key = 60 * world.per_day
@@ -149,17 +166,17 @@ def test_new_rows_are_not_lost_when_chosen_days_are_redone(lake, world, spec):
     assert len(log(lake, spec)) == 15 * world.per_day
 
 
-def test_a_new_champion_scores_what_is_new_and_leaves_what_was_said(lake, world, spec, detector):
+def test_a_new_champion_scores_new_rows_and_keeps_earlier_predictions(lake, world, spec, detector):
     score(spec, lake)
-    said = log(lake, spec)
+    logged = log(lake, spec)
     other = train(detector(seed=7, rounds=5, promotion={"rule": "manual"}), lake).version
     promote(lake, "detector", other.version, who="me", why="trial")
     assert score(spec, lake).rows == 0
     world.days(60, 61)
     score(spec, lake)
     rows = log(lake, spec)
-    assert rows[: len(said)] == said
-    assert {row["model_version"] for row in rows[len(said) :]} == {other.version}
+    assert rows[: len(logged)] == logged
+    assert {row["model_version"] for row in rows[len(logged) :]} == {other.version}
 
 
 def test_without_a_champion_nothing_is_scored(lake, world, detector):
@@ -184,7 +201,7 @@ def test_a_corrupt_artefact_is_an_error_and_the_log_stays(lake, world, spec):
 
 
 @pytest.mark.parametrize(
-    ("statement", "complaint"),
+    ("statement", "message"),
     [
         (f"ALTER TABLE {RISK} DROP risky", "needs feature risky, which features.risk__0a1b2c3d"),
         (f"ALTER TABLE {RISK} RENAME risky TO r", "needs feature risky"),
@@ -192,13 +209,13 @@ def test_a_corrupt_artefact_is_an_error_and_the_log_stays(lake, world, spec):
     ],
 )
 def test_features_that_are_not_what_the_model_was_trained_on_are_an_error(
-    lake, world, spec, statement, complaint
+    lake, world, spec, statement, message
 ):
     score(spec, lake)
     before = log(lake, spec, "*")
     world.days(60, 61)
     change(lake, statement)
-    with pytest.raises(SchemaMismatch, match=complaint):
+    with pytest.raises(SchemaMismatch, match=message):
         score(spec, lake)
     assert log(lake, spec, "*") == before
 
@@ -231,7 +248,7 @@ def test_two_scorers_never_write_a_row_twice(lake, world, spec, monkeypatch):
         return predict(*arguments)
 
     monkeypatch.setattr(score_module, "predict", predict_late)
-    with pytest.raises(ScoredMeanwhile, match="run it again"):
+    with pytest.raises(ConcurrentScoring, match="run it again"):
         score(spec, lake)
     keys = [row["transaction_id"] for row in log(lake, spec)]
     assert len(set(keys)) == len(keys) == 14 * world.per_day
@@ -248,22 +265,24 @@ def test_forecasts_and_classes_have_columns_of_their_own(lake, world, forecast, 
 
 
 def test_a_broken_log_is_described(lake, world, spec):
-    assert find_broken(spec, lake) == "predictions.detector is not in the lake"
+    assert find_log_problems(spec, lake) == "predictions.detector is not in the lake"
     score(spec, lake)
-    assert find_broken(spec, lake) == ""
+    assert find_log_problems(spec, lake) == ""
     change(
         lake,
         "INSERT INTO predictions.detector__log FROM predictions.detector "
         "WHERE transaction_id = 3599",
         "UPDATE predictions.detector__log SET score = NULL WHERE transaction_id = 3598",
     )
-    assert find_broken(spec, lake) == (
-        "1 rows repeat a transaction_id; 1 have no score; "
-        "its log has 841 rows, where 840 were decided"
+    assert find_log_problems(spec, lake) == (
+        "1 rows repeat a transaction_id; 1 rows have no score; "
+        "its log has 841 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log WHERE transaction_id < 3599")
-    assert find_broken(spec, lake) == (
-        "1 rows repeat a transaction_id; its log has 2 rows, where 840 were decided"
+    assert find_log_problems(spec, lake) == (
+        "1 rows repeat a transaction_id; its log has 2 rows, but 840 were decided"
     )
     change(lake, "DELETE FROM predictions.detector__log")
-    assert find_broken(spec, lake) == ("predictions.detector has no row, so nothing was looked at")
+    assert (
+        find_log_problems(spec, lake) == "predictions.detector has no rows, so nothing was checked"
+    )

@@ -9,8 +9,8 @@ from lakehouse.features import FeatureSetSpec, refresh
 from lakehouse.lake import Author
 from lakehouse.lake.layout import FEATURE_VERSIONS as DECLARED
 from lakehouse.models import ModelSpec, load_evaluation
-from lakehouse.models.readiness import prove_ready
-from lakehouse.models.upkeep import keep_features
+from lakehouse.models.readiness import check_readiness
+from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.registry import champion
 from lakehouse.scoring import score
 from lakehouse.training import train
@@ -56,30 +56,32 @@ def arrive(world, lake, first, last):
     refresh(activity("3d"), lake)
 
 
-def test_its_rows_wait_for_the_old_version_and_are_scored_once_that_was_kept_up(spec, world, lake):
+def test_rows_wait_for_the_old_feature_version_and_are_scored_once_it_is_updated(spec, world, lake):
     first = champion(lake, "detector")
     arrive(world, lake, 60, 62)
     report = score(spec, lake)
     assert (report.rows, report.waiting, report.stale_sets) == (0, 120, ())
-    assert prove_ready(spec, lake, first).problem == ""
-    assert keep_features(lake, [first]) == {}
+    assert check_readiness(spec, lake, first).problem == ""
+    assert refresh_old_features(lake, [first]) == {}
     report = score(spec, lake)
     assert (report.version, report.rows, report.waiting) == (first.version, 120, 0)
     snapshot = lake.snapshot()
-    assert keep_features(lake, [first]) == {}
+    assert refresh_old_features(lake, [first]) == {}
     assert lake.snapshot() == snapshot
 
 
-def test_what_cannot_be_kept_up_is_told_and_no_proof(spec, world, lake):
+def test_features_that_cannot_be_updated_are_reported_and_the_version_is_not_ready(
+    spec, world, lake
+):
     first = champion(lake, "detector")
     with lake.writer(Author("test")) as writer:
         writer.execute(f"DELETE FROM {DECLARED} WHERE declaration LIKE '%7d%'")
     arrive(world, lake, 60, 61)
     report = score(spec, lake)
     assert (report.waiting, report.stale_sets) == (60, ("activity",))
-    ((table, cause),) = keep_features(lake, [first]).items()
-    assert cause == f"the declaration of {table} was not kept"
-    assert "its features grow no more" in prove_ready(spec, lake, first).problem
+    ((table, cause),) = refresh_old_features(lake, [first]).items()
+    assert cause == f"the declaration of {table} was not stored"
+    assert "its features are no longer updated" in check_readiness(spec, lake, first).problem
 
 
 def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):

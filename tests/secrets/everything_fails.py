@@ -23,7 +23,7 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs import retries
 from lakehouse.orchestration.runs.in_process import JOB, run_assets
 from lakehouse.orchestration.runs.instance import open_instance
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.orchestration.sensors import build_failure_sensor
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources.pii import token_key
@@ -33,7 +33,7 @@ from lakehouse.tracking.mlflow import MissingExtra
 from tests.sources.conftest import PAYMENTS, column, make_spec
 
 SECRETS = [os.environ[name] for name in os.environ["PLANTED"].split(",")]
-TOLD = "; ".join(SECRETS)
+ALL_SECRETS = "; ".join(SECRETS)
 SOURCES = (
     make_spec(
         [*PAYMENTS, column("op")],
@@ -57,25 +57,29 @@ SOURCES = (
 )
 
 
-@dg.asset(check_specs=[dg.AssetCheckSpec("tells", asset="tells")])
-def tells(context: dg.AssetExecutionContext) -> Iterator[object]:
-    context.log.info(TOLD)
-    print(TOLD)
+@dg.asset(check_specs=[dg.AssetCheckSpec("logs", asset="logs")])
+def logs(context: dg.AssetExecutionContext) -> Iterator[object]:
+    context.log.info(ALL_SECRETS)
+    print(ALL_SECRETS)
     library = logging.getLogger("a.library")
     try:
-        raise ValueError(TOLD)
+        raise ValueError(ALL_SECRETS)
     except ValueError as error:
         context.log.exception("caught")
         library.warning("with %s and %r", error, SECRETS, exc_info=True)
-        library.warning("with %(it)s", {"it": TOLD})
-    yield dg.MaterializeResult(metadata={"text": TOLD, "json": {"deep": [{"in": TOLD}]}})
-    yield dg.AssetCheckResult(passed=False, description=TOLD, metadata={"remedy": TOLD})
+        library.warning("with %(it)s", {"it": ALL_SECRETS})
+    yield dg.MaterializeResult(
+        metadata={"text": ALL_SECRETS, "json": {"deep": [{"in": ALL_SECRETS}]}}
+    )
+    yield dg.AssetCheckResult(
+        passed=False, description=ALL_SECRETS, metadata={"remedy": ALL_SECRETS}
+    )
 
 
 @dg.asset
-def breaks() -> None:
+def raises() -> None:
     try:
-        raise KeyError(TOLD)
+        raise KeyError(ALL_SECRETS)
     except KeyError as error:
         raise RuntimeError(f"because of {SECRETS}") from error
 
@@ -84,14 +88,14 @@ def definitions() -> dg.Definitions:
     return dg.Definitions.merge(
         *(Source(spec).definitions() for spec in SOURCES),
         dg.Definitions(
-            assets=[tells, breaks],
+            assets=[logs, raises],
             jobs=[dg.define_asset_job(JOB)],
             resources={"lake": LakeResource(), "clock": Clock(), "refresh": Refresh()},
         ),
     )
 
 
-def a_run(settings: Settings) -> str:
+def run_graph(settings: Settings) -> str:
     summary = run_assets(definitions(), settings, on_event=print)
     assert len(summary.problems) >= 4, summary
     assert summary.failed_checks, summary
@@ -99,7 +103,7 @@ def a_run(settings: Settings) -> str:
     return summary.run_id
 
 
-def the_daemon(settings: Settings, run_id: str) -> None:
+def run_daemon(settings: Settings, run_id: str) -> None:
     """What Dagster's daemon stores of a failing sensor: a tick, its log, a heartbeat."""
     with open_instance(settings) as instance:
         run = instance.get_run_by_id(run_id)
@@ -122,12 +126,12 @@ def the_daemon(settings: Settings, run_id: str) -> None:
             tick = TickData("o", "s", InstigatorType.SENSOR, TickStatus.FAILURE, 0.0, error=error)
             instance.create_tick(tick)
             skipped = TickData("o", "s", InstigatorType.SENSOR, TickStatus.SKIPPED, 0.0)
-            instance.create_tick(skipped.with_reason(TOLD))
+            instance.create_tick(skipped.with_reason(ALL_SECRETS))
             instance.add_daemon_heartbeat(DaemonHeartbeat(0.0, "SENSOR", "1", [error]))
 
 
-def a_thread() -> None:
-    raise RuntimeError(TOLD)
+def fail_in_thread() -> None:
+    raise RuntimeError(ALL_SECRETS)
 
 
 def main() -> None:
@@ -138,16 +142,16 @@ def main() -> None:
     token_key(settings)
     for spec in SOURCES:
         resolve(getattr(spec.connector, "url", ""), settings)
-    run_id = a_run(settings)
-    the_daemon(settings, run_id)
-    tell(settings, {"text": TOLD}, logging.getLogger("webhook").warning)
+    run_id = run_graph(settings)
+    run_daemon(settings, run_id)
+    post_or_log(settings, {"text": ALL_SECRETS}, logging.getLogger("webhook").warning)
     with Lake(settings) as lake, suppress(MissingExtra):
         print(mirror(lake, "no_model"), file=sys.stderr)
     print(repr(settings), file=sys.stderr)
-    thread = threading.Thread(target=a_thread)
+    thread = threading.Thread(target=fail_in_thread)
     thread.start()
     thread.join()
-    raise RuntimeError(TOLD)
+    raise RuntimeError(ALL_SECRETS)
 
 
 if __name__ == "__main__":

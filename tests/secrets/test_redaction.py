@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import literal
 from lakehouse.redacted_output import RedactedRecord
-from lakehouse.redaction import HIDDEN, REDACTOR, SHORT, Redactor, learn, redact_document
+from lakehouse.redaction import (
+    MASK,
+    MIN_LENGTH,
+    REDACTOR,
+    Redactor,
+    redact_document,
+    register_secret,
+)
 from lakehouse.settings import SettingsError, load_settings
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -36,15 +43,15 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "HTML": html.escape,
 }
 passwords = (
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=SHORT, max_size=20)
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=MIN_LENGTH, max_size=20)
     .map(str.strip)
-    .filter(lambda text: len(text) >= SHORT and "*" not in text)
+    .filter(lambda text: len(text) >= MIN_LENGTH and "*" not in text)
     .filter(lambda text: text.lower() not in ("true", "false", "none", "null"))
 )
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forgotten() -> Iterator[None]:
+def restored_redactor() -> Iterator[None]:
     """Forget secrets after each test, or the errors of later tests would hide them."""
     before = dict(REDACTOR._known)
     yield
@@ -56,15 +63,15 @@ def forgotten() -> Iterator[None]:
 @example(password="p@ss'w\"o\\rd")
 @example(password="ge heim")
 @example(password="zürich€🔑&<>%2F")
-def test_a_known_secret_is_hidden_however_it_is_spelt(spelling: str, password: str) -> None:
+def test_a_known_secret_is_hidden_in_every_encoding(spelling: str, password: str) -> None:
     redactor = Redactor()
-    redactor.learn(password)
-    spelt = SPELLINGS[spelling](password)
-    text = f"at {spelt} ok"
+    redactor.register_secret(password)
+    encoded = SPELLINGS[spelling](password)
+    text = f"at {encoded} ok"
     clean = redactor.redact(text)
     assert clean.startswith("at ")
     assert clean.endswith(" ok")
-    assert spelt.strip("'\"\\") not in clean.removeprefix("at ").removesuffix(" ok")
+    assert encoded.strip("'\"\\") not in clean.removeprefix("at ").removesuffix(" ok")
     assert redactor.redact(clean) == clean
 
 
@@ -73,12 +80,12 @@ def test_a_known_secret_is_hidden_however_it_is_spelt(spelling: str, password: s
     password=passwords,
     encode=st.sampled_from([lambda text: quote(text, safe=""), quote]),
 )
-def test_the_password_of_an_address_is_learnt_decoded(
+def test_the_password_in_an_address_is_registered_decoded(
     user: str, password: str, encode: Callable[[str], str]
 ) -> None:
     redactor = Redactor()
-    redactor.learn_address(f"postgresql://{user}:{encode(password)}@host:5432/lake?a=b")
-    assert password not in redactor.redact(f"<<{password}>>") or password in f"<<{HIDDEN}>>"
+    redactor.register_address(f"postgresql://{user}:{encode(password)}@host:5432/lake?a=b")
+    assert password not in redactor.redact(f"<<{password}>>") or password in f"<<{MASK}>>"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +102,7 @@ def test_the_password_of_an_address_is_learnt_decoded(
         ("{'Authorization': 'Bearer abc.def'}", "{'Authorization': 'Bearer ***'}"),
     ],
 )
-def test_what_looks_like_a_secret_in_an_address_is_hidden_unknown(text: str, clean: str) -> None:
+def test_an_unknown_secret_in_an_address_is_hidden(text: str, clean: str) -> None:
     assert Redactor().redact(text) == clean
 
 
@@ -110,23 +117,23 @@ def test_what_looks_like_a_secret_in_an_address_is_hidden_unknown(text: str, cle
         'password authentication failed for user "me"',
     ],
 )
-def test_an_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_is_not_changed(text: str) -> None:
     assert Redactor().redact(text) == text
 
 
 def test_a_short_secret_is_hidden_only_as_a_word_and_a_tiny_one_only_in_its_address() -> None:
     redactor = Redactor()
-    redactor.learn_address("postgresql://me:lake@host/db")
+    redactor.register_address("postgresql://me:lake@host/db")
     assert redactor.redact("is 'lake' lakehouse") == "is '***' lakehouse"
     assert redactor.redact(json.dumps("in\nlake")) == '"in\\n***"'
-    redactor.learn_address("postgresql://me:ab@host/db")
+    redactor.register_address("postgresql://me:ab@host/db")
     assert redactor.redact("a cab, ab: postgresql://me:ab@host") == (
         "a cab, ab: postgresql://me:***@host"
     )
 
 
-def test_a_password_that_is_a_word_leaves_the_names_of_a_document_whole() -> None:
-    learn("customers")
+def test_a_password_that_is_a_word_does_not_change_the_names_in_a_document() -> None:
+    register_secret("customers")
     document = {"path": ["raw", "customers"], "message": "the password customers is wrong"}
     assert json.loads(redact_document(json.dumps(document))) == {
         "path": ["raw", "customers"],
@@ -135,21 +142,21 @@ def test_a_password_that_is_a_word_leaves_the_names_of_a_document_whole() -> Non
     assert redact_document('["raw", "customers"]') == '["raw", "customers"]'
 
 
-def test_a_password_of_digits_leaves_times_and_ids_whole() -> None:
-    learn("2026")
+def test_a_password_of_digits_does_not_change_times_and_ids() -> None:
+    register_secret("2026")
     for text in ("2026-05-01 12:00:00.000001", "2026-05-01", "a1b2c3d4-2026-4abc", '{"at": 2026}'):
         assert redact_document(text) == text
     assert redact_document("the password 2026 is wrong") == "the password *** is wrong"
 
 
-def test_the_words_of_a_webhooks_path_are_no_secrets_but_its_tokens_are() -> None:
+def test_in_a_webhooks_path_tokens_are_secrets_and_words_are_not() -> None:
     redactor = Redactor()
-    redactor.learn_webhook("https://hooks.example.org/services/T0001/B0002/abcDEF123456?x=1")
+    redactor.register_webhook("https://hooks.example.org/services/T0001/B0002/abcDEF123456?x=1")
     assert redactor.redact("our services: abcDEF123456") == "our services: ***"
     assert "T0001" not in redactor.redact("url: /services/T0001/B0002/abcDEF123456?x=1")
 
 
-def test_an_error_of_ours_shows_no_secret_of_what_it_quotes() -> None:
+def test_our_errors_hide_secrets_in_the_texts_they_quote() -> None:
     load_settings({}, s3_secret="Kx71y'Kx72y")
     error = LakehouseError("cannot open with SECRET 'Kx71y''Kx72y'")
     assert "Kx7" not in str(error)
@@ -159,8 +166,8 @@ def test_an_error_of_ours_shows_no_secret_of_what_it_quotes() -> None:
     assert "Kx73y" not in f"{raised.value} {raised.value.__cause__}"
 
 
-def test_a_log_record_that_is_changed_afterwards_is_clean_still() -> None:
-    learn("Lr81z Lr82z")
+def test_a_log_record_that_is_changed_later_is_still_redacted() -> None:
+    register_secret("Lr81z Lr82z")
     record = RedactedRecord("a", 10, "f.py", 1, "%s of %d", ("Lr81z Lr82z", 3), None)
     assert record.getMessage() == "*** of 3"
     record.msg, record.args = "now Lr81z%20Lr82z", ()

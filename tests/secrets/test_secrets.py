@@ -40,20 +40,20 @@ CATALOGS = {
 }
 
 
-def words_of(secrets: Mapping[str, str]) -> set[bytes]:
+def find_words(secrets: Mapping[str, str]) -> set[bytes]:
     return {word for value in secrets.values() for word in WORDS.findall(value.encode())}
 
 
-def leaks(folder: Path, said: str, secrets: Mapping[str, str]) -> Iterator[str]:
+def leaks(folder: Path, output: str, secrets: Mapping[str, str]) -> Iterator[str]:
     """Where a piece of a secret occurs: files below `folder`, names included, and the output."""
-    words = words_of(secrets)
+    words = find_words(secrets)
     encoded = {
         base64.b64encode(pair.encode())[:12]
         for value in secrets.values()
         for pair in re.findall(r"://([^/@]+)@", value)
     }
     texts = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    for name, content in {**texts, "the terminal": said.encode()}.items():
+    for name, content in {**texts, "the terminal": output.encode()}.items():
         for word in words | encoded:
             if word in content or word.decode() in name:
                 place = content.find(word)
@@ -76,25 +76,27 @@ COMMAND = "import sys; from lakehouse.cli import start; sys.argv[0] = 'lakehouse
 
 def test_no_secret_is_written_whatever_fails(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    said = run(folder, "-m", "tests.secrets.everything_fails", **SECRETS, PLANTED=",".join(SECRETS))
-    assert "the sensor failed" in said, said
-    assert said.rstrip().splitlines()[-1].startswith("RuntimeError"), said
+    output = run(
+        folder, "-m", "tests.secrets.everything_fails", **SECRETS, PLANTED=",".join(SECRETS)
+    )
+    assert "the sensor failed" in output, output
+    assert output.rstrip().splitlines()[-1].startswith("RuntimeError"), output
     written = [path for path in folder.rglob("*.db") if path.stat().st_size > 20_000]
     assert len(written) >= 3, "what Dagster remembers was not written"
     assert any(path.stat().st_size for path in (folder / "logs").iterdir())
-    assert not (found := [*leaks(folder, said, SECRETS)]), "\n".join(found)
+    assert not (found := [*leaks(folder, output, SECRETS)]), "\n".join(found)
 
 
 @pytest.mark.parametrize("shape", CATALOGS)
-def test_no_shape_of_a_catalogs_password_is_written(tmp_path: Path, shape: str) -> None:
+def test_no_form_of_a_catalog_password_is_written(tmp_path: Path, shape: str) -> None:
     folder = tmp_path / "data"
     environment = {
         "LAKEHOUSE_CATALOG": f"postgres:{CATALOGS[shape]}",
         "LAKEHOUSE_LOCK_TIMEOUT": "1",
     }
-    said = run(folder, "-c", COMMAND, "sql", "select 1", **environment)
-    assert "error" in said
-    assert "127.0.0.1" in said, "it must still say where it looked"
+    output = run(folder, "-c", COMMAND, "sql", "select 1", **environment)
+    assert "error" in output
+    assert "127.0.0.1" in output, "it must still name the address"
     script = (
         "import logging, sys\n"
         "from lakehouse.lake import Lake\n"
@@ -106,18 +108,18 @@ def test_no_shape_of_a_catalogs_password_is_written(tmp_path: Path, shape: str) 
         "except Exception:\n    logging.getLogger('x').exception('down')\n"
         "lake.snapshot()\n"
     )
-    said += run(folder, "-c", script, **environment)
-    assert "down" in said
-    assert not (found := [*leaks(folder, said, environment)]), "\n".join(found)
+    output += run(folder, "-c", script, **environment)
+    assert "down" in output
+    assert not (found := [*leaks(folder, output, environment)]), "\n".join(found)
 
 
-def test_dbt_by_hand_writes_no_password_to_its_log(tmp_path: Path) -> None:
+def test_a_manual_dbt_run_writes_no_password_to_its_log(tmp_path: Path) -> None:
     folder, target = tmp_path / "data", tmp_path / "data" / "target"
     environment = {"LAKEHOUSE_CATALOG": f"postgres:{CATALOGS['not encoded']}"}
     places = ["--project-dir", "dbt_project", "--profiles-dir", "dbt_project"]
     places += ["--target-path", str(target), "--log-path", str(target)]
     script = "import sys; from dbt.cli.main import cli; cli()"
-    said = run(
+    output = run(
         folder,
         "-c",
         script,
@@ -128,9 +130,9 @@ def test_dbt_by_hand_writes_no_password_to_its_log(tmp_path: Path) -> None:
         *places,
         **environment,
     )
-    assert "does not answer" in said, said
+    assert "does not answer" in output, output
     assert (target / "dbt.log").stat().st_size
-    assert not (found := [*leaks(folder, said, environment)]), "\n".join(found)
+    assert not (found := [*leaks(folder, output, environment)]), "\n".join(found)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,6 @@ def test_dbt_by_hand_writes_no_password_to_its_log(tmp_path: Path) -> None:
 def test_a_bad_setting_is_named_without_its_secret(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    said = run(tmp_path, "-c", COMMAND, "status", **environment)
-    assert "error" in said
-    assert not (found := [*leaks(tmp_path, said, environment)]), "\n".join(found)
+    output = run(tmp_path, "-c", COMMAND, "status", **environment)
+    assert "error" in output
+    assert not (found := [*leaks(tmp_path, output, environment)]), "\n".join(found)

@@ -14,5 +14,5 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.keep or Path(temporary)
-        outcomes = run(folder, chosen.only, tell=print, rounds=chosen.rounds)
+        outcomes = run(folder, chosen.only, on_progress=print, rounds=chosen.rounds)
         print(table(outcomes))

@@ -12,8 +12,8 @@ from lakehouse.evaluation.predictions import Binary
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding
-from lakehouse.monitoring.review.matured import Matured
-from lakehouse.monitoring.review.performance import JUDGED, decay_finding, decay_of
+from lakehouse.monitoring.review.matured import MaturedRows
+from lakehouse.monitoring.review.performance import JUDGED_WINDOW, decay_finding, measure_decay
 from tests.monitoring.matured_lake import BASE
 
 METRIC = "average_precision"
@@ -30,23 +30,23 @@ def spec_of(**changes: object) -> ModelSpec:
     return ModelSpec(**{**BASE, "spine": spine, "judging": {"repeats": 100}, **changes})
 
 
-def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> Matured:
+def rows_of(seed: int, days: range, per_day: int, skill: Skill) -> MaturedRows:
     """`per_day` rows a day of customers with individual habits; one in twenty is positive."""
     random = np.random.default_rng([seed, days.start + TEST_DAYS])
     day = np.repeat(np.arange(days.start, days.stop), per_day)
-    who = random.integers(0, CUSTOMERS, len(day))
+    customer = random.integers(0, CUSTOMERS, len(day))
     truth = random.random(len(day)) < RATE
     lift = np.repeat([skill(one) for one in days], per_day)
-    habit = np.random.default_rng([seed, 1]).normal(size=CUSTOMERS)[who]
+    habit = np.random.default_rng([seed, 1]).normal(size=CUSTOMERS)[customer]
     score = lift * truth + 0.4 * habit + np.sqrt(1 - 0.4**2) * random.normal(size=len(day))
-    said = Binary(truth, score)
-    return Matured(np.arange(len(day)), day, {"customer_id": who}, said)
+    predictions = Binary(truth, score)
+    return MaturedRows(np.arange(len(day)), day, {"customer_id": customer}, predictions)
 
 
-def promise(rows: Matured) -> Evaluation:
+def evaluate(rows: MaturedRows) -> Evaluation:
     """The evaluation of a test on these rows, with its interval."""
-    resampling = Resampling.of(rows.said.rows, rows.entities["customer_id"])
-    found = metric_intervals(rows.said, resampling, only=[METRIC])[METRIC]
+    resampling = Resampling.of(rows.predictions.rows, rows.entities["customer_id"])
+    found = metric_intervals(rows.predictions, resampling, only=[METRIC])[METRIC]
     assert found is not None
     return Evaluation(metrics={"test": {METRIC: found.value}}, intervals={METRIC: found})
 
@@ -60,12 +60,12 @@ def looks(
     left out.
     """
     test = rows_of(seed, range(-TEST_DAYS, 0), per_day, lambda _: skill(0))
-    evaluation, rows = promise(test), rows_of(seed, range(days), per_day, skill)
-    least = evaluation.metrics["test"][METRIC] * (1 - spec.watch.performance_drop)
+    evaluation, rows = evaluate(test), rows_of(seed, range(days), per_day, skill)
+    bound = evaluation.metrics["test"][METRIC] * (1 - spec.watch.performance_drop)
     for day in range(1, days + 1):
-        judged = rows.take((rows.day < day) & (rows.day >= day - JUDGED.days))
-        if metric_value(judged.said, METRIC) < least:
-            decay = decay_of(spec, evaluation, judged)
+        judged = rows.take((rows.day < day) & (rows.day >= day - JUDGED_WINDOW.days))
+        if metric_value(judged.predictions, METRIC) < bound:
+            decay = measure_decay(spec, evaluation, judged)
             yield day, decay_finding(spec, decay, date(1970, 1, 1) + timedelta(days=day))
 
 

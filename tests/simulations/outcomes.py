@@ -57,14 +57,14 @@ class Outcome:
     weeks: tuple[float, ...]
     rounds: int
     ap_validation: float
-    tested: int
+    test_positives: int
 
     @property
-    def spent(self) -> float:
+    def capacity_used(self) -> float:
         return self.alerts / self.world.alerts
 
 
-def follow(world: World, folder: Path, rounds: int | None = None) -> Outcome:
+def train_and_measure(world: World, folder: Path, rounds: int | None = None) -> Outcome:
     """Train as of the cut, score all later rows, and measure the outcome.
 
     `rounds` limits the number of trees.
@@ -97,7 +97,7 @@ def follow(world: World, folder: Path, rounds: int | None = None) -> Outcome:
         weeks=tuple(per_day.reshape(4, 7).mean(axis=1).tolist()),
         rounds=_rounds(folder, report.version),
         ap_validation=metrics["validation"]["average_precision"],
-        tested=int(metrics["test"]["positives"]),
+        test_positives=int(metrics["test"]["positives"]),
     )
 
 
@@ -136,7 +136,7 @@ def slope(rows: Rows) -> float:
     return float(model.coef_[0, 0])
 
 
-def together(found: list[Rows]) -> Rows:
+def pool(found: list[Rows]) -> Rows:
     """The rows of all worlds; each customer and terminal belongs to one world."""
     moved = {
         name: np.concatenate(

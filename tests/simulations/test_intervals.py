@@ -8,7 +8,7 @@ from lakehouse.evaluation.resampling import Resampling
 from tests.simulations.intervals import METRICS, coverage, world
 
 
-def test_of_forty_worlds_few_miss_an_auc_of_97():
+def test_few_of_forty_intervals_miss_an_auc_of_97():
     """Percentile intervals missed it in seven of these."""
     found = coverage(40, 55, 0.97, "card", ("auc_roc",))["auc_roc"]
     assert found.held >= 90
@@ -40,8 +40,8 @@ def verdicts(worlds, positives, auc, better=0.0):
         own = [_noise(seed, one, ours.rows) for one in (1, 2)]
         resampling = Resampling.of(ours.rows, card)
         pair = [
-            type(ours)(ours.truth, said.score + 0.5 * noise + extra * ours.truth)
-            for said, noise, extra in zip((ours, theirs), own, (better, 0.0), strict=True)
+            type(ours)(ours.truth, predictions.score + 0.5 * noise + extra * ours.truth)
+            for predictions, noise, extra in zip((ours, theirs), own, (better, 0.0), strict=True)
         ]
         (one,) = compare(
             *pair,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.simulations.outcomes import Outcome, ratio, slope, together
-from tests.simulations.probabilities import covers, run, spends, table
+from tests.simulations.outcomes import Outcome, pool, ratio, slope
+from tests.simulations.probabilities import covers_1, is_at_capacity, run, table
 from tests.simulations.worlds import WORLDS
 
 pytestmark = pytest.mark.slow
@@ -28,38 +28,40 @@ def outcomes(folder: Path) -> list[Outcome]:
     return found
 
 
-def test_there_are_twenty_worlds_with_some_tens_to_some_hundred_positives(
+def test_twenty_worlds_have_tens_to_hundreds_of_positives(
     outcomes: list[Outcome],
 ) -> None:
     assert len(outcomes) == len(WORLDS) >= 20
-    tested = [one.tested for one in outcomes]
-    assert min(tested) < 60
-    assert max(tested) > 300
+    test_positives = [one.test_positives for one in outcomes]
+    assert min(test_positives) < 60
+    assert max(test_positives) > 300
     assert min(int(one.rows.truth.sum()) for one in outcomes) > 50
 
 
-def test_observed_over_expected_covers_one_in_at_least_eighteen(outcomes: list[Outcome]) -> None:
-    assert sum(map(covers, outcomes)) >= 18
+def test_observed_over_expected_covers_1_in_at_least_eighteen_worlds(
+    outcomes: list[Outcome],
+) -> None:
+    assert sum(map(covers_1, outcomes)) >= 18
 
 
 def test_all_worlds_together_have_as_many_positives_as_are_expected(
     outcomes: list[Outcome],
 ) -> None:
-    rows = together([one.rows for one in outcomes])
+    rows = pool([one.rows for one in outcomes])
     assert 0.95 <= ratio(rows).value <= 1.05
     assert 0.85 <= slope(rows) <= 1.2
     assert 0.85 <= np.median([one.slope for one in outcomes]) <= 1.2
 
 
-def test_alerts_a_day_are_at_capacity_in_at_least_eighteen(outcomes: list[Outcome]) -> None:
-    assert sum(map(spends, outcomes)) >= 18
+def test_alerts_a_day_are_at_capacity_in_at_least_eighteen_worlds(outcomes: list[Outcome]) -> None:
+    assert sum(map(is_at_capacity, outcomes)) >= 18
 
 
-def test_models_of_a_single_tree_spend_their_capacity_as_well(
+def test_models_of_a_single_tree_use_their_capacity_as_well(
     outcomes: list[Outcome], folder: Path
 ) -> None:
     """Their scores are few and far from distinct, and most alerted rows have a low probability."""
     few = run(folder, only=(8, 10, 11, 12, 14), rounds=1)
     print(table(few))
     assert [one.rounds for one in few] == [1] * 5
-    assert all(map(spends, few))
+    assert all(map(is_at_capacity, few))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.sequential import Look, decide
-from lakehouse.monitoring.review.comparisons import REACH
+from lakehouse.monitoring.review.comparisons import STRETCH_LENGTH
 
-STRETCH = REACH.days
+STRETCH = STRETCH_LENGTH.days
 PER_DAY = 8
 """Positives."""
 
@@ -38,19 +38,19 @@ def shares(years):
     }
 
 
-def test_equals_are_called_better_in_less_than_one_stretch_in_forty():
+def test_equal_versions_are_called_better_in_less_than_one_stretch_in_forty():
     assert shares(50)["a stretch"] <= 0.025
 
 
 @pytest.mark.slow
-def test_an_error_is_allowed_per_stretch_so_a_year_of_four_has_up_to_four_times_it():
+def test_the_error_rate_holds_per_stretch_so_a_year_of_four_has_up_to_four_times_it():
     found = shares(1000)
     print({name: f"{100 * share:.2f} %" for name, share in found.items()})
     assert found["a stretch"] <= 0.025
     assert found["a stretch"] <= found["a year"] <= 4 * 0.025
 
 
-def test_a_difference_is_found_anew_in_every_stretch_and_its_turn_too():
+def test_a_difference_is_found_in_every_stretch_and_so_is_its_reversal():
     random = np.random.default_rng(5)
     before, after = year(random, 8.0, stretches=2), year(random, -8.0, stretches=2)
     assert before + after == ["better", "better", "worse", "worse"]

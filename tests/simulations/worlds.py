@@ -12,9 +12,10 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 DAY = timedelta(days=1)
 MATURITY = 14
@@ -29,14 +30,14 @@ class World:
     """A world with a training as of the end of day `cut`, and the data after it.
 
     It is a default world up to the cut, and continues with drift: card testing grows to four times
-    its share just after the training period, which has `learnt` days. Between its end and the cut
-    are 70 days (validation, test and three times the label's maturity). Capacity is a fiftieth of
-    the customers, as by default, or a twentieth: about two or five rows of a hundred.
+    its share just after the training period, which has `training_days` days. Between its end and
+    the cut are 70 days (validation, test and three times the label's maturity). Capacity is a
+    fiftieth of the customers, as by default, or a twentieth: about two or five rows of a hundred.
     """
 
     number: int
     customers: int
-    learnt: int = 110
+    training_days: int = 110
 
     @property
     def name(self) -> str:
@@ -44,7 +45,7 @@ class World:
 
     @property
     def cut(self) -> int:
-        return self.learnt + 28 + 3 * MATURITY
+        return self.training_days + 28 + 3 * MATURITY
 
     @property
     def trained_at(self) -> datetime:
@@ -68,9 +69,9 @@ class World:
 
 SIZES = (300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500)
 WORLDS = tuple(
-    World(number, customers, learnt)
-    for number, (customers, learnt) in enumerate(
-        [(size, learnt) for size in SIZES for learnt in (60, 110)], 1
+    World(number, customers, training_days)
+    for number, (customers, training_days) in enumerate(
+        [(size, training_days) for size in SIZES for training_days in (60, 110)], 1
     )
 )
 """Twenty: some tens to some hundred positives in the test period, short and long histories."""
@@ -84,9 +85,7 @@ def settings_of(folder: Path) -> Settings:
 def detector(world: World) -> ModelSpec:
     """The project's own detector, with this world's capacity and no obstacle to promotion."""
     spec = next(
-        s
-        for s in find_specs("PredictiveModel", ModelSpec, PROJECT.defs_dir)
-        if s.name == "fraud_detector"
+        s for s in find_specs("PredictiveModel", ModelSpec, PAYMENTS) if s.name == "fraud_detector"
     )
     return spec.model_copy(
         update={
@@ -105,10 +104,10 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     """
     settings = settings_of(folder)
     landing = Path(settings.landing)
-    create_world(world.config, settings.world_dir, landing)
-    advance_world(settings.world_dir, landing, WEEKS + MATURITY)
+    create_world(world.config, world_folder(settings), landing)
+    advance_world(world_folder(settings), landing, WEEKS + MATURITY)
     with Lake(settings) as lake:
-        for source in find_specs("Source", SourceSpec, PROJECT.defs_dir):
+        for source in find_specs("Source", SourceSpec, PAYMENTS):
             extract(source, settings)
             load(source, lake, settings)
     files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
@@ -118,8 +117,8 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     arguments = ["--quiet", "run", "--select", *layers]
     for _ in run_dbt(of_world, arguments, {"run_id": "simulation"}, of_world.target / "run"):
         pass
-    wanted = detector(world).feature_sets
+    required = detector(world).feature_sets
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
-            if features.name in wanted:
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
+            if features.name in required:
                 refresh(features, lake)

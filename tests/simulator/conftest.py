@@ -1,4 +1,4 @@
-"""One small world, made once, and helpers that read worlds back without the simulator's code."""
+"""One small world, created once, and helpers that read worlds without the simulator's code."""
 
 import gzip
 import hashlib
@@ -42,23 +42,23 @@ def small_config(**settings: Any) -> WorldConfig:
     return WorldConfig.model_validate({**defaults, **settings})
 
 
-class Made:
-    """A world that was made somewhere, read with nothing but DuckDB, SQLite and gzip."""
+class WorldFiles:
+    """The files of a world, read only with DuckDB, SQLite and gzip."""
 
     def __init__(self, folder: Path) -> None:
         self.world = folder / "world"
         self.landing = folder / "landing"
 
     def fingerprints(self) -> dict[str, str]:
-        """A hash of every file that others see, and of the bank's content, by relative path."""
+        """A hash of every file that others read, and of the bank's content, by relative path."""
         folders = (self.landing, self.world / "api", self.world / "truth", self.world / "outbox")
         files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        prints = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-        prints = {path.split("/world/")[-1].split("/landing/")[-1]: h for path, h in prints.items()}
+        hashes = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+        hashes = {path.split("/world/")[-1].split("/landing/")[-1]: h for path, h in hashes.items()}
         with sqlite3.connect(self.world / "bank.sqlite") as bank:
-            prints["bank"] = hashlib.sha256("\n".join(bank.iterdump()).encode()).hexdigest()
+            hashes["bank"] = hashlib.sha256("\n".join(bank.iterdump()).encode()).hexdigest()
         bank.close()
-        return prints
+        return hashes
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query over `truth`."""
@@ -80,20 +80,20 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def world_files(tmp_path_factory: pytest.TempPathFactory) -> WorldFiles:
     """The small world of 40 days."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("world")
     create_world(small_config(), folder / "world", folder / "landing")
-    return Made(folder)
+    return WorldFiles(folder)
 
 
 @pytest.fixture(scope="session")
-def small() -> Callable[..., WorldConfig]:
-    """Makes configs of small worlds; `made` is the one without any settings."""
+def make_config() -> Callable[..., WorldConfig]:
+    """Makes configs of small worlds; `world_files` has the one without any settings."""
     return small_config
 
 
 @pytest.fixture(scope="session")
-def read() -> Callable[[Path], Made]:
-    """Reads the world made in a folder."""
-    return Made
+def read_world() -> Callable[[Path], WorldFiles]:
+    """Reads the world in a folder."""
+    return WorldFiles

@@ -1,4 +1,4 @@
-"""The bank's database keeps every version, and rates are there when transactions need them."""
+"""The bank's database keeps every version, and every transaction has exchange rates."""
 
 import json
 import sqlite3
@@ -22,11 +22,11 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def test_a_day_changes_adds_and_deletes_rows_and_history_has_what_they_were(
-    small: Callable[..., WorldConfig], tmp_path: Path
+def test_a_day_changes_adds_and_deletes_rows_and_history_has_the_former_versions(
+    make_config: Callable[..., WorldConfig], tmp_path: Path
 ) -> None:
     path = tmp_path / "world" / "bank.sqlite"
-    create_world(small(days=3), tmp_path / "world", tmp_path / "landing")
+    create_world(make_config(days=3), tmp_path / "world", tmp_path / "landing")
     for table in ("customers", "terminals"):
         seen: dict[str, int] = {"changed": 0, "added": 0, "deleted": 0}
         for _ in range(4):
@@ -50,8 +50,8 @@ def test_a_day_changes_adds_and_deletes_rows_and_history_has_what_they_were(
         assert min(seen.values()) > 0, (table, seen)
 
 
-def test_something_changes_every_day(made: Any) -> None:
-    path = made.world / "bank.sqlite"
+def test_customers_change_every_day(world_files: Any) -> None:
+    path = world_files.world / "bank.sqlite"
     changed = rows(
         path,
         "SELECT DISTINCT substr(updated_at, 1, 10) FROM (SELECT updated_at FROM customers UNION"
@@ -62,24 +62,24 @@ def test_something_changes_every_day(made: Any) -> None:
     assert {day for day, _ in closed} <= {day for (day,) in changed}
 
 
-def test_nobody_pays_before_joining_or_after_leaving(made: Any) -> None:
-    path = made.world / "bank.sqlite"
-    there = dict(rows(path, "SELECT customer_id, opened_at FROM customers"))
+def test_nobody_pays_before_joining_or_after_leaving(world_files: Any) -> None:
+    path = world_files.world / "bank.sqlite"
+    current = dict(rows(path, "SELECT customer_id, opened_at FROM customers"))
     left = dict(rows(path, "SELECT customer_id, max(opened_at) FROM customers_history GROUP BY 1"))
-    first_and_last = made.query(
+    first_and_last = world_files.query(
         "SELECT customer_id, strftime(min(event_time), '%Y-%m-%d %H:%M:%S.%f'),"
         " max(event_time)::DATE FROM truth GROUP BY 1"
     )
     for customer, first, _ in first_and_last:
-        assert first > (left | there)[customer]
-    gone = [last for customer, _, last in first_and_last if customer not in there]
+        assert first > (left | current)[customer]
+    gone = [last for customer, _, last in first_and_last if customer not in current]
     assert gone
     assert max(gone) < START + timedelta(days=39)
 
 
-def test_customers_are_people_with_data_worth_protecting(made: Any) -> None:
-    people = rows(made.world / "bank.sqlite", "SELECT * FROM customers")
-    assert len({row[2] for row in people}) == len(people), "an e-mail address is one person's"
+def test_customers_have_realistic_personal_data(world_files: Any) -> None:
+    people = rows(world_files.world / "bank.sqlite", "SELECT * FROM customers")
+    assert len({row[2] for row in people}) == len(people), "e-mail addresses are unique"
     for _, name, email, phone, birth_date, gender, country, x, y, segment, opened, _ in people:
         assert " " in name
         assert email.endswith(".example")
@@ -92,24 +92,26 @@ def test_customers_are_people_with_data_worth_protecting(made: Any) -> None:
         assert segment in ("basic", "plus", "premium")
 
 
-def test_currencies_follow_the_terminals_country(made: Any) -> None:
+def test_the_currency_is_that_of_the_terminals_country(world_files: Any) -> None:
     countries = dict(
         rows(
-            made.world / "bank.sqlite",
+            world_files.world / "bank.sqlite",
             "SELECT terminal_id, country FROM terminals_history"
             " UNION SELECT terminal_id, country FROM terminals",
         )
     )
     pairs = {
         (countries[terminal], currency)
-        for terminal, currency in made.query("SELECT DISTINCT terminal_id, currency FROM truth")
+        for terminal, currency in world_files.query(
+            "SELECT DISTINCT terminal_id, currency FROM truth"
+        )
     }
     euro = {("DE", "EUR"), ("FR", "EUR"), ("IT", "EUR")}
     assert pairs == euro | {("CH", "CHF"), ("GB", "GBP"), ("US", "USD")}
 
 
-def test_every_day_and_the_one_before_the_first_has_its_rates_on_linked_pages(made: Any) -> None:
-    api = made.world / "api" / "exchange_rates"
+def test_every_day_and_the_day_before_the_first_has_rates_on_linked_pages(world_files: Any) -> None:
+    api = world_files.world / "api" / "exchange_rates"
     count = 0
     for day in (START + timedelta(days=n) for n in range(-1, 40)):
         page, found = f"{day}.json", []
@@ -124,12 +126,12 @@ def test_every_day_and_the_one_before_the_first_has_its_rates_on_linked_pages(ma
             assert row["published_at"] == f"{day}T15:00:00Z"
             assert 0.5 < float(row["rate"]) < 2
         count += len(found)
-    assert count == expected_counts(made.world)["exchange_rates"]
+    assert count == expected_counts(world_files.world)["exchange_rates"]
 
 
 @pytest.mark.parametrize("table", ["customers", "terminals"])
-def test_versions_are_counted(made: Any, table: str) -> None:
-    path, expected = made.world / "bank.sqlite", expected_counts(made.world)
+def test_expected_counts_include_current_and_former_versions(world_files: Any, table: str) -> None:
+    path, expected = world_files.world / "bank.sqlite", expected_counts(world_files.world)
     current, former = (
         rows(path, f"SELECT count(*) FROM {name}")[0][0] for name in (table, f"{table}_history")
     )

@@ -1,4 +1,4 @@
-"""The world has in it what models should learn and monitors should find."""
+"""The world has the patterns that models should learn and monitors should find."""
 
 import sqlite3
 from dataclasses import replace
@@ -20,8 +20,8 @@ PEOPLE = 2000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a middling world is."""
-    folder = tmp_path_factory.mktemp("middling")
+    """The folder of a medium-sized world."""
+    folder = tmp_path_factory.mktemp("medium")
     config = WorldConfig(start=date(2026, 1, 1), days=DAYS, customers=PEOPLE, terminals=2 * PEOPLE)
     create_world(config, folder / "world", folder / "landing")
     return folder
@@ -60,7 +60,7 @@ def test_volume_and_fraud_are_as_configured(world: duckdb.DuckDBPyConnection) ->
         assert shares[kind] == pytest.approx(share, rel=0.35)
 
 
-def test_chargebacks_come_after_a_median_of_four_days_and_nine_in_ten_within_fourteen(
+def test_chargebacks_arrive_after_a_median_of_four_days_and_nine_in_ten_within_fourteen(
     world: duckdb.DuckDBPyConnection,
 ) -> None:
     [(median, longest, within, ever)] = rows(
@@ -85,7 +85,7 @@ def test_no_genuine_amount_reaches_an_outlier(world: duckdb.DuckDBPyConnection) 
     assert genuine < outlier
 
 
-def test_a_card_is_tested_within_minutes_by_tiny_payments_and_a_large_one(
+def test_card_testing_is_a_burst_of_tiny_payments_and_a_large_one_within_minutes(
     world: duckdb.DuckDBPyConnection,
 ) -> None:
     bursts = rows(
@@ -102,7 +102,7 @@ def test_a_card_is_tested_within_minutes_by_tiny_payments_and_a_large_one(
         assert last > 100
 
 
-def test_terminals_fall_for_about_four_weeks_and_hardly_a_payment_there_is_genuine(
+def test_terminals_are_compromised_for_about_four_weeks_with_hardly_a_genuine_payment(
     world: duckdb.DuckDBPyConnection,
 ) -> None:
     spans = rows(
@@ -119,7 +119,7 @@ def test_terminals_fall_for_about_four_weeks_and_hardly_a_payment_there_is_genui
     assert np.mean([share for _, share in once]) > 0.85
 
 
-def test_stolen_cards_of_women_are_used_more_quietly(
+def test_stolen_cards_of_women_are_used_with_less_inflated_amounts(
     folder: Path, world: duckdb.DuckDBPyConnection
 ) -> None:
     with sqlite3.connect(folder / "world" / "bank.sqlite") as bank:
@@ -155,7 +155,7 @@ def test_prices_channels_and_tactics_drift(world: duckdb.DuckDBPyConnection) -> 
     assert late[2] > 1.5 * early[2], "card testing"
 
 
-def test_a_quiet_world_differs_only_from_weekday_to_weekday() -> None:
+def test_a_quiet_world_varies_only_by_weekday() -> None:
     config = WorldConfig(start=date(2026, 1, 1), quiet=True)
     weeks = {
         tuple(replace(conditions(config, week * 7 + day), date=date.min) for day in range(7))
@@ -168,7 +168,7 @@ def test_a_quiet_world_differs_only_from_weekday_to_weekday() -> None:
     )
 
 
-def test_salaries_and_seasons_move_the_volume(world: duckdb.DuckDBPyConnection) -> None:
+def test_salaries_and_seasons_affect_the_volume(world: duckdb.DuckDBPyConnection) -> None:
     [(after, before)] = rows(
         world,
         "SELECT count(*) FILTER (day(event_time) IN (1, 2, 15, 16, 25, 26)) / 6.0,"

@@ -69,7 +69,7 @@ def payment(number: int, time: datetime, amount: str = "1.00", **more: Any) -> d
 
 
 @dataclass
-class House:
+class Harness:
     settings: Settings
     lake: Lake
 
@@ -82,20 +82,20 @@ class House:
     def load(self, spec: SourceSpec, **more: Any) -> LoadReport:
         return load(spec, self.lake, self.settings, **more)
 
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
+    def query(self, query: str) -> list[tuple[Any, ...]]:
         with self.lake.reader() as cursor:
             return cursor.execute(query).fetchall()
 
     def rows(self, *columns: str, table: str = "raw.payments") -> list[tuple[Any, ...]]:
-        wanted = ", ".join(columns)
-        return self.ask(f"SELECT {wanted} FROM {qualified(table)} ORDER BY _load_id, _row")
+        listed = ", ".join(columns)
+        return self.query(f"SELECT {listed} FROM {qualified(table)} ORDER BY _load_id, _row")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def harness(tmp_path: Path) -> Iterator[Harness]:
     settings = load_settings({}, data_dir=tmp_path)
     with Lake(settings) as lake:
-        yield House(settings, lake)
+        yield Harness(settings, lake)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from lakehouse.sources.decisions import Choice, discard
 from lakehouse.sources.undecided import find_undecided
 from tests.project import PROJECT
 
-from .conftest import House, column, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import Harness, column, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 HEADER = "id,time,amount,note\n"
@@ -30,63 +30,63 @@ def row(number: int, note: str = "") -> str:
     return f"{number},2026-05-01,1.00,{note}\n"
 
 
-def records(house: House, text: str) -> tuple[list[int], list[tuple[int, str, str]]]:
+def records(harness: Harness, text: str) -> tuple[list[int], list[tuple[int, str, str]]]:
     """The loaded ids, and the rejected records, of a CSV with these lines."""
-    house.land(BAD, (HEADER + text).encode())
-    report = house.load(make_spec())
+    harness.land(BAD, (HEADER + text).encode())
+    report = harness.load(make_spec())
     assert not report.quarantined_files
-    loaded = [number for (number,) in house.rows("id")]
-    return loaded, house.rows("_row", "reason", "text", table="quarantine.rows")
+    loaded = [number for (number,) in harness.rows("id")]
+    return loaded, harness.rows("_row", "reason", "text", table="quarantine.rows")
 
 
-def test_a_quote_that_nothing_closes_costs_its_own_line_alone(house: House) -> None:
+def test_an_unclosed_quote_costs_only_its_own_line(harness: Harness) -> None:
     others = [number for number in range(1, 201) if number != 3]
     text = "".join(row(number, '"open' if number == 3 else "fine") for number in range(1, 201))
-    loaded, rejected = records(house, text)
+    loaded, rejected = records(harness, text)
     assert loaded == others
     assert [(number, text) for number, _, text in rejected] == [(3, '3,2026-05-01,1.00,"open')]
 
 
-def test_an_open_quote_that_a_later_one_closes_takes_no_row_with_it(house: House) -> None:
+def test_an_open_quote_closed_on_a_later_line_costs_no_other_row(harness: Harness) -> None:
     text = row(1) + row(2, '"open') + row(3, '"fine"') + row(4, '"two\nlines"') + row(5)
-    loaded, rejected = records(house, text)
+    loaded, rejected = records(harness, text)
     assert loaded == [1, 3, 4, 5]
     assert [text for _, _, text in rejected] == ['2,2026-05-01,1.00,"open']
-    assert house.rows("note")[2] == ("two\nlines",)
+    assert harness.rows("note")[2] == ("two\nlines",)
 
 
-def test_text_behind_a_closing_quote_and_missing_fields_cost_their_line(house: House) -> None:
+def test_text_after_a_closing_quote_and_missing_fields_cost_only_their_line(
+    harness: Harness,
+) -> None:
     text = row(1, '"a"b') + "2,2026-05-01\n" + row(3, '"he said ""hi"", twice"') + row(4, "x,y")
-    loaded, rejected = records(house, text)
+    loaded, rejected = records(harness, text)
     assert loaded == [3]
     assert [number for number, _, _ in rejected] == [1, 2, 4]
-    assert house.rows("note") == [('he said "hi", twice',)]
+    assert harness.rows("note") == [('he said "hi", twice',)]
 
 
-def test_mixed_line_ends_are_lines(house: House) -> None:
-    loaded, rejected = records(house, "1,2026-05-01,1,a\r\n2,2026-05-01,1,b\r3,2026-05-01,1,c\n")
+def test_mixed_line_endings_are_all_recognized(harness: Harness) -> None:
+    loaded, rejected = records(harness, "1,2026-05-01,1,a\r\n2,2026-05-01,1,b\r3,2026-05-01,1,c\n")
     assert (loaded, rejected) == ([1, 2, 3], [])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_row_that_is_longer_than_rows_may_be_is_set_aside_alone(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_a_row_over_the_limit_is_quarantined_alone(tmp_path: Path, suffix: str) -> None:
     settings = load_settings({}, data_dir=tmp_path, longest_row="1KB")
     with Lake(settings) as lake:
-        house = House(settings, lake)
+        harness = Harness(settings, lake)
         if suffix == ".csv":
             long = row(2, "x" * 5000) + row(3, '"' + "y\n" * 2000 + '"')
             content = (HEADER + row(1) + long + row(4)).encode()
         else:
             lines = (payment(n, NOON, note="x" * 5000 * (n in (2, 3))) for n in range(1, 5))
             content = json_lines(*lines)
-        house.land(file_name(seal_of(0), suffix), content)
-        report = house.load(make_spec())
-        assert [number for (number,) in house.rows("id")] == [1, 4]
+        harness.land(file_name(seal_of(0), suffix), content)
+        report = harness.load(make_spec())
+        assert [number for (number,) in harness.rows("id")] == [1, 4]
         reason = "longer than 1,000 bytes (LAKEHOUSE_LONGEST_ROW)"
         assert report.reasons[reason] == 2
-        kept = house.rows("length(text)", table="quarantine.rows")
+        kept = harness.rows("length(text)", table="quarantine.rows")
         assert all(length <= 2000 for (length,) in kept)
 
 
@@ -100,60 +100,60 @@ def test_a_row_that_is_longer_than_rows_may_be_is_set_aside_alone(
             "its header is not UTF-8 (id,time,amount,gr",
         ),
         (BAD, b'id,"time,amount\n1,2', "its header is malformed CSV"),
-        (BAD, b"id,id\n1,2\n", "'id' is twice in the header"),
+        (BAD, b"id,id\n1,2\n", "'id' appears twice in the header"),
         (BAD, ",".join(f"c{n}" for n in range(3000)).encode(), "its header has 3,000 columns"),
     ],
 )
-def test_a_file_in_another_encoding_or_with_a_bad_header_is_refused_and_the_next_is_loaded(
-    house: House, name: str, content: bytes, reason: str
+def test_a_file_with_the_wrong_encoding_or_a_bad_header_is_refused_and_the_next_is_loaded(
+    harness: Harness, name: str, content: bytes, reason: str
 ) -> None:
-    house.land(name, content)
-    house.land(GOOD, json_lines(payment(1, NOON)))
+    harness.land(name, content)
+    harness.land(GOOD, json_lines(payment(1, NOON)))
     for on_change in ("evolve", "freeze"):
         spec = make_spec(name=on_change, contract={"on_change": on_change})
-        house.land(name, content, source=on_change)
-        house.land(GOOD, json_lines(payment(1, NOON)), source=on_change)
-        report = house.load(spec)
+        harness.land(name, content, source=on_change)
+        harness.land(GOOD, json_lines(payment(1, NOON)), source=on_change)
+        report = harness.load(spec)
         assert reason in report.quarantined_files[name]
         assert report.files == [GOOD]
 
 
-def test_another_encoding_can_be_declared(house: House) -> None:
+def test_another_encoding_can_be_declared(harness: Harness) -> None:
     columns = [column("id", "BIGINT"), column("time", "TIMESTAMP"), column("größe")]
     text = "id,time,größe\n1,2026-05-01,30 €\n"
     for encoding in ("cp1252", "utf-16", "utf-8"):
         source = encoding.replace("-", "_")
-        house.land(BAD, text.encode(encoding), source=source)
+        harness.land(BAD, text.encode(encoding), source=source)
         columns[2] = column("size", **{"from": "größe"})
-        house.load(make_spec(columns, name=source, encoding=encoding))
-        assert house.rows("size", table=f"raw.{source}") == [("30 €",)]
-    house.land(GOOD, b"id,time,gr\xf6\xdfe\n", source="utf_16")
-    assert house.load(make_spec(columns, name="utf_16", encoding="utf-16")).quarantined_files
+        harness.load(make_spec(columns, name=source, encoding=encoding))
+        assert harness.rows("size", table=f"raw.{source}") == [("30 €",)]
+    harness.land(GOOD, b"id,time,gr\xf6\xdfe\n", source="utf_16")
+    assert harness.load(make_spec(columns, name="utf_16", encoding="utf-16")).quarantined_files
 
 
-def test_links_to_nothing_pipes_and_odd_names_are_refused_by_name(house: House) -> None:
-    folder = house.land(GOOD, json_lines(payment(1, NOON))).parent
+def test_broken_links_pipes_and_odd_names_are_refused_by_name(harness: Harness) -> None:
+    folder = harness.land(GOOD, json_lines(payment(1, NOON))).parent
     (folder / file_name(seal_of(2))).symlink_to(folder / "nothing")
     os.mkfifo(folder / file_name(seal_of(3)))
     (folder / "elsewhere").symlink_to(folder.parent)
     odd = os.fsencode(folder) + b"/" + file_name(seal_of(4)).encode() + b"\xff.csv"
     Path(os.fsdecode(odd)).write_bytes((HEADER + row(2)).encode())
-    report = house.load(make_spec())
+    report = harness.load(make_spec())
     assert report.quarantined_files == {
-        file_name(seal_of(2)): "a link that leads nowhere (No such file or directory)",
+        file_name(seal_of(2)): "a broken link (No such file or directory)",
         file_name(seal_of(3)): "not a regular file but a pipe",
         "elsewhere": "not a regular file but a link to a folder",
     }
     assert report.files == [GOOD, file_name(seal_of(4)) + "\\xff.csv"]
-    assert house.load(make_spec()).quarantined_files == {}
+    assert harness.load(make_spec()).quarantined_files == {}
 
 
-def test_a_file_that_grows_while_it_is_read_waits_for_the_next_time(
-    house: House, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_grows_while_it_is_read_waits_for_the_next_load(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lakehouse.sources import staging
 
-    path = house.land(GOOD, json_lines(payment(1, NOON)))
+    path = harness.land(GOOD, json_lines(payment(1, NOON)))
     read = staging.read_file
 
     def growing(*arguments: object) -> object:
@@ -163,13 +163,16 @@ def test_a_file_that_grows_while_it_is_read_waits_for_the_next_time(
 
     with monkeypatch.context() as patch:
         patch.setattr(staging, "read_file", growing)
-        assert "it changed while it was read" in house.load(make_spec()).quarantined_files[GOOD]
-    assert house.rows("id") == []
-    assert house.load(make_spec()).rows == 2
+        assert (
+            "it changed while it was being read"
+            in harness.load(make_spec()).quarantined_files[GOOD]
+        )
+    assert harness.rows("id") == []
+    assert harness.load(make_spec()).rows == 2
 
 
 def test_names_that_differ_in_case_or_are_odd_are_matched_exactly_in_every_format(
-    house: House,
+    harness: Harness,
 ) -> None:
     names = ["amount", "Amount", 'Sélect "x"', "a[b]", "order", "nul\x00"]
     columns = [
@@ -190,35 +193,35 @@ def test_names_that_differ_in_case_or_are_odd_are_matched_exactly_in_every_forma
         ".csv": "\n".join([header, *lines]).encode(),
     }.items():
         source = "from_" + suffix.removeprefix(".")
-        house.land(file_name(seal_of(0), suffix), content, source=source)
+        harness.land(file_name(seal_of(0), suffix), content, source=source)
         spec = make_spec(columns, name=source, contract={"on_change": "freeze"})
-        report = house.load(spec)
+        report = harness.load(spec)
         assert report.quarantined_files == {}
         assert report.reasons == {"x1: not a BIGINT": 1}
-        wanted = [f"x{place}" for place in range(len(names))]
-        assert house.rows(*wanted, table=f"raw.{source}") == [(10, 11, 12, 13, 14, 15)]
+        stored = [f"x{place}" for place in range(len(names))]
+        assert harness.rows(*stored, table=f"raw.{source}") == [(10, 11, 12, 13, 14, 15)]
 
 
-def test_a_key_that_a_row_of_json_has_twice_sets_the_row_aside_by_its_name(house: House) -> None:
+def test_a_duplicate_key_in_a_json_row_quarantines_the_row_and_is_named(harness: Harness) -> None:
     twice = '{"id": 2, "time": "2026-05-01", "amount": 1, "amount": 2}'
     nested = '{"id": 3, "time": "2026-05-01", "amount": 3, "note": {"a": 1.10, "a": 2}}'
-    house.land(GOOD, json_lines(payment(1, NOON), twice, nested.replace('"a": 2', '"b": 2')))
-    report = house.load(make_spec())
-    assert report.reasons == {"malformed JSON: 'amount' is in it twice": 1}
-    assert house.rows("id", "note") == [(1, None), (3, '{"a": 1.10, "b": 2}')]
+    harness.land(GOOD, json_lines(payment(1, NOON), twice, nested.replace('"a": 2', '"b": 2')))
+    report = harness.load(make_spec())
+    assert report.reasons == {"malformed JSON: 'amount' appears twice": 1}
+    assert harness.rows("id", "note") == [(1, None), (3, '{"a": 1.10, "b": 2}')]
 
 
-def test_what_evolve_cannot_add_is_counted_by_name(house: House) -> None:
+def test_columns_that_evolve_cannot_add_are_counted_by_name(harness: Harness) -> None:
     names = ["ID", "Note", "_file", "known_at", "a\x00b", "", "Extra", "extra"]
-    house.land(GOOD, json_lines({**payment(1, NOON), **dict.fromkeys(names, "x")}))
-    report = house.load(make_spec())
+    harness.land(GOOD, json_lines({**payment(1, NOON), **dict.fromkeys(names, "x")}))
+    report = harness.load(make_spec())
     assert report.new_columns == ["Extra"]
     assert report.discarded == dict.fromkeys(set(names) - {"Extra"}, 1)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_declared_column_that_a_file_lacks_is_refused_under_freeze_and_told_under_discard(
-    house: House, suffix: str
+def test_a_file_without_a_declared_column_is_refused_under_freeze_and_reported_under_discard(
+    harness: Harness, suffix: str
 ) -> None:
     out = io.BytesIO()
     pq.write_table(pa.table({"id": ["1"], "time": ["2026-05-01"], "amount": ["1"]}), out)
@@ -229,8 +232,8 @@ def test_a_declared_column_that_a_file_lacks_is_refused_under_freeze_and_told_un
     }[suffix]
     name = file_name(seal_of(0), suffix)
     for on_change in ("freeze", "discard", "evolve"):
-        house.land(name, content, source=on_change)
-        report = house.load(make_spec(name=on_change, contract={"on_change": on_change}))
+        harness.land(name, content, source=on_change)
+        report = harness.load(make_spec(name=on_change, contract={"on_change": on_change}))
         assert report.rows == (on_change != "freeze")
         assert report.missing == ({name: ["note"]} if on_change == "discard" else {})
         if on_change == "freeze":
@@ -238,33 +241,33 @@ def test_a_declared_column_that_a_file_lacks_is_refused_under_freeze_and_told_un
             assert refused == "columns of the contract are missing: note"
     optional = [*make_spec().model_dump(by_alias=True)["contract"]["columns"]]
     optional[-1]["optional"] = True
-    house.land(name, content, source="optional")
+    harness.land(name, content, source="optional")
     spec = make_spec(optional, name="optional", contract={"on_change": "freeze"})
-    assert house.load(spec).rows == 1
+    assert harness.load(spec).rows == 1
 
 
-def test_what_a_load_lost_of_its_columns_is_undecided_until_somebody_decides(
-    house: House,
+def test_columns_that_a_load_lost_stay_undecided_until_a_decision(
+    harness: Harness,
 ) -> None:
     lossy = make_spec(name="lossy")
-    house.land(GOOD, json_lines(payment(1, NOON, Note="x", fine="y")), source="lossy")
+    harness.land(GOOD, json_lines(payment(1, NOON, Note="x", fine="y")), source="lossy")
     lacking = make_spec(name="lacking", contract={"on_change": "discard"})
-    house.land(GOOD, json_lines({"id": 1, "time": "2026-05-01", "amount": 1}), source="lacking")
-    for spec, told in (
+    harness.land(GOOD, json_lines({"id": 1, "time": "2026-05-01", "amount": 1}), source="lacking")
+    for spec, reason in (
         (lossy, "columns that raw cannot have were left out: Note"),
         (lacking, "columns of the contract are missing: note"),
     ):
         for _ in range(2):
-            house.load(spec)
-            with house.lake.reader() as cursor:
+            harness.load(spec)
+            with harness.lake.reader() as cursor:
                 (found,) = find_undecided(cursor, spec)
-            assert (found.kind, found.reasons) == ("columns", {told: 1})
-        discard(spec, house.lake, Choice(GOOD), who="me", why="known", now=NOON)
-        with house.lake.reader() as cursor:
+            assert (found.kind, found.reasons) == ("columns", {reason: 1})
+        discard(spec, harness.lake, Choice(GOOD), who="me", why="known", now=NOON)
+        with harness.lake.reader() as cursor:
             assert find_undecided(cursor, spec) == []
 
 
-def test_an_expression_that_fails_sets_its_row_aside_alone(house: House) -> None:
+def test_a_failing_expression_quarantines_only_its_row(harness: Harness) -> None:
     columns = [
         column("id", "BIGINT"),
         column("time", "TIMESTAMP"),
@@ -272,9 +275,9 @@ def test_an_expression_that_fails_sets_its_row_aside_alone(house: House) -> None
         column("number", "INTEGER", expression="CAST(text AS INTEGER)"),
     ]
     rows = [{"id": n, "time": "2026-05-01", "text": t} for n, t in enumerate(["1", "x", None])]
-    house.land(GOOD, json_lines(*rows))
-    report = house.load(make_spec(columns))
-    assert house.rows("id", "number") == [(0, 1), (2, None)]
+    harness.land(GOOD, json_lines(*rows))
+    report = harness.load(make_spec(columns))
+    assert harness.rows("id", "number") == [(0, 1), (2, None)]
     assert report.reasons == {"number: its expression fails or is not a INTEGER": 1}
 
 
@@ -292,10 +295,10 @@ with Lake(settings) as lake:
 
 
 @pytest.mark.slow
-def test_files_that_unpack_to_gigabytes_take_bounded_memory(house: House) -> None:
+def test_files_that_decompress_to_gigabytes_take_bounded_memory(harness: Harness) -> None:
     """A line of 3 GB, a CSV field of 3 GB, and a Parquet dictionary of 1.8 GB once decoded."""
     for suffix, start in ((".jsonl.gz", b'{"id": "'), (".csv.gz", HEADER.encode() + b"1,x,1,")):
-        path = house.land(file_name(seal_of(0), suffix), b"")
+        path = harness.land(file_name(seal_of(0), suffix), b"")
         with gzip.open(path, "wb", compresslevel=1) as file:
             file.write(start)
             for _ in range(300):
@@ -309,10 +312,10 @@ def test_files_that_unpack_to_gigabytes_take_bounded_memory(house: House) -> Non
     )
     out = io.BytesIO()
     pq.write_table(table, out)
-    house.land(file_name(seal_of(1), ".parquet"), out.getvalue())
-    house.lake.close()
+    harness.land(file_name(seal_of(1), ".parquet"), out.getvalue())
+    harness.lake.close()
     done = subprocess.run(
-        [sys.executable, "-c", _BOMB, str(house.settings.data_dir)],
+        [sys.executable, "-c", _BOMB, str(harness.settings.data_dir)],
         cwd=PROJECT.root,
         capture_output=True,
         text=True,

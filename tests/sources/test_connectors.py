@@ -16,7 +16,7 @@ from lakehouse.sources import SourceSpec, extract, load, pending
 from lakehouse.sources.connectors.connector import Connector
 from lakehouse.sources.connectors.registry import CONNECTORS, any_of
 
-from .conftest import House, json_lines, make_spec, payment
+from .conftest import Harness, json_lines, make_spec, payment
 
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def spec_of(path: Path) -> SourceSpec:
     return Spec.model_validate({**declared, "connector": {"kind": "notebook", "path": path}})
 
 
-def sensed(spec: SourceSpec, settings: Settings) -> Any:
+def evaluate_sensor(spec: SourceSpec, settings: Settings) -> Any:
     resources = {"lake": LakeResource(), "clock": Clock(at=NOW.isoformat())}
     with (
         dg.DagsterInstance.ephemeral() as instance,
@@ -57,28 +57,28 @@ def sensed(spec: SourceSpec, settings: Settings) -> Any:
         return build_source_sensor([spec]).evaluate_tick(context)
 
 
-def test_a_new_kind_goes_from_its_spec_to_the_lake_and_the_sensor(
-    house: House, notebook: Path
+def test_a_new_kind_works_from_its_spec_to_the_lake_and_the_sensor(
+    harness: Harness, notebook: Path
 ) -> None:
     spec = spec_of(notebook)
-    (request,) = sensed(spec, house.settings).run_requests
+    (request,) = evaluate_sensor(spec, harness.settings).run_requests
     assert {key.path[-1] for key in request.asset_selection} == {"payments"}
-    extraction = extract(spec, house.settings)
+    extraction = extract(spec, harness.settings)
     assert (len(extraction.files), extraction.rows) == (1, 3)
-    assert load(spec, house.lake, house.settings).rows == 3
-    assert house.rows("id") == [(0,), (1,), (2,)]
-    assert extract(spec, house.settings).files == ()
-    assert sensed(spec, house.settings).run_requests == []
-    assert pending(spec, house.lake) == ""
+    assert load(spec, harness.lake, harness.settings).rows == 3
+    assert harness.rows("id") == [(0,), (1,), (2,)]
+    assert extract(spec, harness.settings).files == ()
+    assert evaluate_sensor(spec, harness.settings).run_requests == []
+    assert pending(spec, harness.lake) == ""
 
 
-def test_a_source_keeps_its_kind_when_it_is_written_and_read(notebook: Path) -> None:
+def test_a_source_keeps_its_kind_when_serialized_and_parsed(notebook: Path) -> None:
     spec = spec_of(notebook)
     assert Spec.model_validate_json(spec.model_dump_json(by_alias=True)) == spec
     assert isinstance(spec.connector, Notebook)
 
 
-def test_a_kind_that_does_not_land_or_has_no_news_cannot_be_declared() -> None:
+def test_a_kind_that_lacks_an_abstract_method_cannot_be_instantiated() -> None:
     class Half(Connector):
         kind: Literal["half"]
 
@@ -89,7 +89,7 @@ def test_a_kind_that_does_not_land_or_has_no_news_cannot_be_declared() -> None:
         Half(kind="half")  # type: ignore[abstract]
 
 
-def test_the_kinds_of_the_registry_differ_and_an_unknown_one_is_told_all_of_them() -> None:
+def test_registered_kinds_are_unique_and_the_error_for_an_unknown_one_lists_them() -> None:
     kinds = [get_args(kind.model_fields["kind"].annotation)[0] for kind in CONNECTORS]
     assert len(kinds) == len({*kinds}) > 0
     with pytest.raises(ValidationError) as error:
@@ -98,17 +98,19 @@ def test_the_kinds_of_the_registry_differ_and_an_unknown_one_is_told_all_of_them
 
 
 @pytest.mark.parametrize(
-    ("contract", "told"),
+    ("contract", "message"),
     [
         ({}, "needs a column `op`"),
         ({"key": ["id", "time"], "columns": "op"}, "needs a `key` of one column"),
     ],
 )
-def test_a_kind_refuses_a_contract_that_it_cannot_keep(contract: dict[str, Any], told: str) -> None:
+def test_a_kind_refuses_a_contract_that_it_cannot_fulfil(
+    contract: dict[str, Any], message: str
+) -> None:
     columns = make_spec().model_dump(by_alias=True)["contract"]["columns"]
     if contract.pop("columns", ""):
         columns = [*columns, {"name": "op", "type": "VARCHAR", "description": "what it is"}]
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         make_spec(
             columns, contract=contract, connector={"kind": "database", "url": "x", "table": "t"}
         )

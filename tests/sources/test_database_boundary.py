@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lakehouse.sources import SourceSpec, extract, pending
 from lakehouse.sources.extraction import Extraction
 
-from .conftest import House
+from .conftest import Harness
 from .test_database import TABLES, Bank, make_people
 
 START = datetime(2026, 5, 1)
@@ -37,7 +37,7 @@ step = st.tuples(
 
 
 @dataclass
-class Judge:
+class Reference:
     """What a plain reader must have landed. `rows`: key, op, city, time, in order."""
 
     with_seal: bool
@@ -85,24 +85,24 @@ class Judge:
 class Trial:
     """Applies the same steps to the database and to the reference."""
 
-    house: House
+    harness: Harness
     bank: Bank
     spec: SourceSpec
-    judge: Judge
+    reference: Reference
     with_history: bool
     statements: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def do(self, action: str, key: int, city: str, time: datetime) -> None:
-        table, name = self.judge.table, str(key)
+    def apply(self, action: str, key: int, city: str, time: datetime) -> None:
+        table, name = self.reference.table, str(key)
         if action == "extract":
             self.extract()
         elif action == "close":
-            self.judge.closed = max(time, self.judge.closed or time)
+            self.reference.closed = max(time, self.reference.closed or time)
             self.statements.append(f"INSERT INTO end_of_day VALUES ('{time}')")
         elif (action == "put" or name in table) and not self.is_unseen(name, city, time):
             if name in table and self.with_history:
-                self.judge.history.append((name, *table[name]))
+                self.reference.history.append((name, *table[name]))
                 self.statements.append(
                     f"INSERT INTO people_history SELECT * FROM people WHERE id = {key}"
                 )
@@ -114,54 +114,56 @@ class Trial:
 
     def is_unseen(self, key: str, city: str, time: datetime) -> bool:
         """Whether the change keeps its time and is older than the overlap, so need not be found."""
-        landed = [row for row in self.judge.rows if row[0] == key][-1:]
-        old = self.judge.last is not None and time < self.judge.last - OVERLAP
+        landed = [row for row in self.reference.rows if row[0] == key][-1:]
+        old = self.reference.last is not None and time < self.reference.last - OVERLAP
         return old and bool(landed) and landed[0][3] == time and landed[0][2] != city
 
     def extract(self) -> Extraction:
         if self.statements:
             self.bank.run(";".join(self.statements) + ";")
             self.statements.clear()
-        expected = self.judge.extract()
-        done = extract(self.spec, self.house.settings)
+        expected = self.reference.extract()
+        done = extract(self.spec, self.harness.settings)
         assert done.rows == len(expected)
-        assert done.seal == self.judge.last
-        assert len(done.files) == (1 if expected or (done.files and self.judge.with_seal) else 0)
+        assert done.seal == self.reference.last
+        assert len(done.files) == (
+            1 if expected or (done.files and self.reference.with_seal) else 0
+        )
         return done
 
     def finish(self) -> None:
         """Close, extract and load everything; then nothing more is found."""
-        table, house = self.judge.table, self.house
-        self.do("close", 0, "", TIMES[-1] + timedelta(days=1))
+        table, harness = self.reference.table, self.harness
+        self.apply("close", 0, "", TIMES[-1] + timedelta(days=1))
         self.extract()
-        again = extract(self.spec, house.settings)
+        again = extract(self.spec, harness.settings)
         assert (again.files, again.rows) == ((), 0)
-        report = house.load(self.spec)
+        report = harness.load(self.spec)
         assert report.reasons == {}
-        assert pending(self.spec, house.lake) == ""
+        assert pending(self.spec, harness.lake) == ""
         if not report.rows:
             assert not table
             return
-        raw = house.rows(
+        raw = harness.rows(
             "CAST(id AS VARCHAR)", "op", "coalesce(city, '')", "updated_at", table=self.spec.table
         )
-        assert sorted(raw) == sorted(self.judge.rows)
+        assert sorted(raw) == sorted(self.reference.rows)
         last = {key: (city, time) for key, op, city, time in raw if op == "upsert"}
         gone = {key for key, op in {key: op for key, op, _, _ in raw}.items() if op == "delete"}
         assert {key: row for key, row in last.items() if key not in gone} == table
 
 
-def play(
-    house: House, bank: Bank, name: str, steps: list[Any], with_seal: bool, with_history: bool
+def run_trial(
+    harness: Harness, bank: Bank, name: str, steps: list[Any], with_seal: bool, with_history: bool
 ) -> None:
     spec = make_people(
         bank,
         seal="SELECT max(closed_at) FROM end_of_day" if with_seal else "",
         history_table="people_history" if with_history else "",
     ).model_copy(update={"name": name})
-    trial = Trial(house, bank, spec, Judge(with_seal), with_history)
+    trial = Trial(harness, bank, spec, Reference(with_seal), with_history)
     for action in steps:
-        trial.do(*action)
+        trial.apply(*action)
     trial.finish()
 
 
@@ -172,25 +174,25 @@ shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @settings(max_examples=25, deadline=None, suppress_health_check=shared)
 @given_steps
-def test_raw_has_all_that_an_sqlite_table_had(
-    house: House, tmp_path: Path, steps: list[Any], with_seal: bool, with_history: bool
+def test_raw_has_everything_that_an_sqlite_table_had(
+    harness: Harness, tmp_path: Path, steps: list[Any], with_seal: bool, with_history: bool
 ) -> None:
     number = next(numbers)
     path = tmp_path / f"bank{number}.sqlite"
     with sqlite3.connect(path, isolation_level=None) as sqlite:
         sqlite.executescript("PRAGMA synchronous = OFF;" + TABLES.format(time="TEXT"))
         bank = Bank(f"sqlite:{path}", sqlite.executescript)
-        play(house, bank, f"people_{number}", steps, with_seal, with_history)
+        run_trial(harness, bank, f"people_{number}", steps, with_seal, with_history)
     sqlite.close()
 
 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=shared)
 @given_steps
-def test_raw_has_all_that_a_postgresql_table_had(
-    house: House, postgres: Any, steps: list[Any], with_seal: bool, with_history: bool
+def test_raw_has_everything_that_a_postgresql_table_had(
+    harness: Harness, postgres: Any, steps: list[Any], with_seal: bool, with_history: bool
 ) -> None:
     drop = "DROP TABLE IF EXISTS people, people_history, end_of_day;"
     postgres.psql(drop + TABLES.format(time="TIMESTAMP"))
     bank = Bank(postgres.get_uri(), postgres.psql)
-    play(house, bank, f"people_{next(numbers)}", steps, with_seal, with_history)
+    run_trial(harness, bank, f"people_{next(numbers)}", steps, with_seal, with_history)

@@ -13,7 +13,7 @@ import pytest
 from lakehouse.sources import SourceSpec, extract
 from lakehouse.sources.errors import SourceDown, SpecError
 
-from .conftest import House, column, make_spec
+from .conftest import Harness, column, make_spec
 
 TIME = "2026-05-01 10:00:00"
 
@@ -32,8 +32,8 @@ def make_things(url: str, type: str = "VARCHAR", **connector: Any) -> SourceSpec
     )
 
 
-def landed(house: House, name: str = "value") -> list[Any]:
-    (file,) = (Path(house.settings.landing) / "things").iterdir()
+def landed(harness: Harness, name: str = "value") -> list[Any]:
+    (file,) = (Path(harness.settings.landing) / "things").iterdir()
     values: list[Any] = pq.read_table(file).column(name).to_pylist()
     return values
 
@@ -90,99 +90,102 @@ SQLITE = [
 
 
 @pytest.mark.parametrize(("type", "value", "text"), SQLITE)
-def test_what_sqlite_holds_is_landed_to_the_last_digit(
-    house: House, tmp_path: Path, type: str, value: Any, text: str | None
+def test_values_in_sqlite_are_landed_to_the_last_digit(
+    harness: Harness, tmp_path: Path, type: str, value: Any, text: str | None
 ) -> None:
     with sqlite_things(tmp_path, type) as sqlite:
         fill(sqlite, value)
-        extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings)
-    assert landed(house) == [text]
+        extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), harness.settings)
+    assert landed(harness) == [text]
 
 
 def test_a_value_of_another_type_is_quarantined_and_the_others_are_loaded(
-    house: House, tmp_path: Path
+    harness: Harness, tmp_path: Path
 ) -> None:
     with sqlite_things(tmp_path, "INTEGER") as sqlite:
         fill(sqlite, 9_007_199_254_740_993, "twelve", 1.5, b"\x01", None, " 7", "8")
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite", "BIGINT")
-        extract(spec, house.settings)
-    report = house.load(spec)
-    found = house.rows("id", "value", table="raw.things")
+        extract(spec, harness.settings)
+    report = harness.load(spec)
+    found = harness.rows("id", "value", table="raw.things")
     assert found == [(1, 9_007_199_254_740_993), (5, None), (6, 7), (7, 8)]
     assert report.reasons == {"value: not a BIGINT": 3}
 
 
-def test_text_that_is_not_utf_8_puts_its_row_aside_and_keeps_its_bytes(
-    house: House, tmp_path: Path
+def test_text_that_is_not_utf_8_quarantines_its_row_and_keeps_its_bytes(
+    harness: Harness, tmp_path: Path
 ) -> None:
     with sqlite_things(tmp_path, "TEXT") as sqlite:
         fill(sqlite, 'é "x"\n', "BAD", None)
         sqlite.execute("UPDATE things SET value = CAST(x'e9ff' AS TEXT) WHERE id = 2")
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite")
-        (name,) = extract(spec, house.settings).files
+        (name,) = extract(spec, harness.settings).files
         assert (
-            b'"value": "\xe9\xff"' in (Path(house.settings.landing) / "things" / name).read_bytes()
+            b'"value": "\xe9\xff"'
+            in (Path(harness.settings.landing) / "things" / name).read_bytes()
         )
-        report = house.load(spec)
-        assert house.rows("id", "value", table="raw.things") == [(1, 'é "x"\n'), (3, None)]
+        report = harness.load(spec)
+        assert harness.rows("id", "value", table="raw.things") == [(1, 'é "x"\n'), (3, None)]
         assert report.reasons == {"not UTF-8": 1}
-        assert extract(spec, house.settings).files == ()
+        assert extract(spec, harness.settings).files == ()
         sqlite.execute("UPDATE things SET value = CAST(x'e9fe' AS TEXT) WHERE id = 2")
-        assert extract(spec, house.settings).rows == 1
+        assert extract(spec, harness.settings).rows == 1
         sqlite.execute("UPDATE things SET value = 'good' WHERE id = 2")
-        assert extract(spec, house.settings).rows == 1
-        assert extract(spec, house.settings).files == ()
-    house.load(spec)
-    assert house.rows("id", "value", table="raw.things")[-1] == (2, "good")
+        assert extract(spec, harness.settings).rows == 1
+        assert extract(spec, harness.settings).files == ()
+    harness.load(spec)
+    assert harness.rows("id", "value", table="raw.things")[-1] == (2, "good")
 
 
 @pytest.mark.parametrize("value", [1_777_629_600, 2461162.5, "May 1st", "9999-12-31", None])
-def test_a_table_whose_times_are_none_is_refused_with_a_remedy(
-    house: House, tmp_path: Path, value: Any
+def test_a_table_without_valid_times_is_refused_with_a_remedy(
+    harness: Harness, tmp_path: Path, value: Any
 ) -> None:
     with sqlite_things(tmp_path) as sqlite:
         sqlite.execute("INSERT INTO things VALUES (1, 'x', ?)", (value,))
-        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* read a view"):
-            extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings)
+        with pytest.raises(SourceDown, match=r"no updated_at of things is a time .* to a view"):
+            extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), harness.settings)
 
 
-def test_a_time_that_means_never_stops_nothing(house: House, tmp_path: Path) -> None:
+def test_a_time_that_means_never_does_not_stop_extraction(harness: Harness, tmp_path: Path) -> None:
     with sqlite_things(tmp_path) as sqlite:
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite")
         fill(sqlite, "a")
         sqlite.execute("INSERT INTO things VALUES (2, 'b', '9999-12-31 23:59:59.999999')")
-        extract(spec, house.settings)
+        extract(spec, harness.settings)
         sqlite.execute(f"INSERT INTO things VALUES (3, 'c', '{TIME}')")
-        assert extract(spec, house.settings).rows == 1
-        assert extract(spec, house.settings).files == ()
-    house.load(spec)
-    assert [row[0] for row in house.rows("id", table="raw.things")] == [1, 2, 3]
+        assert extract(spec, harness.settings).rows == 1
+        assert extract(spec, harness.settings).files == ()
+    harness.load(spec)
+    assert [row[0] for row in harness.rows("id", table="raw.things")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("table", "error", "told"),
+    ("table", "error", "message"),
     [
         ("(ID INTEGER, updated_at)", SourceDown, "no column 'id', only ID, updated_at"),
         ("(id INTEGER, changed)", SourceDown, "no column 'updated_at', only id, changed"),
-        ("(id INTEGER, op, updated_at)", SpecError, "has a column `op` of its own"),
+        ("(id INTEGER, op, updated_at)", SpecError, "has its own column `op`"),
     ],
 )
-def test_columns_are_matched_as_they_are_spelt(
-    house: House, tmp_path: Path, table: str, error: type[Exception], told: str
+def test_columns_are_matched_by_their_exact_spelling(
+    harness: Harness, tmp_path: Path, table: str, error: type[Exception], message: str
 ) -> None:
     with sqlite3.connect(tmp_path / "things.sqlite") as sqlite:
         sqlite.execute(f"CREATE TABLE things {table}")
     sqlite.close()
-    with pytest.raises(error, match=told):
-        extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings)
+    with pytest.raises(error, match=message):
+        extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), harness.settings)
 
 
-def test_a_seal_query_that_answers_no_time_is_told(house: House, tmp_path: Path) -> None:
+def test_a_seal_query_that_does_not_return_a_time_is_an_error(
+    harness: Harness, tmp_path: Path
+) -> None:
     with sqlite_things(tmp_path) as sqlite:
         fill(sqlite, "a")
         spec = make_things(f"sqlite:{tmp_path}/things.sqlite", seal="SELECT 1777629600;")
-        with pytest.raises(SourceDown, match="answers '1777629600', which is no time"):
-            extract(spec, house.settings)
+        with pytest.raises(SourceDown, match="returned '1777629600', which is not a time"):
+            extract(spec, harness.settings)
 
 
 POSTGRES = [
@@ -222,8 +225,8 @@ POSTGRES = [
 
 
 @pytest.mark.slow
-def test_what_postgresql_holds_is_landed_to_the_last_digit_however_it_is_set(
-    house: House, postgres: Any
+def test_values_in_postgresql_are_landed_to_the_last_digit_whatever_its_settings(
+    harness: Harness, postgres: Any
 ) -> None:
     columns = ", ".join(f'"V{n}" {type}' for n, (type, _, _) in enumerate(POSTGRES))
     values = ", ".join(
@@ -248,19 +251,19 @@ def test_what_postgresql_holds_is_landed_to_the_last_digit_however_it_is_set(
         INSERT INTO things VALUES (1, {values}, 'lower', '2026-05-01 10:00:00');"""
     )
     spec = make_things(postgres.get_uri("odd"))
-    extract(spec, house.settings)
+    extract(spec, harness.settings)
     expected = [after or before for _, before, after in POSTGRES]
-    assert [landed(house, f"V{n}")[0] for n in range(len(POSTGRES))] == expected
-    assert landed(house, "v1") == ["lower"]
-    assert landed(house, "updated_at") == ["2026-05-01 10:00:00+00"]
-    report = house.load(spec)
+    assert [landed(harness, f"V{n}")[0] for n in range(len(POSTGRES))] == expected
+    assert landed(harness, "v1") == ["lower"]
+    assert landed(harness, "updated_at") == ["2026-05-01 10:00:00+00"]
+    report = harness.load(spec)
     assert (report.rows, report.reasons) == (1, {})
-    assert extract(spec, house.settings).files == ()
+    assert extract(spec, harness.settings).files == ()
 
 
 @pytest.mark.slow
 def test_a_postgresql_value_that_the_contract_cannot_hold_is_quarantined(
-    house: House, postgres: Any
+    harness: Harness, postgres: Any
 ) -> None:
     postgres.psql(
         """DROP TABLE IF EXISTS things;
@@ -270,9 +273,9 @@ def test_a_postgresql_value_that_the_contract_cannot_hold_is_quarantined(
             (4, '1', 'infinity'), (5, '7', NULL);"""
     )
     spec = make_things(postgres.get_uri(), "DECIMAL(38, 2)")
-    extract(spec, house.settings)
-    report = house.load(spec)
-    assert house.ask("SELECT id, CAST(value AS VARCHAR) FROM lake.raw.things ORDER BY id") == [
+    extract(spec, harness.settings)
+    report = harness.load(spec)
+    assert harness.query("SELECT id, CAST(value AS VARCHAR) FROM lake.raw.things ORDER BY id") == [
         (1, "12345678901234567890.10")
     ]
     assert report.reasons == {
@@ -280,15 +283,15 @@ def test_a_postgresql_value_that_the_contract_cannot_hold_is_quarantined(
         "updated_at: not a TIMESTAMP": 1,
         "updated_at: required value is missing": 1,
     }
-    assert extract(spec, house.settings).files == ()
+    assert extract(spec, harness.settings).files == ()
 
 
-def test_landed_rows_as_json_are_what_json_reads(house: House, tmp_path: Path) -> None:
+def test_landed_json_rows_equal_what_pythons_parser_reads(harness: Harness, tmp_path: Path) -> None:
     with sqlite_things(tmp_path) as sqlite:
         fill(sqlite, '\\ "quoted"\n\u2028', "BAD")
         sqlite.execute("UPDATE things SET value = CAST(x'ff' AS TEXT) WHERE id = 2")
-        (name,) = extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), house.settings).files
-    first, _ = (Path(house.settings.landing) / "things" / name).read_bytes().splitlines()
+        (name,) = extract(make_things(f"sqlite:{tmp_path}/things.sqlite"), harness.settings).files
+    first, _ = (Path(harness.settings.landing) / "things" / name).read_bytes().splitlines()
     assert json.loads(first) == {
         "id": "1",
         "value": '\\ "quoted"\n\u2028',

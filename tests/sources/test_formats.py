@@ -20,7 +20,7 @@ from lakehouse.sources.reading import Block, Reading
 from lakehouse.sources.reading.csv_records import read_csv
 from lakehouse.sources.reading.json_lines import FLAT, read_json_lines
 
-from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, Harness, column, file_name, json_lines, make_spec, payment, seal_of
 
 ROWS = [
     payment(1, datetime(2026, 5, 1, 9), "1.50", note='say "hi", twice'),
@@ -67,15 +67,15 @@ def zstd(content: bytes) -> bytes:
     ],
 )
 def test_every_format_gives_the_same_rows(
-    house: House,
+    harness: Harness,
     suffix: str,
     write: Callable[[list[dict[str, Any]]], bytes],
     pack: Callable[[bytes], bytes],
 ) -> None:
-    house.land(file_name(seal_of(0), suffix), pack(write(ROWS)))
-    report = house.load(make_spec())
+    harness.land(file_name(seal_of(0), suffix), pack(write(ROWS)))
+    report = harness.load(make_spec())
     assert report.reasons == report.quarantined_files == {}
-    assert house.rows("_row", "id", "time", "amount::VARCHAR", "note") == [
+    assert harness.rows("_row", "id", "time", "amount::VARCHAR", "note") == [
         (1, 1, datetime(2026, 5, 1, 9), "1.50", 'say "hi", twice'),
         (2, 2, datetime(2026, 5, 1, 10), "-2.25", "two\nlines, ä"),
         (3, 3, datetime(2026, 5, 1, 11), "3.00", None),
@@ -83,59 +83,61 @@ def test_every_format_gives_the_same_rows(
 
 
 def test_a_csv_row_with_too_few_fields_is_quarantined_and_the_next_keeps_its_number(
-    house: House,
+    harness: Harness,
 ) -> None:
-    house.land(
+    harness.land(
         file_name(seal_of(0), ".csv"),
         b'\xef\xbb\xbfid,time,amount,note\n1,2026-05-01\n2,2026-05-01,2,"a\nb"\n\n3,x,1,\n',
     )
-    house.load(make_spec())
-    assert house.rows("_row", "id", "note") == [(2, 2, "a\nb")]
-    assert house.rows("_row", "reason", "text", table="quarantine.rows") == [
+    harness.load(make_spec())
+    assert harness.rows("_row", "id", "note") == [(2, 2, "a\nb")]
+    assert harness.rows("_row", "reason", "text", table="quarantine.rows") == [
         (1, "4 fields expected", "1,2026-05-01"),
         (4, "not a TIMESTAMP", "3,x,1,"),
     ]
 
 
-def test_a_rejected_parquet_row_is_kept_as_json(house: House) -> None:
-    house.land(file_name(seal_of(0), ".parquet"), as_parquet([{**ROWS[0], "amount": "x"}]))
-    house.load(make_spec())
-    assert house.rows("text", table="quarantine.rows") == [
+def test_a_rejected_parquet_row_is_kept_as_json(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0), ".parquet"), as_parquet([{**ROWS[0], "amount": "x"}]))
+    harness.load(make_spec())
+    assert harness.rows("text", table="quarantine.rows") == [
         ('{"id":1,"time":"2026-05-01T09:00:00Z","amount":"x","note":"say \\"hi\\", twice"}',)
     ]
 
 
-def test_the_delimiter_and_the_format_can_be_declared(house: House) -> None:
-    house.land(file_name(seal_of(0), ".txt"), b"id;time;amount\n1;2026-05-01T12:00:00+02:00;2\n")
-    house.load(make_spec(format="csv", delimiter=";"))
-    assert house.rows("id", "time") == [(1, datetime(2026, 5, 1, 10))]
+def test_the_delimiter_and_the_format_can_be_declared(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0), ".txt"), b"id;time;amount\n1;2026-05-01T12:00:00+02:00;2\n")
+    harness.load(make_spec(format="csv", delimiter=";"))
+    assert harness.rows("id", "time") == [(1, datetime(2026, 5, 1, 10))]
 
 
 def test_rows_of_one_file_keep_their_order_over_many_blocks(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lakehouse.sources.reading.lines.BLOCK_BYTES", 1000)
     monkeypatch.setattr("lakehouse.sources.staging._CHUNK_BYTES", 5000)
-    house.land(
+    harness.land(
         file_name(seal_of(0)),
         json_lines(*(payment(number, datetime(2026, 5, 1)) for number in range(1, 501))),
     )
-    house.load(make_spec())
-    assert house.rows("_row", "id") == [(number, number) for number in range(1, 501)]
+    harness.load(make_spec())
+    assert harness.rows("_row", "id") == [(number, number) for number in range(1, 501)]
 
 
-def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(house: House) -> None:
+def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(
+    harness: Harness,
+) -> None:
     floats = [{**ROWS[0], "amount": amount} for amount in (57.160000000000004, 0.1 + 0.2, 1.005)]
-    house.land(file_name(seal_of(0), ".parquet"), as_parquet(floats))
-    house.land(file_name(seal_of(1)), json_lines(*floats))
+    harness.land(file_name(seal_of(0), ".parquet"), as_parquet(floats))
+    harness.land(file_name(seal_of(1)), json_lines(*floats))
     amount = column("amount", "DECIMAL(18, 2)", nullable=False, from_float=True)
-    house.load(make_spec([*PAYMENTS[:2], amount, PAYMENTS[3]]))
-    assert house.rows("amount::VARCHAR") == [("57.16",), ("0.30",)] * 2
-    assert house.rows("_row", table="quarantine.rows") == [(3,), (3,)]
+    harness.load(make_spec([*PAYMENTS[:2], amount, PAYMENTS[3]]))
+    assert harness.rows("amount::VARCHAR") == [("57.16",), ("0.30",)] * 2
+    assert harness.rows("_row", table="quarantine.rows") == [(3,), (3,)]
 
     exactly = {"name": "exactly", "connector": {"kind": "files"}}
-    house.land(file_name(seal_of(1)), json_lines(*floats), source="exactly")
-    assert house.load(make_spec(**exactly)).reasons == {"amount: not a DECIMAL(18,2)": 3}
+    harness.land(file_name(seal_of(1)), json_lines(*floats), source="exactly")
+    assert harness.load(make_spec(**exactly)).reasons == {"amount: not a DECIMAL(18,2)": 3}
 
 
 @given(
@@ -151,7 +153,7 @@ def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(ho
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     st.sampled_from([",", ";", "\t"]),
 )
-def test_any_fields_that_csv_can_write_are_read_back(
+def test_any_fields_that_csv_can_write_are_read_unchanged(
     rows: list[list[str]], end: str, quoting: Any, delimiter: str
 ) -> None:
     if any(letter in field for row in rows for field in row for letter in "\r\n"):
@@ -192,16 +194,16 @@ KEYS = st.sampled_from(["a", "A", "b/c", "~", "é", "0", "", 'q"', "_file"])
         max_size=12,
     )
 )
-def test_lines_of_plain_form_are_read_as_pythons_parser_reads_them(lines: list[str]) -> None:
+def test_lines_in_plain_form_are_read_as_pythons_parser_reads_them(lines: list[str]) -> None:
     content = "\n".join(lines).encode()
-    reading = Reading("jsonl", ("a", "0"), others=True)
+    reading = Reading("jsonl", ("a", "0"), all_columns=True)
     with duckdb.connect() as scratch:
         fast = [*read_json_lines(io.BytesIO(content), reading, scratch)]
     slow = [*read_json_lines(io.BytesIO(content), reading)]
-    assert told(fast) == told(slow)
+    assert as_rows(fast) == as_rows(slow)
 
 
-def told(blocks: list[Block]) -> list[Any]:
+def as_rows(blocks: list[Block]) -> list[Any]:
     """Rows by number, with their values by name, and how many have each column."""
     rows: list[Any] = []
     for block in blocks:
@@ -213,7 +215,7 @@ def told(blocks: list[Block]) -> list[Any]:
     return rows
 
 
-def test_what_the_simulator_and_most_machines_write_is_of_plain_form() -> None:
+def test_lines_of_the_simulator_and_of_most_writers_are_in_plain_form() -> None:
     for line in (
         json.dumps(payment(1, datetime(2026, 5, 1), "12.50")),
         json.dumps(payment(1, datetime(2026, 5, 1), "1", size=12.5), separators=(",", ":")),

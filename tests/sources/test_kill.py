@@ -13,7 +13,7 @@ import pytest
 from lakehouse.lake import Lake
 from lakehouse.settings import load_settings
 
-from .conftest import House, file_name, json_lines, make_spec, payment, reference, seal_of
+from .conftest import Harness, file_name, json_lines, make_spec, payment, reference, seal_of
 
 LOADER = """
 import sys
@@ -39,13 +39,13 @@ def test_a_loader_killed_at_random_points_loads_every_row_once(tmp_path: Path) -
     spec_file.write_text(spec.model_dump_json(by_alias=True))
     files = []
     with Lake(settings) as lake:
-        house = House(settings, lake)
+        harness = Harness(settings, lake)
         for day in range(60):
             start = datetime(2026, 5, 1) + timedelta(days=day)
             rows = [payment(day * 300 + n, start + timedelta(minutes=n)) for n in range(300)]
             content = gzip.compress(json_lines(*rows, "broken"))
             files.append((file_name(seal_of(day), ".jsonl.gz"), content))
-            house.land(*files[-1])
+            harness.land(*files[-1])
     command = [sys.executable, "-c", LOADER, str(settings.data_dir), str(spec_file)]
     killed = 0
     for _ in range(15):
@@ -60,10 +60,10 @@ def test_a_loader_killed_at_random_points_loads_every_row_once(tmp_path: Path) -
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     with Lake(settings) as lake:
-        house = House(settings, lake)
+        harness = Harness(settings, lake)
         good, bad = reference(files)
         columns = ("_file", "_row", "id", "time", "amount", "note", "known_at")
-        assert house.rows(*columns) == good
-        assert house.rows("_file", "_row", "text", table="quarantine.rows") == bad
-        assert house.ask("SELECT count(*), max(load_id) FROM ops.files") == [(60, 60)]
+        assert harness.rows(*columns) == good
+        assert harness.rows("_file", "_row", "text", table="quarantine.rows") == bad
+        assert harness.query("SELECT count(*), max(load_id) FROM ops.files") == [(60, 60)]
     assert killed >= 3

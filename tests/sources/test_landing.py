@@ -16,7 +16,7 @@ from lakehouse.sources.decisions import Choice, release
 from lakehouse.sources.errors import LandingError
 from lakehouse.sources.landing import Landing
 
-from .conftest import PAYMENTS, House, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, Harness, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 
@@ -36,7 +36,7 @@ def test_an_empty_landing_zone_has_no_files(landing: Landing) -> None:
     assert landing.files() == []
 
 
-def test_a_file_is_not_there_before_it_is_complete(landing: Landing) -> None:
+def test_a_file_is_not_listed_before_it_is_complete(landing: Landing) -> None:
     def write(path: Path) -> None:
         path.write_text("half")
         assert landing.files() == []
@@ -55,14 +55,14 @@ def test_a_write_that_fails_leaves_nothing(landing: Landing) -> None:
     assert list(Path(landing.root).iterdir()) == []
 
 
-def test_what_is_landed_is_never_overwritten(landing: Landing) -> None:
+def test_a_landed_file_is_never_overwritten(landing: Landing) -> None:
     landing.put("a.csv", lambda path: path.write_text("first") and None)
-    with pytest.raises(LandingError, match="landed files stay"):
+    with pytest.raises(LandingError, match="has already landed"):
         landing.put("a.csv", lambda path: path.write_text("second") and None)
     assert (Path(landing.root) / "a.csv").read_text() == "first"
 
 
-def test_what_a_killed_process_left_is_overwritten(landing: Landing) -> None:
+def test_files_left_by_a_killed_process_are_overwritten(landing: Landing) -> None:
     folder = Path(landing.root)
     left = folder / ".a.csv.landing"
     left.mkdir(parents=True)
@@ -93,22 +93,22 @@ with Lake(settings) as lake:
 """
 
 
-def test_a_lake_without_room_keeps_nothing_of_the_batch_and_goes_on_later(
-    house: House, tmp_path: Path
+def test_a_lake_on_a_full_disk_keeps_nothing_of_the_batch_and_continues_later(
+    harness: Harness, tmp_path: Path
 ) -> None:
     spec = make_spec()
     noise = [payment(n, NOON, note=os.urandom(40).hex()) for n in range(8000)]
-    house.land(file_name(seal_of(0)), json_lines(*noise))
+    harness.land(file_name(seal_of(0)), json_lines(*noise))
     (tmp_path / "spec.json").write_text(spec.model_dump_json(by_alias=True))
-    house.lake.close()
-    command = [sys.executable, "-c", LIMITED, str(house.settings.data_dir)]
+    harness.lake.close()
+    command = [sys.executable, "-c", LIMITED, str(harness.settings.data_dir)]
     command.append(str(tmp_path / "spec.json"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "nothing of this batch was kept" in done.stdout
     assert "free space" in done.stdout
-    assert house.rows("*") == []
-    assert house.load(spec).rows == 8000
+    assert harness.rows("*") == []
+    assert harness.load(spec).rows == 8000
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
 
 
 @pytest.mark.slow
-def test_an_object_store_is_a_landing_zone_as_well(bucket: Settings) -> None:
+def test_an_object_store_can_be_a_landing_zone(bucket: Settings) -> None:
     landing, spec = Landing(bucket, "payments"), make_spec()
     assert landing.files() == []
     names = [file_name(seal_of(0)), file_name(seal_of(1), ".csv")]
@@ -147,15 +147,15 @@ def test_an_object_store_is_a_landing_zone_as_well(bucket: Settings) -> None:
         (name, len(content)) for name, content in zip(names, contents, strict=True)
     ]
     with Lake(bucket) as lake:
-        house = House(bucket, lake)
-        assert house.load(spec).files == names
-        assert house.rows("id") == [(1,), (2,)]
-        assert house.load(spec).files == []
+        harness = Harness(bucket, lake)
+        assert harness.load(spec).files == names
+        assert harness.rows("id") == [(1,), (2,)]
+        assert harness.load(spec).files == []
     assert list((bucket.data_dir / "spill").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_rows_released_on_an_object_store_are_there_once_for_a_new_lake(
+def test_a_new_lake_gets_rows_released_on_an_object_store_once(
     bucket: Settings, tmp_path: Path
 ) -> None:
     bounded = [*PAYMENTS[:2], {**PAYMENTS[2], "minimum": 10}, PAYMENTS[3]]
@@ -176,13 +176,13 @@ def test_rows_released_on_an_object_store_are_there_once_for_a_new_lake(
     )
     with Lake(fresh) as lake:
         load(loose, lake, fresh)
-        assert House(fresh, lake).rows("_file", "id", table="raw.refunds") == [
+        assert Harness(fresh, lake).rows("_file", "id", table="raw.refunds") == [
             (made.released_into, 1)
         ]
 
 
 @pytest.mark.slow
-def test_a_store_that_is_down_is_told(tmp_path: Path) -> None:
+def test_an_object_store_that_is_down_is_an_error(tmp_path: Path) -> None:
     settings = load_settings(
         {},
         data_dir=tmp_path,
@@ -200,14 +200,14 @@ def test_a_store_that_is_down_is_told(tmp_path: Path) -> None:
 def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Settings) -> None:
     landing, spec = Landing(bucket, "returns"), make_spec(name="returns")
     with Lake(bucket) as lake:
-        house = House(bucket, lake)
+        harness = Harness(bucket, lake)
         for day in (3, 1):
             content = json_lines(payment(day, seal_of(day)))
             landing.put(
                 file_name(seal_of(day)), lambda path, c=content: path.write_bytes(c) and None
             )  # type: ignore[misc]
-            assert house.load(spec).rows == 1
-        known = house.rows("id", "known_at", table="raw.returns")
+            assert harness.load(spec).rows == 1
+        known = harness.rows("id", "known_at", table="raw.returns")
     assert landing.hidden(".loads") == ["00000001.json", "00000002.json"]
     assert not landing.claim_hidden(".loads/00000002.json", b"{}")
     fresh = bucket.model_copy(
@@ -215,6 +215,6 @@ def test_a_ledger_in_an_object_store_makes_a_fresh_lake_the_same(bucket: Setting
     )
     fresh = fresh.model_copy(update={"storage": f"{bucket.data_dir}/f/files"})
     with Lake(fresh) as lake:
-        house = House(fresh, lake)
-        assert house.load(spec).rows == 2
-        assert house.rows("id", "known_at", table="raw.returns") == known
+        harness = Harness(fresh, lake)
+        assert harness.load(spec).rows == 2
+        assert harness.rows("id", "known_at", table="raw.returns") == known

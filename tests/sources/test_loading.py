@@ -14,13 +14,13 @@ from lakehouse.lake import Lake
 from lakehouse.settings import load_settings
 from lakehouse.sources import pending, read_seal, staging
 
-from .conftest import House, file_name, json_lines, make_spec, payment, reference, seal_of
+from .conftest import Harness, file_name, json_lines, make_spec, payment, reference, seal_of
 
 COLUMNS = ("_file", "_row", "id", "time", "amount", "note", "known_at")
 numbers = count(1)
 
 
-def test_rows_land_in_raw_with_their_place_and_the_time_they_were_known(house: House) -> None:
+def test_rows_are_loaded_with_their_place_and_known_at(harness: Harness) -> None:
     files = [
         (file_name(seal_of(0)), json_lines(payment(1, datetime(2026, 5, 1, 9), note="a"))),
         (
@@ -34,36 +34,36 @@ def test_rows_land_in_raw_with_their_place_and_the_time_they_were_known(house: H
         ),
     ]
     for name, content in files:
-        house.land(name, content)
+        harness.land(name, content)
 
-    report = house.load(make_spec(), run_id="r1")
+    report = harness.load(make_spec(), run_id="r1")
 
-    assert house.rows(*COLUMNS) == reference(files)[0]
-    assert house.rows("_row", "_load_id") == [(1, 1), (1, 2), (3, 2), (4, 2)]
+    assert harness.rows(*COLUMNS) == reference(files)[0]
+    assert harness.rows("_row", "_load_id") == [(1, 1), (1, 2), (3, 2), (4, 2)]
     assert (report.files, report.rows, report.rejected) == ([f for f, _ in files], 4, 0)
     assert (report.load_ids, report.seal) == ([1, 2], seal_of(1))
-    assert house.ask("SELECT load_id, seal FROM ops.progress") == [(2, seal_of(1))]
-    assert house.ask("SELECT DISTINCT run_id FROM ops.files") == [("r1",)]
-    assert read_seal(make_spec(), house.lake) == seal_of(1)
+    assert harness.query("SELECT load_id, seal FROM ops.progress") == [(2, seal_of(1))]
+    assert harness.query("SELECT DISTINCT run_id FROM ops.files") == [("r1",)]
+    assert read_seal(make_spec(), harness.lake) == seal_of(1)
 
 
-def test_loading_again_changes_nothing_and_makes_no_snapshot(house: House) -> None:
-    house.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))))
-    house.load(make_spec())
-    before = house.lake.snapshot()
+def test_loading_again_changes_nothing_and_makes_no_snapshot(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))))
+    harness.load(make_spec())
+    before = harness.lake.snapshot()
 
-    report = house.load(make_spec())
+    report = harness.load(make_spec())
 
     assert (report.files, report.rows, report.seal) == ([], 0, seal_of(0))
-    assert house.lake.snapshot() == before
-    assert pending(make_spec(), house.lake) == ""
+    assert harness.lake.snapshot() == before
+    assert pending(make_spec(), harness.lake) == ""
 
 
-def test_an_empty_source_has_its_table_with_the_declared_columns(house: House) -> None:
-    report = house.load(make_spec())
+def test_an_empty_source_has_its_table_with_the_declared_columns(harness: Harness) -> None:
+    report = harness.load(make_spec())
 
     assert (report.files, report.seal) == ([], None)
-    described = house.ask("DESCRIBE raw.payments")
+    described = harness.query("DESCRIBE raw.payments")
     assert [(name, type) for name, type, *_ in described] == [
         ("id", "BIGINT"),
         ("time", "TIMESTAMP"),
@@ -77,24 +77,24 @@ def test_an_empty_source_has_its_table_with_the_declared_columns(house: House) -
     ]
 
 
-def test_a_late_file_is_known_after_what_was_already_complete(house: House) -> None:
-    house.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))))
-    house.land(file_name(seal_of(4)), json_lines(payment(2, seal_of(4))))
-    house.load(make_spec())
-    house.land(file_name(seal_of(2)), json_lines(payment(3, seal_of(2))))
+def test_a_late_file_is_known_after_what_was_already_complete(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))))
+    harness.land(file_name(seal_of(4)), json_lines(payment(2, seal_of(4))))
+    harness.load(make_spec())
+    harness.land(file_name(seal_of(2)), json_lines(payment(3, seal_of(2))))
 
-    report = house.load(make_spec())
+    report = harness.load(make_spec())
 
     late = seal_of(4) + timedelta(microseconds=1)
-    assert house.rows("id", "known_at")[-1] == (3, late)
+    assert harness.rows("id", "known_at")[-1] == (3, late)
     assert report.seal == late
 
 
-def test_load_ids_are_one_sequence_over_all_sources(house: House) -> None:
+def test_load_ids_are_one_sequence_over_all_sources(harness: Harness) -> None:
     for source in ("payments", "refunds"):
-        house.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))), source)
-        house.load(make_spec(name=source))
-    assert house.ask("SELECT source, load_id FROM ops.files ORDER BY load_id") == [
+        harness.land(file_name(seal_of(0)), json_lines(payment(1, seal_of(0))), source)
+        harness.load(make_spec(name=source))
+    assert harness.query("SELECT source, load_id FROM ops.files ORDER BY load_id") == [
         ("payments", 1),
         ("refunds", 2),
     ]
@@ -125,19 +125,19 @@ deliveries: Any = st.lists(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     home = load_settings({}, data_dir=tmp_path_factory.mktemp("shared"))
     with Lake(home) as lake:
-        yield House(home, lake)
+        yield Harness(home, lake)
 
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(deliveries, st.data())
-def test_any_files_in_any_batches_come_out_as_the_plain_reference_says(
-    shared: House, delivered: list[tuple[int, list[Any]]], data: Any
+def test_any_files_in_any_batches_give_the_rows_of_the_plain_reference(
+    shared: Harness, delivered: list[tuple[int, list[Any]]], data: Any
 ) -> None:
     source = f"payments_{next(numbers)}"
-    spec = make_spec(name=source)
+    spec = make_spec(name=source, repeated_files="load")
     order: list[tuple[str, bytes]] = []
     waiting: list[tuple[str, bytes]] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -153,10 +153,12 @@ def test_any_files_in_any_batches_come_out_as_the_plain_reference_says(
 
     good, bad = reference(order)
     assert shared.rows(*COLUMNS, table=f"raw.{source}") == good
-    rejected = shared.ask(
+    rejected = shared.query(
         "SELECT _file, _row, text FROM quarantine.rows "
         f"WHERE source = '{source}' ORDER BY _load_id, _row"
     )
     assert rejected == bad
-    counts = shared.ask(f"SELECT sum(rows), sum(rejected) FROM ops.files WHERE source = '{source}'")
+    counts = shared.query(
+        f"SELECT sum(rows), sum(rejected) FROM ops.files WHERE source = '{source}'"
+    )
     assert counts == [(len(good), len(bad))]

@@ -17,7 +17,7 @@ from lakehouse.sources.decisions import Choice, discard, release
 from lakehouse.sources.errors import ContractError, LandingError, LoadError
 from lakehouse.sources.undecided import find_undecided
 
-from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, Harness, column, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 NOW = datetime.fromisoformat("2026-05-09T00:00:00+00:00")
@@ -25,23 +25,23 @@ WIDER = make_spec([*PAYMENTS[:2], column("amount", "DECIMAL(18, 3)", nullable=Fa
 ALL = ("_file", "_row", "_load_id", "_loaded_at", "id", "time", "amount", "note", "known_at")
 
 
-def rebuilt(house: House, spec: SourceSpec) -> Any:
+def rebuilt(harness: Harness, spec: SourceSpec) -> Any:
     from lakehouse.sources.rebuilding import rebuild
 
-    return rebuild(spec, house.lake, house.settings)
+    return rebuild(spec, harness.lake, harness.settings)
 
 
-def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
+def filled(harness: Harness, spec: SourceSpec | None = None, **more: Any) -> None:
     """Three files: two in order, then a late one, with a row of three decimals."""
     for number, (day, amount) in enumerate([(0, "1.00"), (4, "2.50"), (2, "0.125")], start=1):
         time = datetime(2026, 5, 1, 9) + timedelta(days=day)
         rows = payment(number, time, amount, **more), payment(number + 10, time, "7.00", **more)
-        house.land(file_name(seal_of(day)), json_lines(*rows))
-        house.load(spec or make_spec())
+        harness.land(file_name(seal_of(day)), json_lines(*rows))
+        harness.load(spec or make_spec())
 
 
 @pytest.mark.parametrize(
-    ("columns", "more", "told"),
+    ("columns", "more", "message"),
     [
         pytest.param(
             [*PAYMENTS[:2], column("amount", "DECIMAL(18, 3)", nullable=False), PAYMENTS[3]],
@@ -82,16 +82,16 @@ def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
         pytest.param(
             [*PAYMENTS[:3], column("note", nullable=False)],
             {},
-            "note may not be NULL, and 5 rows in the lake break that",
+            "note may not be NULL, and 5 rows in the lake do not comply",
             id="a column that may no longer be NULL",
         ),
         pytest.param(
-            PAYMENTS, {"key": ["id", "time"]}, "`key` was id and is id, time", id="another key"
+            PAYMENTS, {"key": ["id", "time"]}, "`key` was id and is now id, time", id="another key"
         ),
         pytest.param(
             [*PAYMENTS, column("at", "TIMESTAMP")],
             {"declared_time": "at"},
-            "`declared_time` was time and is at",
+            "`declared_time` was time and is now at",
             id="another time",
         ),
         pytest.param(
@@ -109,36 +109,38 @@ def filled(house: House, spec: SourceSpec | None = None, **more: Any) -> None:
         pytest.param(
             [*PAYMENTS[:3], {**column("note"), "from": "remark"}],
             {},
-            "origin of note was note and is remark",
+            "origin of note was note and is now remark",
             id="another origin",
         ),
         pytest.param(
             [*PAYMENTS[:2], {**PAYMENTS[2], "maximum": 5}, PAYMENTS[3]],
             {},
-            "amount has other bounds, and 3 rows in the lake break that",
+            "amount has new bounds, and 3 rows in the lake do not comply",
             id="a bound that rows break",
         ),
     ],
 )  # fmt: skip
-def test_a_change_that_the_rows_do_not_bear_is_refused_with_the_remedy(
-    house: House, columns: list[dict[str, Any]], more: dict[str, Any], told: str
+def test_a_change_that_the_rows_do_not_allow_is_refused_with_the_remedy(
+    harness: Harness, columns: list[dict[str, Any]], more: dict[str, Any], message: str
 ) -> None:
-    filled(house, wallet="w")
-    before, snapshot = house.rows("*"), house.lake.snapshot()
-    with pytest.raises(ContractError, match=told) as caught:
-        house.load(make_spec(columns, contract=more))
+    filled(harness, wallet="w")
+    before, snapshot = harness.rows("*"), harness.lake.snapshot()
+    with pytest.raises(ContractError, match=message) as caught:
+        harness.load(make_spec(columns, contract=more))
     assert "lakehouse run --full-refresh --select raw/payments+" in str(caught.value)
-    assert (house.rows("*"), house.lake.snapshot()) == (before, snapshot)
-    assert house.load(make_spec()).files == []
+    assert (harness.rows("*"), harness.lake.snapshot()) == (before, snapshot)
+    assert harness.load(make_spec()).files == []
 
 
-def test_personal_data_that_become_plain_are_a_change_though_both_are_text(house: House) -> None:
+def test_personal_data_that_becomes_plain_is_a_change_although_both_are_text(
+    harness: Harness,
+) -> None:
     secret = make_spec(
         [*PAYMENTS[:3], column("note", pii="token")], contract={"on_change": "discard"}
     )
-    filled(house, secret)
-    with pytest.raises(ContractError, match="pii of note was token and is none"):
-        house.load(make_spec(contract={"on_change": "discard"}))
+    filled(harness, secret)
+    with pytest.raises(ContractError, match="pii of note was token and is now none"):
+        harness.load(make_spec(contract={"on_change": "discard"}))
 
 
 @pytest.mark.parametrize(
@@ -153,55 +155,59 @@ def test_personal_data_that_become_plain_are_a_change_though_both_are_text(house
         pytest.param(PAYMENTS[:3], id="text that goes on as undeclared"),
     ],
 )
-def test_a_change_that_the_rows_bear_is_taken(house: House, columns: list[dict[str, Any]]) -> None:
-    filled(house, wallet="w")
-    before = house.rows(*ALL)
-    report = house.load(make_spec(columns))
-    assert house.rows(*ALL) == before
+def test_a_change_that_the_rows_allow_is_applied(
+    harness: Harness, columns: list[dict[str, Any]]
+) -> None:
+    filled(harness, wallet="w")
+    before = harness.rows(*ALL)
+    report = harness.load(make_spec(columns))
+    assert harness.rows(*ALL) == before
     assert report.new_columns == (["size"] if columns[-1]["name"] == "size" else [])
-    snapshot = house.lake.snapshot()
-    house.load(make_spec(columns))
-    assert house.lake.snapshot() == snapshot
+    snapshot = harness.lake.snapshot()
+    harness.load(make_spec(columns))
+    assert harness.lake.snapshot() == snapshot
 
 
-def test_a_lake_that_kept_no_terms_is_judged_by_what_it_holds(house: House) -> None:
-    filled(house)
-    with house.lake.cursor() as cursor:
+def test_a_lake_without_stored_terms_is_judged_by_its_rows(harness: Harness) -> None:
+    filled(harness)
+    with harness.lake.cursor() as cursor:
         cursor.execute("DROP TABLE lake.ops.contracts")
         cursor.execute("UPDATE lake.raw.payments SET amount = NULL WHERE id = 1")
     with pytest.raises(ContractError, match="amount may not be NULL, and 1 rows in the lake"):
-        house.load(make_spec())
-    assert rebuilt(house, make_spec()).rows == 5
-    house.load(make_spec())
+        harness.load(make_spec())
+    assert rebuilt(harness, make_spec()).rows == 5
+    harness.load(make_spec())
 
 
-def test_a_table_without_rows_takes_any_contract(house: House) -> None:
-    house.load(make_spec())
-    house.load(WIDER)
-    assert dict(row[:2] for row in house.ask("DESCRIBE raw.payments"))["amount"] == "DECIMAL(18,3)"
+def test_a_table_without_rows_takes_any_contract(harness: Harness) -> None:
+    harness.load(make_spec())
+    harness.load(WIDER)
+    assert (
+        dict(row[:2] for row in harness.query("DESCRIBE raw.payments"))["amount"] == "DECIMAL(18,3)"
+    )
 
 
 def test_a_rebuild_under_the_same_contract_makes_the_same_table(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    filled(house, wallet="w")
-    before, bad = house.rows("*"), house.rows("*", table="quarantine.rows")
-    manifest = house.ask("FROM ops.files ORDER BY load_id")
+    filled(harness, wallet="w")
+    before, bad = harness.rows("*"), harness.rows("*", table="quarantine.rows")
+    manifest = harness.query("FROM ops.files ORDER BY load_id")
     monkeypatch.setattr(staging, "BATCH_BYTES", 1)
-    done = rebuilt(house, make_spec())
+    done = rebuilt(harness, make_spec())
     assert (done.files, done.rows, done.rejected, done.rows_before) == (3, 5, 1, 5)
-    assert house.rows("*") == before
-    assert house.rows("*", table="quarantine.rows") == bad
-    assert house.ask("FROM ops.files ORDER BY load_id") == manifest
+    assert harness.rows("*") == before
+    assert harness.rows("*", table="quarantine.rows") == bad
+    assert harness.query("FROM ops.files ORDER BY load_id") == manifest
 
 
-def test_a_type_that_widens_takes_the_exact_values_from_the_landed_files(house: House) -> None:
-    filled(house)
-    before = house.rows("_file", "_row", "_load_id", "_loaded_at", "id", "known_at")
-    done = rebuilt(house, WIDER)
-    report = house.load(WIDER)
+def test_a_widened_type_gets_the_exact_values_from_the_landed_files(harness: Harness) -> None:
+    filled(harness)
+    before = harness.rows("_file", "_row", "_load_id", "_loaded_at", "id", "known_at")
+    done = rebuilt(harness, WIDER)
+    report = harness.load(WIDER)
     assert (done.rows, done.rejected, report.files) == (6, 0, [])
-    assert [str(amount) for (amount,) in house.rows("amount")] == [
+    assert [str(amount) for (amount,) in harness.rows("amount")] == [
         "1.000",
         "7.000",
         "2.500",
@@ -209,91 +215,91 @@ def test_a_type_that_widens_takes_the_exact_values_from_the_landed_files(house: 
         "0.125",
         "7.000",
     ]
-    after = house.rows("_file", "_row", "_load_id", "_loaded_at", "id", "known_at")
+    after = harness.rows("_file", "_row", "_load_id", "_loaded_at", "id", "known_at")
     assert [row for row in after if row[4] != 3] == before
     late = seal_of(4) + timedelta(microseconds=1)
     assert {row[5] for row in after if row[2] == 3} == {late}
-    assert house.rows("*", table="quarantine.rows") == []
-    assert house.ask("SELECT rows, rejected FROM ops.files ORDER BY load_id") == [(2, 0)] * 3
+    assert harness.rows("*", table="quarantine.rows") == []
+    assert harness.query("SELECT rows, rejected FROM ops.files ORDER BY load_id") == [(2, 0)] * 3
 
 
-def test_a_renamed_column_is_filled_for_all_rows(house: House) -> None:
-    filled(house)
+def test_a_renamed_column_is_filled_for_all_rows(harness: Harness) -> None:
+    filled(harness)
     renamed = make_spec(
         [*PAYMENTS[:2], {**column("total", "DECIMAL(18, 2)"), "from": "amount"}, PAYMENTS[3]]
     )
-    rebuilt(house, renamed)
-    house.load(renamed)
-    assert house.ask("SELECT count(*), count(total) FROM raw.payments") == [(5, 5)]
-    assert "amount" not in dict(row[:2] for row in house.ask("DESCRIBE raw.payments"))
+    rebuilt(harness, renamed)
+    harness.load(renamed)
+    assert harness.query("SELECT count(*), count(total) FROM raw.payments") == [(5, 5)]
+    assert "amount" not in dict(row[:2] for row in harness.query("DESCRIBE raw.payments"))
 
 
-def test_rows_that_a_new_contract_rejects_wait_for_a_decision(house: House) -> None:
-    filled(house)
+def test_rows_that_a_new_contract_rejects_await_a_decision(harness: Harness) -> None:
+    filled(harness)
     bounded = make_spec(
         [*PAYMENTS[:2], column("amount", "DECIMAL(18, 2)", nullable=False, minimum=2), PAYMENTS[3]]
     )
-    rebuilt(house, bounded)
-    assert sorted(house.rows("id")) == [(2,), (11,), (12,), (13,)]
-    with house.lake.reader() as cursor:
+    rebuilt(harness, bounded)
+    assert sorted(harness.rows("id")) == [(2,), (11,), (12,), (13,)]
+    with harness.lake.reader() as cursor:
         found = find_undecided(cursor, bounded)
     assert [(one.load_id, one.rows, one.of) for one in found] == [(1, 1, 2), (3, 1, 2)]
 
 
-def test_what_was_decided_stays_decided_and_released_rows_stay_where_they_are(
-    house: House,
+def test_decisions_stay_and_released_rows_stay_where_they_are(
+    harness: Harness,
 ) -> None:
-    filled(house)
+    filled(harness)
     third = file_name(seal_of(2))
-    release(make_spec(), house.lake, house.settings, Choice(), who="a", why="b", now=NOW)
-    rebuilt(house, WIDER)
-    house.load(WIDER)
-    assert house.rows("_file", "id")[-1] == (third.replace(".", "_released_1."), 3)
-    before = house.rows(*ALL)
-    rebuilt(house, WIDER)
-    assert house.rows(*ALL) == before
-    rebuilt(house, make_spec())
-    discard(make_spec(), house.lake, Choice(), who="a", why="b", now=NOW)
-    rebuilt(house, make_spec())
-    with house.lake.reader() as cursor:
+    release(make_spec(), harness.lake, harness.settings, Choice(), who="a", why="b", now=NOW)
+    rebuilt(harness, WIDER)
+    harness.load(WIDER)
+    assert harness.rows("_file", "id")[-1] == (third.replace(".", "_released_1."), 3)
+    before = harness.rows(*ALL)
+    rebuilt(harness, WIDER)
+    assert harness.rows(*ALL) == before
+    rebuilt(harness, make_spec())
+    discard(make_spec(), harness.lake, Choice(), who="a", why="b", now=NOW)
+    rebuilt(harness, make_spec())
+    with harness.lake.reader() as cursor:
         assert find_undecided(cursor, make_spec()) == []
 
 
-def test_a_file_that_is_gone_or_altered_or_refused_leaves_the_table_as_it_was(
-    house: House,
+def test_a_missing_altered_or_refused_file_leaves_the_table_unchanged(
+    harness: Harness,
 ) -> None:
-    filled(house, wallet="w")
-    before, snapshot = house.rows("*"), house.lake.snapshot()
+    filled(harness, wallet="w")
+    before, snapshot = harness.rows("*"), harness.lake.snapshot()
     with pytest.raises(LoadError, match=r"refuses files.*columns not in the contract: wallet"):
-        rebuilt(house, make_spec(contract={"on_change": "freeze"}))
-    path = Path(house.settings.landing) / "payments" / file_name(seal_of(0))
+        rebuilt(harness, make_spec(contract={"on_change": "freeze"}))
+    path = Path(harness.settings.landing) / "payments" / file_name(seal_of(0))
     path.write_bytes(path.read_bytes().replace(b"1.00", b"3.00"))
     with pytest.raises(LandingError, match=f"{path.name} has other bytes"):
-        rebuilt(house, WIDER)
+        rebuilt(harness, WIDER)
     path.unlink()
     with pytest.raises(LandingError, match=f"{path.name} were loaded and are no longer in"):
-        rebuilt(house, WIDER)
-    assert (house.rows("*"), house.lake.snapshot()) == (before, snapshot)
-    assert list((house.settings.data_dir / "spill").iterdir()) == []
+        rebuilt(harness, WIDER)
+    assert (harness.rows("*"), harness.lake.snapshot()) == (before, snapshot)
+    assert list((harness.settings.data_dir / "spill").iterdir()) == []
 
 
-def test_a_load_that_comes_between_is_not_lost(
-    house: House, monkeypatch: pytest.MonkeyPatch
+def test_a_load_during_a_rebuild_is_not_lost(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lakehouse.sources import rebuilding
 
-    filled(house)
+    filled(harness)
     mark = rebuilding.mark_released
 
     def load_meanwhile(*arguments: Any) -> None:
         monkeypatch.setattr(rebuilding, "mark_released", mark)
-        house.land(file_name(seal_of(9)), json_lines(payment(9, NOON)))
-        house.load(make_spec())
+        harness.land(file_name(seal_of(9)), json_lines(payment(9, NOON)))
+        harness.load(make_spec())
 
     monkeypatch.setattr(rebuilding, "mark_released", load_meanwhile)
-    with pytest.raises(LoadError, match="were loaded or taken out while"):
-        rebuilt(house, make_spec())
-    assert house.rows("id")[-1] == (9,)
+    with pytest.raises(LoadError, match="were loaded or unloaded while"):
+        rebuilt(harness, make_spec())
+    assert harness.rows("id")[-1] == (9,)
 
 
 KILLED = """
@@ -319,14 +325,14 @@ def test_a_rebuild_that_is_killed_leaves_the_old_table(tmp_path: Path, when: str
     settings = load_settings({}, data_dir=tmp_path / "data")
     (tmp_path / "spec.json").write_text(WIDER.model_dump_json(by_alias=True))
     with Lake(settings) as lake:
-        house = House(settings, lake)
-        filled(house)
-        before = house.rows("*")
+        harness = Harness(settings, lake)
+        filled(harness)
+        before = harness.rows("*")
     command = [sys.executable, "-c", KILLED, str(settings.data_dir), str(tmp_path / "spec.json")]
     done = subprocess.run([*command, when], check=False, env={**os.environ})
     assert done.returncode == -signal.SIGKILL
     with Lake(settings) as lake:
-        house = House(settings, lake)
-        assert house.rows("*") == before
-        assert rebuilt(house, WIDER).rows == 6
+        harness = Harness(settings, lake)
+        assert harness.rows("*") == before
+        assert rebuilt(harness, WIDER).rows == 6
     assert list((settings.data_dir / "spill").glob("rebuild-*")) == []

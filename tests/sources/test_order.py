@@ -14,25 +14,25 @@ from lakehouse.sources.deciding import Todo
 from lakehouse.sources.errors import LoadError
 from lakehouse.sources.manifest import last_number
 
-from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import Harness, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ROWS = json_lines(payment(1, seal_of(0)), payment(2, seal_of(0)))
 
 
-def test_a_corrected_file_is_loaded_once_though_the_clock_was_set_back(house: House) -> None:
-    house.land(file_name(seal_of(0)), b"")
-    refused = house.load(make_spec(), now=lambda: NOON)
+def test_a_corrected_file_is_loaded_once_though_the_clock_was_set_back(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0)), b"")
+    refused = harness.load(make_spec(), now=lambda: NOON)
     assert list(refused.quarantined_files) == [file_name(seal_of(0))]
-    house.land(file_name(seal_of(0)), ROWS)
+    harness.land(file_name(seal_of(0)), ROWS)
     clock = (NOON - timedelta(hours=1, seconds=n) for n in range(9))
 
-    report = house.load(make_spec(), now=lambda: next(clock))
+    report = harness.load(make_spec(), now=lambda: next(clock))
 
     assert (report.rows, report.files) == (2, [file_name(seal_of(0))])
-    assert house.lake.rows("raw.payments") == 2
-    assert pending_files(make_spec(), house.lake, house.settings) == []
-    assert house.ask("SELECT number, status FROM ops.files ORDER BY number") == [
+    assert harness.lake.rows("raw.payments") == 2
+    assert pending_files(make_spec(), harness.lake, harness.settings) == []
+    assert harness.query("SELECT number, status FROM ops.files ORDER BY number") == [
         (1, "quarantined"),
         (2, "loaded"),
     ]
@@ -52,31 +52,33 @@ def test_any_clock_gives_the_same_rows(
     for clocks in (True, False):
         home = load_settings({}, data_dir=tmp_path_factory.mktemp("clock"))
         with Lake(home) as lake:
-            house = House(home, lake)
+            harness = Harness(home, lake)
             for number, (day, whole, hours) in enumerate(steps):
                 content = json_lines(payment(number, seal_of(day))) if whole else b""
                 name = file_name(seal_of(day))
-                known = house.ask("SHOW TABLES FROM lake.ops") and house.ask(
+                known = harness.query("SHOW TABLES FROM lake.ops") and harness.query(
                     f"SELECT count(*) FROM ops.files WHERE file = '{name}' AND status = 'loaded'"
                 )
                 if known != [(1,)]:
-                    house.land(name, content)
+                    harness.land(name, content)
                 moment = NOON + timedelta(hours=hours if clocks else number)
-                house.load(make_spec(), now=lambda moment=moment: moment)
-            house.load(make_spec())
+                harness.load(make_spec(), now=lambda moment=moment: moment)
+            harness.load(make_spec())
             found.append(
                 (
-                    house.rows("_file", "_row", "_load_id", "id", "known_at"),
-                    house.ask("SELECT file, status, load_id, seal FROM ops.files ORDER BY number"),
+                    harness.rows("_file", "_row", "_load_id", "id", "known_at"),
+                    harness.query(
+                        "SELECT file, status, load_id, seal FROM ops.files ORDER BY number"
+                    ),
                 )
             )
     assert found[0] == found[1]
 
 
-def test_a_load_without_progress_ends_with_an_error_that_names_the_file(
-    house: House, monkeypatch: pytest.MonkeyPatch
+def test_a_load_that_makes_no_progress_ends_with_an_error_that_names_the_file(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.land(file_name(seal_of(0)), ROWS)
+    harness.land(file_name(seal_of(0)), ROWS)
 
     def forgetful(spec: Any, files: Any, seen: Any, *more: Any) -> Todo:
         return Todo(last_number(seen), None, new=tuple(files))
@@ -84,24 +86,26 @@ def test_a_load_without_progress_ends_with_an_error_that_names_the_file(
     monkeypatch.setattr(loading, "find_todo", forgetful)
 
     with pytest.raises(LoadError, match=file_name(seal_of(0))):
-        house.load(make_spec())
+        harness.load(make_spec())
 
 
-def test_a_manifest_without_a_counter_is_counted_in_the_order_in_which_it_was_written(
-    house: House,
+def test_a_manifest_without_numbers_is_numbered_in_the_order_of_its_commits(
+    harness: Harness,
 ) -> None:
-    house.land(file_name(seal_of(0)), b"")
-    house.land(file_name(seal_of(1)), ROWS)
-    house.load(make_spec(), now=lambda: NOON)
-    house.land(file_name(seal_of(0)), json_lines(payment(3, seal_of(0))))
-    house.load(make_spec(), now=lambda: NOON - timedelta(days=1))
-    before = house.ask("SELECT number, file, status, seal FROM ops.files ORDER BY number")
-    with house.lake.writer(Author("an older version")) as cursor:
+    harness.land(file_name(seal_of(0)), b"")
+    harness.land(file_name(seal_of(1)), ROWS)
+    harness.load(make_spec(), now=lambda: NOON)
+    harness.land(file_name(seal_of(0)), json_lines(payment(3, seal_of(0))))
+    harness.load(make_spec(), now=lambda: NOON - timedelta(days=1))
+    before = harness.query("SELECT number, file, status, seal FROM ops.files ORDER BY number")
+    with harness.lake.writer(Author("an older version")) as cursor:
         cursor.execute(f"ALTER TABLE {qualified(FILES)} DROP COLUMN number")
-    assert pending_files(make_spec(), house.lake, house.settings) == []
+    assert pending_files(make_spec(), harness.lake, harness.settings) == []
 
-    house.load(make_spec())
+    harness.load(make_spec())
 
-    assert house.ask("SELECT number, file, status, seal FROM ops.files ORDER BY number") == before
+    assert (
+        harness.query("SELECT number, file, status, seal FROM ops.files ORDER BY number") == before
+    )
     assert [row[0] for row in before] == [1, 2, 3]
-    assert house.lake.rows("raw.payments") == 3
+    assert harness.lake.rows("raw.payments") == 3

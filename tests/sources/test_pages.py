@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.sources import SourceSpec, extract
-from lakehouse.sources.connectors.api.pages import NotAPage, decode_page, split_page
+from lakehouse.sources.connectors.api.pages import InvalidPage, decode_page, split_page
 from lakehouse.sources.errors import SourceDown
 
-from .conftest import House, column, make_spec
+from .conftest import Harness, column, make_spec
 
 DAY = "2026-05-01"
 END = '"complete_through": "2026-05-01T23:59:59.999999Z"'
@@ -37,8 +37,8 @@ def publish(tmp_path: Path, body: bytes, name: str = f"{DAY}.json") -> None:
     (tmp_path / "api" / name).write_bytes(body)
 
 
-def landed(house: House) -> list[bytes]:
-    (file,) = (Path(house.settings.landing) / "payments").glob("*.gz")
+def landed(harness: Harness) -> list[bytes]:
+    (file,) = (Path(harness.settings.landing) / "payments").glob("*.gz")
     return gzip.decompress(file.read_bytes()).splitlines()
 
 
@@ -60,18 +60,18 @@ RECORDS = [
 """`json.loads` and `json.dumps` change every one of these, and fail on some."""
 
 
-def test_each_record_is_landed_with_the_text_it_came_with(house: House, tmp_path: Path) -> None:
+def test_each_record_is_landed_with_its_original_text(harness: Harness, tmp_path: Path) -> None:
     body = f'{{"data": [{", ".join(RECORDS)}], "meta": {{"x": [1, "]"]}}, "next": null, {END}}}'
     publish(tmp_path, body.encode())
 
-    extraction = extract(make_api(tmp_path), house.settings)
+    extraction = extract(make_api(tmp_path), harness.settings)
 
-    assert landed(house) == [record.encode() for record in RECORDS]
+    assert landed(harness) == [record.encode() for record in RECORDS]
     assert extraction.rows == len(RECORDS)
 
 
-def test_what_is_no_json_is_quarantined_and_the_rest_is_loaded(
-    house: House, tmp_path: Path
+def test_a_record_that_is_not_json_is_quarantined_and_the_rest_is_loaded(
+    harness: Harness, tmp_path: Path
 ) -> None:
     time = f'"time": "{DAY}T10:00:00Z"'
     records = [
@@ -82,22 +82,24 @@ def test_what_is_no_json_is_quarantined_and_the_rest_is_loaded(
     ]
     publish(tmp_path, f'{{"data": [\n{", ".join(records)}\n], {END}}}'.encode())
     spec = make_api(tmp_path)
-    extract(spec, house.settings)
-    report = house.load(spec)
-    assert [row[0] for row in house.rows("id")] == ["a", "d"]
+    extract(spec, harness.settings)
+    report = harness.load(spec)
+    assert [row[0] for row in harness.rows("id")] == ["a", "d"]
     assert report.rejected == 2
 
 
-def test_bytes_that_are_not_utf_8_put_one_record_aside(house: House, tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_quarantine_only_their_record(
+    harness: Harness, tmp_path: Path
+) -> None:
     time = f'"time": "{DAY}T10:00:00Z"'
     body = f'{{"data": [{{"id": "é", {time}}}, {{"id": "BAD", {time}}}], {END}}}'.encode()
     publish(tmp_path, body.replace(b"BAD", b"\xff\xfe"))
     spec = make_api(tmp_path)
-    extract(spec, house.settings)
-    report = house.load(spec)
-    assert house.rows("id") == [("é",)]
+    extract(spec, harness.settings)
+    report = harness.load(spec)
+    assert harness.rows("id") == [("é",)]
     assert report.reasons == {"not UTF-8": 1}
-    assert b"\xff\xfe" in landed(house)[1]
+    assert b"\xff\xfe" in landed(harness)[1]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_bytes_that_are_not_utf_8_put_one_record_aside(house: House, tmp_path: P
         ("é€".encode("cp1252"), "windows-1252"),
     ],
 )
-def test_a_body_is_read_in_the_encoding_that_it_is_in(content: bytes, charset: str | None) -> None:
+def test_a_body_is_decoded_in_its_actual_encoding(content: bytes, charset: str | None) -> None:
     assert decode_page(content, charset).removeprefix("a ") == "é€"
 
 
@@ -126,37 +128,37 @@ def test_a_body_is_read_in_the_encoding_that_it_is_in(content: bytes, charset: s
         (b"\xff", "hex"),
     ],
 )
-def test_a_body_in_another_encoding_than_it_claims_is_no_page(
+def test_a_body_not_in_its_declared_encoding_is_an_invalid_page(
     content: bytes, charset: str | None
 ) -> None:
-    with pytest.raises(NotAPage, match="its bytes are not"):
+    with pytest.raises(InvalidPage, match="its bytes are not"):
         decode_page(content, charset)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "{ is expected at 0, not the end"),
         ("[]", "{ is expected at 0"),
         ("{}", "no list `data`"),
         ('{"data": null}', r"\[ is expected at 9"),
         ('{"data": [{"a": 1}', ", is expected at 18, not the end"),
-        ('{"data": [{"a": 1]}', "] closes what it did not open, at 17"),
+        ('{"data": [{"a": 1]}', "] does not match the open bracket, at 17"),
         ('{"data": [{"a": "1}]}', "a string is not closed, at 16"),
         ('{"data": [1 2]}', ", is expected at 12"),
         ('{"data": [1,]}', "a value is missing"),
         ('{"data": [,1]}', "a value is missing"),
-        ('{"data": [], "data": [1]}', "is there twice"),
+        ('{"data": [], "data": [1]}', "or a duplicate"),
         ('{"data": [], "next": 1}', "`next` is neither a string nor null"),
         ('{"data": [], "next": "\\x"}', "`next` is neither"),
-        ('{"data": []} {}', "more after its end, at 13"),
+        ('{"data": []} {}', "more text after its end, at 13"),
         ('{"data": []', ", is expected at 11"),
-        ("{data: []}", "is not a name"),
+        ("{data: []}", "is not a valid name"),
         ('{"data": [' + "[" * 100_000, "100000 brackets are not closed"),
     ],
 )
-def test_a_page_that_is_none_names_where_it_stops_being_one(text: str, told: str) -> None:
-    with pytest.raises(NotAPage, match=told):
+def test_the_error_for_an_invalid_page_names_the_position(text: str, message: str) -> None:
+    with pytest.raises(InvalidPage, match=message):
         split_page(text)
 
 
@@ -167,7 +169,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(VALUES), st.none() | st.text(), st.sampled_from([None, 2]), st.booleans())
-def test_the_records_of_any_page_are_those_that_json_sees(
+def test_the_records_of_any_page_are_those_that_json_parses(
     data: list[Any], next: str | None, indent: int | None, ascii: bool
 ) -> None:
     text = json.dumps({"x": data, "data": data, "next": next}, indent=indent, ensure_ascii=ascii)
@@ -178,17 +180,17 @@ def test_the_records_of_any_page_are_those_that_json_sees(
 
 
 def test_a_page_over_the_limit_is_refused_and_one_below_is_not(
-    house: House, tmp_path: Path
+    harness: Harness, tmp_path: Path
 ) -> None:
     record = json.dumps({"id": "a", "time": f"{DAY}T10:00:00Z"})
     body = f'{{"data": [{", ".join([record] * 100)}], {END}}}'.encode()
     publish(tmp_path, body)
     with pytest.raises(SourceDown, match=r"more than 1,000 bytes .* raise `page_bytes`"):
-        extract(make_api(tmp_path, page_bytes=1_000), house.settings)
-    assert not (Path(house.settings.landing) / "payments").exists()
-    assert extract(make_api(tmp_path, page_bytes=len(body)), house.settings).rows == 100
+        extract(make_api(tmp_path, page_bytes=1_000), harness.settings)
+    assert not (Path(harness.settings.landing) / "payments").exists()
+    assert extract(make_api(tmp_path, page_bytes=len(body)), harness.settings).rows == 100
 
 
-def test_a_time_without_a_zone_is_utc(house: House, tmp_path: Path) -> None:
+def test_a_time_without_a_zone_is_utc(harness: Harness, tmp_path: Path) -> None:
     publish(tmp_path, b'{"data": [], "complete_through": "2026-05-01T23:59:59.999999"}')
-    assert len(extract(make_api(tmp_path), house.settings).files) == 1
+    assert len(extract(make_api(tmp_path), harness.settings).files) == 1

@@ -15,7 +15,7 @@ from lakehouse.settings import load_settings
 from lakehouse.sources import SourceSpec
 from lakehouse.sources.pii import token_key
 
-from .conftest import PAYMENTS, House, column, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import PAYMENTS, Harness, column, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 PEOPLE: list[dict[str, Any]] = [
@@ -30,31 +30,31 @@ FREEZE = {"on_change": "freeze"}
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def harness(tmp_path: Path) -> Iterator[Harness]:
     settings = load_settings({}, data_dir=tmp_path, pii_key="k" * 100)
     with Lake(settings) as lake:
-        yield House(settings, lake)
+        yield Harness(settings, lake)
 
 
 def token(value: str) -> str:
     return hmac.new(b"k" * 100, value.encode(), hashlib.sha256).hexdigest()
 
 
-def test_tokens_are_hmac_sha256_and_dropped_columns_live_on_in_expressions(house: House) -> None:
-    house.land(
+def test_tokens_are_hmac_sha256_and_expressions_can_use_dropped_columns(harness: Harness) -> None:
+    harness.land(
         file_name(seal_of(0)),
         json_lines(payment(1, NOON, **PERSON), payment(2, NOON, email=None, birth_date=None)),
     )
-    house.load(make_spec(PEOPLE, contract=FREEZE))
-    assert house.rows("id", "email", "born", "birth_year") == [
+    harness.load(make_spec(PEOPLE, contract=FREEZE))
+    assert harness.rows("id", "email", "born", "birth_year") == [
         (1, token("ää@secret.org"), token("1980-02-03"), 1980),
         (2, None, None, None),
     ]
-    assert "birth_date" not in [name for name, *_ in house.ask("DESCRIBE raw.payments")]
+    assert "birth_date" not in [name for name, *_ in harness.query("DESCRIBE raw.payments")]
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_a_rejected_row_shows_no_personal_data(house: House, suffix: str) -> None:
+def test_a_rejected_row_shows_no_personal_data(harness: Harness, suffix: str) -> None:
     if suffix == ".jsonl":
         content = json_lines(
             payment(1, NOON, "x", **PERSON), '{"email": "ää@secret.org", "amount": '
@@ -64,21 +64,21 @@ def test_a_rejected_row_shows_no_personal_data(house: House, suffix: str) -> Non
             "id,time,amount,note,email,born,birth_date\n"
             "1,2026-05-01,x,,ää@secret.org,1980-02-03,1980-02-03\n1,ää@secret.org\n"
         ).encode()
-    house.land(file_name(seal_of(0), suffix), content)
-    report = house.load(make_spec(PEOPLE, contract=FREEZE))
+    harness.land(file_name(seal_of(0), suffix), content)
+    report = harness.load(make_spec(PEOPLE, contract=FREEZE))
     assert report.rejected == 2
-    texts = [text for (text,) in house.rows("text", table="quarantine.rows")]
+    texts = [text for (text,) in harness.rows("text", table="quarantine.rows")]
     assert not any("secret" in text or "1980" in text for text in texts)
     assert token("ää@secret.org") in texts[0]
     assert '"amount":"x"' in texts[0]
     assert len(texts[1]) == 64
 
 
-def test_no_file_of_the_lake_holds_the_originals(house: House) -> None:
-    house.land(file_name(seal_of(0)), json_lines(payment(1, NOON, **PERSON)))
-    house.load(make_spec(PEOPLE, contract=FREEZE))
-    house.lake.close()
-    files = [p for p in (house.settings.data_dir / "lake").rglob("*") if p.is_file()]
+def test_no_file_of_the_lake_contains_the_originals(harness: Harness) -> None:
+    harness.land(file_name(seal_of(0)), json_lines(payment(1, NOON, **PERSON)))
+    harness.load(make_spec(PEOPLE, contract=FREEZE))
+    harness.lake.close()
+    files = [p for p in (harness.settings.data_dir / "lake").rglob("*") if p.is_file()]
     assert files
     assert not any(b"secret.org" in path.read_bytes() for path in files)
 
@@ -126,8 +126,10 @@ def with_column(expression: str, **more: Any) -> SourceSpec:
         "md5(email)",
     ],
 )
-def test_an_expression_over_personal_data_must_say_what_it_reveals(expression: str) -> None:
-    with pytest.raises(ValueError, match=r"made of (email|born|birth_date).*`reveals`|subquery"):
+def test_an_expression_over_personal_data_must_declare_what_it_reveals(expression: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"computed from (email|born|birth_date).*`reveals`|subquery"
+    ):
         with_column(expression)
 
 
@@ -145,7 +147,9 @@ def test_an_expression_over_personal_data_must_say_what_it_reveals(expression: s
     ],
 )
 @pytest.mark.parametrize("reveals", ["", "nothing at all"])
-def test_what_could_name_any_column_is_refused(expression: str, why: str, reveals: str) -> None:
+def test_an_expression_that_could_refer_to_any_column_is_refused(
+    expression: str, why: str, reveals: str
+) -> None:
     with pytest.raises(ValueError, match=f"{why}|reads no personal"):
         with_column(expression, reveals=reveals)
 
@@ -153,12 +157,12 @@ def test_what_could_name_any_column_is_refused(expression: str, why: str, reveal
 @pytest.mark.parametrize(
     "expression", ["email", "CAST(birth_date AS VARCHAR)", "(email) COLLATE C"]
 )
-def test_a_copy_is_refused_whatever_it_says(expression: str) -> None:
+def test_a_copy_is_refused_whatever_it_declares(expression: str) -> None:
     with pytest.raises(ValueError, match="is a copy of"):
         with_column(expression, reveals="hardly anything")
 
 
-def test_expressions_that_touch_no_personal_data_need_to_say_nothing() -> None:
+def test_expressions_without_personal_data_need_no_reveals() -> None:
     for expression in (
         "upper(note)",
         "'email'",
@@ -173,7 +177,7 @@ def test_expressions_that_touch_no_personal_data_need_to_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("origin", ["email", "EMAIL"])
-def test_no_second_column_reads_a_personal_one(origin: str) -> None:
+def test_a_second_column_that_reads_a_personal_one_is_refused(origin: str) -> None:
     columns = [*PEOPLE, column("copy", **{"from": origin})]
     with pytest.raises(ValueError, match="email declares personal"):
         make_spec(columns, contract=FREEZE)
@@ -181,7 +185,7 @@ def test_no_second_column_reads_a_personal_one(origin: str) -> None:
     make_spec(columns, contract=FREEZE)
 
 
-def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path)
     key = token_key(settings)
     assert token_key(settings) == key

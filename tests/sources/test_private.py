@@ -13,6 +13,7 @@ from lakehouse.lake import connect, spill_folder
 from lakehouse.private import make_private
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import extract
 from lakehouse.sources.landing import Landing
@@ -38,14 +39,14 @@ def open_to_others(*folders: Path) -> list[str]:
     ]
 
 
-def test_the_world_and_what_is_landed_of_it_are_their_owners_alone(tmp_path: Path) -> None:
+def test_the_world_and_its_landed_files_are_private(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path / "data")
     landing = Path(settings.landing)
     config = WorldConfig.model_validate(
         {"start": date(2026, 1, 1), "days": 2, "customers": 20, "terminals": 20}
     )
-    create_world(config, settings.world_dir, landing)
-    advance_world(settings.world_dir, landing, 1)
+    create_world(config, world_folder(settings), landing)
+    advance_world(world_folder(settings), landing, 1)
     for name in ("customers", "exchange_rates"):
         spec = load_spec(DEFS / name / "defs.yaml")
         assert extract(spec, settings).rows
@@ -54,12 +55,12 @@ def test_the_world_and_what_is_landed_of_it_are_their_owners_alone(tmp_path: Pat
     assert all(any(folder.iterdir()) for folder in landed)
     assert open_to_others(*landed) == []
     # only the owner may enter the world's folder; two files in it hold personal data
-    assert stat.S_IMODE(settings.world_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(world_folder(settings).stat().st_mode) == 0o700
     for name in ("bank.sqlite", "names.json"):
-        assert stat.S_IMODE((settings.world_dir / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((world_folder(settings) / name).stat().st_mode) == 0o600
 
 
-def test_what_is_being_landed_is_private_before_it_is_whole(settings: Settings) -> None:
+def test_a_file_is_private_even_while_it_is_being_landed(settings: Settings) -> None:
     landing = Landing(settings, "payments")
     seen: list[str] = []
 
@@ -97,7 +98,7 @@ def test_a_failed_landing_leaves_nothing_behind(settings: Settings) -> None:
         (0o700, 0o602, ["a.jsonl"]),
     ],
 )
-def test_wider_rights_are_found(
+def test_wider_permissions_are_reported(
     settings: Settings, folder_mode: int, file_mode: int, expected: list[str]
 ) -> None:
     landing = Landing(settings, "payments")
@@ -109,7 +110,7 @@ def test_wider_rights_are_found(
     assert sorted(landing.open_to_others()) == expected
 
 
-def test_what_spills_to_disk_lies_in_a_private_folder(settings: Settings) -> None:
+def test_spilled_data_is_in_a_private_folder(settings: Settings) -> None:
     wide = settings.data_dir / "spill"
     wide.mkdir(parents=True)
     wide.chmod(0o755)
@@ -122,7 +123,7 @@ def test_what_spills_to_disk_lies_in_a_private_folder(settings: Settings) -> Non
         assert stat.S_IMODE(scratch.parent.stat().st_mode) == 0o700
 
 
-def test_a_private_folder_of_somebody_else_is_left_as_it_is(
+def test_a_private_folder_of_another_user_is_left_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = tmp_path / "theirs"

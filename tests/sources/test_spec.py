@@ -44,7 +44,7 @@ def test_the_payments_sources_are_valid_and_fully_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("type: TIMESTAMP", "type: DATETIME", r"line 14: contract.columns.1.type: .*'DATETIME'"),
         ("name: payments", "nmae: payments", r"line 3: nmae: .*did you mean name"),
@@ -57,17 +57,19 @@ def test_the_payments_sources_are_valid_and_fully_described() -> None:
         ("name: time", "name: known_at", "known_at is a column that the loader adds"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_the_error_for_a_mistake_names_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     path = tmp_path / "defs.yaml"
     path.write_text(YAML)
     load_spec(path)
     path.write_text(YAML.replace(old, new))
-    with pytest.raises(SpecError, match=told) as error:
+    with pytest.raises(SpecError, match=message) as error:
         load_spec(path)
     assert str(path) in str(error.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot read"):
         load_spec(tmp_path / "none.yaml")
 
@@ -80,7 +82,7 @@ def test_an_expression_is_compiled_when_the_spec_is_made() -> None:
 
 def test_placeholders_are_filled_from_environment_and_settings(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path)
-    text = "${BANK:-sqlite:{world_dir}/bank.sqlite}"
+    text = "${BANK:-sqlite:{data_dir}/world/bank.sqlite}"
     assert resolve(text, settings, {}) == f"sqlite:{tmp_path}/world/bank.sqlite"
     assert resolve(text, settings, {"BANK": "pg://a:{b}@c"}) == "pg://a:{b}@c"
     assert resolve("{landing}/x", settings, {}) == f"{tmp_path}/landing/x"

@@ -5,9 +5,9 @@ from datetime import datetime
 import pytest
 
 from lakehouse.sources.errors import UnknownSource
-from lakehouse.sources.undecided import read_rows, undecided_of
+from lakehouse.sources.undecided import list_undecided, read_rows
 
-from .conftest import House, file_name, json_lines, make_spec, payment, seal_of
+from .conftest import Harness, file_name, json_lines, make_spec, payment, seal_of
 
 NOON = datetime(2026, 5, 1, 12)
 FIRST, SECOND = file_name(seal_of(0)), file_name(seal_of(1))
@@ -15,11 +15,11 @@ AMOUNT = "amount: not a DECIMAL(18,2)"
 
 
 @pytest.fixture
-def loaded(house: House) -> House:
-    house.land(FIRST, json_lines(payment(1, NOON), payment(2, NOON, "x"), '{"id": "y"'))
-    house.land(SECOND, json_lines(payment(3, NOON, "z")))
-    house.load(make_spec())
-    return house
+def loaded(harness: Harness) -> Harness:
+    harness.land(FIRST, json_lines(payment(1, NOON), payment(2, NOON, "x"), '{"id": "y"'))
+    harness.land(SECOND, json_lines(payment(3, NOON, "z")))
+    harness.load(make_spec())
+    return harness
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def loaded(house: House) -> House:
     ],
 )
 def test_rows_are_chosen_by_file_and_reason(
-    loaded: House, chosen: dict[str, str], found: list[tuple[str, int]]
+    loaded: Harness, chosen: dict[str, str], found: list[tuple[str, int]]
 ) -> None:
     with loaded.lake.reader() as cursor:
         rows = read_rows(cursor, make_spec(), limit=10, **chosen)
@@ -41,11 +41,11 @@ def test_rows_are_chosen_by_file_and_reason(
         assert read_rows(cursor, make_spec(), limit=1, **chosen) == rows[:1]
 
 
-def test_a_lake_into_which_nothing_was_loaded_has_none(house: House) -> None:
-    with house.lake.reader() as cursor:
+def test_a_lake_without_loads_has_no_undecided_rows(harness: Harness) -> None:
+    with harness.lake.reader() as cursor:
         assert read_rows(cursor, make_spec(), limit=1) == []
 
 
-def test_an_undeclared_source_is_an_error_that_names_the_declared_ones(house: House) -> None:
+def test_an_undeclared_source_is_an_error_that_names_the_declared_ones(harness: Harness) -> None:
     with pytest.raises(UnknownSource, match="no source is called payment; declared are charge"):
-        undecided_of(house.lake, "payment")
+        list_undecided(harness.lake, "payment")

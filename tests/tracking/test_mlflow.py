@@ -153,9 +153,9 @@ def version(number):
 def three(lake):
     with lake.writer(Author("test")) as writer:
         for number in (1, 2, 3):
-            made = version(number)
-            register(writer, made, "training", "first version")
-            folder = lake.settings.models_dir / made.artefact
+            registered = version(number)
+            register(writer, registered, "training", "first version")
+            folder = lake.settings.models_dir / registered.artefact
             folder.mkdir(parents=True)
             (folder / "model.txt").write_text("trees")
     return [version(number).version for number in (1, 2, 3)]
@@ -199,17 +199,17 @@ def test_aliases_and_states_follow_the_registry(server, lake, three):
     assert states == ["champion", "rolled_back", "candidate"]
 
 
-def test_a_server_that_is_down_is_a_warning_and_is_told_everything_later(server, lake, three):
+def test_a_server_that_is_down_causes_a_warning_and_catches_up_later(server, lake, three):
     server.down = True
-    told = mirror(lake, "m")
-    assert "not up to date about m, the next run tries again: no answer" in told.problem
-    assert "secret" not in told.problem
+    result = mirror(lake, "m")
+    assert "not up to date for m; the next run tries again: no answer" in result.problem
+    assert "secret" not in result.problem
     server.down = False
     assert mirror(lake, "m").logged == tuple(three)
 
 
 @pytest.mark.parametrize("calls", range(1, 8))
-def test_wherever_the_connection_breaks_every_version_ends_up_with_one_finished_run(
+def test_every_version_gets_one_finished_run_wherever_the_connection_breaks(
     server, lake, three, calls
 ):
     server.dies_after = calls
@@ -222,7 +222,7 @@ def test_wherever_the_connection_breaks_every_version_ends_up_with_one_finished_
     assert len(server.models["m"].versions) == 3
 
 
-def test_without_a_tracking_uri_mlflow_is_not_even_loaded(tmp_path, monkeypatch):
+def test_mlflow_is_not_imported_without_a_tracking_uri(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with Lake(load_settings({}, data_dir=tmp_path)) as lake:
         assert mirror(lake, "m").problem == ""
@@ -250,8 +250,8 @@ def test_the_real_mlflow_shows_the_same(tmp_path, monkeypatch):
         (folder / "model.txt").write_text("trees")
         promote(lake, "m", first, who="me", why="x")
         start_shadow(lake, "m", second, who="me", why="x")
-        told = mirror(lake, "m")
-        assert (told.logged, told.problem) == ((first, second), "")
+        result = mirror(lake, "m")
+        assert (result.logged, result.problem) == ((first, second), "")
         assert mirror(lake, "m").logged == ()
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
         champion = client.get_model_version_by_alias("m", "champion")

@@ -12,7 +12,7 @@ import pytest
 import lakehouse
 from lakehouse.training import code_path
 from lakehouse.training.code_path import Definition, definitions_behind, hash_of, reader_of
-from lakehouse.training.identity import MAKES_BYTES, OUTSIDE, code_definitions
+from lakehouse.training.identity import BUILD_FUNCTIONS, OUTSIDE, code_definitions
 
 ROOT = Path(lakehouse.__file__).parent
 
@@ -95,7 +95,7 @@ def code(texts, start="app.start:start", outside=()):
         pytest.param({"app_shapes_box": ("return self.colour", "pass")}, id="an unused method"),
     ],
 )
-def test_what_changes_no_outcome_changes_no_hash(changes):
+def test_changes_without_effect_keep_the_hash(changes):
     assert code(sources(**changes)) == code(sources())
 
 
@@ -115,7 +115,7 @@ def test_what_changes_no_outcome_changes_no_hash(changes):
         ),
     ],
 )
-def test_what_changes_an_outcome_changes_the_hash(changes):
+def test_changes_with_an_effect_change_the_hash(changes):
     assert code(sources(**changes)) != code(sources())
 
 
@@ -128,7 +128,7 @@ def test_a_definition_can_move_to_another_file():
     assert code(split) == code(before)
 
 
-def test_a_package_that_is_outside_is_not_followed():
+def test_excluded_packages_are_not_followed():
     def changed(module, old, new):
         texts = sources(**{module.replace(".", "_"): (old, new)})
         return code(texts, outside=["app.helpers"])
@@ -139,12 +139,12 @@ def test_a_package_that_is_outside_is_not_followed():
     assert changed("app.shapes", "** 2", "** 3") != code(sources(), outside=["app.helpers"])
 
 
-def test_a_function_that_is_not_there_is_named():
+def test_a_missing_function_is_named():
     with pytest.raises(LookupError, match=r"app\.start:finish"):
         definitions_behind(["app.start:finish"], sources().get)
 
 
-def test_the_code_of_a_version_is_what_makes_it_and_not_what_judges_it():
+def test_a_versions_code_includes_training_but_not_evaluation():
     names = {each.name for each in code_definitions()}
     assert {
         "boost",
@@ -157,15 +157,23 @@ def test_the_code_of_a_version_is_what_makes_it_and_not_what_judges_it():
         "propose",
         "ModelCard",
     } <= names
-    assert not names & {"prove", "judge", "decide", "train", "reproduce", "write_report", "examine"}
-    assert not names & {"MAKES_BYTES", "OUTSIDE"}, "their text names files"
+    assert not names & {
+        "evaluate_version",
+        "check_gates",
+        "decide",
+        "train",
+        "reproduce",
+        "write_report",
+        "examine",
+    }
+    assert not names & {"BUILD_FUNCTIONS", "OUTSIDE"}, "their text names modules"
 
 
-def test_every_function_on_the_path_counts(monkeypatch):
+def test_every_function_on_the_path_affects_the_hash(monkeypatch):
     """Adds a statement to each of a few functions, chosen at random in every run."""
     monkeypatch.setattr(code_path, "_parse", cache(code_path._parse))
     read = reader_of(ROOT)
-    before = hash_of(definitions_behind(MAKES_BYTES, read, OUTSIDE).values())
+    before = hash_of(definitions_behind(BUILD_FUNCTIONS, read, OUTSIDE).values())
     definitions = code_definitions()
     trees = {each.module: ast.parse(read(each.module)) for each in definitions}
     functions = [
@@ -184,7 +192,7 @@ def test_every_function_on_the_path_counts(monkeypatch):
         def read_altered(name, module=module, altered=altered):
             return altered if name == module else read(name)
 
-        after = hash_of(definitions_behind(MAKES_BYTES, read_altered, OUTSIDE).values())
+        after = hash_of(definitions_behind(BUILD_FUNCTIONS, read_altered, OUTSIDE).values())
         assert after != before, f"{module}.{function.name} makes bytes, and is not in the hash"
 
 
@@ -200,7 +208,7 @@ def test_the_real_package_can_be_rearranged_and_reworded(tmp_path):
     for path in copied.rglob("*.py"):
         text = path.read_text().replace(f"from {moved} ", "from lakehouse.training.inner.data ")
         path.write_text(ast.unparse(OtherDocstrings().visit(ast.parse(text))))
-    after = hash_of(definitions_behind(MAKES_BYTES, reader_of(copied), OUTSIDE).values())
+    after = hash_of(definitions_behind(BUILD_FUNCTIONS, reader_of(copied), OUTSIDE).values())
     assert after == hash_of(code_definitions().values())
 
 
@@ -217,7 +225,7 @@ def test_every_release_of_python_sees_the_same_code(python):
         "import runpy, sys; from pathlib import Path;"
         f"at = runpy.run_path({str(Path(code_path.__file__))!r});"
         f"read = at['reader_of'](Path({str(ROOT)!r}));"
-        f"found = at['definitions_behind']({MAKES_BYTES!r}, read, {OUTSIDE!r});"
+        f"found = at['definitions_behind']({BUILD_FUNCTIONS!r}, read, {OUTSIDE!r});"
         "print(at['hash_of'](found.values()))"
     )
     try:

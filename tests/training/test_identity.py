@@ -7,7 +7,7 @@ from lakehouse.models.errors import BadArtefact
 from lakehouse.training import identity
 
 
-def test_another_library_or_code_is_another_code(monkeypatch):
+def test_other_libraries_or_code_change_the_code_hash(monkeypatch):
     def now():
         identity.code_hash.cache_clear()
         return identity.code_hash()
@@ -23,11 +23,11 @@ def test_another_library_or_code_is_another_code(monkeypatch):
     assert now() == before
 
 
-def test_the_card_of_another_release_is_a_broken_artefact_and_no_riddle(tmp_path):
+def test_the_card_of_an_incompatible_release_is_a_clear_error(tmp_path):
     contents = {CARD: json.dumps({"model": "detector", "metrics": {}}).encode(), TREES: b"tree"}
     (tmp_path / "v1").mkdir()
     for name, content in contents.items():
         (tmp_path / "v1" / name).write_bytes(content)
     files = {name: sha256(content) for name, content in contents.items()}
-    with pytest.raises(BadArtefact, match=r"written by a release.*train a new"):
+    with pytest.raises(BadArtefact, match=r"written by an incompatible release.*train a new"):
         load_model(tmp_path, "v1", files)

@@ -30,7 +30,7 @@ CHOOSING = {
 
 
 @pytest.fixture
-def only_words(monkeypatch):
+def without_pictures(monkeypatch):
     """Pages without pictures, which are slow and tested elsewhere."""
     monkeypatch.setattr("lakehouse.training.report.write.draw", lambda gathered, insight: {})
 
@@ -42,17 +42,17 @@ def plain(lake, world, detector):
 
 
 @pytest.fixture
-def proved(lake, world, detector):
+def evaluated(lake, world, detector):
     spec = detector(**CHOOSING)
     return spec, train(spec, lake, now=NOW).version
 
 
-def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, proved):
-    spec, version = proved
+def test_a_report_contains_model_selection_evaluation_data_and_hashes(lake, evaluated):
+    spec, version = evaluated
     path, drawn = draw_report(lake, gather(spec, lake, version))
     assert path == lake.settings.models_dir / version.artefact / REPORT
     html = path.read_text()
-    for said in (
+    for text in (
         "Ranks &lt;payments&gt;",
         "None &amp; some",
         "2027-04-01",  # expires one year after creation
@@ -69,7 +69,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
         "features that raised it most",
         "without calibrator",
     ):
-        assert said in html, said
+        assert text in html, text
     assert drawn.keys() == {
         *("roc", "precision_recall", "calibration", "scores", "importance", "shap", "search"),
         *("weeks", "fairness_channel", "capacity"),
@@ -78,7 +78,7 @@ def test_a_report_tells_choosing_proof_data_and_hashes_of_its_version(lake, prov
     assert write_report(spec, lake, again).read_text() == html
 
 
-def test_a_report_tells_the_state_and_the_decisions_of_now(lake, plain, only_words):
+def test_a_report_shows_the_current_state_and_decisions(lake, plain, without_pictures):
     spec, version = plain
     first = write_report(spec, lake, version).read_text()
     assert "champion" in first
@@ -93,8 +93,8 @@ def test_a_report_tells_the_state_and_the_decisions_of_now(lake, plain, only_wor
     assert "rolled back" in text
 
 
-def test_the_data_summary_is_what_the_pinned_set_holds(lake, proved):
-    spec, version = proved
+def test_the_data_summary_matches_the_pinned_set(lake, evaluated):
+    spec, version = evaluated
     gathered = gather(spec, lake, version)
     for period in gathered.periods:
         with lake.reader() as cursor:
@@ -106,11 +106,11 @@ def test_the_data_summary_is_what_the_pinned_set_holds(lake, proved):
         assert (period.rows, period.labels.positives) == (rows, positives)
         assert period.missing.get("risk", 0.0) == pytest.approx(missing)
         assert period.missing.keys() <= {"risk", "risky"}
-    assert sum(gathered.rows_by_day.values()) == gathered.made.rows
+    assert sum(gathered.rows_by_day.values()) == gathered.pinned.rows
     assert len(gathered.trials) == 2
 
 
-def test_rows_that_an_erasure_took_away_make_a_version_not_reproducible(lake, plain, only_words):
+def test_an_erasure_makes_a_version_not_reproducible(lake, plain, without_pictures):
     spec, version = plain
     assert "Not reproducible" not in write_report(spec, lake, version).read_text()
     with lake.writer(Author("test")) as writer:
@@ -120,22 +120,22 @@ def test_rows_that_an_erasure_took_away_make_a_version_not_reproducible(lake, pl
     assert "Not reproducible" in write_report(spec, lake, version).read_text()
 
 
-def test_a_writer_that_dies_leaves_the_report_as_it_was(lake, plain, only_words, monkeypatch):
+def test_a_killed_writer_leaves_the_report_unchanged(lake, plain, without_pictures, monkeypatch):
     spec, version = plain
     path = write_report(spec, lake, version)
     path.write_text("before")
 
-    def die(*args):
+    def fail(*args):
         raise OSError("killed")
 
-    monkeypatch.setattr("lakehouse.training.report.write.os.replace", die)
+    monkeypatch.setattr("lakehouse.training.report.write.os.replace", fail)
     with pytest.raises(OSError, match="killed"):
         write_report(spec, lake, version)
     assert path.read_text() == "before"
     assert [p for p in path.parent.iterdir() if p.name.startswith(".")] == []
 
 
-def test_a_report_is_never_made_of_files_that_were_changed(lake, plain):
+def test_a_report_is_never_made_from_changed_files(lake, plain):
     spec, version = plain
     path = lake.settings.models_dir / version.artefact / "evaluation.json"
     path.write_text(path.read_text().replace("0.", "1.", 1))
@@ -161,7 +161,7 @@ def test_the_summary_is_a_dozen_lines_of_markdown_with_verdicts_and_intervals(la
 
 
 @pytest.mark.parametrize("task", ["forecast", "scenario"])
-def test_forecasts_and_classes_are_reported_with_what_fits_them(
+def test_forecasts_and_classes_have_their_own_report_contents(
     lake, world, forecast, scenario, task
 ):
     spec: ModelSpec = {"forecast": forecast, "scenario": scenario}[task](judging={"repeats": 20})
@@ -175,11 +175,11 @@ def test_forecasts_and_classes_are_reported_with_what_fits_them(
     else:
         assert {"confusion", "importance", "shap"} <= pictures.keys()
         assert "terminal" in html
-    assert "What is done with an alert" not in html
+    assert "Action on an alert" not in html
     assert 'id="fairness"' not in html
 
 
-def test_versions_after_the_first_are_put_beside_those_before(lake, world, detector, only_words):
+def test_later_versions_are_compared_with_earlier_ones(lake, world, detector, without_pictures):
     spec = detector(judging={"repeats": 20})
     train(spec, lake, now=NOW)
     train(spec.model_copy(update={"seed": 7}), lake, now=NOW)

@@ -20,9 +20,7 @@ EVERYTHING = {
 }
 
 
-def test_a_version_with_everything_on_repeats_to_the_byte_in_another_lake_and_from_its_pins(
-    lake, world, detector, tmp_path
-):
+def test_a_version_with_every_option_is_reproduced_byte_for_byte(lake, world, detector, tmp_path):
     spec = detector(**EVERYTHING)
     version = train(spec, lake).version
     with Lake(load_settings({}, data_dir=tmp_path / "other", threads=1)) as other:
@@ -38,15 +36,13 @@ def test_a_version_with_everything_on_repeats_to_the_byte_in_another_lake_and_fr
 
 
 @pytest.mark.parametrize("task", ["forecast", "scenario"])
-def test_forecasts_and_classes_repeat_too(request, lake, world, task):
+def test_forecasts_and_classes_are_reproduced_too(request, lake, world, task):
     spec = request.getfixturevalue(task)()
     version = train(spec, lake).version
     assert reproduce(spec, lake, version).same
 
 
-def test_other_code_or_libraries_are_named_and_tried_only_by_force(
-    lake, world, detector, monkeypatch
-):
+def test_other_code_or_libraries_are_named_and_need_force(lake, world, detector, monkeypatch):
     version = train(detector(), lake).version
     monkeypatch.setattr(reproduce_module, "code_hash", lambda: "f" * 64)
     monkeypatch.setattr(
@@ -62,7 +58,7 @@ def test_other_code_or_libraries_are_named_and_tried_only_by_force(
     assert "lightgbm was" in forced.why
 
 
-def test_rows_that_an_erasure_took_are_missed(lake, world, detector):
+def test_erased_rows_prevent_reproduction(lake, world, detector):
     version = train(detector(), lake).version
     change(lake, "DELETE FROM training.detector WHERE customer_id = 3")
     with pytest.raises(NotReproducible, match=r"had \d+ rows, now there are \d+.*erasure"):
@@ -87,17 +83,19 @@ def test_a_warm_start_records_its_parent_and_is_reproduced_from_it(lake, world, 
     assert reproduce(spec, lake, second.version).same
     trees = lake.settings.models_dir / first.version.artefact / TREES
     trees.write_bytes(trees.read_bytes() + b" ")
-    with pytest.raises(NotReproducible, match=rf"trees of {first.version.version}.*not there"):
+    with pytest.raises(
+        NotReproducible, match=rf"trees of {first.version.version}.*cannot be repeated"
+    ):
         reproduce(spec, lake, second.version)
 
 
-def test_a_collapse_leaves_the_champion_and_the_registry_as_they_were(lake, world, detector):
+def test_a_collapse_leaves_champion_and_registry_unchanged(lake, world, detector):
     good = train(detector(), lake).version
     change(
         lake,
         "UPDATE core.fct_labels SET is_fraud = hash(transaction_id) % 5 = 0",
     )
-    with pytest.raises(Collapsed, match="No version was made; the champion stays"):
+    with pytest.raises(Collapsed, match="No version was registered; the champion stays"):
         train(detector(), lake, force=True)
     assert champion(lake, "detector").version == good.version
     assert [version.version for version in list_versions(lake, "detector")] == [good.version]

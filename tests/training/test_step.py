@@ -12,7 +12,7 @@ from lakehouse.models.split import Split
 from lakehouse.registry import champion, list_gates, list_transitions, list_versions, promote
 from lakehouse.settings import load_settings
 from lakehouse.training import identity, train
-from lakehouse.training.identity import due
+from lakehouse.training.identity import why_due
 from lakehouse.training.judging.decision import decide
 from lakehouse.training.judging.replays import replay
 from tests.training.conftest import change
@@ -58,7 +58,7 @@ def test_training_again_is_up_to_date_and_writes_nothing(lake, world, detector):
     assert len(list_versions(lake, "detector")) == 1
 
 
-def test_a_version_is_due_when_enough_days_settled_or_its_making_changed(
+def test_a_version_is_due_when_enough_days_settled_or_an_input_changed(
     lake, world, detector, monkeypatch
 ):
     spec = detector()
@@ -66,7 +66,7 @@ def test_a_version_is_due_when_enough_days_settled_or_its_making_changed(
 
     def why(spec):
         with lake.reader() as cursor:
-            return due(spec, train_module.plan(cursor, spec), version)
+            return why_due(spec, train_module.plan(cursor, spec), version)
 
     assert why(spec) == ""
     assert why(detector(seed=1)) == "the configuration changed"
@@ -106,7 +106,7 @@ def test_a_better_version_takes_over_and_a_worse_one_does_not(lake, world, detec
     assert evidence["candidate"] > evidence["champion_value"]
 
 
-def test_a_failed_gate_keeps_a_version_from_deciding_until_the_gate_is_moved(lake, world, detector):
+def test_a_failed_gate_prevents_promotion_until_the_gate_changes(lake, world, detector):
     strict = detector(gates=[{"metric": "average_precision", "at_least": 0.999}])
     report = train(strict, lake)
     assert report.champion is None
@@ -118,13 +118,13 @@ def test_a_failed_gate_keeps_a_version_from_deciding_until_the_gate_is_moved(lak
     assert declared(lake, report.version)[0].passed
 
 
-def test_promotion_by_hand_waits_for_a_hand(lake, world, detector):
+def test_manual_promotion_waits_for_a_person(lake, world, detector):
     report = train(detector(promotion={"rule": "manual"}), lake)
     assert (report.champion, report.version.state) == (None, "candidate")
 
 
 @pytest.mark.parametrize("rule", ["better", "shadow"])
-def test_a_test_period_without_positives_promotes_nobody(lake, world, detector, rule):
+def test_a_test_period_without_positives_promotes_no_version(lake, world, detector, rule):
     """No gate is declared, so only the rule itself can refuse it."""
     change(lake, "UPDATE core.truth SET is_fraud = false WHERE event_time >= '2026-02-16'")
     change(lake, "UPDATE core.fct_labels SET is_fraud = false WHERE event_time >= '2026-02-16'")
@@ -133,11 +133,13 @@ def test_a_test_period_without_positives_promotes_nobody(lake, world, detector, 
     assert report.trained
     assert report.champion is None
     assert report.version.state == "candidate"
-    assert "the test rows do not determine auc_roc" in report.decision
+    assert "auc_roc is undefined on the test rows" in report.decision
 
 
 @pytest.mark.parametrize("step", ["register", "write_gates", "promote_in"])
-def test_death_before_the_last_commit_leaves_no_version(lake, world, detector, monkeypatch, step):
+def test_a_process_killed_before_the_last_commit_leaves_no_version(
+    lake, world, detector, monkeypatch, step
+):
     class Killed(BaseException):
         pass
 
@@ -159,7 +161,7 @@ def test_death_before_the_last_commit_leaves_no_version(lake, world, detector, m
     assert kept == left
 
 
-def test_a_version_is_not_promoted_over_one_that_became_champion_meanwhile(
+def test_a_version_is_not_promoted_over_a_concurrently_promoted_one(
     lake, world, detector, monkeypatch
 ):
     first = train(detector(promotion={"rule": "manual"}), lake).version
@@ -173,13 +175,11 @@ def test_a_version_is_not_promoted_over_one_that_became_champion_meanwhile(
     monkeypatch.setattr(train_module, "decide", decided_and_overtaken)
     report = train(detector(seed=7), lake)
     assert report.champion == first.version
-    assert report.decision.startswith(f"not promoted: meanwhile {first.version} decides")
+    assert report.decision.startswith(f"not promoted: {first.version} is champion by now")
     assert champion(lake, "detector").version == first.version
 
 
-def test_a_training_set_that_was_dropped_meanwhile_leaves_no_version(
-    lake, world, detector, monkeypatch
-):
+def test_a_concurrently_dropped_training_set_leaves_no_version(lake, world, detector, monkeypatch):
     def decided_and_dropped(*arguments):
         change(lake, "DELETE FROM registry.training_sets")
         return decide(*arguments)
@@ -190,9 +190,7 @@ def test_a_training_set_that_was_dropped_meanwhile_leaves_no_version(
     assert list_versions(lake, "detector") == []
 
 
-def test_death_while_writing_the_artefact_leaves_no_folder_of_that_name(
-    lake, world, detector, monkeypatch
-):
+def test_a_failure_while_writing_the_artefact_leaves_no_folder(lake, world, detector, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -218,18 +216,18 @@ def test_a_changed_or_missing_artefact_is_never_used(lake, world, detector):
         load_model(models, version.artefact, version.files)
 
 
-def test_labels_of_one_class_teach_nothing(lake, world, detector):
+def test_labels_of_one_class_are_an_error(lake, world, detector):
     change(lake, "UPDATE core.fct_labels SET is_fraud = false")
     with pytest.raises(NotEnoughData, match="training rows have the same label"):
         train(detector(), lake)
 
 
-def test_a_parameter_that_lightgbm_refuses_is_a_clear_error(lake, world, detector):
-    with pytest.raises(TrainingError, match=r"LightGBM refused to train.*num_leaves"):
+def test_a_parameter_that_lightgbm_rejects_is_a_clear_error(lake, world, detector):
+    with pytest.raises(TrainingError, match=r"LightGBM cannot train.*num_leaves"):
         train(detector(params={"num_leaves": 1}), lake)
 
 
-def test_a_text_with_too_many_values_is_no_category(lake, world, detector):
+def test_a_text_with_too_many_values_is_refused(lake, world, detector):
     change(
         lake,
         "UPDATE features.context__0a1b2c3d SET channel = CAST(transaction_id AS VARCHAR)",
@@ -238,7 +236,7 @@ def test_a_text_with_too_many_values_is_no_category(lake, world, detector):
         train(detector(), lake)
 
 
-def test_the_card_says_what_is_needed_to_make_the_version_again(lake, world, detector):
+def test_the_card_records_everything_needed_to_reproduce_the_version(lake, world, detector):
     spec = detector()
     version = train(spec, lake).version
     card = json.loads(files(lake, version)[CARD])
@@ -256,7 +254,7 @@ def test_the_card_says_what_is_needed_to_make_the_version_again(lake, world, det
     assert set(card["importance"]) == {"amount_eur", "channel", "risk", "risky"}
 
 
-def test_a_version_replayed_on_its_pinned_rows_gives_its_metrics_again(lake, world, detector):
+def test_a_replay_on_pinned_rows_reproduces_the_metrics(lake, world, detector):
     spec = detector()
     version = train(spec, lake).version
     change(lake, "UPDATE features.context__0a1b2c3d SET amount_eur = 0")
@@ -265,7 +263,7 @@ def test_a_version_replayed_on_its_pinned_rows_gives_its_metrics_again(lake, wor
     assert version.metrics["test"]["average_precision"] == pytest.approx(measured)
 
 
-def test_a_split_of_ones_own_needs_no_validation_period(lake, world, detector):
+def test_a_custom_split_needs_no_validation_period(lake, world, detector):
     days = [datetime(2026, 1, day) for day in (5, 19, 26, 26, 26)]
     split = Split(*days, datetime(2026, 2, 2), cutoff=datetime(2026, 2, 10))
     report = train(detector(), lake, split=split)

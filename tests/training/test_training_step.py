@@ -35,7 +35,7 @@ def without_meaning(lake: Lake) -> None:
         writer.execute("UPDATE core.fct_labels SET is_fraud = hash(transaction_id) % 5 = 0")
 
 
-def test_after_a_collapse_the_champion_scores_and_somebody_is_told(lake, world, detector, outside):
+def test_after_a_collapse_the_champion_scores_and_a_message_is_sent(lake, world, detector, outside):
     spec = detector()
     good = train(spec, lake).version.version
     without_meaning(lake)
@@ -45,14 +45,14 @@ def test_after_a_collapse_the_champion_scores_and_somebody_is_told(lake, world, 
     assert not check.passed
     assert not check.blocking
     assert check.severity == dg.AssetCheckSeverity.ERROR
-    assert "learnt next to nothing" in check.description
+    assert "hardly better than chance" in check.description
     with lake.reader() as cursor:
         scored = cursor.execute(
             "SELECT model_version, count(*) > 0 FROM predictions.detector GROUP BY ALL"
         ).fetchall()
     assert scored == [(good, True)]
     (post,) = outside
-    assert "learnt next to nothing" in post["text"]
+    assert "hardly better than chance" in post["text"]
     assert post["run_id"] == result.run_id
 
 
@@ -61,5 +61,5 @@ def test_without_a_champion_a_collapse_fails_the_step(lake, world, detector, out
     result = steps_of(detector())
     assert not result.success
     (failed,) = [event for event in result.all_events if event.is_step_failure]
-    assert "learnt next to nothing" in failed.step_failure_data.error.to_string()
+    assert "hardly better than chance" in failed.step_failure_data.error.to_string()
     assert not lake.exists("predictions.detector")

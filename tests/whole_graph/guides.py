@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MADE_BY_FOLLOWING = {"blocked_terminals", "card_velocity", "large_amount_detector"}
+MADE_BY_READER = {"blocked_terminals", "card_velocity", "large_amount_detector"}
 """What a reader has made of a guide's YAML by the time of its query."""
 
 
@@ -20,4 +20,4 @@ def queries() -> list[tuple[str, str]]:
 
 def ready_queries() -> list[tuple[str, str]]:
     """The queries that need only a first run."""
-    return [pair for pair in queries() if not any(name in pair[1] for name in MADE_BY_FOLLOWING)]
+    return [pair for pair in queries() if not any(name in pair[1] for name in MADE_BY_READER)]

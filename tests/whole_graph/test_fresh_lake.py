@@ -19,9 +19,10 @@ from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulator.config import WorldConfig
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world
 from lakehouse.sources import SourceSpec, extract, load, unload
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 KEY = "the one key of the tokens of both lakes"
 SYSTEM = ("_load_id", "_loaded_at")
@@ -31,7 +32,7 @@ SCHEMAS = ("raw", "staging", "core", "features")
 def load_all(settings: Settings, *, landed_only: bool = False) -> None:
     """Bring raw up to date; a fresh lake gets only the landed files."""
     with Lake(settings) as lake:
-        for spec in find_specs("Source", SourceSpec, PROJECT.defs_dir):
+        for spec in find_specs("Source", SourceSpec, PAYMENTS):
             if not landed_only:
                 extract(spec, settings)
             load(spec, lake, settings)
@@ -45,7 +46,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
     select = ["--select", "config.schema:staging", "config.schema:core"]
     list(run_dbt(files, ["run", *select, *more], {"run_id": "test"}, files.target / "run"))
     with Lake(settings) as lake:
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             for spine in features.spines:
                 refresh(features, lake, spine=spine.name, full_refresh=full_refresh)
 
@@ -77,13 +78,13 @@ def seals(settings: Settings) -> dict[str, datetime]:
         }
 
 
-def allowing(spec: SourceSpec) -> SourceSpec:
+def accept_any_seal(spec: SourceSpec) -> SourceSpec:
     """The source with a seal pattern that accepts a wrong year."""
     wide = spec.seal_pattern.model_copy(update={"furthest": timedelta(days=9999)})
     return spec.model_copy(update={"seal_pattern": wide})
 
 
-def on_landing_of(first: Settings, data_dir: Path) -> Settings:
+def settings_on_landing_of(first: Settings, data_dir: Path) -> Settings:
     return load_settings({}, data_dir=data_dir, pii_key=KEY).model_copy(
         update={"landing": first.landing}
     )
@@ -97,14 +98,14 @@ def grown(new_data_dir: Callable[[], Path]) -> Settings:
         {"start": date(2026, 5, 1), "days": 19, "customers": 60, "terminals": 40}
     )
     landing = Path(settings.landing)
-    create_world(config, settings.world_dir, landing)
+    create_world(config, world_folder(settings), landing)
     late = sorted((landing / "transactions").iterdir())[-1]
     aside = settings.data_dir / late.name
     late.rename(aside)
     load_all(settings)
     build(settings)
     for day in range(3):
-        advance_world(settings.world_dir, landing, 1)
+        advance_world(world_folder(settings), landing, 1)
         if day == 1:
             aside.rename(late)
         load_all(settings)
@@ -116,7 +117,7 @@ def grown(new_data_dir: Callable[[], Path]) -> Settings:
 def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
-    fresh = on_landing_of(grown, new_data_dir())
+    fresh = settings_on_landing_of(grown, new_data_dir())
     load_all(fresh, landed_only=True)
     build(fresh)
 
@@ -129,10 +130,10 @@ def test_a_fresh_lake_on_the_same_landing_zone_is_the_same_lake(
 
 
 @pytest.mark.slow
-def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
+def test_rows_derived_from_an_unloaded_file_vanish_with_a_full_refresh(
     grown: Settings, new_data_dir: Callable[[], Path]
 ) -> None:
-    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PROJECT.defs_dir)}
+    sources = {spec.name: spec for spec in find_specs("Source", SourceSpec, PAYMENTS)}
     before = hashes(grown)
     landed = {name: sorted((Path(grown.landing) / name).glob("2*")) for name in sources}
     newest = landed["customers"][-1]
@@ -141,7 +142,7 @@ def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
     wrong = {"customers": far, "transactions": landed["transactions"][9]}
     wrong["chargebacks"] = landed["chargebacks"][-1]
     with Lake(grown) as lake:
-        load(allowing(sources["customers"]), lake, grown)
+        load(accept_any_seal(sources["customers"]), lake, grown)
     build(grown)
     assert seals(grown)["core.dim_customers"] > datetime(2027, 1, 1)
     with Lake(grown) as lake:
@@ -149,7 +150,7 @@ def test_what_was_made_of_an_unloaded_file_vanishes_with_the_redo(
             done = unload(sources[source], lake, grown, path.name, who="ada", why="a test file")
             assert done.rows > 0
     build(grown, full_refresh=True)
-    fresh = on_landing_of(grown, new_data_dir())
+    fresh = settings_on_landing_of(grown, new_data_dir())
     load_all(fresh, landed_only=True)
     build(fresh)
 

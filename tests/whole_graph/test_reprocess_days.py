@@ -6,6 +6,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake
 from lakehouse.orchestration.runs.instance import open_instance
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import load_world
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import LOCATION, Ui, running_ui, wait_for
@@ -18,7 +19,7 @@ JOB = "reprocess_days"
 
 
 def day_before_end(project: Project, days: int) -> date:
-    return load_world(project.settings.world_dir).last_day - timedelta(days=days)
+    return load_world(world_folder(project.settings)).last_day - timedelta(days=days)
 
 
 def unchanged(project: Project, before: dict[str, str]) -> bool:
@@ -30,7 +31,7 @@ def unchanged(project: Project, before: dict[str, str]) -> bool:
     return all(name.startswith("predictions.") for name in moved)
 
 
-def test_one_partition_of_the_job_gives_the_same_rows(
+def test_a_partition_of_the_job_gives_the_same_rows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lakehouse.definitions import defs
@@ -45,7 +46,7 @@ def test_one_partition_of_the_job_gives_the_same_rows(
     assert unchanged(project, before)
 
 
-def test_a_tampered_day_is_mended_and_the_day_before_is_left_alone(
+def test_a_tampered_day_is_restored_and_an_earlier_one_is_left_alone(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that only the partition's day is redone."""
@@ -89,7 +90,7 @@ def test_the_backfill_page_redoes_chosen_days(project: Project) -> None:
         backfill = launch_backfill(ui, days)
 
         def ended() -> str | None:
-            status: str = ui.ask(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
+            status: str = ui.query(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
             return status if status not in ("REQUESTED", "CANCELING") else None
 
         assert wait_for(ended, 600) == "COMPLETED_SUCCESS"
@@ -107,7 +108,7 @@ def launch_backfill(ui: Ui, days: list[str]) -> str:
     """Do what the page's button does and return the id of the backfill."""
     chosen = {"repositorySelector": LOCATION, "partitionSetName": f"{JOB}_partition_set"}
     params = {"selector": chosen, "partitionNames": days}
-    launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
+    launched = ui.query(_LAUNCH, params=params)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     backfill: str = launched["backfillId"]
     return backfill

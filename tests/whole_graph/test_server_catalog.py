@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import expected_counts
 from tests.lake.server import running_server
 from tests.whole_graph.conftest import CUSTOMERS, DAYS, END, TERMINALS
@@ -23,7 +24,7 @@ def team(
         yield project
 
 
-def test_a_catalog_in_postgresql_is_a_setting_and_no_more(team: Project) -> None:
+def test_a_catalog_in_postgresql_needs_only_a_setting(team: Project) -> None:
     made = team.command(
         *("simulate", "--days", str(DAYS), "--end", END),
         *("--customers", str(CUSTOMERS), "--terminals", str(TERMINALS)),
@@ -32,7 +33,7 @@ def test_a_catalog_in_postgresql_is_a_setting_and_no_more(team: Project) -> None
     run = team.command("run")
     assert run.returncode == 0, run.stdout + run.stderr
     assert not list(team.settings.data_dir.rglob("catalog.sqlite*")), "an embedded catalog was made"
-    expected = expected_counts(team.settings.world_dir)
+    expected = expected_counts(world_folder(team.settings))
     with Lake(team.settings, read_only=True) as lake:
         assert lake.rows("raw.transactions") == expected["loaded"]
         assert lake.rows("core.fct_transactions") == expected["transactions"]

@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakehouse.lake import Lake
+from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import expected_counts, load_world
-from tests.whole_graph.guides import MADE_BY_FOLLOWING, queries, ready_queries
+from tests.whole_graph.guides import MADE_BY_READER, queries, ready_queries
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import running_ui, wait_for
 
 
-def test_the_guides_have_queries_and_what_they_make_is_known() -> None:
+def test_the_guides_have_queries_and_use_every_name_listed_as_made_by_the_reader() -> None:
     found = queries()
     assert len(found) >= 7
-    assert all(any(name in query for _, query in found) for name in MADE_BY_FOLLOWING)
+    assert all(any(name in query for _, query in found) for name in MADE_BY_READER)
 
 
 @pytest.mark.parametrize(("guide", "query"), ready_queries())
@@ -27,7 +28,7 @@ def test_a_query_of_the_guides_works_after_the_first_run(
 
 
 def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
-    expected = expected_counts(project.settings.world_dir)
+    expected = expected_counts(world_folder(project.settings))
     with Lake(project.settings, read_only=True) as lake, lake.reader() as cursor:
         rejected = dict(
             cursor.execute(
@@ -55,14 +56,14 @@ def test_running_again_changes_nothing_and_makes_no_snapshot(project: Project) -
     assert project.content() == content
 
 
-def test_status_tells_of_every_asset_and_champion(project: Project) -> None:
+def test_status_shows_every_asset_and_champion(project: Project) -> None:
     answer = project.command("status", "--json")
     assert answer.returncode == 0, answer.stderr
     status = json.loads(answer.stdout)
     assert all(asset["materialized_at"] for asset in status["assets"])
     assert not [asset["error"] for asset in status["assets"] if asset["error"]]
     ages = {asset["asset"]: asset["data_age_hours"] for asset in status["assets"]}
-    end = load_world(project.settings.world_dir).last_day + timedelta(days=1)
+    end = load_world(world_folder(project.settings)).last_day + timedelta(days=1)
     age = datetime.now(UTC) - datetime(end.year, end.month, end.day, tzinfo=UTC)
     assert abs(ages["core/fct_transactions"] - age.total_seconds() / 3600) < 0.5
     assert all(model["version"] and model["metrics"] for model in status["models"])
@@ -70,7 +71,7 @@ def test_status_tells_of_every_asset_and_champion(project: Project) -> None:
 
 def test_sql_reads_and_never_writes(project: Project) -> None:
     answer = project.command("sql", "select count(*) as n from core.fct_transactions", "--csv")
-    expected = expected_counts(project.settings.world_dir)["transactions"]
+    expected = expected_counts(world_folder(project.settings))["transactions"]
     assert answer.stdout.split() == ["n", str(expected)]
     denied = project.command("sql", "delete from core.fct_transactions")
     assert denied.returncode == 1
@@ -79,39 +80,41 @@ def test_sql_reads_and_never_writes(project: Project) -> None:
     assert "Traceback" not in denied.stderr
 
 
-def test_a_selection_of_nothing_and_a_bad_day_are_clear_errors(project: Project) -> None:
-    for arguments, words in (
+def test_an_empty_selection_and_an_invalid_day_are_clear_errors(project: Project) -> None:
+    for arguments, message in (
         (("run", "--select", "raw/nothing"), "matches no asset"),
         (("run", "--since", "yesterday"), "does not match the format"),
-        (("simulate", "--customers", "5"), "--customers are for a new world"),
+        (("simulate", "--customers", "5"), "only a new world takes --customers"),
     ):
         answer = project.command(*arguments)
         assert answer.returncode != 0
-        assert words in answer.stderr
+        assert message in answer.stderr
         assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.slow
 def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     content = project.content()
-    day = load_world(project.settings.world_dir).last_day - timedelta(days=20)
+    day = load_world(world_folder(project.settings)).last_day - timedelta(days=20)
     again = project.command("run", "--since", str(day), "--until", str(day + timedelta(days=1)))
     assert again.returncode == 0, again.stdout + again.stderr
     changed = {name for name, rows in project.content().items() if rows != content[name]}
     # scores depend on their version's history, and a finding on the rows of its own look
-    told = {"monitoring.findings"} | {name for name in changed if name.startswith("predictions.")}
-    assert changed - told == set()
+    expected_changes = {"monitoring.findings"} | {
+        name for name in changed if name.startswith("predictions.")
+    }
+    assert changed - expected_changes == set()
 
 
 @pytest.mark.slow  # the daemon's ticks time out when four workers keep both cores busy
-def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
+def test_materialize_all_in_the_ui_changes_nothing_and_sensors_load_new_data(
     project: Project,
 ) -> None:
     before, content = project.snapshot(), project.content()
     with running_ui(project.settings.data_dir) as ui:
         groups = {node["groupName"] for node in ui.assets()}
         assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
-        assert ui.finished(ui.materialize_all(), 600) == "SUCCESS"
+        assert ui.wait_for_run(ui.materialize_all(), 600) == "SUCCESS"
         assert project.snapshot() == before
         assert project.content() == content
 
@@ -127,8 +130,8 @@ def test_the_ui_materializes_all_changing_nothing_and_sensors_follow_the_world(
         refreshed = [
             run for run in ui.runs() if any(t["key"] == "lakehouse/sources" for t in run["tags"])
         ]
-        assert len(refreshed) == 1, "the same news was fetched twice"
+        assert len(refreshed) == 1, "the same data were requested twice"
         wait_for(lambda: not ui.unsynced() and not ui.checks_without_result(), 600)
-    expected = expected_counts(project.settings.world_dir)
+    expected = expected_counts(world_folder(project.settings))
     with Lake(project.settings, read_only=True) as lake:
         assert lake.rows("core.fct_transactions") == expected["transactions"]

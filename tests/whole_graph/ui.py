@@ -23,9 +23,9 @@ class Ui:
     def __init__(self, port: int) -> None:
         self.address = f"http://127.0.0.1:{port}"
 
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    def query(self, text: str, **variables: Any) -> dict[str, Any]:
         answer = requests.post(
-            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=300
+            f"{self.address}/graphql", json={"query": text, "variables": variables}, timeout=300
         )
         content = answer.json()
         assert "errors" not in content, content["errors"]
@@ -33,19 +33,19 @@ class Ui:
         return data
 
     def assets(self) -> list[dict[str, Any]]:
-        nodes: list[dict[str, Any]] = self.ask(_ASSETS)["assetNodes"]
+        nodes: list[dict[str, Any]] = self.query(_ASSETS)["assetNodes"]
         return nodes
 
     def unsynced(self) -> list[str]:
         """The assets that the UI marks as unsynced, because one of their inputs is newer."""
-        nodes = self.ask(_STATES)["assetNodes"]
+        nodes = self.query(_STATES)["assetNodes"]
         return ["/".join(n["assetKey"]["path"]) for n in nodes if n["staleStatus"] != "FRESH"]
 
     def checks_without_result(self) -> list[str]:
         """Checks that did not run with the last materialization of their asset."""
         return [
             f"{'/'.join(node['assetKey']['path'])}: {check['name']}"
-            for node in self.ask(_STATES)["assetNodes"]
+            for node in self.query(_STATES)["assetNodes"]
             for check in node["assetChecksOrError"].get("checks", [])
             if (check["executionForLatestMaterialization"] or {}).get("status")
             not in ("SUCCEEDED", "FAILED")
@@ -59,21 +59,21 @@ class Ui:
             "mode": "default",
             "runConfigData": {},
         }
-        launched = self.ask(_LAUNCH, params=params)["launchPipelineExecution"]
+        launched = self.query(_LAUNCH, params=params)["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         run_id: str = launched["run"]["runId"]
         return run_id
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run, the newest first."""
-        found: list[dict[str, Any]] = self.ask(_RUNS)["runsOrError"]["results"]
+        found: list[dict[str, Any]] = self.query(_RUNS)["runsOrError"]["results"]
         return found
 
-    def finished(self, run_id: str, seconds: float) -> str:
+    def wait_for_run(self, run_id: str, seconds: float) -> str:
         """The final status of a run."""
 
         def status() -> str | None:
-            found: str = self.ask(_RUN, id=run_id)["runOrError"]["status"]
+            found: str = self.query(_RUN, id=run_id)["runOrError"]["status"]
             return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
 
         return wait_for(status, seconds)

@@ -15,7 +15,7 @@ import yaml
 
 from lakehouse.benchmarks.handbook import protocol
 from lakehouse.benchmarks.handbook.delivery import DELAY, TICK, deliver
-from lakehouse.benchmarks.handbook.judgement import Row, judge, mean_row
+from lakehouse.benchmarks.handbook.evaluation import Row, evaluate, mean_row
 from lakehouse.declarations.durations import microseconds
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from lakehouse.orchestration.build import Specs
 
+DOMAIN = "payments"
+"""The domain of this repository whose pipeline runs on the handbook's files."""
 OVERRIDES = Path(__file__).with_name("overrides.yaml")
 DELIVERIES = tuple(split.test_until + DELAY - timedelta(days=1) for split in protocol.CHAPTER_5)
 """The days by whose end every label of a test week has arrived, a week apart."""
@@ -63,7 +65,7 @@ class Result:
 def run(
     folder: Path,
     keep: Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] = lambda text: None,
     *,
     prequential: bool = True,
 ) -> Result:
@@ -81,29 +83,31 @@ def run(
     with tempfile.TemporaryDirectory(prefix="handbook-") as temporary:
         data_dir = keep or Path(temporary)
         if (data_dir / "lake").exists():
-            raise LakehouseError(f"there is a lake in {data_dir} already; name an empty folder")
+            raise LakehouseError(f"there is already a lake in {data_dir}; choose an empty folder")
         settings = load_settings(data_dir=data_dir)
         clock, steps = Stages(), defaultdict[str, float](float)
-        models, judged = specs(settings.project).models, []
+        models, evaluations = specs(settings.project).models, []
         for number, until in enumerate(DELIVERIES if prequential else DELIVERIES[:1]):
             with clock.stage("delivery"):
                 count = deliver(folder, settings, until, DELIVERIES[number - 1] if number else None)
-            tell(f"delivered {count:,} transactions up to {until}")
-            for layer, spent in _run_graph(settings, tell, clock).items():
+            on_progress(f"delivered {count:,} transactions up to {until}")
+            for layer, spent in _run_graph(settings, on_progress, clock).items():
                 steps[layer] += spent
             split = protocol.CHAPTER_5[number]
-            with clock.stage("judging"), Lake(settings, read_only=True) as lake:
+            with clock.stage("evaluation"), Lake(settings, read_only=True) as lake:
                 if not number:
-                    judged += [judge(lake, m, split, "chapter3", logged=True) for m in models]
+                    evaluations += [
+                        evaluate(lake, m, split, "chapter3", logged=True) for m in models
+                    ]
                 if prequential:
-                    judged += [judge(lake, model, split, "chapter5") for model in models]
-        chapter3 = [one.row for one in judged if one.row.protocol == "chapter3"]
+                    evaluations += [evaluate(lake, model, split, "chapter5") for model in models]
+        chapter3 = [one.row for one in evaluations if one.row.protocol == "chapter3"]
         folds: dict[str, list[Row]] = defaultdict(list)
-        for one in judged:
+        for one in evaluations:
             if one.row.protocol == "chapter5":
                 folds[one.row.model].append(one.row)
         rows = chapter3 + [mean_row(found) for found in folds.values()]
-        scored = pd.concat([one.scored for one in judged], ignore_index=True)
+        scored = pd.concat([one.scored for one in evaluations], ignore_index=True)
         return Result(rows, scored, clock.wall(), dict(steps))
 
 
@@ -129,7 +133,9 @@ class Stages:
         return {**self._spent, "other": total - sum(self._spent.values()), "total": total}
 
 
-def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -> dict[str, float]:
+def _run_graph(
+    settings: Settings, on_progress: Callable[[str], None], clock: Stages
+) -> dict[str, float]:
     """Bring the graph up to date; returns the seconds of its steps by layer."""
     with _environment(settings):
         with clock.stage("definitions"):
@@ -145,15 +151,15 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
             definitions = build_from_specs(settings, specs(settings.project), maturity)
         seconds: dict[str, float] = defaultdict(float)
 
-        def listen(event: Event) -> None:
+        def report_event(event: Event) -> None:
             if isinstance(event, AssetDone):
                 seconds[event.asset.partition("/")[0]] += event.seconds
-                tell(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
+                on_progress(f"{event.asset} {event.rows or 0:,} rows {event.seconds:.1f} s")
             elif isinstance(event, StepFailed):
-                tell(f"{event.step} failed: {event.error}")
+                on_progress(f"{event.step} failed: {event.error}")
 
         with clock.stage("graph"):
-            summary = run_assets(definitions, settings, on_event=listen)
+            summary = run_assets(definitions, settings, on_event=report_event)
         if summary.failed:
             problems = [f"{p.step}: {p.error}" for p in summary.problems if p.error]
             problems += [f"{c.asset}: {c.check}: {c.description}" for c in summary.failed_checks]
@@ -162,20 +168,26 @@ def _run_graph(settings: Settings, tell: Callable[[str], None], clock: Stages) -
 
 
 def specs(project: "Project") -> "Specs":
-    """The project's own specs with the overrides for the handbook's files and protocol."""
+    """The specs of `DOMAIN`, with the overrides for the handbook's files and protocol."""
     from dataclasses import replace
 
     from lakehouse.features.spec import FeatureSetSpec
     from lakehouse.orchestration.build import read_specs
 
     overrides: dict[str, Any] = yaml.safe_load(OVERRIDES.read_text())
-    ours = read_specs(project)
-    detector = next(spec for spec in ours.models if spec.name == "fraud_detector")
+    project_specs = read_specs(project, DOMAIN)
+    detector = next(spec for spec in project_specs.models if spec.name == "fraud_detector")
     return replace(
-        ours,
-        sources=[_override(spec, overrides["sources"].get(spec.name, {})) for spec in ours.sources],
+        project_specs,
+        sources=[
+            _override(spec, overrides["sources"].get(spec.name, {}))
+            for spec in project_specs.sources
+        ],
         feature_sets=[
-            *(spec.model_copy(update={"spines": spec.spines[:1]}) for spec in ours.feature_sets),
+            *(
+                spec.model_copy(update={"spines": spec.spines[:1]})
+                for spec in project_specs.feature_sets
+            ),
             *map(FeatureSetSpec.model_validate, overrides["feature_sets"]),
         ],
         models=[_override(detector, {"name": n, **o}) for n, o in overrides["models"].items()],

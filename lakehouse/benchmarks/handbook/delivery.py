@@ -39,7 +39,7 @@ _TERMINAL = (
 )
 
 
-class NoHandbook(LakehouseError):
+class MissingHandbookFiles(LakehouseError):
     """A folder without the handbook's files."""
 
 
@@ -50,7 +50,7 @@ def deliver(folder: Path, settings: Settings, until: date, after: date | None = 
     before.
 
     Raises:
-        NoHandbook: when `folder` does not hold every day up to `until`.
+        MissingHandbookFiles: when `folder` does not hold every day up to `until`.
     """
     files = _files(folder, until)
     new = [path for path in files if after is None or _day(path) > after]
@@ -66,16 +66,17 @@ def deliver(folder: Path, settings: Settings, until: date, after: date | None = 
         connection.register("arrived", arrived)
         days = [_day(path) for path in new]
         _write_chargebacks(connection, landing / "chargebacks", days)
-        _write_bank(connection, settings.world_dir / "bank.sqlite", days)
-    _write_rates(settings.world_dir / "api" / "exchange_rates", days)
+        _write_bank(connection, settings.data_dir / "world" / "bank.sqlite", days)
+    _write_rates(settings.data_dir / "world" / "api" / "exchange_rates", days)
     return int(count)
 
 
 def _files(folder: Path, until: date) -> list[Path]:
     files = [path for path in sorted(folder.glob("tx_date=*.parquet")) if _day(path) <= until]
     if not files or _day(files[-1]) != until or (until - _day(files[0])).days + 1 != len(files):
-        raise NoHandbook(
-            f"{folder} lacks files tx_date=YYYY-MM-DD.parquet for every day up to {until}"
+        raise MissingHandbookFiles(
+            f"{folder} lacks files; it must have tx_date=YYYY-MM-DD.parquet for every day "
+            f"up to {until}"
         )
     return files
 

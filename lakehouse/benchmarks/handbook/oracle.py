@@ -50,9 +50,9 @@ def _revealed(test: pd.DataFrame, history: pd.DataFrame, delay: timedelta) -> An
     rows = test[[TERMINAL, TIME]].assign(row=range(len(test))).sort_values(TIME)
 
     def nearest(times: Any, direction: Any) -> Any:
-        wanted = rows.assign(wanted=times)
+        target = rows.assign(target=times)
         return pd.merge_asof(
-            wanted, frauds, left_on="wanted", right_on="at", by=TERMINAL, direction=direction
+            target, frauds, left_on="target", right_on="at", by=TERMINAL, direction=direction
         )["at"].to_numpy()
 
     known = nearest(rows[TIME] - delay, "backward")

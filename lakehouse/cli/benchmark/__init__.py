@@ -7,4 +7,4 @@ from lakehouse.cli.groups import LazyGroup
 
 @click.group("benchmark", cls=LazyGroup, package=__name__, names=("handbook",))
 def command() -> None:
-    """Measure the pipeline by yardsticks that others published."""
+    """Run published benchmarks on the pipeline."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples
-from lakehouse.cli.output import Output, Toned, Words
+from lakehouse.cli.output import Output, Printable, Toned
 
 if TYPE_CHECKING:
     from lakehouse.benchmarks.handbook.benchmark import Result
-    from lakehouse.benchmarks.handbook.judgement import Row
+    from lakehouse.benchmarks.handbook.evaluation import Row
 
 
 @click.command(
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="Keep the lake in this folder; else it is deleted.",
+    help="Keep the lake in this folder; otherwise it is deleted.",
 )
 @click.option(
     "--prequential/--no-prequential",
     default=True,
     show_default=True,
-    help="Chapter 5 as well: three more weeks arrive one by one, each trained and tested on.",
+    help="Also run chapter 5: three more weeks arrive one by one; train and test on each.",
 )
 def command(
     folder: Path,
@@ -56,12 +56,17 @@ def command(
 ) -> None:
     """Run the pipeline on the fraud detection handbook's data.
 
-    By the protocols of its chapters 3 and 5; prints our figures under the published ones.
+    Follows the protocols of its chapters 3 and 5, and prints our figures below the published ones.
     """
     from lakehouse.benchmarks.handbook.benchmark import run
 
     progress = Output(sys.stderr)
-    result = run(folder, keep, tell=lambda text: progress.say(f"  {text}"), prequential=prequential)
+    result = run(
+        folder,
+        keep,
+        on_progress=lambda text: progress.print_line(f"  {text}"),
+        prequential=prequential,
+    )
     _print(result)
     if json_file:
         json_file.write_text(json.dumps([asdict(row) for row in result.rows], indent=2) + "\n")
@@ -75,7 +80,7 @@ def _print(result: "Result") -> None:
         _figures(output, protocol, [row for row in result.rows if row.protocol == protocol])
     _recall(output, result.rows)
     output.table(
-        ("where the time went", "wall seconds"),
+        ("stage", "wall seconds"),
         [(stage, f"{seconds:.1f}") for stage, seconds in result.wall.items()],
         right=(1,),
     )
@@ -84,18 +89,18 @@ def _print(result: "Result") -> None:
         ("steps of the graph by layer", "seconds"),
         [(layer, f"{seconds:.1f}") for layer, seconds in steps],
         right=(1,),
-        title="Steps alone, without what Dagster spends between them",
+        title="Steps only, without Dagster's time between them",
     )
 
 
 def _figures(output: Output, protocol: str, rows: "Sequence[Row]") -> None:
     from lakehouse.benchmarks.handbook.benchmark import PUBLISHED
-    from lakehouse.benchmarks.handbook.judgement import FIGURES
+    from lakehouse.benchmarks.handbook.evaluation import FIGURES
 
     one = rows[0]
     kind = f", mean and deviation of {one.folds} folds" if one.folds > 1 else ""
     head = ("model", "days", "AUC ROC", "AP", "CP@100", "oracle", "observed/expected")
-    lines: list[Sequence[Words]] = [(Toned("published", "strong"),)]
+    lines: list[Sequence[Printable]] = [(Toned("published", "strong"),)]
     for of, model, *figures in PUBLISHED:
         if of == protocol:
             lines.append((model, "7", *map(_short, figures)))

@@ -15,7 +15,7 @@ from lakehouse.cli.groups import LazyGroup
     ),
 )
 def command() -> None:
-    """See, compare, promote and roll back model versions.
+    """Show, compare, promote and roll back model versions.
 
-    VERSION may be shortened to a beginning that only one version has, such as v0003.
+    VERSION may be abbreviated to a unique prefix, such as v0003.
     """

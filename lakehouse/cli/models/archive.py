@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.models.moves import is_already, mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", name: str, version: str, why: str) -> None:
     """Archive a candidate or a shadow of the model NAME.
 
-    It does not score until it is promoted again. Who and why are recorded.
+    It does not score until it is promoted again. The user and the reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model
@@ -40,4 +40,4 @@ def command(settings: "Settings", name: str, version: str, why: str) -> None:
             return
         archive(lake, name, chosen.version, who=user(), why=why, evidence={"by_hand": True})
         mirror_move(lake, name)
-    say(f"{name} {chosen.version} is archived")
+    print_line(f"{name} {chosen.version} is archived")

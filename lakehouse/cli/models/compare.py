@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def command(settings: "Settings", name: str, first: str, second: str, as_json: bool) -> None:
     """Compare two versions of the model NAME on the same rows.
 
-    The difference of FIRST less SECOND in each metric, with an interval. On matured predictions if
-    both have logged the same rows, else on test rows.
+    Prints the difference FIRST minus SECOND in each metric, with an interval. Compares on matured
+    predictions if both versions have logged the same rows, otherwise on test rows.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.evaluation.metrics import ordered_metrics
@@ -51,7 +51,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
         versions = {"first": one.version, "second": other.version}
         output.json({"model": name, **versions, "rows": pair.rows, "comparisons": comparisons})
         return
-    output.say(f"{one.version} against {other.version} on {pair.rows}")
+    output.print_line(f"{one.version} against {other.version} on {pair.rows}")
     output.table(
         ("metric", one.version, other.version, "difference", "verdict"),
         [
@@ -63,7 +63,7 @@ def command(settings: "Settings", name: str, first: str, second: str, as_json: b
 
 def _difference(found: "Interval | None") -> str:
     if found is None:
-        return "not known"
+        return "unknown"
     return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
 

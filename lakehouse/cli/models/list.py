@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.states import toned_state
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, Words, say
+from lakehouse.cli.output import Output, Printable, Toned, print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(settings: "Settings", as_json: bool) -> None:
     """List every version of every model.
 
-    With its state, its primary metric on the test period with an interval, and its gates.
+    Prints its state, its primary metric on the test period with an interval, and its gates.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.registry import list_models
@@ -31,7 +31,7 @@ def command(settings: "Settings", as_json: bool) -> None:
         Output().json(rows)
         return
     if not rows:
-        say("no model was trained yet; `lakehouse run` trains those that are declared")
+        print_line("no model has been trained yet; `lakehouse run` trains the declared models")
         return
     Output().table(
         ("model", "version", "state", "created", "on test", "gates"),
@@ -49,7 +49,7 @@ def command(settings: "Settings", as_json: bool) -> None:
     )
 
 
-def _gates(count: int, failed: Sequence[str]) -> Words:
+def _gates(count: int, failed: Sequence[str]) -> Printable:
     return Toned(f"failed: {', '.join(failed)}", "bad") if failed else f"{count} passed"
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lakehouse.cli.output import say, warn
+from lakehouse.cli.output import print_line, warn
 
 if TYPE_CHECKING:
     from lakehouse.lake import Lake
@@ -13,7 +13,9 @@ def is_already(version: "Version", state: str) -> bool:
     """Whether the version is in that state already; if so, print that nothing was changed."""
     if version.state != state:
         return False
-    say(f"{version.model} {version.version} is {state} already; nothing was changed or recorded")
+    print_line(
+        f"{version.model} {version.version} is already {state}; nothing was changed or recorded"
+    )
     return True
 
 

@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.moves import is_already, mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say, warn
+from lakehouse.cli.output import print_line, warn
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.argument("version")
 @why
-@click.option(
-    "--shadow", is_flag=True, help="Let it score beside the champion without deciding anything."
-)
+@click.option("--shadow", is_flag=True, help="Make it a shadow, which scores but does not decide.")
 @pass_settings
 def command(settings: "Settings", name: str, version: str, why: str, shadow: bool) -> None:
-    """Let VERSION of the model NAME decide from now on.
+    """Make VERSION the champion of the model NAME.
 
-    Who and why are recorded. It has to score the newest rows first. A version that was rolled back
-    decides again only after it was a shadow, or if the champion cannot score.
+    It must first prove that it can score the newest rows. A version that was rolled back can become
+    champion again only after it was a shadow, or if the champion cannot score. The user and the
+    reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model
@@ -51,6 +50,6 @@ def command(settings: "Settings", name: str, version: str, why: str, shadow: boo
         move = start_shadow if shadow else partial(promote, prove=prover(spec, lake))
         moved = move(lake, name, chosen.version, who=user(), why=why, evidence=evidence)
         mirror_move(lake, name)
-    say(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
+    print_line(f"{name} {moved.version} is {moved.state}, decided by {user()}: {why}")
     if failed:
-        warn(f"it failed {', '.join(failed)}")
+        warn(f"warning: it failed the gates {', '.join(failed)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Copy the page to this file or folder; else it stays with the version's files.",
+    help="Copy the page to this file or folder; otherwise it stays with the version's files.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @pass_settings
@@ -47,6 +47,6 @@ def command(
         target = output / f"{path.parent.name}.html" if output.is_dir() else output
         target.write_bytes(path.read_bytes())
         path = target
-    say(str(path))
+    print_line(str(path))
     if open_it:
         click.launch(path.resolve().as_uri())

@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.models.moves import mirror_move
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def command(settings: "Settings", name: str, why: str) -> None:
     """Roll back the champion of the model NAME.
 
-    The nearest champion before it that can score decides again. If none can, the declared fallback
-    does (`promotion.fallback`); without one nothing is moved. Who and why are recorded.
+    The most recent earlier champion that can score becomes champion again. If none can, the
+    declared fallback (`promotion.fallback`) decides; without one nothing changes. The user and the
+    reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.models.declared import find_model
@@ -34,7 +35,7 @@ def command(settings: "Settings", name: str, why: str) -> None:
     spec = find_model(settings.project, name)
     fallback = "" if spec.promotion.fallback == "none" else spec.promotion.fallback
     with open_lake(settings, read_only=False) as lake:
-        taken_back = champion(lake, name).version
+        rolled_back = champion(lake, name).version
         moved = rollback(
             lake,
             name,
@@ -43,12 +44,12 @@ def command(settings: "Settings", name: str, why: str) -> None:
             prove=prover(spec, lake),
             fallback=fallback,
             evidence={"by_hand": True},
-            deciding=taken_back,
+            expected_champion=rolled_back,
         )
         mirror_move(lake, name)
     then = (
-        f"{moved.version} decides again"
+        f"{moved.version} is champion again"
         if moved
         else f"no earlier version can score, so the declared fallback ({fallback}) decides"
     )
-    say(f"{name} {taken_back} was rolled back; {then}")
+    print_line(f"{name} {rolled_back} was rolled back; {then}")

@@ -7,7 +7,7 @@ import click
 
 from lakehouse.cli.models.states import toned_state
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, Words
+from lakehouse.cli.output import Output, Printable, Toned
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @as_json
 @pass_settings
 def command(settings: "Settings", name: str, version: str, as_json: bool) -> None:
-    """Print all that is known of VERSION, or of the champion.
+    """Print the details of VERSION, or of the champion.
 
-    Card, metrics, gates, comparisons, decisions, threshold, hashes and lineage.
+    Prints its card, metrics, gates, comparisons, decisions, threshold, hashes and lineage.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.monitoring.review.calibration import last_look
@@ -45,11 +45,11 @@ def command(settings: "Settings", name: str, version: str, as_json: bool) -> Non
 
 
 def _print(page: Output, known: Mapping[str, Any]) -> None:
-    page.say(
+    page.print_line(
         Toned(f"{known['model']} {known['version']}", "strong"), "  ", toned_state(known["state"])
     )
     if known["problem"]:
-        page.say(Toned(known["problem"], "bad"))
+        page.print_line(Toned(known["problem"], "bad"))
     _pairs(page, "", _card(known))
     _metrics(page, known)
     _rows(
@@ -104,7 +104,7 @@ def _card(known: Mapping[str, Any]) -> dict[str, str]:
     if calibration and calibration["observed_over_expected"]:
         facts["calibration"] = (
             f"observed over expected {_interval(calibration['observed_over_expected'])}, "
-            f"slope {_number(calibration['slope']) or 'not known'} (1 at best)"
+            f"slope {_number(calibration['slope']) or 'unknown'} (both 1 at best)"
         )
     matured = known["calibration_on_matured_labels"]
     if matured and matured["ratio"] is not None:
@@ -132,7 +132,7 @@ def _lineage(known: Mapping[str, Any]) -> dict[str, str]:
         sets = card["features"]["feature_sets"]
         lines["feature sets"] = ", ".join(f"{name} {version}" for name, version in sets.items())
         if card["parent"]:
-            lines["went on from"] = card["parent"]["version"]
+            lines["continued from"] = card["parent"]["version"]
     return lines
 
 
@@ -152,15 +152,15 @@ def _metrics(page: Output, known: Mapping[str, Any]) -> None:
     _rows(page, ("metric", *periods), rows)
 
 
-def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Words, ...]]) -> None:
+def _rows(page: Output, names: tuple[str, ...], rows: Sequence[tuple[Printable, ...]]) -> None:
     if rows:
-        page.say()
+        page.print_line()
         page.table(names, rows)
 
 
 def _pairs(page: Output, title: str, pairs: Mapping[str, str]) -> None:
     if title:
-        page.say()
+        page.print_line()
     page.table((title, ""), list(pairs.items()), show_head=bool(title))
 
 
@@ -170,9 +170,9 @@ def _number(value: float | None) -> str:
 
 def _interval(value: Mapping[str, Any] | None) -> str:
     if not value:
-        return "not known"
+        return "unknown"
     return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
 
 
-def _yes(passed: bool) -> Words:
+def _yes(passed: bool) -> Printable:
     return "yes" if passed else Toned("no", "bad")

@@ -1,6 +1,6 @@
 """The colour of a version's state."""
 
-from lakehouse.cli.output import Tone, Toned, Words
+from lakehouse.cli.output import Printable, Tone, Toned
 
 TONES: dict[str, Tone] = {
     "champion": "good",
@@ -10,6 +10,6 @@ TONES: dict[str, Tone] = {
 }
 
 
-def toned_state(state: str) -> Words:
+def toned_state(state: str) -> Printable:
     """`state` as printed; a candidate has no colour."""
     return Toned(state, TONES[state]) if state in TONES else state

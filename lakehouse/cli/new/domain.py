@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.new.writing import dry_run, write_or_print
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -25,4 +25,4 @@ def command(settings: "Settings", name: str, dry_run: bool) -> None:
 
     write_or_print(settings.project, propose_domain(settings.project, name), dry=dry_run)
     if not dry_run:
-        say(f"next: lakehouse new source NAME --from FILE --domain {name}")
+        print_line(f"next: lakehouse new source NAME --from FILE --domain {name}")

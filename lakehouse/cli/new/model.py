@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.new.writing import dry_run, in_domain, write_or_print
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -95,4 +95,4 @@ def command(
     proposal = propose_model(project, domain, name, wanted, declared.of(FeatureSetSpec))
     write_or_print(project, proposal, dry=dry_run)
     if not dry_run:
-        say(f'next: lakehouse run --select "training/{name}+"')
+        print_line(f'next: lakehouse run --select "training/{name}+"')

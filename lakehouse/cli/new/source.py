@@ -50,7 +50,7 @@ def command(settings: "Settings", name: str, place: str, domain: str | None, dry
     now = datetime.now(UTC).replace(tzinfo=None)
     domain = choose_domain(project, domain)
     with find_files(place, settings) as files:
-        with output.waiting(f"reading {len(files)} files"):
+        with output.spinner(f"reading {len(files)} files"):
             sample = read_sample(files, settings.longest_row_bytes)
             proposed = propose_source(project, domain, name, sample, now)
         refuse_existing(proposed.files.files)
@@ -59,5 +59,5 @@ def command(settings: "Settings", name: str, place: str, domain: str | None, dry
         write_or_print(project, proposed.files, dry=dry_run)
     if not dry_run:
         more = f" and {len(landed) - 3} more" if len(landed) > 3 else ""
-        output.say(f"landed {', '.join(landed[:3]) or 'no file'}{more} in {landing.root}")
-        output.say(f"next: lakehouse run --select raw/{name}")
+        output.print_line(f"landed {', '.join(landed[:3]) or 'no file'}{more} in {landing.root}")
+        output.print_line(f"next: lakehouse run --select raw/{name}")

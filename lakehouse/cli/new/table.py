@@ -6,7 +6,7 @@ import click
 
 from lakehouse.cli.new.writing import dry_run, in_domain, write_or_print
 from lakehouse.cli.options import examples, pass_settings
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -54,4 +54,4 @@ def command(
     proposal = propose_table(project, domain, name, view, columns, tables)
     write_or_print(project, proposal, dry=dry_run)
     if not dry_run:
-        say(f"next: lakehouse new feature-set NAME --of core.{name} --entity COLUMN")
+        print_line(f"next: lakehouse new feature-set NAME --of core.{name} --entity COLUMN")

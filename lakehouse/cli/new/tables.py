@@ -15,7 +15,7 @@ def declared_tables(settings: "Settings") -> "dict[str, DeclaredTable]":
     from lakehouse.scaffolding.declared_tables import read_tables
     from lakehouse.scaffolding.errors import ScaffoldingError
 
-    with Output().waiting("parsing the dbt project"):
+    with Output().spinner("parsing the dbt project"):
         files, problems = find_valid_project(settings)
     for problem in problems:
         warn(problem.message)

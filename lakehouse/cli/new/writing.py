@@ -24,17 +24,17 @@ def write_or_print(project: "Project", proposal: "Proposal", *, dry: bool) -> No
     if dry:
         refuse_existing(proposal.files)
         for file in proposal.files:
-            output.say(Toned(f"# {_shown(project, file.path)}", "strong"))
+            output.print_line(Toned(f"# {_shown(project, file.path)}", "strong"))
             output.lines(file.text)
     else:
         write(proposal)
         for file in proposal.files:
             word = "wrote" if file.before is None else "added to"
-            output.say(Toned(word, "good"), f" {_shown(project, file.path)}")
+            output.print_line(Toned(word, "good"), f" {_shown(project, file.path)}")
     if proposal.assumptions:
-        output.say("assumed:")
+        output.print_line("assumed:")
         for sentence in proposal.assumptions:
-            output.say(f"  - {sentence}")
+            output.print_line(f"  - {sentence}")
 
 
 def _shown(project: "Project", path: "object") -> str:

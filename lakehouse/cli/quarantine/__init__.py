@@ -12,9 +12,9 @@ from lakehouse.cli.groups import LazyGroup
     names=("list", "show", "release", "discard"),
 )
 def command() -> None:
-    """See what was set aside, and decide about it.
+    """List quarantined rows and files, and decide about them.
 
-    Set aside are rejected rows, refused files, and files with too few rows or other columns. Each
-    decision, to try again or to accept the loss, is recorded. Too many undecided rows
-    of one load stop everything behind their source.
+    The quarantine holds rejected rows, refused files, and files with too few rows or other columns.
+    Each decision, to retry or to accept the loss, is recorded. Too many undecided rows in one load
+    block everything downstream of their source.
     """

@@ -10,7 +10,9 @@ KINDS = {
 }
 """The display names of the kinds of undecided items."""
 
-of_file = click.option("--file", default="", metavar="FILE", help="Only those of this landed file.")
-with_reason = click.option(
-    "--reason", default="", metavar="TEXT", help="Only those with this reason, as `list` prints it."
+file_option = click.option(
+    "--file", default="", metavar="FILE", help="Only items of this landed file."
+)
+reason_option = click.option(
+    "--reason", default="", metavar="TEXT", help="Only items with this reason, as `list` prints it."
 )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
-from lakehouse.cli.quarantine.choice import KINDS, of_file, with_reason
+from lakehouse.cli.output import print_line
+from lakehouse.cli.quarantine.choice import KINDS, file_option, reason_option
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
-    """Accept the loss of what is undecided of SOURCE.
+    """Accept the loss of the undecided items of SOURCE.
 
     Nothing is deleted from the record.
     """
@@ -36,8 +36,10 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
 
     spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
-        made = discard(spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC))
-    for one in made:
-        what = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
-        say(f"{what}: {KINDS[one.kind]}, accepted")
-    say(f"The checks know with the next `lakehouse run --select raw/{source}+`.")
+        decisions = discard(
+            spec, lake, Choice(file, reason), who=user(), why=why, now=datetime.now(UTC)
+        )
+    for one in decisions:
+        item = f"{one.rows:,} rows of {one.file}" if one.kind == "rows" else one.file
+        print_line(f"{item}: {KINDS[one.kind]}, accepted")
+    print_line(f"The next `lakehouse run --select raw/{source}+` updates the checks.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, Toned, say
+from lakehouse.cli.output import Output, Toned, print_line
 from lakehouse.cli.quarantine.choice import KINDS
 
 if TYPE_CHECKING:
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source", default="")
-@click.option("--decided", is_flag=True, help="The decisions that were made instead.")
+@click.option("--decided", is_flag=True, help="List the past decisions instead.")
 @as_json
 @pass_settings
 def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> None:
-    """List what is undecided, of SOURCE or of all sources.
+    """List the undecided items of SOURCE, or of all sources.
 
-    A line for each file and reason.
+    Prints a line for each file and reason.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import list_decisions
-    from lakehouse.sources.undecided import as_row, undecided_of
+    from lakehouse.sources.undecided import as_row, list_undecided
 
     with open_lake(settings) as lake:
         if decided:
             _print_decisions(list_decisions(lake, source), as_json=as_json)
             return
-        found = undecided_of(lake, source)
+        found = list_undecided(lake, source)
     if as_json:
         Output().json([as_row(one) for one in found])
         return
     if not found:
-        say("nothing is undecided")
+        print_line("nothing is undecided")
         return
     rows = [
         (
@@ -58,7 +58,7 @@ def command(settings: "Settings", source: str, decided: bool, as_json: bool) -> 
         for reason, count in one.reasons.items()
     ]
     Output().table(("source", "file", "what", "rows", "of", "reason"), rows, right=(3, 4))
-    say("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
+    print_line("Decide with `lakehouse quarantine release SOURCE` or `... discard SOURCE`.")
 
 
 def _print_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _print_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
         Output().json([asdict(one) for one in decisions])
         return
     if not decisions:
-        say("nothing was decided yet")
+        print_line("nothing has been decided yet")
         return
     head = ("when", "who", "decision", "source", "file", "what", "rows", "why")
     rows = [

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
-from lakehouse.cli.quarantine.choice import of_file, with_reason
+from lakehouse.cli.output import print_line
+from lakehouse.cli.quarantine.choice import file_option, reason_option
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @why
 @pass_settings
 def command(settings: "Settings", source: str, file: str, reason: str, why: str) -> None:
-    """Try again what is undecided of SOURCE.
+    """Retry the undecided items of SOURCE.
 
-    It is checked against the contract of today. Rows come into a new landing file of the source,
-    and refused files are read again: the next load takes both.
+    They are checked against the current contract. Rows go to a new landing file of the source, and
+    refused files are read again: the next load takes both.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.decisions import Choice, release
     from lakehouse.sources.declared import find_source
-    from lakehouse.sources.undecided import undecided_of
+    from lakehouse.sources.undecided import list_undecided
 
     spec = find_source(settings.project, source)
     with open_lake(settings, read_only=False) as lake:
-        made = release(
+        decisions = release(
             spec,
             lake,
             settings,
@@ -47,10 +47,12 @@ def command(settings: "Settings", source: str, file: str, reason: str, why: str)
             why=why,
             now=datetime.now(UTC),
         )
-        left = [one for one in undecided_of(lake, source) if not file or one.file == file]
-    for one in made:
-        what = f"{one.rows:,} rows of {one.file} are in {one.released_into}"
-        say(what if one.kind == "rows" else f"{one.file} will be read again")
+        left = [one for one in list_undecided(lake, source) if not file or one.file == file]
+    for one in decisions:
+        line = f"{one.rows:,} rows of {one.file} were released into {one.released_into}"
+        print_line(line if one.kind == "rows" else f"{one.file} will be read again")
     if left:
-        say(f"{len(left):,} files keep something undecided: lakehouse quarantine list")
-    say(f"Load with `lakehouse run --select raw/{source}+`.")
+        print_line(
+            f"{len(left):,} files still have undecided items; see `lakehouse quarantine list`"
+        )
+    print_line(f"Load them with `lakehouse run --select raw/{source}+`.")

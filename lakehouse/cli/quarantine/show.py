@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import as_json, examples, pass_settings
-from lakehouse.cli.output import Output, say
-from lakehouse.cli.quarantine.choice import of_file, with_reason
+from lakehouse.cli.output import Output, print_line
+from lakehouse.cli.quarantine.choice import file_option, reason_option
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @click.command("show", epilog=examples("lakehouse quarantine show chargebacks --limit 5"))
 @click.argument("source")
-@of_file
-@with_reason
+@file_option
+@reason_option
 @click.option(
     "--limit",
     type=click.IntRange(1),
     metavar="N",
     default=20,
     show_default=True,
-    help="At most so many rows.",
+    help="Maximum number of rows.",
 )
 @as_json
 @pass_settings
@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Print the undecided rows of SOURCE.
 
-    With the reason and the original text; tokens stand for personal data.
+    Prints the reason and the original text; tokens replace personal data.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.sources.declared import find_source
@@ -45,7 +45,7 @@ def command(
         Output().json([asdict(row) for row in rows])
         return
     if not rows:
-        say("no such rows are undecided; `lakehouse quarantine list` has those that are")
+        print_line("no undecided rows match; `lakehouse quarantine list` lists the undecided items")
         return
     Output().table(
         ("file", "row", "reason", "text"),

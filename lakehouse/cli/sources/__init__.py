@@ -7,4 +7,4 @@ from lakehouse.cli.groups import LazyGroup
 
 @click.group("sources", cls=LazyGroup, package=__name__, names=("list", "unload"))
 def command() -> None:
-    """See what was loaded; take a wrong file out again."""
+    """List what was loaded, and unload wrong files."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehouse.cli.options import examples, pass_settings, why
-from lakehouse.cli.output import say
+from lakehouse.cli.output import print_line
 from lakehouse.cli.users import user
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 @click.argument("file")
 @why
 @click.option(
-    "--redo", is_flag=True, help="Build again what was made of it, from staging to features."
+    "--redo", is_flag=True, help="Rebuild the tables derived from it, from staging to features."
 )
 @pass_settings
 def command(settings: "Settings", source: str, file: str, why: str, redo: bool) -> None:
-    """Take FILE of SOURCE out of raw; who and why are recorded.
+    """Remove the rows of FILE of SOURCE from raw.
 
-    The file stays in the landing zone. No lake loads it again, unless a file with other bytes lands
-    under its name.
+    The file stays in the landing zone. No lake loads it again, unless a file with the same name and
+    other content lands. The user and the reason are recorded.
     """
     from lakehouse.cli.opening import open_lake
     from lakehouse.cli.run import run_selection
@@ -43,17 +43,25 @@ def command(settings: "Settings", source: str, file: str, why: str, redo: bool) 
     with open_lake(settings, read_only=False) as lake:
         done = unload(spec, lake, settings, file, who=user(), why=why)
     released = set(read_notes(Landing(settings, source)).get(file, {}).values())
-    say(
-        f"{file} is out of {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected ones; "
-        f"{source} is complete up to {done.seal or 'no time yet'}. The file stays where it landed"
+    complete = f"complete up to {done.seal}" if done.seal else "not complete up to any time yet"
+    print_line(
+        f"{file} was unloaded from {spec.table}: {done.rows:,} rows and {done.rejected:,} rejected "
+        f"ones; {source} is {complete}. The file stays in the landing zone"
     )
     if done.since and done.until:
-        say(f"its rows are of {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
+        print_line(f"its rows are from {done.since:%Y-%m-%d} to {done.until:%Y-%m-%d}")
     for other in sorted(released):
-        say(f"{other} has rows of it that were released, and stays loaded: unload it as well")
+        print_line(
+            f"{other} has rows of it that were released, and is still loaded: unload it as well"
+        )
+    for other in done.repeats:
+        print_line(
+            f"{other} has the same bytes and was skipped; it stays so. To load these bytes again, "
+            "land them under a new name"
+        )
     if not redo:
-        say(
-            "What was made of them is still there. Build it again: "
+        print_line(
+            "The tables derived from them still have these rows. Rebuild them with: "
             f"lakehouse run --full-refresh --select '{redo_selection(source)}'"
         )
         return

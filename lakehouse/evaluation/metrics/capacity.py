@@ -1,4 +1,4 @@
-"""Metrics at capacity: the highest scores of each day, up to the daily number of alerts.
+"""Metrics at capacity: the highest scores of each day (week), up to the alerts a day (week).
 
 Rows must come in a fixed order (by key), which breaks ties between equal scores.
 """
@@ -11,27 +11,27 @@ from lakehouse.evaluation.metrics.sums import ratio, running_sum
 from lakehouse.evaluation.predictions import Binary
 
 
-def _looked_at(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
-    """Weight of each day's top `alerts` rows, of the positives among them, and of all positives.
+def _reviewed_weights(predictions: Binary, weights: Floats) -> tuple[float, float, float]:
+    """Weight of each period's top `alerts` rows, of the positives among them, and of all positives.
 
     A row at the cut-off counts in part.
     """
     assert predictions.alerts is not None
-    days, alerts = predictions.days, predictions.alerts
-    total, positives = running_sum(weights[days.order]), weights[days.positives]
-    ahead = total[days.places] - total[days.start]
+    periods, alerts = predictions.periods, predictions.alerts
+    total, positives = running_sum(weights[periods.order]), weights[periods.positives]
+    ahead = total[periods.places] - total[periods.start]
     hits = np.minimum(np.maximum(alerts - ahead, 0.0), positives)
-    looked_at = np.minimum(np.diff(total[days.bounds]), alerts)
-    return float(np.sum(looked_at)), float(np.sum(hits)), float(np.sum(positives))
+    reviewed = np.minimum(np.diff(total[periods.bounds]), alerts)
+    return float(np.sum(reviewed)), float(np.sum(hits)), float(np.sum(positives))
 
 
 def _precision_at_capacity(predictions: Binary, weights: Floats) -> float:
-    looked_at, hits, _ = _looked_at(predictions, weights)
-    return ratio(hits, looked_at)
+    reviewed, hits, _ = _reviewed_weights(predictions, weights)
+    return ratio(hits, reviewed)
 
 
 def _recall_at_capacity(predictions: Binary, weights: Floats) -> float:
-    _, hits, positives = _looked_at(predictions, weights)
+    _, hits, positives = _reviewed_weights(predictions, weights)
     return ratio(hits, positives)
 
 
@@ -39,22 +39,22 @@ PRECISION_AT_CAPACITY = Metric(
     name="precision_at_capacity",
     tasks=("binary",),
     label="Precision at capacity",
-    description="share of each day's alerts that are right",
+    description="share of the alerts at capacity that are positive",
     unit="share",
     better="higher",
     function=_precision_at_capacity,
-    source="over all days; Card Precision without leaving out what was found (Fraud Detection "
-    "Handbook, chapter 4)",
+    source="over all days (weeks); Card Precision, but detected cards are not removed (Fraud "
+    "Detection Handbook, chapter 4)",
     needs=("alerts",),
 )
 RECALL_AT_CAPACITY = Metric(
     name="recall_at_capacity",
     tasks=("binary",),
     label="Recall at capacity",
-    description="share of positives among each day's alerts",
+    description="share of positives among the alerts at capacity",
     unit="share",
     better="higher",
     function=_recall_at_capacity,
-    source="over all days",
+    source="over all days (weeks)",
     needs=("alerts",),
 )

@@ -7,11 +7,19 @@ import numpy as np
 from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.metrics.capacity import PRECISION_AT_CAPACITY, RECALL_AT_CAPACITY
 from lakehouse.evaluation.metrics.classes import BETTER_THAN_MAJORITY, MACRO_F1
-from lakehouse.evaluation.metrics.decisions import ACCURACY, ALERTS_PER_DAY, F1, PRECISION, RECALL
+from lakehouse.evaluation.metrics.decisions import (
+    ACCURACY,
+    ALERTS_PER_DAY,
+    ALERTS_PER_WEEK,
+    F1,
+    PRECISION,
+    RECALL,
+)
 from lakehouse.evaluation.metrics.forecasts import BETTER_THAN_NAIVE, MAE, RMSE
 from lakehouse.evaluation.metrics.metric import Metric
 from lakehouse.evaluation.metrics.probability import LOG_LOSS, OBSERVED_OVER_EXPECTED
 from lakehouse.evaluation.metrics.ranking import AUC_ROC, AVERAGE_PRECISION
+from lakehouse.evaluation.periods import PeriodName
 from lakehouse.evaluation.predictions import Predictions, TaskName
 
 METRICS: tuple[Metric, ...] = (
@@ -29,10 +37,17 @@ METRICS: tuple[Metric, ...] = (
     PRECISION_AT_CAPACITY,
     RECALL_AT_CAPACITY,
     ALERTS_PER_DAY,
+    ALERTS_PER_WEEK,
     OBSERVED_OVER_EXPECTED,
     BETTER_THAN_MAJORITY,
 )
 """In display order."""
+
+ALERTS_PER: dict[PeriodName, str] = {"day": ALERTS_PER_DAY.name, "week": ALERTS_PER_WEEK.name}
+"""The metric that counts alerts, by the period of the capacity."""
+
+AT_CAPACITY = (PRECISION_AT_CAPACITY.name, RECALL_AT_CAPACITY.name)
+"""Metrics whose alerts are shared out by period, so that they need whole periods."""
 
 
 class UnknownMetric(ValueError):
@@ -50,7 +65,7 @@ def find_metric(name: str, task: TaskName | None = None) -> Metric:
         if metric.name == name:
             return metric
     names = ", ".join(metric.name for metric in known)
-    raise UnknownMetric(f"{name!r} is not a {task or 'known'} metric; known are {names}")
+    raise UnknownMetric(f"{name!r} is not a {task or 'known'} metric; choose one of {names}")
 
 
 def metrics_of(task: TaskName | None = None) -> tuple[Metric, ...]:
@@ -88,6 +103,6 @@ def metric_value(predictions: Predictions, name: str, weights: Floats | None = N
     """
     found = metric_values(predictions, weights, [name])
     if name not in found:
-        find_metric(name, predictions.task)
-        raise UnknownMetric(f"these predictions lack what {name} is computed from")
+        needs = " and ".join(f"`{need}`" for need in find_metric(name, predictions.task).needs)
+        raise UnknownMetric(f"{name} needs predictions with {needs}")
     return found[name]

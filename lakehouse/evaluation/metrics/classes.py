@@ -12,8 +12,8 @@ from lakehouse.evaluation.predictions import Multiclass
 def _macro_f1(predictions: Multiclass, weights: Floats) -> float:
     table = predictions.confusion(weights)
     either = table.sum(axis=0) + table.sum(axis=1)
-    right = 2 * np.diag(table)[either > 0] / either[either > 0]
-    return float(np.mean(right)) if len(right) else float("nan")
+    f1 = 2 * np.diag(table)[either > 0] / either[either > 0]
+    return float(np.mean(f1)) if len(f1) else float("nan")
 
 
 def _better_than_majority(predictions: Multiclass, weights: Floats) -> float:
@@ -29,15 +29,15 @@ MACRO_F1 = Metric(
     unit="share",
     better="higher",
     function=_macro_f1,
-    source="over classes that are there or predicted: scikit-learn's `f1_score`, `average='macro'`",
+    source="over classes that occur or are predicted: scikit-learn's `f1_score`, `average='macro'`",
 )
 BETTER_THAN_MAJORITY = Metric(
     name="better_than_majority",
     tasks=("multiclass",),
     label="Better than majority",
-    description="accuracy gained on the commonest class",
+    description="accuracy above that of the most frequent class",
     unit="gain",
     better="higher",
     function=_better_than_majority,
-    source="accuracy less that of training's commonest class",
+    source="accuracy minus that of always predicting the most frequent training class",
 )

@@ -45,11 +45,11 @@ BETTER_THAN_NAIVE = Metric(
     name="better_than_naive",
     tasks=("regression",),
     label="Better than naive",
-    description="share by which the best naive MAE is undercut",
+    description="share by which MAE is below the best naive forecast's",
     unit="gain",
     better="higher",
     function=_better_than_naive,
-    source="a skill score: 1 less the ratio of the errors (Hyndman & Koehler, International "
+    source="a skill score: 1 minus the ratio of the errors (Hyndman & Koehler, International "
     "Journal of Forecasting 22, 2006)",
     needs=("naive",),
 )

@@ -8,7 +8,7 @@ from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.predictions import TaskName
 from lakehouse.evaluation.scales import IDENTITY, LOG, LOGIT, Scale
 
-Unit = Literal["share", "gain", "nats", "label", "ratio", "alerts a day"]
+Unit = Literal["share", "gain", "nats", "label", "ratio", "alerts a day", "alerts a week"]
 """`share`: 0 to 1. `gain`: a difference of shares. `label`: the label's own unit."""
 
 _SCALES: dict[Unit, Scale] = {"share": LOGIT, "nats": LOG, "label": LOG}

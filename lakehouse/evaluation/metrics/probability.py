@@ -33,5 +33,5 @@ OBSERVED_OVER_EXPECTED = Metric(
     unit="ratio",
     better="neither",
     function=_observed_over_expected,
-    source="1 where scores are right on average; its interval is in `calibration_error`",
+    source="1 if scores are correct on average; its interval is in `calibration_error`",
 )

@@ -56,7 +56,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
     """`draw` in the plots' style; matplotlib reads its style at every step, not once."""
 
     @wraps(draw)
-    def within(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
+    def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> "Picture":
         import matplotlib
 
         with matplotlib.rc_context(_STYLE):
@@ -65,7 +65,7 @@ def styled(draw: Callable[_Arguments, "Picture"]) -> Callable[_Arguments, "Pictu
             _frame(picture.figure)
             return picture
 
-    return within
+    return wrapper
 
 
 @dataclass(frozen=True)
@@ -177,9 +177,9 @@ def _room(axis: Any, *, upright: bool) -> float:
     high = _LINE * max(map(len, lines), default=0)
     if not upright:
         return _TICK + long
-    beside = _LINE * bool(axis.get_major_formatter().get_offset())
-    turned = math.sin(math.radians(ticks[0].get_rotation())) if ticks else 0.0
-    return _TICK + beside + max(long * turned, high)
+    offset = _LINE * bool(axis.get_major_formatter().get_offset())
+    rotated = math.sin(math.radians(ticks[0].get_rotation())) if ticks else 0.0
+    return _TICK + offset + max(long * rotated, high)
 
 
 def _width(line: str) -> float:

@@ -13,25 +13,25 @@ _SIDE_BY_SIDE = 4
 @styled
 def metric_history_plot(
     metric: str,
-    made: Sequence[datetime],
+    created: Sequence[datetime],
     values: Sequence[float | None],
     labels: Sequence[str],
     rows: Sequence[float | None],
 ) -> Picture:
     """One metric over a model's versions, each on the test rows of its own period."""
-    figure, axes = open_canvas("Version, when made, test rows", metric)
-    places = range(len(made))
+    figure, axes = open_canvas("Version, creation date, test rows", metric)
+    places = range(len(created))
     axes.plot(places, [np.nan if v is None else v for v in values], "o-", color=BLUE)
     names = [
         f"{label}\n{at:%Y-%m-%d}\n{count or 0:,.0f} rows"
-        for label, at, count in zip(labels, made, rows, strict=True)
+        for label, at, count in zip(labels, created, rows, strict=True)
     ]
-    crowded = len(names) > _SIDE_BY_SIDE
-    turned = {"rotation": 60, "ha": "right"} if crowded else {}
-    axes.set_xticks(places, names, fontsize=7, **turned)
+    is_crowded = len(names) > _SIDE_BY_SIDE
+    rotation = {"rotation": 60, "ha": "right"} if is_crowded else {}
+    axes.set_xticks(places, names, fontsize=7, **rotation)
     axes.margins(x=0.12)
     axes.set(title=f"{metric}\non each version's own test period")
-    return Picture(figure, f"{metric} of {len(made)} versions")
+    return Picture(figure, f"{metric} of {len(created)} versions")
 
 
 @styled
@@ -48,9 +48,9 @@ def search_plot(
     x, y = np.asarray(numbers), np.array([np.nan if v is None else v for v in values], dtype=float)
     done = np.asarray(complete, dtype=bool) & np.isfinite(y)
     axes.plot(x[done], y[done], "o", color=BLUE, markersize=4, label="complete")
-    given_up = ~done & np.isfinite(y)
-    if given_up.any():
-        axes.plot(x[given_up], y[given_up], "x", color=INK, markersize=5, label="given up early")
+    stopped = ~done & np.isfinite(y)
+    if stopped.any():
+        axes.plot(x[stopped], y[stopped], "x", color=INK, markersize=5, label="stopped early")
     best = np.where(done, y, np.inf if lower_is_better else -np.inf)
     best = np.minimum.accumulate(best) if lower_is_better else np.maximum.accumulate(best)
     known = np.isfinite(best)
@@ -58,4 +58,4 @@ def search_plot(
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(title=f"Search: {metric}\n{len(x)} trials")
     axes.legend(loc="best")
-    return Picture(figure, f"Search: {metric} of {len(x)} trials and the best so far")
+    return Picture(figure, f"Search: {metric} of {len(x)} trials, and the best so far")

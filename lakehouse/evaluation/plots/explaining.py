@@ -19,27 +19,25 @@ from lakehouse.evaluation.plots.canvas import (
 
 
 @styled
-def importance_plot(importance: Mapping[str, float], rows: int, most: int = 15) -> Picture:
+def importance_plot(importance: Mapping[str, float], rows: int, max_features: int = 15) -> Picture:
     """Features by gain on `rows` training rows, the largest first, as shares of the total."""
     total = sum(importance.values()) or 1.0
-    top = sorted(importance.items(), key=lambda item: item[1])[-most:]
+    top = sorted(importance.items(), key=lambda item: item[1])[-max_features:]
     figure, axes = open_canvas("Share of the gain of all splits", "", height=bar_height(len(top)))
     axes.barh(range(len(top)), [gain / total for _, gain in top], color=BLUE)
     axes.set_yticks(range(len(top)), [name for name, _ in top])
     axes.grid(False, axis="y")
-    axes.set(
-        title=f"Gain in {rows:,} training rows\nfirst {len(top)} of {len(importance)} features"
-    )
-    return Picture(figure, f"Importance by gain; most from {top[-1][0] if top else 'none'}")
+    axes.set(title=f"Gain on {rows:,} training rows\ntop {len(top)} of {len(importance)} features")
+    return Picture(figure, f"Importance by gain; largest: {top[-1][0] if top else 'none'}")
 
 
 @styled
-def shap_plot(summary: ShapSummary, most: int = 15) -> Picture:
+def shap_plot(summary: ShapSummary, max_features: int = 15) -> Picture:
     """One dot per row and feature: its contribution to the raw output, coloured by its value.
 
     For several classes: bars of the mean size of contributions, by class.
     """
-    top = summary.ranking()[:most][::-1]
+    top = summary.ranking()[:max_features][::-1]
     names = [summary.names[i] for i in top]
     figure, axes = open_canvas(summary.unit, "", height=max(bar_height(len(top)) + 0.35, 2.9))
     if len(summary.outputs) > 1:
@@ -76,12 +74,12 @@ def _swarm(figure: Any, axes: Any, summary: ShapSummary, top: list[int], names: 
     colours = LinearSegmentedColormap.from_list("low to high", [BLUE, "#9d6fb0", ORANGE])
     dots = None
     for y, feature in enumerate(top):
-        moved, value = summary.contributions[0][:, feature], summary.values[:, feature]
+        contribution, value = summary.contributions[0][:, feature], summary.values[:, feature]
         colour, known = _ranks(value), np.isfinite(value)
-        offset = y + _offsets(moved)
-        axes.scatter(moved[~known], offset[~known], s=4, color="#999999", rasterized=True)
+        offset = y + _offsets(contribution)
+        axes.scatter(contribution[~known], offset[~known], s=4, color="#999999", rasterized=True)
         dots = axes.scatter(
-            moved[known],
+            contribution[known],
             offset[known],
             s=4,
             c=colour[known],
@@ -105,14 +103,14 @@ def _ranks(value: Any) -> Any:
     return inverse / max(int(inverse.max(initial=0)), 1)
 
 
-def _offsets(moved: Any, bins: int = 80, height: float = 0.38) -> Any:
+def _offsets(contribution: Any, bins: int = 80, height: float = 0.38) -> Any:
     """Each dot's offset from its line, so that the swarm's thickness shows the density of rows."""
-    low, high = float(moved.min()), float(moved.max())
-    place = ((moved - low) / max(high - low, 1e-12) * (bins - 1)).astype(int)
+    low, high = float(contribution.min()), float(contribution.max())
+    place = ((contribution - low) / max(high - low, 1e-12) * (bins - 1)).astype(int)
     order = np.argsort(place, kind="stable")
     counts = np.bincount(place, minlength=bins)
-    within = np.arange(len(moved)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offset = np.empty(len(moved))
+    within = np.arange(len(contribution)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offset = np.empty(len(contribution))
     side = np.where(within % 2, 1, -1) * ((within + 1) // 2)
     offset[order] = side
     return offset / max(int(np.abs(offset).max(initial=0)), 6) * height

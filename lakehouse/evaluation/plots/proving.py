@@ -17,7 +17,7 @@ from lakehouse.evaluation.plots.canvas import (
 
 
 @dataclass(frozen=True)
-class Spread:
+class Estimate:
     """A line of `interval_plot`: a value and its interval; `faint` if it does not count."""
 
     label: str
@@ -29,7 +29,7 @@ class Spread:
 
 @styled
 def interval_plot(
-    title: str, panels: Mapping[str, Sequence[Spread | None]], reference: float | None = None
+    title: str, panels: Mapping[str, Sequence[Estimate | None]], reference: float | None = None
 ) -> Picture:
     """Values with their intervals, one line each; one panel per unit, side by side.
 
@@ -40,27 +40,29 @@ def interval_plot(
     figure, axes = open_canvas(
         "", "", height=bar_height(lines, 0.4), columns=len(panels), share_y=True
     )
-    every = [axes] if len(panels) == 1 else list(axes)
+    all_axes = [axes] if len(panels) == 1 else list(axes)
     labels = [""] * lines
-    for panel, (unit, spreads) in zip(every, panels.items(), strict=True):
-        for place, spread in enumerate(spreads):
-            if spread is None:
+    for panel, (unit, estimates) in zip(all_axes, panels.items(), strict=True):
+        for place, estimate in enumerate(estimates):
+            if estimate is None:
                 continue
-            labels[place] = spread.label
-            colour, style = (INK, "o") if spread.faint else (BLUE, "o")
+            labels[place] = estimate.label
+            colour, style = (INK, "o") if estimate.faint else (BLUE, "o")
             y = lines - 1 - place
-            alpha = 0.45 if spread.faint else 1.0
-            panel.plot([spread.low, spread.high], [y, y], color=colour, alpha=alpha, linewidth=1.6)
-            fill = "none" if spread.faint else colour
+            alpha = 0.45 if estimate.faint else 1.0
             panel.plot(
-                [spread.value], [y], style, color=colour, alpha=alpha, markerfacecolor=fill, ms=5
+                [estimate.low, estimate.high], [y, y], color=colour, alpha=alpha, linewidth=1.6
+            )
+            fill = "none" if estimate.faint else colour
+            panel.plot(
+                [estimate.value], [y], style, color=colour, alpha=alpha, markerfacecolor=fill, ms=5
             )
         if reference is not None:
             panel.axvline(reference, color=INK, linestyle=":", linewidth=1)
         panel.set(xlabel=unit, ylim=(-0.7, lines - 0.3))
         panel.locator_params(axis="x", nbins=2 if len(panels) > 1 else 6, min_n_ticks=1)
         panel.grid(False, axis="y")
-    every[0].set_yticks(range(lines), labels[::-1])
+    all_axes[0].set_yticks(range(lines), labels[::-1])
     figure.suptitle(title, fontsize=9.5)
     return Picture(figure, title.replace("\n", ", "))
 
@@ -81,11 +83,11 @@ def weeks_plot(
     )
     counts = [rows or 0 for _, _, rows in weeks]
     if any(counts):
-        behind = axes.twinx()
-        behind.bar(places, counts, width=0.7, color=INK, alpha=0.12)
-        behind.set(ylabel="Rows (bars)", ylim=(0, max(counts) * 3))
-        behind.grid(False)
-        axes.set_zorder(behind.get_zorder() + 1)
+        background = axes.twinx()
+        background.bar(places, counts, width=0.7, color=INK, alpha=0.12)
+        background.set(ylabel="Rows (bars)", ylim=(0, max(counts) * 3))
+        background.grid(False)
+        axes.set_zorder(background.get_zorder() + 1)
         axes.patch.set_visible(False)
     tested = np.array([start >= test_from for start, _, _ in weeks])
     for chosen, fill, label in ((~tested, "none", "out of fold"), (tested, BLUE, "test")):

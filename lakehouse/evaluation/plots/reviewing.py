@@ -1,4 +1,4 @@
-"""Plots for a review: what more or fewer alerts a day would find, and their net value."""
+"""Plots for a review: what more or fewer alerts a day (week) would find, and their net value."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from lakehouse.evaluation.review_document import CapacityCurve
 
 
 @styled
-def found_plot(curve: CapacityCurve) -> Picture:
-    """Share of positives and of their amount found, over alerts a day."""
-    figure, axes = open_canvas("Alerts a day", "Share found")
+def share_found_plot(curve: CapacityCurve) -> Picture:
+    """Share of positives and of their amount found, over alerts a day (week)."""
+    figure, axes = open_canvas(f"Alerts {curve.rate}", "Share found")
     alerts = [point.alerts for point in curve.curve]
     axes.plot(alerts, [point.recall for point in curve.curve], color=BLUE, label="of positives")
     shares = [point.caught_share for point in curve.curve if point.caught_share is not None]
     if len(shares) == len(alerts):
         axes.plot(alerts, shares, color=ORANGE, linestyle="--", label=f"of their {curve.unit}")
-    _declared(axes, curve)
-    axes.set(ylim=(0, 1.02), title=f"Found at each capacity\n{curve.days} test days")
+    _mark_declared(axes, curve)
+    axes.set(ylim=(0, 1.02), title=f"Share found at each capacity\n{curve.length}")
     axes.legend(loc="lower right")
-    return Picture(figure, f"Share of positives found, over 1 to {alerts[-1]} alerts a day")
+    return Picture(figure, f"Share of positives found, over 1 to {alerts[-1]} alerts {curve.rate}")
 
 
 @styled
-def net_plot(curve: CapacityCurve) -> Picture:
-    """The net value of a day's alerts, over alerts a day."""
-    figure, axes = open_canvas("Alerts a day", f"Net value a day ({curve.unit})")
+def net_value_plot(curve: CapacityCurve) -> Picture:
+    """The net value of a day's (week's) alerts, over their number."""
+    figure, axes = open_canvas(f"Alerts {curve.rate}", f"Net value {curve.rate} ({curve.unit})")
     unit = 10**curve.scale * curve.days
     points = [point for point in curve.curve if point.net is not None]
     alerts = [point.alerts for point in points]
@@ -33,11 +33,11 @@ def net_plot(curve: CapacityCurve) -> Picture:
     axes.axhline(0, color=INK, linewidth=0.8)
     if curve.peak is not None:
         axes.axvline(curve.peak, color=ORANGE, linestyle="--", label=f"peak: {curve.peak:,}")
-    _declared(axes, curve)
-    axes.set(title=f"Amounts caught less cost of alerts\n{curve.days} test days")
+    _mark_declared(axes, curve)
+    axes.set(title=f"Amounts caught minus cost of alerts\n{curve.length}")
     axes.legend(loc="best")
-    return Picture(figure, f"Net value over 1 to {alerts[-1]} alerts a day")
+    return Picture(figure, f"Net value over 1 to {alerts[-1]} alerts {curve.rate}")
 
 
-def _declared(axes: Any, curve: CapacityCurve) -> None:
+def _mark_declared(axes: Any, curve: CapacityCurve) -> None:
     axes.axvline(curve.declared, color=INK, linestyle=":", label=f"declared: {curve.declared:,}")

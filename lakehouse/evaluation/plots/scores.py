@@ -33,7 +33,7 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
     area = metric_value(Binary(truth, score), "auc_roc")
     axes.plot(negatives, positives, color=BLUE, label=f"model, area {area:.3f}")
     axes.plot([0, 1], [0, 1], color=INK, linestyle=":", linewidth=1, label="chance, area 0.500")
-    axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=f"ROC curve\n{_counted(truth)}")
+    axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=f"ROC curve\n{_row_counts(truth)}")
     axes.legend(loc="lower right")
     return Picture(figure, f"ROC curve: area {area:.3f}")
 
@@ -42,7 +42,7 @@ def roc_plot(truth: Bools, score: Array) -> Picture:
 def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = None) -> Picture:
     """Precision over recall on these rows, with the point at the current threshold."""
     figure, axes = open_canvas(
-        "Recall (share of positives found)", "Precision (share of alerts right)"
+        "Recall (share of positives found)", "Precision (share of alerts that are positive)"
     )
     precision, recall = _precision_recall(truth, score)
     few = _thin(len(recall))
@@ -55,7 +55,7 @@ def precision_recall_plot(truth: Bools, score: Array, threshold: float | None = 
         at = metric_values(Binary(truth, score, score >= threshold), only=["recall", "precision"])
         label = f"threshold {threshold:.3g}"
         axes.plot(at["recall"], at["precision"], "o", color=ORANGE, label=label)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), title=f"Precision and recall\n{_counted(truth)}")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), title=f"Precision and recall\n{_row_counts(truth)}")
     axes.legend(loc="best")
     return Picture(figure, f"Precision over recall: average precision {average:.3f}")
 
@@ -72,9 +72,9 @@ def score_histogram(truth: Bools, score: Array, threshold: float | None = None) 
     if threshold is not None:
         label = f"threshold {threshold:.3g}"
         axes.axvline(threshold, color=INK, linestyle="--", linewidth=1, label=label)
-    axes.set(yscale="log", title=f"Scores\n{_counted(truth)}")
+    axes.set(yscale="log", title=f"Scores\n{_row_counts(truth)}")
     axes.legend(loc="upper right")
-    return Picture(figure, "Histogram of scores, positives and negatives apart")
+    return Picture(figure, "Histograms of the scores of positives and of negatives")
 
 
 @styled
@@ -85,13 +85,13 @@ def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
     with very low scores; error bars are Wilson's 95 % intervals; both axes are logarithmic.
     """
     figure, axes = open_canvas("Mean score of the bin", "Share of positives in the bin")
-    seen: list[float] = []
+    extents: list[float] = []
     for place, (name, score) in enumerate(scores.items()):
-        said, was, low, high = _calibration(truth, score)
-        bars = np.maximum([was - low, high - was], 0)
+        predicted, observed, low, high = _calibration(truth, score)
+        bars = np.maximum([observed - low, high - observed], 0)
         axes.errorbar(
-            said,
-            np.maximum(was, low),
+            predicted,
+            np.maximum(observed, low),
             yerr=bars,
             fmt="os^"[place % 3] + "-",
             markersize=4,
@@ -99,12 +99,19 @@ def calibration_plot(truth: Bools, scores: Mapping[str, Array]) -> Picture:
             color=COLOURS[place],
             label=name,
         )
-        seen += [*said, *high, *low[low > 0]]
+        extents += [*predicted, *high, *low[low > 0]]
     # the lowest interval may reach 0: limit the axis here, not at the decade of the interval's end
-    bottom, top = max(min(seen), 1e-6) / 1.3, min(max(seen) * 1.3, 1.05)
-    axes.plot([bottom, top], [bottom, top], color=INK, linestyle=":", linewidth=1, label="as said")
+    bottom, top = max(min(extents), 1e-6) / 1.3, min(max(extents) * 1.3, 1.05)
+    axes.plot(
+        [bottom, top],
+        [bottom, top],
+        color=INK,
+        linestyle=":",
+        linewidth=1,
+        label="perfect calibration",
+    )
     axes.set(xscale="log", yscale="log", xlim=(bottom, top), ylim=(bottom, top))
-    axes.set(title=f"Calibration, bars are 95 % intervals\n{_counted(truth)}")
+    axes.set(title=f"Calibration, bars are 95 % intervals\n{_row_counts(truth)}")
     axes.legend(loc="upper left")
     return Picture(figure, "Calibration: share of positives over mean score, by bin")
 
@@ -115,12 +122,12 @@ def _calibration(truth: Bools, score: Array) -> tuple[Array, Array, Array, Array
     expected = np.cumsum(score[order], dtype=np.float64)
     bins = np.minimum((expected / max(expected[-1], 1e-12) * _BINS).astype(int), _BINS - 1)
     rows = np.bincount(bins, minlength=_BINS)
-    there = rows > 0
-    rows = rows[there]
-    said = np.bincount(bins, score[order], minlength=_BINS)[there] / rows
-    share = np.bincount(bins, truth[order], minlength=_BINS)[there] / rows
+    occupied = rows > 0
+    rows = rows[occupied]
+    predicted = np.bincount(bins, score[order], minlength=_BINS)[occupied] / rows
+    share = np.bincount(bins, truth[order], minlength=_BINS)[occupied] / rows
     low, high = wilson(share, rows)
-    return np.maximum(said, 1e-9), share, low, high
+    return np.maximum(predicted, 1e-9), share, low, high
 
 
 def wilson(share: Array, rows: Any) -> tuple[Array, Array]:
@@ -156,5 +163,5 @@ def _thin(points: int) -> npt.NDArray[np.int64]:
     return np.unique(np.geomspace(1, points, _POINTS).astype(np.int64)) - 1
 
 
-def _counted(truth: Bools) -> str:
+def _row_counts(truth: Bools) -> str:
     return f"{len(truth):,} rows, {int(truth.sum()):,} positive"

@@ -42,7 +42,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; its first `words` columns are text, the others numbers.
+    """A table; its first `text_columns` columns are text, the others numbers.
 
     If `folded`, it shows only its caption until the reader opens it.
     """
@@ -51,7 +51,7 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
-    words: int = 1
+    text_columns: int = 1
     folded: bool = False
 
 

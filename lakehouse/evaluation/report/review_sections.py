@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lakehouse.evaluation.document import Evaluation, Interval
-from lakehouse.evaluation.plots import Picture, found_plot, net_plot
+from lakehouse.evaluation.metrics import ALERTS_PER
+from lakehouse.evaluation.plots import Picture, net_value_plot, share_found_plot
 from lakehouse.evaluation.remarks import find_remarks, stress_name
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import (
-    NOT_TOLD,
+from lakehouse.evaluation.report.formatting import (
+    NOT_AVAILABLE,
     PERIODS,
     interval,
     metric_name,
     number,
     share,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text
 from lakehouse.evaluation.review_document import CapacityCurve, LabelRisk, Proxy, RowCount
 
 _REFITS = {"previous version": "Version", "seed": "Another seed", "sample": "Resampled rows"}
@@ -27,15 +28,15 @@ def remarks_section(found: Evaluation) -> list[Block]:
     )
     blocks: list[Block] = []
     if rows:
-        blocks.append(Table(("Topic", "Where to look"), rows, words=2))
+        blocks.append(Table(("Topic", "Finding"), rows, text_columns=2))
     else:
-        blocks.append(Text("Nothing stands out in what was looked at."))
-    if missing := _not_looked_at(found):
-        blocks.append(Text(f"Not looked at: {'; '.join(missing)}."))
+        blocks.append(Text("Nothing stands out in the parts that were examined."))
+    if missing := _not_examined(found):
+        blocks.append(Text(f"Not examined: {'; '.join(missing)}."))
     return blocks
 
 
-def _not_looked_at(found: Evaluation) -> list[str]:
+def _not_examined(found: Evaluation) -> list[str]:
     review, curve = found.review, found.review.capacity
     missing = []
     if curve is not None and curve.total is None:
@@ -47,9 +48,9 @@ def _not_looked_at(found: Evaluation) -> list[str]:
     if not review.stress:
         missing.append("stress")
     elif not any(one.kind == "stale" for one in review.stress):
-        missing.append("stale sets, as `judging.stress.stale` is not declared")
+        missing.append("stale feature sets, as `judging.stress.stale` is not declared")
     if curve is not None and not any(one.kind == "adversarial" for one in review.stress):
-        missing.append("chosen amounts, as `judging.stress.amounts` is not declared")
+        missing.append("manipulated amounts, as `judging.stress.amounts` is not declared")
     if review.labels is not None:
         if review.labels.late is None:
             missing.append("late reports, as `judging.reports` is not declared")
@@ -61,9 +62,9 @@ def _not_looked_at(found: Evaluation) -> list[str]:
 
 
 def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list[Block]:
-    """What half or double the alerts a day would find, catch and cost."""
+    """What half or double the alerts a day (week) would find, catch and cost."""
     if curve is None:
-        return [Text("No sensitivity to capacity was kept with this version.")]
+        return [Text("No sensitivity to capacity is stored with this version.")]
     in_money = curve.total is not None
     rows: list[tuple[Cell, ...]] = []
     for point in curve.points:
@@ -73,35 +74,35 @@ def capacity(curve: CapacityCurve | None, pictures: tuple[Picture, ...]) -> list
             caught = money(point.caught, curve)
             cells += [caught, _percent(point.caught_share), money(point.net, curve)]
         rows.append(tuple(cells))
-    head: tuple[str, ...] = ("Alerts a day", "Precision", "Recall")
+    head: tuple[str, ...] = (f"Alerts {curve.rate}", "Precision", "Recall")
     if in_money:
         head = (*head, f"Caught ({curve.unit})", "Share of all", "Net value")
     blocks: list[Block] = [
-        Table(head, tuple(rows), f"{curve.days} test days, the highest scores of each day")
+        Table(head, tuple(rows), f"{curve.length}, the highest scores of each {curve.per}")
     ]
     if in_money:
         peak = (
-            f"is highest at {curve.peak:,} alerts a day"
+            f"is highest at {curve.peak:,} alerts {curve.rate}"
             if curve.peak is not None
             else "is highest at an end of the curve"
         )
         blocks.append(
             Text(
-                f"Net value: the amounts of the positives among the alerts, less "
-                f"{money(curve.alert_costs, curve, digits=2)} {curve.unit} for looking at each "
-                f"alert. It {peak}. It takes a caught positive for a loss that is saved whole."
+                f"Net value: the amounts of the positives among the alerts, minus "
+                f"{money(curve.alert_costs, curve, digits=2)} {curve.unit} for reviewing each "
+                f"alert. It {peak}. It assumes that a caught positive saves its whole amount."
             )
         )
     return [*blocks, *([Figure(pictures)] if pictures else [])]
 
 
 def capacity_pictures(curve: CapacityCurve | None) -> dict[str, Picture]:
-    """Share found and net value, over alerts a day."""
+    """Share found and net value, over alerts a day (week)."""
     if curve is None or len(curve.curve) < 2:
         return {}
-    made = {"capacity": found_plot(curve)}
+    made = {"capacity": share_found_plot(curve)}
     if curve.total is not None:
-        made["net_value"] = net_plot(curve)
+        made["net_value"] = net_value_plot(curve)
     return made
 
 
@@ -120,12 +121,13 @@ def stability(found: Evaluation) -> list[Block]:
         for one in sorted(stable.refits, key=lambda each: list(_REFITS).index(each.kind))
     )
     name = metric_name(stable.metric)
-    head = ("Refit", name, "Rank correlation", "In common")
+    head = ("Refit", name, "Rank correlation", "Shared")
     return [
         Text(
-            f"The same recipe fitted again, judged on the last test days (this version there: "
-            f"{name.lower()} {number(stable.value)}). In common: the share of its own alerts "
-            "at capacity (or classes, where there are several) that the other gives as well."
+            "The same recipe fitted again, evaluated on the last test days (this version on those "
+            f"days: {name.lower()} {number(stable.value)}). Shared: the share of this version's "
+            "alerts at capacity (of its predicted classes, if there are several) that the other "
+            "gives as well."
         ),
         Table(head, rows),
     ]
@@ -135,14 +137,18 @@ def stress(found: Evaluation) -> list[Block]:
     """The version's results on test rows under stress."""
     results = found.review.stress
     if not results:
-        return [Text("No stress was kept with this version.")]
-    alerts = any(one.alerts_per_day is not None for one in results)
+        return [Text("No stress test is stored with this version.")]
+    heads = {
+        ALERTS_PER["day"]: any(one.alerts_per_day is not None for one in results),
+        ALERTS_PER["week"]: any(one.alerts_per_week is not None for one in results),
+    }
+    alerts = [metric_name(name) for name, is_known in heads.items() if is_known]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             stress_name(one),
             share(one.changed),
             number(one.value),
-            *([number(one.alerts_per_day)] if alerts else []),
+            *([number(one.alerts)] if alerts else []),
         )
         for one in results
     )
@@ -150,24 +156,24 @@ def stress(found: Evaluation) -> list[Block]:
     return [
         Text(
             "The last test days again, with features changed before they are scored; alerts are "
-            "those at the version's threshold. An earlier day: the entity's features of its last "
-            "row on an earlier day, which for one that is rarely seen is more than a day ago. "
-            "Chosen amounts change the row's own features, not those of later rows."
+            'those at the version\'s threshold. "As of an earlier day" means the features of the '
+            "entity's last row on an earlier day; if the entity is rarely seen, that is more than "
+            "a day ago. Manipulated amounts change the row's own features, not those of later rows."
         ),
-        Table((*head, "Alerts a day") if alerts else head, rows),
+        Table((*head, *alerts), rows),
     ]
 
 
 def labels(found: LabelRisk | None) -> list[Block]:
     """Labels that proved wrong over time, and the effect of wrong labels."""
     if found is None:
-        return [Text("No risk of wrong labels was kept with this version.")]
+        return [Text("No analysis of wrong labels is stored with this version.")]
     counts: tuple[tuple[Cell, ...], ...] = tuple(
         (
             PERIODS[period],
             f"{found.positives[period]:,}",
-            NOT_TOLD if found.late is None else f"{found.late.get(period, 0):,}",
-            NOT_TOLD if found.reversed is None else f"{found.reversed.get(period, 0):,}",
+            NOT_AVAILABLE if found.late is None else f"{found.late.get(period, 0):,}",
+            NOT_AVAILABLE if found.reversed is None else f"{found.reversed.get(period, 0):,}",
         )
         for period in ("train", "validation", "test")
         if period in found.positives
@@ -183,19 +189,19 @@ def labels(found: LabelRisk | None) -> list[Block]:
         for one in found.scenarios
     )
     late, back = share(found.late_share), share(found.reversed_share)
-    known = "" if (found.late or {}).get("train") else " (assumed: none was found)"
-    known_back = "" if (found.reversed or {}).get("train") else " (assumed: none was found)"
+    late_note = "" if (found.late or {}).get("train") else " (assumed: none was found)"
+    reversed_note = "" if (found.reversed or {}).get("train") else " (assumed: none was found)"
     return [
         Table(
-            ("Period", "Positives", "Reported too late", "Taken back"),
+            ("Period", "Positives", "Reported too late", "Reversed"),
             counts,
-            "Labels of pinned rows that time proved wrong, as far as it was known by then",
+            "Labels of pinned rows that later proved wrong, as known at the time of the evaluation",
         ),
         Table(
-            ("If test labels were otherwise", "Flipped", name, "Range"),
+            ("If test labels were different", "Flipped", name, "Range"),
             scenarios,
-            f"{name} as it is: {number(found.value)}. Hidden: {late} of all positives{known}; "
-            f"taken back: {back}{known_back}; means of draws at random",
+            f"{name} with the recorded labels: {number(found.value)}. Hidden: {late} of all "
+            f"positives{late_note}; reversed: {back}{reversed_note}; means of random draws",
         ),
     ]
 
@@ -219,26 +225,26 @@ def proxies(found: Sequence[Proxy], shown: int = 5) -> list[Block]:
         for one in members[:shown]
         if one.strength > one.floor
     )
-    silent = [
+    chance_only = [
         group.replace("_", " ")
         for group, members in by_group.items()
         if members[0].strength <= members[0].floor
     ]
-    head = ("Group", "Feature", "Cramer's V", "Chance reaches", "Share of gain")
+    head = ("Group", "Feature", "Cramer's V", "Chance level", "Share of gain")
     blocks: list[Block] = [
         Text(
-            "Proxies: the model never sees the groups, but a feature may stand for one (Cramer's "
-            "V, 0 to 1)."
+            "Proxies: the model never sees the groups, but a feature may be a proxy for one "
+            "(Cramer's V, 0 to 1)."
             + (
-                f" No feature tells the {', the '.join(silent)} better than chance."
-                if silent
+                f" No feature predicts the {', the '.join(chance_only)} better than chance."
+                if chance_only
                 else ""
             )
         )
     ]
     if rows:
-        caption = f"Features that tell a group better than chance, at most {shown} each"
-        blocks.append(Table(head, rows, caption, words=2))
+        caption = f"Features that predict a group better than chance, at most {shown} each"
+        blocks.append(Table(head, rows, caption, text_columns=2))
     return blocks
 
 
@@ -259,16 +265,16 @@ def row_counts(counts: Sequence[RowCount]) -> list[Block]:
         (PERIODS[one.period], *(f"{getattr(one, name):,}" for name, _ in names)) for one in counts
     )
     head = ("Period", *(title for _, title in names))
-    caption = "Where the rows of each period went: the trees are fitted to the used training rows"
+    caption = "The rows of each period by outcome; the trees are fitted to the used training rows"
     return [Table(head, rows, caption)]
 
 
 def money(minor: int | None, curve: CapacityCurve, digits: int = 0) -> str:
     """Minor units as an amount of the unit."""
-    return NOT_TOLD if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
+    return NOT_AVAILABLE if minor is None else f"{Decimal(minor).scaleb(-curve.scale):,.{digits}f}"
 
 
 def _percent(found: Interval | None) -> str:
     if found is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     return f"{share(found.value)} [{share(found.low)}, {share(found.high)}]"

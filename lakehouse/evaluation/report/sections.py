@@ -12,9 +12,8 @@ from lakehouse.evaluation.document import (
     Metrics,
     Probe,
 )
-from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
-from lakehouse.evaluation.report.words import (
-    NOT_TOLD,
+from lakehouse.evaluation.report.formatting import (
+    NOT_AVAILABLE,
     PERIODS,
     bounds,
     day,
@@ -23,6 +22,7 @@ from lakehouse.evaluation.report.words import (
     metric_note,
     number,
 )
+from lakehouse.evaluation.report.page import Block, Cell, Figure, Mark, Table, Text, Tone
 
 _VERDICTS: dict[str, Tone] = {
     "better": "good",
@@ -39,8 +39,8 @@ _AGAINST = {
     "baseline": "Trivial baseline",
     "logistic_regression": "Logistic regression",
 }
-_SHOWN_SEGMENTS = 12
-_LONGEST = 24
+_MAX_SEGMENTS = 12
+_MAX_LABEL = 24
 
 
 def tone_of(verdict: str) -> Tone:
@@ -75,11 +75,11 @@ def metrics_table(
 def comparisons(found: Sequence[Comparison]) -> list[Block]:
     """Against the champion, the last version and simpler models, paired on the same test rows."""
     if not found:
-        return [Text("No comparison was kept with this version.")]
+        return [Text("No comparison is stored with this version.")]
     rows = tuple(
         (
             rival_name(one),
-            one.version or NOT_TOLD,
+            one.version or NOT_AVAILABLE,
             metric_name(one.metric),
             Mark(one.verdict, tone_of(one.verdict)),
             number(one.ours),
@@ -93,18 +93,18 @@ def comparisons(found: Sequence[Comparison]) -> list[Block]:
     counted = f"{found[0].rows:,} test rows" + (f", {positives:,} positive" if positives else "")
     return [
         Text(
-            "Both sides predict the same rows, and whole clusters are resampled in pairs: an "
-            "interval that holds 0 shows no difference. The difference is this version's value "
-            "less the other's."
+            "Both models predict the same rows, and whole clusters are resampled in pairs: an "
+            "interval that contains 0 shows no difference. The difference is this version's value "
+            "minus the other's."
         ),
-        Table(head, rows, counted, words=4),
+        Table(head, rows, counted, text_columns=4),
     ]
 
 
 def weeks(evaluation: Evaluation) -> list[Block]:
     """Metrics by week."""
     if not evaluation.by_week:
-        return [Text("No metrics by week were kept with this version.")]
+        return [Text("No metrics by week are stored with this version.")]
     names = dict.fromkeys(name for week in evaluation.by_week for name in week.metrics)
     shown = [n for n in names if not n.startswith(("baseline_", "naive_", "confusion["))][:8]
     table = Table(
@@ -113,7 +113,7 @@ def weeks(evaluation: Evaluation) -> list[Block]:
             (day(week.start), *(number(week.metrics.get(name)) for name in shown))
             for week in evaluation.by_week
         ),
-        "Each week in figures. Days are UTC; weeks before the test period are out of fold",
+        "Metrics of each week. Days are UTC; weeks before the test period are out of fold",
         folded=True,
     )
     return [table]
@@ -136,28 +136,28 @@ def weeks_picture(
 
 def segments_pictures(evaluation: Evaluation, metric: str) -> dict[str, plots.Picture]:
     """By column, a metric's interval in each segment that determines it."""
-    lines: dict[str, list[plots.Spread | None]] = {}
+    lines: dict[str, list[plots.Estimate | None]] = {}
     for one in evaluation.segments:
         found = one.metrics.get(metric)
-        if found is not None and len(lines.setdefault(one.column, [])) < _SHOWN_SEGMENTS:
+        if found is not None and len(lines.setdefault(one.column, [])) < _MAX_SEGMENTS:
             label = _label(one.value, one.rows, one.positives)
-            lines[one.column].append(plots.Spread(label, found.value, found.low, found.high))
+            lines[one.column].append(plots.Estimate(label, found.value, found.low, found.high))
     test = evaluation.metrics.get("test", {})
     name, rows = metric_name(metric), int(test.get("rows") or 0)
     dotted = f"\n95 % intervals; dotted: all {rows:,} test rows"
     return {
         column: plots.interval_plot(
-            f"{name} by {column.replace('_', ' ')}{dotted}", {name: spreads}, test.get(metric)
+            f"{name} by {column.replace('_', ' ')}{dotted}", {name: estimates}, test.get(metric)
         )
-        for column, spreads in lines.items()
-        if spreads
+        for column, estimates in lines.items()
+        if estimates
     }
 
 
 def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> list[Block]:
     """Every segment with its rows and metrics."""
     if not evaluation.segments:
-        return [Text("No segments were declared, or none was kept with this version.")]
+        return [Text("No segments are declared, or none are stored with this version.")]
     names = list(dict.fromkeys(name for one in evaluation.segments for name in one.metrics))
     table = Table(
         ("Segment", "Value", "Rows", "Positives", *(metric_name(name) for name in names)),
@@ -171,8 +171,8 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
             )
             for one in evaluation.segments
         ),
-        "Each segment in figures (test rows); a dash where there are too few positives to tell",
-        words=2,
+        "Metrics of each segment (test rows); a dash means that there are too few positives",
+        text_columns=2,
         folded=bool(pictures),
     )
     return [*([Figure(pictures)] if pictures else []), table]
@@ -180,7 +180,7 @@ def segments(evaluation: Evaluation, pictures: tuple[plots.Picture, ...]) -> lis
 
 def fairness_picture(result: FairnessResult) -> plots.Picture:
     """Selection rate, true and false positive rate of each group, with their intervals."""
-    panels: dict[str, list[plots.Spread | None]] = {}
+    panels: dict[str, list[plots.Estimate | None]] = {}
     for unit, rate in (
         ("flagged", "selection_rate"),
         ("true positives", "tpr"),
@@ -190,21 +190,21 @@ def fairness_picture(result: FairnessResult) -> plots.Picture:
         for group in result.groups:
             found = getattr(group, rate)
             label = _label(group.value, group.rows, group.positives)
-            told = found and plots.Spread(
+            estimate = found and plots.Estimate(
                 label, found.value, found.low, found.high, not group.counted
             )
-            panels[unit].append(told)
+            panels[unit].append(estimate)
     rows = sum(group.rows for group in result.groups)
     title = f"Rates by {result.column.replace('_', ' ')}, 95 % intervals, {rows:,} rows"
     if not all(group.counted for group in result.groups):
-        title += "\nhollow: too few positives to be compared"
+        title += "\nhollow: too few positives to compare"
     return plots.interval_plot(title, panels)
 
 
 def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, ...]) -> list[Block]:
     """Differences between the declared groups, and whether they exceed the limit."""
     if not results:
-        return [Text("No groups were declared, or none was kept with this version.")]
+        return [Text("No groups are declared, or none are stored with this version.")]
     rows = tuple(
         (
             one.column.replace("_", " "),
@@ -220,13 +220,13 @@ def fairness(results: Sequence[FairnessResult], pictures: tuple[plots.Picture, .
     return [
         Text(
             "Equalized-odds difference: the larger of the gaps between groups in true and in false "
-            "positive rate. Demographic-parity difference: the gap in the share that is flagged. "
+            "positive rate. Demographic-parity difference: the gap in the share of rows flagged. "
             "Only groups with enough positives are compared. Within: the whole interval of the "
             "equalized-odds difference is at or below the limit; exceeds: all of it is above; not "
-            "shown to exceed: it holds the limit, and more rows are needed to tell. The ends allow "
-            "for the largest of several gaps being large by chance."
+            "shown to exceed: it contains the limit, and more rows are needed to decide. The ends "
+            "allow for the largest of several gaps being large by chance."
         ),
-        Table(head, rows, words=2),
+        Table(head, rows, text_columns=2),
         Figure(pictures),
     ]
 
@@ -245,13 +245,15 @@ def probes(found: Sequence[Probe], gap: Mapping[str, float]) -> list[Block]:
             )
             for one in found
         ]
-        head = ("Probe", "Verdict", "What it means", "Found", "Bound")
-        blocks.append(Table(head, tuple(rows), words=3))
+        head = ("Probe", "Verdict", "What it means", "Value", "Bound")
+        blocks.append(Table(head, tuple(rows), text_columns=3))
     else:
-        blocks.append(Text("No leakage probes were kept with this version."))
+        blocks.append(Text("No leakage probes are stored with this version."))
     if gap:
         rows = [(metric_name(name), number(value)) for name, value in gap.items()]
-        caption = "Overfitting gap: how much better training rows look than test rows"
+        caption = (
+            "Overfitting gap: how much better the metric is on training rows than on test rows"
+        )
         blocks.append(Table(("Metric", "Gap"), tuple(rows), caption))
     return blocks
 
@@ -274,7 +276,7 @@ def calibration_facts(evaluation: Evaluation) -> list[Block]:
             f"Expected calibration error on test: {before} without the calibrator, {after} with it."
             " Observed positives over the sum of scores: "
             f"{interval(found.observed_over_expected)}; slope of outcomes on log odds: "
-            f"{number(found.slope)} (both 1 at best)."
+            f"{number(found.slope)} (both ideally 1)."
         )
     ]
 
@@ -292,6 +294,6 @@ def _baseline(test: Metrics, name: str) -> str:
 
 def _label(value: str, rows: int, positives: int) -> str:
     """A line's label: long names are cut here and complete in the table."""
-    name = value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+    name = value if len(value) <= _MAX_LABEL else f"{value[: _MAX_LABEL - 1]}…"
     counted = f"{rows:,} rows" + (f", {positives:,} pos." if positives else "")
     return f"{name}\n{counted}"

@@ -7,6 +7,7 @@ from lakehouse.features.ops.operation import FIELDS, Aggregate, Operation
 from lakehouse.features.ops.registry import OPERATIONS, find_operation
 from lakehouse.features.ops.running import RunningOperation
 from lakehouse.features.ops.totals import Total
+from lakehouse.features.ops.window import Window
 
 __all__ = [
     "FIELDS",
@@ -15,5 +16,6 @@ __all__ = [
     "Operation",
     "RunningOperation",
     "Total",
+    "Window",
     "find_operation",
 ]

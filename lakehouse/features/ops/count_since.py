@@ -12,7 +12,7 @@ class CountSince(RunningOperation[_Part]):
     """The number of rows known later than the last marked one."""
 
     name = "count_since"
-    summary = "rows known later than the last one that `where` is true for; NULL if there is none"
+    summary = "rows known later than the last one that meets `where`; NULL if there is none"
     needs = ("where",)
     marks = True
 
@@ -21,10 +21,10 @@ class CountSince(RunningOperation[_Part]):
         return f"max(_rn){modifier} - max({marked}){modifier}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        k = lookups.keep("max(_k)", columns.condition)
-        marked = lookups.keep("max(_rn)", columns.condition)
-        r = lookups.keep("max(_rn)")
-        return f"CASE WHEN p.t - a.{k} < {a.micros} THEN a.{r} - a.{marked} END"
+        k = lookups.add("max(_k)", columns.condition)
+        marked = lookups.add("max(_rn)", columns.condition)
+        r = lookups.add("max(_rn)")
+        return f"CASE WHEN a.{k} > {a.window.start_sql('p.t')} THEN a.{r} - a.{marked} END"
 
     def prepare(self, rows: Rows) -> _Part:
         return max((k for k, marked in rows if marked), default=None), [k for k, _ in rows]

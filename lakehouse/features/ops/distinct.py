@@ -10,7 +10,7 @@ class Distinct(Operation[frozenset[Any]]):
     """The number of different values."""
 
     name = "distinct"
-    summary = "how many different values"
+    summary = "the number of different values"
     needs = ("value",)
     empty = 0
 

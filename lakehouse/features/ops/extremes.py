@@ -10,7 +10,7 @@ class Minimum(Operation[Any]):
     """The smallest value."""
 
     name = "min"
-    summary = "the least value"
+    summary = "the smallest value"
     needs = ("value",)
     kind = None
 
@@ -28,7 +28,7 @@ class Maximum(Operation[Any]):
     """The largest value."""
 
     name = "max"
-    summary = "the greatest value"
+    summary = "the largest value"
     needs = ("value",)
     kind = None
 

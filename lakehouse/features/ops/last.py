@@ -11,7 +11,7 @@ class Last(RunningOperation[tuple[int, Any]]):
     """The value with the latest known_at; ties go to the largest value."""
 
     name = "last"
-    summary = "the value with the latest known_at; of several at that time the greatest"
+    summary = "the value with the latest known_at; ties go to the largest value"
     needs = ("value",)
     kind = None
 
@@ -21,13 +21,13 @@ class Last(RunningOperation[tuple[int, Any]]):
         return f"(max(CASE WHEN {v} IS NOT NULL THEN {{'k': _k, 'v': {v}}} END){modifier}).v"
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
-        r = frames.keep(f"max({columns.value}){frames.over(columns)}_peers")
-        return f"last_value(_r.{r} IGNORE NULLS) OVER _w{a.micros}"
+        r = frames.add(f"max({columns.value}){frames.over(columns)}_peers")
+        return f"last_value(_r.{r} IGNORE NULLS) OVER _w{a.window.name}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
         table = lookups.values(columns)
         row = lookups.join(f"l{table}", "< p.t", table)
-        return f"CASE WHEN p.t - {row}._k < {a.micros} THEN {row}.v END"
+        return f"CASE WHEN {row}._k > {a.window.start_sql('p.t')} THEN {row}.v END"
 
     def prepare(self, rows: Rows) -> tuple[int, Any]:
         return max(rows)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from lakehouse.features.expressions import FeatureError, Kind, Term
 from lakehouse.features.ops.sql import Columns, Frames
+from lakehouse.features.ops.window import Window
 
 Rows = Sequence[tuple[int, Any]]
 """Rows that count, in no order: known_at in microseconds, and the value (None without one)."""
@@ -23,7 +24,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One aggregate over one window of `micros` microseconds."""
+    """One aggregate over one window."""
 
     name: str
     table: str
@@ -31,7 +32,7 @@ class Aggregate:
     value: str | None
     where: Term | None
     q: Decimal | None
-    micros: int
+    window: Window
     kind: Kind
     value_kind: Kind | None
 
@@ -50,7 +51,9 @@ class Operation(ABC, Generic[Part]):
     """A description of the result, for the documentation."""
     needs: ClassVar[tuple[str, ...]] = ()
     """The fields of `FIELDS` that a declaration must have."""
-    takes: ClassVar[Collection[Kind]] = tuple(k for k in Kind if k not in (Kind.WIDE, Kind.NULL))
+    accepted_kinds: ClassVar[Collection[Kind]] = tuple(
+        k for k in Kind if k not in (Kind.WIDE, Kind.NULL)
+    )
     """The kinds of values that it accepts."""
     restriction: ClassVar[str] = ""
     """Why other kinds are refused, and what to do instead."""
@@ -71,7 +74,7 @@ class Operation(ABC, Generic[Part]):
 
     def result_kind(self, column: str, value: Kind | None) -> Kind:
         """The kind of the result for a column of kind `value`; raises `FeatureError`."""
-        if value is not None and value not in self.takes:
+        if value is not None and value not in self.accepted_kinds:
             raise FeatureError(f"op {self.name} {self.restriction}; {column} is {value}")
         kind = self.kind or value
         assert kind is not None
@@ -82,8 +85,8 @@ class Operation(ABC, Generic[Part]):
         """SQL: the aggregate function; `modifier` is its FILTER and OVER."""
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
-        """SQL: the value over the frame `_w<micros>` of the stream and the requesting rows."""
-        return self.aggregate(a, columns, f"{frames.over(columns)}_w{a.micros}")
+        """SQL: the value over the frame `_w<window>` of the stream and the requesting rows."""
+        return self.aggregate(a, columns, f"{frames.over(columns)}_w{a.window.name}")
 
     @abstractmethod
     def prepare(self, rows: Rows) -> Part:

@@ -15,7 +15,7 @@ class Quantile(Operation[list[Any]]):
     name = "quantile"
     summary = "the smallest value with at least the share `q` of the values at or below it"
     needs = ("value", "q")
-    takes = tuple(NUMBERS)
+    accepted_kinds = tuple(NUMBERS)
     restriction = "needs numbers"
     kind = None
 

@@ -39,5 +39,5 @@ def find_operation(name: str) -> Operation[Any]:
     if name in REFUSED:
         raise ValueError(f"op {name} is refused: {REFUSED[name]}")
     if name not in OPERATIONS:
-        raise ValueError(f"op {name!r} is not known; known are {', '.join(OPERATIONS)}")
+        raise ValueError(f"unknown op {name!r}; known: {', '.join(OPERATIONS)}")
     return OPERATIONS[name]

@@ -15,8 +15,8 @@ class SinceLast(RunningOperation[int]):
         return f"p.t - max(_k){modifier}"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        r = lookups.keep("max(_k)", columns.condition)
-        return f"CASE WHEN p.t - a.{r} < {a.micros} THEN p.t - a.{r} END"
+        r = lookups.add("max(_k)", columns.condition)
+        return f"CASE WHEN a.{r} > {a.window.start_sql('p.t')} THEN p.t - a.{r} END"
 
     def prepare(self, rows: Rows) -> int:
         return max(k for k, _ in rows)
@@ -39,7 +39,8 @@ class SinceFirst(RunningOperation[int]):
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
         table = lookups.values(columns)
-        row = lookups.join(f"f{table}_{a.micros}", f"> p.t - {a.micros}", table)
+        start = a.window.start_sql("p.t")
+        row = lookups.join(f"f{table}_{a.window.name}", f"> {start}", table)
         return f"CASE WHEN {row}._k < p.t THEN p.t - {row}._k END"
 
     def prepare(self, rows: Rows) -> int:

@@ -14,7 +14,7 @@ class Columns:
     """`_v<i>`; `_k` without a value."""
     condition: str
     """`_c<i>`; empty without a condition."""
-    seen: str
+    row_filter: str
     """The condition for a row to count; `true` if all rows count."""
 
 
@@ -26,10 +26,10 @@ class Frames:
 
     def over(self, columns: Columns) -> str:
         """The FILTER and OVER that precede the name of a frame."""
-        return f" FILTER (WHERE {columns.seen} AND _counts) OVER "
+        return f" FILTER (WHERE {columns.row_filter} AND _counts) OVER "
 
-    def keep(self, sql: str) -> str:
-        """The field that holds `sql`."""
+    def add(self, sql: str) -> str:
+        """The field that holds `sql`, added if necessary."""
         return self.fields.setdefault(sql, f"r{len(self.fields)}")
 
 
@@ -45,8 +45,8 @@ class Lookups:
         self.tables: dict[str, str] = {}
         self.joins = ["ASOF LEFT JOIN state a ON a.e = p.e AND a._k < p.t"]
 
-    def keep(self, sql: str, condition: str = "") -> str:
-        """The column of `state` that holds the running value of an aggregate function."""
+    def add(self, sql: str, condition: str = "") -> str:
+        """The column of `state` with the running value of a function, added if necessary."""
         counts = f" FILTER (WHERE {condition})" if condition else ""
         return self.state.setdefault(f"{sql}{counts} OVER w", f"r{len(self.state)}")
 

@@ -11,7 +11,7 @@ from lakehouse.features.ops.sql import Columns, Frames, Lookups
 _MINOR_UNITS = (
     "is exact over integers only: give it minor units (amount_cents), or count with `where`"
 )
-LEAVE_OUT = "leave out a value that stands for a missing one with `where`"
+OVERFLOW_REMEDY = "leave out placeholders of missing values with `where`"
 """The fix for a total that does not fit."""
 
 
@@ -31,12 +31,12 @@ class Total(RunningOperation[int]):
 
     def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
         # a look-up for each window is cheaper than a sum for each
-        r = frames.keep(f"coalesce({self.total(columns.value)}{frames.over(columns)}_before, 0)")
-        return f"CAST(_r.{r} - (first_value(_r) OVER _first{a.micros}).{r} AS {self.kind})"
+        r = frames.add(f"coalesce({self.total(columns.value)}{frames.over(columns)}_before, 0)")
+        return f"CAST(_r.{r} - (first_value(_r) OVER _first{a.window.name}).{r} AS {self.kind})"
 
     def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        r = lookups.keep(self.total(columns.value), columns.condition)
-        start = lookups.join(f"w{a.micros}", f"<= p.t - {a.micros}")
+        r = lookups.add(self.total(columns.value), columns.condition)
+        start = lookups.join(f"w{a.window.name}", f"<= {a.window.start_sql('p.t')}")
         return f"CAST(coalesce(a.{r}, 0) - coalesce({start}.{r}, 0) AS {self.kind})"
 
     def merge(self, one: int, other: int) -> int:
@@ -50,7 +50,7 @@ class Total(RunningOperation[int]):
         if not -(2 ** (self.bits - 1)) <= part < 2 ** (self.bits - 1):
             raise FeatureError(
                 f"aggregate {a.name}: the {self.name} of {a.value} is {part}, which does not fit "
-                f"in {self.bits} bits; {LEAVE_OUT}"
+                f"in {self.bits} bits; {OVERFLOW_REMEDY}"
             )
         return part
 
@@ -59,7 +59,7 @@ class Count(Total):
     """The number of rows."""
 
     name = "count"
-    summary = "how many rows"
+    summary = "the number of rows"
 
     def total(self, value: str) -> str:
         return "count(*)"
@@ -74,7 +74,7 @@ class Sum(Total):
     name = "sum"
     summary = "the sum of the values, exact"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
 
     def total(self, value: str) -> str:
@@ -88,9 +88,9 @@ class SumOfSquares(Total):
     """The sum of the squares of the values, for `std`."""
 
     name = "sumsq"
-    summary = "the sum of the values' squares, exact; only for `std(squares, total, n)`"
+    summary = "the sum of the squares of the values, exact; only for `std(squares, total, n)`"
     needs = ("value",)
-    takes = (Kind.INTEGER,)
+    accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
     kind = Kind.WIDE
     bits = 128

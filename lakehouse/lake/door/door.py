@@ -12,7 +12,7 @@ from typing import Any, Self
 import duckdb
 
 from lakehouse.lake.door.functions import scalar_functions
-from lakehouse.lake.door.statement import Allowed, reading_statement
+from lakehouse.lake.door.statement import Allowed, read_only_statement
 from lakehouse.lake.lake import Lake, LakeError, fetch_value
 from lakehouse.lake.names import CATALOG, literal
 from lakehouse.settings import Settings
@@ -20,7 +20,7 @@ from lakehouse.settings import Settings
 _INNER_SCHEMAS = frozenset({"main", "information_schema", "pg_catalog"})
 
 
-_FETCHED = 10_000
+_FETCH_ROWS = 10_000
 
 
 class Answer:
@@ -32,12 +32,12 @@ class Answer:
 
     def first(self, count: int) -> list[tuple[Any, ...]]:
         """The next `count` rows, or fewer at the end. Raises `LakeError`."""
-        with _as_ours():
+        with _translated_errors():
             return self._result.fetchmany(count)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """All rows not fetched yet. Raises `LakeError`."""
-        while rows := self.first(_FETCHED):
+        while rows := self.first(_FETCH_ROWS):
             yield from rows
 
 
@@ -56,7 +56,7 @@ class Door:
             opening.enter_context(self._lake)
             self._cursor = opening.enter_context(self._lake.cursor())
             self._cursor.execute(f"USE {CATALOG}")
-            shut(self._cursor)
+            restrict(self._cursor)
             self._functions = scalar_functions(self._cursor)
             self._open = opening.pop_all()
         return self
@@ -76,13 +76,13 @@ class Door:
             Refused: when `text` is anything else.
             LakeError: when the lake cannot answer it.
         """
-        with _as_ours():
+        with _translated_errors():
             allowed = Allowed(_schemas(self._cursor), self._functions)
-            statement = reading_statement(self._cursor, text, allowed)
+            statement = read_only_statement(self._cursor, text, allowed)
             return Answer(self._cursor.execute(statement))
 
 
-def shut(connection: duckdb.DuckDBPyConnection) -> None:
+def restrict(connection: duckdb.DuckDBPyConnection) -> None:
     """Permanently restrict the DuckDB of `connection`, with the lake attached, to the lake's files.
 
     The catalog gives their location: it may have been created with other settings.
@@ -108,7 +108,7 @@ def _schemas(cursor: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 @contextmanager
-def _as_ours() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:

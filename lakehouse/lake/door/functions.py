@@ -9,10 +9,10 @@ import re
 import duckdb
 
 PURE = "CONSISTENT"
-OPERATORS_OF_THE_GRAMMAR = frozenset({"unnest", "count_star"})
+PARSER_OPERATORS = frozenset({"unnest", "count_star"})
 """What the parser treats as functions; `unnest` also produces rows in a SELECT list."""
 
-OF_THE_MOMENT = frozenset(
+VOLATILE = frozenset(
     {
         "current_date",
         "error",
@@ -30,7 +30,7 @@ OF_THE_MOMENT = frozenset(
 )
 """Not pure, but harmless: clocks, random numbers, and raising an error."""
 
-TELL_OF_THE_ENGINE = frozenset(
+ENGINE_INTERNALS = frozenset(
     {
         "current_setting",  # settings contain keys
         "getvariable",
@@ -80,4 +80,4 @@ def scalar_functions(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     found = {
         name for name, kind, pure in rows if (MACROS.fullmatch(name) if kind == "macro" else pure)
     }
-    return frozenset(found | OF_THE_MOMENT | OPERATORS_OF_THE_GRAMMAR) - TELL_OF_THE_ENGINE
+    return frozenset(found | VOLATILE | PARSER_OPERATORS) - ENGINE_INTERNALS

@@ -22,7 +22,7 @@ _SPACE = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"  # atomic, so that it matches in one way
 _EXPLAIN = re.compile(
     rf"{_SPACE}*+explain{_SPACE}++(?P<analyze>analyze{_SPACE}++)?", re.IGNORECASE | re.DOTALL
 )
-_READS = duckdb.StatementType.SELECT
+_SELECT = duckdb.StatementType.SELECT
 _NODES = frozenset(
     {
         "SELECT_NODE",
@@ -71,7 +71,7 @@ _CATALOG_VIEWS = frozenset({"tables", "columns", "schemata"})
 _TABLE_FUNCTIONS = {("", name) for name in TABLE_FUNCTIONS} | {
     (CATALOG, name) for name in LAKE_FUNCTIONS
 }
-_SEE = "; see `lakehouse tables`"
+_SEE_TABLES = "; see `lakehouse tables`"
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -87,25 +87,25 @@ class Allowed:
     functions: frozenset[str]
 
 
-def reading_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed: Allowed) -> str:
+def read_only_statement(connection: duckdb.DuckDBPyConnection, text: str, allowed: Allowed) -> str:
     """Return the one statement in `text` if it only reads tables of the lake; execute nothing.
 
     Raises:
         Refused: naming what is not allowed, and what is.
     """
     explain = _EXPLAIN.match(text)
-    question = text[explain.end() :] if explain else text
-    _walk(_tree(connection, question), allowed)
+    query = text[explain.end() :] if explain else text
+    _walk(_tree(connection, query), allowed)
     if not explain:
-        return question
+        return query
     # rebuilt, so that DuckDB explains exactly the checked query
-    return f"EXPLAIN {'ANALYZE ' if explain['analyze'] else ''}{question}"
+    return f"EXPLAIN {'ANALYZE ' if explain['analyze'] else ''}{query}"
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]:
     """The parsed query as DuckDB serializes it."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Refused("the SQL holds what is no text: a NUL, or a part of a character")
+        raise Refused("the SQL contains a NUL or an incomplete character; remove it")
     try:
         statements = connection.extract_statements(text)
     except duckdb.Error as error:
@@ -113,19 +113,19 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, Any]
     if not statements:
         example = f'"FROM {RAW.table("customers")} LIMIT 5"'
         raise Refused(f"there is no query; write one, such as {example}")
-    if any(statement.type != _READS for statement in statements):
+    if any(statement.type != _SELECT for statement in statements):
         kinds = {s.type for s in statements}
-        if len(statements) > 1 and kinds == {duckdb.StatementType.CREATE, _READS}:
+        if len(statements) > 1 and kinds == {duckdb.StatementType.CREATE, _SELECT}:
             raise Refused("name the values of the PIVOT: PIVOT ... ON column IN ('a', 'b')")
-        kind = next(s.type.name for s in statements if s.type != _READS)
-        raise Refused(f"{kind} is refused: the lake is read here, by SELECT and EXPLAIN only")
+        kind = next(s.type.name for s in statements if s.type != _SELECT)
+        raise Refused(f"{kind} is refused: the lake is read-only here; write SELECT or EXPLAIN")
     if len(statements) > 1:
-        raise Refused(f"one statement at a time, please: these are {len(statements)}")
+        raise Refused(f"write one statement at a time; these are {len(statements)}")
     serialized = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0]
     found = json.loads(serialized)
     if found["error"] or len(found["statements"]) != 1:
         problem = found.get("error_message", "it is not one statement")
-        raise Refused(f"cannot tell what this would do: {problem}")
+        raise Refused(f"cannot determine what this statement would do: {problem}")
     node: Mapping[str, Any] = found["statements"][0]["node"]
     return node
 
@@ -138,7 +138,7 @@ def _walk(tree: Mapping[str, Any], allowed: Allowed) -> None:
         if isinstance(node, list):
             pending += [(part, names) for part in node]
         elif isinstance(node, dict):
-            _look(node, names, allowed)
+            _check_node(node, names, allowed)
             pending += _parts(node, names)
 
 
@@ -156,28 +156,28 @@ def _parts(node: Mapping[str, Any], names: frozenset[str]) -> Iterator[tuple[Any
             yield part, names
 
 
-def _look(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
+def _check_node(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
     kind = node.get("type")
     if "class" in node:
-        _known(node["class"], _EXPRESSIONS)
+        _require_known(node["class"], _EXPRESSIONS)
     elif isinstance(kind, str) and not kind.endswith("_TYPE_INFO"):
-        _known(kind, _NODES)
+        _require_known(kind, _NODES)
     if kind == "BASE_TABLE":
-        _table(node, names, allowed)
+        _check_table(node, names, allowed)
     elif kind == "SHOW_REF":
-        _shown(node, allowed)
+        _check_show(node, allowed)
     elif kind == "TABLE_FUNCTION":
-        _table_function(node["function"])
+        _check_table_function(node["function"])
     elif "function_name" in node:
-        _function(node, allowed)
+        _check_function(node, allowed)
 
 
-def _known(kind: str, known: frozenset[str]) -> None:
+def _require_known(kind: str, known: frozenset[str]) -> None:
     if kind not in known:
-        raise Refused(f"{kind} is refused: it is not known to do nothing but read")
+        raise Refused(f"{kind} is refused: it is not known to be read-only")
 
 
-def _table(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
+def _check_table(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> None:
     written = [node[f"{part}_name"] for part in ("catalog", "schema", "table")]
     catalog, schema, table = map(_folded, written)
     if not catalog and not schema and table in names:
@@ -188,34 +188,34 @@ def _table(node: Mapping[str, Any], names: frozenset[str], allowed: Allowed) -> 
         if schema == "information_schema" and table in _CATALOG_VIEWS:
             return
     name = ".".join(filter(None, written))
-    raise Refused(f"{name} is not a table of the lake, whose names are schema.table{_SEE}")
+    raise Refused(f"{name} is not a table of the lake, whose names are schema.table{_SEE_TABLES}")
 
 
-def _shown(node: Mapping[str, Any], allowed: Allowed) -> None:
-    catalog, schema, what = (
+def _check_show(node: Mapping[str, Any], allowed: Allowed) -> None:
+    catalog, schema, shown = (
         _folded(node[name]) for name in ("catalog_name", "schema_name", "table_name")
     )
     if catalog not in ("", CATALOG) or schema not in allowed.schemas | {"", CATALOG}:
-        raise Refused(f"{node['schema_name']} is not a schema of the lake{_SEE}")
-    if what not in _SHOWN:
-        raise Refused(f"SHOW {what} is refused; SHOW ALL TABLES, DESCRIBE and SUMMARIZE are not")
+        raise Refused(f"{node['schema_name']} is not a schema of the lake{_SEE_TABLES}")
+    if shown not in _SHOWN:
+        raise Refused(f"SHOW {shown} is refused; write SHOW ALL TABLES, DESCRIBE or SUMMARIZE")
 
 
-def _table_function(function: Mapping[str, Any]) -> None:
+def _check_table_function(function: Mapping[str, Any]) -> None:
     catalog, schema, name = (
         _folded(function[part]) for part in ("catalog", "schema", "function_name")
     )
     if not catalog and (schema, name) in _TABLE_FUNCTIONS:
         return
     known = ", ".join(sorted(TABLE_FUNCTIONS | {f"{CATALOG}.{name}" for name in LAKE_FUNCTIONS}))
-    raise Refused(f"the table function {function['function_name']} is refused; known are {known}")
+    raise Refused(f"the table function {function['function_name']} is refused; allowed are {known}")
 
 
-def _function(node: Mapping[str, Any], allowed: Allowed) -> None:
+def _check_function(node: Mapping[str, Any], allowed: Allowed) -> None:
     plain = not node.get("catalog") and _folded(node["schema"]) in ("", "main")
     if not plain or _folded(node["function_name"]) not in allowed.functions:
         name = ".".join(filter(None, (node["schema"], node["function_name"])))
-        raise Refused(f"the function {name} is refused: it does more than compute, or is unknown")
+        raise Refused(f"the function {name} is refused: it is unknown, or does more than compute")
 
 
 def _folded(name: str) -> str:

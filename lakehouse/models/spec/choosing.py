@@ -23,11 +23,13 @@ class Folds(Part):
 
     count: int = Field(default=8, ge=1)
     length: Duration = timedelta(days=7)
-    search: int = Field(default=3, ge=1, description="How many a search and a selection use")
+    search: int = Field(
+        default=3, ge=1, description="Number of newest folds that search and selection use"
+    )
     settled: bool = Field(
         default=True,
-        description="Whether what a fold learns from has settled by its beginning; `false` leaves "
-        "out the maturity, for training periods that are hardly longer",
+        description="Train a fold only on labels that had settled when its scored period began; "
+        "`false` ignores the maturity, for training periods that are hardly longer",
     )
 
 
@@ -38,7 +40,7 @@ class Between(Part):
     high: Annotated[int, Field(strict=True)] | float
     log: bool = False
     step: Annotated[int, Field(strict=True)] | float | None = Field(
-        default=None, description="Needed by a grid, unless numbers are whole"
+        default=None, description="Required for a grid unless both bounds are whole numbers"
     )
 
     @model_validator(mode="after")
@@ -46,9 +48,9 @@ class Between(Part):
         if not self.low < self.high:
             raise ValueError(f"`low` {self.low} must be below `high` {self.high}")
         if self.log and self.low <= 0:
-            raise ValueError("a logarithmic range starts above 0")
+            raise ValueError(f"`low` {self.low} of a logarithmic range must be above 0")
         if self.log and self.step is not None:
-            raise ValueError("a logarithmic range takes no `step`")
+            raise ValueError("a logarithmic range cannot have a `step`; remove it, or `log`")
         return self
 
 
@@ -69,8 +71,8 @@ class Search(Part):
     method: Literal["tpe", "random", "grid"] = "tpe"
     trials: int = Field(default=20, ge=1)
     space: dict[str, Between | OneOf] = Field(min_length=1)
-    metric: str = Field(default="", description="The promotion metric if unset")
-    prune: bool = Field(default=True, description="Give trials up that fall behind after a fold")
+    metric: str = Field(default="", description="The promotion metric by default")
+    prune: bool = Field(default=True, description="Stop trials that fall behind after a fold")
     sample: float = Field(default=1.0, gt=0, le=1)
 
 
@@ -137,7 +139,9 @@ class Threshold(Part):
     def _costs_are_given(self) -> Self:
         given = self.false_alarm is not None and self.missed is not None
         if (self.rule == "cost") != given:
-            raise ValueError("`rule: cost`, and only that, needs `false_alarm` and `missed`")
+            raise ValueError(
+                "`rule: cost` requires `false_alarm` and `missed`; other rules must not set them"
+            )
         return self
 
 

@@ -10,21 +10,29 @@ from pydantic import Field, model_validator
 from lakehouse.declarations.durations import Duration
 from lakehouse.declarations.names import TableName
 from lakehouse.declarations.part import Part
+from lakehouse.evaluation.periods import Period, PeriodName, find_period
 from lakehouse.models.spec.data import Group
 
 
 class Capacity(Part):
-    """How many alerts people can review a day.
+    """How many alerts people can review a day, or a week.
 
     `unit` is an entity column if people review entities (cards) instead of rows: an entity counts
-    once a day, by its highest score. `known_removed` excludes entities with a positive that was
-    reported before.
+    once a day (week), by its highest score. `known_removed` excludes entities with a positive that
+    was reported before.
     """
 
     alerts: int = Field(ge=1)
-    per: Literal["day"] = "day"
+    per: PeriodName = Field(
+        default="day", description="Weeks begin on Mondays; thresholds then change on Mondays too"
+    )
     unit: str = Field(default="", description="Rows if unset")
     known_removed: bool = False
+
+    @property
+    def period(self) -> Period:
+        """The period that has this capacity."""
+        return find_period(self.per)
 
 
 class Gate(Part):
@@ -47,9 +55,14 @@ class Gate(Part):
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate on {self.metric} needs either `at_least` or `at_most`")
         if self.lower_end and self.upper_end:
-            raise ValueError("a gate compares one end of an interval: `lower_end` or `upper_end`")
+            raise ValueError(
+                "a gate compares one end of an interval: set `lower_end` or `upper_end`"
+            )
         if (self.lower_end or self.upper_end) and self.of != "test":
-            raise ValueError("intervals are told of the test period: leave out `of`, or the end")
+            raise ValueError(
+                "intervals exist only for the test period: remove `of`, or `lower_end` and "
+                "`upper_end`"
+            )
         return self
 
     @property

@@ -25,8 +25,8 @@ class Promotion(Part):
     metric: str = ""
     margin: float = Field(
         default=0.0,
-        description="The interval of the difference must lie above this, by rule `better`; below 0 "
-        "it lets a version take over that is shown to be worse by no more than that",
+        description="With rule `better`, the interval of the difference must lie above this; if "
+        "below 0, a version is also promoted that is shown to be worse by no more than that",
     )
     fallback: Literal["none", "base_rate"] = "none"
 
@@ -59,7 +59,9 @@ class Actions(Part):
     @model_validator(mode="after")
     def _blocking_keeps_a_control(self) -> Self:
         if (self.mode == "block") != (self.control > 0):
-            raise ValueError("`mode: block`, and only that, needs a `control` share above 0")
+            raise ValueError(
+                "`mode: block` requires a `control` share above 0; other modes must not set it"
+            )
         return self
 
 
@@ -99,7 +101,9 @@ class Watch(Part):
     missing: float | None = Field(default=None, gt=0, le=1)
     volume: float = Field(default=3.0, gt=1)
     calibration: float = Field(
-        default=1.25, gt=1, description="Factor by which positives may differ from the expected"
+        default=1.25,
+        gt=1,
+        description="Factor by which positives may differ from their expected number",
     )
     alerts: float = Field(default=5.0, gt=1)
     performance_drop: float = Field(

@@ -6,17 +6,17 @@ from datetime import timedelta
 from pydantic import AliasChoices, Field
 
 from lakehouse.declarations.declaration import Declaration
-from lakehouse.declarations.durations import format_duration
+from lakehouse.declarations.durations import format_duration, longest
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.declarations.part import FieldError
 from lakehouse.declarations.reserved import (
-    BESIDE_FEATURES,
-    IN_THE_LOG,
+    FEATURE_TABLE_COLUMNS,
+    PREDICTION_LOG_COLUMNS,
     TablePart,
-    refuse_alike,
+    refuse_case_duplicates,
     refuse_reserved,
 )
-from lakehouse.evaluation.metrics import Metric, metrics_of
+from lakehouse.evaluation.metrics import ALERTS_PER, Metric, metrics_of
 from lakehouse.lake import Table, layout
 from lakehouse.models.spec.choosing import (
     Calibration,
@@ -40,16 +40,18 @@ class ModelSpec(Declaration):
     task: DeclaredTask
     spine: Spine
     feature_sets: tuple[str, ...] = Field(min_length=1)
-    include: tuple[str, ...] = Field(default=(), description="Only these features, if any given")
+    include: tuple[str, ...] = Field(default=(), description="Only these features; all if unset")
     exclude: tuple[str, ...] = ()
     label: Settled | Forward
     split: SplitSpec = SplitSpec()
 
     params: dict[str, int | float | str | bool] = Field(
-        default_factory=dict, description="LightGBM parameters beside the fixed ones"
+        default_factory=dict, description="LightGBM parameters in addition to the fixed ones"
     )
     rounds: int = Field(default=300, ge=1)
-    early_stopping: int = Field(default=30, ge=0, description="Rounds without gain; 0 means never")
+    early_stopping: int = Field(
+        default=30, ge=0, description="Stop after so many rounds without gain; 0 never stops"
+    )
     seed: int = 42
 
     folds: Folds = Folds()
@@ -58,7 +60,7 @@ class ModelSpec(Declaration):
     selection: FeatureSelection | None = None
     extraction: tuple[Extraction, ...] = ()
     warm_start: bool = Field(
-        default=False, description="Go on from the champion's trees, if its features are the same"
+        default=False, description="Continue from the champion's trees if its features are the same"
     )
     calibration: Calibration = "none"
     threshold: Threshold = Threshold()
@@ -82,8 +84,8 @@ class ModelSpec(Declaration):
         """Contradictions in the declaration, each with the field to change."""
         yield from self._wrong_metrics()
         yield from self._wrong_params()
-        yield from self._what_only_binary_models_have()
-        yield from self._unfit_labels()
+        yield from self._binary_only_fields()
+        yield from self._invalid_labels()
         yield from self._wrong_names()
         yield from self._unknown_entities_and_sets()
 
@@ -94,13 +96,17 @@ class ModelSpec(Declaration):
         for path, metric in compared.items():
             yield from self._unknown_metric(metric, *path)
             if metric in self._metrics and self._metrics[metric].better == "neither":
-                yield FieldError(f"more {metric} is neither better nor worse: only a gate", *path)
+                message = (
+                    f"a higher {metric} is neither better nor worse, so it cannot compare "
+                    "versions; use it only in a gate"
+                )
+                yield FieldError(message, *path)
         for number, gate in enumerate(self.gates):
             yield from self._unknown_metric(gate.metric, "gates", number, "metric")
         names = [gate.name for gate in self.gates]
         for number, name in enumerate(names):
             if name in names[:number]:
-                message = "two gates bound the same metric of the same period; leave one out"
+                message = "two gates bound the same metric of the same period; remove one"
                 yield FieldError(message, "gates", number)
 
     @property
@@ -118,33 +124,68 @@ class ModelSpec(Declaration):
         for path, names in ((("params",), self.params), (("search", "space"), searched)):
             for name in names:
                 if name in fixed:
-                    yield FieldError(f"{name!r} is set by the trainer; leave it out", *path, name)
+                    yield FieldError(f"{name!r} is set by the trainer; remove it", *path, name)
 
-    def _what_only_binary_models_have(self) -> Iterator[ValueError]:
+    def _binary_only_fields(self) -> Iterator[ValueError]:
         if self.task.decides:
             if self.capacity is None:
-                yield ValueError("a binary model declares its `capacity`: how many alerts a day")
+                yield ValueError(
+                    "a binary model must declare `capacity`: how many alerts a day, or a week"
+                )
+            else:
+                yield from self._capacity_errors(self.capacity)
             return
         for field in ("imbalance", "threshold", "fairness", "actions"):
             unset = type(self).model_fields[field].get_default(call_default_factory=True)
             if getattr(self, field) != unset:
-                message = f"`{field}` is for binary models, this one is {self.task}"
+                message = f"`{field}` is only for binary models; this is a {self.task} model"
                 yield FieldError(message, field)
         for field in ("money", "reports"):
             if getattr(self.judging, field):
-                message = f"`judging.{field}` is for binary models, this one is {self.task}"
+                message = (
+                    f"`judging.{field}` is only for binary models; this is a {self.task} model"
+                )
                 yield FieldError(message, "judging", field)
         if not self.task.has_probabilities and self.calibration != "none":
-            message = "`calibration` is of scores and probabilities, not of forecasts"
+            message = (
+                "`calibration` applies to scores and probabilities, not to forecasts; remove it"
+            )
             yield FieldError(message, "calibration")
 
-    def _unfit_labels(self) -> Iterator[ValueError]:
+    def _capacity_errors(self, capacity: Capacity) -> Iterator[ValueError]:
+        if capacity.known_removed and isinstance(self.label, Forward):
+            message = (
+                "`known_removed` needs a label table that holds the positives; a forward label "
+                "has none: remove it"
+            )
+            yield FieldError(message, "capacity", "known_removed")
+        period = capacity.period
+        others = {*ALERTS_PER.values()} - {ALERTS_PER[capacity.per]}
+        for number, gate in enumerate(self.gates):
+            if gate.metric in others:
+                message = f"the capacity is {period.rate}; use {ALERTS_PER[capacity.per]}"
+                yield FieldError(message, "gates", number, "metric")
+        lengths = {
+            ("split", "test"): self.split.test,
+            ("split", "validation"): self.split.validation,
+            ("folds", "length"): self.folds.length,
+            ("threshold", "trailing"): self.threshold.trailing,
+        }
+        for path, length in lengths.items():
+            if isinstance(length, timedelta) and length % period.length and period.days > 1:
+                message = (
+                    f"`{'.'.join(path)}` is {format_duration(length)}, and the capacity is "
+                    f"{period.rate}: make it whole {period.name}s, such as 14d"
+                )
+                yield FieldError(message, *path)
+
+    def _invalid_labels(self) -> Iterator[ValueError]:
         label, gap = self.label, self.split.gap
-        declared = label.maturity if isinstance(label, Settled) else label.horizon
+        declared = label.maturity if isinstance(label, Settled) else longest(label.horizon)
         field = "label.maturity" if isinstance(label, Settled) else "label.horizon"
         if declared is None and gap is None:
             message = (
-                "`label.maturity` must say how long after its event a label is settled, such as 14d"
+                "declare `label.maturity`: how long after its event a label is settled, such as 14d"
             )
             yield FieldError(message, "label")
         if declared is not None and gap is not None and gap < declared:
@@ -154,9 +195,9 @@ class ModelSpec(Declaration):
                 "Leave `split.gap` out, or make it at least as long"
             )
             yield FieldError(message, "split", "gap")
-        complaint = isinstance(label, Forward) and self.task.complaint_of_forward(label.at_least)
-        if isinstance(label, Forward) and complaint:
-            yield FieldError(f"a forward label with `op: {label.op}` {complaint}", "label")
+        problem = isinstance(label, Forward) and self.task.forward_label_problem(label.is_yes_or_no)
+        if isinstance(label, Forward) and problem:
+            yield FieldError(f"a forward label with `op: {label.op}` {problem}", "label")
 
     def _wrong_names(self) -> Iterator[ValueError]:
         """Names that would occur twice in a table, or have two meanings."""
@@ -164,8 +205,8 @@ class ModelSpec(Declaration):
         segments = self.judging.segments
         groups = self.fairness.groups if self.fairness else {}
         try:
-            refuse_reserved("the spine's key or entity", spine, IN_THE_LOG)
-            refuse_reserved("the spine's entity", self.spine.entities, BESIDE_FEATURES)
+            refuse_reserved("the spine's key or entity", spine, PREDICTION_LOG_COLUMNS)
+            refuse_reserved("the spine's entity", self.spine.entities, FEATURE_TABLE_COLUMNS)
         except ValueError as error:
             yield FieldError(str(error), "spine")
         if len({name.lower() for name in spine}) < len(spine):
@@ -176,7 +217,7 @@ class ModelSpec(Declaration):
             message = f"two extractions have the same name: {', '.join(parts)}"
             yield FieldError(message, "extraction")
         try:
-            refuse_alike("segment or group", [*segments, *groups])
+            refuse_case_duplicates("segment or group", [*segments, *groups])
         except ValueError as error:
             yield FieldError(str(error), "judging", "segments")
         for name in [*segments, *groups]:
@@ -185,26 +226,27 @@ class ModelSpec(Declaration):
                 yield FieldError("a segment or group without a name; name it", *path, name)
             if name in segments and name in groups and segments[name] != groups[name]:
                 message = (
-                    f"{name!r} is a segment and another group of `fairness`; rename one of them"
+                    f"{name!r} is both a segment and a different `fairness` group; rename one of "
+                    "them"
                 )
                 yield FieldError(message, *path, name)
 
     def _unknown_entities_and_sets(self) -> Iterator[ValueError]:
         judging, stale = self.judging, self.judging.stress.stale
-        named: list[tuple[str, tuple[str | int, ...]]] = [
+        references: list[tuple[str, tuple[str | int, ...]]] = [
             *((name, ("judging", "clusters", n)) for n, name in enumerate(judging.clusters)),
             *((name, ("judging", "stress", "stale", of)) for of, name in stale.items()),
         ]
         if self.capacity and self.capacity.unit:
-            named.append((self.capacity.unit, ("capacity", "unit")))
-        for name, path in named:
+            references.append((self.capacity.unit, ("capacity", "unit")))
+        for name, path in references:
             if name not in self.spine.entities:
                 entities = ", ".join(self.spine.entities) or "none"
-                message = f"{name!r} is none of the spine's entities, which are {entities}"
+                message = f"{name!r} is not an entity of the spine; its entities are {entities}"
                 yield FieldError(message, *path)
         for name in stale:
             if name not in self.feature_sets:
-                message = f"{name!r} is none of the `feature_sets` of this model"
+                message = f"{name!r} is not one of this model's `feature_sets`"
                 yield FieldError(message, "judging", "stress", "stale", name)
 
     @property
@@ -216,7 +258,7 @@ class ModelSpec(Declaration):
     def maturity(self) -> timedelta:
         """How long after its time a row's label counts as settled."""
         if isinstance(self.label, Forward):
-            return self.label.horizon
+            return longest(self.label.horizon)
         declared = self.label.maturity or self.split.gap
         return declared if declared is not None else timedelta()
 
@@ -229,6 +271,11 @@ class ModelSpec(Declaration):
     def clusters(self) -> tuple[str, ...]:
         """The one or two entity columns by which rows are resampled."""
         return self.judging.clusters or self.spine.entities[:2]
+
+    @property
+    def label_table(self) -> str:
+        """The table that labels are read from, or the stream that they are computed from."""
+        return self.label.table if isinstance(self.label, Settled) else self.label.stream
 
     @property
     def training_table(self) -> Table:
@@ -248,9 +295,8 @@ class ModelSpec(Declaration):
     @property
     def upstream_tables(self) -> tuple[str, ...]:
         """Every table it reads, with feature sets as their current view; sorted."""
-        label = self.label.table if isinstance(self.label, Settled) else self.label.stream
         features = {layout.feature_view(name) for name in self.feature_sets}
-        return tuple(sorted({self.spine.table, label} | features))
+        return tuple(sorted({self.spine.table, self.label_table} | features))
 
     def recipe(self) -> dict[str, object]:
         """The fields that can change a trained artefact, ready for JSON; texts and gates cannot."""

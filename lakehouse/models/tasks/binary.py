@@ -1,15 +1,15 @@
 """Binary classification: a score, a threshold, and alerts for people to review."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lakehouse.evaluation.expectations import expected_metrics
 from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Binary
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -32,10 +32,15 @@ class BinaryTask(Task):
 
     name = "binary"
     decides = True
+    label_kinds = frozenset({"whole number", "number", "boolean"})
+    label_needs = "0 and 1, or a BOOLEAN; compare it with a value in a dbt model"
     label_refused = "label NOT IN (0, 1)"
-    label_remedy = "a binary model's label is 0 or 1; compare it with a bound in a dbt model"
+    label_remedy = (
+        "a binary model's label must be 0 or 1; compare it with a bound in a dbt model, or make "
+        "the `task` a regression"
+    )
     label_figures = "count(*) FILTER (label > 0), avg(label)"
-    least_labels_scored = 2
+    min_scored_labels = 2
     # a proper loss: average precision depends only on the order of scores, and with few positives
     # its maximum is often by chance after a few trees
     objective: ClassVar[Mapping[str, Any]] = {
@@ -48,28 +53,28 @@ class BinaryTask(Task):
     expected_metric = "average_precision"
     logged: ClassVar[Mapping[str, str]] = {"score": "DOUBLE"}
 
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
         """A forward number needs a bound to become a binary label."""
-        if at_least is not None:
+        if is_yes_or_no:
             return ""
         return (
-            "is a number, and a binary model needs yes or no: say from which value on it is yes "
-            "with `label.at_least`, or make the `task` a regression"
+            "is a number, and a binary model needs yes or no: set `label.at_least` to the smallest "
+            "value that counts as yes, use `op: exists`, or make the `task` a regression"
         )
 
     def classes_of(self, label: Array) -> list[Mask] | None:
         """The positives."""
         return [label > 0]
 
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
         """Scores (rows,) of a logistic regression."""
         from sklearn.linear_model import LogisticRegression
 
         fitted = LogisticRegression(max_iter=300).fit(x, label.astype(int))
-        score: Array = fitted.predict_proba(asked)[:, 1]
+        score: Array = fitted.predict_proba(x_scored)[:, 1]
         return score
 
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
         """None: scores are compared by their order, which does not depend on the base rate."""
         return []
 
@@ -81,10 +86,12 @@ class BinaryTask(Task):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Binary:
-        """Scores, decisions by `threshold`, and each day's `alerts`."""
+        """Scores, decisions by `threshold`, and each period's `alerts`."""
         flagged = None if threshold is None else prediction >= threshold
-        return Binary(rows.label > 0, prediction, flagged, rows.day, alerts)
+        found = Binary(rows.label > 0, prediction, flagged)
+        return found.with_capacity(period, rows.day, alerts)
 
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
         """The base rate, which flags nothing."""
@@ -103,25 +110,30 @@ class BinaryTask(Task):
         }
 
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Binary, tuple[str, ...]]:
         """Scores and logged decisions; a score that is NaN or missing ranks last."""
-        score = np.nan_to_num(as_floats(found["logged_score"]), nan=0.0)
+        score = np.nan_to_num(floats_or_nan(found["logged_score"]), nan=0.0)
         flagged = found["logged_decision"].astype(bool).filled(False)
         day = found["day"].astype(np.int64).filled()
-        return Binary(as_floats(found["label"]) > 0, score, flagged, day, alerts), ()
+        rows = Binary(floats_or_nan(found["label"]) > 0, score, flagged)
+        return rows.with_capacity(period, day, alerts), ()
 
     def expected(self, number: Array, flagged: Mask, alerts: int) -> dict[str, float | None]:
         """All metrics that follow from calibrated scores."""
         return expected_metrics(number, flagged, alerts)
 
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """Positives and their share."""
         return ("Positives", "Base rate")
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """Positives and their share."""
-        from lakehouse.evaluation.report.words import share
+        from lakehouse.evaluation.report.formatting import share
 
         positives = labels.positives or 0
         return (f"{positives:,}", share(positives / labels.rows))

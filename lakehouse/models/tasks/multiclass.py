@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Multiclass, negative_log
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     Columns,
@@ -35,6 +35,11 @@ class MulticlassTask(Task):
     name = "multiclass"
     has_classes = True
     label_type = "VARCHAR"
+    label_kinds = frozenset({"whole number", "boolean", "text"})
+    label_needs = (
+        "a text, a whole number or a BOOLEAN that names the class; group it in a dbt model, or "
+        "make the `task` a regression"
+    )
     label_refused = "false"
     label_remedy = ""
     label_figures = "NULL, NULL"
@@ -47,8 +52,10 @@ class MulticlassTask(Task):
     lone_feature_bound = 1.0
     logged: ClassVar[Mapping[str, str]] = {"label": "VARCHAR", "probability": "DOUBLE"}
 
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """A number is not a class."""
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
+        """Neither a number nor yes or no is one of several classes."""
+        if is_yes_or_no:
+            return "is yes or no, not one of several classes; make the `task` binary"
         return "is a number, not a class; make the `task` a regression"
 
     def baseline(self, label: Array) -> float:
@@ -59,19 +66,19 @@ class MulticlassTask(Task):
         """LightGBM's parameters, with the number of classes."""
         return {**self.objective, "num_class": classes}
 
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
         """Probabilities (rows, `classes`) of a multinomial logistic regression."""
         from sklearn.linear_model import LogisticRegression
 
         fitted = LogisticRegression(max_iter=300).fit(x, label.astype(int))
-        probability = np.zeros((len(asked), classes))
-        probability[:, fitted.classes_] = fitted.predict_proba(asked)
+        probability = np.zeros((len(x_scored), classes))
+        probability[:, fitted.classes_] = fitted.predict_proba(x_scored)
         return probability
 
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
         """The model's log loss and that of the class shares."""
         position, classes = label.astype(np.int64), prediction.shape[1]
-        shares = np.bincount(learnt.astype(np.int64), minlength=classes) / len(learnt)
+        shares = np.bincount(train_label.astype(np.int64), minlength=classes) / len(train_label)
         ours = negative_log(prediction[np.arange(len(label)), position])
         return [Losses("log_loss", ours, negative_log(shares[position]))]
 
@@ -89,8 +96,8 @@ class MulticlassTask(Task):
         """
         others = [name for name in theirs if name not in ours]
         result = np.zeros((len(prediction), len(ours) + bool(others)))
-        for place, name in enumerate(theirs):
-            result[:, ours.index(name) if name in ours else len(ours)] += prediction[:, place]
+        for position, name in enumerate(theirs):
+            result[:, ours.index(name) if name in ours else len(ours)] += prediction[:, position]
         return result
 
     def predictions(
@@ -101,6 +108,7 @@ class MulticlassTask(Task):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Multiclass:
         """Probabilities, with one more class if there are labels that training did not have."""
         label = rows.label.astype(int)
@@ -151,19 +159,23 @@ class MulticlassTask(Task):
         )
 
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Multiclass, tuple[str, ...]]:
         """Probabilities: the log has that of the predicted class; the others share the rest."""
         truth = np.asarray(found["label"], dtype=str)
         guess = np.asarray(found["logged_label"], dtype=str)
         classes, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-        sure = np.nan_to_num(as_floats(found["logged_probability"]), nan=0.0)
+        confidence = np.nan_to_num(floats_or_nan(found["logged_probability"]), nan=0.0)
         count = max(len(classes), 1)
-        rest = (1 - sure) / max(count - 1, 1)
-        probability = np.repeat(np.minimum(rest, sure - 1e-9)[:, None], count, axis=1)
-        probability[np.arange(len(truth)), codes[len(truth) :]] = sure
+        rest = (1 - confidence) / max(count - 1, 1)
+        probability = np.repeat(np.minimum(rest, confidence - 1e-9)[:, None], count, axis=1)
+        probability[np.arange(len(truth)), codes[len(truth) :]] = confidence
         truth_codes = codes[: len(truth)]
-        return Multiclass(truth_codes, probability, _commonest(truth_codes)), tuple(
+        return Multiclass(truth_codes, probability, _commonest_class(truth_codes)), tuple(
             classes.tolist()
         )
 
@@ -171,7 +183,7 @@ class MulticlassTask(Task):
         """The expected accuracy: the mean probability of the predicted class."""
         return {"accuracy": float(number.mean())}
 
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """The classes."""
         return tuple(name.replace("_", " ") for name in classes)
 
@@ -207,12 +219,12 @@ def in_all_classes(
     A class of another version gets a probability below all others. The trivial model predicts the
     commonest class of these rows, the hardest constant to beat.
     """
-    place = np.array([classes.index(name) for name in own], dtype=np.int64)
+    position = np.array([classes.index(name) for name in own], dtype=np.int64)
     probability = np.full((predictions.rows, len(classes)), -1.0)
-    probability[:, place] = predictions.probability[:, : len(place)]
-    truth = place[predictions.truth]
-    return Multiclass(truth, probability, _commonest(truth))
+    probability[:, position] = predictions.probability[:, : len(position)]
+    truth = position[predictions.truth]
+    return Multiclass(truth, probability, _commonest_class(truth))
 
 
-def _commonest(truth: Any) -> int:
+def _commonest_class(truth: Any) -> int:
     return int(np.bincount(truth, minlength=1).argmax())

@@ -7,6 +7,6 @@ import numpy as np
 from lakehouse.models.tasks.task import Array
 
 
-def as_floats(values: Any) -> Array:
+def floats_or_nan(values: Any) -> Array:
     """A masked column as floats, NaN where there is no value."""
     return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))

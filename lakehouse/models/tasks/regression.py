@@ -1,14 +1,15 @@
 """Regression: a forecast in the label's unit, compared with naive forecasts."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lakehouse.evaluation.metrics import metric_value, metric_values
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Regression
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.schema import LARGEST
+from lakehouse.models.tasks.numbers import floats_or_nan
 from lakehouse.models.tasks.task import (
     Array,
     LabelledRows,
@@ -23,16 +24,19 @@ from lakehouse.models.tasks.task import (
 if TYPE_CHECKING:
     from lakehouse.evaluation.plots import Picture
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class RegressionTask(Task):
     """Forecasts of a number that fits LightGBM's 32-bit floats."""
 
     name = "regression"
     has_probabilities = False
-    label_refused = f"NOT abs(label) <= {_LARGEST!r} OR isnan(label)"
-    label_remedy = "that is not a number to train on; make it NULL in a dbt model"
+    label_kinds = frozenset({"whole number", "number"})
+    label_needs = (
+        "a number; cast it in a dbt model, or make the `task` binary (yes or no) or multiclass (a "
+        "text)"
+    )
+    label_refused = f"NOT abs(label) <= {LARGEST!r} OR isnan(label)"
+    label_remedy = "a regression needs finite labels within ±3.4e+38; make it NULL in a dbt model"
     label_figures = "NULL, avg(label)"
     objective: ClassVar[Mapping[str, Any]] = {"objective": "regression_l1", "metric": "l1"}
     free_params = frozenset({"objective"})
@@ -43,9 +47,14 @@ class RegressionTask(Task):
     linear_name = "ridge"
     logged: ClassVar[Mapping[str, str]] = {"prediction": "DOUBLE"}
 
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """A bound would make the number a binary label."""
-        return "" if at_least is None else "`label.at_least` makes yes or no of a number: `binary`"
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
+        """A regression forecasts the number itself."""
+        if not is_yes_or_no:
+            return ""
+        return (
+            "is yes or no, not a number; use `op: count` or `op: sum` without `at_least`, or "
+            "make the `task` binary"
+        )
 
     def classes_of(self, label: Array) -> list[Mask] | None:
         """None."""
@@ -55,19 +64,19 @@ class RegressionTask(Task):
         """None."""
         return None
 
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
         """Forecasts (rows,) of a ridge regression."""
         from sklearn.linear_model import Ridge
 
-        forecast: Array = Ridge().fit(x, label).predict(asked)
+        forecast: Array = Ridge().fit(x, label).predict(x_scored)
         return forecast
 
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
         """Absolute errors against those of the median, squared errors against those of the mean."""
-        off = prediction - label
+        error = prediction - label
         return [
-            Losses("mean absolute error", np.abs(off), np.abs(np.median(learnt) - label)),
-            Losses("mean squared error", np.square(off), np.square(learnt.mean() - label)),
+            Losses("mean absolute error", np.abs(error), np.abs(np.median(train_label) - label)),
+            Losses("mean squared error", np.square(error), np.square(train_label.mean() - label)),
         ]
 
     def predictions(
@@ -78,13 +87,14 @@ class RegressionTask(Task):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Regression:
         """Forecasts with the naive ones: those of a forward label, or the training mean."""
-        return Regression(rows.label, prediction, _naive(rows, constant))
+        return Regression(rows.label, prediction, _naive_forecasts(rows, constant))
 
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
         """The naive forecast with the smallest mean absolute error."""
-        naive = _naive(rows, self.baseline(train))
+        naive = _naive_forecasts(rows, self.baseline(train))
         best = min(naive, key=lambda name: metric_value(Regression(rows.label, naive[name]), "mae"))
         return Trivial(best, naive[best])
 
@@ -99,19 +109,23 @@ class RegressionTask(Task):
         }
 
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Regression, tuple[str, ...]]:
         """Forecasts."""
-        truth, forecast = as_floats(found["label"]), as_floats(found["logged_prediction"])
+        truth, forecast = floats_or_nan(found["label"]), floats_or_nan(found["logged_prediction"])
         return Regression(truth, forecast, naive or None), ()
 
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """The mean."""
         return (f"Mean label{f' ({unit})' if unit else ''}",)
 
     def label_cells(self, labels: LabelSummary, classes: Sequence[str]) -> tuple[str, ...]:
         """The mean."""
-        from lakehouse.evaluation.report.words import number
+        from lakehouse.evaluation.report.formatting import number
 
         return (number(labels.mean),)
 
@@ -129,5 +143,5 @@ class RegressionTask(Task):
         }
 
 
-def _naive(rows: LabelledRows, constant: float) -> dict[str, Array]:
+def _naive_forecasts(rows: LabelledRows, constant: float) -> dict[str, Array]:
     return dict(rows.naive) or {"naive_constant": np.full(len(rows.label), constant)}

@@ -8,14 +8,15 @@ here.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.metrics import metric_values, metrics_of
+from lakehouse.evaluation.periods import DAY, Period
 from lakehouse.evaluation.predictions import Predictions, TaskName
+from lakehouse.models.tasks.label_kinds import LabelKind, label_kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,6 +91,8 @@ class Task(ABC):
         has_classes: whether labels are texts, and predictions are (rows, classes).
         has_probabilities: whether predictions are probabilities, which can be calibrated.
         label_type: SQL type of labels in training sets.
+        label_kinds: kinds of columns that can be labels.
+        label_needs: the same in words.
         label_refused: SQL condition on `label` for values that cannot be trained on.
         label_remedy: what to do about such a value.
         label_figures: SQL for the positives and the mean of labels; NULL where there are none.
@@ -111,10 +114,12 @@ class Task(ABC):
     has_classes: ClassVar[bool] = False
     has_probabilities: ClassVar[bool] = True
     label_type: ClassVar[Literal["DOUBLE", "VARCHAR"]] = "DOUBLE"
+    label_kinds: ClassVar[frozenset[LabelKind]]
+    label_needs: ClassVar[str]
     label_refused: ClassVar[str]
     label_remedy: ClassVar[str]
     label_figures: ClassVar[str]
-    least_labels_scored: ClassVar[int] = 1
+    min_scored_labels: ClassVar[int] = 1
     objective: ClassVar[Mapping[str, Any]]
     free_params: ClassVar[frozenset[str]] = frozenset()
     default_metric: ClassVar[str]
@@ -144,9 +149,15 @@ class Task(ABC):
 
     # labels
 
+    def label_type_problem(self, sql_type: str) -> str:
+        """Why a column of this type cannot be a label; empty if it can."""
+        if label_kind(sql_type) in self.label_kinds:
+            return ""
+        return f"is a {sql_type.upper()}, and a {self.name} model needs {self.label_needs}"
+
     @abstractmethod
-    def complaint_of_forward(self, at_least: Decimal | None) -> str:
-        """Why a forward number, bounded or not, is not a valid label; empty if it is valid."""
+    def forward_label_problem(self, is_yes_or_no: bool) -> str:
+        """Why a forward label, yes or no or a number, is not valid; empty if it is valid."""
 
     def classes_of(self, label: Array) -> list[Mask] | None:
         """A mask of the rows of each class; with two classes one mask is enough."""
@@ -168,16 +179,16 @@ class Task(ABC):
         return dict(self.objective)
 
     @abstractmethod
-    def fit_linear(self, x: Array, label: Array, asked: Array, classes: int) -> Array:
-        """Predictions for `asked` (rows, columns) by a linear model of `x` and `label`.
+    def fit_linear(self, x: Array, label: Array, x_scored: Array, classes: int) -> Array:
+        """Predictions for `x_scored` (rows, columns) by a linear model of `x` and `label`.
 
         Raises:
             ValueError: when `label` has a single value and the task is not a regression.
         """
 
     @abstractmethod
-    def losses(self, label: Array, prediction: Array, learnt: Array) -> list[Losses]:
-        """The model's losses and those of constants computed from the training labels `learnt`.
+    def losses(self, label: Array, prediction: Array, train_label: Array) -> list[Losses]:
+        """The model's losses and those of constants from the training labels `train_label`.
 
         None for scores, which are compared by their order.
         """
@@ -203,8 +214,12 @@ class Task(ABC):
         *,
         threshold: float | None = None,
         alerts: int | None = None,
+        period: Period = DAY,
     ) -> Predictions:
-        """Predictions with the true labels. `constant` is the `baseline` of training labels."""
+        """Predictions with the true labels. `constant` is the `baseline` of training labels.
+
+        `alerts` is the capacity of each `period`.
+        """
 
     @abstractmethod
     def trivial(self, train: Array, rows: LabelledRows, classes: int) -> Trivial:
@@ -248,7 +263,11 @@ class Task(ABC):
 
     @abstractmethod
     def from_log(
-        self, found: Mapping[str, Any], naive: Mapping[str, Array], alerts: int | None
+        self,
+        found: Mapping[str, Any],
+        naive: Mapping[str, Array],
+        alerts: int | None,
+        period: Period = DAY,
     ) -> tuple[Predictions, tuple[str, ...]]:
         """Predictions from masked columns of the log, and the classes that occur.
 
@@ -262,7 +281,7 @@ class Task(ABC):
     # words and pictures
 
     @abstractmethod
-    def label_heads(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
+    def label_headers(self, classes: Sequence[str], unit: str) -> tuple[str, ...]:
         """Heads of the columns `label_cells`; `unit` is the unit of forecasts, if known."""
 
     @abstractmethod

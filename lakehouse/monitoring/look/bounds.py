@@ -18,17 +18,17 @@ from lakehouse.monitoring.look.distance import Counts, Floats
 ALPHA = 0.01
 """Probability of an alarm on any feature of a model in a window in which nothing changed."""
 
-LEAST_PSI, LEAST_SCORE_PSI = 0.1, 0.1
-LEAST_MISSING, LEAST_UNSEEN = 0.05, 0.01
+MIN_PSI, MIN_SCORE_PSI = 0.1, 0.1
+MIN_MISSING, MIN_UNSEEN = 0.05, 0.01
 """A smaller difference is never worth a person's time, however significant it is. A PSI of .1 is
 what the credit industry calls a small shift; it is a mean shifted by a third of a standard
 deviation."""
 
-WITHOUT_HISTORY = 0.25
+DEFAULT_BOUND = 0.25
 """The PSI that the same industry calls a large shift: the bound until enough days are known,
 also for a difference of shares."""
 
-KINDS = 3
+FIGURE_KINDS = 3
 """Kinds of figures that share the error probability: PSI, missing values, unseen values."""
 
 
@@ -41,21 +41,25 @@ class Bounds:
     unseen: float
 
 
-def propose(law: Chance | None, columns: int, least: float, unknown: float) -> float:
+def propose(distribution: Chance | None, columns: int, minimum: float, default: float) -> float:
     """The bound for one of `columns` figures, from its distribution while nothing changes.
 
-    At `ALPHA`, shared among the columns and `KINDS` (Bonferroni). Never below `least`; `unknown`
-    without a distribution.
+    At `ALPHA`, shared among the columns and `FIGURE_KINDS` (Bonferroni). Never below `minimum`;
+    `default` without a distribution.
     """
-    return unknown if law is None else max(least, law.reach(ALPHA / (KINDS * columns)))
+    return (
+        default
+        if distribution is None
+        else max(minimum, distribution.upper_quantile(ALPHA / (FIGURE_KINDS * columns)))
+    )
 
 
-def propose_share(law: Chance | None, columns: int, least: float) -> float:
+def propose_share(distribution: Chance | None, columns: int, minimum: float) -> float:
     """The same for a difference of shares, whose distribution is that of its square."""
-    return math.sqrt(propose(law, columns, least**2, WITHOUT_HISTORY**2))
+    return math.sqrt(propose(distribution, columns, minimum**2, DEFAULT_BOUND**2))
 
 
-def widened(bound: float, columns: int) -> float:
+def widen(bound: float, columns: int) -> float:
     """`bound`, declared for one column, widened for a model with `columns` of them."""
     normal = NormalDist()
     return bound * normal.inv_cdf(1 - ALPHA / columns) / normal.inv_cdf(1 - ALPHA)
@@ -80,20 +84,20 @@ def feature_bounds(
 ) -> Bounds:
     """The bounds of one feature: declared in `watch` and widened, or proposed from its history."""
     return Bounds(
-        psi=widened(watch.psi, columns) if watch.psi else _propose_psi(psi, columns, LEAST_PSI),
-        missing=widened(watch.missing, columns)
+        psi=widen(watch.psi, columns) if watch.psi else _propose_psi(psi, columns, MIN_PSI),
+        missing=widen(watch.missing, columns)
         if watch.missing
-        else propose_share(missing, columns, LEAST_MISSING),
-        unseen=propose_share(unseen, columns, LEAST_UNSEEN),
+        else propose_share(missing, columns, MIN_MISSING),
+        unseen=propose_share(unseen, columns, MIN_UNSEEN),
     )
 
 
 def output_bounds(watch: Watch, columns: int, psi: Chance | None) -> Bounds:
     """The bounds of one model output, which is never missing in normal operation."""
-    declared = widened(watch.score_psi, columns) if watch.score_psi else None
-    score_psi = declared or _propose_psi(psi, columns, LEAST_SCORE_PSI)
-    return Bounds(score_psi, LEAST_MISSING, LEAST_UNSEEN)
+    declared = widen(watch.score_psi, columns) if watch.score_psi else None
+    score_psi = declared or _propose_psi(psi, columns, MIN_SCORE_PSI)
+    return Bounds(score_psi, MIN_MISSING, MIN_UNSEEN)
 
 
-def _propose_psi(law: Chance | None, columns: int, least: float) -> float:
-    return propose(law, columns, least, WITHOUT_HISTORY)
+def _propose_psi(distribution: Chance | None, columns: int, minimum: float) -> float:
+    return propose(distribution, columns, minimum, DEFAULT_BOUND)

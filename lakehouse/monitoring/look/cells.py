@@ -54,8 +54,8 @@ class Cells:
         if self.kind == "category":
             found = pc.index_in(values, pa.array(self.values, pa.string()))
             known = pc.fill_null(pc.add(found, FIRST), UNSEEN).to_numpy(zero_copy_only=False)
-            there = values.is_valid().to_numpy(zero_copy_only=False)
-            return np.where(there, known, MISSING)
+            present = values.is_valid().to_numpy(zero_copy_only=False)
+            return np.where(present, known, MISSING)
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
         # one comparison per edge is six times as fast as a search for each value's position
         slot = np.full(len(numbers), FIRST, dtype=np.uint8)

@@ -21,10 +21,10 @@ square of a difference of shares; NaN where a window has no rows."""
 
 WEEK = 7
 DRAWS = 500
-LEAST_WINDOWS = 3
+MIN_WINDOWS = 3
 """Chance cannot be estimated from fewer days than this many windows have."""
 
-FEWEST_DIRECTIONS = 0.5
+MIN_DIRECTIONS = 0.5
 """A few hundred draws do not support a lower value, which would mean a heavier tail."""
 
 
@@ -41,7 +41,7 @@ class Chance:
     directions: float
     days: float
 
-    def reach(self, alpha: float) -> float:
+    def upper_quantile(self, alpha: float) -> float:
         """The value that the figure of one more window exceeds with probability `alpha`.
 
         Estimates in place of the true moments make the chi-square an F, as in the second-order
@@ -60,17 +60,17 @@ class Chance:
 class Draws:
     """Windows of the training set: `drawn` from its days (draws, slots), and `successive` days.
 
-    `days` is the number of days, `free` the degrees of freedom of their deviations from the mean of
-    the weekday.
+    `days` is the number of days, `freedom` the degrees of freedom of their deviations from the
+    mean of the weekday.
     """
 
     drawn: Counts
     successive: Counts
     window: int
     days: int
-    free: int
+    freedom: int
 
-    def law(self, figure: Figure) -> Chance:
+    def distribution(self, figure: Figure) -> Chance:
         """The distribution of `figure`: a chi-square with the draws' mean, deviation and skewness.
 
         Three moments, since two make the far tail of a sum of squares too light where one of them
@@ -82,15 +82,15 @@ class Draws:
         figures = figure(self.drawn)
         mean, deviation = float(figures.mean()), float(figures.std())
         if deviation == 0:
-            return Chance(mean, 0.0, 1.0, self.free)
+            return Chance(mean, 0.0, 1.0, self.freedom)
         skewness = float((((figures - mean) / deviation) ** 3).mean())
-        most = float(self.drawn.shape[1])
-        directions = float(np.clip(8 / max(skewness, 1e-3) ** 2, FEWEST_DIRECTIONS, most))
+        highest = float(self.drawn.shape[1])
+        directions = float(np.clip(8 / max(skewness, 1e-3) ** 2, MIN_DIRECTIONS, highest))
         # the reference consists of such days too, and drawn days vary less than the true ones
-        scale = self.days / self.free * (1 + self.window / self.days)
+        scale = self.days / self.freedom * (1 + self.window / self.days)
         if len(self.successive):
             scale = max(scale, float(figure(self.successive).mean()) / mean)
-        return Chance(scale * mean, scale * deviation, directions, self.free)
+        return Chance(scale * mean, scale * deviation, directions, self.freedom)
 
 
 def draw_windows(days: Counts, periods: npt.NDArray[Any], window: int) -> Draws | None:
@@ -98,33 +98,33 @@ def draw_windows(days: Counts, periods: npt.NDArray[Any], window: int) -> Draws 
 
     A new period begins where `periods` (days,) changes; days without rows are left out. Windows of
     whole weeks take each weekday equally often, as real ones do. None with fewer days than
-    `LEAST_WINDOWS` windows have.
+    `MIN_WINDOWS` windows have.
     """
-    there = days.sum(axis=1) > 0
-    days, periods, weekday = days[there], periods[there], np.flatnonzero(there) % WEEK
+    has_rows = days.sum(axis=1) > 0
+    days, periods, weekday = days[has_rows], periods[has_rows], np.flatnonzero(has_rows) % WEEK
     strata = weekday if window % WEEK == 0 else np.zeros(len(days), dtype=np.int64)
-    free = len(days) - len(np.unique(strata))
-    if len(days) < LEAST_WINDOWS * window or free < 1:
+    freedom = len(days) - len(np.unique(strata))
+    if len(days) < MIN_WINDOWS * window or freedom < 1:
         return None
     # whole numbers, so the sum is exact in any order
-    drawn = (_times_drawn(strata, window) @ days.astype(np.float64)).astype(np.int64)
-    successive = [_running(days[periods == one], window) for one in np.unique(periods)]
-    return Draws(drawn, np.concatenate(successive), window, len(days), free)
+    drawn = (_draw_counts(strata, window) @ days.astype(np.float64)).astype(np.int64)
+    successive = [_running_sums(days[periods == one], window) for one in np.unique(periods)]
+    return Draws(drawn, np.concatenate(successive), window, len(days), freedom)
 
 
-def _times_drawn(strata: npt.NDArray[np.int64], window: int) -> Floats:
+def _draw_counts(strata: npt.NDArray[np.int64], window: int) -> Floats:
     """How often each day is in each drawn window, (draws, days): every stratum equally often."""
     random = np.random.default_rng(0)
     times = np.zeros((DRAWS, len(strata)))
     groups = np.unique(strata)
     for i, one in enumerate(groups):
         days = np.flatnonzero(strata == one)
-        wanted = window // len(groups) + (i < window % len(groups))
-        times[:, days] = random.multinomial(wanted, np.full(len(days), 1 / len(days)), DRAWS)
+        size = window // len(groups) + (i < window % len(groups))
+        times[:, days] = random.multinomial(size, np.full(len(days), 1 / len(days)), DRAWS)
     return times
 
 
-def _running(days: Counts, window: int) -> Counts:
+def _running_sums(days: Counts, window: int) -> Counts:
     """Sums of each `window` successive days, (days - window + 1, slots); empty with fewer days."""
     total = np.concatenate([np.zeros((1, days.shape[1]), np.int64), days.cumsum(axis=0)])
     return total[window:] - total[:-window] if len(days) >= window else total[:0]

@@ -30,7 +30,7 @@ def psi(reference: Counts, current: Counts) -> Floats:
     rows = current.sum(axis=-1, keepdims=True)
     q = (current + HALF) / (rows + HALF * slots)
     terms = np.where((reference == 0) & (current == 0), 0.0, (q - p) * np.log(q / p))
-    return _where(rows[..., 0] > 0, terms.sum(axis=-1))
+    return _nan_unless(rows[..., 0] > 0, terms.sum(axis=-1))
 
 
 def ks(reference: Counts, current: Counts) -> Floats:
@@ -54,7 +54,7 @@ def wasserstein(reference: Counts, current: Counts, edges: Floats) -> Floats:
     moved = (gap[..., :-1] * np.diff(edges)).sum(axis=-1)
     places, weights = np.append(edges, edges[-1]), reference[FIRST:] / reference[FIRST:].sum()
     deviation = np.sqrt(np.sum(weights * (places - np.sum(weights * places)) ** 2))
-    return _where(deviation > 0, moved / (deviation or 1.0))
+    return _nan_unless(deviation > 0, moved / (deviation or 1.0))
 
 
 def missing_share(counts: Counts) -> Floats:
@@ -69,16 +69,16 @@ def unseen_share(counts: Counts) -> Floats:
 
 def _share(counts: Counts, slot: int) -> Floats:
     rows = counts.sum(axis=-1)
-    return _where(rows > 0, counts[..., slot] / np.maximum(rows, 1))
+    return _nan_unless(rows > 0, counts[..., slot] / np.maximum(rows, 1))
 
 
 def _distribution(counts: Counts) -> Floats:
     """Share of values at or below each edge, (..., edges)."""
     running = counts[..., FIRST:].cumsum(axis=-1)
     total = running[..., -1:]
-    return _where(total > 0, running[..., :-1] / np.maximum(total, 1))
+    return _nan_unless(total > 0, running[..., :-1] / np.maximum(total, 1))
 
 
-def _where(known: Any, figures: Any) -> Floats:
-    told: Floats = np.where(known, figures, np.nan)
-    return told
+def _nan_unless(known: Any, figures: Any) -> Floats:
+    masked: Floats = np.where(known, figures, np.nan)
+    return masked

@@ -65,13 +65,13 @@ def count_days(
         for one in references
     }
     outputs = [one for one in references if one.part == "output"]
-    said = ", ".join(
-        f"p.{quote(one.name)} AS {quote(f'_said{i}')}" for i, one in enumerate(outputs)
+    output_columns = ", ".join(
+        f"p.{quote(one.name)} AS {quote(f'_output{i}')}" for i, one in enumerate(outputs)
     )
     features, joins = join_features(schema, spec.spine.key, f"s.{quote(spec.spine.key)}")
     rows = cursor.execute(
         f"""SELECT CAST(s.known_at AS DATE) - CAST(? AS DATE) AS _day,
-                   p.model_version = ? AS _own, {said}, {features}
+                   p.model_version = ? AS _own, {output_columns}, {features}
             FROM {qualified(spec.spine.table)} s
             JOIN {qualified(spec.predictions_table)} p USING ({quote(spec.spine.key)}) {joins}
             WHERE s.known_at >= ? AND s.known_at < ?""",
@@ -80,14 +80,14 @@ def count_days(
     for batch in rows:
         day = batch.column("_day").to_numpy().astype(np.int64)
         own = batch.column("_own")
-        theirs = day[own.to_numpy(zero_copy_only=False)]
+        own_day = day[own.to_numpy(zero_copy_only=False)]
         for one in references:
             total = totals[one.part, one.name]
             if one.part == "feature":
                 total += one.cells.count(batch.column(one.name), day, len(days))
         for i, one in enumerate(outputs):
-            values: pa.Array = batch.column(f"_said{i}").filter(own)
-            totals["output", one.name] += one.cells.count(values, theirs, len(days))
+            values: pa.Array = batch.column(f"_output{i}").filter(own)
+            totals["output", one.name] += one.cells.count(values, own_day, len(days))
     return totals
 
 
@@ -135,7 +135,7 @@ def compare(
     running = np.concatenate([earlier, counts]).cumsum(axis=0)
     before = np.concatenate([np.zeros((1, running.shape[1]), np.int64), running[:-width]])
     windows = running[width - 1 :] - before
-    bounds = bounds_of(spec, reference, columns)
+    bounds = column_bounds(spec, reference, columns)
     rows = windows.sum(axis=1)
     missing, unseen = distance.missing_share(windows), distance.unseen_share(windows)
     figures = {
@@ -161,7 +161,7 @@ def compare(
             "name": reference.name,
             "counts": counts[i].tolist(),
             "rows": int(rows[i]),
-            **{name: _told(values[i]) for name, values in figures.items()},
+            **{name: _none_if_nan(values[i]) for name, values in figures.items()},
             "missing_bound": bounds.missing,
             "unseen_bound": bounds.unseen,
             "judged": bool(rows[i]) and days.first + i * DAY >= whole,
@@ -170,25 +170,26 @@ def compare(
     ]
 
 
-def bounds_of(spec: ModelSpec, reference: Reference, columns: int) -> Bounds:
+def column_bounds(spec: ModelSpec, reference: Reference, columns: int) -> Bounds:
     """The bounds above which the column has drifted."""
     if reference.part == "output":
         return output_bounds(spec.watch, columns, reference.psi)
     return feature_bounds(spec.watch, columns, reference.psi, reference.missing, reference.unseen)
 
 
-_KINDS: dict[str, tuple[Part, str, str]] = {
+_DRIFT_CHECKS: dict[str, tuple[Part, str, str]] = {
     "feature_drift": ("feature", "psi", "psi_bound"),
     "missing_values": ("feature", "missing_change", "missing_bound"),
     "unseen_categories": ("feature", "unseen_change", "unseen_bound"),
     "score_drift": ("output", "psi", "psi_bound"),
 }
 _REMEDIES = {
-    "feature_drift": "look at the pictures of these features; if the world changed, train a new "
-    "version, else mend their source",
-    "missing_values": "look at the source and the dbt model that these features come from",
-    "unseen_categories": "map the new values in staging, or train a new version that knows them",
-    "score_drift": "see whether features drift too: if so, as there; if not, look at the version",
+    "feature_drift": "look at the plots of these features; if the world changed, train a new "
+    "version, otherwise fix their source",
+    "missing_values": "check the source and the dbt model of these features",
+    "unseen_categories": "map the new values in staging, or train a new version on them",
+    "score_drift": "check whether features drift too: if so, follow the remedy of feature_drift; "
+    "if not, examine the version",
 }
 
 
@@ -198,7 +199,7 @@ def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days)
     Days whose window is not whole have none.
     """
     found = []
-    for name, (part, value, bound) in _KINDS.items():
+    for name, (part, value, bound) in _DRIFT_CHECKS.items():
         for i in range(len(days)):
             day = days.first + i * DAY
             judged = [row for row in rows[part] if row["day"] == day and row["judged"]]
@@ -206,7 +207,7 @@ def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days)
             if not ranked:
                 continue
             beyond = [row for row in ranked if row[value] > row[bound]]
-            told = [f"{r['name']} {r[value]:.3g} (at most {r[bound]:.3g})" for r in beyond[:5]]
+            listed = [f"{r['name']} {r[value]:.3g} (at most {r[bound]:.3g})" for r in beyond[:5]]
             more = f" and {len(beyond) - 5} more" if len(beyond) > 5 else ""
             found.append(
                 Finding(
@@ -215,19 +216,19 @@ def drift_findings(rows: Mapping[Part, Sequence[Mapping[str, Any]]], days: Days)
                     passed=not beyond,
                     value=ranked[0][value],
                     bound=ranked[0][bound],
-                    cause=f"{_WORDS[value]} of {', '.join(told)}{more}" if beyond else "",
+                    cause=f"{_FIGURE_LABELS[value]}: {', '.join(listed)}{more}" if beyond else "",
                     remedy=_REMEDIES[name] if beyond else "",
                 )
             )
     return found
 
 
-_WORDS = {
+_FIGURE_LABELS = {
     "psi": "PSI against the reference",
-    "missing_change": "change of the share of missing values",
-    "unseen_change": "share of values that were not there when the model learnt",
+    "missing_change": "change in the share of missing values",
+    "unseen_change": "share of values that were not in the training set",
 }
 
 
-def _told(figure: Any) -> float | None:
+def _none_if_nan(figure: Any) -> float | None:
     return None if np.isnan(figure) else float(figure)

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.metrics import AT_CAPACITY
 from lakehouse.lake import qualified, quote
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.look.reference import BATCH_ROWS
@@ -32,10 +33,13 @@ def estimate(
     if not spec.task.has_probabilities:
         return []
     rows = []
+    by_week = spec.capacity is not None and spec.capacity.period.days > 1
     for day, score, flagged in _days(cursor, spec, version, first):
-        told = spec.task.expected(score, flagged, spec.capacity.alerts if spec.capacity else 0)
+        metrics = spec.task.expected(score, flagged, spec.capacity.alerts if spec.capacity else 0)
+        if by_week:  # a day has an unknown part of a week's alerts
+            metrics = {name: value for name, value in metrics.items() if name not in AT_CAPACITY}
         shared = {"model": spec.name, "version": version, "day": day, "rows": len(score)}
-        rows += [{**shared, "metric": metric, "value": value} for metric, value in told.items()]
+        rows += [{**shared, "metric": metric, "value": value} for metric, value in metrics.items()]
     return rows
 
 

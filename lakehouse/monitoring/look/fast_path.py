@@ -18,16 +18,16 @@ from lakehouse.models.schema import FeatureSchema
 from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look import distance
 from lakehouse.monitoring.look.bounds import noise
-from lakehouse.monitoring.look.drift import bounds_of
+from lakehouse.monitoring.look.drift import column_bounds
 from lakehouse.monitoring.look.reference import BATCH_ROWS, Reference
 
-LEAST_ROWS = 50
+MIN_ROWS = 50
 """With fewer scores, it may be chance that all are equal or high."""
 
-JUMP, LEAST_JUMP = 3.0, 0.5
+JUMP_FACTOR, MIN_JUMP = 3.0, 0.5
 """A jump is this many times the drift bound: a batch may be a Sunday, which a week never is."""
 
-BACK = "roll back to the version before, and look at what went into this one"
+ROLLBACK_REMEDY = "roll back to the previous version, and examine the inputs of this one"
 
 
 def check_schema(
@@ -43,7 +43,7 @@ def check_schema(
             passed=False,
             severity="error",
             cause=f"{spec.name}: {error}",
-            remedy="let a version decide whose features are there, or train a new one",
+            remedy="promote a version whose features are available, or train a new one",
             rollback=True,
         )
     return Finding("features_as_trained", day, passed=True)
@@ -74,27 +74,30 @@ def check_scores(
     ).fetchone()
     if row is None or not row[0]:
         return []
-    rows, invalid, different, oldest, newest = row
+    rows, invalid, distinct, oldest, newest = row
     day: date = newest.date()
-    found = [_valid(number.name, day, rows, invalid), _vary(number, day, rows, different)]
-    found.append(_jump(cursor, spec, version, outputs, after_load, day))
+    found = [
+        _check_valid(number.name, day, rows, invalid),
+        _check_varying(number, day, rows, distinct),
+    ]
+    found.append(_check_jump(cursor, spec, version, outputs, after_load, day))
     if spec.capacity is not None and spec.task.decides:
-        found.append(_alerts(cursor, spec, version, oldest.date(), day))
+        found.append(_check_alerts(cursor, spec, version, oldest.date(), day))
     return found
 
 
-def _valid(name: str, day: date, rows: int, invalid: int) -> Finding:
-    cause = f"{invalid} of {rows} rows have no {name}, or one that is not a number"
+def _check_valid(name: str, day: date, rows: int, invalid: int) -> Finding:
+    cause = f"{invalid} of {rows} rows have no {name}, or a {name} that is not a number"
     return _verdict("scores_valid", day, not invalid, float(invalid), 0.0, cause)
 
 
-def _vary(reference: Reference, day: date, rows: int, different: int) -> Finding:
-    constant = rows >= LEAST_ROWS and different <= 1 and (reference.counts > 0).sum() > 1
+def _check_varying(reference: Reference, day: date, rows: int, distinct: int) -> Finding:
+    constant = rows >= MIN_ROWS and distinct <= 1 and (reference.counts > 0).sum() > 1
     cause = f"all {rows} rows have the same {reference.name}"
-    return _verdict("scores_vary", day, not constant, float(different), 2.0, cause)
+    return _verdict("scores_vary", day, not constant, float(distinct), 2.0, cause)
 
 
-def _jump(
+def _check_jump(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     version: str,
@@ -116,33 +119,36 @@ def _jump(
             total += one.cells.count(batch.column(one.name), group, 1)
     judged = []
     for (counts,), one in zip(totals, outputs, strict=True):
-        bound = max(LEAST_JUMP, JUMP * bounds_of(spec, one, len(outputs)).psi)
+        bound = max(MIN_JUMP, JUMP_FACTOR * column_bounds(spec, one, len(outputs)).psi)
         by_chance = float(noise(one.counts, counts.sum(), len(outputs)))
         judged.append((float(distance.psi(one.counts, counts)), max(bound, by_chance), one.name))
     value, bound, name = max(judged, key=lambda one: one[0] / one[1])
-    cause = f"the {name} of new rows is distributed unlike when the version was judged (PSI)"
-    enough = totals[0].sum() >= LEAST_ROWS
+    cause = f"the distribution of {name} in new rows differs from that in the test period (PSI)"
+    enough = totals[0].sum() >= MIN_ROWS
     return _verdict("score_jump", day, not enough or value <= bound, value, bound, cause)
 
 
-def _alerts(
+def _check_alerts(
     cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str, first: date, last: date
 ) -> Finding:
-    """The finding on the day with the most alerts; an incomplete day counts as far as it goes."""
+    """The finding on the day (week) with the most alerts; an incomplete one counts as far as it
+    goes."""
     assert spec.capacity is not None
+    period = spec.capacity.period
     unit = spec.capacity.unit
     counted = f"count(DISTINCT {quote(unit)})" if unit else "count(*)"
     bound = spec.watch.alerts * spec.capacity.alerts
     row = cursor.execute(
-        f"SELECT {counted} AS alerts, CAST(event_time AS DATE) AS day "
+        f"SELECT {counted} AS alerts, CAST({period.start_sql('event_time')} AS DATE) AS start "
         f"FROM {qualified(spec.predictions_table)} "
         "WHERE decision AND model_version = ? AND event_time >= CAST(? AS TIMESTAMP) "
-        "GROUP BY day ORDER BY alerts DESC, day LIMIT 1",
-        [version, first],
+        "GROUP BY start ORDER BY alerts DESC, start LIMIT 1",
+        [version, period.floor(first)],
     ).fetchone()
     alerts, worst = row or (0, last)
+    when = f"on {worst}" if period.days == 1 else f"in the {period.name} from {worst}"
     cause = (
-        f"{alerts} alerts on {worst}, where {spec.capacity.alerts} a day can be looked at and "
+        f"{alerts} alerts {when}; {spec.capacity.alerts} {period.rate} can be reviewed, and "
         f"{bound:g} are tolerated"
     )
     return _verdict("alert_volume", last, alerts <= bound, float(alerts), bound, cause)
@@ -151,4 +157,4 @@ def _alerts(
 def _verdict(name: str, day: date, passed: bool, value: float, bound: float, cause: str) -> Finding:
     if passed:
         return Finding(name, day, True, value, bound)
-    return Finding(name, day, False, value, bound, "error", cause, BACK, rollback=True)
+    return Finding(name, day, False, value, bound, "error", cause, ROLLBACK_REMEDY, rollback=True)

@@ -5,7 +5,7 @@ a comparison never reads the training rows again.
 """
 
 from dataclasses import astuple, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -25,7 +25,7 @@ from lakehouse.registry import Version
 
 BATCH_ROWS = 65_536
 SAMPLE_ROWS = 50_000
-MOST_DAYS = 400
+MAX_DAYS = 400
 """Daily variation is estimated from at most this many of the newest days, to bound memory."""
 
 _GAP, _TRAIN, _TEST = -1, 0, 2
@@ -64,17 +64,18 @@ class Periods:
 
     @classmethod
     def of(cls, split: Split) -> "Periods":
-        """The newest `MOST_DAYS` of the split; periods begin and end at midnight."""
+        """The newest `MAX_DAYS` of the split; a day that two periods share is in the later one."""
         ends = (
             (split.train_from, split.train_until),
             (split.validation_from, split.validation_until),
             (split.test_from, split.test_until),
         )
-        last = max(until for _, until in ends).date()
-        first = max(split.train_from.date(), last - timedelta(days=MOST_DAYS))
+        last = split.untested_from
+        first = max(split.train_from.date(), last - timedelta(days=MAX_DAYS))
         period = np.full((last - first).days, _GAP, dtype=np.int64)
         for number, (start, until) in enumerate(ends):
-            period[max((start.date() - first).days, 0) : (until.date() - first).days] = number
+            end = -((datetime.combine(first, time()) - until) // timedelta(days=1))
+            period[max((start.date() - first).days, 0) : max(end, 0)] = number
         return cls(first, period)
 
     def place(self, times: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -120,7 +121,7 @@ def compute_reference(
     periods = Periods.of(Split.from_json(version.split))
     window = max(1, spec.watch.window // timedelta(days=1))
     made = [
-        reference_of(part, name, cells, counts, periods, window)
+        make_reference(part, name, cells, counts, periods, window)
         for part, name, cells, counts in _count(
             cursor, spec, model, version.training_set_id, periods
         )
@@ -152,9 +153,9 @@ def write_reference(
             "categories": one.cells.values,
             "counts": one.counts.tolist(),
             "window_us": microseconds(spec.watch.window),
-            "psi_chance": _numbers(one.psi),
-            "missing_chance": _numbers(one.missing),
-            "unseen_chance": _numbers(one.unseen),
+            "psi_chance": _chance_numbers(one.psi),
+            "missing_chance": _chance_numbers(one.missing),
+            "unseen_chance": _chance_numbers(one.unseen),
             "created_at": at,
         }
         for one in made
@@ -195,11 +196,11 @@ def _count(
     groups = len(periods.period) + 1
     cells = _feature_cells(cursor, spec, card, set_id)
     totals = {name: np.zeros((groups, one.slots), dtype=np.int64) for name, one in cells.items()}
-    said: dict[str, list[pa.Array]] = {name: [] for name in card.task.logged}
-    said_in = [np.empty(0, dtype=np.int64)]
+    outputs: dict[str, list[pa.Array]] = {name: [] for name in card.task.logged}
+    output_groups = [np.empty(0, dtype=np.int64)]
     names = ", ".join(map(quote, card.features.names))
     rows = cursor.execute(
-        f"SELECT split = 'train' AS _learnt, event_time AS _time, {names} "
+        f"SELECT split = 'train' AS _is_training, event_time AS _time, {names} "
         f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?",
         [set_id],
     ).to_arrow_reader(BATCH_ROWS)
@@ -207,24 +208,26 @@ def _count(
         group = periods.place(batch.column("_time").to_numpy(zero_copy_only=False))
         for name, one in cells.items():
             totals[name] += one.count(batch.column(name), group, groups)
-        learnt = batch.column("_learnt").to_numpy(zero_copy_only=False).astype(bool)
-        unlearnt = batch.filter(pa.array(~learnt))
-        said_in.append(group[~learnt])
-        prediction = model.predict(card.features.matrix(unlearnt))
+        is_training = batch.column("_is_training").to_numpy(zero_copy_only=False).astype(bool)
+        held_out = batch.filter(pa.array(~is_training))
+        output_groups.append(group[~is_training])
+        prediction = model.predict(card.features.matrix(held_out))
         for name, values in card.task.logged_columns(prediction, card.classes).items():
-            said[name].append(values)
+            outputs[name].append(values)
     found: list[tuple[Part, str, Cells, Counts]] = [
         ("feature", name, one, totals[name]) for name, one in cells.items()
     ]
-    for name, arrays in said.items():
+    for name, arrays in outputs.items():
         values = pa.concat_arrays(arrays)
         numbers = pa.types.is_floating(values.type)
         one = number_cells(values.to_numpy()) if numbers else text_cells(card.classes)
-        found.append(("output", name, one, one.count(values, np.concatenate(said_in), groups)))
+        found.append(
+            ("output", name, one, one.count(values, np.concatenate(output_groups), groups))
+        )
     return found
 
 
-def reference_of(
+def make_reference(
     part: Part, name: str, cells: Cells, counts: Counts, periods: Periods, window: int
 ) -> Reference:
     """One column's reference for windows of `window` days, from `counts` (days + 1, slots).
@@ -233,30 +236,34 @@ def reference_of(
     their distance from the training rows. Unseen categories are counted only outside the training
     days, where every category is seen.
     """
-    of = np.concatenate([[_TRAIN], periods.period])
-    then = counts[of == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
-    if not then.sum():  # without a test period, the predictions on validation rows
-        then = counts.sum(axis=0)
-    missing, unseen = distance.missing_share(then), distance.unseen_share(then)
+    row_period = np.concatenate([[_TRAIN], periods.period])
+    counted = counts[row_period == (_TRAIN if part == "feature" else _TEST)].sum(axis=0)
+    if not counted.sum():  # without a test period, the predictions on validation rows
+        counted = counts.sum(axis=0)
+    missing, unseen = distance.missing_share(counted), distance.unseen_share(counted)
     period = periods.period[:, None]
     days = np.where(period == _GAP, 0, counts[1:])
-    unlearnt = np.where(period == _TRAIN, 0, days)
-    every = draw_windows(days, periods.period, window)
-    later = draw_windows(unlearnt, periods.period, window)
+    held_out_days = np.where(period == _TRAIN, 0, days)
+    all_draws = draw_windows(days, periods.period, window)
+    held_out_draws = draw_windows(held_out_days, periods.period, window)
     return Reference(
         part=part,
         name=name,
         cells=cells,
-        counts=then,
-        psi=every.law(lambda w: distance.psi(then, w)) if every else None,
-        missing=every.law(lambda w: (distance.missing_share(w) - missing) ** 2) if every else None,
-        unseen=later.law(lambda w: (distance.unseen_share(w) - unseen) ** 2) if later else None,
+        counts=counted,
+        psi=all_draws.distribution(lambda w: distance.psi(counted, w)) if all_draws else None,
+        missing=all_draws.distribution(lambda w: (distance.missing_share(w) - missing) ** 2)
+        if all_draws
+        else None,
+        unseen=held_out_draws.distribution(lambda w: (distance.unseen_share(w) - unseen) ** 2)
+        if held_out_draws
+        else None,
     )
 
 
-def _numbers(law: Chance | None) -> list[float]:
-    return [] if law is None else list(astuple(law))
+def _chance_numbers(distribution: Chance | None) -> list[float]:
+    return [] if distribution is None else list(astuple(distribution))
 
 
-def _chance(kept: list[float]) -> Chance | None:
-    return Chance(*kept) if kept else None
+def _chance(stored: list[float]) -> Chance | None:
+    return Chance(*stored) if stored else None

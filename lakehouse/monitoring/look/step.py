@@ -91,12 +91,12 @@ class WatchReport:
     unwatched: Mapping[str, str] = field(default_factory=dict)
 
 
-class WatchedMeanwhile(LakeError):
+class ConcurrentMonitoring(LakeError):
     """Another process monitored the same rows at the same time."""
 
 
 @dataclass(frozen=True)
-class _Look:
+class _LookResult:
     """Everything that one look writes."""
 
     version: str
@@ -138,7 +138,7 @@ def watch(
     for one in former:
         try:
             looks.append(_watch(spec, lake, one, None, run_id, now))
-        except WatchedMeanwhile:
+        except ConcurrentMonitoring:
             raise
         except (
             LakehouseError
@@ -162,28 +162,30 @@ def _watch(
     with lake.reader() as reader:
         name = layout.watch_progress(spec.name, version.version)
         before = read_progress(reader, name)
-        after = _target(reader, spec)
+        after = _find_target(reader, spec)
         kept = newest_findings(reader, spec.name, version.version)
         if after == NO_PROGRESS or (after == before and from_day is None):
-            return WatchReport(spec.name, version.version, (), 0, _newest(kept))
+            return WatchReport(spec.name, version.version, (), 0, _newest_by_name(kept))
         schema = load_model(lake.settings.models_dir, version.artefact, version.files).card.features
-        fits = check_schema(reader, spec, schema, lake_time(now).date())
-        if fits.failed:
-            return WatchReport(spec.name, version.version, (), 0, (fits,))
+        schema_check = check_schema(reader, spec, schema, lake_time(now).date())
+        if schema_check.failed:
+            return WatchReport(spec.name, version.version, (), 0, (schema_check,))
         look = _look(reader, spec, lake, version, schema, before, after, from_day)
-        look.findings.append(fits)
-    message = f"look at {len(look.days)} days of {version.version}"
+        look.findings.append(schema_check)
+    message = f"monitor {len(look.days)} days of {version.version}"
     with lake.writer(Author(layout.MONITORING.table(spec.name), run_id, message)) as writer:
         if read_progress(writer, name) != before:
-            raise WatchedMeanwhile(f"another process watched {spec.name} meanwhile; run it again")
+            raise ConcurrentMonitoring(
+                f"another process monitored {spec.name} at the same time; run this again"
+            )
         _write(writer, spec, look, run_id, lake_time(now))
         write_progress(writer, name, after)
     days = tuple(look.days.first + i * DAY for i in range(len(look.days)))
-    findings = _newest([*kept, *look.findings])
+    findings = _newest_by_name([*kept, *look.findings])
     return WatchReport(spec.name, version.version, days, look.rows, findings)
 
 
-def _target(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Progress:
+def _find_target(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Progress:
     """The last scored load, and the time up to which every row is scored: rows of a sealed day
     may wait."""
     scored = read_progress(cursor, spec.predictions_table)
@@ -208,10 +210,10 @@ def _look(
     before: Progress,
     after: Progress,
     from_day: date | None,
-) -> _Look:
+) -> _LookResult:
     kept = read_reference(reader, spec, version.version)
     references = kept or compute_reference(reader, spec, lake, version)
-    start = Split.from_json(version.split).test_until.date()
+    start = Split.from_json(version.split).untested_from
     days = _days_to_watch(start, before, after, from_day)
     counts = count_days(reader, spec, schema, version.version, references, days)
     lead = Days(days.first - (window_days(spec) - 1) * DAY, days.first)
@@ -235,7 +237,7 @@ def _look(
     estimated_from = first_new_day(reader, spec, version.version, after_load)
     if from_day is not None:
         estimated_from = min(from_day, estimated_from or from_day)
-    return _Look(
+    return _LookResult(
         version=version.version,
         references=None if kept else references,
         days=days,
@@ -262,7 +264,7 @@ def _days_to_watch(start: date, before: Progress, after: Progress, from_day: dat
 
 
 def _write(
-    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, look: _Look, run_id: str, at: datetime
+    writer: duckdb.DuckDBPyConnection, spec: ModelSpec, look: _LookResult, run_id: str, at: datetime
 ) -> None:
     tables.create_all(writer)
     if look.references is not None:
@@ -292,7 +294,7 @@ def _replace(
     tables.insert(writer, table, rows)
 
 
-def _newest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def _newest_by_name(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The newest finding of each check made here, by name; of one day the last in order."""
     newest: dict[str, Finding] = {}
     for one in sorted(findings, key=lambda finding: finding.day):

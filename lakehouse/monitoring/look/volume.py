@@ -16,8 +16,8 @@ from lakehouse.monitoring.findings import Finding
 from lakehouse.monitoring.look.drift import DAY, Days
 
 WEEKS = 6
-LEAST_WEEKS = 2
-CHANCE = 4.0
+MIN_WEEKS = 2
+CHANCE_DEVIATIONS = 4.0
 """A difference of this many standard deviations of a Poisson count may always be chance: three
 rows where nine are usual are not an incident."""
 
@@ -39,21 +39,26 @@ def judge_volume(counts: Sequence[int], days: Days, factor: float) -> list[DayVo
     Expected is the median of the same weekday in those weeks. Leading days without any row are
     before the start of the data, and are not evidence.
     """
-    begun = next((i for i, rows in enumerate(counts) if rows), len(counts))
+    first_day = next((i for i, rows in enumerate(counts) if rows), len(counts))
     found = []
     for i in range(len(days)):
         place = len(counts) - len(days) + i
-        same = [
-            counts[place - 7 * week] for week in range(1, WEEKS + 1) if place - 7 * week >= begun
+        earlier = [
+            counts[place - 7 * week]
+            for week in range(1, WEEKS + 1)
+            if place - 7 * week >= first_day
         ]
         day, rows = days.first + i * DAY, counts[place]
-        if len(same) < LEAST_WEEKS:
+        if len(earlier) < MIN_WEEKS:
             found.append(DayVolume(day, rows, None, None, None))
             continue
-        usual = float(median(same))
-        chance = CHANCE * max(usual, 1.0) ** 0.5
-        low, high = min(usual / factor, usual - chance), max(usual * factor, usual + chance)
-        found.append(DayVolume(day, rows, usual, max(low, 0.0), high))
+        expected = float(median(earlier))
+        chance = CHANCE_DEVIATIONS * max(expected, 1.0) ** 0.5
+        low, high = (
+            min(expected / factor, expected - chance),
+            max(expected * factor, expected + chance),
+        )
+        found.append(DayVolume(day, rows, expected, max(low, 0.0), high))
     return found
 
 
@@ -76,16 +81,16 @@ def volume_findings(spec: ModelSpec, volumes: Sequence[DayVolume]) -> list[Findi
     for one in volumes:
         if one.low is None or one.high is None:
             continue
-        few = one.rows < one.low
-        passed = not few and one.rows <= one.high
+        too_few = one.rows < one.low
+        passed = not too_few and one.rows <= one.high
         cause = (
-            f"{one.rows} rows of {spec.spine.table} on {one.day:%A, %Y-%m-%d}, where "
-            f"{one.expected:g} are usual and {one.low:.0f} to {one.high:.0f} are allowed"
+            f"{one.rows} rows of {spec.spine.table} on {one.day:%A, %Y-%m-%d}; {one.expected:g} "
+            f"were expected, and {one.low:.0f} to {one.high:.0f} are allowed"
         )
         remedy = (
-            "see whether the source delivered all of its files, and what quarantine holds"
-            if few
-            else "see whether the source delivered rows twice, or what makes for so many"
+            "check whether the source delivered all of its files, and what is in quarantine"
+            if too_few
+            else "check whether the source delivered rows twice, or why there are so many"
         )
         found.append(
             Finding(
@@ -93,7 +98,7 @@ def volume_findings(spec: ModelSpec, volumes: Sequence[DayVolume]) -> list[Findi
                 day=one.day,
                 passed=passed,
                 value=float(one.rows),
-                bound=one.low if few else one.high,
+                bound=one.low if too_few else one.high,
                 severity="error" if one.rows == 0 and not passed else "warn",
                 cause="" if passed else cause,
                 remedy="" if passed else remedy,

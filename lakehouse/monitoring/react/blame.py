@@ -12,7 +12,7 @@ from lakehouse.monitoring.findings import Finding
 from lakehouse.registry.versions import find_transitions
 
 
-def blamed_before(
+def find_blamed_successor(
     cursor: duckdb.DuckDBPyConnection, model: str, champion: str, findings: Sequence[Finding]
 ) -> str | None:
     """The successor that was rolled back to `champion` for one of its own failed `findings`.
@@ -21,16 +21,16 @@ def blamed_before(
     since.
     """
     moves = find_transitions(cursor, model)
-    places = [i for i, move in enumerate(moves) if move.to_state == "champion"]
-    if not places or moves[places[0]].version != champion:
+    promotions = [i for i, move in enumerate(moves) if move.to_state == "champion"]
+    if not promotions or moves[promotions[0]].version != champion:
         return None
-    gave_way = moves[places[0] + 1] if places[0] + 1 < len(moves) else None
-    if gave_way is None or gave_way.to_state != "rolled_back":
+    departure = moves[promotions[0] + 1] if promotions[0] + 1 < len(moves) else None
+    if departure is None or departure.to_state != "rolled_back":
         return None
-    blamed = {one["name"]: one["day"] for one in gave_way.evidence.get("findings", ())}
+    blamed = {one["name"]: one["day"] for one in departure.evidence.get("findings", ())}
     same = [one.name for one in findings if one.failed and one.rollback and one.name in blamed]
     if any(not _passed_since(cursor, model, champion, name, blamed[name]) for name in same):
-        return gave_way.version
+        return departure.version
     return None
 
 

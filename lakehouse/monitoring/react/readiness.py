@@ -11,7 +11,7 @@ import duckdb
 from lakehouse.lake import Author, Lake, layout, read_progress
 from lakehouse.models import ModelSpec
 from lakehouse.models.expiry import find_expiry
-from lakehouse.models.readiness import Proof, prove_ready
+from lakehouse.models.readiness import Readiness, check_readiness
 from lakehouse.monitoring.findings import Finding, newest_findings, replace_findings
 from lakehouse.registry import Version
 from lakehouse.registry.promotion import champion_in, predecessors_in
@@ -21,7 +21,7 @@ from lakehouse.scoring.fallback import NoFallback, find_fallback
 CHECKS = ("expiry", "rollback_ready")
 """Names of the findings made here."""
 
-BEHIND = timedelta(days=2)
+MAX_LAG = timedelta(days=2)
 """A version whose newest row lags this far behind the scored rows could not take over at once."""
 
 
@@ -44,18 +44,18 @@ def assess_readiness(
         known = newest_findings(reader, spec.name, champion.version)
     day = (seal or at).date()
     found = (
-        _expiry(spec, champion, at, day_of=seal or at),
-        _rollback_ready(spec, lake, champion, earlier, problem, seal or at, now),
+        _check_expiry(spec, champion, at, day_of=seal or at),
+        _check_rollback(spec, lake, champion, earlier, problem, seal or at, now),
     )
     new = [one for one in found if one not in known]
     if new:
-        author = Author(layout.MONITORING.table(spec.name), run_id, f"who could take over on {day}")
+        author = Author(layout.MONITORING.table(spec.name), run_id, f"rollback readiness on {day}")
         with lake.writer(author) as writer:
             replace_findings(writer, spec.name, champion.version, new, run_id)
     return found
 
 
-def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
+def _check_expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) -> Finding:
     found = find_expiry(spec, champion)
     warning = found.warning(at)
     if not warning:
@@ -71,7 +71,7 @@ def _expiry(spec: ModelSpec, champion: Version, at: datetime, day_of: datetime) 
     )
 
 
-def _rollback_ready(
+def _check_rollback(
     spec: ModelSpec,
     lake: Lake,
     champion: Version,
@@ -83,10 +83,10 @@ def _rollback_ready(
     """Passes if the nearest predecessor is ready; else the cause names what would decide
     instead."""
     day, causes = until.date(), []
-    ready: Proof | None = None
+    ready: Readiness | None = None
     for version in earlier:
-        proof = prove_ready(spec, lake, version, now=now)
-        problem = proof.problem or _behind(proof, until)
+        proof = check_readiness(spec, lake, version, now=now)
+        problem = proof.problem or _describe_lag(proof, until)
         if not problem:
             ready = proof
             break
@@ -97,31 +97,36 @@ def _rollback_ready(
         causes.append(fallback_problem)
     if not causes and ready is not None:
         return Finding("rollback_ready", day, passed=True, value=float(ready.rows))
-    then = f"{ready.version} would decide" if ready else _without_versions(spec, fallback_problem)
+    outcome = (
+        f"after a rollback {ready.version} would decide"
+        if ready
+        else _outcome_without_versions(spec, fallback_problem)
+    )
     return Finding(
         name="rollback_ready",
         day=day,
         passed=False,
         value=float(ready.rows) if ready else None,
-        cause=f"{'; '.join(causes)}; after a rollback {then}",
-        remedy="restore its files or features, or have another version that can score"
+        cause=f"{'; '.join(causes)}; {outcome}",
+        remedy="restore its files or features, or train and promote a version that can score"
         if earlier
-        else "the next version that takes over leaves this one as its predecessor",
+        else "none is needed: this version becomes the predecessor of the next one promoted",
     )
 
 
-def _behind(proof: Proof, until: datetime) -> str:
-    if proof.newest is None or until - proof.newest < BEHIND:
+def _describe_lag(proof: Readiness, until: datetime) -> str:
+    if proof.newest is None or until - proof.newest < MAX_LAG:
         return ""
     return (
-        f"its features end on {proof.newest:%Y-%m-%d}, and rows up to {until:%Y-%m-%d} are scored"
+        f"its features end on {proof.newest:%Y-%m-%d}, but rows up to {until:%Y-%m-%d} are scored"
     )
 
 
-def _without_versions(spec: ModelSpec, fallback_problem: str) -> str:
+def _outcome_without_versions(spec: ModelSpec, fallback_problem: str) -> str:
     if spec.promotion.fallback == "none" or fallback_problem:
-        return "nothing would: it would be refused"
-    return f"the declared fallback ({spec.promotion.fallback}) would decide, and flag nothing"
+        return "a rollback would be refused"
+    fallback = spec.promotion.fallback
+    return f"after a rollback the declared fallback ({fallback}) would decide, and flag nothing"
 
 
 def _fallback_problem(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:

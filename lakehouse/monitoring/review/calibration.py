@@ -18,10 +18,10 @@ from lakehouse.evaluation.sequential import boundary
 from lakehouse.lake import layout, qualified, table_exists
 from lakehouse.models import ModelSpec
 from lakehouse.monitoring.findings import Finding, not_judged
-from lakehouse.monitoring.review.matured import Matured
+from lakehouse.monitoring.review.matured import MaturedRows
 
 NAME = "calibration"
-REACH = timedelta(days=90)
+STRETCH_LENGTH = timedelta(days=90)
 """Looking starts over after this time: it bounds the cost, an old error does not hide a new one,
 and the allowed error is per such period."""
 ALPHA = 0.025
@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibrationLook:
     """One look: `observed` positives where `expected` was the sum of the scores of `rows`.
 
     `ratio` is observed over expected, with an interval that holds for all looks together; None if
@@ -43,24 +43,33 @@ class Calibrated:
     slope: float | None
 
 
-def looked_at_from(tested_until: date, until: date) -> date:
+def find_look_start(tested_until: date, until: date) -> date:
     """The first day of the rows that a look at all days before `until` covers."""
-    return tested_until + max(until - tested_until - DAY, timedelta()) // REACH * REACH
+    return (
+        tested_until
+        + max(until - tested_until - DAY, timedelta()) // STRETCH_LENGTH * STRETCH_LENGTH
+    )
 
 
-def calibration_of(spec: ModelSpec, rows: Matured) -> Calibrated | None:
+def measure_calibration(spec: ModelSpec, rows: MaturedRows) -> CalibrationLook | None:
     """How far scores and outcomes of these rows differ; None unless the model is binary."""
-    said = rows.said
-    if not isinstance(said, Binary):
+    predictions = rows.predictions
+    if not isinstance(predictions, Binary):
         return None
-    observed, expected = int(said.truth.sum()), float(said.score.sum())
-    effect = design_effect(said.truth, said.score, rows.resampling(spec)) if said.rows else None
-    ratio = None if effect is None else always_valid(observed, expected, effect)
-    slope = calibration_slope(said.truth, said.score) if said.rows else None
-    return Calibrated(said.rows, observed, expected, ratio, slope)
+    observed, expected = int(predictions.truth.sum()), float(predictions.score.sum())
+    effect = (
+        design_effect(predictions.truth, predictions.score, rows.resampling(spec))
+        if predictions.rows
+        else None
+    )
+    ratio = None if effect is None else always_valid_interval(observed, expected, effect)
+    slope = calibration_slope(predictions.truth, predictions.score) if predictions.rows else None
+    return CalibrationLook(predictions.rows, observed, expected, ratio, slope)
 
 
-def always_valid(observed: int, expected: float, effect: float, alpha: float = ALPHA) -> Interval:
+def always_valid_interval(
+    observed: int, expected: float, effect: float, alpha: float = ALPHA
+) -> Interval:
     """Observed over expected, with an interval that holds for any number of looks.
 
     The interval contains the ratios at which the observed count lies within `boundary` standard
@@ -74,19 +83,19 @@ def always_valid(observed: int, expected: float, effect: float, alpha: float = A
     return Interval(value=observed / expected, low=low, high=high, level=1 - 2 * alpha)
 
 
-def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Finding:
+def calibration_finding(spec: ModelSpec, found: CalibrationLook, day: date) -> Finding:
     """Whether observed over expected is shown to lie beyond `watch.calibration`, to either side.
 
     Not judged until enough labels have matured.
     """
     factor = spec.watch.calibration
-    enough = spec.shadow.min_positives
-    if found.ratio is None or max(found.observed, found.expected) < enough:
+    required = spec.shadow.min_positives
+    if found.ratio is None or max(found.observed, found.expected) < required:
         return not_judged(
             NAME,
             day,
-            f"{found.observed} positives have matured where {found.expected:.1f} were expected; it "
-            f"takes {enough} (`shadow.min_positives`)",
+            f"{found.observed} positives have matured where {found.expected:.1f} were expected; "
+            f"{required} are needed (`shadow.min_positives`)",
         )
     ratio = found.ratio
     too_low, too_high = ratio.high < 1 / factor, ratio.low > factor
@@ -103,8 +112,8 @@ def calibration_finding(spec: ModelSpec, found: Calibrated, day: date) -> Findin
         cause=f"{found.observed} positives have matured where {found.expected:.1f} were expected: "
         f"{ratio.value:.2f} times as many, with an interval of {ratio.low:.2f} to {ratio.high:.2f} "
         f"({ratio.level:.0%} for all looks together){slope}",
-        remedy="do not read scores as probabilities, and train anew: the prior's shift and the "
-        "calibration are then fitted to newer rows. Thresholds at capacity are not concerned",
+        remedy="do not read scores as probabilities, and retrain: the prior shift and the "
+        "calibration are then fitted to newer rows. Thresholds at capacity are not affected",
     )
 
 
@@ -123,7 +132,7 @@ def last_look(cursor: duckdb.DuckDBPyConnection, model: str, version: str) -> di
 
 
 def calibration_row(
-    spec: ModelSpec, version: str, day: date, found: Calibrated, finding: Finding
+    spec: ModelSpec, version: str, day: date, found: CalibrationLook, finding: Finding
 ) -> dict[str, Any]:
     """A look as a row to store; `day` is the last day that had matured."""
     ratio = found.ratio

@@ -43,7 +43,7 @@ def review_former(
     for version, last_load in former_champions(cursor, spec, champion, review_progress):
         name = review_progress(spec.name, version.version)
         before = read_progress(cursor, name)
-        tested = Split.from_json(version.split).test_until.date()
+        tested = Split.from_json(version.split).untested_from
         first = max(tested, before.seal.date()) if before.seal else tested
         if until <= first:
             continue

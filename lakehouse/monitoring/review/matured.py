@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.periods import DAY, WEEK
 from lakehouse.evaluation.predictions import Binary, Multiclass, Predictions
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.lake import qualified, quote, table_exists
@@ -20,53 +21,59 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.labels import NAIVE_FORECASTS, complete_until, label_query
 from lakehouse.models.spec import Forward
 from lakehouse.models.tasks.multiclass import in_all_classes
-from lakehouse.models.tasks.numbers import as_floats
+from lakehouse.models.tasks.numbers import floats_or_nan
 
 TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Matured:
+class MaturedRows:
     """One version's rows in key order: predictions and outcomes.
 
     `day` (rows,) counts days since 1970. Decisions are those that were made, whatever the threshold
-    was. `entities` are by column of the spine. `classes` are the positions in `said` (multiclass
-    only).
+    was. `entities` are by column of the spine. `classes` are the positions in `predictions`
+    (multiclass only).
     """
 
     key: npt.NDArray[Any]
     day: npt.NDArray[np.int64]
     entities: dict[str, npt.NDArray[Any]]
-    said: Predictions
+    predictions: Predictions
     classes: tuple[str, ...] = ()
 
-    def take(self, chosen: npt.NDArray[Any]) -> "Matured":
+    def take(self, chosen: npt.NDArray[Any]) -> "MaturedRows":
         """The rows where this mask is true, or at these positions."""
-        said = self.said.take(chosen)
-        if isinstance(said, Binary) and isinstance(self.said, Binary):
-            # whole days are kept, so the alerts are still those of all rows
-            said = replace(said, day=self.day[chosen], alerts=self.said.alerts)
+        taken = self.predictions.take(chosen)
+        if isinstance(taken, Binary) and isinstance(self.predictions, Binary):
+            # whole periods are kept, so the alerts are still those of all rows
+            period = DAY if self.predictions.week is None else WEEK
+            taken = taken.with_capacity(period, self.day[chosen], self.predictions.alerts)
         return replace(
             self,
             key=self.key[chosen],
             day=self.day[chosen],
             entities={name: values[chosen] for name, values in self.entities.items()},
-            said=said,
+            predictions=taken,
         )
 
     def resampling(self, spec: ModelSpec) -> Resampling:
         """The resampling for intervals of these rows, as `judging` declares."""
         clusters = [self.entities[name] for name in spec.clusters]
-        return Resampling.of(self.said.rows, *clusters, repeats=spec.judging.repeats)
+        return Resampling.of(self.predictions.rows, *clusters, repeats=spec.judging.repeats)
 
 
 def matured_until(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> date | None:
-    """The day before which every label is known; None if there is none."""
-    label = spec.label.stream if isinstance(spec.label, Forward) else spec.label.table
-    if not table_exists(cursor, label):
+    """The day before which every label is known; None if there is none.
+
+    If the capacity is per week, it is a Monday: a week is evaluated as a whole.
+    """
+    if not table_exists(cursor, spec.label_table):
         return None
-    known = complete_until(cursor, label, spec.label.known_at)
-    return (known + TICK - spec.gap).date() if known is not None else None
+    known = complete_until(cursor, spec.label_table, spec.label.known_at)
+    if known is None:
+        return None
+    until = (known + TICK - spec.gap).date()
+    return spec.capacity.period.floor(until) if spec.capacity else until
 
 
 def matured_rows(
@@ -76,21 +83,21 @@ def matured_rows(
     first: date,
     until: date,
     *,
-    beside: bool = False,
-) -> Matured:
+    in_shadow: bool = False,
+) -> MaturedRows:
     """Rows that `version` scored, with times in the days from `first` to before `until`.
 
-    `beside`: the rows that it scored without deciding. A row that can be blocked is excluded,
+    `in_shadow`: the rows that it scored without deciding. A row that can be blocked is excluded,
     because a blocked one is never reported: for a model that blocks, only the control stream
     remains. It is a random share of all rows, flagged or not, so no metric is biased.
     """
-    table = shadow_table(spec.name) if beside else spec.predictions_table
+    table = shadow_table(spec.name) if in_shadow else spec.predictions_table
     logged = (*spec.task.logged, *(["decision"] if spec.task.decides else []))
-    said = {f"logged_{name}": quote(name) for name in logged}
-    said |= {name: quote(name) for name in spec.spine.entities}
+    selected = {f"logged_{name}": quote(name) for name in logged}
+    selected |= {name: quote(name) for name in spec.spine.entities}
     naive = NAIVE_FORECASTS if isinstance(spec.label, Forward) else ()
     if first >= until or not table_exists(cursor, table):
-        names = ("key", "day", "label", *said, *naive)
+        names = ("key", "day", "label", *selected, *naive)
         return _matured(spec, {name: np.ma.array([]) for name in names})
     days = [datetime.combine(day, datetime.min.time()) for day in (first, until)]
     key, time = quote(spec.spine.key), quote(spec.spine.time)
@@ -100,21 +107,21 @@ def matured_rows(
             f"WHERE {time} >= ? AND {time} < ?",
             days,
         )
-    honest = "AND p.control IS NOT FALSE" if _has_control(cursor, table) else ""
-    columns = "".join(f", p.{column} AS {quote(name)}" for name, column in said.items())
+    unblocked = "AND p.control IS NOT FALSE" if _has_control(cursor, table) else ""
+    columns = "".join(f", p.{column} AS {quote(name)}" for name, column in selected.items())
     forecasts = "".join(f", l.{name}" for name in naive)
     found = cursor.execute(
         f"""SELECT p.{key} AS key, l.label{columns}{forecasts},
                    date_diff('day', DATE '1970-01-01', CAST(p.event_time AS DATE)) AS day
-            FROM {qualified(table)} p JOIN ({label_query(spec)}) l ON l.key = p.{key}
-            WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {honest}
+            FROM {qualified(table)} p JOIN ({label_query(cursor, spec)}) l ON l.key = p.{key}
+            WHERE p.model_version = ? AND p.event_time >= ? AND p.event_time < ? {unblocked}
             ORDER BY p.{key}""",
         [version, *days],
     ).fetchnumpy()
     return _matured(spec, {name: np.ma.asarray(values) for name, values in found.items()})
 
 
-def paired(one: Matured, other: Matured) -> tuple[Matured, Matured]:
+def pair_rows(one: MaturedRows, other: MaturedRows) -> tuple[MaturedRows, MaturedRows]:
     """The rows that both have, in the same order."""
     _, mine, theirs = np.intersect1d(one.key, other.key, return_indices=True)
     one, other = one.take(mine), other.take(theirs)
@@ -129,22 +136,25 @@ def _has_control(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
     return "control" in [column[0] for column in described]
 
 
-def _matured(spec: ModelSpec, found: dict[str, Any]) -> Matured:
+def _matured(spec: ModelSpec, found: dict[str, Any]) -> MaturedRows:
     day = found["day"].astype(np.int64).filled()
-    naive = {name: as_floats(found[name]) for name in NAIVE_FORECASTS if name in found}
-    said, classes = spec.task.from_log(found, naive, _alerts(spec))
+    naive = {name: floats_or_nan(found[name]) for name in NAIVE_FORECASTS if name in found}
+    period = spec.capacity.period if spec.capacity else DAY
+    predictions, classes = spec.task.from_log(found, naive, _alerts(spec), period)
     entities = {name: np.asarray(found[name]) for name in spec.spine.entities}
-    return Matured(np.asarray(found["key"]), day, entities, said, classes)
+    return MaturedRows(np.asarray(found["key"]), day, entities, predictions, classes)
 
 
 def _alerts(spec: ModelSpec) -> int | None:
-    """The number of rows that can be reviewed a day; None where capacity counts other units."""
+    """How many rows can be reviewed a day (week); None where capacity counts other units."""
     if spec.capacity is None or spec.capacity.unit:
         return None
     share = spec.actions.control if spec.actions.mode == "block" else 1.0
     return max(1, round(spec.capacity.alerts * share))
 
 
-def _in_classes(rows: Matured, classes: tuple[str, ...]) -> Matured:
-    assert isinstance(rows.said, Multiclass)
-    return replace(rows, said=in_all_classes(rows.said, rows.classes, classes), classes=classes)
+def _in_classes(rows: MaturedRows, classes: tuple[str, ...]) -> MaturedRows:
+    assert isinstance(rows.predictions, Multiclass)
+    return replace(
+        rows, predictions=in_all_classes(rows.predictions, rows.classes, classes), classes=classes
+    )

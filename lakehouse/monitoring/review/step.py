@@ -36,20 +36,20 @@ from lakehouse.monitoring.findings import (
 )
 from lakehouse.monitoring.review.calibration import (
     calibration_finding,
-    calibration_of,
     calibration_row,
-    looked_at_from,
+    find_look_start,
+    measure_calibration,
 )
-from lakehouse.monitoring.review.comparisons import Compared, last_looks, look
+from lakehouse.monitoring.review.comparisons import ComparisonVerdict, last_looks, take_look
 from lakehouse.monitoring.review.former import review_former
-from lakehouse.monitoring.review.matured import Matured, matured_rows, matured_until
+from lakehouse.monitoring.review.matured import MaturedRows, matured_rows, matured_until
 from lakehouse.monitoring.review.performance import (
     DAY,
     EPOCH,
-    JUDGED,
+    JUDGED_WINDOW,
     WEEK,
     decay_finding,
-    decay_of,
+    measure_decay,
     performance_rows,
 )
 from lakehouse.registry import Version, scoring_versions
@@ -68,12 +68,12 @@ class ReviewReport:
     champion: str
     until: date | None
     new_days: int
-    compared: tuple[Compared, ...]
+    compared: tuple[ComparisonVerdict, ...]
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
-class _Reviewed:
+class _ReviewResult:
     """Everything that one review writes."""
 
     performance: list[dict[str, Any]]
@@ -107,7 +107,7 @@ def review(
         due = until is not None and until > first
         if until is None or not (due or former.progress):
             return _report(reader, spec, champion, others, until, 0)
-        found = _Reviewed([], [], [], [], [])
+        found = _ReviewResult([], [], [], [], [])
         if due:
             found = _review(reader, spec, lake, champion, others, first, until)
     author = Author(
@@ -130,7 +130,7 @@ def review(
 
 
 def _tested_until(version: Version) -> date:
-    return Split.from_json(version.split).test_until.date()
+    return Split.from_json(version.split).untested_from
 
 
 def _review(
@@ -141,27 +141,33 @@ def _review(
     others: list[Version],
     first: date,
     until: date,
-) -> _Reviewed:
-    last, judged_from = until - DAY, until - JUDGED
+) -> _ReviewResult:
+    last, judged_from = until - DAY, until - JUDGED_WINDOW
     week = first - WEEK  # a week that ends now has days that were reported before
     tested = _tested_until(champion)
-    looked_at = looked_at_from(tested, until)
-    earliest = min(week, judged_from, looked_at)
-    served = matured_rows(reader, spec, champion.version, max(tested, earliest), until)
-    performance = performance_rows(spec, champion.version, "champion", served, first, until)
+    calibrated_from = find_look_start(tested, until)
+    earliest = min(week, judged_from, calibrated_from)
+    decided = matured_rows(reader, spec, champion.version, max(tested, earliest), until)
+    performance = performance_rows(spec, champion.version, "champion", decided, first, until)
     looks = []
     for other in others:
         own = _tested_until(other)
-        beside = matured_rows(reader, spec, other.version, max(own, week), until, beside=True)
+        shadow_rows = matured_rows(
+            reader, spec, other.version, max(own, week), until, in_shadow=True
+        )
         role = "shadow" if other.state == "shadow" else "predecessor"
-        performance += performance_rows(spec, other.version, role, beside, max(own, first), until)
-        found = look(reader, spec, champion, other, until)
+        performance += performance_rows(
+            spec, other.version, role, shadow_rows, max(own, first), until
+        )
+        found = take_look(reader, spec, champion, other, until)
         looks += [found] if found else []
-    judged = served.take(served.day >= (judged_from - EPOCH).days)
-    decay = decay_of(spec, load_evaluation(lake.settings.models_dir, champion), judged)
+    judged = decided.take(decided.day >= (judged_from - EPOCH).days)
+    decay = measure_decay(spec, load_evaluation(lake.settings.models_dir, champion), judged)
     groups = _fairness(reader, spec, judged)
     findings = [decay_finding(spec, decay, last)]
-    calibrated = calibration_of(spec, served.take(served.day >= (looked_at - EPOCH).days))
+    calibrated = measure_calibration(
+        spec, decided.take(decided.day >= (calibrated_from - EPOCH).days)
+    )
     calibration = []
     if calibrated is not None:
         findings.append(calibration_finding(spec, calibrated, last))
@@ -169,22 +175,22 @@ def _review(
         calibration.append(row)
     if spec.fairness is not None:
         findings.append(_fairness_finding(spec.fairness.limit, groups, last))
-    about = {"model": spec.name, "version": champion.version, "day": last}
-    about |= {"rows": judged.said.rows, "positives": judged.said.positives}
-    fairness_rows = [about | _fairness_row(one) for one in groups]
-    return _Reviewed(performance, looks, calibration, fairness_rows, findings)
+    shared = {"model": spec.name, "version": champion.version, "day": last}
+    shared |= {"rows": judged.predictions.rows, "positives": judged.predictions.positives}
+    fairness_rows = [shared | _fairness_row(one) for one in groups]
+    return _ReviewResult(performance, looks, calibration, fairness_rows, findings)
 
 
 def _fairness(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: Matured
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, rows: MaturedRows
 ) -> list[FairnessResult]:
     """Each declared grouping on the matured rows, by the decisions that were made."""
-    said = rows.said
+    predictions = rows.predictions
     if (
         spec.fairness is None
-        or not isinstance(said, Binary)
-        or said.flagged is None
-        or not said.rows
+        or not isinstance(predictions, Binary)
+        or predictions.flagged is None
+        or not predictions.rows
     ):
         return []
     key = spec.spine.key
@@ -202,8 +208,8 @@ def _fairness(
         compare_groups(
             name,
             group,
-            said.truth,
-            said.flagged,
+            predictions.truth,
+            predictions.flagged,
             resampling,
             limit=spec.fairness.limit,
             minimum_positives=spec.fairness.min_positives,
@@ -216,10 +222,10 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
     """The finding on the grouping with the highest lower end: it fails if that exceeds the
     limit."""
     differences = [(g.equalized_odds_difference, g.column) for g in groups]
-    told = [(found, column) for found, column in differences if found is not None]
-    if not told:
-        return not_judged("fairness", day, "fewer than two groups of each have positives enough")
-    worst, column = max(told, key=lambda one: one[0].low)
+    measured = [(found, column) for found, column in differences if found is not None]
+    if not measured:
+        return not_judged("fairness", day, "no grouping has two groups with enough positives")
+    worst, column = max(measured, key=lambda one: one[0].low)
     if worst.low <= limit:
         return Finding("fairness", day, True, worst.low, limit)
     return Finding(
@@ -230,8 +236,8 @@ def _fairness_finding(limit: float, groups: list[FairnessResult], day: date) -> 
         bound=limit,
         cause=f"rates by {column} differ by {worst.value:.2f} ({worst.level:.0%} interval "
         f"{worst.low:.2f} to {worst.high:.2f}), significantly more than {limit:g}",
-        remedy=f"see {layout.FAIRNESS} and the report's groups by {column}: look for what the "
-        "model cannot see of one group, or judge groups by thresholds of their own",
+        remedy=f"see {layout.FAIRNESS} and the report's groups by {column}: look for "
+        "information on one group that the model lacks, or set a threshold for each group",
     )
 
 

@@ -30,7 +30,7 @@ class SpecComponent(dg.Component):
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
         """The component of a validated YAML; its file becomes the location for later errors."""
         file = context.path if context.path.is_file() else context.path / FILE_NAME
-        return cls(cast(Declaration, attributes).placed(Place(file)))
+        return cls(cast(Declaration, attributes).with_place(Place(file)))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions, as Dagster requires."""

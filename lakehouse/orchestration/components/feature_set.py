@@ -9,10 +9,10 @@ from lakehouse.features import refresh as refresh_features
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.layout import FEATURES
 from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 
 REPLAYED_ROWS = 20
@@ -37,29 +37,29 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
         key=key,
         deps=[asset_key(table) for table in _inputs(spec, spine)],
         description=f"{spec.description}\n\nOne row for each row of {spec.spine(spine).table}, "
-        "as it could be known at that row's time.",
+        "with only what was known at that row's time.",
         group_name=group_of(spec, FEATURES),
         kinds={"python", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,
         freshness_policy=freshness_of(spec.freshness),
-        automation_condition=REFRESHED_BY_ITSELF,
+        automation_condition=AUTO_REFRESH,
         check_specs=[
             dg.AssetCheckSpec(
                 "nulls",
                 asset=key,
-                description="No feature of the newest rows is NULL throughout.",
+                description="No feature is NULL in all of the newest rows.",
             ),
             dg.AssetCheckSpec(
                 "replay",
                 asset=key,
                 blocking=True,
-                description=f"{REPLAYED_ROWS} of the newest rows, computed one by one as serving "
-                "does it, have the same values to the bit.",
+                description=f"{REPLAYED_ROWS} of the newest rows, recomputed one by one as in "
+                "serving, have the same values to the bit.",
             ),
         ],
     )
-    @retrying
+    @retry_step
     def features(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[object]:
@@ -85,9 +85,10 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                 "dagster/row_count": report.rows_total,
                 ROWS_WRITTEN: report.rows_added,
                 "rows_waiting": report.waiting,
+                **({"reason": report.reason} if report.reason else {}),
                 "version": report.version,
                 "table": report.table,
-                **sealed(report.seal),
+                **seal_metadata(report.seal),
             }
         )
         yield _nulls(lake.lake, key, view, [c.name for c in columns], report.rows_added)
@@ -126,7 +127,7 @@ def _nulls(
             check_name="nulls",
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{view} has no row, so nothing was looked at",
+            description=f"{view} has no rows, so nothing was checked",
         )
     empty = [name for name, share in zip(names, found, strict=True) if share == 1]
     return dg.AssetCheckResult(
@@ -152,6 +153,6 @@ def _replay(spec: FeatureSetSpec, spine: str, lake: Lake, key: dg.AssetKey) -> d
         or (
             f"{report.rows} rows x {report.features} features agree to the bit"
             if report.rows
-            else "there is no row, so nothing was compared"
+            else "there are no rows, so nothing was compared"
         ),
     )

@@ -8,18 +8,18 @@ from lakehouse.lake import is_retryable
 from lakehouse.lake.layout import PREDICTIONS, feature_view
 from lakehouse.models import BadArtefact, ModelSpec, SchemaMismatch
 from lakehouse.models.expiry import Expired
-from lakehouse.models.schema import clipped_text
-from lakehouse.models.upkeep import keep_features
-from lakehouse.monitoring.react.step import go_back
+from lakehouse.models.schema import describe_clipped
+from lakehouse.models.upkeep import refresh_old_features
+from lakehouse.monitoring.react.step import roll_back_failing_champion
 from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.components.model_monitoring import announce
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.registry.promotion import find_champion
-from lakehouse.scoring import ScoreReport, fallback, find_broken, reconcile, score
+from lakehouse.scoring import ScoreReport, fallback, find_log_problems, reconcile, score
 from lakehouse.scoring.scorers import find_readers
 
 
@@ -34,40 +34,41 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             asset_key(spec.spine.table),
             *(asset_key(feature_view(name)) for name in spec.feature_sets),
         ],
-        description=f"What {spec.name} decides about every new row, once, by who was champion when "
-        "it landed: what holds of the log, which is only ever added to.",
+        description=f"What {spec.name} decides on every new row, once, by the version that was "
+        "champion when it landed: the current entries of an append-only log.",
         group_name=group_of(spec, PREDICTIONS),
         kinds={"python", "lightgbm", "duckdb"},
         owners=list(spec.owners),
         tags=spec.tags,
         freshness_policy=freshness_of(spec.freshness),
-        automation_condition=REFRESHED_BY_ITSELF,
+        automation_condition=AUTO_REFRESH,
         check_specs=[
             dg.AssetCheckSpec(
                 "complete",
                 asset=key,
                 blocking=True,
-                description="The log has rows, each key is there once, and no score is NULL.",
+                description="The log has rows, each key occurs once, and no score is NULL.",
             ),
             dg.AssetCheckSpec(
                 "reconciled",
                 asset=key,
-                description="Every row that landed is scored, or there is a reason why it is not.",
+                description="Every landed row is scored, or there is a reason why it is not.",
             ),
             dg.AssetCheckSpec(
                 "scoring_keeps_up",
                 asset=key,
-                description="A version decides, its feature sets grow, and no row waits for them.",
+                description="A version decides, its feature sets are updated, and no row waits "
+                "for them.",
             ),
         ],
     )
-    @retrying
+    @retry_step
     def predictions(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
         run_id = context.run.run_id
 
-        def say() -> ScoreReport:
+        def score_new_rows() -> ScoreReport:
             _keep_features(context, spec, lake, refresh)
             return score(
                 spec,
@@ -79,52 +80,60 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 now=clock.now(),
             )
 
-        def who_decides() -> str | None:
+        def find_deciding() -> str | None:
             with lake.lake.reader() as reader:
                 champion = find_champion(reader, spec.name)
             return champion.version if champion else None
 
-        deciding = who_decides()
+        expected_champion = find_deciding()
 
-        def take_back(why: str) -> bool:
+        def roll_back(why: str) -> bool:
             """Roll back if the champion cannot score; the previous one may still be able to."""
-            action = go_back(
-                spec, lake.lake, why, deciding=deciding, run_id=run_id, now=clock.now()
+            action = roll_back_failing_champion(
+                spec,
+                lake.lake,
+                why,
+                expected_champion=expected_champion,
+                run_id=run_id,
+                now=clock.now(),
             )
             announce(context, spec, lake, [action])
-            return action.done or who_decides() != deciding
+            return action.done or find_deciding() != expected_champion
 
         try:
-            report = say()
+            report = score_new_rows()
         except (BadArtefact, SchemaMismatch, Expired) as error:
-            if is_retryable(error) or not take_back(str(error)):
+            if is_retryable(error) or not roll_back(str(error)):
                 raise
-            report = say()
+            report = score_new_rows()
         if report.stale_sets and report.waiting:
             stale = ", ".join(report.stale_sets)
-            if take_back(
-                f"{report.waiting:,} rows wait for its versions of {stale}, which grow no more"
+            if roll_back(
+                f"{report.waiting:,} rows wait for its versions of {stale}, which are not updated"
             ):
-                report = say()
+                report = score_new_rows()
         if report.clipped:
-            context.log.warning(f"{report.version}: {clipped_text(report.clipped)}")
+            context.log.warning(f"{report.version}: {describe_clipped(report.clipped)}")
+        if report.why_no_rows:
+            context.log.info(f"no row was scored: {report.why_no_rows}")
         yield dg.MaterializeResult(
             metadata={
                 **describe_table(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
+                **({"why_no_rows": report.why_no_rows} if report.why_no_rows else {}),
                 "without_features": report.without_features,
                 "version": report.version,
                 "older_than_the_test_period": report.passed_over,
                 "decided_by_former_champions": dg.MetadataValue.json(
-                    [vars(former) for former in report.owed]
+                    [vars(former) for former in report.former_champions]
                 ),
                 "clipped_values": dg.MetadataValue.json(dict(report.clipped)),
-                "beside_the_champion": dg.MetadataValue.json(
+                "scored_in_parallel": dg.MetadataValue.json(
                     [vars(shadow) for shadow in report.shadows]
                 ),
             }
         )
-        for former in report.owed:
+        for former in report.former_champions:
             if former.skipped:
                 context.log.warning(
                     f"{former.version} was champion when rows landed and cannot score them, so "
@@ -145,7 +154,7 @@ def _keep_features(
         if find_champion(reader, spec.name) is None:
             return
         versions = find_readers(reader, spec)
-    failed = keep_features(
+    failed = refresh_old_features(
         lake.lake,
         versions,
         run_id=context.run.run_id,
@@ -154,7 +163,7 @@ def _keep_features(
         full_refresh=refresh.full_refresh,
     )
     for table, cause in failed.items():
-        context.log.warning(f"{table} grows no more: {cause}")
+        context.log.warning(f"{table} is no longer updated: {cause}")
 
 
 def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
@@ -167,8 +176,8 @@ def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
         severity = dg.AssetCheckSeverity.ERROR
     elif stale:
         description = (
-            f"{report.version} was trained on versions of {stale} that grow no more; "
-            "see why no newer version was promoted"
+            f"{report.version} was trained on versions of {stale} that are no longer updated; "
+            "find out why no newer version was promoted"
         )
         severity = dg.AssetCheckSeverity.ERROR if report.waiting else severity
     else:
@@ -183,19 +192,19 @@ def _keeps_up(report: ScoreReport, key: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def _complete(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
-    broken = find_broken(spec, lake.lake)
+    broken = find_log_problems(spec, lake.lake)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="complete",
         passed=not broken,
-        description=broken or "every row of the log is predicted once",
+        description=broken or "every row of the log has one prediction",
     )
 
 
 def _reconciled(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.AssetCheckResult:
     found = reconcile(spec, lake.lake)
     remedy = (
-        f"; `lakehouse run --select {key.to_user_string()} --since DAY` scores days anew"
+        f"; `lakehouse run --select {key.to_user_string()} --since DAY` scores days again"
         if found.lost
         else ""
     )
@@ -203,6 +212,6 @@ def _reconciled(spec: ModelSpec, lake: LakeResource, key: dg.AssetKey) -> dg.Ass
         asset_key=key,
         check_name="reconciled",
         passed=bool(found.landed) and not found.lost,
-        description=f"{found.words}{remedy}",
+        description=f"{found.summary}{remedy}",
         metadata=vars(found),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.evaluation.document import FAIR_ENOUGH, Evaluation
+from lakehouse.evaluation.document import ACCEPTABLE_FAIRNESS, Evaluation
 from lakehouse.evaluation.remarks import find_remarks
 from lakehouse.lake import Lake, is_retryable, rows_written
 from lakehouse.lake.layout import TRAINING, VERSIONS, feature_view
@@ -15,10 +15,10 @@ from lakehouse.models.inputs import feature_tables
 from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.model_pictures import presentation
-from lakehouse.orchestration.policies import REFRESHED_BY_ITSELF, freshness_of
+from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
-from lakehouse.orchestration.runs.webhook import tell
+from lakehouse.orchestration.runs.retries import retry_step
+from lakehouse.orchestration.runs.webhook import post_or_log
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.scoring import fallback
 from lakehouse.training import TrainReport, report_champion, train
@@ -42,7 +42,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 owners=list(spec.owners),
                 tags=spec.tags,
                 freshness_policy=policy,
-                automation_condition=REFRESHED_BY_ITSELF,
+                automation_condition=AUTO_REFRESH,
             ),
             dg.AssetSpec(
                 model,
@@ -54,14 +54,14 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                 owners=list(spec.owners),
                 tags=spec.tags,
                 freshness_policy=policy,
-                automation_condition=REFRESHED_BY_ITSELF,
+                automation_condition=AUTO_REFRESH,
             ),
         ],
         check_specs=[
             dg.AssetCheckSpec(
                 "gates",
                 asset=model,
-                description="The newest version passes every gate; without that it is no champion.",
+                description="The newest version passes every gate; else it cannot be champion.",
             ),
             dg.AssetCheckSpec(
                 "champion",
@@ -72,7 +72,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "trained",
                 asset=model,
-                description="What was due could be trained. If not, the champion goes on deciding.",
+                description="Training succeeded when due. If not, the champion keeps deciding.",
             ),
             dg.AssetCheckSpec(
                 "remarks",
@@ -85,7 +85,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
                     dg.AssetCheckSpec(
                         "fairness",
                         asset=model,
-                        description="On the test period groups could be compared, and no two "
+                        description="In the test period groups could be compared, and no two "
                         "differ by significantly more than the limit.",
                     )
                 ]
@@ -94,7 +94,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             ),
         ],
     )
-    @retrying
+    @retry_step
     def train_model(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh, clock: Clock
     ) -> Iterator[object]:
@@ -128,7 +128,7 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN
             if report.champion or not report.gates
             else dg.AssetCheckSeverity.ERROR,
-            description="no gate is declared, so nothing was judged"
+            description="no gate is declared, so nothing was checked"
             if not report.gates
             else "; ".join(
                 f"{gate.gate}: {_number(gate.value)} against {gate.threshold:g}"
@@ -157,10 +157,12 @@ def _champion(
         description, falls_back = f"{report.champion} decides", False
     else:
         with lake.reader() as reader:
-            falls_back = fallback.decides(reader, spec)
-        who = f"the declared fallback ({spec.promotion.fallback}) decides" if falls_back else ""
+            falls_back = fallback.is_active(reader, spec)
+        instead = (
+            f", the declared fallback ({spec.promotion.fallback}) decides" if falls_back else ""
+        )
         description = (
-            f"no version decides{f', {who}' if who else ''}: {_fate(report)}; see "
+            f"no version decides{instead}: {_describe_newest(report)}; see "
             f"`lakehouse models list`, and `lakehouse models promote {spec.name} <version>`"
         )
     return dg.AssetCheckResult(
@@ -172,7 +174,7 @@ def _champion(
     )
 
 
-def _fate(report: TrainReport) -> str:
+def _describe_newest(report: TrainReport) -> str:
     """The outcome for the newest version, in words."""
     failed = [gate.gate for gate in report.gates if not gate.passed]
     cause = report.decision or (f"failed {', '.join(failed)}" if failed else "not promoted")
@@ -205,14 +207,14 @@ def _train(
         if is_retryable(error):
             raise
         problem = str(error)
-        stands = report_champion(spec, lake.lake, f"not trained: {problem}")
-        if stands is None:
+        current = report_champion(spec, lake.lake, f"not trained: {problem}")
+        if current is None:
             raise
         context.log.error(problem)
         text = f"{spec.name}: {problem}"
         payload = {"text": text, "model": spec.name, "run_id": run_id}
-        tell(lake.settings, payload, context.log.warning)
-        return stands, problem
+        post_or_log(lake.settings, payload, context.log.warning)
+        return current, problem
     return report, ""
 
 
@@ -237,19 +239,19 @@ def _remarks(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
 
 
 def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult:
-    told = {found.column: found.equalized_odds_difference for found in evaluation.fairness}
+    differences = {found.column: found.equalized_odds_difference for found in evaluation.fairness}
     return dg.AssetCheckResult(
         asset_key=model,
         check_name="fairness",
         passed=bool(evaluation.fairness)
-        and all(one.verdict in FAIR_ENOUGH for one in evaluation.fairness),
+        and all(one.verdict in ACCEPTABLE_FAIRNESS for one in evaluation.fairness),
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(
             f"{found.column}: {found.verdict}"
             + (f" {found.limit:g}, rates differ by {gap.value:.2f} " if gap else "")
             + (f"({gap.level:.0%} interval {gap.low:.2f} to {gap.high:.2f})" if gap else "")
             for found in evaluation.fairness
-            for gap in [told[found.column]]
+            for gap in [differences[found.column]]
         )
         or "no group was compared",
     )

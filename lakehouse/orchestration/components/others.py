@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
 from lakehouse.declarations.document import Document, SpecError
-from lakehouse.declarations.yaml_file import refusal
+from lakehouse.declarations.yaml_file import to_spec_error
 
 
 def check_component(document: Document) -> None:
@@ -22,16 +22,16 @@ def check_component(document: Document) -> None:
     try:
         component = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        remedy = "correct the type, or install the package that has it"
+        remedy = "correct the type, or install the package that provides it"
         raise SpecError(
             document.sentence(f"there is no component {name} ({error}); {remedy}", "type")
         ) from None
     if not (isinstance(component, type) and issubclass(component, dg.Component)):
-        raise SpecError(document.sentence(f"{name} is not a component of Dagster", "type"))
+        raise SpecError(document.sentence(f"{name} is not a Dagster component", "type"))
     model, attributes = component.get_model_cls(), document.values.get("attributes")
     if model is None or not attributes:
         return
     try:
         TypeAdapter(model).validate_python(attributes)
     except ValidationError as error:
-        raise refusal(document, error, model) from None
+        raise to_spec_error(document, error, model) from None

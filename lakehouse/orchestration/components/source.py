@@ -7,15 +7,16 @@ import dagster as dg
 from lakehouse.lake.layout import RAW
 from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
 from lakehouse.orchestration.components.source_checks import (
+    build_check_specs,
     check_age,
     check_load,
     check_private,
-    checks_of,
+    has_age,
 )
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, sealed
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
 from lakehouse.orchestration.policies import freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retried
+from lakehouse.orchestration.runs.retries import retry_transient
 from lakehouse.orchestration.stopping import stoppable
 from lakehouse.orchestration.table_metadata import describe_table
 from lakehouse.sources import SourceSpec, extract, load
@@ -45,7 +46,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 landing,
-                description=f"{spec.description}\n\nComplete, immutable files as they were given.",
+                description=f"{spec.description}\n\nComplete, immutable files as received.",
                 group_name=group_of(spec, "landing"),
                 kinds={spec.connector.kind},
                 owners=spec.owners,
@@ -63,27 +64,27 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 freshness_policy=policy,
             ),
         ],
-        check_specs=checks_of(spec),
+        check_specs=build_check_specs(spec),
     )
     @stoppable
     def bring_up_to_date(
         context: dg.AssetExecutionContext, lake: LakeResource, clock: Clock, refresh: Refresh
     ) -> Iterator[object]:
-        with retried(context):
+        with retry_transient(context):
             extraction = extract(spec, lake.settings)
         yield dg.MaterializeResult(
             asset_key=landing,
             metadata={
                 "new_files": len(extraction.files),
-                "extracted_rows": extraction.rows,
-                **sealed(extraction.seal),
+                **({} if extraction.rows is None else {"extracted_rows": extraction.rows}),
+                **seal_metadata(extraction.seal),
             },
         )
         if spec.contract.personal:
             yield check_private(spec, Landing(lake.settings, spec.name))
         rebuilt = None
         if refresh.full_refresh and (_is_selected(context, raw) or needs_rebuild(spec, lake.lake)):
-            with retried(context):
+            with retry_transient(context):
                 rebuilt = rebuild(
                     spec,
                     lake.lake,
@@ -91,8 +92,14 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                     run_id=context.run.run_id,
                     progress=context.log.info,
                 )
-        with retried(context):
+        with retry_transient(context):
             report = load(spec, lake.lake, lake.settings, run_id=context.run.run_id)
+        for name, assumed in report.assumed_seals.items():
+            context.log.info(f"{name}: assumed complete up to {assumed}")
+        for name, why in report.skipped_files.items():
+            context.log.info(f"{name} was skipped: {why}")
+        if report.why_no_rows:
+            context.log.info(f"no new rows: {report.why_no_rows}")
         columns = {column.name: column.description for column in spec.contract.columns}
         yield dg.MaterializeResult(
             asset_key=raw,
@@ -101,17 +108,21 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "loaded_files": len(report.files),
                 ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,
+                "skipped_files": report.skipped_files,
+                "assumed_seals": len(report.assumed_seals),
+                **({"no_rows_because": report.why_no_rows} if report.why_no_rows else {}),
                 "new_columns": report.new_columns,
                 "left_out_columns": report.discarded,
                 "missing_columns": report.missing,
                 "rebuilt_rows": rebuilt.rows if rebuilt else 0,
-                **sealed(report.seal),
+                **seal_metadata(report.seal),
             },
         )
         with lake.lake.reader() as cursor:
             undecided, counts = find_undecided(cursor, spec), count_files(cursor, spec.name)
         yield from check_load(spec, counts, undecided, report)
-        yield check_age(spec, report.seal, clock.now())
+        if has_age(spec):
+            yield check_age(spec, report.seal, clock.now())
 
     return bring_up_to_date
 

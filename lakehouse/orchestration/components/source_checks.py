@@ -14,25 +14,29 @@ from lakehouse.orchestration.components.base import asset_key
 from lakehouse.sources import LoadReport, SourceSpec
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.manifest import Counts
-from lakehouse.sources.undecided import A_FEW, FLOOD, Kind, Undecided, in_words
+from lakehouse.sources.undecided import (
+    TOLERATED_ROWS,
+    TOLERATED_SHARE,
+    Kind,
+    Undecided,
+    describe_undecided,
+)
 
-SHOWN = 5
+MAX_NAMED = 5
 """The maximum number of undecided files named in a check; `lakehouse quarantine list` lists all."""
 DAY = timedelta(days=1)
 DEFAULT_AGE = timedelta(days=2)
-NOTHING_LOADED = "nothing was ever loaded, so nothing was looked at"
-NO_ROWS = "no loaded file had a row, so nothing was looked at"
+NOTHING_LOADED = "nothing was ever loaded, so nothing was checked"
+NO_ROWS = "no loaded file had any rows, so nothing was checked"
 
-PRIVATE = "Nobody but their owner may read the landed files, which hold personal data."
-ON_RAW = {
-    "contract": f"Of each load at most {FLOOD:.0%} of the rows, or {A_FEW}, break the contract "
-    "undecided, whichever run loaded them.",
-    "quarantine": "No row or file that was set aside waits for a decision.",
-    "volume": "Every loaded file has at least as many rows as the source declares, or somebody "
-    "accepted it.",
-    "columns": "Every loaded file has the contract's columns, and lost none, or somebody accepted "
-    "it.",
-    "data_age": "The data themselves are new, not only the last run.",
+PRIVATE_DESCRIPTION = "Only their owner may read the landed files, which hold personal data."
+RAW_CHECKS = {
+    "contract": f"At most {TOLERATED_SHARE:.0%} of the rows of each load, or {TOLERATED_ROWS} "
+    "rows, are rejected and undecided, whichever run loaded them.",
+    "quarantine": "No row or file in quarantine waits for a decision.",
+    "volume": "Every loaded file has at least the number of rows declared, or was accepted.",
+    "columns": "Every loaded file has the contract's columns and lost none, or was accepted.",
+    "data_age": "The data themselves are recent, not only the last run.",
 }
 """The checks of a raw table, in order.
 
@@ -40,16 +44,17 @@ Only `contract` blocks: automation treats any failure of a blocking check as a s
 """
 
 
-def checks_of(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
+def build_check_specs(spec: SourceSpec) -> list[dg.AssetCheckSpec]:
     """The checks of a source, without those that do not apply to its spec."""
     landing, raw = _keys(spec)
-    names = [name for name in ON_RAW if name != "volume" or spec.volume.min_rows]
-    private = [dg.AssetCheckSpec("private", asset=landing, description=PRIVATE)]
+    has = {"volume": bool(spec.volume.min_rows), "data_age": has_age(spec)}
+    names = [name for name in RAW_CHECKS if has.get(name, True)]
+    private = [dg.AssetCheckSpec("private", asset=landing, description=PRIVATE_DESCRIPTION)]
     return [
         *(private if spec.contract.personal else []),
         *(
             dg.AssetCheckSpec(
-                name, asset=raw, blocking=name == "contract", description=ON_RAW[name]
+                name, asset=raw, blocking=name == "contract", description=RAW_CHECKS[name]
             )
             for name in names
         ),
@@ -64,17 +69,19 @@ def check_private(spec: SourceSpec, files: Landing) -> dg.AssetCheckResult:
     """
     landing, _ = _keys(spec)
     if files.remote:
-        return _unseen(landing, "private", "not looked at: the object store's policies decide")
+        return _nothing_to_check(
+            landing, "private", "not checked: the object store's policies decide"
+        )
     if not files.files():
-        return _unseen(landing, "private", f"there is no file in {files.root}")
-    wide = files.open_to_others()
-    found = f"{len(wide)} landed files and folders: {', '.join(wide[:SHOWN])}"
-    return _verdict(
+        return _nothing_to_check(landing, "private", f"there are no files in {files.root}")
+    exposed = files.open_to_others()
+    found = f"{len(exposed)} landed files and folders: {', '.join(exposed[:MAX_NAMED])}"
+    return _result(
         landing,
         "private",
-        f"others than their owner may read or change {found}" if wide else "",
-        f"nobody but its owner may read {files.root}",
-        {"remedy": f"chmod -R go= {files.root}"} if wide else {},
+        f"users other than their owner may read or change {found}" if exposed else "",
+        f"only its owner may read {files.root}",
+        {"remedy": f"chmod -R go= {files.root}"} if exposed else {},
     )
 
 
@@ -89,54 +96,60 @@ def check_load(
     """
     _, raw = _keys(spec)
     rows = _of_kind(undecided, "rows")
-    broken, of = sum(found.rows for found in rows), sum(found.of for found in rows)
-    share = broken / max(of, 1)
-    together = (
-        f"{broken:,} of {of:,} rows ({share:.2%}) of {len(rows):,} files are rejected and undecided"
+    broken, total = sum(found.rows for found in rows), sum(found.of for found in rows)
+    share = broken / max(total, 1)
+    summary = (
+        f"{broken:,} of {total:,} rows ({share:.2%}) in {len(rows):,} files are rejected and "
+        "undecided"
     )
     if counts.rows + counts.rejected:
         floods = [found for found in rows if found.is_flood]
-        yield _verdict(
+        yield _result(
             raw,
             "contract",
-            _described(spec, floods) if floods else "",
-            f"no flood: {together}",
+            _describe(spec, floods) if floods else "",
+            f"no load exceeds the limit: {summary}",
             {"undecided_share": share},
             dg.AssetCheckSeverity.ERROR,
         )
     else:
-        yield _unseen(raw, "contract", NO_ROWS if counts.loaded else NOTHING_LOADED)
+        yield _nothing_to_check(raw, "contract", NO_ROWS if counts.loaded else NOTHING_LOADED)
 
-    aside = _of_kind(undecided, "rows", "file")
-    problems = [together] if len(rows) > 1 else []
-    problems += [_described(spec, aside)] if aside else []
+    quarantined = _of_kind(undecided, "rows", "file")
+    problems = [summary] if len(rows) > 1 else []
+    problems += [_describe(spec, quarantined)] if quarantined else []
     problems += [f"{file} was altered after it was loaded" for file in report.altered_files]
     if counts.loaded or problems:
-        yield _verdict(
+        yield _result(
             raw,
             "quarantine",
             "; ".join(problems),
-            "nothing that was set aside is undecided",
+            "nothing in quarantine is undecided",
             {"query": f"SELECT * FROM {QUARANTINED}"},
         )
     else:
-        yield _unseen(raw, "quarantine", NOTHING_LOADED)
+        yield _nothing_to_check(raw, "quarantine", NOTHING_LOADED)
 
     if spec.volume.min_rows:
         short = _of_kind(undecided, "volume")
         loaded = f"{counts.rows:,} rows from {counts.loaded:,} files"
         yield (
-            _verdict(raw, "volume", _described(spec, short) if short else "", loaded)
+            _result(raw, "volume", _describe(spec, short) if short else "", loaded)
             if counts.loaded
-            else _unseen(raw, "volume", NOTHING_LOADED)
+            else _nothing_to_check(raw, "volume", NOTHING_LOADED)
         )
 
     if counts.rows + counts.rejected:
         drifted = _of_kind(undecided, "columns")
-        fine = "no loaded file lacks a column, or has lost one, undecided"
-        yield _verdict(raw, "columns", _described(spec, drifted) if drifted else "", fine)
+        good = "no undecided file lacks or has lost a column"
+        yield _result(raw, "columns", _describe(spec, drifted) if drifted else "", good)
     else:
-        yield _unseen(raw, "columns", NO_ROWS if counts.loaded else NOTHING_LOADED)
+        yield _nothing_to_check(raw, "columns", NO_ROWS if counts.loaded else NOTHING_LOADED)
+
+
+def has_age(spec: SourceSpec) -> bool:
+    """Whether the data can be too old: a static lookup only if its freshness is declared."""
+    return not spec.is_static or spec.freshness is not None
 
 
 def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.AssetCheckResult:
@@ -147,17 +160,17 @@ def check_age(spec: SourceSpec, seal: datetime | None, now: datetime) -> dg.Asse
     """
     _, raw = _keys(spec)
     if seal is None:
-        return _unseen(raw, "data_age", "nothing was ever loaded")
+        return _nothing_to_check(raw, "data_age", "nothing was ever loaded")
     limit = spec.freshness.fail if spec.freshness else DEFAULT_AGE
     age = now - seal.replace(tzinfo=UTC)
     complete = f"complete up to {seal:%Y-%m-%d %H:%M} UTC, "
     ahead = (
-        f"{complete}{-age / DAY:.1f} days ahead of the clock; set the clock right, or take out the "
+        f"{complete}{-age / DAY:.1f} days ahead of the clock; correct the clock, or unload the "
         f"file with that seal (`lakehouse sources unload {spec.name} FILE`)"
     )
     behind = f"{complete}{age / DAY:.1f} days ago; at most {limit / DAY:.1f} are expected"
     problem = ahead if age < timedelta() else behind if age > limit else ""
-    return _verdict(raw, "data_age", problem, behind)
+    return _result(raw, "data_age", problem, behind)
 
 
 def _keys(spec: SourceSpec) -> tuple[dg.AssetKey, dg.AssetKey]:
@@ -168,36 +181,36 @@ def _of_kind(undecided: Sequence[Undecided], *kinds: Kind) -> list[Undecided]:
     return [found for found in undecided if found.kind in kinds]
 
 
-def _verdict(
+def _result(
     asset: dg.AssetKey,
     name: str,
     problem: str,
-    fine: str,
+    good: str,
     metadata: Mapping[str, Any] | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN,
 ) -> dg.AssetCheckResult:
-    """Failed with `problem`, or passed with `fine` when there is none."""
+    """Failed with `problem`, or passed with `good` when there is none."""
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
         passed=not problem,
         severity=severity,
-        description=problem or fine,
+        description=problem or good,
         metadata=metadata,
     )
 
 
-def _unseen(asset: dg.AssetKey, name: str, why: str) -> dg.AssetCheckResult:
+def _nothing_to_check(asset: dg.AssetKey, name: str, why: str) -> dg.AssetCheckResult:
     """A warning, which stops no run, that there was nothing to check."""
-    return _verdict(asset, name, why, "")
+    return _result(asset, name, why, "")
 
 
-def _described(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
+def _describe(spec: SourceSpec, undecided: Sequence[Undecided]) -> str:
     """The worst undecided items, and the commands that decide them."""
     worst = sorted(undecided, key=lambda found: (found.kind != "file", -found.share, found.file))
-    clauses = "; ".join(map(in_words, worst[:SHOWN]))
-    if len(worst) > SHOWN:
-        clauses += f"; and {len(worst) - SHOWN:,} files more"
+    clauses = "; ".join(map(describe_undecided, worst[:MAX_NAMED]))
+    if len(worst) > MAX_NAMED:
+        clauses += f"; and {len(worst) - MAX_NAMED:,} more files"
     return (
         f"{clauses}. See `lakehouse quarantine list {spec.name}`, and `show` for the rows; then "
         f"`lakehouse quarantine release {spec.name}` tries again and `lakehouse quarantine discard "

@@ -4,7 +4,7 @@ A step whose inputs are unchanged since its last success is skipped; it logs the
 the results of its checks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,16 @@ from lakehouse.orchestration.dbt.names import (
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.runner import run_dbt
 from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
-from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps
+from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps, inputs_of
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
 from lakehouse.orchestration.policies import (
+    AUTO_REFRESH,
     DEFAULT_FRESHNESS,
-    REFRESHED_BY_ITSELF,
-    checked_with,
+    check_condition,
     group_name,
 )
 from lakehouse.orchestration.resources import LakeResource, Refresh
-from lakehouse.orchestration.runs.retries import retrying
+from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
 
 
@@ -57,13 +57,26 @@ class Translator(DagsterDbtTranslator):
         """dbt's spec, with the automation and freshness policies of all assets."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
-            automation_condition=REFRESHED_BY_ITSELF, freshness_policy=DEFAULT_FRESHNESS
+            automation_condition=AUTO_REFRESH, freshness_policy=DEFAULT_FRESHNESS
         )
 
 
 def build_dbt_assets(files: DbtProjectFiles) -> list[dg.AssetsDefinition]:
     """A multi-asset for each step that has models."""
     return [_assets(files, step) for step in find_steps(files.manifest)]
+
+
+def build_dbt_assets_of(
+    files: DbtProjectFiles, sources: Collection[str]
+) -> list[dg.AssetsDefinition]:
+    """The multi-assets of the domains that read only these sources."""
+    steps = find_steps(files.manifest)
+    others = {
+        step.domain
+        for step in steps
+        if not {*inputs_of(step, files.manifest).sources} <= {*sources}
+    }
+    return [_assets(files, step) for step in steps if step.domain not in others]
 
 
 def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
@@ -76,7 +89,7 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         can_subset=True,
         allow_arbitrary_check_specs=True,  # checks need not match models one to one
     )
-    @retrying
+    @retry_step
     def build(
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:
@@ -84,7 +97,9 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         state = input_state(step, files, lake.lake)
         last = load_build(lake.lake, step) if whole and refresh.only_new else None
         if last is not None and last.state == state:
-            context.log.info(f"{step.name}: no input has moved since {last.built_at:%F %T}")
+            context.log.info(
+                f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
+            )
             for table in last.models:
                 metadata = _model_metadata(table, files, files.target, lake.lake)
                 metadata[ROWS_WRITTEN] = 0
@@ -133,7 +148,7 @@ def _specs(
             if child.startswith("test."):
                 checks.append(translator.get_asset_check_spec(spec, manifest, child, None))
     return specs, [
-        check._replace(automation_condition=checked_with(check.asset_key))
+        check._replace(automation_condition=check_condition(check.asset_key))
         for check in checks
         if check
     ]
@@ -188,5 +203,5 @@ def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake
         lake,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},
-        lineage=LineageCache(files).of(node["unique_id"], target, lake),
+        lineage=LineageCache(files).read(node["unique_id"], target, lake),
     )

@@ -28,30 +28,30 @@ class LineageCache:
     def __init__(self, files: DbtProjectFiles) -> None:
         self._files = files
         self._path = files.settings.data_dir / "dbt" / "lineage" / f"{files.fingerprint}.json"
-        self._known: dict[str, Inputs] = {}
+        self._inputs: dict[str, Inputs] = {}
         if self._path.exists():
             for model, inputs in json.loads(self._path.read_bytes()).items():
                 # JSON has no tuples
-                self._known[model] = {name: [*map(tuple, of)] for name, of in inputs.items()}
+                self._inputs[model] = {name: [*map(tuple, of)] for name, of in inputs.items()}
 
-    def of(self, unique_id: str, target: Path, lake: Lake) -> Inputs | None:
+    def read(self, unique_id: str, target: Path, lake: Lake) -> Inputs | None:
         """The inputs of each column of a model; None before its first build.
 
         `target` is the folder of dbt's compiled SQL.
         """
-        if unique_id not in self._known:
+        if unique_id not in self._inputs:
             node = self._files.manifest["nodes"][unique_id]
             compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
             if not compiled.exists():
                 return None
             sql = compiled.read_text()
             schemas = lake_columns(lake, tables_in(sql))
-            self._known[unique_id] = column_inputs(sql, list(node["columns"]), schemas)
+            self._inputs[unique_id] = column_inputs(sql, list(node["columns"]), schemas)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(self._known))
+            temporary.write_text(json.dumps(self._inputs))
             temporary.replace(self._path)
-        return self._known[unique_id]
+        return self._inputs[unique_id]
 
 
 def tables_in(sql: str) -> list[str]:

@@ -86,19 +86,19 @@ class DbtProjectFiles:
         return self.target / "fingerprint"
 
     def _is_parsed(self) -> bool:
-        there = self._stamp.exists() and (self.target / "manifest.json").exists()
-        return there and self._stamp.read_text() == self.fingerprint
+        exists = self._stamp.exists() and (self.target / "manifest.json").exists()
+        return exists and self._stamp.read_text() == self.fingerprint
 
     def _parse(self, *, write: bool) -> "Manifest":
         """Parse the changes: 0.5 s for none, 4 s for the whole project; importing dbt takes 3 s."""
         flags = ["--quiet", "--write-json" if write else "--no-write-json"]
-        command = [*flags, "parse", *self.arguments(), *self.places(self.target)]
-        said = io.StringIO()
-        with redirect_stdout(said):
+        command = [*flags, "parse", *self.variable_arguments(), *self.folder_arguments(self.target)]
+        output = io.StringIO()
+        with redirect_stdout(output):
             result = import_dbt()().invoke(command)
         if not result.success:
-            why = said.getvalue().strip() or str(result.exception)
-            raise DbtProjectError(f"the dbt project in {self.directory} does not parse: {why}")
+            cause = output.getvalue().strip() or str(result.exception)
+            raise DbtProjectError(f"the dbt project in {self.directory} cannot be parsed: {cause}")
         return cast("Manifest", result.result)
 
     @cached_property
@@ -113,17 +113,26 @@ class DbtProjectFiles:
         nodes = self.manifest["nodes"].values()
         return {f"{n['schema']}.{n['name']}": n for n in nodes if n["resource_type"] == "model"}
 
-    def places(self, target: Path) -> list[str]:
+    @property
+    def contracts(self) -> dict[str, dict[str, str]]:
+        """Columns and SQL types, by `schema.name`, of the models whose contract dbt enforces."""
+        return {
+            name: {c["name"]: c.get("data_type") or "" for c in node["columns"].values()}
+            for name, node in self.models.items()
+            if node.get("contract", {}).get("enforced")
+        }
+
+    def folder_arguments(self, target: Path) -> list[str]:
         """The folders of project, profile and target, as dbt arguments."""
         return [
             *("--project-dir", str(self.directory), "--profiles-dir", str(self.directory)),
             *("--target-path", str(target), "--log-path", str(target)),
         ]
 
-    def arguments(self, **variables: object) -> list[str]:
+    def variable_arguments(self, **variables: object) -> list[str]:
         """The project's variables and these, as dbt arguments."""
-        every = {**self.variables, **variables}
-        return ["--vars", json.dumps(every)] if every else []
+        merged = {**self.variables, **variables}
+        return ["--vars", json.dumps(merged)] if merged else []
 
 
 def import_dbt() -> "type[dbtRunner]":

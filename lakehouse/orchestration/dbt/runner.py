@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import LakehouseError, Transient
-from lakehouse.lake import is_retryable, sounds_transient
+from lakehouse.lake import is_retryable, is_transient_message
 from lakehouse.orchestration.dbt.project import DbtProjectFiles, import_dbt
 from lakehouse.orchestration.dbt.session import WritingSession
 
@@ -24,7 +24,7 @@ class DbtFailed(LakehouseError):
     """A model could not be built, or a test failed."""
 
 
-class DbtCutOff(DbtFailed, Transient):
+class DbtTransientError(DbtFailed, Transient):
     """All of dbt's failures are transient: a lost connection, a store that is busy."""
 
 
@@ -47,8 +47,8 @@ def run_dbt(
     command = [
         *("--no-use-colors", "--no-write-json"),
         *arguments,
-        *files.arguments(**variables),
-        *files.places(target),
+        *files.variable_arguments(**variables),
+        *files.folder_arguments(target),
     ]
     errors: list[str] = []
     with ThreadPoolExecutor(1, thread_name_prefix="dbt") as thread:
@@ -65,31 +65,31 @@ def run_dbt(
             raise
     result = running.result()
     if not result.success:
-        what = [error for error in errors if error] or [str(result.exception)]
-        kind = DbtCutOff if _was_cut_off(result) else DbtFailed
-        raise kind("\n".join([*what, f"dbt's log: {target / 'dbt.log'}"]))
+        messages = [error for error in errors if error] or [str(result.exception)]
+        kind = DbtTransientError if _was_cut_off(result) else DbtFailed
+        raise kind("\n".join([*messages, f"dbt's log: {target / 'dbt.log'}"]))
 
 
 def _build(
     files: DbtProjectFiles,
     command: list[str],
     session: WritingSession,
-    tell: Callable[[dict[str, Any]], None],
+    emit: Callable[[dict[str, Any]], None],
 ) -> "dbtRunnerResult":
-    """Run `command`; `tell` receives the results of nodes and the errors that dbt logs."""
+    """Run `command`; `emit` receives the results of nodes and the errors that dbt logs."""
     runner = import_dbt()
     from dbt.cli.main import dbtRunnerResult
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
 
-    def hear(event: EventMsg) -> None:
+    def on_event(event: EventMsg) -> None:
         if event.info.name in _RESULTS or event.info.level == "error":
-            tell(msg_to_dict(event))
+            emit(msg_to_dict(event))
 
     with session.holding():
         if session.stopped:
             return dbtRunnerResult(success=False)
-        return runner(manifest=files.parsed, callbacks=[hear]).invoke(command)
+        return runner(manifest=files.parsed, callbacks=[on_event]).invoke(command)
 
 
 def _was_cut_off(result: Any) -> bool:
@@ -98,10 +98,10 @@ def _was_cut_off(result: Any) -> bool:
     A test that found bad rows is never transient, whatever its name contains.
     """
     if result.exception is not None:
-        return is_retryable(result.exception) or sounds_transient(str(result.exception))
+        return is_retryable(result.exception) or is_transient_message(str(result.exception))
     nodes = getattr(result.result, "results", None) or []
     statuses = [(str(node.status), str(node.message)) for node in nodes]
     failed = [(status, text) for status, text in statuses if status in ("error", "fail")]
     return bool(failed) and all(
-        status == "error" and sounds_transient(text) for status, text in failed
+        status == "error" and is_transient_message(text) for status, text in failed
     )

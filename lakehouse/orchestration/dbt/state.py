@@ -46,7 +46,7 @@ class Build:
                 passed=check["passed"],
                 severity=dg.AssetCheckSeverity(check["severity"]),
                 metadata={"checked_at": dg.MetadataValue.text(f"{self.built_at:%Y-%m-%d %H:%M}")},
-                description="No input has moved since this check last ran.",
+                description="No input has changed since this check last ran.",
             )
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.pool import StaticPool
 from lakehouse.redacted_output import guard_process
 from lakehouse.redaction import redact_document
 
-KEEP_OPEN = 8
+MAX_OPEN = 8
 """Databases kept open: the index, and those of the last runs accessed (each run has its own)."""
 _WAIT_SECONDS = 30
 _LAST_RUNS = """
@@ -36,7 +36,7 @@ UNION SELECT run_id FROM asset_check_executions WHERE id IN (
   SELECT max(id) FROM asset_check_executions
   GROUP BY asset_key, check_name, execution_status, partition)
 """
-_FORGET_CHECKS = "DELETE FROM asset_check_executions WHERE run_id = :run_id"
+_DELETE_CHECKS = "DELETE FROM asset_check_executions WHERE run_id = :run_id"
 
 
 def _redact(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> Any:
@@ -52,7 +52,7 @@ def _redacted(value: Any) -> Any:
     return type(value)(map(_redacted, value)) if isinstance(value, list | tuple) else value
 
 
-class Runs(SqliteRunStorage):
+class RunStorage(SqliteRunStorage):
     """Dagster's runs and its daemon's heartbeats, without secrets."""
 
     @contextmanager
@@ -63,7 +63,7 @@ class Runs(SqliteRunStorage):
             yield connection
 
 
-class Schedules(SqliteScheduleStorage):
+class ScheduleStorage(SqliteScheduleStorage):
     """Dagster's sensors and schedules with their ticks, without secrets."""
 
     @contextmanager
@@ -96,10 +96,10 @@ class EventLog(SqliteEventLogStorage):
                 connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
             )
             sqlalchemy.event.listen(engine, "before_cursor_execute", _redact, retval=True)
-            sqlalchemy.event.listen(engine, "connect", _do_not_wait_for_the_disk)
+            sqlalchemy.event.listen(engine, "connect", _relax_synchronous)
             self._initdb(engine)
         self._engines[shard] = engine
-        while len(self._engines) > KEEP_OPEN:
+        while len(self._engines) > MAX_OPEN:
             self._engines.popitem(last=False)[1].dispose()
         return engine
 
@@ -118,12 +118,12 @@ class EventLog(SqliteEventLogStorage):
         """Delete all data of a run, with its database and check executions, which Dagster keeps."""
         super().delete_events(run_id)
         with self.index_connection() as connection:
-            connection.execute(sqlalchemy.text(_FORGET_CHECKS), {"run_id": run_id})
+            connection.execute(sqlalchemy.text(_DELETE_CHECKS), {"run_id": run_id})
         with self._db_lock:
             if engine := self._engines.pop(run_id, None):
                 engine.dispose()
-            for ending in ("", "-wal", "-shm"):
-                Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
+            for suffix in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + suffix).unlink(missing_ok=True)
 
     def dispose(self) -> None:
         """Close every database."""
@@ -139,9 +139,9 @@ class SqliteHistory(DagsterSqliteStorage):
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         guard_process()  # the daemon and the UI load no other code of ours
         super().__init__(base_dir, inst_data)
-        self._run_storage = Runs(self._run_storage._conn_string)
+        self._run_storage = RunStorage(self._run_storage._conn_string)
         self._event_log_storage = EventLog(self._event_log_storage._base_dir)
-        self._schedule_storage = Schedules(self._schedule_storage._conn_string)
+        self._schedule_storage = ScheduleStorage(self._schedule_storage._conn_string)
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "SqliteHistory":
@@ -149,6 +149,6 @@ class SqliteHistory(DagsterSqliteStorage):
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
-def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
+def _relax_synchronous(connection: Any, _: Any) -> None:
     # with a write-ahead log, only a crash of the machine can lose a commit, not one of the process
     connection.execute("PRAGMA synchronous=NORMAL")

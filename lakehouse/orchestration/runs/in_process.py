@@ -15,8 +15,8 @@ import dagster as dg
 
 from lakehouse.errors import LakehouseError
 from lakehouse.orchestration.metadata import ROWS_WRITTEN
-from lakehouse.orchestration.resources import NEVER_AGAIN, Refresh
-from lakehouse.orchestration.run_origin import IN_REPOSITORY, OriginAtStart
+from lakehouse.orchestration.resources import NO_RETRY, Refresh
+from lakehouse.orchestration.run_origin import REPOSITORY_TAGS, OriginRecorder
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs, live_runs
 from lakehouse.orchestration.runs.one_run import STARTED_BY, WAITING
@@ -27,7 +27,7 @@ from lakehouse.settings import Settings
 
 JOB = "refresh"
 _ROWS = "dagster/row_count"
-_NEWS = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
+_CHANGES = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
 """Metadata that shows that an asset changed: a number above zero, or true."""
 _WRAPPERS = frozenset(
     {
@@ -95,12 +95,12 @@ Event = AssetDone | CheckDone | StepFailed | Waiting
 class RunSummary:
     """The outcome of a run; `failed` if any step or any check of severity ERROR failed.
 
-    `left` are the assets that should have been brought up to date and were not, sorted.
+    `not_updated` are the assets that should have been brought up to date and were not, sorted.
     """
 
     run_id: str
     success: bool = False
-    left: list[str] = field(default_factory=list)
+    not_updated: list[str] = field(default_factory=list)
     assets: list[AssetDone] = field(default_factory=list)
     checks: list[CheckDone] = field(default_factory=list)
     problems: list[StepFailed] = field(default_factory=list)
@@ -134,7 +134,7 @@ def run_assets(
     """
     refresh = refresh or Refresh()
     refresh.check()
-    selected = _selected(definitions, select) if select else None
+    selected = _resolve_selection(definitions, select) if select else None
     job = definitions.resolve_job_def(JOB)
     summary = RunSummary(run_id=str(uuid.uuid4()))
     log = settings.data_dir / "logs" / f"run-{summary.run_id}.log"
@@ -146,9 +146,9 @@ def run_assets(
         redirect_stdout(RedactedStream(output)),
     ):
         end_killed_runs(instance)
-        instance.add_event_listener(summary.run_id, OriginAtStart(instance))
+        instance.add_event_listener(summary.run_id, OriginRecorder(instance))
         instance.add_event_listener(summary.run_id, _Listener(summary, on_event))
-        with _alive(instance, summary.run_id):
+        with _marked_alive(instance, summary.run_id):
             result = job.execute_in_process(
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -158,18 +158,18 @@ def run_assets(
                 asset_selection=sorted(selected) if selected else None,
                 run_id=summary.run_id,
                 # a person at the terminal sees that it was killed, and expects no retry
-                tags={STARTED_BY: started_by, **NEVER_AGAIN, **IN_REPOSITORY},
+                tags={STARTED_BY: started_by, **NO_RETRY, **REPOSITORY_TAGS},
                 raise_on_error=False,
             )
         summary.success = result.success
     planned = selected or definitions.resolve_asset_graph().materializable_asset_keys
     done = {asset.asset for asset in summary.assets}
-    summary.left = sorted({"/".join(key.path) for key in planned} - done)
+    summary.not_updated = sorted({"/".join(key.path) for key in planned} - done)
     return summary
 
 
 @contextmanager
-def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+def _marked_alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Mark the run as alive from before it enters the history until it has ended."""
     locks = live_runs(instance)
     if locks is None:
@@ -182,7 +182,9 @@ def _alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         locks.leave(run_id)
 
 
-def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[dg.AssetKey]:
+def _resolve_selection(
+    definitions: dg.Definitions, select: Sequence[str]
+) -> frozenset[dg.AssetKey]:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # about selecting by group or kind
     graph = definitions.resolve_asset_graph()
     keys: set[dg.AssetKey] = set()
@@ -192,10 +194,10 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> frozenset[d
             # a step that makes several assets runs as a whole
             found = selection.required_multi_asset_neighbors().resolve(graph)
         except (dg.DagsterError, ValueError) as error:
-            raise LakehouseError(f"cannot read the selection {text!r}: {error}") from error
+            raise LakehouseError(f"the selection {text!r} is not valid: {error}") from error
         if not found:
             raise LakehouseError(
-                f"the selection {text!r} matches no asset; `lakehouse status` lists them"
+                f"the selection {text!r} matches no asset; `lakehouse status` lists all of them"
             )
         keys |= found
     return frozenset(keys & graph.materializable_asset_keys)
@@ -241,14 +243,14 @@ class _Listener:
 
     def _materialized(self, event: dg.DagsterEvent, seconds: float) -> None:
         materialization = event.step_materialization_data.materialization
-        told = {name: entry.value for name, entry in materialization.metadata.items()}
-        news = [bool(told[name]) for name in _NEWS if told.get(name) is not None]
+        metadata = {name: entry.value for name, entry in materialization.metadata.items()}
+        changes = [bool(metadata[name]) for name in _CHANGES if metadata.get(name) is not None]
         done = AssetDone(
             asset="/".join(materialization.asset_key.path),
-            rows=_number(told.get(_ROWS)),
+            rows=_number(metadata.get(_ROWS)),
             seconds=seconds,
-            written=_number(told.get(ROWS_WRITTEN)),
-            changed=any(news) if news else None,
+            written=_number(metadata.get(ROWS_WRITTEN)),
+            changed=any(changes) if changes else None,
         )
         self._summary.assets.append(done)
         self._on_event(done)

@@ -30,7 +30,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(dagster_home(settings)))
 
 
-def begin_event_cursors(instance: dg.DagsterInstance) -> None:
+def init_event_cursors(instance: dg.DagsterInstance) -> None:
     """Initialize the event cursors of run retries, unless they exist.
 
     The daemon would start at the same event, but log two warnings about missing cursors.

@@ -17,11 +17,11 @@ from dagster._serdes import ConfigurableClassData
 
 from lakehouse.orchestration.runs.locks import LiveRuns
 
-STARTS_WITHIN_SECONDS = 15
+START_GRACE_SECONDS = 15
 """Seconds that a run may take after its start to lock its file."""
 KILLED = (
-    "its process is gone and did not say why: it was killed, or the machine went down. What it "
-    "committed stands; another run goes on from there"
+    "its process ended without reporting a cause: it was killed, or the machine went down. What it "
+    "committed remains; another run continues from there"
 )
 _UNFINISHED = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.NOT_STARTED]
 
@@ -83,23 +83,23 @@ def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
             locks.is_alive(run.run_id) is None and _may_still_start(record, instance)
         ):
             continue
-        now = instance.get_run_by_id(run.run_id)
-        if now is None or now.is_finished:
+        current = instance.get_run_by_id(run.run_id)
+        if current is None or current.is_finished:
             continue  # it ended meanwhile: a run records its end before it releases its lock
-        if now.status == dg.DagsterRunStatus.CANCELING:
+        if current.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, f"The run was stopped; {KILLED}.")
         else:
-            instance.report_run_failed(run, f"The run ended in the midst: {KILLED}.")
+            instance.report_run_failed(run, f"The run did not finish: {KILLED}.")
         ended.append(run.run_id)
-    for run_id in locks.known():
-        over = instance.get_run_by_id(run_id)
-        if over is not None and over.is_finished:
+    for run_id in locks.run_ids():
+        ended_run = instance.get_run_by_id(run_id)
+        if ended_run is not None and ended_run.is_finished:
             locks.forget(run_id)
     return ended
 
 
 def _just_started(record: RunRecord) -> bool:
-    return time.time() - (record.start_time or 0) < STARTS_WITHIN_SECONDS
+    return time.time() - (record.start_time or 0) < START_GRACE_SECONDS
 
 
 def _may_still_start(record: RunRecord, instance: dg.DagsterInstance) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-LOOK_SECONDS = 10
+PROBE_SECONDS = 10
 """More than the time for which another process holds a lock to test it."""
-_alive_here: dict[Path, FileLock] = {}
+_own_locks: dict[Path, FileLock] = {}
 """The runs of this process, which alone may release their locks."""
 
 
@@ -52,23 +52,23 @@ class LiveRuns:
     def enter(self, run_id: str) -> None:
         """Mark a run of this process as alive, until `leave` or the end of the process."""
         path = self._path(run_id)
-        if path not in _alive_here:
+        if path not in _own_locks:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, thread_local=False)
-            lock.acquire(timeout=LOOK_SECONDS)
-            _alive_here[path] = lock
+            lock.acquire(timeout=PROBE_SECONDS)
+            _own_locks[path] = lock
 
     def leave(self, run_id: str) -> None:
         """Mark the run as ended, after its history records the end."""
         path = self._path(run_id)
-        if lock := _alive_here.pop(path, None):
+        if lock := _own_locks.pop(path, None):
             path.unlink(missing_ok=True)
             lock.release()
 
     def is_alive(self, run_id: str) -> bool | None:
         """Whether the run's process is alive; None when its lock file does not exist (any more)."""
         path = self._path(run_id)
-        if path in _alive_here:
+        if path in _own_locks:
             return True
         if not path.exists():
             return None
@@ -85,7 +85,7 @@ class LiveRuns:
         if self.is_alive(run_id) is False:
             self._path(run_id).unlink(missing_ok=True)
 
-    def known(self) -> list[str]:
+    def run_ids(self) -> list[str]:
         """The runs that have a lock file, alive or dead."""
         return sorted(path.stem for path in self._folder.glob("*.lock"))
 
@@ -101,8 +101,8 @@ class Turn:
         self._note = data_dir / "run.holder"
         self._me = me
 
-    def take(self) -> bool:
-        """Try to take it; on success, record the holder."""
+    def acquire(self) -> bool:
+        """Try to acquire it; on success, record the holder."""
         self._note.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(blocking=False)
@@ -113,7 +113,7 @@ class Turn:
         written.replace(self._note)
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Release it for the next run."""
         self._lock.release()
 

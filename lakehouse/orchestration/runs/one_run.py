@@ -42,13 +42,13 @@ def turn(context: dg.InitResourceContext, data_dir: Path) -> Iterator[None]:
         return
     if context.instance and (locks := live_runs(context.instance)):
         locks.enter(run.run_id)  # until the process ends, which is after the run's last event
-    mine = Turn(data_dir, this_process(run.run_id, run.job_name, started_by(run.tags)))
-    if not mine.take():
+    own = Turn(data_dir, this_process(run.run_id, run.job_name, started_by(run.tags)))
+    if not own.acquire():
         if context.log:
-            context.log.info(WAITING + mine.holder())
-        while not mine.take():
+            context.log.info(WAITING + own.holder())
+        while not own.acquire():
             time.sleep(POLL_SECONDS)
     try:
         yield
     finally:
-        mine.give_back()
+        own.release()

@@ -16,7 +16,7 @@ from lakehouse.orchestration.runs.history import EventLog
 from lakehouse.orchestration.runs.launcher import live_runs
 from lakehouse.settings import Settings
 
-MOST_FREE = 0.2
+MAX_FREE_SHARE = 0.2
 """Share of free pages up to which a database stays unchanged."""
 KEEP_EVALUATIONS = timedelta(days=2)
 """How long automation evaluations are kept: 50 KB for each asset and evaluation."""
@@ -38,9 +38,9 @@ def prune_runs(instance: dg.DagsterInstance, settings: Settings, now: datetime) 
     records = instance.get_run_records()  # the newest first
     due = [
         record.dagster_run.run_id
-        for place, record in enumerate(records)
+        for position, record in enumerate(records)
         if record.dagster_run.is_finished
-        and (place >= settings.keep_runs or _utc(record.create_timestamp) < oldest)
+        and (position >= settings.keep_runs or _utc(record.create_timestamp) < oldest)
         and record.dagster_run.run_id not in needed
     ]
     for run_id in due:
@@ -51,9 +51,7 @@ def prune_runs(instance: dg.DagsterInstance, settings: Settings, now: datetime) 
         log.delete_events(run_id)
     if storage := instance.schedule_storage:
         storage.purge_asset_evaluations((now - KEEP_EVALUATIONS).timestamp())
-    _give_back_space(
-        home / "history" / "runs.db", log.index_file, home / "schedules" / "schedules.db"
-    )
+    _vacuum(home / "history" / "runs.db", log.index_file, home / "schedules" / "schedules.db")
     return len(due)
 
 
@@ -82,7 +80,7 @@ def _strays(log: EventLog, known: set[str], now: datetime) -> list[str]:
     ]
 
 
-def _give_back_space(*files: Path) -> None:
+def _vacuum(*files: Path) -> None:
     """Return free pages to the file system if there are many; SQLite keeps deleted space."""
     for file in files:
         with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
@@ -90,5 +88,5 @@ def _give_back_space(*files: Path) -> None:
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("freelist_count", "page_count")
             )
-            if free > pages * MOST_FREE:
+            if free > pages * MAX_FREE_SHARE:
                 connection.execute("VACUUM")

@@ -16,7 +16,7 @@ FIRST_WAIT = 2.0
 
 
 @contextmanager
-def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
+def retry_transient(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Ask Dagster to retry the step when the block fails with a transient error.
 
     Any other error fails the step at once. A retry policy on the asset would retry both.
@@ -32,7 +32,7 @@ def retried(context: dg.AssetExecutionContext) -> Iterator[None]:
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error
 
 
-def retrying(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+def retry_step(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     """Wrap the body of a step: retry all of it after a transient failure; make it `stoppable`.
 
     The body must continue from the state of the lake, as every step of this package does.
@@ -41,7 +41,7 @@ def retrying(step: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]
 
     @wraps(step)
     def attempt(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        with retried(context):
+        with retry_transient(context):
             yield from body(context, *args, **kwargs)
 
     return attempt

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from lakehouse.lake import Lake, table_exists
+from lakehouse.lake import ALWAYS, Lake, table_exists
 from lakehouse.lake.layout import FILES, PROGRESS
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs
@@ -207,7 +207,7 @@ def _seals(lake: Lake) -> dict[str, datetime]:
                 if seal is not None:
                     seals[f"landing/{source}"] = seals[f"raw/{source}"] = seal.replace(tzinfo=UTC)
         if table_exists(cursor, PROGRESS):
-            query = f"SELECT name, seal FROM {PROGRESS.sql} WHERE seal IS NOT NULL"
-            for name, seal in cursor.execute(query).fetchall():
+            query = f"SELECT name, seal FROM {PROGRESS.sql} WHERE seal < ?"
+            for name, seal in cursor.execute(query, [ALWAYS]).fetchall():
                 seals[name.replace(".", "/", 1)] = seal.replace(tzinfo=UTC)
     return seals

@@ -21,9 +21,9 @@ def post(settings: Settings, payload: Mapping[str, Any]) -> bool:
     return True
 
 
-def tell(settings: Settings, payload: Mapping[str, Any], log: Callable[[str], None]) -> None:
+def post_or_log(settings: Settings, payload: Mapping[str, Any], log: Callable[[str], None]) -> None:
     """Post `payload`; log a delivery failure, which must not stop the caller."""
     try:
         post(settings, payload)
     except OSError as error:
-        log(f"the webhook did not take the message: {error}")
+        log(f"the webhook did not accept the message: {error}")

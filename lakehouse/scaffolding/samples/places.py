@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lakehouse import private
-from lakehouse.redaction import learn_address
+from lakehouse.redaction import register_address
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.settings import Settings
 
@@ -37,7 +37,7 @@ def find_files(place: str, settings: Settings) -> Iterator[list[tuple[Path, str]
             f"{address.scheme}:// is not an address that is read here; give a file, a folder, "
             "file://, http:// or https://"
         )
-    learn_address(place)
+    register_address(place)
     spill = private.make_private(settings.data_dir / "spill")
     with tempfile.TemporaryDirectory(dir=spill) as scratch:
         name = Path(unquote(address.path)).name.lstrip(".") or _NAMELESS

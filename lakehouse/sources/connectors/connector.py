@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from lakehouse.declarations.part import Part
 from lakehouse.sources.contract import Contract
@@ -12,10 +13,13 @@ from lakehouse.sources.landing import Landing
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that was just landed: its name below the source's folder, and its number of rows."""
+    """A file that was just landed: its name below the source's folder, and its number of rows.
+
+    `rows` is None for a copy of a file, which nobody read.
+    """
 
     file: str
-    rows: int
+    rows: int | None = None
 
 
 class Connector(Part, ABC):
@@ -27,6 +31,10 @@ class Connector(Part, ABC):
     """
 
     kind: str
+    is_delivered: ClassVar[bool] = False
+    """Whether other systems name the files: a name may lack a seal, and a file may come twice."""
+    has_utc_times: ClassVar[bool] = False
+    """Whether times without a zone are in UTC by the connector's own work."""
 
     @abstractmethod
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterable[Landed]:

@@ -3,7 +3,7 @@
 This package covers names, listing and atomic writes; `reading` covers the contents of files.
 """
 
-from lakehouse.sources.landing.files import LandedFile, seal_name, sha256, shown
+from lakehouse.sources.landing.files import LandedFile, printable, seal_name, sha256
 from lakehouse.sources.landing.zone import Landing
 
-__all__ = ["LandedFile", "Landing", "seal_name", "sha256", "shown"]
+__all__ = ["LandedFile", "Landing", "printable", "seal_name", "sha256"]

@@ -1,7 +1,7 @@
 """A landed file: its name, and its metadata in the storage."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,9 @@ SEAL_FORMAT = "%Y%m%dT%H%M%S%fZ"
 class LandedFile:
     """`name`: path below the source's folder; `modified`: the storage's time (UTC, naive).
 
-    `problem` is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
+    `landed` is the time at which the file came to have this name here, or was changed last (UTC,
+    naive): a file that is moved, unpacked or downloaded may keep an earlier `modified`. `problem`
+    is why it cannot be read at all: a broken link, a pipe, an inaccessible folder.
     """
 
     name: str
@@ -20,6 +22,7 @@ class LandedFile:
     bytes: int
     modified: datetime
     problem: str | None = None
+    landed: datetime = field(default=datetime.min, compare=False)
 
 
 def seal_name(seal: datetime, suffix: str) -> str:
@@ -27,7 +30,7 @@ def seal_name(seal: datetime, suffix: str) -> str:
     return seal.strftime(SEAL_FORMAT) + suffix
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A name from the source for messages: unchanged, or escaped if it has invisible characters."""
     return name if name.isprintable() and name.strip() == name and name else repr(name)
 

@@ -32,25 +32,25 @@ class Folder:
 
     def files(self) -> Iterator[LandedFile]:
         """Every file; a folder that we may not read is listed as a file with a problem."""
-        closed: list[OSError] = []
-        for folder, folders, names in os.walk(self.root, onerror=closed.append):
+        errors: list[OSError] = []
+        for folder, folders, names in os.walk(self.root, onerror=errors.append):
             folders[:] = [name for name in folders if not name.startswith(".")]
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for name in (*names, *links):
                 if not name.startswith("."):
                     path = os.path.join(folder, name)
-                    yield _look_at(os.path.relpath(path, self.root), path)
-        for error in closed:
+                    yield _inspect(os.path.relpath(path, self.root), path)
+        for error in errors:
             if error.filename == str(self.root):
                 if isinstance(error, FileNotFoundError):
                     continue  # nothing has been landed yet
                 raise error
             name = os.path.relpath(error.filename, self.root)
-            yield replace(_look_at(name, error.filename), problem=f"{error.strerror}: {name}")
+            yield replace(_inspect(name, error.filename), problem=f"{error.strerror}: {name}")
 
     def has_changed(self, file: LandedFile) -> bool:
         """Whether size, time or type differ from when the file was listed."""
-        return _look_at(file.name, file.path) != file
+        return _inspect(file.name, file.path) != file
 
     def open_to_others(self) -> list[str]:
         """Folders and files that give rights to others than their owner."""
@@ -58,7 +58,7 @@ class Folder:
         return [
             path.relative_to(self.root).as_posix()
             for path in found
-            if not path.is_symlink() and path.stat().st_mode & private.OTHERS
+            if not path.is_symlink() and path.stat().st_mode & private.OTHERS_MASK
         ]
 
     @contextmanager
@@ -72,13 +72,13 @@ class Folder:
         The temporary file has its own folder: DuckDB creates files that everyone may read at first.
         """
         path = self.root / name
-        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
         if path.exists():
-            raise FileExistsError(f"{path} is landed already, and landed files stay")
+            raise FileExistsError(f"{path} has already landed, and is never overwritten")
         partial = private.make_private(path.with_name(f".{path.name}.landing")) / path.name
         try:
             write(partial)
-            partial.chmod(private.FILE)
+            partial.chmod(private.FILE_MODE)
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
             partial.rename(path)
@@ -94,7 +94,7 @@ class Folder:
     def claim(self, name: str, content: bytes) -> bool:
         """Write a file and link it: only one of several processes succeeds."""
         path = self.root / name
-        path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         try:
             with partial.open("wb") as stream:
@@ -119,7 +119,7 @@ class Folder:
         return (self.root / name).read_bytes()
 
 
-def _look_at(name: str, path: str) -> LandedFile:
+def _inspect(name: str, path: str) -> LandedFile:
     # a file name is bytes, and not always valid text
     name = os.fsencode(name).decode(errors="backslashreplace")
     status, problem = os.lstat(path), None
@@ -127,11 +127,14 @@ def _look_at(name: str, path: str) -> LandedFile:
         try:
             status = os.stat(path)
         except OSError as error:
-            problem = f"a link that leads nowhere ({error.strerror})"
+            problem = f"a broken link ({error.strerror})"
     if not problem and not stat.S_ISREG(status.st_mode):
         problem = f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
-    modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
-    return LandedFile(name, path, status.st_size, modified, problem)
+    modified, landed = (
+        datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+        for seconds in (status.st_mtime, status.st_ctime)
+    )
+    return LandedFile(name, path, status.st_size, modified, problem, landed)
 
 
 def _link(partial: Path, path: Path) -> bool:

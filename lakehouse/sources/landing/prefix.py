@@ -32,7 +32,7 @@ class Prefix:
         for path, size, modified in found.fetchall():
             name = path.removeprefix(self.root + "/")
             if not any(part.startswith(".") for part in name.split("/")):
-                yield LandedFile(name, path, size, modified)
+                yield LandedFile(name, path, size, modified, landed=modified)
 
     def has_changed(self, file: LandedFile) -> bool:
         """Always false: a read returns one whole object."""
@@ -78,7 +78,7 @@ class Prefix:
         query, path = "SELECT content FROM read_blob(?)", f"{self.root}/{name}"
         row = self._storage.execute(query, [path]).fetchone()
         if row is None:
-            raise FileNotFoundError("it is not there any more")
+            raise FileNotFoundError("it no longer exists")
         return bytes(row[0])
 
     @contextmanager

@@ -12,7 +12,7 @@ from lakehouse.sources.landing.files import LandedFile
 from lakehouse.sources.landing.folder import Folder
 from lakehouse.sources.landing.prefix import Prefix
 
-_ROOM = "Free space or rights there, then run again"
+_REMEDY = "Free space or grant access there, then run again"
 
 
 class Landing:
@@ -28,7 +28,7 @@ class Landing:
 
     def files(self) -> list[LandedFile]:
         """Every complete file, by name. Paths with a part that starts with a dot are incomplete."""
-        with self._failing(f"cannot list the landing zone {self.root}"):
+        with self._translating_errors(f"cannot list the landing zone {self.root}"):
             return sorted(self._store.files(), key=lambda file: file.name)
 
     def has_changed(self, file: LandedFile) -> bool:
@@ -52,15 +52,19 @@ class Landing:
         Raises:
             LandingError: when the file exists already, or there is no room for it.
         """
-        what = f"cannot land {name} in {self.root}"
-        with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
+        failure = f"cannot land {name} in {self.root}"
+        with self._translating_errors(
+            failure, f"nothing was landed. {_REMEDY}", duckdb.IOException
+        ):
             self._store.put(name, write)
         return name
 
-    def put_again(self, name: str, content: bytes) -> None:
+    def put_note(self, name: str, content: bytes) -> None:
         """Write one of our own notes, which is not a landed file; an existing one is replaced."""
-        what = f"cannot land {name} in {self.root}"
-        with self._failing(what, f"nothing was landed. {_ROOM}", duckdb.IOException):
+        failure = f"cannot land {name} in {self.root}"
+        with self._translating_errors(
+            failure, f"nothing was landed. {_REMEDY}", duckdb.IOException
+        ):
             self._store.replace(name, content)
 
     def claim_hidden(self, name: str, content: bytes) -> bool:
@@ -72,24 +76,26 @@ class Landing:
         Raises:
             LandingError: when it cannot be written.
         """
-        with self._failing(f"cannot write {self.root}/{name}", f"nothing was loaded. {_ROOM}"):
+        with self._translating_errors(
+            f"cannot write {self.root}/{name}", f"nothing was loaded. {_REMEDY}"
+        ):
             return self._store.claim(name, content)
 
     def hidden(self, folder: str) -> list[str]:
         """Names of files in one of our own folders, sorted; the folder's name starts with a dot."""
-        with self._failing(f"cannot list {self.root}/{folder}"):
+        with self._translating_errors(f"cannot list {self.root}/{folder}"):
             return sorted(self._store.hidden(folder))
 
     def read_hidden(self, name: str) -> bytes:
         """All bytes of `<folder>/<file>` in one of our own folders."""
-        with self._failing(f"cannot read {self.root}/{name}"):
+        with self._translating_errors(f"cannot read {self.root}/{name}"):
             return self._store.read(name)
 
     @contextmanager
-    def _failing(
-        self, what: str, remedy: str = "", error_of_duckdb: type[duckdb.Error] = duckdb.Error
+    def _translating_errors(
+        self, failure: str, remedy: str = "", error_of_duckdb: type[duckdb.Error] = duckdb.Error
     ) -> Iterator[None]:
         try:
             yield
         except (OSError, error_of_duckdb) as error:
-            raise LandingError(f"{what}: {error}{remedy and '; '}{remedy}") from error
+            raise LandingError(f"{failure}: {error}{remedy and '; '}{remedy}") from error

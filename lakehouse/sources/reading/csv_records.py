@@ -15,9 +15,9 @@ from typing import Any
 from lakehouse.sources.reading.tables import (
     BLOCK_BYTES,
     BLOCK_ROWS,
-    MOST_COLUMNS,
+    CUT_LENGTH,
+    MAX_COLUMNS,
     NOT_UTF8,
-    SHOWN,
     Block,
     Reading,
     Shape,
@@ -134,13 +134,13 @@ def _header(records: "_Records", reading: Reading) -> tuple[Shape, tuple[str, ..
         raise Unreadable(
             f"its header is not UTF-8 ({clean(original)[:200]}): declare `encoding`, or send UTF-8"
         )
-    if twice := [name for name, count in Counter(header).items() if count > 1]:
-        raise Unreadable(f"unreadable csv: {twice[0]!r} is twice in the header")
-    if len(header) > MOST_COLUMNS:
-        raise Unreadable(f"its header has {len(header):,} columns, more than {MOST_COLUMNS:,}")
+    if duplicates := [name for name, count in Counter(header).items() if count > 1]:
+        raise Unreadable(f"unreadable csv: {duplicates[0]!r} appears twice in the header")
+    if len(header) > MAX_COLUMNS:
+        raise Unreadable(f"its header has {len(header):,} columns, more than {MAX_COLUMNS:,}")
     records.header = header
-    wanted = [name for name in header if reading.others or name in reading.columns]
-    return Shape("csv", tuple(wanted)), tuple(header)
+    selected = [name for name in header if reading.all_columns or name in reading.columns]
+    return Shape("csv", tuple(selected)), tuple(header)
 
 
 class _Records:
@@ -149,8 +149,8 @@ class _Records:
     def __init__(self, text: io.TextIOWrapper, reading: Reading) -> None:
         self.header: list[str] = []
         self._text, self._reading = text, reading
-        self._again: deque[str] = deque()
-        self._taken: list[str] = []
+        self._pushed_back: deque[str] = deque()
+        self._record_lines: list[str] = []
         self._size = 0
         self._open()
 
@@ -167,11 +167,11 @@ class _Records:
                 if not line:
                     raise StopIteration
                 return line.rstrip("\r\n"), None, None
-            self._again.appendleft(line)
+            self._pushed_back.appendleft(line)
         return self._record()
 
     def _record(self) -> Record:
-        self._taken, self._size = [], 0
+        self._record_lines, self._size = [], 0
         try:
             fields = next(self._reader)
         except _TooLong as error:
@@ -180,33 +180,33 @@ class _Records:
             return self._broken(f"malformed CSV ({error})")
         if self.header and fields and len(fields) != len(self.header):
             return self._broken(f"{len(self.header)} fields expected")
-        return "".join(self._taken).rstrip("\r\n"), None, fields
+        return "".join(self._record_lines).rstrip("\r\n"), None, fields
 
     def _broken(self, why: str) -> Record:
         """The first line of a broken record; the other lines are read again."""
-        self._again.extendleft(reversed(self._taken[1:]))
+        self._pushed_back.extendleft(reversed(self._record_lines[1:]))
         self._open()
-        return self._taken[0].rstrip("\r\n"), why, []
+        return self._record_lines[0].rstrip("\r\n"), why, []
 
     def _feed(self) -> Iterator[str]:
         while line := self._line():
-            self._taken.append(line)
+            self._record_lines.append(line)
             self._size += len(line)
-            if self._size > self._reading.longest or isinstance(line, _Cut):
-                raise _TooLong(too_long(self._reading.longest))
+            if self._size > self._reading.max_row_bytes or isinstance(line, _Cut):
+                raise _TooLong(too_long(self._reading.max_row_bytes))
             yield line
 
     def _line(self) -> str:
         """The next line, with its end, or the start of one that is too long."""
-        if self._again:
-            return self._again.popleft()
-        longest = self._reading.longest
-        line = self._text.readline(longest + 1)
-        if len(line) <= longest:
+        if self._pushed_back:
+            return self._pushed_back.popleft()
+        limit = self._reading.max_row_bytes
+        line = self._text.readline(limit + 1)
+        if len(line) <= limit:
             return line
-        start = _Cut(line[:SHOWN])
+        start = _Cut(line[:CUT_LENGTH])
         while line and not line.endswith(("\n", "\r")):
-            line = self._text.readline(longest)
+            line = self._text.readline(limit)
         return start
 
 

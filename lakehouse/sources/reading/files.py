@@ -17,7 +17,9 @@ def file_format(name: str) -> str:
     """The format in a file's name, without compression. Raises `Unreadable`."""
     parts = name.removesuffix(".gz").removesuffix(".zst").rsplit(".", 1)
     if len(parts) < 2 or parts[1] not in ("jsonl", "csv", "parquet"):
-        raise Unreadable("its name ends in none of .jsonl, .csv, .parquet (with .gz or .zst)")
+        raise Unreadable(
+            "its name does not end in .jsonl, .csv or .parquet (or that and .gz, .zst)"
+        )
     return parts[1]
 
 
@@ -50,8 +52,8 @@ def read_file(
         *(pa.ArrowException, OSError, EOFError, csv.Error, ValueError, LookupError, TypeError),
         *(ArithmeticError, MemoryError, RecursionError, AttributeError),
     ) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(f"unreadable {reading.format}: {said}") from error
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Unreadable(f"unreadable {reading.format}: {message}") from error
 
 
 def _read_text(
@@ -77,10 +79,10 @@ def _decoded(stream: Any, reading: Reading) -> Any:
                 f"it is {encoding}, not UTF-8: declare `encoding: {encoding.lower()}`, or "
                 "send UTF-8"
             )
-    return _After(start.removeprefix(codecs.BOM_UTF8), stream)
+    return _Prefixed(start.removeprefix(codecs.BOM_UTF8), stream)
 
 
-class _After:
+class _Prefixed:
     """A stream preceded by `start`."""
 
     def __init__(self, start: bytes, stream: Any) -> None:

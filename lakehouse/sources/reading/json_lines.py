@@ -14,7 +14,7 @@ import duckdb
 
 from lakehouse.sources.reading.lines import Line, read_lines
 from lakehouse.sources.reading.tables import (
-    MOST_COLUMNS,
+    MAX_COLUMNS,
     NOT_UTF8,
     Block,
     Reading,
@@ -40,7 +40,7 @@ _TEXTS = {str, _Number, type(None)}
 """Types of values that are their own text; for others (true, lists) the file's text is kept."""
 
 
-class _Twice(ValueError):
+class _DuplicateKey(ValueError):
     """A duplicate key in an object."""
 
 
@@ -51,13 +51,13 @@ def read_json_lines(
 
     With a `scratch` DuckDB most lines take a third of the time.
     """
-    for first, lines in read_lines(stream, reading.longest):
+    for first, lines in read_lines(stream, reading.max_row_bytes):
         numbered = list(enumerate(lines, start=first))
         flat = None
         if scratch is not None:
             flat, numbered = _read_flat(scratch, reading, numbered)
         odd = _read_odd(reading, numbered)
-        yield odd if flat is None else _together(flat, odd) if len(odd.table) else flat
+        yield odd if flat is None else _merge(flat, odd) if len(odd.table) else flat
 
 
 def _read_flat(
@@ -109,7 +109,7 @@ def _read_flat(
     return Block(Shape("jsonl", columns), table, dict.fromkeys(keys, len(found))), left
 
 
-def _together(flat: Block, odd: Block) -> Block:
+def _merge(flat: Block, odd: Block) -> Block:
     """Both parts of a block, in the order of the file."""
     import pyarrow as pa
 
@@ -151,10 +151,10 @@ def _read_odd(reading: Reading, numbered: list[tuple[int, Line]]) -> Block:
 
 def _columns(reading: Reading, found: list[str]) -> tuple[str, ...]:
     columns = dict.fromkeys(reading.columns)
-    if reading.others:
+    if reading.all_columns:
         columns |= dict.fromkeys(found)
-    if len(columns) > MOST_COLUMNS:
-        raise Unreadable(f"its rows have {len(columns):,} keys, more than {MOST_COLUMNS:,}")
+    if len(columns) > MAX_COLUMNS:
+        raise Unreadable(f"its rows have {len(columns):,} keys, more than {MAX_COLUMNS:,}")
     return tuple(columns)
 
 
@@ -162,7 +162,7 @@ def _values(text: str) -> tuple[str | None, dict[str, Any]]:
     """Why the row is broken, and the text of each of its values."""
     try:
         found = _DECODER.decode(text)
-    except _Twice as error:
+    except _DuplicateKey as error:
         return f"{MALFORMED}: {error}", {}
     except (ValueError, RecursionError):
         return MALFORMED, {}
@@ -171,7 +171,7 @@ def _values(text: str) -> tuple[str | None, dict[str, Any]]:
     if not _TEXTS.issuperset(map(type, found.values())):
         found = {key: _text(found[key], original) for key, original in _members(text)}
     if "\\u" in text and not _is_unicode(found):
-        return f"{MALFORMED}: half a surrogate pair", {}
+        return f"{MALFORMED}: unpaired surrogate", {}
     return None, found
 
 
@@ -210,7 +210,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise _Twice(f"{next(key for key in keys if keys.count(key) > 1)!r} is in it twice")
+        raise _DuplicateKey(f"{next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return found
 
 

@@ -13,9 +13,9 @@ from typing import Any
 BLOCK_BYTES = 8 << 20
 """Bytes of a file that are read at a time."""
 BLOCK_ROWS = 1 << 16
-SHOWN = 2_000
+CUT_LENGTH = 2_000
 """Characters that are kept of a row that is too long."""
-MOST_COLUMNS = 2_000
+MAX_COLUMNS = 2_000
 """A file with more columns counts as damaged: each would become a column of the lake."""
 
 
@@ -25,17 +25,17 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read: `columns` are requested from it, and with `others` all its columns.
+    """How a file is read: `columns` are requested from it, and with `all_columns` all its columns.
 
-    `longest` is the most bytes of one row. `encoding` is that of texts, by its Python name.
+    `max_row_bytes` is the most bytes of one row. `encoding` is that of texts, by its Python name.
     """
 
     format: str
     columns: tuple[str, ...]
-    others: bool = False
+    all_columns: bool = False
     delimiter: str = ","
     encoding: str = "utf-8"
-    longest: int = 1_000_000
+    max_row_bytes: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,6 @@ def is_original(broken: str | None) -> bool:
     return broken is None or not (broken == NOT_UTF8 or broken.startswith(_LONGER))
 
 
-def too_long(longest: int) -> str:
+def too_long(limit: int) -> str:
     """The reason for a row that exceeds the longest row allowed."""
-    return f"{_LONGER}{longest:,} bytes (LAKEHOUSE_LONGEST_ROW)"
+    return f"{_LONGER}{limit:,} bytes (LAKEHOUSE_LONGEST_ROW)"

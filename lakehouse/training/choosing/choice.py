@@ -18,7 +18,7 @@ from lakehouse.training.fitting.fold_examples import FoldData, fold_data
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.training_data import TrainingData
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def choose(
     data: TrainingData,
     *,
     run_id: str = "",
-    tell: Tell = lambda text: None,
+    on_progress: OnProgress = lambda text: None,
 ) -> Choice:
     """Select features with the declared parameters, then search parameters with those features.
 
@@ -55,26 +55,28 @@ def choose(
         return Choice(spec.params)
     threads, classes = lake.settings.cores, data.classes
     share = spec.search.sample if spec.search else 1.0
-    cut = partial(fold_data, spec, data.schema, data.train, share=share)
+    prepare = partial(fold_data, spec, data.schema, data.train, share=share)
     folds = data.folds[-spec.folds.search :]
-    prepared = [cut(fold) for fold in folds]
+    prepared = [prepare(fold) for fold in folds]
     kept: tuple[str, ...] | None = None
     selection: tuple[GroupFigure, ...] = ()
     if spec.selection is not None:
         params = lightgbm_params(spec, spec.params, len(classes), threads)
 
-        def judge(fold: FoldData, prediction: Any) -> float:
+        def evaluate(fold: FoldData, prediction: Any) -> float:
             return fold_value(spec, fold.scored, prediction, classes, spec.primary_metric)
 
-        selection = select(spec, prepared, params, judge)
-        stays = {name for group in selection if group.kept for name in group.features}
-        kept = tuple(name for name in prepared[0].columns.used if name in stays)
-        tell(f"{spec.name}: {len(kept)} of {len(prepared[0].columns.used)} columns selected")
+        selection = select(spec, prepared, params, evaluate)
+        kept_names = {name for group in selection if group.kept for name in group.features}
+        kept = tuple(name for name in prepared[0].columns.used if name in kept_names)
+        on_progress(f"{spec.name}: {len(kept)} of {len(prepared[0].columns.used)} columns selected")
         if len(kept) < len(prepared[0].columns.used):
-            prepared = [cut(fold, kept) for fold in folds]
+            prepared = [prepare(fold, kept) for fold in folds]
     study = None
     if spec.search is not None:
-        name = study_id(spec, data.made.hash, code_hash(), prepared[0].columns.used)
-        study = search(spec, lake, prepared, classes, threads, name, run_id=run_id, tell=tell)
-    found = study.params if study else {}
-    return Choice({**spec.params, **found}, kept, selection, study)
+        name = study_id(spec, data.pinned.hash, code_hash(), prepared[0].columns.used)
+        study = search(
+            spec, lake, prepared, classes, threads, name, run_id=run_id, on_progress=on_progress
+        )
+    searched = study.params if study else {}
+    return Choice({**spec.params, **searched}, kept, selection, study)

@@ -18,7 +18,7 @@ STARTUP = 6
 """Trials that TPE draws at random before it uses the results."""
 
 
-def budget(search: Search) -> int:
+def trial_count(search: Search) -> int:
     """The number of trials, including the declared parameters as the first.
 
     A grid may have fewer points than declared trials.
@@ -43,28 +43,28 @@ def propose(
         points = _grid(search)
         return dict(points[np.random.default_rng(seed).permutation(len(points))[number - 1]])
     optuna = _optuna()
-    space = {name: _distribution(optuna, among) for name, among in search.space.items()}
-    drawn = seed + number
+    space = {name: _distribution(optuna, domain) for name, domain in search.space.items()}
+    trial_seed = seed + number
     if search.method == "tpe":
         sampler = optuna.samplers.TPESampler(
-            seed=drawn, n_startup_trials=STARTUP, multivariate=False
+            seed=trial_seed, n_startup_trials=STARTUP, multivariate=False
         )
     else:
-        sampler = optuna.samplers.RandomSampler(seed=drawn)
+        sampler = optuna.samplers.RandomSampler(seed=trial_seed)
     study = optuna.create_study(direction="minimize" if minimize else "maximize", sampler=sampler)
     study.add_trials(
-        [_frozen(optuna, search, space, trial) for trial in finished if trial.fold_values]
+        [_optuna_trial(optuna, search, space, trial) for trial in finished if trial.fold_values]
     )
     chosen: dict[str, Any] = study.ask(space).params
     return chosen
 
 
-def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
+def _optuna_trial(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) -> Any:
     """A finished trial in Optuna's form, with those of its parameters that are in the space."""
     params = {
         name: value
         for name, value in trial.params.items()
-        if name in space and _inside(search.space[name], value)
+        if name in space and _contains(search.space[name], value)
     }
     means = np.cumsum(trial.fold_values) / np.arange(1, len(trial.fold_values) + 1)
     pruned = trial.state == "pruned"
@@ -77,23 +77,23 @@ def _frozen(optuna: Any, search: Search, space: dict[str, Any], trial: Trial) ->
     )
 
 
-def _inside(among: Between | OneOf, value: Any) -> bool:
+def _contains(domain: Between | OneOf, value: Any) -> bool:
     """Whether the space contains a value; the declared ones of the first trial may lie outside."""
-    if isinstance(among, OneOf):
-        return value in among.choices
-    if not isinstance(value, int | float) or not among.low <= value <= among.high:
+    if isinstance(domain, OneOf):
+        return value in domain.choices
+    if not isinstance(value, int | float) or not domain.low <= value <= domain.high:
         return False
-    step = among.step or (1 if _whole(among) else None)
-    return step is None or abs((value - among.low) / step % 1) < 1e-9
+    step = domain.step or (1 if _is_integer(domain) else None)
+    return step is None or abs((value - domain.low) / step % 1) < 1e-9
 
 
-def _distribution(optuna: Any, among: Between | OneOf) -> Any:
-    if isinstance(among, OneOf):
-        return optuna.distributions.CategoricalDistribution(among.choices)
-    low, high, step = among.low, among.high, among.step
-    if _whole(among):
-        return optuna.distributions.IntDistribution(low, high, among.log, step or 1)
-    return optuna.distributions.FloatDistribution(low, high, among.log, step)
+def _distribution(optuna: Any, domain: Between | OneOf) -> Any:
+    if isinstance(domain, OneOf):
+        return optuna.distributions.CategoricalDistribution(domain.choices)
+    low, high, step = domain.low, domain.high, domain.step
+    if _is_integer(domain):
+        return optuna.distributions.IntDistribution(low, high, domain.log, step or 1)
+    return optuna.distributions.FloatDistribution(low, high, domain.log, step)
 
 
 def _grid(search: Search) -> list[Params]:
@@ -101,21 +101,21 @@ def _grid(search: Search) -> list[Params]:
     return [dict(point) for point in product(*axes)]
 
 
-def _values(name: str, among: Between | OneOf) -> list[Any]:
-    if isinstance(among, OneOf):
-        return list(among.choices)
-    step = among.step or (1 if _whole(among) else None)
+def _values(name: str, domain: Between | OneOf) -> list[Any]:
+    if isinstance(domain, OneOf):
+        return list(domain.choices)
+    step = domain.step or (1 if _is_integer(domain) else None)
     if step is None:
         raise TrainingError(
-            f"search: a grid over {name} from {among.low} to {among.high} needs a `step`, or "
+            f"search: a grid over {name} from {domain.low} to {domain.high} needs a `step`, or "
             "`choices`"
         )
-    count = int((among.high - among.low) / step + 1e-9) + 1
-    return [among.low + i * step for i in range(count)]
+    count = int((domain.high - domain.low) / step + 1e-9) + 1
+    return [domain.low + i * step for i in range(count)]
 
 
-def _whole(among: Between) -> bool:
-    return all(isinstance(bound, int) for bound in (among.low, among.high, among.step or 1))
+def _is_integer(domain: Between) -> bool:
+    return all(isinstance(bound, int) for bound in (domain.low, domain.high, domain.step or 1))
 
 
 def _optuna() -> Any:

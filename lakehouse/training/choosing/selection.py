@@ -17,27 +17,27 @@ from lakehouse.training.fitting.boosting import Boosted, Examples
 from lakehouse.training.fitting.fold_examples import FoldData
 
 Params = Mapping[str, Any]
-Judge = Callable[[FoldData, npt.NDArray[np.float64]], float]
+Evaluate = Callable[[FoldData, npt.NDArray[np.float64]], float]
 Groups = dict[str, tuple[str, ...]]
 
 
 def select(
-    spec: ModelSpec, folds: Sequence[FoldData], params: Params, judge: Judge
+    spec: ModelSpec, folds: Sequence[FoldData], params: Params, evaluate: Evaluate
 ) -> tuple[GroupFigure, ...]:
-    """A figure and a verdict for every group; `judge` computes the primary metric of a prediction.
+    """A figure and a verdict for every group; `evaluate` returns a prediction's primary metric.
 
     If no group passes, all are kept, and the reasons record it.
     """
     assert spec.selection is not None
     groups = group_columns(spec.selection, folds[0].columns.used)
     if spec.selection.method == "permutation":
-        figures = _permutation(spec, spec.selection, folds, params, judge, groups)
+        figures = _permutation(spec, spec.selection, folds, params, evaluate, groups)
     else:
         figures = _null_importance(spec, spec.selection, folds, params, groups)
     if any(figure.kept for figure in figures):
         return figures
-    why = "kept, because no group at all earned its place"
-    return tuple(f.model_copy(update={"kept": True, "reason": why}) for f in figures)
+    reason = "kept, because no group passes"
+    return tuple(f.model_copy(update={"kept": True, "reason": reason}) for f in figures)
 
 
 def group_columns(selection: FeatureSelection, columns: Sequence[str]) -> Groups:
@@ -59,7 +59,7 @@ def _permutation(
     selection: FeatureSelection,
     folds: Sequence[FoldData],
     params: Params,
-    judge: Judge,
+    evaluate: Evaluate,
     groups: Groups,
 ) -> tuple[GroupFigure, ...]:
     """Breiman, "Random forests", 2001: the loss of metric when a group's values are shuffled.
@@ -69,22 +69,23 @@ def _permutation(
     chance.
     """
     sign = -1.0 if find_metric(spec.primary_metric).lower_is_better else 1.0
-    costs: dict[str, list[float]] = {name: [] for name in groups}
+    losses: dict[str, list[float]] = {name: [] for name in groups}
     for number, fold in enumerate(folds):
         boosted = fold.fit(params, spec.rounds, stop=True)
-        whole = judge(fold, fold.predict(boosted))
+        unshuffled = evaluate(fold, fold.predict(boosted))
         for name, members in groups.items():
-            places = [fold.columns.used.index(member) for member in members]
-            for shuffled in _shuffles(spec, selection, fold, places, number):
-                value = judge(fold, fold.predict(boosted, shuffled))
-                costs[name].append(sign * (whole - value))
+            positions = [fold.columns.used.index(member) for member in members]
+            for shuffled in _shuffles(spec, selection, fold, positions, number):
+                value = evaluate(fold, fold.predict(boosted, shuffled))
+                losses[name].append(sign * (unshuffled - value))
     return tuple(
         _verdict(
             name,
             members,
-            float(np.mean(costs[name])),
-            2 * float(np.std(costs[name], ddof=1)) / len(costs[name]) ** 0.5,
-            f"shuffling it costs this much {spec.primary_metric}, twice the standard error is",
+            float(np.mean(losses[name])),
+            2 * float(np.std(losses[name], ddof=1)) / len(losses[name]) ** 0.5,
+            f"loss of {spec.primary_metric} if shuffled",
+            "twice the standard error",
         )
         for name, members in groups.items()
     )
@@ -94,13 +95,15 @@ def _shuffles(
     spec: ModelSpec,
     selection: FeatureSelection,
     fold: FoldData,
-    places: Sequence[int],
+    positions: Sequence[int],
     number: int,
 ) -> Iterator[npt.NDArray[np.float32]]:
     for repeat in range(selection.repeats):
         random = np.random.default_rng([spec.seed, number, repeat])
-        shuffled = fold.seen.copy()
-        shuffled[:, places] = fold.seen[random.permutation(len(fold.seen))][:, places]
+        shuffled = fold.tree_matrix.copy()
+        shuffled[:, positions] = fold.tree_matrix[random.permutation(len(fold.tree_matrix))][
+            :, positions
+        ]
         yield shuffled
 
 
@@ -122,14 +125,14 @@ def _null_importance(
         _add_gains(real, groups, fold, boosted)
         for repeat in range(selection.repeats):
             random = np.random.default_rng([spec.seed, number, repeat])
-            order = random.permutation(len(fold.learnt.label))
-            weight = fold.learnt.weight
-            learnt = Examples(
-                fold.learnt.matrix,
-                fold.learnt.label[order],
+            order = random.permutation(len(fold.train.label))
+            weight = fold.train.weight
+            train = Examples(
+                fold.train.matrix,
+                fold.train.label[order],
                 None if weight is None else weight[order],
             )
-            shuffled = FoldData(spec, fold.columns, learnt, fold.odds, fold.scored)
+            shuffled = FoldData(spec, fold.columns, train, fold.odds, fold.scored)
             _add_gains(null, groups, shuffled, shuffled.fit(params, boosted.rounds, stop=False))
     return tuple(
         _verdict(
@@ -137,7 +140,8 @@ def _null_importance(
             members,
             float(np.mean(real[name])),
             float(np.quantile(null[name], selection.quantile)),
-            f"its gain per round, quantile {selection.quantile:g} under shuffled labels is",
+            "gain per round",
+            f"quantile {selection.quantile:g} under shuffled labels",
         )
         for name, members in groups.items()
     )
@@ -153,10 +157,11 @@ def _add_gains(
 
 
 def _verdict(
-    name: str, members: tuple[str, ...], figure: float, bound: float, what: str
+    name: str, members: tuple[str, ...], figure: float, bound: float, measure: str, bound_name: str
 ) -> GroupFigure:
     kept = figure > bound
-    reason = f"{'kept' if kept else 'left out'}: {what} {bound:.4g}, it has {figure:.4g}"
+    verdict, relation = ("kept", "above") if kept else ("left out", "not above")
+    reason = f"{verdict}: {measure} {figure:.4g}, {relation} {bound:.4g} ({bound_name})"
     return GroupFigure(
         group=name, features=members, kept=kept, figure=figure, bound=bound, reason=reason
     )

@@ -52,12 +52,12 @@ def write_trial(lake: Lake, model: str, study: str, trial: Trial, run_id: str) -
     author = Author(f"models.{model}", run_id, f"trial {trial.number} of study {study}")
     with lake.writer(author) as writer:
         tables.create(writer)
-        there = writer.execute(
+        exists = writer.execute(
             f"SELECT 1 FROM {qualified(layout.TRIALS)} "
             "WHERE model = ? AND study = ? AND number = ?",
             [model, study, trial.number],
         ).fetchone()
-        if there:
+        if exists:
             return
         tables.insert(
             writer,

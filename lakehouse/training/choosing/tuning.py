@@ -15,8 +15,8 @@ from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Study
 from lakehouse.models.spec import ModelSpec
-from lakehouse.models.threshold import decided
-from lakehouse.training.choosing.proposals import budget, propose
+from lakehouse.models.threshold import break_ties
+from lakehouse.training.choosing.proposals import propose, trial_count
 from lakehouse.training.choosing.trials import Trial, read_trials, write_trial
 from lakehouse.training.fitting.boosting import library_versions, lightgbm_params
 from lakehouse.training.fitting.cross_fitting import threshold_on
@@ -24,9 +24,9 @@ from lakehouse.training.fitting.fold_examples import FoldData
 from lakehouse.training.judging.assessment import assess
 from lakehouse.training.sets.rows import Rows
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
-BEFORE_PRUNING = 4
+MIN_COMPLETE_TRIALS = 4
 """Complete trials that pruning requires."""
 
 _NO_INFLUENCE = {"calibration", "threshold", "warm_start"}
@@ -41,7 +41,7 @@ def search(
     study: str,
     *,
     run_id: str = "",
-    tell: Tell = lambda text: None,
+    on_progress: OnProgress = lambda text: None,
 ) -> Study:
     """Run the study's missing trials, and choose the one with the best mean over the folds.
 
@@ -54,19 +54,19 @@ def search(
     assert spec.search is not None
     metric = spec.search.metric or spec.primary_metric
     minimize = find_metric(metric).lower_is_better
-    count = budget(spec.search)
+    count = trial_count(spec.search)
     finished = [t for t in read_trials(lake, spec.name, study) if t.number < count]
     if finished:
-        tell(f"{spec.name}: {len(finished)} of {count} trials were finished before")
+        on_progress(f"{spec.name}: {len(finished)} of {count} trials are already finished")
     for number in range(len(finished), count):
         if number:
             params = propose(spec.search, spec.seed, number, finished, minimize=minimize)
         else:
             params = {n: v for n, v in spec.params.items() if n in spec.search.space}
-        trial = _try(spec, folds, classes, threads, number, params, finished, metric)
+        trial = _run_trial(spec, folds, classes, threads, number, params, finished, metric)
         write_trial(lake, spec.name, study, trial, run_id)
         finished.append(trial)
-        tell(f"{spec.name}: {_told(trial, count, metric)}")
+        on_progress(f"{spec.name}: {_describe(trial, count, metric)}")
     complete = [t for t in finished if t.state == "complete" and t.value is not None]
     values = {trial.number: trial.value for trial in complete if trial.value is not None}
     best = min(complete, key=lambda t: (values[t.number] * (1 if minimize else -1), t.number))
@@ -103,18 +103,18 @@ def fold_value(spec: ModelSpec, rows: Rows, prediction: Any, classes: Any, metri
     threshold = None
     if cut is not None:
         threshold = cut.threshold
-        prediction = decided(prediction, threshold, cut.ties, spec.seed)
+        prediction = break_ties(prediction, threshold, cut.ties, spec.seed)
     constant = spec.task.baseline(rows.label)
     value = assess(spec, rows, prediction, threshold, constant, classes)[metric]
     if value is None:
         raise TrainingError(
-            f"{spec.name}: {metric} cannot be told from the {len(rows)} rows of a fold; choose "
+            f"{spec.name}: {metric} is undefined on the {len(rows)} rows of a fold; declare "
             "longer `folds`, or another metric"
         )
     return value
 
 
-def _try(
+def _run_trial(
     spec: ModelSpec,
     folds: Sequence[FoldData],
     classes: tuple[str, ...],
@@ -126,42 +126,41 @@ def _try(
 ) -> Trial:
     assert spec.search is not None
     started = time.monotonic()
-    given = lightgbm_params(spec, {**spec.params, **params}, len(classes), threads)
+    full_params = lightgbm_params(spec, {**spec.params, **params}, len(classes), threads)
     values: list[float] = []
     state: Literal["complete", "pruned"] = "complete"
     for fold in folds:
         try:
-            boosted = fold.fit(given, spec.rounds, stop=True)
+            boosted = fold.fit(full_params, spec.rounds, stop=True)
         except TrainingError:
             if not number:
                 raise
             return Trial(number, "failed", params, (), None, time.monotonic() - started)
         values.append(fold_value(spec, fold.scored, fold.predict(boosted), classes, metric))
         unfinished = spec.search.prune and len(values) < len(folds)
-        if unfinished and _behind(values, finished, find_metric(metric).lower_is_better):
+        if unfinished and _is_behind(values, finished, find_metric(metric).lower_is_better):
             state = "pruned"
             break
     seconds = time.monotonic() - started
     return Trial(number, state, params, tuple(values), fmean(values), seconds)
 
 
-def _behind(values: Sequence[float], finished: Sequence[Trial], minimize: bool) -> bool:
+def _is_behind(values: Sequence[float], finished: Sequence[Trial], minimize: bool) -> bool:
     """The median rule of Golovin et al., "Google Vizier", 2017: the mean so far is worse than the
     median of the complete trials' means up to the same fold."""
     others = [fmean(t.fold_values[: len(values)]) for t in finished if t.state == "complete"]
-    if len(others) < BEFORE_PRUNING:
+    if len(others) < MIN_COMPLETE_TRIALS:
         return False
-    mine, theirs = fmean(values), median(others)
-    return mine > theirs if minimize else mine < theirs
+    mean, reference = fmean(values), median(others)
+    return mean > reference if minimize else mean < reference
 
 
-def _told(trial: Trial, count: int, metric: str) -> str:
-    found = "refused by LightGBM" if trial.value is None else f"{metric} {trial.value:.4f}"
-    given_up = f", given up after {len(trial.fold_values)} folds" * (trial.state == "pruned")
+def _describe(trial: Trial, count: int, metric: str) -> str:
+    outcome = "rejected by LightGBM" if trial.value is None else f"{metric} {trial.value:.4f}"
+    pruned = f", pruned after {len(trial.fold_values)} folds" * (trial.state == "pruned")
     params = ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in trial.params.items()
     )
-    return (
-        f"trial {trial.number + 1} of {count}: {found}{given_up}, {trial.seconds:.1f} s ({params})"
-    )
+    number = f"trial {trial.number + 1} of {count}"
+    return f"{number}: {outcome}{pruned}, {trial.seconds:.1f} s ({params})"

@@ -15,10 +15,10 @@ from lakehouse.lake import code_version
 from lakehouse.models import artefact, calibration
 from lakehouse.models.calibration import Calibrator
 from lakehouse.models.columns import Columns, fit_columns
-from lakehouse.models.imbalance import true_odds
+from lakehouse.models.imbalance import correct_odds
 from lakehouse.models.library import import_lightgbm
 from lakehouse.models.model import Model, ModelCard
-from lakehouse.models.prior import prior_shift, shifted
+from lakehouse.models.prior import prior_shift, shift_odds
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.choosing.choice import Choice
 from lakehouse.training.fitting.boosting import (
@@ -32,8 +32,8 @@ from lakehouse.training.fitting.boosting import (
 )
 from lakehouse.training.fitting.collapse import refuse_collapse
 from lakehouse.training.fitting.cross_fitting import OutOfFold, out_of_fold, threshold_on
-from lakehouse.training.fitting.fold_examples import examples, weigh
-from lakehouse.training.fitting.warm_start import Start
+from lakehouse.training.fitting.fold_examples import examples, weight_rows
+from lakehouse.training.fitting.warm_start import WarmStart
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.rows import Rows
 from lakehouse.training.sets.training_data import TrainingData
@@ -58,8 +58,8 @@ class FittedModel:
         }
 
 
-def make(
-    spec: ModelSpec, data: TrainingData, choice: Choice, start: Start, threads: int
+def fit_model(
+    spec: ModelSpec, data: TrainingData, choice: Choice, start: WarmStart, threads: int
 ) -> FittedModel:
     """Fit trees, then calibration and threshold on rows outside the training data; write a card.
 
@@ -75,44 +75,46 @@ def make(
     columns = fit_columns(spec, data.schema, data.train.matrix, choice.kept)
     data = data.only(columns.schema)
     parts = tuple(state.part for state in columns.extraction)
-    cut = spec.model_copy(update={"extraction": parts})
+    fold_spec = spec.model_copy(update={"extraction": parts})
     params = lightgbm_params(spec, choice.params, len(data.classes), threads)
-    weighed = weigh(spec, data.train.label)
-    learnt = examples(columns, data.train, weighed)
+    weighted = weight_rows(spec, data.train.label)
+    train_examples = examples(columns, data.train, weighted)
     validation = data.validation.of_classes(data.classes)
-    boosted = _fit(spec, columns, params, learnt, weighed.odds, validation, start)
+    boosted = _fit(spec, columns, params, train_examples, weighted.odds, validation, start)
     trees = boosted.trees()
     boosted = Boosted(import_lightgbm().Booster(model_str=trees), boosted.rounds)
 
     def score(rows: Rows) -> Scores:
-        return true_odds(boosted.predict(columns.matrix(rows.matrix)), weighed.odds)
+        return correct_odds(boosted.predict(columns.matrix(rows.matrix)), weighted.odds)
 
     period = "validation" if len(validation) else "train"
-    judged = validation if len(validation) else data.train
-    judged_score = score(judged)
+    holdout = validation if len(validation) else data.train
+    holdout_score = score(holdout)
     found = None
     if data.folds and (spec.task.decides or spec.calibration != "none"):
-        few = 0 if spec.calibration != "none" else -spec.folds.search
+        first_fold = 0 if spec.calibration != "none" else -spec.folds.search
         found = out_of_fold(
-            cut,
+            fold_spec,
             columns.schema,
             data.train,
-            data.folds[few:],
+            data.folds[first_fold:],
             columns.used,
             params,
             boosted.rounds,
         )
     if found is not None and period == "train":
-        period, judged, judged_score = "out-of-fold", found.rows, found.uncalibrated
-    refuse_collapse(spec, judged, judged_score, data.train.label, period)
-    calibrator, shift = _calibrate(spec, found, validation, judged, judged_score)
+        period, holdout, holdout_score = "out-of-fold", found.rows, found.uncalibrated
+    refuse_collapse(spec, holdout, holdout_score, data.train.label, period)
+    calibrator, shift = _calibrate(spec, found, validation, holdout, holdout_score)
 
     def final(uncalibrated: Scores) -> Scores:
-        return np.asarray(shifted(calibration.apply(calibrator, uncalibrated), shift), np.float64)
+        return np.asarray(
+            shift_odds(calibration.apply(calibrator, uncalibrated), shift), np.float64
+        )
 
     if found is not None:
         found = replace(found, prediction=final(found.uncalibrated))
-    chosen = threshold_on(spec, judged, final(judged_score))
+    chosen = threshold_on(spec, holdout, final(holdout_score))
     card = ModelCard(
         model=spec.name,
         task=spec.task,
@@ -120,7 +122,7 @@ def make(
         extraction=columns.extraction,
         inputs=columns.used,
         classes=data.classes,
-        odds=weighed.odds,
+        odds=weighted.odds,
         calibration=calibrator,
         shift=shift,
         threshold=chosen.threshold if chosen else None,
@@ -132,9 +134,9 @@ def make(
         selection=choice.selection,
         study=choice.study,
         parent=start.parent,
-        notes=_notes(spec, data, start, calibrator, period, judged),
-        training_set_hash=data.made.hash,
-        split=data.made.split.as_json(),
+        notes=_notes(spec, data, start, calibrator, period, holdout),
+        training_set_hash=data.pinned.hash,
+        split=data.pinned.split.as_json(),
         importance=gain_importance(boosted.booster, columns.used),
         code_version=code_version(),
         code_hash=code_hash(),
@@ -149,12 +151,12 @@ def _fit(
     spec: ModelSpec,
     columns: Columns,
     params: Mapping[str, Any],
-    learnt: Examples,
+    train_examples: Examples,
     odds: float,
     validation: Rows,
-    start: Start,
+    start: WarmStart,
 ) -> Boosted:
-    data = dataset(learnt, columns.categorical, params)
+    data = dataset(train_examples, columns.categorical, params)
     stop = None
     if spec.early_stopping and len(validation):
         stop = stopping(data, columns.matrix(validation.matrix), validation.label, odds)
@@ -190,10 +192,10 @@ def _calibrate(
 def _notes(
     spec: ModelSpec,
     data: TrainingData,
-    start: Start,
+    start: WarmStart,
     calibrator: Calibrator | None,
     period: str,
-    judged: Rows,
+    holdout: Rows,
 ) -> tuple[str, ...]:
     """What was declared and could not be done, each with its reason."""
     notes = []
@@ -205,24 +207,26 @@ def _notes(
         without = {
             "no search": spec.search is not None,
             "no selection": spec.selection is not None,
-            f"calibration is of {period} rows alone": calibrator is not None,
+            f"calibration uses only {period} rows": calibrator is not None,
             f"the threshold is taken from {period} rows": spec.task.decides,
         }
-        said = ", ".join(text for text, applies in without.items() if applies)
-        if said:
-            notes.append(f"the training period is too short for a walk-forward fold: {said}")
+        missing = ", ".join(text for text, applies in without.items() if applies)
+        if missing:
+            notes.append(f"the training period is too short for a walk-forward fold: {missing}")
     if spec.calibration != "none" and calibrator is None:
-        notes.append("no calibration: too few rows of a class for it, or none that rank")
+        notes.append(
+            "no calibration: too few rows of a class, or labels that do not rise with the score"
+        )
     if spec.capacity is not None and spec.threshold.rule == "capacity":
         unit, alerts = spec.capacity.unit, spec.capacity.alerts
-        units = judged.entities[unit] if unit else np.arange(len(judged))
-        seen = len(np.unique(np.column_stack([judged.day, units]), axis=0))
-        a_day = seen / max(1, len(np.unique(judged.day)))
-        if a_day < alerts:
-            what = unit or "rows"
-            notes.append(
-                f"capacity cannot be spent: {a_day:.1f} {what} a day ({period}) for {alerts} alerts"
-            )
+        counting = spec.capacity.period
+        counted_in = counting.of(holdout.day)
+        units = holdout.entities[unit] if unit else np.arange(len(holdout))
+        seen = len(np.unique(np.column_stack([counted_in, units]), axis=0))
+        mean = seen / max(1, len(np.unique(counted_in)))
+        if mean < alerts:
+            counted = f"{mean:.1f} {unit or 'rows'} {counting.rate} ({period})"
+            notes.append(f"capacity exceeds the rows: {counted} for {alerts} alerts")
     if start.why_not:
         notes.append(f"no warm start: {start.why_not}")
     return tuple(notes)

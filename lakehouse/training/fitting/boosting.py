@@ -116,7 +116,7 @@ def boost(
             callbacks=callbacks,
         )
     except lightgbm.basic.LightGBMError as error:
-        raise TrainingError(f"{spec.name}: LightGBM refused to train: {error}") from error
+        raise TrainingError(f"{spec.name}: LightGBM cannot train: {error}") from error
     best = booster.best_iteration
     return Boosted(booster, best if best > 0 else booster.current_iteration())
 

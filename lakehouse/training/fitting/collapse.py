@@ -24,11 +24,11 @@ one week of the handbook's data a learning rate of 0.3 gives .47 to .58 with dep
 depth 6, where sound models reach .88. If a problem is so hard that sound models stay below, alerts
 on it are not worthwhile."""
 
-LEAST_GAIN = 0.005
+MIN_GAIN = 0.005
 """Share of the trivial prediction's loss that a forecast or a classifier must save."""
 
-_ERRORS = 2.0
-_FEWEST_POSITIVES, _FEWEST_ROWS, _FEWEST_DAYS = 10, 200, 5
+_STANDARD_ERRORS = 2.0
+_MIN_POSITIVES, _MIN_ROWS, _MIN_DAYS = 10, 200, 5
 
 
 class Collapsed(TrainingError):
@@ -36,7 +36,7 @@ class Collapsed(TrainingError):
 
 
 def refuse_collapse(
-    spec: ModelSpec, rows: Rows, prediction: Floats, learnt: Floats, period: str
+    spec: ModelSpec, rows: Rows, prediction: Floats, train_label: Floats, period: str
 ) -> None:
     """Raise `Collapsed` if the prediction is significantly worse than the required minimum.
 
@@ -44,61 +44,61 @@ def refuse_collapse(
     fail. For a binary model the bound is an AUC, which does not depend on the base rate (average
     precision at a base rate of a half is high for any model); its standard error is the one under
     pure chance (Mann & Whitney, 1947). For other tasks it is the loss saved against a constant
-    prediction from the training labels `learnt`: their median and mean (a regression must fail
+    prediction from the training labels `train_label`: their median and mean (a regression must fail
     against both), or the class shares. Its standard error is computed between days, because rows of
     one day resemble each other.
     """
-    losses = spec.task.losses(rows.label, prediction, learnt)
+    losses = spec.task.losses(rows.label, prediction, train_label)
     if not losses:
-        _judge_auc(spec, rows.label > 0, prediction, period)
-    elif len(rows) >= _FEWEST_ROWS and len(np.unique(rows.day)) >= _FEWEST_DAYS:
-        _judge_losses(spec, rows, losses, period)
+        _check_auc(spec, rows.label > 0, prediction, period)
+    elif len(rows) >= _MIN_ROWS and len(np.unique(rows.day)) >= _MIN_DAYS:
+        _check_losses(spec, rows, losses, period)
 
 
-def _judge_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, period: str) -> None:
+def _check_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, period: str) -> None:
     positives, negatives = int(truth.sum()), int((~truth).sum())
-    if min(positives, negatives) < _FEWEST_POSITIVES:
+    if min(positives, negatives) < _MIN_POSITIVES:
         return
     auc = metric_value(Binary(truth, score), "auc_roc")
     error = ((len(truth) + 1) / (12 * positives * negatives)) ** 0.5
-    if auc + _ERRORS * error < NEAR_CHANCE:
-        raise _collapsed(
+    if auc + _STANDARD_ERRORS * error < NEAR_CHANCE:
+        raise _collapse_error(
             spec,
-            f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing has 0.5 "
-            f"and anything significantly below {NEAR_CHANCE} counts as guessing",
+            f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing reaches "
+            f"0.5 and anything significantly below {NEAR_CHANCE} counts as guessing",
         )
 
 
-def _judge_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period: str) -> None:
+def _check_losses(spec: ModelSpec, rows: Rows, losses: Sequence[Losses], period: str) -> None:
     found = []
     for each in losses:
-        saved, error = _saved(rows.day, each.ours, each.constant)
-        if saved + _ERRORS * error >= LEAST_GAIN:
+        saved, error = _saved_share(rows.day, each.ours, each.constant)
+        if saved + _STANDARD_ERRORS * error >= MIN_GAIN:
             return
         found.append(
-            f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant has "
+            f"{each.name} {each.ours.mean():.4g} on {period} rows, where a constant reaches "
             f"{each.constant.mean():.4g}"
         )
-    raise _collapsed(spec, "; ".join(found))
+    raise _collapse_error(spec, "; ".join(found))
 
 
-def _saved(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
+def _saved_share(day: npt.NDArray[np.int64], ours: Floats, trivial: Floats) -> tuple[float, float]:
     """The saved share of the trivial loss, and its standard error between days."""
-    _, place = np.unique(day, return_inverse=True)
-    total = np.bincount(place, weights=trivial)
+    _, day_index = np.unique(day, return_inverse=True)
+    total = np.bincount(day_index, weights=trivial)
     if not total.sum():
         return 0.0, 0.0
-    difference = total - np.bincount(place, weights=ours)
+    difference = total - np.bincount(day_index, weights=ours)
     saved = difference.sum() / total.sum()
     days = len(total)
     spread = np.square(difference - saved * total).sum() * days / (days - 1)
     return float(saved), float(np.sqrt(spread) / total.sum())
 
 
-def _collapsed(spec: ModelSpec, found: str) -> Collapsed:
+def _collapse_error(spec: ModelSpec, found: str) -> Collapsed:
     return Collapsed(
-        f"{spec.name} learnt next to nothing: {found}. Likely causes: `learning_rate` "
+        f"{spec.name} is hardly better than chance: {found}. Likely causes: `learning_rate` "
         f"{spec.params.get('learning_rate', 0.1)} is too high (try a third of it), "
-        "`min_data_in_leaf` is too low for rare positives or too high for few rows, labels or "
-        "features went missing. No version was made; the champion stays"
+        "`min_data_in_leaf` is too low for rare positives or too high for few rows, or labels or "
+        "features are missing. No version was registered; the champion stays"
     )

@@ -47,10 +47,10 @@ def out_of_fold(
     for fold in folds:
         data = fold_data(spec, schema, rows, fold, kept)
         predictions.append(data.predict(data.fit(params, rounds, stop=False)))
-    places = [np.flatnonzero(fold.scored(rows)) for fold in folds]
-    number = np.repeat(np.arange(len(folds)), [len(part) for part in places])
+    positions = [np.flatnonzero(fold.score_mask(rows)) for fold in folds]
+    number = np.repeat(np.arange(len(folds)), [len(part) for part in positions])
     score = np.concatenate(predictions)
-    return OutOfFold(rows.take(np.concatenate(places)), number, score, score)
+    return OutOfFold(rows.take(np.concatenate(positions)), number, score, score)
 
 
 def threshold_on(spec: ModelSpec, rows: Rows, score: npt.NDArray[np.float64]) -> Cut | None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.models.columns import Columns, fit_columns
-from lakehouse.models.imbalance import Weighed, balance, thin, true_odds
+from lakehouse.models.imbalance import WeightedRows, balance, correct_odds, subsample
 from lakehouse.models.schema import FeatureSchema, Matrix
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.fitting.boosting import Boosted, Examples, boost, dataset, stopping
@@ -29,22 +29,22 @@ class FoldData:
 
     spec: ModelSpec
     columns: Columns
-    learnt: Examples
+    train: Examples
     odds: float
     scored: Rows
 
     @cached_property
-    def seen(self) -> Matrix:
+    def tree_matrix(self) -> Matrix:
         """The scored rows as the trees see them."""
         return self.columns.matrix(self.scored.matrix)
 
     @cached_property
     def _data(self) -> Any:
-        return dataset(self.learnt, self.columns.categorical, _REUSABLE, keep=True)
+        return dataset(self.train, self.columns.categorical, _REUSABLE, keep=True)
 
     @cached_property
     def _stop(self) -> Any:
-        return stopping(self._data, self.seen, self.scored.label, self.odds)
+        return stopping(self._data, self.tree_matrix, self.scored.label, self.odds)
 
     def fit(self, params: Mapping[str, Any], rounds: int, *, stop: bool) -> Boosted:
         """Fit; `stop` enables early stopping on the scored rows, whose scores are then optimistic.
@@ -55,35 +55,41 @@ class FoldData:
         given = {**params, **_REUSABLE}
         return boost(self.spec, given, self._data, rounds, self._stop if stop else None)
 
-    def predict(self, boosted: Boosted, seen: Matrix | None = None) -> npt.NDArray[np.float64]:
+    def predict(
+        self, boosted: Boosted, tree_matrix: Matrix | None = None
+    ) -> npt.NDArray[np.float64]:
         """Predictions for the scored rows at the true base rate, not calibrated.
 
-        `seen` replaces the matrix of these rows.
+        `tree_matrix` replaces the matrix of these rows.
         """
-        return true_odds(boosted.predict(self.seen if seen is None else seen), self.odds)
+        return correct_odds(
+            boosted.predict(self.tree_matrix if tree_matrix is None else tree_matrix), self.odds
+        )
 
 
-def weigh(spec: ModelSpec, label: npt.NDArray[np.float64], share: float = 1.0) -> Weighed:
+def weight_rows(
+    spec: ModelSpec, label: npt.NDArray[np.float64], share: float = 1.0
+) -> WeightedRows:
     """The declared class balance, then only `share` of the commonest class."""
     balanced = balance(spec.imbalance, label, spec.seed)
     if share >= 1:
         return balanced
-    places = np.arange(len(label)) if balanced.places is None else balanced.places
-    thinned = thin(spec.task, label[places], share, spec.seed)
-    assert thinned.places is not None
+    positions = np.arange(len(label)) if balanced.positions is None else balanced.positions
+    thinned = subsample(spec.task, label[positions], share, spec.seed)
+    assert thinned.positions is not None
     weight = thinned.weight
     if balanced.weight is not None:
-        weight = balanced.weight[thinned.places] * (1.0 if weight is None else weight)
-    return Weighed(places[thinned.places], weight, balanced.odds)
+        weight = balanced.weight[thinned.positions] * (1.0 if weight is None else weight)
+    return WeightedRows(positions[thinned.positions], weight, balanced.odds)
 
 
-def examples(columns: Columns, rows: Rows, weighed: Weighed) -> Examples:
+def examples(columns: Columns, rows: Rows, weighted: WeightedRows) -> Examples:
     """The training rows as the trees see them."""
-    chosen = weighed.places
+    chosen = weighted.positions
     matrix, label = rows.matrix, rows.label
     if chosen is not None:
         matrix, label = matrix[chosen], label[chosen]
-    return Examples(columns.matrix(matrix), label, weighed.weight)
+    return Examples(columns.matrix(matrix), label, weighted.weight)
 
 
 def fold_data(
@@ -100,8 +106,8 @@ def fold_data(
     `kept` names the columns that the trees use; `share` is the part of the commonest class to train
     on.
     """
-    learnt = rows.take(fold.learnt(rows))
-    columns = fit_columns(spec, schema, learnt.matrix, kept)
-    weighed = weigh(spec, learnt.label, share)
-    scored = rows.take(fold.scored(rows))
-    return FoldData(spec, columns, examples(columns, learnt, weighed), weighed.odds, scored)
+    train = rows.take(fold.train_mask(rows))
+    columns = fit_columns(spec, schema, train.matrix, kept)
+    weighted = weight_rows(spec, train.label, share)
+    scored = rows.take(fold.score_mask(rows))
+    return FoldData(spec, columns, examples(columns, train, weighted), weighted.odds, scored)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from lakehouse.models import calibration
-from lakehouse.models.imbalance import true_odds
+from lakehouse.models.imbalance import correct_odds
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.fitting.boosting import boost, dataset
-from lakehouse.training.fitting.fold_examples import examples, weigh
+from lakehouse.training.fitting.fold_examples import examples, weight_rows
 from lakehouse.training.judging.assessment import Prediction
 from lakehouse.training.sets.rows import Rows
 
@@ -25,12 +25,12 @@ def refit(
     """
     card, columns = model.card, model.columns
     seed = spec.seed if sample else spec.seed + number
-    learnt = train.take(_resample(spec, train, number)) if sample else train
-    weighed = weigh(spec.model_copy(update={"seed": seed}), learnt.label)
+    sampled = train.take(_resample(spec, train, number)) if sample else train
+    weighted = weight_rows(spec.model_copy(update={"seed": seed}), sampled.label)
     params = {**card.params, "seed": seed}
-    data = dataset(examples(columns, learnt, weighed), columns.categorical, params)
-    said = boost(spec, params, data, card.rounds).predict(columns.matrix(scored.matrix))
-    final = calibration.apply(card.calibration, true_odds(said, weighed.odds))
+    data = dataset(examples(columns, sampled, weighted), columns.categorical, params)
+    raw = boost(spec, params, data, card.rounds).predict(columns.matrix(scored.matrix))
+    final = calibration.apply(card.calibration, correct_odds(raw, weighted.odds))
     return np.asarray(final, dtype=np.float64)
 
 

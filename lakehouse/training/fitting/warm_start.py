@@ -11,13 +11,13 @@ from lakehouse.models.model import Model, Parent
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
 
-MOST_INHERITED = 4
+MAX_INHERITED = 4
 """A parent with more than this many times `rounds` is not continued, to limit the number of
 trees."""
 
 
 @dataclass(frozen=True)
-class Start:
+class WarmStart:
     """The booster to continue from, with its record; without a warm start both are None.
 
     `why_not` is then the reason.
@@ -28,26 +28,26 @@ class Start:
     why_not: str = ""
 
 
-def start_from(
+def find_warm_start(
     spec: ModelSpec,
     lake: Lake,
     version: Version | None,
     columns: Columns,
     classes: tuple[str, ...],
-) -> Start:
+) -> WarmStart:
     """Continue from this version, if its trees use exactly the columns that new ones would use."""
     if version is None:
-        return Start(why_not="there is no champion yet")
+        return WarmStart(why_not="there is no champion yet")
     try:
         model = load_model(lake.settings.models_dir, version.artefact, version.files)
     except BadArtefact as error:
-        return Start(why_not=f"{version.version} cannot be read: {error}")
+        return WarmStart(why_not=f"{version.version} cannot be read: {error}")
     differs = _difference(spec, model, columns, classes)
     if differs:
-        return Start(why_not=f"{differs} of {version.version}")
+        return WarmStart(why_not=f"{version.version} {differs}")
     card = model.card
     parent = Parent(version=version.version, trees_sha256=card.trees_sha256, rounds=card.rounds)
-    return Start(parent, model.booster)
+    return WarmStart(parent, model.booster)
 
 
 def _difference(spec: ModelSpec, model: Model, columns: Columns, classes: tuple[str, ...]) -> str:
@@ -61,13 +61,13 @@ def _difference(spec: ModelSpec, model: Model, columns: Columns, classes: tuple[
         changed = sorted(
             {*card.inputs} ^ {*columns.used} or {n for n in ours if ours[n] != theirs.get(n)}
         )
-        return f"features ({', '.join(changed) or 'their order'}) are not those"
+        return f"has other features ({', '.join(changed) or 'in another order'})"
     if card.extraction != columns.extraction:
-        return "extracted columns are fitted anew and are not those"
+        return "has other extracted columns, because they are fitted anew"
     if card.classes != classes:
-        return "classes are not those"
+        return "has other classes"
     if card.recipe["imbalance"] != spec.recipe()["imbalance"]:
-        return "`imbalance` is not that"
-    if card.rounds > MOST_INHERITED * spec.rounds:
-        return f"the {card.rounds} rounds are too many to go on from, those"
+        return "has another `imbalance`"
+    if card.rounds > MAX_INHERITED * spec.rounds:
+        return f"has {card.rounds} rounds, too many to continue from"
     return ""

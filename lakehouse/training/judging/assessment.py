@@ -1,21 +1,21 @@
 """Metrics from the predictions of a period, and gate verdicts from an evaluation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.document import Evaluation, Metrics
-from lakehouse.evaluation.metrics import metric_values
+from lakehouse.evaluation.metrics import ALERTS_PER, AT_CAPACITY, metric_values
+from lakehouse.evaluation.periods import DAY
 from lakehouse.evaluation.predictions import Binary, Predictions
 from lakehouse.models.spec import Gate, ModelSpec
-from lakehouse.models.threshold import UnitDays, by_unit
+from lakehouse.models.threshold import UnitPeriods, by_unit
 from lakehouse.registry import GateResult
 from lakehouse.training.sets.rows import Rows
 
 Prediction = npt.NDArray[np.float64]
-
-AT_CAPACITY = ("precision_at_capacity", "recall_at_capacity")
 
 
 def assess(
@@ -28,15 +28,15 @@ def assess(
 ) -> Metrics:
     """The metrics of `prediction` on `rows`; undefined ones are None.
 
-    If capacity is counted in units (cards), so are the metrics at capacity and alerts a day.
+    If capacity is counted in units (cards), so are the metrics at capacity and the alerts.
     """
     found = spec.task.evaluate(
         predictions(spec, rows, prediction, threshold, constant), constant, classes
     )
-    units = unit_days(spec, rows, prediction)
-    if units is not None:
+    units = unit_periods(spec, rows, prediction)
+    if units is not None and spec.capacity is not None:
         by_units = predictions_of_units(spec, units, threshold)
-        found |= metric_values(by_units, only=[*AT_CAPACITY, "alerts_per_day"])
+        found |= metric_values(by_units, only=[*AT_CAPACITY, ALERTS_PER[spec.capacity.per]])
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
@@ -45,29 +45,41 @@ def predictions(
 ) -> Predictions:
     """The same predictions in the form that intervals and comparisons need.
 
-    Metrics at capacity are left out if they count units, because `unit_days` has different rows.
+    Metrics at capacity are left out if they count units, because `unit_periods` has different rows.
     """
-    alerts = None if spec.capacity is None or spec.capacity.unit else spec.capacity.alerts
-    return spec.task.predictions(rows, prediction, constant, threshold=threshold, alerts=alerts)
+    capacity = spec.capacity
+    return spec.task.predictions(
+        rows,
+        prediction,
+        constant,
+        threshold=threshold,
+        alerts=None if capacity is None or capacity.unit else capacity.alerts,
+        period=DAY if capacity is None else capacity.period,
+    )
 
 
-def predictions_of_units(spec: ModelSpec, units: UnitDays, threshold: float | None) -> Binary:
-    """Predictions with one row for each unit and day."""
-    assert spec.capacity is not None
+def predictions_of_units(spec: ModelSpec, units: UnitPeriods, threshold: float | None) -> Binary:
+    """Predictions with one row for each unit and period of the capacity."""
+    capacity = spec.capacity
+    assert capacity is not None
     flagged = None if threshold is None else units.score >= threshold
-    return Binary(units.truth, units.score, flagged, units.day, spec.capacity.alerts)
+    found = Binary(units.truth, units.score, flagged)
+    if capacity.per == "week":
+        return replace(found, week=units.period, alerts=capacity.alerts)
+    return replace(found, day=units.period, alerts=capacity.alerts)
 
 
-def unit_days(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitDays | None:
-    """Rows grouped into units and days; None if the capacity does not count units."""
+def unit_periods(spec: ModelSpec, rows: Rows, prediction: Prediction) -> UnitPeriods | None:
+    """Rows grouped into units and periods; None if the capacity does not count units."""
     if not spec.task.decides or spec.capacity is None or not spec.capacity.unit:
         return None
     unit = rows.entities[spec.capacity.unit]
     removed = spec.capacity.known_removed
-    return by_unit(prediction, rows.day, unit, rows.label > 0, known_removed=removed)
+    period = spec.capacity.period.of(rows.day)
+    return by_unit(prediction, period, unit, rows.label > 0, known_removed=removed)
 
 
-def judge(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
+def check_gates(spec: ModelSpec, evaluation: Evaluation) -> tuple[GateResult, ...]:
     """The verdict of each declared gate, and of the checks that apply to every model.
 
     An undefined value fails: a metric without positives, a probe with one class, fairness without

@@ -16,8 +16,8 @@ from lakehouse.models.errors import BadArtefact, SchemaMismatch
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import GateResult, Version
 from lakehouse.registry.promotion import find_champion
-from lakehouse.training.judging.proof import against_rival
-from lakehouse.training.judging.rivals import registered, test_rows
+from lakehouse.training.judging.proof import compare_with_rival
+from lakehouse.training.judging.rivals import test_rows, version_rival
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def decide(
     Nothing is promoted if a comparison is impossible (the champion's artefact or features no longer
     exist) or the metric is undefined on the test rows.
     """
-    untold = untold_test(spec, evaluation)
-    if untold:
-        return Decision("candidate", f"not promoted: {untold}")
+    inconclusive = why_inconclusive(spec, evaluation)
+    if inconclusive:
+        return Decision("candidate", f"not promoted: {inconclusive}")
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         return Decision("candidate", f"failed {', '.join(gate.gate for gate in failed)}")
     if spec.promotion.rule == "manual":
-        return Decision("candidate", "gates passed; promotion is by hand")
+        return Decision("candidate", "gates passed; promotion is manual")
     with lake.reader() as cursor:
         champion = find_champion(cursor, spec.name)
     if champion is None:
@@ -64,17 +64,17 @@ def decide(
         return _without_comparison(spec, version, champion, str(error))
     better, why, evidence = judge_comparison(spec, compared)
     if spec.promotion.rule == "shadow":
-        why = f"gates passed; it has to prove itself; {why}"
+        why = f"gates passed; it must prove itself as a shadow; {why}"
         return Decision("shadow", why, evidence, champion.version)
     return Decision("champion" if better else "candidate", why, evidence, champion.version)
 
 
-def untold_test(spec: ModelSpec, evaluation: Evaluation) -> str:
+def why_inconclusive(spec: ModelSpec, evaluation: Evaluation) -> str:
     """Why the test period cannot evaluate the version; empty if it can."""
     test = evaluation.metrics.get("test", {})
     for name in (spec.task.probe_metric, spec.primary_metric):
         if test.get(name) is None:
-            return f"the test rows do not determine {name}; wait for more labels"
+            return f"{name} is undefined on the test rows; wait for more labels"
     return ""
 
 
@@ -97,7 +97,7 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
         "positives": compared.positives,
     }
     if compared.ours is None or compared.theirs is None or difference is None:
-        return False, f"{metric} cannot be told on the test rows", evidence
+        return False, f"{metric} is undefined on the test rows", evidence
     few = compared.verdict == "insufficient"
     gain = -difference.high if find_metric(metric).lower_is_better else difference.low
     better = not few and gain > margin
@@ -108,9 +108,9 @@ def judge_comparison(spec: ModelSpec, compared: Comparison) -> tuple[bool, str, 
         f"({difference.low:+.4f} to {difference.high:+.4f})"
     )
     if few:
-        why += f", of {compared.positives} positives, where {spec.shadow.min_positives} are needed"
+        why += f"; there are {compared.positives} positives, {spec.shadow.min_positives} are needed"
     elif margin:
-        why += f", and has to exceed {margin:g}"
+        why += f", and must exceed {margin:g}"
     return better, why, evidence
 
 
@@ -120,7 +120,7 @@ def _without_comparison(
     """With `shadow`, wait for a comparison on matured labels; otherwise a person decides."""
     cause = f"champion {champion.version} cannot score the test rows ({error})"
     if spec.promotion.rule == "shadow":
-        why = f"gates passed; it has to prove itself; {cause}"
+        why = f"gates passed; it must prove itself as a shadow; {cause}"
         return Decision("shadow", why, champion=champion.version)
     return Decision(
         "candidate",
@@ -145,9 +145,11 @@ def _comparison(
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     classes, set_id = model.card.classes, version.training_set_id
     with lake.reader() as cursor:
-        rival = registered(cursor, spec, lake, set_id, champion, "champion", classes)
+        rival = version_rival(cursor, spec, lake, set_id, champion, "champion", classes)
         rows, found = test_rows(cursor, spec, set_id, model, classes)
     if not found.all():
-        raise SchemaMismatch(f"{(~found).sum()} test rows of {version.version} lost their features")
-    said = model.decided(model.predict(rows.matrix))
-    return against_rival(spec, model, rows, said, rival)
+        raise SchemaMismatch(
+            f"{(~found).sum()} test rows of {version.version} no longer have features"
+        )
+    prediction = model.break_ties(model.predict(rows.matrix))
+    return compare_with_rival(spec, model, rows, prediction, rival)

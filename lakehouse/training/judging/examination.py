@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.capacity_curve import compute_capacity_curve
-from lakehouse.evaluation.comparisons import known_or_none
+from lakehouse.evaluation.comparisons import finite_or_none
 from lakehouse.evaluation.label_risk import hidden_scenarios, late_scenario, reversed_scenario
-from lakehouse.evaluation.metrics import metric_value
+from lakehouse.evaluation.metrics import ALERTS_PER, AT_CAPACITY, metric_value
 from lakehouse.evaluation.proxies import find_proxies
 from lakehouse.evaluation.resampling import Resampling
 from lakehouse.evaluation.review_document import (
@@ -28,13 +28,19 @@ from lakehouse.evaluation.review_document import (
     StressResult,
 )
 from lakehouse.evaluation.stability import alerts_kept, rank_agreement
-from lakehouse.evaluation.stress import ADVERSARIAL, Matrix, amounts, lost, stale
+from lakehouse.evaluation.stress import (
+    ADVERSARIAL,
+    Matrix,
+    change_amounts,
+    delay_columns,
+    drop_columns,
+)
 from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.fitting.refits import refit
-from lakehouse.training.judging.assessment import AT_CAPACITY, Prediction, predictions, unit_days
+from lakehouse.training.judging.assessment import Prediction, predictions, unit_periods
 from lakehouse.training.judging.rivals import Rival
 from lakehouse.training.sets import outcomes
 from lakehouse.training.sets.dataset import TrainingSet
@@ -58,7 +64,7 @@ class Subject:
     test: Rows
     prediction: Prediction
     recent: npt.NDArray[np.bool_]
-    made: TrainingSet
+    pinned: TrainingSet
     groups: Mapping[str, Any]
 
 
@@ -85,7 +91,7 @@ def examine(spec: ModelSpec, lake: Lake, subject: Subject, previous: Rival | Non
 
 
 def _metric(spec: ModelSpec) -> str:
-    """The primary metric; the task's default one if the primary counts units of a day, not rows."""
+    """The primary metric; the task's default one if the primary counts units, not rows."""
     by_unit = bool(spec.capacity and spec.capacity.unit)
     at_capacity = spec.primary_metric in AT_CAPACITY
     return spec.task.default_metric if by_unit and at_capacity else spec.primary_metric
@@ -93,8 +99,8 @@ def _metric(spec: ModelSpec) -> str:
 
 def _value(spec: ModelSpec, subject: Subject, rows: Rows, prediction: Prediction) -> float | None:
     card, name = subject.model.card, _metric(spec)
-    said = predictions(spec, rows, prediction, card.threshold, card.baseline)
-    return known_or_none(metric_value(said, name))
+    predicted = predictions(spec, rows, prediction, card.threshold, card.baseline)
+    return finite_or_none(metric_value(predicted, name))
 
 
 def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Stability:
@@ -117,7 +123,7 @@ def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Sta
                 Refit(
                     kind="sample" if kind == "sample" else "seed",
                     name=str(number),
-                    value=_value(spec, subject, rows, subject.model.decided(theirs)),
+                    value=_value(spec, subject, rows, subject.model.break_ties(theirs)),
                     **_agreement(spec, rows, ours, theirs),
                 )
             )
@@ -136,11 +142,12 @@ def _agreement(
     rank = rank_agreement(ours, theirs)
     if spec.capacity is None:
         return {"rank": rank}
-    one, other = unit_days(spec, rows, ours), unit_days(spec, rows, theirs)
+    one, other = unit_periods(spec, rows, ours), unit_periods(spec, rows, theirs)
     if one is None or other is None:
-        kept = alerts_kept(rows.day, ours, theirs, spec.capacity.alerts)
-    else:  # both have the same units and days in the same order
-        kept = alerts_kept(one.day, one.score, other.score, spec.capacity.alerts)
+        period = spec.capacity.period.of(rows.day)
+        kept = alerts_kept(period, ours, theirs, spec.capacity.alerts)
+    else:  # both have the same units and periods in the same order
+        kept = alerts_kept(one.period, one.score, other.score, spec.capacity.alerts)
     return {"rank": rank, "agree": kept}
 
 
@@ -150,38 +157,38 @@ def _stress(spec: ModelSpec, subject: Subject) -> tuple[StressResult, ...]:
         return ()
     matrix, names, declared = rows.matrix, schema.names, spec.judging.stress
     columns = {
-        name: [place for place, each in enumerate(schema.features) if each.set == name]
+        name: [position for position, each in enumerate(schema.features) if each.set == name]
         for name in schema.feature_sets
     }
     proportional = _proportional(spec, names)
 
     def result(name: str, kind: Any, changed: Matrix, share: float) -> StressResult:
-        said = subject.prediction[subject.recent]
+        predicted = subject.prediction[subject.recent]
         if kind != "none":
-            said = subject.model.decided(subject.model.predict(changed))
+            predicted = subject.model.break_ties(subject.model.predict(changed))
         return StressResult(
             name=name,
             kind=kind,
             changed=share,
-            value=_value(spec, subject, rows, said),
-            alerts_per_day=_alerts_per_day(spec, subject.model, rows, said),
+            value=_value(spec, subject, rows, predicted),
+            **_alerts(spec, subject.model, rows, predicted),
         )
 
     found = [result("as it was", "none", matrix, 0.0)]
-    for name, places in columns.items():
-        if places:
-            found.append(result(name, "lost", *lost(matrix, places)))
+    for name, positions in columns.items():
+        if positions:
+            found.append(result(name, "lost", *drop_columns(matrix, positions)))
     for name, entity in declared.stale.items():
         if columns.get(name):
             amount = proportional[0] if proportional else None
             by, day = rows.entities[entity], rows.day
-            changed = stale(matrix, columns[name], by, day, amount, proportional)
+            changed = delay_columns(matrix, columns[name], by, day, amount, proportional)
             found.append(result(name, "stale", *changed))
     if proportional and spec.task.decides:
         for name, (only_positives, change) in ADVERSARIAL.items():
             chosen = rows.label > 0 if only_positives else np.ones(len(rows), dtype=bool)
             found.append(
-                result(name, "adversarial", *amounts(matrix, proportional, chosen, change))
+                result(name, "adversarial", *change_amounts(matrix, proportional, chosen, change))
             )
     return tuple(found)
 
@@ -198,15 +205,17 @@ def _proportional(spec: ModelSpec, names: list[str]) -> list[int]:
     return [names.index(name) for name in dict.fromkeys([patterns[0], *matching])]
 
 
-def _alerts_per_day(
+def _alerts(
     spec: ModelSpec, model: Model, rows: Rows, prediction: Prediction
-) -> float | None:
-    """Alerts at the version's threshold, in the unit of the capacity."""
-    if model.card.threshold is None or not len(rows):
-        return None
-    units = unit_days(spec, rows, prediction)
+) -> dict[str, float | None]:
+    """Alerts at the version's threshold, in the unit of the capacity, by the metric's name."""
+    if model.card.threshold is None or spec.capacity is None or not len(rows):
+        return {}
+    units = unit_periods(spec, rows, prediction)
     score = prediction if units is None else units.score
-    return float((score >= model.card.threshold).sum() / len(np.unique(rows.day)))
+    periods = len(np.unique(spec.capacity.period.of(rows.day)))
+    name = ALERTS_PER[spec.capacity.per]
+    return {name: float((score >= model.card.threshold).sum() / periods)}
 
 
 def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | None:
@@ -214,20 +223,25 @@ def _capacity(spec: ModelSpec, lake: Lake, subject: Subject) -> CapacityCurve | 
     test, prediction = subject.test, subject.prediction
     money = None
     if spec.judging.money is not None:
-        money = outcomes.money(spec, lake, subject.made, len(test))
-    alerts, truth = spec.capacity.alerts, test.label > 0
-    units = unit_days(spec, test, prediction)
+        money = outcomes.money(spec, lake, subject.pinned, len(test))
+    alerts, period, truth = spec.capacity.alerts, spec.capacity.period, test.label > 0
+    units = unit_periods(spec, test, prediction)
     if units is None:
-        resampling = _resampling(spec, test)
-        return compute_capacity_curve(test.day, truth, prediction, alerts, resampling, money)
+        resampling = resample(spec, test)
+        return compute_capacity_curve(
+            period.of(test.day), truth, prediction, alerts, resampling, money, per=period.name
+        )
     if money is not None:
         unit = test.entities[spec.capacity.unit]
-        money = outcomes.by_unit(money, test.day, unit, truth, units.row)
-    resampling = _resampling(spec, test.take(units.row))
-    return compute_capacity_curve(units.day, units.truth, units.score, alerts, resampling, money)
+        money = outcomes.by_unit(money, period.of(test.day), unit, truth, units.row)
+    resampling = resample(spec, test.take(units.row))
+    return compute_capacity_curve(
+        units.period, units.truth, units.score, alerts, resampling, money, per=period.name
+    )
 
 
-def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
+def resample(spec: ModelSpec, rows: Rows) -> Resampling:
+    """The resampled rows, by the clusters that the model declares."""
     keys = [rows.entities[name] for name in spec.clusters]
     return Resampling.of(len(rows), *keys, repeats=spec.judging.repeats, seed=spec.seed)
 
@@ -235,28 +249,28 @@ def _resampling(spec: ModelSpec, rows: Rows) -> Resampling:
 def _labels(spec: ModelSpec, lake: Lake, subject: Subject) -> LabelRisk:
     test, prediction = subject.test, subject.prediction
     truth, name = test.label > 0, _metric(spec)
-    proved = outcomes.proved_wrong(spec, lake, subject.made)
+    errors = outcomes.find_label_errors(spec, lake, subject.pinned)
     card = subject.model.card
 
     def metric(labels: npt.NDArray[np.bool_]) -> float:
         rows = Rows(**{**vars(test), "label": labels.astype(np.float64)})
-        said = predictions(spec, rows, prediction, card.threshold, card.baseline)
-        return metric_value(said, name)
+        predicted = predictions(spec, rows, prediction, card.threshold, card.baseline)
+        return metric_value(predicted, name)
 
-    late_share = _share(proved.late, proved.positives, among=False)
-    reversed_share = _share(proved.reversed, proved.positives, among=True)
+    late_share = _share(errors.late, errors.positives, among=False)
+    reversed_share = _share(errors.reversed, errors.positives, among=True)
     scenarios: list[LabelScenario] = []
     if truth.any():
-        if proved.late_in_test is not None:
-            scenarios.append(late_scenario(truth, proved.late_in_test, metric))
+        if errors.late_in_test is not None:
+            scenarios.append(late_scenario(truth, errors.late_in_test, metric))
         scenarios += hidden_scenarios(truth, prediction, late_share, metric, spec.seed)
         scenarios.append(reversed_scenario(truth, reversed_share, metric, spec.seed))
     return LabelRisk(
         metric=name,
-        value=known_or_none(metric(truth)),
-        positives=proved.positives,
-        late=proved.late,
-        reversed=proved.reversed,
+        value=finite_or_none(metric(truth)),
+        positives=errors.positives,
+        late=errors.late,
+        reversed=errors.reversed,
         late_share=late_share,
         reversed_share=reversed_share,
         scenarios=tuple(scenarios),
@@ -273,15 +287,15 @@ def _share(found: Mapping[str, int] | None, positives: Mapping[str, int], *, amo
 def _proxies(spec: ModelSpec, subject: Subject) -> tuple[Proxy, ...]:
     if spec.fairness is None:
         return ()
-    places = np.flatnonzero(subject.recent)
-    places = places[:: max(1, -(-len(places) // _PROXY_ROWS))]
-    rows, card = subject.test.take(places), subject.model.card
+    positions = np.flatnonzero(subject.recent)
+    positions = positions[:: max(1, -(-len(positions) // _PROXY_ROWS))]
+    rows, card = subject.test.take(positions), subject.model.card
     found: list[Proxy] = []
     for name, group in spec.fairness.groups.items():
         if name not in subject.groups:
             raise TrainingError(f"{spec.name}: the groups by {name} were not read")
         cluster = rows.entities.get(group.entity)
-        values = subject.groups[name][places]
+        values = subject.groups[name][positions]
         found += find_proxies(
             name, values, card.features.names, rows.matrix, card.importance, cluster,
             seed=spec.seed,

@@ -21,7 +21,7 @@ def replay(
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     with lake.reader() as cursor:
-        made = pinned_set(cursor, spec.name, version.training_set_id)
+        pinned = pinned_set(cursor, spec.name, version.training_set_id)
         schema, classes = model.card.features, model.card.classes
-        rows = load_rows(cursor, spec, made, schema, classes, period)
+        rows = load_rows(cursor, spec, pinned, schema, classes, period)
     return rows, model.predict(rows.matrix)

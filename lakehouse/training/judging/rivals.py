@@ -45,7 +45,7 @@ class Rival:
         return self.prediction[rows if self.shared is None else rows[self.shared]]
 
 
-def registered(
+def version_rival(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     lake: Lake,
@@ -62,7 +62,7 @@ def registered(
     """
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     rows, shared = test_rows(cursor, spec, set_id, model, classes)
-    prediction = model.decided(model.predict(rows.matrix))
+    prediction = model.break_ties(model.predict(rows.matrix))
     prediction = spec.task.in_classes(prediction, model.card.classes, classes)
     return Rival(
         *(against, version.version, prediction, model.card.threshold),
@@ -70,13 +70,13 @@ def registered(
     )
 
 
-def trivial(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
+def trivial_rival(spec: ModelSpec, train: Rows, test: Rows, classes: int) -> Rival:
     """The best prediction without a model."""
     found = spec.task.trivial(train.label, test, classes)
     return Rival("baseline", found.name, found.prediction, found.threshold)
 
 
-def plain(
+def linear_rival(
     spec: ModelSpec, schema: FeatureSchema, train: Rows, test: Rows, classes: int, flagged: int
 ) -> Rival:
     """A linear model of the same features; it flags `flagged` rows, as many as our model does."""
@@ -121,7 +121,7 @@ def test_rows(
     (shared,) = (np.asarray(values, dtype=np.bool_) for values in found.values())
     if not shared.any():
         raise SchemaMismatch(
-            f"none of {len(shared)} test rows has features in the versions it was trained on"
+            f"none of {len(shared)} test rows has features of the versions that it was trained on"
         )
     entities = spec.spine.entities
     names = ("event_time", *entities, *label_columns(spec))

@@ -4,8 +4,8 @@
 changes an artefact.
 """
 
-from lakehouse.training.report.gathering import Gathered, gather
+from lakehouse.training.report.gathering import ReportData, gather
 from lakehouse.training.report.summary import report_summary
 from lakehouse.training.report.write import REPORT, draw_report, write_report
 
-__all__ = ["REPORT", "Gathered", "draw_report", "gather", "report_summary", "write_report"]
+__all__ = ["REPORT", "ReportData", "draw_report", "gather", "report_summary", "write_report"]

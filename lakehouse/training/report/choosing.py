@@ -3,21 +3,21 @@
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Facts, Figure, Mark, Table, Text
-from lakehouse.evaluation.report.words import metric_name, number
+from lakehouse.evaluation.report.formatting import metric_name, number
 from lakehouse.models.spec import FIXED_PARAMS
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 _TRIALS_SHOWN = 10
 
 
-def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
+def choosing_section(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
     """The declaration, the outcome, and the rows on which each choice was made."""
     spec, card = gathered.spec, gathered.model.card
     folds = spec.folds
     extracted = [name for state in card.extraction for name in state.added]
     facts = [
         ("Rounds", f"{card.rounds} (at most {spec.rounds})"),
-        ("Folds", f"{folds.count} walking forward, {folds.length.days} days each"),
+        ("Folds", f"{folds.count} walk-forward, {folds.length.days} days each"),
         ("Calibration", card.calibration.kind if card.calibration else "none"),
         ("Extracted columns", ", ".join(extracted) or "none"),
     ]
@@ -26,10 +26,10 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
         facts.append(("Imbalance corrected", odds))
     if card.threshold is not None:
         rule = f"{number(card.threshold)}, by {spec.threshold.rule}"
-        facts.append(("Threshold when it was made", rule))
+        facts.append(("Initial threshold", rule))
     notes: list[Block] = [Text(f"Not as declared: {note}.") for note in card.notes]
     shown = {k: v for k, v in card.params.items() if k not in FIXED_PARAMS - {"objective"}}
-    rows = tuple((name, _plain(value)) for name, value in sorted(shown.items()))
+    rows = tuple((name, _format(value)) for name, value in sorted(shown.items()))
     return [
         Text(
             "Parameters, columns, calibration and threshold are chosen on folds within the "
@@ -43,20 +43,20 @@ def choosing_section(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[
     ]
 
 
-def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
+def _search(gathered: ReportData, pictures: tuple[Picture, ...]) -> list[Block]:
     study, trials = gathered.model.card.study, gathered.trials
     if study is None:
-        return [Text("No search: the parameters are those of the declaration.")]
+        return [Text("No search was declared: the parameters are the declared ones.")]
     metric = metric_name(study.metric)
     text = (
         f"{study.trials} trials on {study.folds} folds; trial {study.chosen} was chosen with "
         f"{metric.lower()} {number(study.value)}, the declared parameters (trial 0) reached "
-        f"{number(study.declared_value)}. The highest of many trials flatters itself: judge the "
-        "version by its test rows."
+        f"{number(study.declared_value)}. The best of many trials is optimistic: judge the version "
+        "by its test rows."
     )
     sign = 1 if find_metric(study.metric).lower_is_better else -1
-    told = [trial for trial in trials if trial.value is not None]
-    best = sorted(told, key=lambda trial: sign * (trial.value or 0.0))[:_TRIALS_SHOWN]
+    with_value = [trial for trial in trials if trial.value is not None]
+    best = sorted(with_value, key=lambda trial: sign * (trial.value or 0.0))[:_TRIALS_SHOWN]
     names = list(dict.fromkeys(name for trial in best for name in trial.params))
     table = Table(
         ("Trial", "State", metric, *names),
@@ -65,20 +65,20 @@ def _search(gathered: Gathered, pictures: tuple[Picture, ...]) -> list[Block]:
                 str(trial.number),
                 Mark("chosen", "good") if trial.number == study.chosen else trial.state,
                 number(trial.value),
-                *(_plain(trial.params.get(name)) for name in names),
+                *(_format(trial.params.get(name)) for name in names),
             )
             for trial in best
         ),
         f"The best {len(best)} of {len(trials)} trials, means over the folds",
-        words=2,
+        text_columns=2,
     )
     return [Text(text), *([Figure(pictures)] if pictures else []), table]
 
 
-def _selection(gathered: Gathered) -> list[Block]:
+def _selection(gathered: ReportData) -> list[Block]:
     groups = gathered.model.card.selection
     if not groups:
-        return [Text("No feature selection: the trees may use every column.")]
+        return [Text("No feature selection was declared: the trees may use every column.")]
     rows = tuple(
         (
             one.group,
@@ -91,9 +91,12 @@ def _selection(gathered: Gathered) -> list[Block]:
     first = groups[0]
     kept = sum(one.kept for one in groups)
     caption = f"Feature selection: {kept} of {len(groups)} groups are kept"
-    example = f"What figure and bound are, for example of {first.group}: {first.reason}."
-    return [Text(example), Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, words=2)]
+    example = f"An example of figure and bound, {first.group}: {first.reason}."
+    return [
+        Text(example),
+        Table(("Group", "Verdict", "Figure", "Bound"), rows, caption, text_columns=2),
+    ]
 
 
-def _plain(value: object) -> str:
+def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,18 +1,18 @@
 """The section on a version's training, validation and test rows."""
 
 from lakehouse.evaluation.report import Block, Facts, Table, Text
+from lakehouse.evaluation.report.formatting import PERIODS, day, moment, share
 from lakehouse.evaluation.report.review_sections import row_counts
-from lakehouse.evaluation.report.words import PERIODS, day, moment, share
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 _MISSING_SHOWN = 15
 
 
-def data_section(gathered: Gathered) -> list[Block]:
+def data_section(gathered: ReportData) -> list[Block]:
     """Periods with rows and labels, label maturity, and missing values."""
-    spec, made, periods = gathered.spec, gathered.made, gathered.periods
+    spec, pinned, periods = gathered.spec, gathered.pinned, gathered.periods
     classes = list(dict.fromkeys(name for one in periods for name in one.labels.classes))
-    extra = spec.task.label_heads(classes, gathered.unit)
+    extra = spec.task.label_headers(classes, gathered.unit)
     table = Table(
         ("Period", "From", "Until", "Rows", *extra),
         tuple(
@@ -26,33 +26,33 @@ def data_section(gathered: Gathered) -> list[Block]:
             for one in periods
         ),
         "Labelled rows with features. Days begin at midnight UTC; the last is not included",
-        words=3,
+        text_columns=3,
     )
     blocks: list[Block] = [table]
     blocks += row_counts(gathered.evaluation.rows)
     kept = sum(one.rows for one in periods)
-    if kept != made.rows:
+    if kept != pinned.rows:
         blocks.append(
             Text(
-                f"Not reproducible: {made.rows - kept:,} of {made.rows:,} rows that it was trained "
-                "on are no longer kept (an erasure takes them away for good)."
+                f"Not reproducible: {pinned.rows - kept:,} of {pinned.rows:,} rows that it was "
+                "trained on no longer exist (an erasure deletes rows permanently)."
             )
         )
     blocks += [Text(f"{note[0].upper()}{note[1:]}.") for note in gathered.evaluation.notes]
     blocks.append(
         Facts(
             (
-                ("Label settles after", _days(spec.maturity.total_seconds())),
-                ("Labels known until", moment(made.split.cutoff)),
+                ("Labels settle after", _days(spec.maturity.total_seconds())),
+                ("Labels known until", moment(pinned.split.cutoff)),
                 ("Trained on one row in", str(spec.split.sample_every)),
                 *(
                     []
                     if gathered.evaluation.rows
-                    else [("Rows without features", f"{made.without_features:,}")]
+                    else [("Rows without features", f"{pinned.without_features:,}")]
                 ),
-                ("Lake snapshot", str(made.snapshot)),
-                ("Features offered", f"{len(made.schema.features)}"),
-                ("Columns that the trees see", f"{len(gathered.model.card.inputs)}"),
+                ("Lake snapshot", str(pinned.snapshot)),
+                ("Available features", f"{len(pinned.schema.features)}"),
+                ("Columns that the trees use", f"{len(gathered.model.card.inputs)}"),
             )
         )
     )

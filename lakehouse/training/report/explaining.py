@@ -2,9 +2,9 @@
 
 from lakehouse.evaluation.plots import Picture
 from lakehouse.evaluation.report import Block, Figure, Table, Text
-from lakehouse.evaluation.report.words import number
+from lakehouse.evaluation.report.formatting import number
 from lakehouse.evaluation.surrogate import Agreement
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight
 
 
@@ -15,8 +15,8 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
     blocks.append(
         Text(
             f"{cost.trees:,} trees of up to {cost.leaves} leaves, {cost.depth} deep: the reasons "
-            f"for one alert take one core about {cost.milliseconds:.2g} ms"
-            + ("." if cost.affordable else ", which is too long to serve them with each alert.")
+            f"for one alert take about {cost.milliseconds:.2g} ms on one core"
+            + ("." if cost.is_affordable else ", too long to serve them with each alert.")
         )
     )
     if not gathered.spec.task.decides or not len(gathered.rows.label):
@@ -38,25 +38,25 @@ def explanation(insight: Insight, pictures: tuple[Picture, ...]) -> list[Block]:
             ("Score", "Truth", "Reasons: features that raised it most (log odds)"),
             rows,
             "The highest scores of the test period",
-            words=3,
+            text_columns=3,
         )
     )
-    checked = insight.checked()
+    checked = insight.check_agreement()
     return [*blocks, *([Text(_agreement(checked))] if checked else [])]
 
 
 def _agreement(checked: Agreement) -> str:
     return (
-        f"Checked by other means: around each of the {checked.rows} highest scores a linear model "
-        "was fitted to what the model says when features are swapped for those of other rows (in "
-        f"the way of LIME). The lines explain {checked.fidelity:.0%} of the variance there "
+        f"An independent check: around each of the {checked.rows} highest scores, a linear model "
+        "was fitted to the model's output when features are replaced by those of other rows "
+        f"(similar to LIME). The linear models explain {checked.fidelity:.0%} of the variance "
         f"(median), {checked.signs:.0%} of the {checked.top} largest SHAP contributions of a row "
-        f"have the same sign, and in {checked.leaders:.0%} of rows the largest is among the line's "
-        f"{checked.top} largest."
+        f"have the same sign, and in {checked.leaders:.0%} of rows the largest is among the linear "
+        f"model's {checked.top} largest."
     )
 
 
-def _value(gathered: Gathered, feature: str, value: float | None) -> str:
+def _value(gathered: ReportData, feature: str, value: float | None) -> str:
     """A feature's value for readers: categories by their text."""
     texts = gathered.model.card.features.categories.get(feature)
     if value is None:

@@ -41,10 +41,10 @@ class PeriodSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """A version with everything known about it; `said` is its prediction for the test rows.
+class ReportData:
+    """A version with everything known about it; `prediction` is its prediction for the test rows.
 
-    If the version was never evaluated, `proved` is false and `evaluation` holds only metrics.
+    If the version was never evaluated, `is_evaluated` is false and `evaluation` holds only metrics.
     `versions` are all of the model's, `transitions` those of this version, both oldest first.
     `rows_by_day` counts the rows of all periods of the pinned set.
     """
@@ -53,8 +53,8 @@ class Gathered:
     version: Version
     model: Model
     evaluation: Evaluation
-    proved: bool
-    made: TrainingSet
+    is_evaluated: bool
+    pinned: TrainingSet
     gates: tuple[GateResult, ...]
     transitions: tuple[Transition, ...]
     versions: tuple[Version, ...]
@@ -62,7 +62,7 @@ class Gathered:
     rows_by_day: Mapping[date, int]
     trials: tuple[Trial, ...]
     rows: Rows
-    said: npt.NDArray[np.float64]
+    prediction: npt.NDArray[np.float64]
 
     @property
     def expires(self) -> datetime:
@@ -75,7 +75,7 @@ class Gathered:
         return getattr(self.spec.label, "value", "").replace("_", " ")
 
 
-def gather(spec: ModelSpec, lake: Lake, version: Version) -> Gathered:
+def gather(spec: ModelSpec, lake: Lake, version: Version) -> ReportData:
     """Read everything about `version`, including its current state.
 
     Raises:
@@ -86,44 +86,44 @@ def gather(spec: ModelSpec, lake: Lake, version: Version) -> Gathered:
     study = model.card.study
     trials = read_trials(lake, spec.name, study.id) if study else []
     with lake.reader() as cursor:
-        made = pinned_set(cursor, spec.name, version.training_set_id)
-        rows = load_rows(cursor, spec, made, model.card.features, model.card.classes, "test")
+        pinned = pinned_set(cursor, spec.name, version.training_set_id)
+        rows = load_rows(cursor, spec, pinned, model.card.features, model.card.classes, "test")
         transitions = find_transitions(cursor, spec.name)[::-1]
         versions = find_versions(cursor, spec.name)[::-1]
-        return Gathered(
+        return ReportData(
             spec=spec,
             version=pick(versions, spec.name, version.version),
             model=model,
             evaluation=load_evaluation(lake.settings.models_dir, version),
-            proved=EVALUATION in version.files,
-            made=made,
+            is_evaluated=EVALUATION in version.files,
+            pinned=pinned,
             gates=read_gates(cursor, spec.name, version.version),
             transitions=tuple(t for t in transitions if t.version == version.version),
             versions=tuple(versions),
-            periods=_periods(cursor, spec, made),
-            rows_by_day=_rows_by_day(cursor, spec, made),
+            periods=_periods(cursor, spec, pinned),
+            rows_by_day=_rows_by_day(cursor, spec, pinned),
             trials=tuple(trials),
             rows=rows,
-            said=model.predict(rows.matrix),
+            prediction=model.predict(rows.matrix),
         )
 
 
 def _periods(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet
 ) -> tuple[PeriodSummary, ...]:
-    names = made.schema.names
+    names = pinned.schema.names
     known = ", ".join(f"count({quote(name)})" for name in names)
     where = f"FROM {qualified(spec.training_table)} WHERE training_set_id = ?"
     found = cursor.execute(
         f"SELECT split, count(*), {spec.task.label_figures}, {known} {where} GROUP BY split",
-        [made.id],
+        [pinned.id],
     ).fetchall()
     classes: dict[str, dict[str, int]] = {}
     if spec.task.has_classes:
         query = f"SELECT split, label, count(*) {where} GROUP BY ALL ORDER BY ALL"
-        for period, name, count in cursor.execute(query, [made.id]).fetchall():
+        for period, name, count in cursor.execute(query, [pinned.id]).fetchall():
             classes.setdefault(period, {})[name] = count
-    bounds = made.split.as_json()
+    bounds = pinned.split.as_json()
     by_period = {row[0]: row[1:] for row in found}
     return tuple(
         PeriodSummary(
@@ -140,11 +140,11 @@ def _periods(
 
 
 def _rows_by_day(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet
 ) -> dict[date, int]:
     found = cursor.execute(
         f"SELECT CAST(event_time AS DATE), count(*) FROM {qualified(spec.training_table)} "
         "WHERE training_set_id = ? GROUP BY ALL",
-        [made.id],
+        [pinned.id],
     ).fetchall()
     return dict(found)

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.evaluation.explanations import (
-    ExplainingCost,
+    ExplanationCost,
     Reason,
     ShapSummary,
     contributions,
-    explaining_cost,
+    explanation_cost,
     reasons,
     shap_summary,
 )
 from lakehouse.evaluation.surrogate import Agreement, agreement, local_surrogate
 from lakehouse.models.schema import Matrix
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 _CHECKED = 20
 _SHOWN = 5
@@ -31,7 +31,7 @@ _SHOWN = 5
 class Insight:
     """A gathered version's trees, and explanations of their predictions on its test rows."""
 
-    gathered: Gathered
+    gathered: ReportData
 
     @property
     def booster(self) -> Any:
@@ -43,7 +43,7 @@ class Insight:
         """The columns that the trees use."""
         return self.gathered.model.card.inputs
 
-    def seen(self, matrix: Matrix) -> Matrix:
+    def tree_matrix(self, matrix: Matrix) -> Matrix:
         """These rows as the trees see them."""
         return self.gathered.model.columns.matrix(matrix)
 
@@ -53,35 +53,35 @@ class Insight:
         card = self.gathered.model.card
         return shap_summary(
             self.booster,
-            self.seen(self.gathered.rows.matrix),
+            self.tree_matrix(self.gathered.rows.matrix),
             self.names,
             outputs=card.classes or ("",),
             unit=card.task.contribution(self.gathered.unit),
         )
 
     @cached_property
-    def cost(self) -> ExplainingCost:
+    def cost(self) -> ExplanationCost:
         """The cost of explaining one row."""
-        return explaining_cost(self.booster)
+        return explanation_cost(self.booster)
 
     @cached_property
     def highest(self) -> npt.NDArray[np.int64]:
         """Positions of the test rows with the highest scores, highest first."""
-        return np.argsort(-self.gathered.said, kind="stable")[:_CHECKED]
+        return np.argsort(-self.gathered.prediction, kind="stable")[:_CHECKED]
 
     def samples(self) -> list[tuple[float, bool, list[Reason]]]:
         """Score, truth and reasons of a binary model's test rows with the highest scores."""
         chosen = self.highest[:_SHOWN]
-        rows, said = self.gathered.rows, self.gathered.said
-        found = reasons(self.booster, self.seen(rows.matrix[chosen]), self.names)
+        rows, prediction = self.gathered.rows, self.gathered.prediction
+        found = reasons(self.booster, self.tree_matrix(rows.matrix[chosen]), self.names)
         return [
-            (float(said[i]), bool(rows.label[i] > 0), why)
+            (float(prediction[i]), bool(rows.label[i] > 0), why)
             for i, why in zip(chosen, found, strict=True)
         ]
 
-    def checked(self) -> Agreement | None:
+    def check_agreement(self) -> Agreement | None:
         """How well local linear models agree with TreeSHAP on a binary model's highest scores."""
-        matrix = self.seen(self.gathered.rows.matrix[self.highest])
+        matrix = self.tree_matrix(self.gathered.rows.matrix[self.highest])
         sample = self.summary.values
 
         def raw(rows: Matrix) -> Any:

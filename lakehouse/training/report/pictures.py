@@ -9,63 +9,65 @@ import numpy.typing as npt
 from lakehouse.evaluation import plots
 from lakehouse.evaluation.metrics import find_metric
 from lakehouse.evaluation.plots import Picture
+from lakehouse.evaluation.report.formatting import metric_name
 from lakehouse.evaluation.report.review_sections import capacity_pictures
 from lakehouse.evaluation.report.sections import fairness_picture, segments_pictures, weeks_picture
-from lakehouse.evaluation.report.words import metric_name
 from lakehouse.models.tasks import Outcome
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 from lakehouse.training.report.insight import Insight
 
 _VERSIONS_SHOWN = 12
 
 
-def draw(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
+def draw(gathered: ReportData, insight: Insight) -> dict[str, Picture]:
     """Every picture that has data."""
-    made = {
+    pictures = {
         **outcome_pictures(gathered),
         **insight_pictures(gathered, insight),
         **history_pictures(gathered),
     }
     figures, metric = gathered.evaluation, gathered.spec.primary_metric
-    made |= capacity_pictures(figures.review.capacity)
+    pictures |= capacity_pictures(figures.review.capacity)
     weeks = weeks_picture(
-        figures, metric, _rows_by_week(gathered), gathered.made.split.test_from.date()
+        figures, metric, _rows_by_week(gathered), gathered.pinned.split.test_from.date()
     )
     if weeks:
-        made["weeks"] = weeks
+        pictures["weeks"] = weeks
     for column, picture in segments_pictures(figures, metric).items():
-        made[f"segments_{column}"] = picture
+        pictures[f"segments_{column}"] = picture
     for result in figures.fairness:
         if result.groups:
-            made[f"fairness_{result.column}"] = fairness_picture(result)
-    return made
+            pictures[f"fairness_{result.column}"] = fairness_picture(result)
+    return pictures
 
 
-def outcome_pictures(gathered: Gathered) -> dict[str, Picture]:
+def outcome_pictures(gathered: ReportData) -> dict[str, Picture]:
     """The version's performance on its test rows; empty without rows."""
-    rows, said, card = gathered.rows, gathered.said, gathered.model.card
+    rows, prediction, card = gathered.rows, gathered.prediction, gathered.model.card
     if not len(rows.label):
         return {}
     scores = _scores(gathered)
     return card.task.pictures(
-        Outcome(rows.label, said, card.threshold, card.classes, scores, gathered.unit)
+        Outcome(rows.label, prediction, card.threshold, card.classes, scores, gathered.unit)
     )
 
 
-def insight_pictures(gathered: Gathered, insight: Insight) -> dict[str, Picture]:
+def insight_pictures(gathered: ReportData, insight: Insight) -> dict[str, Picture]:
     """Feature importance and SHAP values."""
-    made = {"importance": plots.importance_plot(gathered.model.card.importance, _fitted(gathered))}
+    pictures = {
+        "importance": plots.importance_plot(gathered.model.card.importance, _fitted_rows(gathered))
+    }
     if len(gathered.rows.label):
-        made["shap"] = plots.shap_plot(insight.summary)
-    return made
+        pictures["shap"] = plots.shap_plot(insight.summary)
+    return pictures
 
 
-def history_pictures(gathered: Gathered) -> dict[str, Picture]:
+def history_pictures(gathered: ReportData) -> dict[str, Picture]:
     """The search for parameters, and the metric over versions."""
-    spec, versions, made = gathered.spec, gathered.versions[-_VERSIONS_SHOWN:], {}
+    spec, versions, pictures = gathered.spec, gathered.versions[-_VERSIONS_SHOWN:], {}
     metric = spec.primary_metric
     if len(versions) > 1:
-        made["metric_over_versions"] = plots.metric_history_plot(
+        pictures["metric_over_versions"] = plots.metric_history_plot(
             metric_name(metric),
             [version.created_at for version in versions],
             [version.metrics.get("test", {}).get(metric) for version in versions],
@@ -73,32 +75,32 @@ def history_pictures(gathered: Gathered) -> dict[str, Picture]:
             [version.metrics.get("test", {}).get("rows") for version in versions],
         )
     if gathered.trials:
-        judged = spec.search.metric if spec.search and spec.search.metric else metric
-        made["search"] = plots.search_plot(
-            metric_name(judged),
+        searched_metric = spec.search.metric if spec.search and spec.search.metric else metric
+        pictures["search"] = plots.search_plot(
+            metric_name(searched_metric),
             [trial.number for trial in gathered.trials],
             [trial.value for trial in gathered.trials],
             [trial.state.lower() == "complete" for trial in gathered.trials],
-            lower_is_better=find_metric(judged).lower_is_better,
+            lower_is_better=find_metric(searched_metric).lower_is_better,
         )
-    return made
+    return pictures
 
 
-def _fitted(gathered: Gathered) -> int:
+def _fitted_rows(gathered: ReportData) -> int:
     """Rows that the trees were fitted on; for old versions, the pinned training rows."""
     used = [one.used for one in gathered.evaluation.rows if one.period == "train"]
     return sum(used or [one.rows for one in gathered.periods if one.period == "train"])
 
 
-def _scores(gathered: Gathered) -> dict[str, npt.NDArray[np.float64]]:
+def _scores(gathered: ReportData) -> dict[str, npt.NDArray[np.float64]]:
     """Scores as used, and also without the calibrator if there is one."""
     if gathered.model.card.calibration is None:
-        return {"as used": gathered.said}
+        return {"as used": gathered.prediction}
     before = gathered.model.uncalibrated(gathered.rows.matrix)
-    return {"calibrated, as used": gathered.said, "without calibrator": before}
+    return {"calibrated, as used": gathered.prediction, "without calibrator": before}
 
 
-def _rows_by_week(gathered: Gathered) -> dict[date, int]:
+def _rows_by_week(gathered: ReportData) -> dict[date, int]:
     """Rows of the weeks in the evaluation, by their first day."""
     counts = gathered.rows_by_day
     return {
@@ -107,11 +109,11 @@ def _rows_by_week(gathered: Gathered) -> dict[date, int]:
     }
 
 
-def chosen(pictures: Mapping[str, Picture], *names: str) -> tuple[Picture, ...]:
+def pick(pictures: Mapping[str, Picture], *names: str) -> tuple[Picture, ...]:
     """Those of `names` that exist, in this order."""
     return tuple(pictures[name] for name in names if name in pictures)
 
 
-def series(pictures: Mapping[str, Picture], of: str) -> tuple[Picture, ...]:
+def pictures_of(pictures: Mapping[str, Picture], of: str) -> tuple[Picture, ...]:
     """All pictures of kind `of` ("segments" or "fairness"), one for each column."""
     return tuple(picture for name, picture in pictures.items() if name.startswith(f"{of}_"))

@@ -1,12 +1,12 @@
 """The sections on a version's lineage, with hashes, and on the decisions about it."""
 
 from lakehouse.evaluation.report import Block, Cell, Facts, Mark, Table, Text
-from lakehouse.evaluation.report.words import moment, number
+from lakehouse.evaluation.report.formatting import moment, number
 from lakehouse.training.identity import config_hash
-from lakehouse.training.report.gathering import Gathered
+from lakehouse.training.report.gathering import ReportData
 
 
-def decisions(gathered: Gathered) -> list[Block]:
+def decisions(gathered: ReportData) -> list[Block]:
     """Gates with their verdicts, and every transition of the version."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -18,7 +18,7 @@ def decisions(gathered: Gathered) -> list[Block]:
         for gate in gathered.gates
     )
     blocks: list[Block] = [
-        Table(("Gate", "Verdict", "Value", "Bound"), rows, words=2)
+        Table(("Gate", "Verdict", "Value", "Bound"), rows, text_columns=2)
         if rows
         else Text("No gates were declared.")
     ]
@@ -31,10 +31,10 @@ def decisions(gathered: Gathered) -> list[Block]:
         )
         for move in gathered.transitions
     )
-    return [*blocks, Table(("When", "Move", "Who", "Why"), moves, words=4)]
+    return [*blocks, Table(("When", "Transition", "Decided by", "Reason"), moves, text_columns=4)]
 
 
-def lineage(gathered: Gathered) -> list[Block]:
+def lineage(gathered: ReportData) -> list[Block]:
     """The tables and feature sets that it was trained on, and the hashes of all its inputs."""
     spec, version, card = gathered.spec, gathered.version, gathered.model.card
     sets = tuple(
@@ -42,7 +42,7 @@ def lineage(gathered: Gathered) -> list[Block]:
         for name, pinned in card.features.feature_sets.items()
     )
     blocks: list[Block] = [
-        Table(("Feature set", "Version", "Features"), sets, words=2),
+        Table(("Feature set", "Version", "Features"), sets, text_columns=2),
         Facts(
             (
                 ("Rows of", spec.spine.table),
@@ -68,26 +68,26 @@ def lineage(gathered: Gathered) -> list[Block]:
     if version.config_hash != config_hash(spec):
         blocks.append(
             Text(
-                "The declaration has changed since this version was made: what is said here of "
-                "intent, capacity and choosing is today's declaration, figures are the version's."
+                "The declaration has changed since this version was made: intended use, capacity "
+                "and model selection are shown as declared today, metrics are those of the version."
             )
         )
     return blocks
 
 
-def _label(gathered: Gathered) -> str:
+def _label(gathered: ReportData) -> str:
     label = gathered.spec.label
     table = getattr(label, "table", "") or getattr(label, "stream", "")
     column = getattr(label, "column", "") or getattr(label, "value", "")
     return f"{table}.{column}" if column else table
 
 
-def _chosen_by(gathered: Gathered) -> list[tuple[str, str]]:
+def _chosen_by(gathered: ReportData) -> list[tuple[str, str]]:
     """Inputs in addition to the training set: the search's study, the parent of a warm start."""
     card, found = gathered.model.card, []
     if card.study is not None:
         found.append(("Study", card.study.id))
     if card.parent is not None:
         of = f"{card.parent.rounds} rounds of {card.parent.version}"
-        found.append(("Went on from", f"{of} ({card.parent.trees_sha256})"))
+        found.append(("Warm start from", f"{of} ({card.parent.trees_sha256})"))
     return found

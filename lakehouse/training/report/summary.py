@@ -1,18 +1,19 @@
 """A version in a dozen lines of Markdown, for the metadata in the UI."""
 
+from lakehouse.evaluation.metrics import ALERTS_PER
+from lakehouse.evaluation.report.formatting import bounds, day, metric_name, number
 from lakehouse.evaluation.report.page import SIGNS
-from lakehouse.evaluation.report.words import bounds, day, metric_name, number
 from lakehouse.lake import Lake
 from lakehouse.markdown import escape, table
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
-from lakehouse.training.report.gathering import Gathered, gather
+from lakehouse.training.report.gathering import ReportData, gather
 from lakehouse.training.report.verdicts import badges
 
 _SHOWN = 4
 
 
-def summarize(gathered: Gathered) -> str:
+def summarize(gathered: ReportData) -> str:
     """Verdicts, the first metrics with their intervals and baselines, and the expiry date."""
     spec, figures = gathered.spec, gathered.evaluation
     test = figures.metrics.get("test", {})
@@ -43,19 +44,24 @@ def summarize(gathered: Gathered) -> str:
     return "\n".join(lines)
 
 
-def _alerts(gathered: Gathered) -> str:
-    """Alerts a day at the version's threshold, compared with the capacity."""
-    alerts = gathered.evaluation.metrics.get("test", {}).get("alerts_per_day")
+def _alerts(gathered: ReportData) -> str:
+    """Alerts a day (week) at the version's threshold, compared with the capacity."""
     capacity = gathered.spec.capacity
-    if alerts is None or capacity is None:
+    if capacity is None:
+        return ""
+    alerts = gathered.evaluation.metrics.get("test", {}).get(ALERTS_PER[capacity.per])
+    if alerts is None:
         return ""
     off = alerts / capacity.alerts - 1
     way = "above" if off > 0 else "below"
-    return f"; {alerts:,.4g} alerts a day, {abs(off):.0%} {way} the capacity of {capacity.alerts:,}"
+    return (
+        f"; {alerts:,.4g} alerts {capacity.period.rate}, {abs(off):.0%} {way} the capacity of "
+        f"{capacity.alerts:,}"
+    )
 
 
 def report_summary(
-    spec: ModelSpec, lake: Lake, version: Version, gathered: Gathered | None = None
+    spec: ModelSpec, lake: Lake, version: Version, gathered: ReportData | None = None
 ) -> str:
     """`version` in a dozen lines of Markdown, from its current state.
 

@@ -9,7 +9,7 @@ from lakehouse.evaluation.report import render
 from lakehouse.lake import Lake
 from lakehouse.models.spec import ModelSpec
 from lakehouse.registry import Version
-from lakehouse.training.report.gathering import Gathered, gather
+from lakehouse.training.report.gathering import ReportData, gather
 from lakehouse.training.report.insight import Insight
 from lakehouse.training.report.pictures import draw
 from lakehouse.training.report.sections import page
@@ -29,7 +29,7 @@ def write_report(spec: ModelSpec, lake: Lake, version: Version) -> Path:
     return draw_report(lake, gather(spec, lake, version))[0]
 
 
-def draw_report(lake: Lake, gathered: Gathered) -> tuple[Path, dict[str, Picture]]:
+def draw_report(lake: Lake, gathered: ReportData) -> tuple[Path, dict[str, Picture]]:
     """Write the report from gathered data; returns its path, and its pictures by name."""
     insight = Insight(gathered)
     pictures = draw(gathered, insight)

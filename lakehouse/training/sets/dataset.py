@@ -30,11 +30,13 @@ from lakehouse.models.errors import NotEnoughData, TrainingError
 from lakehouse.models.inputs import feature_tables, join_features, schema_of
 from lakehouse.models.labels import complete_until, label_columns, label_query
 from lakehouse.models.schema import FeatureSchema
-from lakehouse.models.spec import Forward, ModelSpec, Settled
+from lakehouse.models.spec import Forward, ModelSpec
 from lakehouse.models.split import Split, plan_split
 from lakehouse.registry import tables as registry_tables
 from lakehouse.training.sets.label_checks import check_days, check_labels, refuse_unreadable
+from lakehouse.training.sets.row_counts import blocked_sql, count_rows, refuse_empty, why_no_rows
 from lakehouse.training.sets.row_hash import content_hash
+from lakehouse.training.sets.spine_times import SpineTimes
 
 BATCH_ROWS = 65_536
 
@@ -73,7 +75,7 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
     Raises:
         NoSuchTable, NotEnoughData, TrainingError: for missing, short and unusable inputs.
     """
-    label = spec.label.table if isinstance(spec.label, Settled) else spec.label.stream
+    label = spec.label_table
     for table in (spec.spine.table, label):
         if not table_exists(cursor, table):
             raise NoSuchTable(
@@ -88,9 +90,8 @@ def plan(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split | None
         )
         cutoff = complete_until(cursor, label, spec.label.known_at)
         if first is None or cutoff is None:
-            empty = spec.spine.table if first is None else label
-            raise NotEnoughData(f"{spec.name}: {empty} has no rows yet; load data and try again")
-        split = plan_split(spec, cutoff, first)
+            raise NotEnoughData(why_no_rows(cursor, spec, first))
+        split = plan_split(spec, cutoff, first, SpineTimes(cursor, spec))
     snapshot = int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
     return Plan(schema, split, snapshot)
 
@@ -123,20 +124,22 @@ def training_set(
         TrainingError: when a key is not unique in the spine, the labels or a feature set.
     """
     with lake.reader() as reader:
-        made = plan(reader, spec, split)
-        without_features = _compute(reader, spec, made)
-        ordered = _ordered(reader, "computed", spec, made.schema)
+        planned = plan(reader, spec, split)
+        _compute(reader, spec, planned)
+        counts = count_rows(reader, spec, planned.split)
+        refuse_empty(spec, planned.split, counts)
+        ordered = _read_ordered(reader, "computed", spec, planned.schema)
         digest, rows = content_hash(ordered, ordered.schema)
         result = TrainingSet(
             model=spec.name,
             id=digest[:16],
             hash=digest,
             rows=rows,
-            without_features=without_features,
-            snapshot=made.snapshot,
-            split=made.split,
-            schema=made.schema,
-            counts=_count_rows(reader, spec, made.split),
+            without_features=sum(each.without_features for each in counts),
+            snapshot=planned.snapshot,
+            split=planned.split,
+            schema=planned.schema,
+            counts=counts,
         )
         author = Author(spec.training_table, run_id, f"pin training set {result.id}")
         if not _is_pinned(reader, result):
@@ -147,11 +150,11 @@ def training_set(
 
 
 def read_rows(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, period: str = ""
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet, period: str = ""
 ) -> pa.RecordBatchReader:
     """The rows of a pinned training set (or of one of its periods), ordered by key, in batches."""
-    conditions = {"training_set_id": made.id} | ({"split": period} if period else {})
-    return _ordered(cursor, qualified(spec.training_table), spec, made.schema, conditions)
+    conditions = {"training_set_id": pinned.id} | ({"split": period} if period else {})
+    return _read_ordered(cursor, qualified(spec.training_table), spec, pinned.schema, conditions)
 
 
 def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> TrainingSet:
@@ -166,7 +169,7 @@ def pinned_set(cursor: duckdb.DuckDBPyConnection, model: str, set_id: str) -> Tr
         ).fetchone()
     if row is None:
         raise TrainingError(
-            f"{model} has no training set {set_id}; those it has are in {layout.TRAINING_SETS}"
+            f"{model} has no training set {set_id}; {layout.TRAINING_SETS} lists the existing ones"
         )
     digest, rows, without_features, snapshot, split, schema = row
     return TrainingSet(
@@ -186,18 +189,18 @@ def row_columns(spec: ModelSpec) -> list[str]:
     return ["split", "key", *spec.spine.entities, "event_time", *label_columns(spec)]
 
 
-def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> int:
-    """Fill the temporary table `computed`; returns the number of labelled rows without features."""
-    split = made.split
+def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, planned: Plan) -> None:
+    """Fill the temporary tables `spine`, `labelled` and `computed`."""
+    split = planned.split
     key, time = quote(spec.spine.key), quote(spec.spine.time)
     period = f"""CASE
         WHEN s.{time} >= $train_from AND s.{time} < $train_until THEN 'train'
         WHEN s.{time} >= $validation_from AND s.{time} < $validation_until THEN 'validation'
         WHEN s.{time} >= $test_from AND s.{time} < $test_until THEN 'test' END"""
-    acting = [spec.label.entity] if isinstance(spec.label, Forward) else []
+    acting = [spec.label.spine_entity] if isinstance(spec.label, Forward) else []
     used = dict.fromkeys([spec.spine.key, spec.spine.time, *spec.spine.entities, *acting])
     columns = ", ".join(f"s.{quote(name)}" for name in used)
-    columns += f", {_arrived(cursor, spec)} AS _arrived"
+    columns += f", {_arrival_sql(cursor, spec)} AS _arrived"
     cursor.execute(
         f"""CREATE TEMP TABLE spine AS
             SELECT {columns}, {period} AS period FROM {qualified(spec.spine.table)} s
@@ -212,12 +215,12 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     entities = "".join(f"s.{quote(name)}, " for name in spec.spine.entities)
     cursor.execute(
         f"""CREATE TEMP TABLE labelled AS
-            WITH labels AS ({label_query(spec)})
+            WITH labels AS ({label_query(cursor, spec)})
             SELECT s.period AS split, s.{key} AS key, {entities} s.{time} AS event_time, {columns},
                 s._arrived, l.label_known_at < CASE s.period
                 WHEN 'train' THEN $validation_from WHEN 'validation' THEN $test_from
                 ELSE $cutoff + to_microseconds(1) END AS _in_time
-            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {_blocked(cursor, spec)}""",
+            FROM spine s JOIN labels l ON l.key = s.{key} WHERE NOT {blocked_sql(cursor, spec)}""",
         {
             "validation_from": split.validation_from,
             "test_from": split.test_from,
@@ -227,97 +230,31 @@ def _compute(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: Plan) -> 
     check_labels(cursor, spec)
     cursor.execute("DELETE FROM labelled WHERE _in_time IS NOT TRUE")
     check_days(cursor, spec)
-    features, joins = join_features(made.schema, spec.spine.key, "l.key")
+    features, joins = join_features(planned.schema, spec.spine.key, "l.key")
     cursor.execute(
         "CREATE TEMP TABLE computed AS SELECT l.* EXCLUDE (_arrived, _in_time), "
         f"{features} FROM labelled l {joins}"
     )
-    return _judge(cursor, spec, split)
+    _refuse_repeated(cursor, spec)
 
 
-def _arrived(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for when a spine row itself became known: labels of late rows settle later."""
-    has_one = "known_at" in read_columns(cursor, spec.spine.table)
-    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
-
-
-def _count_rows(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split
-) -> tuple[RowCount, ...]:
-    """Row counts of each period of the spine, from the temporary tables; drops `spine`."""
-    key, time = quote(spec.spine.key), quote(spec.spine.time)
-    blocked = _blocked(cursor, spec)
-    found = cursor.execute(
-        f"""SELECT s.period, count(*), count(l.key), count(c.key),
-            count(*) FILTER (l.key IS NULL AND {blocked})
-        FROM spine s LEFT JOIN labelled l ON l.key = s.{key}
-        LEFT JOIN computed c ON c.key = s.{key} GROUP BY 1"""
-    ).fetchall()
-    counts = []
-    bounds = vars(split)
-    for period, chosen, labelled, used, stopped in found:
-        landed = fetch_value(
-            cursor,
-            f"SELECT count(*) FROM {qualified(spec.spine.table)} WHERE {time} >= ? AND {time} < ?",
-            [bounds[f"{period}_from"], bounds[f"{period}_until"]],
-        )
-        counts.append(
-            RowCount(
-                period=period,
-                landed=landed,
-                sampled_out=landed - chosen,
-                blocked=stopped,
-                unlabelled=chosen - labelled - stopped,
-                without_features=labelled - used,
-                used=used,
-            )
-        )
-    cursor.execute("DROP TABLE spine")
-    order = list(wanted_periods(split))
-    return tuple(sorted(counts, key=lambda one: order.index(one.period)))
-
-
-def wanted_periods(split: Split) -> dict[str, tuple[datetime, datetime]]:
-    """The three periods with their bounds, oldest first."""
-    bounds = vars(split)
-    names = ("train", "validation", "test")
-    return {name: (bounds[f"{name}_from"], bounds[f"{name}_until"]) for name in names}
-
-
-def _blocked(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
-    """SQL for whether the model itself blocked the spine row s: such a row is never reported.
-
-    Among the rows that the model flags, the control stream remains, a random sample, so that
-    training on it stays unbiased. A redo that would no longer block a row does not undo the block,
-    so superseded decisions count.
-    """
-    tables = (spec.predictions_log, spec.predictions_table)  # older releases had only the second
-    logged = [table for table in tables if "blocked" in read_columns(cursor, table)]
-    if not logged:
-        return "false"
-    key = quote(spec.spine.key)
-    return f"EXISTS (FROM {qualified(logged[0])} p WHERE p.{key} = s.{key} AND p.blocked)"
-
-
-def _judge(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, split: Split) -> int:
-    """Refuse a set with an empty period, and keys that joins multiplied."""
-    counts = dict(cursor.execute("SELECT split, count(*) FROM computed GROUP BY 1").fetchall())
-    for period, (start, end) in wanted_periods(split).items():
-        if start < end and not counts.get(period):
-            raise NotEnoughData(
-                f"{spec.name}: no row with a settled label and features between {start:%Y-%m-%d} "
-                f"and {end:%Y-%m-%d} ({period}); load more data, or change `split`"
-            )
+def _refuse_repeated(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Refuse keys that joins multiplied."""
     rows, keys = cursor.execute("SELECT count(*), count(DISTINCT key) FROM computed").fetchall()[0]
     if rows != keys:
         raise TrainingError(
             f"{spec.name}: {rows - keys} rows repeat a {spec.spine.key}; it must be unique in "
             f"the spine, the labels and every feature set ({', '.join(spec.upstream_tables)})"
         )
-    return int(fetch_value(cursor, "SELECT count(*) FROM labelled")) - int(rows)
 
 
-def _ordered(
+def _arrival_sql(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> str:
+    """SQL for when a spine row itself became known: labels of late rows settle later."""
+    has_one = "known_at" in read_columns(cursor, spec.spine.table)
+    return "s.known_at" if has_one else f"s.{quote(spec.spine.time)}"
+
+
+def _read_ordered(
     cursor: duckdb.DuckDBPyConnection,
     relation: str,
     spec: ModelSpec,
@@ -331,26 +268,26 @@ def _ordered(
     return cursor.execute(query, list(conditions.values())).to_arrow_reader(BATCH_ROWS)
 
 
-def _is_pinned(cursor: duckdb.DuckDBPyConnection, made: TrainingSet) -> bool:
+def _is_pinned(cursor: duckdb.DuckDBPyConnection, pinned: TrainingSet) -> bool:
     if not table_exists(cursor, layout.TRAINING_SETS):
         return False
     query = (
         f"SELECT count(*) FROM {qualified(layout.TRAINING_SETS)} "
         "WHERE model = ? AND training_set_id = ?"
     )
-    return bool(fetch_value(cursor, query, [made.model, made.id]))
+    return bool(fetch_value(cursor, query, [pinned.model, pinned.id]))
 
 
 def _pin(
     reader: duckdb.DuckDBPyConnection,
     writer: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    made: TrainingSet,
+    pinned: TrainingSet,
     now: datetime,
 ) -> None:
     registry_tables.create(writer)
     table = qualified(spec.training_table)
-    names = [*row_columns(spec), *made.schema.names]
+    names = [*row_columns(spec), *pinned.schema.names]
     described = reader.execute("SELECT column_name, column_type FROM (DESCRIBE computed)")
     types = dict(described.fetchall())
     if not table_exists(writer, spec.training_table):
@@ -365,22 +302,22 @@ def _pin(
     written = fetch_value(
         writer,
         f"INSERT INTO {table} (training_set_id, {listed}) SELECT ?, {listed} FROM incoming",
-        [made.id],
+        [pinned.id],
     )
-    if written != made.rows:
-        raise LakeError(f"{spec.training_table}: {written} of {made.rows} rows were written")
+    if written != pinned.rows:
+        raise LakeError(f"{spec.training_table}: {written} of {pinned.rows} rows were written")
     registry_tables.insert(
         writer,
         layout.TRAINING_SETS,
         {
-            "model": made.model,
-            "training_set_id": made.id,
-            "hash": made.hash,
-            "rows": made.rows,
-            "without_features": made.without_features,
-            "snapshot": made.snapshot,
-            "split": json.dumps(made.split.as_json()),
-            "feature_schema": made.schema.model_dump_json(exclude={"categories"}),
+            "model": pinned.model,
+            "training_set_id": pinned.id,
+            "hash": pinned.hash,
+            "rows": pinned.rows,
+            "without_features": pinned.without_features,
+            "snapshot": pinned.snapshot,
+            "split": json.dumps(pinned.split.as_json()),
+            "feature_schema": pinned.schema.model_dump_json(exclude={"categories"}),
             "created_at": now.astimezone(UTC).replace(tzinfo=None),
         },
     )

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from lakehouse.evaluation.periods import midnight
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.split import DAY, Split
 from lakehouse.training.sets.rows import Rows
 
 Mask = npt.NDArray[np.bool_]
 
-SHORTEST = 2
+MIN_TRAIN_RATIO = 2
 """The training part of a fold is at least this many times as long as the scored part."""
 
 
@@ -31,12 +32,16 @@ class Fold:
     score_until: datetime
     settled: bool = True
 
-    def learnt(self, rows: Rows) -> Mask:
+    def train_mask(self, rows: Rows) -> Mask:
         """A mask of training rows; if `settled`, their labels were known before scoring began."""
         inside = _within(rows, self.train_from, self.train_until)
-        return inside & (rows.known < _microseconds(self.score_from)) if self.settled else inside
+        return (
+            inside & (rows.label_known_at < _microseconds(self.score_from))
+            if self.settled
+            else inside
+        )
 
-    def scored(self, rows: Rows) -> Mask:
+    def score_mask(self, rows: Rows) -> Mask:
         """A mask of the rows to score."""
         return _within(rows, self.score_from, self.score_until)
 
@@ -44,32 +49,33 @@ class Fold:
 def walk_forward(spec: ModelSpec, split: Split) -> tuple[Fold, ...]:
     """The declared folds at the end of the training period, oldest first.
 
-    They score adjacent periods of whole days (a part of a day counts as one). Folds with too short
+    They score adjacent periods of whole days (a part of a day counts as one), the last of which
+    ends at the last midnight of the training period. Folds with too short
     a training part are left out; the result may be empty.
     """
     length = DAY * max(1, -(-spec.folds.length // DAY))
-    settled = spec.folds.settled
+    settled, end = spec.folds.settled, midnight(split.train_until)
     folds = []
     for back in range(spec.folds.count, 0, -1):
-        score_from = split.train_until - back * length
+        score_from = end - back * length
         train_until = score_from - spec.gap if settled else score_from
-        if train_until - split.train_from >= SHORTEST * length:
+        if train_until - split.train_from >= MIN_TRAIN_RATIO * length:
             until = score_from + length
             folds.append(Fold(split.train_from, train_until, score_from, until, settled))
     return tuple(folds)
 
 
-def telling(spec: ModelSpec, folds: tuple[Fold, ...], rows: Rows) -> tuple[Fold, ...]:
+def usable_folds(spec: ModelSpec, folds: tuple[Fold, ...], rows: Rows) -> tuple[Fold, ...]:
     """The folds with more than one label value in both the training and the scored rows.
 
     A regression only needs scored rows.
     """
-    return tuple(fold for fold in folds if _tells(spec, fold, rows))
+    return tuple(fold for fold in folds if _is_usable(spec, fold, rows))
 
 
-def _tells(spec: ModelSpec, fold: Fold, rows: Rows) -> bool:
-    learnt, scored = rows.label[fold.learnt(rows)], rows.label[fold.scored(rows)]
-    return len(np.unique(learnt)) >= 2 and len(np.unique(scored)) >= spec.task.least_labels_scored
+def _is_usable(spec: ModelSpec, fold: Fold, rows: Rows) -> bool:
+    train, scored = rows.label[fold.train_mask(rows)], rows.label[fold.score_mask(rows)]
+    return len(np.unique(train)) >= 2 and len(np.unique(scored)) >= spec.task.min_scored_labels
 
 
 def _within(rows: Rows, start: datetime, end: datetime) -> Mask:

@@ -23,7 +23,7 @@ _INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
 
 
 @dataclass(frozen=True, eq=False)
-class ProvedWrong:
+class LabelErrors:
     """Counts by period, and a mask of the test rows (by key) that were reported too late.
 
     A field is None if its table is not declared.
@@ -47,10 +47,10 @@ def refuse_unusable(spec: ModelSpec, lake: Lake) -> None:
         if spec.judging.reports is not None:
             for table in (spec.judging.reports.table, spec.judging.reports.reversals):
                 if table is not None:
-                    _require(cursor, spec, table)
+                    _require_key(cursor, spec, table)
 
 
-def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
+def money(spec: ModelSpec, lake: Lake, pinned: TrainingSet, rows: int) -> Money:
     """The exact amounts of the `rows` test rows, by key; a missing amount counts as 0.
 
     Raises:
@@ -67,7 +67,7 @@ def money(spec: ModelSpec, lake: Lake, made: TrainingSet, rows: int) -> Money:
             f"FROM {qualified(spec.training_table)} t "
             f"LEFT JOIN {qualified(declared.table)} m ON m.{key} = t.key "
             "WHERE t.training_set_id = ? AND t.split = 'test' ORDER BY t.key",
-            [made.id],
+            [pinned.id],
         ).fetchnumpy()["amount"]
     if len(found) != rows:
         raise TrainingError(
@@ -90,8 +90,8 @@ def _scale(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> int:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and not _INTEGER.fullmatch(kind):
         raise TrainingError(
-            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money is DECIMAL, or an "
-            "integer of minor units"
+            f"{spec.name}: {declared.table}.{declared.column} is {kind}; money must be DECIMAL, "
+            "or an integer of minor units"
         )
     return int(decimal[1]) if decimal else 0
 
@@ -101,58 +101,58 @@ def _alert_costs(spec: ModelSpec, scale: int) -> int:
     assert spec.judging.money is not None
     costs = spec.judging.money.alert_costs.scaleb(scale)
     if costs != costs.to_integral_value():
-        raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} digits")
+        raise TrainingError(f"{spec.name}: `alert_costs` has more than {scale} decimal places")
     return int(costs)
 
 
-def by_unit(money: Money, day: Ints, unit: Ints, truth: Bools, kept: Ints) -> Money:
-    """The positives' amounts by unit and day; `kept` are the best rows of the units."""
-    places = np.unique(np.stack([day, unit]), axis=1, return_inverse=True)[1].reshape(-1)
-    whole = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
-    np.add.at(whole, places[truth], money.amount[truth])
-    return Money(whole[places[kept]], money.alert_costs, money.unit, money.scale)
+def by_unit(money: Money, period: Ints, unit: Ints, truth: Bools, best: Ints) -> Money:
+    """The positives' amounts by unit and period; `best` are the best rows of the units."""
+    unit_index = np.unique(np.stack([period, unit]), axis=1, return_inverse=True)[1].reshape(-1)
+    totals = np.zeros(int(unit_index.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(totals, unit_index[truth], money.amount[truth])
+    return Money(totals[unit_index[best]], money.alert_costs, money.unit, money.scale)
 
 
-def proved_wrong(spec: ModelSpec, lake: Lake, made: TrainingSet) -> ProvedWrong:
+def find_label_errors(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> LabelErrors:
     """Positives, late reports and reversals of the pinned rows, from the lake's current state."""
     declared = spec.judging.reports
     with lake.reader() as cursor:
         rows = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ? AND label > 0"
         query = f"SELECT split, count(*) {rows} GROUP BY 1"
-        positives = dict(cursor.execute(query, [made.id]).fetchall())
+        positives = dict(cursor.execute(query, [pinned.id]).fetchall())
         if declared is None:
-            return ProvedWrong(positives, None, None, None)
-        late, late_in_test = _late(cursor, spec, made, declared.table)
-        taken_back = None
+            return LabelErrors(positives, None, None, None)
+        late, late_in_test = _late_reports(cursor, spec, pinned, declared.table)
+        reversed_counts = None
         if declared.reversals is not None:
-            _require(cursor, spec, declared.reversals)
+            _require_key(cursor, spec, declared.reversals)
             key, table = quote(spec.spine.key), qualified(declared.reversals)
             query = (
                 f"SELECT split, count(*) {rows} AND t.key IN (SELECT {key} FROM {table}) GROUP BY 1"
             )
-            taken_back = dict(cursor.execute(query, [made.id]).fetchall())
-    return ProvedWrong(positives, late, taken_back, late_in_test)
+            reversed_counts = dict(cursor.execute(query, [pinned.id]).fetchall())
+    return LabelErrors(positives, late, reversed_counts, late_in_test)
 
 
-def _late(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet, table: str
+def _late_reports(
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet, table: str
 ) -> tuple[dict[str, int], npt.NDArray[np.bool_]]:
     """Negative rows that were reported after all: counts by period, and a mask of the test rows."""
-    _require(cursor, spec, table)
+    _require_key(cursor, spec, table)
     key = quote(spec.spine.key)
     late = f"NOT t.label > 0 AND t.key IN (SELECT {key} FROM {qualified(table)})"
     source = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ?"
     counts = dict(
         cursor.execute(
-            f"SELECT split, count(*) FILTER ({late}) {source} GROUP BY 1", [made.id]
+            f"SELECT split, count(*) FILTER ({late}) {source} GROUP BY 1", [pinned.id]
         ).fetchall()
     )
     query = f"SELECT {late} AS late {source} AND t.split = 'test' ORDER BY t.key"
-    mask = cursor.execute(query, [made.id]).fetchnumpy()["late"]
+    mask = cursor.execute(query, [pinned.id]).fetchnumpy()["late"]
     return counts, np.asarray(mask, dtype=bool)
 
 
-def _require(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, table: str) -> None:
+def _require_key(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, table: str) -> None:
     if spec.spine.key not in read_columns(cursor, table):
         raise TrainingError(
             f"{spec.name}: `judging.reports` reads {table}, which is not in the lake or has no "

@@ -18,7 +18,7 @@ from lakehouse.models.schema import FeatureSchema, Matrix
 from lakehouse.models.spec import ModelSpec
 from lakehouse.training.sets.dataset import TrainingSet, read_rows
 
-MOST_CATEGORIES = 255
+MAX_CATEGORIES = 255
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,15 @@ class Rows:
     """One period of a training set, ordered by key.
 
     `label` holds numbers or positions in the classes; the first position after them stands for any
-    class that the training period does not have. `day` counts days since 1970, and `known` is when
-    the label became known, in microseconds since 1970. `entities` are numbers; a text has the same
-    number everywhere.
+    class that the training period does not have. `day` counts days since 1970, `label_known_at`
+    microseconds since 1970. `entities` are numbers; a text has the same number everywhere.
     """
 
     matrix: Matrix
     label: npt.NDArray[np.float64]
     day: npt.NDArray[np.int64]
     naive: Mapping[str, npt.NDArray[np.float64]]
-    known: npt.NDArray[np.int64]
+    label_known_at: npt.NDArray[np.int64]
     entities: Mapping[str, npt.NDArray[np.int64]]
 
     def __len__(self) -> int:
@@ -46,20 +45,20 @@ class Rows:
         known = self.label < len(classes)
         return self if not classes or known.all() else self.take(known)
 
-    def take(self, places: npt.NDArray[Any]) -> "Rows":
+    def take(self, positions: npt.NDArray[Any]) -> "Rows":
         """The rows at these positions, or where this mask is true; copied."""
         return Rows(
-            self.matrix[places],
-            self.label[places],
-            self.day[places],
-            {name: values[places] for name, values in self.naive.items()},
-            self.known[places],
-            {name: values[places] for name, values in self.entities.items()},
+            self.matrix[positions],
+            self.label[positions],
+            self.day[positions],
+            {name: values[positions] for name, values in self.naive.items()},
+            self.label_known_at[positions],
+            {name: values[positions] for name, values in self.entities.items()},
         )
 
 
 def find_categories(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet
 ) -> FeatureSchema:
     """The set's schema with a sorted dictionary of the texts in the training period.
 
@@ -67,20 +66,20 @@ def find_categories(
         TrainingError: when a text has too many values to be a category.
     """
     categories = {}
-    for feature in made.schema.features:
+    for feature in pinned.schema.features:
         if feature.kind == "category":
-            values = _distinct(cursor, spec, made, feature.name, "AND split = 'train'")
-            if len(values) > MOST_CATEGORIES:
+            values = _distinct(cursor, spec, pinned, feature.name, "AND split = 'train'")
+            if len(values) > MAX_CATEGORIES:
                 raise TrainingError(
                     f"{spec.name}: feature {feature.name} has {len(values)} different texts; "
-                    f"a category may have {MOST_CATEGORIES}, so group them or `exclude` it"
+                    f"a category may have at most {MAX_CATEGORIES}; group them, or `exclude` it"
                 )
             categories[feature.name] = tuple(values)
-    return made.schema.with_categories(categories)
+    return pinned.schema.with_categories(categories)
 
 
 def find_classes(
-    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, made: TrainingSet
+    cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, pinned: TrainingSet
 ) -> tuple[str, ...]:
     """The classes of a multiclass label in the training period, sorted; none for other tasks.
 
@@ -88,13 +87,13 @@ def find_classes(
     """
     if not spec.task.has_classes:
         return ()
-    return tuple(_distinct(cursor, spec, made, "label", "AND split = 'train'"))
+    return tuple(_distinct(cursor, spec, pinned, "label", "AND split = 'train'"))
 
 
 def load_rows(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    made: TrainingSet,
+    pinned: TrainingSet,
     schema: FeatureSchema,
     classes: tuple[str, ...],
     period: str,
@@ -104,8 +103,8 @@ def load_rows(
         f"SELECT count(*) FROM {qualified(spec.training_table)} "
         "WHERE training_set_id = ? AND split = ?"
     )
-    count = int(cursor.execute(query, [made.id, period]).fetchall()[0][0])
-    reader = read_rows(cursor, spec, made, period)
+    count = int(cursor.execute(query, [pinned.id, period]).fetchall()[0][0])
+    reader = read_rows(cursor, spec, pinned, period)
     return collect(reader, count, schema, classes, spec.spine.entities)
 
 
@@ -126,7 +125,7 @@ def collect(
         label=np.empty(count),
         day=np.empty(count, dtype=np.int64),
         naive={name: np.empty(count) for name in NAIVE_FORECASTS if name in reader.schema.names},
-        known=np.empty(count, dtype=np.int64),
+        label_known_at=np.empty(count, dtype=np.int64),
         entities={name: np.empty(count, dtype=np.int64) for name in entities},
     )
     start = 0
@@ -135,7 +134,7 @@ def collect(
         schema.matrix(batch, out=rows.matrix[start:end])
         rows.label[start:end] = _labels(batch.column("label"), classes)
         rows.day[start:end] = _times(batch.column("event_time"), "D")
-        rows.known[start:end] = _times(batch.column("label_known_at"), "us")
+        rows.label_known_at[start:end] = _times(batch.column("label_known_at"), "us")
         for name, forecast in rows.naive.items():
             forecast[start:end] = batch.column(name).to_numpy()
         for name, coded in rows.entities.items():
@@ -159,13 +158,13 @@ def _labels(values: pa.Array, classes: tuple[str, ...]) -> Any:
 def _distinct(
     cursor: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
-    made: TrainingSet,
+    pinned: TrainingSet,
     column: str,
     condition: str = "",
 ) -> list[str]:
     rows = cursor.execute(
         f"SELECT DISTINCT {quote(column)} FROM {qualified(spec.training_table)} "
         f"WHERE training_set_id = ? {condition} AND {quote(column)} IS NOT NULL",
-        [made.id],
+        [pinned.id],
     ).fetchall()
     return sorted(value for (value,) in rows)

@@ -129,7 +129,7 @@ FILES = [
 ]
 """SQL that opens a file or another server instead of a table of the lake."""
 
-INSIDE = [
+NESTED = [
     "FROM ducklake_cleanup_old_files('lake', cleanup_all => true)",
     "FROM lake.cleanup_old_files(cleanup_all => true)",
     "FROM ducklake_delete_orphaned_files('lake', cleanup_all => true)",
@@ -212,9 +212,9 @@ INSIDE = [
 ]
 """SQL that reads more than tables: the catalog, settings, secrets, the process; or does nothing."""
 
-ALL = [*STATEMENTS, *FILES, *INSIDE]
+ALL = [*STATEMENTS, *FILES, *NESTED]
 
-HIDDEN = [
+WRAPPERS = [
     "SELECT (SELECT 1 FROM ({}) LIMIT 1)",
     "SELECT 1 WHERE EXISTS ({})",
     "WITH a AS ({}) SELECT 1",

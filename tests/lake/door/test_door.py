@@ -16,10 +16,11 @@ from click.testing import CliRunner
 from lakehouse.cli import main
 from lakehouse.lake import Author, Lake, LakeError
 from lakehouse.lake.door import Door, Refused
-from lakehouse.lake.door.door import shut
+from lakehouse.lake.door.door import restrict
 from lakehouse.lake.door.functions import scalar_functions
 from lakehouse.settings import Settings, load_settings
-from tests.lake.door.attacks import ALL, FILES, HIDDEN
+from tests.lake.door.attacks import ALL, FILES, WRAPPERS
+from tests.project import PROJECT
 
 python_variable = duckdb.sql("SELECT 'a relation of Python''s' AS secret")
 
@@ -82,28 +83,26 @@ def door(place: Place) -> Iterator[Door]:
 
 
 @pytest.mark.parametrize("attack", ALL)
-def test_an_attack_is_refused_before_it_is_tried(place: Place, door: Door, attack: str) -> None:
+def test_an_attack_is_refused_before_it_is_executed(place: Place, door: Door, attack: str) -> None:
     with pytest.raises(Refused):
         door.ask(place.attack(attack))
 
 
-@pytest.mark.parametrize("around", HIDDEN)
+@pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("parts", [4, pytest.param(1, marks=pytest.mark.slow)])
-def test_an_attack_is_found_wherever_it_hides(
-    place: Place, door: Door, around: str, parts: int
+def test_an_attack_is_found_in_every_part_of_a_query(
+    place: Place, door: Door, wrapper: str, parts: int
 ) -> None:
     """Try each attack in some places, and every place with some attacks."""
-    list(door.ask(around.format("SELECT 1 AS a")).rows())  # the place alone is not refused
+    list(door.ask(wrapper.format("SELECT 1 AS a")).rows())  # the place alone is not refused
     hidden = [one for one in ALL if one.startswith(("FROM", "SELECT", "WITH")) and ";" not in one]
     assert len(hidden) > 80
-    for attack in hidden[HIDDEN.index(around) % parts :: parts]:
+    for attack in hidden[WRAPPERS.index(wrapper) % parts :: parts]:
         with pytest.raises(Refused):
-            door.ask(around.format(place.attack(attack)))
+            door.ask(wrapper.format(place.attack(attack)))
 
 
-def test_a_clean_up_by_select_is_a_real_danger_without_the_door(
-    place: Place, tmp_path: Path
-) -> None:
+def test_without_the_door_a_select_can_delete_files(place: Place, tmp_path: Path) -> None:
     shutil.copytree(place.settings.data_dir, tmp_path / "data")
     settings = load_settings({}, data_dir=tmp_path / "data")
     files = len([*Path(settings.storage).rglob("*.parquet")])
@@ -148,33 +147,35 @@ def test_no_attack_passes_the_prompt_and_nothing_changes(
     assert place.state() == before
 
 
-LAKES_OWN = "{storage}"
-BY_THEMSELVES = ("sqlite_", "postgres_")
+OWN_FILES = "{storage}"
+AUTOMATIC_READERS = ("sqlite_", "postgres_")
 """Extensions that open files implicitly: only the first barrier blocks them."""
 
 
 @pytest.mark.parametrize(
     "attack",
-    [one for one in FILES if not any(part in one for part in (LAKES_OWN, *BY_THEMSELVES))],
+    [one for one in FILES if not any(part in one for part in (OWN_FILES, *AUTOMATIC_READERS))],
 )
-def test_without_the_first_wall_the_settings_still_open_no_file(place: Place, attack: str) -> None:
+def test_without_the_first_barrier_the_settings_still_block_every_file(
+    place: Place, attack: str
+) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
         cursor.execute("USE lake")
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.Error):
             cursor.execute(place.attack(attack)).fetchall()
         with pytest.raises(duckdb.Error, match="locked"):
             cursor.execute("SET enable_external_access = true")
 
 
-def test_a_variable_of_pythons_is_no_table_even_without_the_first_wall(place: Place) -> None:
+def test_a_python_variable_is_not_a_table_even_without_the_first_barrier(place: Place) -> None:
     with Lake(place.settings, read_only=True) as lake, lake.cursor() as cursor:
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.CatalogException):
             cursor.execute("FROM python_variable")
 
 
-HONEST = [
+ALLOWED = [
     ("SELECT 1", [(1,)]),
     ("SELECT 1;", [(1,)]),
     ("-- a comment\nSELECT 1 -- and one more", [(1,)]),
@@ -263,11 +264,11 @@ HONEST = [
 ]
 
 
-@pytest.mark.parametrize(("question", "expected"), HONEST)
-def test_an_honest_question_is_answered(
-    door: Door, question: str, expected: list[tuple[object, ...]] | None
+@pytest.mark.parametrize(("query", "expected"), ALLOWED)
+def test_an_allowed_query_is_answered(
+    door: Door, query: str, expected: list[tuple[object, ...]] | None
 ) -> None:
-    rows = list(door.ask(question).rows())
+    rows = list(door.ask(query).rows())
     assert rows == expected if expected is not None else rows
 
 
@@ -287,19 +288,24 @@ def test_an_answer_larger_than_the_memory_limit_is_sorted_on_disk(place: Place) 
 
 
 @pytest.mark.parametrize("storage", ["{0}/a b/../it's", "files", "./x/"])
-def test_the_lake_may_lie_anywhere(
+def test_the_storage_may_be_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b").mkdir()
-    settings = load_settings({}, data_dir=tmp_path / "data", storage=storage.format(tmp_path))
+    settings = load_settings(
+        {},
+        project_dir=PROJECT.root,
+        data_dir=tmp_path / "data",
+        storage=storage.format(tmp_path),
+    )
     with Lake(settings) as lake, lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.t AS FROM range(10000)")
     with Door(settings) as door:
         assert list(door.ask("SELECT count(*) FROM raw.t").rows()) == [(10000,)]
 
 
-def test_each_question_sees_the_newest_snapshot(settings: Settings) -> None:
+def test_each_query_reads_the_newest_snapshot(settings: Settings) -> None:
     with Lake(settings) as lake, lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.t AS SELECT 1 AS i")
     with Door(settings) as door:
@@ -309,7 +315,7 @@ def test_each_question_sees_the_newest_snapshot(settings: Settings) -> None:
         assert list(door.ask("FROM raw.t ORDER BY i").rows()) == [(1,), (2,)]
 
 
-def test_a_question_that_fails_leaves_the_door_open(door: Door) -> None:
+def test_the_door_works_after_a_failed_query(door: Door) -> None:
     with pytest.raises(LakeError, match="nothere"):
         door.ask("FROM raw.nothere")
     with pytest.raises(LakeError, match="Conversion"):
@@ -317,19 +323,19 @@ def test_a_question_that_fails_leaves_the_door_open(door: Door) -> None:
     assert list(door.ask("SELECT 1").rows()) == [(1,)]
 
 
-def test_a_question_too_deep_to_parse_is_an_error_and_no_crash(door: Door) -> None:
+def test_a_query_too_deep_to_parse_is_an_error_and_no_crash(door: Door) -> None:
     with pytest.raises((Refused, LakeError)):
         door.ask("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
     with pytest.raises((Refused, LakeError)):
         door.ask("SELECT " + "1 + " * 20_000 + "1")
 
 
-def test_a_text_of_many_comments_is_read_once(door: Door) -> None:
+def test_many_comments_do_not_slow_down_parsing(door: Door) -> None:
     assert list(door.ask("/**/" * 5_000 + "SELECT 1").rows()) == [(1,)]
     assert len(list(door.ask("/**/ -- a\n" * 5_000 + "EXPLAIN /* b */ SELECT 1").rows())) == 1
 
 
-def test_the_functions_that_may_be_called_are_those_that_were_looked_through(door: Door) -> None:
+def test_the_allowed_functions_are_the_reviewed_ones(door: Door) -> None:
     """Another DuckDB has other functions: review the new ones, then write the new hash here."""
     names = sorted(door._functions)
     assert hashlib.sha256("\n".join(names).encode()).hexdigest()[:16] == "2cd10fdadef905ab", names

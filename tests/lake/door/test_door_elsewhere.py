@@ -42,7 +42,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     store.stop()
 
 
-def test_it_reads_and_refuses_as_an_embedded_one(settings: Settings) -> None:
+def test_a_remote_lake_answers_and_refuses_as_an_embedded_one(settings: Settings) -> None:
     with Lake(settings) as lake:
         with lake.writer(Author("test")) as cursor:
             cursor.execute("CREATE TABLE raw.people AS SELECT range AS id FROM range(10000)")
@@ -62,17 +62,17 @@ def test_it_reads_and_refuses_as_an_embedded_one(settings: Settings) -> None:
                 door.ask(attack.replace("{storage}", settings.storage))
 
 
-def test_without_the_first_wall_no_other_prefix_of_the_bucket_can_be_read(
+def test_without_the_first_barrier_no_other_prefix_of_the_bucket_can_be_read(
     settings: Settings,
 ) -> None:
     import duckdb
 
-    from lakehouse.lake.door.door import shut
+    from lakehouse.lake.door.door import restrict
 
     query = "FROM read_csv('s3://lake/elsewhere/secret.csv')"
     with Lake(settings) as lake, lake.cursor() as cursor:
         assert cursor.execute(query).fetchall() == [(1,)]
     with Lake(settings, read_only=True) as lake, lake.cursor() as cursor:
-        shut(cursor)
+        restrict(cursor)
         with pytest.raises(duckdb.PermissionException):
             cursor.execute(query)

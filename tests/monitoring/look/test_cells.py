@@ -19,7 +19,7 @@ def slot_in_plain_python(value, edges):
 
 @settings(max_examples=50)
 @given(st.lists(floats, max_size=200), st.lists(st.none() | floats, max_size=50))
-def test_every_number_falls_into_the_cell_that_plain_python_says(sample, values):
+def test_every_number_falls_into_the_cell_that_plain_python_computes(sample, values):
     cells = number_cells(np.array(sample, dtype=np.float32))
     array = pa.array(values, pa.float32())
     assert list(cells.slot_of(array)) == [slot_in_plain_python(v, cells.edges) for v in values]
@@ -28,7 +28,7 @@ def test_every_number_falls_into_the_cell_that_plain_python_says(sample, values)
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=200))
-def test_values_below_and_above_all_of_the_sample_have_cells_of_their_own(sample):
+def test_values_outside_the_sample_have_cells_of_their_own(sample):
     cells = number_cells(np.array(sample, dtype=np.float32))
     slots = cells.slot_of(pa.array([*sample, -6, 6], pa.float32()))
     assert slots[-2] == FIRST
@@ -65,7 +65,7 @@ def test_a_column_without_values_can_be_counted(sample):
     assert list(cells.slot_of(pa.array([None, 3.0], pa.float32()))) == [MISSING, cells.slots - 1]
 
 
-def test_groups_are_counted_apart():
+def test_groups_are_counted_separately():
     cells = text_cells(("a", "b"))
     group = np.array([0, 2, 2, 2])
     counts = cells.count(pa.array(["a", "b", "b", None]), group, 3)

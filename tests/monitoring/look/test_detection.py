@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lakehouse.models import ModelSpec
-from tests.monitoring.simulation import BEGIN, look_at, make_world
+from tests.monitoring.simulation import BEGIN, make_world, run_monitoring
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def worlds():
     return [make_world(seed, BEGIN + 36, per_day=150, features=30) for seed in range(6)]
 
 
-def test_a_world_in_which_nothing_changes_rings_less_than_once_in_thirty_windows(spec, worlds):
-    findings = [found for world in worlds for found in look_at(world, spec, windows=30)]
+def test_without_change_there_is_less_than_one_alarm_in_thirty_windows(spec, worlds):
+    findings = [found for world in worlds for found in run_monitoring(world, spec, windows=30)]
     assert len(findings) == 6 * 30 * 3  # drift, missing, unseen
     days = {(i, found.day) for i, found in enumerate(findings) if not found.passed}
     assert len(days) / len(worlds) < 1
@@ -60,7 +60,7 @@ def unseen(share):
 
 
 @pytest.mark.parametrize(
-    ("name", "injury", "kind"),
+    ("name", "change", "kind"),
     [
         pytest.param(
             "normal_0", shift(0.5), "feature_drift", id="a mean moves by half a deviation"
@@ -71,9 +71,9 @@ def unseen(share):
         pytest.param("text_5", unseen(0.03), "unseen_categories", id="a category appears"),
     ],
 )
-def test_injected_drift_is_found_in_the_first_window_and_named(spec, worlds, name, injury, kind):
+def test_injected_drift_is_found_in_the_first_window_and_named(spec, worlds, name, change, kind):
     for world in worlds:
-        found = {f.name: f for f in look_at(world, spec, windows=1, injuries={name: injury})}
+        found = {f.name: f for f in run_monitoring(world, spec, windows=1, changes={name: change})}
         assert not found[kind].passed
         assert name in found[kind].cause
         assert found[kind].value > found[kind].bound

@@ -31,13 +31,13 @@ def test_psi_is_what_plain_python_computes(reference, current):
     assert distance.psi(reference, current) == pytest.approx(plain_psi(reference, current))
 
 
-def test_slots_that_nobody_uses_count_nothing():
+def test_slots_empty_on_both_sides_contribute_nothing():
     reference, current = np.array([0, 0, 9000, 1000]), np.array([0, 0, 90, 10])
     assert distance.psi(reference, current) == pytest.approx(plain_psi(reference, current))
     assert distance.psi(reference, current) < 0.001
 
 
-def test_psi_without_empty_cells_nears_the_textbook_sum():
+def test_psi_without_empty_cells_is_close_to_the_textbook_sum():
     reference, current = np.array([0, 0, 4000, 6000]), np.array([0, 0, 5000, 5000])
     textbook = (0.5 - 0.4) * math.log(0.5 / 0.4) + (0.5 - 0.6) * math.log(0.5 / 0.6)
     assert distance.psi(reference, current) == pytest.approx(textbook, rel=1e-3)
@@ -80,7 +80,7 @@ def test_shares_are_of_all_rows():
     assert np.isnan(distance.missing_share(counts)[1])
 
 
-def test_without_rows_nothing_is_told():
+def test_without_rows_distances_are_undefined():
     empty = np.zeros_like(HISTOGRAMS[0])
     assert np.isnan(distance.psi(HISTOGRAMS[0], empty))
     assert np.isnan(distance.ks(HISTOGRAMS[0], empty))

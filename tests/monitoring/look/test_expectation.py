@@ -13,7 +13,7 @@ SCORES = {
 
 
 @pytest.mark.parametrize("kind", SCORES)
-def test_what_is_expected_is_the_mean_over_labels_drawn_from_the_scores(kind):
+def test_the_expected_metric_is_the_mean_over_labels_drawn_from_the_scores(kind):
     score = SCORES[kind]
     flagged = score >= 0.4
     day = np.zeros(len(score), dtype=np.int64)
@@ -28,12 +28,12 @@ def test_what_is_expected_is_the_mean_over_labels_drawn_from_the_scores(kind):
         assert expected[metric] == pytest.approx(mean, rel=0.01), metric
 
 
-def test_certain_scores_promise_perfection():
+def test_certain_scores_have_a_perfect_expectation():
     score = np.array([0.0, 1.0, 1.0, 0.0])
     assert expected_average_precision(score) == 1.0
 
 
-def test_what_cannot_be_expected_is_none():
+def test_an_undefined_expectation_is_none():
     found = expected_metrics(np.zeros(5), np.zeros(5, dtype=bool), alerts=2)
     assert found["precision"] is None
     assert found["recall"] is None

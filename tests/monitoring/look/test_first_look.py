@@ -19,7 +19,7 @@ def named(lake, table, column, model):
 
 
 @pytest.mark.slow
-def test_forecasts_and_classes_are_watched_as_well(lake, world, forecast, scenario):
+def test_forecasts_and_classes_are_monitored_as_well(lake, world, forecast, scenario):
     for spec, outputs, estimated in (
         (forecast(), {"prediction"}, set()),
         (scenario(), {"label", "probability"}, {"accuracy"}),
@@ -34,12 +34,12 @@ def test_forecasts_and_classes_are_watched_as_well(lake, world, forecast, scenar
         assert ("performance" in drawn) == bool(estimated)
 
 
-def test_without_a_champion_nothing_is_watched(lake, world, detector):
+def test_without_a_champion_nothing_is_monitored(lake, world, detector):
     with pytest.raises(NoChampion):
         watch(detector(), lake)
 
 
-def test_before_anything_is_scored_there_is_nothing_to_tell(lake, world, detector):
+def test_before_anything_is_scored_nothing_is_reported(lake, world, detector):
     train(detector(), lake)
     snapshot = lake.snapshot()
     report = watch(detector(), lake)

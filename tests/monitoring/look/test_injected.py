@@ -11,11 +11,11 @@ from lakehouse.monitoring.review.step import review
 from lakehouse.registry import champion, list_transitions, list_versions, promote
 from lakehouse.registry.versions import register
 from lakehouse.scoring import score
-from tests.monitoring.matured_lake import Bench, at, spec_of
+from tests.monitoring.matured_lake import Bench, at, make_spec
 from tests.training.conftest import World, change
 
 
-def look(spec, lake):
+def look_and_react(spec, lake):
     return react(spec, lake, watch(spec, lake), review(spec, lake))
 
 
@@ -33,7 +33,7 @@ def successor(scored, detector):
     return spec, lake, first, other
 
 
-def bring_a_day(lake, spec, world):
+def add_day(lake, spec, world):
     world.days(60, 61)
     score(spec, lake)
 
@@ -48,24 +48,24 @@ def world(scored):
     [
         ("score = 'NaN', decision = false", "not a number"),
         ("score = 0.25", "the same score"),
-        ("score = 1 - score", "unlike when the version was judged"),
+        ("score = 1 - score", "differs from that in the test period"),
         ("decision = true", "alerts on"),
     ],
     ids=["NaN", "constant", "inverted", "flood"],
 )
-def test_a_version_with_broken_scores_gives_way_without_labels_and_only_once(
+def test_a_version_with_broken_scores_is_rolled_back_once_without_labels(
     successor, world, values, cause
 ):
     spec, lake, first, other = successor
-    bring_a_day(lake, spec, world)
+    add_day(lake, spec, world)
     change(lake, f"UPDATE predictions.detector__log SET {values} WHERE _load_id = 61")
-    (action,) = look(spec, lake)
+    (action,) = look_and_react(spec, lake)
     assert (action.action, action.version, action.done) == ("roll back", other.version, True)
     assert cause in action.why
     assert champion(lake, "detector").version == first.version
     moves, snapshot = list_transitions(lake, "detector"), None
     for _ in range(2):
-        assert look(spec, lake) == ()
+        assert look_and_react(spec, lake) == ()
         snapshot = snapshot or lake.snapshot()
     assert lake.snapshot() == snapshot
     assert list_transitions(lake, "detector") == moves
@@ -73,12 +73,12 @@ def test_a_version_with_broken_scores_gives_way_without_labels_and_only_once(
 
 def test_a_sound_successor_stays(successor, world):
     spec, lake, _, other = successor
-    bring_a_day(lake, spec, world)
-    assert look(spec, lake) == ()
+    add_day(lake, spec, world)
+    assert look_and_react(spec, lake) == ()
     assert champion(lake, "detector").version == other.version
 
 
-def days_pass(bench, first, last):
+def run_days(bench, first, last):
     """Look daily; all actions with the day of the look."""
     done = []
     for day in range(first, last):
@@ -95,20 +95,22 @@ def states(bench):
 
 
 @pytest.fixture
-def proved(monkeypatch):
+def all_can_score(monkeypatch):
     """Every version is able to score: those of the bench have no files."""
     monkeypatch.setattr("lakehouse.monitoring.react.step.prover", lambda *_: lambda version: "")
 
 
 @pytest.mark.slow
-def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(lake, proved):
-    bench = Bench(lake, spec_of())
+def test_a_champion_with_inverted_scores_is_rolled_back_once_labels_have_matured(
+    lake, all_can_score
+):
+    bench = Bench(lake, make_spec())
     bench.days(0, 9)
     before = bench.version(1, state="champion")
     upside_down = bench.version(2, state="champion")
-    bench.say(before, range(30), 1.5, beside=True)
-    bench.say(upside_down, range(30), -1.5)
-    done = days_pass(bench, 9, 12)
+    bench.log_predictions(before, range(30), 1.5, in_shadow=True)
+    bench.log_predictions(upside_down, range(30), -1.5)
+    done = run_days(bench, 9, 12)
     assert [one[1:] for one in done] == [
         ("roll back", upside_down.version, True),
         ("retrain", upside_down.version, True),
@@ -124,22 +126,22 @@ def test_a_champion_that_scores_upside_down_gives_way_once_labels_have_matured(l
     [(2.5, "promote", "champion"), (0.0, "archive", "archived")],
     ids=["better", "worse"],
 )
-def test_a_shadow_is_settled_by_matured_labels(lake, proved, skill, action, becomes):
-    bench = Bench(lake, spec_of())
+def test_a_shadow_is_settled_by_matured_labels(lake, all_can_score, skill, action, becomes):
+    bench = Bench(lake, make_spec())
     bench.days(0, 20)
     decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
-    bench.say(decides, range(40), 1.0)
-    bench.say(shadow, range(40), skill, beside=True)
-    done = days_pass(bench, 20, 23)
+    bench.log_predictions(decides, range(40), 1.0)
+    bench.log_predictions(shadow, range(40), skill, in_shadow=True)
+    done = run_days(bench, 20, 23)
     assert [one[1:] for one in done] == [(action, shadow.version, True)]
     assert states(bench)[shadow.version] == becomes
 
 
 def test_a_shadow_without_difference_is_archived_when_its_time_is_over(lake):
-    bench = Bench(lake, spec_of(shadow={"give_up_after": "15d"}))
+    bench = Bench(lake, make_spec(shadow={"give_up_after": "15d"}))
     bench.days(0, 13)
     decides, shadow = bench.version(1, state="champion"), bench.version(2, state="shadow")
-    bench.say(decides, range(40), 1.0)
-    bench.say(shadow, range(40), 1.0, beside=True)
-    assert days_pass(bench, 13, 17) == [(15, "archive", shadow.version, True)]
+    bench.log_predictions(decides, range(40), 1.0)
+    bench.log_predictions(shadow, range(40), 1.0, in_shadow=True)
+    assert run_days(bench, 13, 17) == [(15, "archive", shadow.version, True)]
     assert states(bench)[decides.version] == "champion"

@@ -10,7 +10,7 @@ import pytest
 from lakehouse.lake import Author, Progress, layout, read_progress, write_progress
 from lakehouse.monitoring import watch
 from lakehouse.monitoring.look.reference import compute_reference, read_reference
-from lakehouse.monitoring.look.step import CHECKS, WatchedMeanwhile
+from lakehouse.monitoring.look.step import CHECKS, ConcurrentMonitoring
 from lakehouse.monitoring.pictures import draw_pictures
 from lakehouse.registry import champion, promote
 from lakehouse.scoring import score
@@ -69,7 +69,7 @@ def spec(detector):
     return detector()
 
 
-def plain_psi(then, now, edges):
+def plain_psi(reference, now, edges):
     """From single values: None is missing; cells by plain comparison."""
 
     def shares(values):
@@ -81,10 +81,10 @@ def plain_psi(then, now, edges):
         return [slots.count(i) for i in range(size)], len(values), size
 
     total = 0.0
-    (n, rows_then, size), (m, rows_now, _) = shares(then), shares(now)
+    (n, rows_reference, size), (m, rows_now, _) = shares(reference), shares(now)
     for a, b in zip(n, m, strict=True):
         if a or b:
-            p, q = (a + 0.5) / (rows_then + 0.5 * size), (b + 0.5) / (rows_now + 0.5 * size)
+            p, q = (a + 0.5) / (rows_reference + 0.5 * size), (b + 0.5) / (rows_now + 0.5 * size)
             total += (q - p) * math.log(q / p)
     return total
 
@@ -114,7 +114,7 @@ def test_drift_is_what_plain_python_computes_from_single_rows(lake, world, spec)
         assert found["missing_change"] == pytest.approx(abs(shares[1] - shares[0]))
 
 
-def test_the_reference_counts_the_training_period_and_is_made_once(lake, world, spec):
+def test_the_reference_counts_the_training_period_and_is_computed_once(lake, world, spec):
     watch(spec, lake)
     before = rows_of(lake, layout.REFERENCE)
     world.days(60, 61)
@@ -147,7 +147,7 @@ def test_the_reference_counts_the_training_period_and_is_made_once(lake, world, 
     assert counted == {value: truth.count(value) for value in set(truth)}
 
 
-def test_looking_again_changes_nothing_and_makes_no_snapshot(lake, world, spec):
+def test_a_second_look_changes_nothing_and_creates_no_snapshot(lake, world, spec):
     first = watch(spec, lake)
     before, snapshot = everything(lake), lake.snapshot()
     again = watch(spec, lake)
@@ -164,7 +164,7 @@ def test_one_look_is_one_commit(lake, world, spec):
 
 
 @pytest.mark.slow
-def test_looking_day_by_day_finds_the_same_as_at_once(lake, world, spec):
+def test_daily_looks_find_the_same_as_one_look(lake, world, spec):
     watch(spec, lake)
     for day in (60, 61, 64):
         world.days(day, day + (3 if day == 61 else 1))
@@ -177,7 +177,7 @@ def test_looking_day_by_day_finds_the_same_as_at_once(lake, world, spec):
     assert everything(lake) == piecemeal
 
 
-def test_a_day_is_told_only_when_it_is_over(lake, world, spec):
+def test_a_day_is_monitored_only_when_it_is_complete(lake, world, spec):
     noon = START + 59 * DAY + timedelta(hours=12)
     change(lake)
     with lake.writer(Author("test")) as writer:
@@ -198,7 +198,7 @@ def test_a_sealed_day_waits_for_rows_that_are_not_scored_yet(lake, world, spec):
     assert watch(spec, lake).days[-1] == LAST - DAY
 
 
-def test_days_that_were_made_anew_are_looked_at_anew_and_those_before_stay(lake, world, spec):
+def test_recomputed_days_are_monitored_again_and_earlier_days_stay(lake, world, spec):
     watch(spec, lake)
     before = everything(lake)
     change(lake, f"UPDATE {CONTEXT} SET amount_eur = 5000 WHERE event_time >= '2026-02-27'")
@@ -216,7 +216,9 @@ def test_days_that_were_made_anew_are_looked_at_anew_and_those_before_stay(lake,
     assert changed["psi"] > 1
 
 
-def test_a_new_champion_is_watched_from_the_end_of_its_own_test_period(lake, world, spec, detector):
+def test_a_new_champion_is_monitored_from_the_end_of_its_own_test_period(
+    lake, world, spec, detector
+):
     watch(spec, lake)
     world.days(60, 67)
     score(spec, lake)
@@ -237,8 +239,8 @@ def test_a_new_champion_is_watched_from_the_end_of_its_own_test_period(lake, wor
 
 def test_a_quiet_week_passes_every_check(lake, world, spec):
     report = watch(spec, lake)
-    told = [name for name in CHECKS if name != "alerts_at_capacity"]  # that takes three weeks
-    assert [one.name for one in report.findings] == told
+    expected = [name for name in CHECKS if name != "alerts_at_capacity"]  # that takes three weeks
+    assert [one.name for one in report.findings] == expected
     assert [one.name for one in report.findings if not one.passed] == []
 
 
@@ -271,7 +273,7 @@ def test_drift_in_the_lake_is_found_and_named(lake, world, spec, statement, name
         ("decision = true", "alert_volume"),
     ],
 )
-def test_a_broken_version_shows_without_labels_and_before_the_day_is_over(
+def test_a_broken_version_is_found_without_labels_and_before_the_day_is_over(
     lake, world, spec, values, name
 ):
     watch(spec, lake)
@@ -290,7 +292,7 @@ def test_a_broken_version_shows_without_labels_and_before_the_day_is_over(
     assert found.remedy
 
 
-def test_few_rows_do_not_make_a_jump(lake, world, spec):
+def test_few_rows_are_not_reported_as_a_jump(lake, world, spec):
     watch(spec, lake)
     world.days(60, 61)
     score(spec, lake)
@@ -304,7 +306,7 @@ def test_few_rows_do_not_make_a_jump(lake, world, spec):
     assert found_by(report, "scores_vary").passed
 
 
-def test_features_of_another_kind_are_found_and_written_nowhere(lake, world, spec):
+def test_features_of_another_kind_are_found_and_nothing_is_stored(lake, world, spec):
     change(lake, f"ALTER TABLE {RISK} DROP risky", f"ALTER TABLE {RISK} ADD risky VARCHAR")
     snapshot = lake.snapshot()
     (found,) = watch(spec, lake).findings
@@ -355,7 +357,7 @@ def test_estimates_are_by_day_of_decision_and_grow_with_late_rows(lake, world, s
     assert len(rows_of(lake, layout.ESTIMATED)) == len(rows)
 
 
-def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeypatch):
+def test_concurrent_looks_never_store_the_same_days_twice(lake, world, spec, monkeypatch):
     look = watch_module._look
 
     def look_late(*arguments):
@@ -364,12 +366,12 @@ def test_two_watchers_never_write_the_same_days_twice(lake, world, spec, monkeyp
         return look(*arguments)
 
     monkeypatch.setattr(watch_module, "_look", look_late)
-    with pytest.raises(WatchedMeanwhile, match="run it again"):
+    with pytest.raises(ConcurrentMonitoring, match="run this again"):
         watch(spec, lake)
     assert len(rows_of(lake, layout.FEATURE_DRIFT)) == 7 * 4
 
 
-def test_pictures_are_png_of_all_that_is_watched(lake, world, spec):
+def test_every_monitored_quantity_is_drawn_as_png(lake, world, spec):
     watch(spec, lake)
     matured = [(date(2026, 2, 20), 0.6), (date(2026, 2, 21), 0.5)]
     drawn = draw_pictures(spec, lake, matured)
@@ -378,7 +380,7 @@ def test_pictures_are_png_of_all_that_is_watched(lake, world, spec):
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
 
 
-def test_every_feature_that_moved_too_far_is_drawn(lake, world, spec):
+def test_every_feature_that_drifted_too_far_is_drawn(lake, world, spec):
     moved = "amount_eur = amount_eur * 100, channel = 'wallet'"
     change(lake, f"UPDATE {CONTEXT} SET {moved} WHERE event_time >= TIMESTAMP '2026-02-24'")
     watch(spec, lake)

@@ -5,19 +5,24 @@ import pytest
 
 from lakehouse.lake import layout
 from lakehouse.monitoring.plots import calibration_plot
-from lakehouse.monitoring.review.calibration import REACH, always_valid, last_look, looked_at_from
+from lakehouse.monitoring.review.calibration import (
+    STRETCH_LENGTH,
+    always_valid_interval,
+    find_look_start,
+    last_look,
+)
 from lakehouse.monitoring.review.step import review
-from tests.monitoring.matured_lake import DAY, Bench, on, spec_of
+from tests.monitoring.matured_lake import DAY, Bench, make_spec, on
 
 
 def champion(lake, days, factor=1.0, matured=None):
     """One that predicts `factor` times the true probability, a fifth; `days` have been scored."""
-    bench = Bench(lake, spec_of())
+    bench = Bench(lake, make_spec())
     bench.days(0, (matured or days) + 7)
     version = bench.version(1, state="champion")
     random = np.random.default_rng(5)
-    said = np.clip(factor * random.normal(0.2, 0.01, days * bench.per_day), 0.01, 0.99)
-    bench.say(version, range(days), said)
+    scores = np.clip(factor * random.normal(0.2, 0.01, days * bench.per_day), 0.01, 0.99)
+    bench.log_predictions(version, range(days), scores)
     return bench
 
 
@@ -25,18 +30,18 @@ def found_by(bench, lake):
     return {one.name: one for one in review(bench.spec, lake).findings}["calibration"]
 
 
-def kept(lake):
+def stored(lake):
     with lake.reader() as cursor:
         query = f"SELECT * FROM {layout.CALIBRATION} ORDER BY day"
         return cursor.execute(query).to_arrow_table().to_pylist()
 
 
-def test_probabilities_that_hold_pass_and_the_figures_are_kept(lake):
+def test_correct_probabilities_pass_and_the_figures_are_stored(lake):
     bench = champion(lake, 30)
     found = found_by(bench, lake)
     assert (found.passed, found.cause) == (True, "")
     truth = bench.truth(range(30))["is_fraud"]
-    (row,) = kept(lake)
+    (row,) = stored(lake)
     assert (row["day"], row["rows"], row["observed"]) == (on(29), 1800, truth.sum())
     assert row["ratio"] == found.value == pytest.approx(truth.sum() / row["expected"])
     assert row["low"] < 1 < row["high"]
@@ -44,7 +49,7 @@ def test_probabilities_that_hold_pass_and_the_figures_are_kept(lake):
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
-def test_probabilities_that_are_half_or_double_are_found_and_nothing_is_rolled_back(lake, factor):
+def test_halved_or_doubled_probabilities_are_found_without_a_rollback(lake, factor):
     found = found_by(champion(lake, 40, factor), lake)
     assert (found.passed, found.rollback, found.severity) == (False, False, "warn")
     assert found.value == pytest.approx(1 / factor, rel=0.1)
@@ -52,46 +57,46 @@ def test_probabilities_that_are_half_or_double_are_found_and_nothing_is_rolled_b
     assert "were expected" in found.cause
 
 
-def test_what_is_too_little_to_judge_is_not_passed_and_says_so(lake):
+def test_too_few_positives_do_not_pass_and_the_cause_gives_the_reason(lake):
     found = found_by(champion(lake, 3), lake)
     assert not found.passed
     assert found.cause.startswith("not judged: ")
-    assert "it takes 50" in found.cause
-    assert not kept(lake)[0]["passed"]
+    assert "50 are needed" in found.cause
+    assert not stored(lake)[0]["passed"]
 
 
-def test_every_look_takes_all_rows_since_the_test_until_looking_begins_anew():
+def test_a_look_covers_all_rows_since_the_test_until_looking_starts_over():
     tested = on(0)
-    assert looked_at_from(tested, on(1)) == tested
-    assert looked_at_from(tested, tested + REACH) == tested
-    assert looked_at_from(tested, tested + REACH + DAY) == tested + REACH
+    assert find_look_start(tested, on(1)) == tested
+    assert find_look_start(tested, tested + STRETCH_LENGTH) == tested
+    assert find_look_start(tested, tested + STRETCH_LENGTH + DAY) == tested + STRETCH_LENGTH
 
 
-def test_looking_day_by_day_keeps_a_row_for_each_look_and_the_last_is_the_same(lake):
+def test_daily_looks_store_a_row_each_and_a_full_refresh_gives_the_same(lake):
     bench = champion(lake, 30, matured=20)
     review(bench.spec, lake)
     for day in range(27, 37):
         bench.days(day, day + 1)
         last = found_by(bench, lake)
-    rows = kept(lake)
+    rows = stored(lake)
     with lake.reader() as cursor:
         assert last_look(cursor, rows[-1]["model"], rows[-1]["version"]) == rows[-1]
         assert last_look(cursor, rows[-1]["model"], "v9999") is None
     assert [row["day"] for row in rows] == [on(day) for day in range(19, 30)]
     assert [row["rows"] for row in rows] == [60 * day for day in range(20, 31)]
     review(bench.spec, lake, full_refresh=True)
-    assert kept(lake) == rows
+    assert stored(lake) == rows
     assert found_by(bench, lake) == last
 
 
 @pytest.mark.parametrize(("observed", "expected"), [(0, 40.0), (60, 40.0), (500, 510.0)])
-def test_the_interval_has_its_value_and_widens_with_the_clusters(observed, expected):
-    single, lumped = (always_valid(observed, expected, effect) for effect in (1.0, 4.0))
-    assert lumped.low <= single.low <= single.value <= single.high < lumped.high
+def test_the_interval_contains_its_value_and_widens_with_clustering(observed, expected):
+    single, clustered = (always_valid_interval(observed, expected, effect) for effect in (1.0, 4.0))
+    assert clustered.low <= single.low <= single.value <= single.high < clustered.high
     assert single.value == observed / expected
 
 
-def test_the_looks_are_drawn_with_their_interval_and_what_is_allowed():
+def test_the_plot_shows_looks_with_interval_and_allowed_range():
     days = [on(day) for day in range(20, 24)]
     ratio = np.array([1.1, 1.05, 1.0, 1.02])
     picture = calibration_plot(days, ratio, 0.7 * ratio, 1.4 * ratio, 1.25)

@@ -5,7 +5,7 @@ import pytest
 from lakehouse.lake import layout
 from lakehouse.monitoring.review.step import review
 from lakehouse.registry import NoChampion, promote
-from tests.monitoring.matured_lake import Bench, at, on, spec_of
+from tests.monitoring.matured_lake import Bench, at, make_spec, on
 
 
 def rows_of(lake, table):
@@ -27,21 +27,21 @@ def everything(lake):
 def bench(lake):
     """A champion with its predecessor and a shadow scoring in parallel, for sixty days."""
     groups = {"who": {"table": "core.fct_transactions", "column": "customer_id", "bins": [15]}}
-    made = Bench(lake, spec_of(fairness={"groups": groups, "limit": 0.1, "min_positives": 20}))
-    made.days(0, 20)
-    before = made.version(1, 0, state="champion")
-    champion = made.version(2, 0, state="champion")
-    shadow = made.version(3, 4, state="shadow")
+    bench = Bench(lake, make_spec(fairness={"groups": groups, "limit": 0.1, "min_positives": 20}))
+    bench.days(0, 20)
+    before = bench.version(1, 0, state="champion")
+    champion = bench.version(2, 0, state="champion")
+    shadow = bench.version(3, 4, state="shadow")
     for version, skill in ((champion, 2.0), (before, 1.0), (shadow, 2.0)):
-        made.say(version, range(60), skill, beside=version is not champion)
-    return made
+        bench.log_predictions(version, range(60), skill, in_shadow=version is not champion)
+    return bench
 
 
-def test_every_version_at_work_is_told_of_and_each_as_what_it_is(bench, lake):
+def test_every_scoring_version_is_evaluated_in_its_role(bench, lake):
     report = review(bench.spec, lake)
     assert (report.until, report.new_days) == (on(13), 13)
-    told = rows_of(lake, layout.PERFORMANCE)
-    ap = [row for row in told if row["metric"] == "average_precision"]
+    performance = rows_of(lake, layout.PERFORMANCE)
+    ap = [row for row in performance if row["metric"] == "average_precision"]
     assert {(row["role"], row["version"]) for row in ap} == {
         ("champion", "v0002"),
         ("predecessor", "v0001"),
@@ -60,7 +60,7 @@ def test_every_version_at_work_is_told_of_and_each_as_what_it_is(bench, lake):
     assert (fair["grouped_by"], fair["verdict"]) == ("who", "not shown to exceed")
 
 
-def test_doing_it_again_changes_nothing_and_makes_no_snapshot(bench, lake):
+def test_a_second_review_changes_nothing_and_creates_no_snapshot(bench, lake):
     snapshot = lake.snapshot()
     first = review(bench.spec, lake)
     assert lake.snapshot() == snapshot + 1, "one review is one commit"
@@ -73,7 +73,7 @@ def test_doing_it_again_changes_nothing_and_makes_no_snapshot(bench, lake):
 
 
 @pytest.mark.slow
-def test_day_by_day_tells_the_same_of_days_and_weeks_as_at_once(bench, lake):
+def test_daily_reviews_give_the_same_days_and_weeks_as_one_review(bench, lake):
     review(bench.spec, lake)
     for first, last in ((20, 21), (21, 25), (25, 60)):
         bench.days(first, last)
@@ -94,16 +94,16 @@ def test_a_new_champion_is_judged_on_what_it_decided(bench, lake):
     assert report.champion == "v0003"
     assert report.findings == review(bench.spec, lake).findings
     assert report.compared == (), "it has decided nothing yet, so there are no pairs"
-    told = [row for row in rows_of(lake, layout.PERFORMANCE) if row["role"] == "champion"]
-    assert {row["version"] for row in told} == {"v0002"}
+    performance = [row for row in rows_of(lake, layout.PERFORMANCE) if row["role"] == "champion"]
+    assert {row["version"] for row in performance} == {"v0002"}
 
 
-def test_a_champion_far_below_its_test_is_found(lake):
+def test_a_champion_far_below_its_test_result_is_found(lake):
     gates = [{"metric": "average_precision", "at_least": 0.3}]
-    bench = Bench(lake, spec_of(gates=gates))
+    bench = Bench(lake, make_spec(gates=gates))
     bench.days(0, 40)
     version = bench.version(1, state="champion")
-    bench.say(version, range(40), 0.0)
+    bench.log_predictions(version, range(40), 0.0)
     names = {one.name: one for one in review(bench.spec, lake).findings}
     found = names["matured_performance"]
     assert (found.passed, found.rollback, found.day) == (False, True, on(32))
@@ -112,22 +112,22 @@ def test_a_champion_far_below_its_test_is_found(lake):
 
 def test_a_grouping_that_decides_by_group_is_found(lake):
     groups = {"who": {"table": "core.fct_transactions", "column": "customer_id", "bins": [15]}}
-    bench = Bench(lake, spec_of(fairness={"groups": groups, "limit": 0.1, "min_positives": 20}))
+    bench = Bench(lake, make_spec(fairness={"groups": groups, "limit": 0.1, "min_positives": 20}))
     bench.days(0, 30)
     version = bench.version(1, state="champion")
     rows = bench.truth(range(23))
-    bench.say(version, range(23), (rows["customer_id"] < 15) * 0.95)
+    bench.log_predictions(version, range(23), (rows["customer_id"] < 15) * 0.95)
     found = {one.name: one for one in review(bench.spec, lake).findings}["fairness"]
     assert not found.passed
     assert "who" in found.cause
 
 
-def test_too_few_positives_are_not_judged_and_no_pass(lake):
+def test_too_few_positives_are_not_judged_and_do_not_pass(lake):
     groups = {"who": {"table": "core.fct_transactions", "column": "customer_id", "bins": [15]}}
     fairness = {"groups": groups, "limit": 0.1, "min_positives": 1000}
-    bench = Bench(lake, spec_of(fairness=fairness, shadow={"min_positives": 1000}))
+    bench = Bench(lake, make_spec(fairness=fairness, shadow={"min_positives": 1000}))
     bench.days(0, 12)
-    bench.say(bench.version(1, state="champion"), range(12), 1.0)
+    bench.log_predictions(bench.version(1, state="champion"), range(12), 1.0)
     found = review(bench.spec, lake).findings
     assert {one.name for one in found} == {"calibration", "fairness", "matured_performance"}
     for one in found:
@@ -136,8 +136,8 @@ def test_too_few_positives_are_not_judged_and_no_pass(lake):
         assert one.cause.startswith("not judged: ")
 
 
-def test_without_labels_or_champion_nothing_is_said(lake):
-    bench = Bench(lake, spec_of())
+def test_without_labels_or_champion_nothing_is_reported(lake):
+    bench = Bench(lake, make_spec())
     with pytest.raises(NoChampion):
         review(bench.spec, lake)
     bench.days(0, 5)

@@ -31,16 +31,16 @@ def test_a_column_is_traced_through_ctes_joins_and_expressions() -> None:
     }
 
 
-def test_a_constant_comes_from_nowhere() -> None:
+def test_a_constant_has_no_inputs() -> None:
     assert column_inputs("select 1 as one from lake.raw.payments", ["one"], SCHEMAS) == {}
 
 
-def test_sql_that_is_not_understood_gives_no_lineage_rather_than_a_wrong_one() -> None:
+def test_sql_that_cannot_be_parsed_gives_no_lineage_instead_of_a_wrong_one() -> None:
     assert column_inputs("select from where )", ["id"], SCHEMAS) == {}
     assert column_inputs("select id from lake.raw.unknown_table", ["other"], SCHEMAS) == {}
 
 
-def test_what_is_remembered_is_what_was_worked_out(lake: Lake, tmp_path: Path) -> None:
+def test_the_cache_returns_the_computed_lineage(lake: Lake, tmp_path: Path) -> None:
     files = DbtProjectFiles(lake.settings)
     node = {
         "package_name": "p",
@@ -51,10 +51,10 @@ def test_what_is_remembered_is_what_was_worked_out(lake: Lake, tmp_path: Path) -
     with lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.payments (id BIGINT)")
     compiled = tmp_path / "compiled" / "p" / "m.sql"
-    assert LineageCache(files).of("model.p.m", tmp_path, lake) is None
+    assert LineageCache(files).read("model.p.m", tmp_path, lake) is None
     compiled.parent.mkdir(parents=True)
     compiled.write_text("select id from lake.raw.payments")
-    first = LineageCache(files).of("model.p.m", tmp_path, lake)
+    first = LineageCache(files).read("model.p.m", tmp_path, lake)
     compiled.unlink()
-    assert LineageCache(files).of("model.p.m", tmp_path, lake) == first
+    assert LineageCache(files).read("model.p.m", tmp_path, lake) == first
     assert first == {"id": [("raw.payments", "id")]}

@@ -81,7 +81,7 @@ def values(settings: Settings, table: str) -> list[tuple[Any, ...]]:
             return cursor.execute(f"FROM {table}").fetchall()
 
 
-def test_each_result_comes_in_dbts_words_and_the_lake_is_free_afterwards(
+def test_each_result_is_dbts_own_object_and_the_lake_is_unlocked_afterwards(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
     one, other = new_files(), new_files()
@@ -94,7 +94,7 @@ def test_each_result_comes_in_dbts_words_and_the_lake_is_free_afterwards(
     assert values(other.settings, "core.a") == [(1,)]
 
 
-def test_what_failed_is_named_with_its_reason_and_the_rest_is_built(
+def test_a_failed_model_is_named_with_its_cause_and_the_others_are_built(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
     files = new_files()
@@ -112,7 +112,7 @@ def test_what_failed_is_named_with_its_reason_and_the_rest_is_built(
         (["timeout_is_one"], False),
     ],
 )
-def test_only_a_build_that_failed_by_what_may_pass_may_be_tried_again(
+def test_only_a_build_with_transient_failures_alone_is_retryable(
     new_files: Callable[[], DbtProjectFiles], models: list[str], passes: bool
 ) -> None:
     files = new_files()
@@ -183,7 +183,7 @@ def test_a_signal_ends_the_wait_for_the_lock(new_files: Callable[[], DbtProjectF
         signal.signal(signal.SIGALRM, before)
 
 
-def test_another_writer_is_waited_for_and_then_named(
+def test_a_build_waits_for_another_writer_and_then_names_it(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
     files = new_files()
@@ -192,7 +192,9 @@ def test_another_writer_is_waited_for_and_then_named(
         list(build(files, "a"))
 
 
-def test_a_project_that_does_not_parse_says_where(project: Path, tmp_path: Path) -> None:
+def test_a_project_that_cannot_be_parsed_fails_with_the_location(
+    project: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "dbt"
     shutil.copytree(project, broken)
     (broken / "models" / "b.sql").write_text("select * from {{ ref('nowhere') }}")
@@ -201,7 +203,7 @@ def test_a_project_that_does_not_parse_says_where(project: Path, tmp_path: Path)
         DbtProjectFiles(settings).manifest_path()
 
 
-def test_dbt_adds_no_handler_to_the_log_of_everything(
+def test_dbt_adds_no_handler_to_the_root_logger(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
     list(build(new_files(), "a"))

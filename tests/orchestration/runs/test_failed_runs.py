@@ -86,7 +86,7 @@ def test_a_failed_run_is_posted_with_its_step_and_cause(webhook: Webhook) -> Non
     assert post["steps"] == [{"step": "breaks", "error": "the disk is full; free some space"}]
 
 
-def test_a_webhook_that_does_not_take_it_is_an_error_of_the_sensor(webhook: Webhook) -> None:
+def test_a_webhook_that_answers_with_an_error_fails_the_sensor(webhook: Webhook) -> None:
     webhook.status = 500
     with pytest.raises(requests.HTTPError, match="500"):
         evaluate()

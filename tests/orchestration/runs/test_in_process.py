@@ -41,7 +41,9 @@ DEFINITIONS = dg.Definitions(
 )
 
 
-def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home: Settings) -> None:
+def test_a_failed_step_is_reported_with_its_cause_and_downstream_assets_are_left(
+    home: Settings,
+) -> None:
     events: list[Event] = []
     summary = run_assets(
         DEFINITIONS, home, select=["raw/sound", "raw/broken+"], on_event=events.append
@@ -51,20 +53,20 @@ def test_what_failed_is_told_with_its_reason_and_what_is_behind_it_is_left(home:
     assert done == [("raw/sound", 3, 0, False)]
     assert failed == [("raw__broken", "the disk is full; make room")]
     assert summary.failed
-    assert summary.left == ["core/behind", "raw/broken"]
+    assert summary.not_updated == ["core/behind", "raw/broken"]
 
 
-def test_only_what_was_selected_can_be_left(home: Settings) -> None:
+def test_only_selected_assets_count_as_left(home: Settings) -> None:
     summary = run_assets(DEFINITIONS, home, select=["raw/sound"])
     assert not summary.failed
-    assert summary.left == []
+    assert summary.not_updated == []
     with pytest.raises(LakehouseError, match="matches no asset"):
         run_assets(DEFINITIONS, home, select=["raw/nothing"])
 
 
-def test_a_run_that_is_stopped_says_so(home: Settings) -> None:
+def test_a_stopped_run_is_reported_as_stopped(home: Settings) -> None:
     summary = run_assets(DEFINITIONS, home, select=["core/long"])
     assert [(problem.step, problem.error) for problem in summary.problems] == [
         ("core__long", "was stopped before it was done; run it again")
     ]
-    assert summary.left == ["core/long"]
+    assert summary.not_updated == ["core/long"]

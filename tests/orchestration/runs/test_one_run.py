@@ -47,7 +47,7 @@ def start(home: Settings) -> Iterator[Callable[[float], subprocess.Popen[str]]]:
 def trace(home: Settings) -> list[tuple[float, str, int]]:
     file = home.data_dir / "trace"
     lines = file.read_text().splitlines() if file.exists() else []
-    return [(float(at), what, int(who)) for at, what, who in map(str.split, lines)]
+    return [(float(at), event, int(pid)) for at, event, pid in map(str.split, lines)]
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -72,18 +72,18 @@ def test_two_runs_take_turns_and_the_one_that_waits_names_the_other(
     assert second.stdout is not None
     waiting = second.stdout.readline()
     (home.data_dir / "enough").touch()
-    (said, _), (ended, _) = first.communicate(), second.communicate()
-    run_id = said.split()[0]
+    (output, _), (ended, _) = first.communicate(), second.communicate()
+    run_id = output.split()[0]
     assert f"waiting for run {run_id[:8]} of refresh (started by lakehouse run at" in waiting
     assert f"process {first.pid}" in waiting
-    assert said.split()[1] == ended.split()[1] == "True"
-    order = [(what, who) for _, what, who in trace(home)]
+    assert output.split()[1] == ended.split()[1] == "True"
+    order = [(event, pid) for _, event, pid in trace(home)]
     assert order == [
-        (what, process.pid) for process in (first, second) for what in ("begin", "end")
+        (event, process.pid) for process in (first, second) for event in ("begin", "end")
     ]
 
 
-def test_a_killed_run_is_failed_by_the_next_one_which_does_not_wait_for_it(
+def test_the_next_run_marks_a_killed_run_as_failed_and_does_not_wait_for_it(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
     killed = start(600)
@@ -91,20 +91,20 @@ def test_a_killed_run_is_failed_by_the_next_one_which_does_not_wait_for_it(
     assert statuses(home) == ["STARTED"]
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert statuses(home) == ["STARTED"], "nobody can have noticed yet"
+    assert statuses(home) == ["STARTED"], "the kill cannot be detected yet"
     assert run_assets(definitions(home, 0), home).success
     assert statuses(home) == ["FAILURE", "SUCCESS"]
     with open_instance(home) as instance:
         (dead, _) = instance.get_runs()[::-1]
         entries = instance.all_logs(dead.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
         assert [KILLED in entry.message for entry in entries] == [True]
-        assert dead.tags["dagster/max_retries"] == "0", "who killed a command does not want it back"
+        assert dead.tags["dagster/max_retries"] == "0", "a killed command must not be retried"
         launcher = instance.run_launcher
         assert isinstance(launcher, LockedRunLauncher)
-        assert launcher.live_runs.known() == [], "files of dead runs stay"
+        assert launcher.live_runs.run_ids() == [], "files of dead runs stay"
 
 
-def test_status_tells_of_a_killed_run_what_was_left_and_why(
+def test_status_shows_the_cause_of_a_killed_run_and_the_assets_it_did_not_reach(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
     killed = start(600)
@@ -117,7 +117,7 @@ def test_status_tells_of_a_killed_run_what_was_left_and_why(
     assert (step.step, KILLED in step.error) == ("the run", True)
 
 
-def test_a_run_under_way_and_a_queued_one_are_left_alone(
+def test_active_and_queued_runs_are_left_alone(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
     start(600)
@@ -130,11 +130,11 @@ def test_a_run_under_way_and_a_queued_one_are_left_alone(
                 job, status=status, remote_job_origin=running.remote_job_origin
             )
         assert end_killed_runs(instance) == []
-        assert end_killed_runs(instance) == [], "a look must not free the lock"
+        assert end_killed_runs(instance) == [], "the first call must not release the lock"
     assert statuses(home) == ["STARTED", "QUEUED", "STARTING"]
 
 
-def test_the_daemon_is_told_that_a_run_lives_or_is_gone(
+def test_the_launcher_reports_whether_a_run_is_alive(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
     process = start(600)
@@ -151,7 +151,7 @@ def test_the_daemon_is_told_that_a_run_lives_or_is_gone(
         assert health(run).msg == KILLED
 
 
-def test_a_run_that_has_just_started_and_locked_nothing_yet_is_not_taken_for_killed(
+def test_a_run_that_just_started_and_has_no_lock_yet_counts_as_alive(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_instance(home) as instance:
@@ -169,7 +169,7 @@ def test_a_run_that_has_just_started_and_locked_nothing_yet_is_not_taken_for_kil
         assert health(run).status == WorkerStatus.NOT_FOUND
 
 
-def test_a_run_of_the_command_is_of_the_location_in_which_the_ui_looks_for_it(
+def test_a_run_of_the_command_belongs_to_the_code_location_that_the_ui_lists(
     home: Settings,
 ) -> None:
     summary = run_assets(definitions(home, 0), home)
@@ -181,7 +181,7 @@ def test_a_run_of_the_command_is_of_the_location_in_which_the_ui_looks_for_it(
         assert run.remote_job_origin.location_name == "lakehouse"
 
 
-def test_a_run_that_ends_with_an_error_is_not_tried_again_as_a_killed_one_is(
+def test_a_killed_run_is_retried_and_one_that_ended_with_an_error_is_not(
     home: Settings,
 ) -> None:
     job = definitions(home, 0).resolve_job_def("refresh")
@@ -211,20 +211,20 @@ def test_a_waiting_run_can_be_stopped(
     assert len(trace(home)) == 1
 
 
-def test_a_note_of_who_holds_the_turn_that_cannot_be_read_stops_nobody(home: Settings) -> None:
-    me = this_process("1", "refresh", "a test")
-    turn = Turn(home.data_dir, me)
-    assert turn.take()
+def test_an_unreadable_note_about_the_holder_blocks_no_run(home: Settings) -> None:
+    holder = this_process("1", "refresh", "a test")
+    turn = Turn(home.data_dir, holder)
+    assert turn.acquire()
     (home.data_dir / "run.holder").write_text("{")
-    other = Turn(home.data_dir, me)
-    assert not other.take()
+    other = Turn(home.data_dir, holder)
+    assert not other.acquire()
     assert other.holder() == "another run"
-    turn.give_back()
-    assert other.take()
-    other.give_back()
+    turn.release()
+    assert other.acquire()
+    other.release()
 
 
-def test_the_lock_of_a_run_falls_with_its_process_alone(home: Settings) -> None:
+def test_a_run_is_alive_until_it_leaves_or_its_process_ends(home: Settings) -> None:
     live = LiveRuns(home.data_dir / "live")
     assert live.is_alive("1") is None
     live.enter("1")
@@ -237,6 +237,6 @@ def test_the_lock_of_a_run_falls_with_its_process_alone(home: Settings) -> None:
     for _ in range(2):
         assert subprocess.check_output(look, text=True, env=os.environ).strip() == "True"
     live.forget("1")
-    assert live.known() == ["1"]
+    assert live.run_ids() == ["1"]
     live.leave("1")
     assert live.is_alive("1") is None

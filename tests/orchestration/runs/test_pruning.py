@@ -94,7 +94,7 @@ def size(home: Settings) -> int:
     return sum(path.stat().st_size for path in home.data_dir.rglob("*") if path.is_file())
 
 
-def test_what_assets_and_checks_show_stays_when_their_runs_are_old(
+def test_pruning_keeps_the_last_runs_of_assets_and_checks(
     home: Settings, definitions: dg.Definitions
 ) -> None:
     first = refresh(definitions, home, "raw/seldom")
@@ -113,7 +113,7 @@ def test_what_assets_and_checks_show_stays_when_their_runs_are_old(
     assert prune(keeping(home, runs=2)) == 0
 
 
-def test_a_run_goes_when_it_is_too_old_though_few_are_there(
+def test_a_run_that_is_too_old_is_deleted_even_if_there_are_few(
     home: Settings, definitions: dg.Definitions
 ) -> None:
     refresh(definitions, home, "core/often")
@@ -123,16 +123,14 @@ def test_a_run_goes_when_it_is_too_old_though_few_are_there(
     assert runs(home) == [last], "it is the last of its asset"
 
 
-def test_a_run_that_has_not_ended_stays(home: Settings, definitions: dg.Definitions) -> None:
+def test_an_unfinished_run_is_kept(home: Settings, definitions: dg.Definitions) -> None:
     with open_instance(home) as instance:
         instance.create_run_for_job(definitions.resolve_job_def("refresh"))
     assert prune(keeping(home, runs=1), NOW + timedelta(days=100)) == 0
     assert len(runs(home)) == 1
 
 
-def test_a_deleted_run_leaves_no_database_whoever_deletes_it(
-    home: Settings, definitions: dg.Definitions
-) -> None:
+def test_a_deleted_run_leaves_no_database(home: Settings, definitions: dg.Definitions) -> None:
     run_id = refresh(definitions, home, "core/often")
     database = home.data_dir / "dagster" / "history" / "runs" / f"{run_id}.db"
     stray = database.with_name("11111111-1111-1111-1111-111111111111.db")
@@ -141,13 +139,13 @@ def test_a_deleted_run_leaves_no_database_whoever_deletes_it(
         instance.delete_run(run_id)
     assert not database.exists()
     assert prune(home) == 0
-    assert stray.exists(), "somebody may just be making it"
+    assert stray.exists(), "its run may just be starting"
     assert prune(home, NOW + timedelta(days=2)) == 0
     assert not stray.exists()
 
 
 @pytest.mark.parametrize("number", [16, pytest.param(100, marks=pytest.mark.slow)])
-def test_the_history_is_flat_over_many_small_runs(
+def test_the_size_of_the_history_is_constant_over_many_small_runs(
     home: Settings, definitions: dg.Definitions, number: int
 ) -> None:
     refresh(definitions, home)
@@ -161,7 +159,7 @@ def test_the_history_is_flat_over_many_small_runs(
     assert late < early * 1.02
 
 
-def test_why_automation_asked_is_kept_for_some_days_only(home: Settings) -> None:
+def test_automation_evaluations_are_kept_for_two_days(home: Settings) -> None:
     table = "asset_daemon_asset_evaluations"
     with open_instance(home) as instance:
         assert instance.schedule_storage is not None

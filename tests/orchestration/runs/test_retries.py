@@ -15,12 +15,12 @@ from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs import retries
 from lakehouse.settings import Settings, load_settings
 from lakehouse.sources import SourceSpec
-from lakehouse.sources.errors import ContractError, SourceAway, SourceDown
+from lakehouse.sources.errors import ContractError, SourceDown, SourceUnavailable
 from tests.sources.conftest import file_name, json_lines, make_spec, payment, seal_of
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
@@ -56,9 +56,9 @@ def failing(times: int, error: Exception, then: Callable[..., Any]) -> tuple[Any
 
 
 @pytest.mark.parametrize(
-    ("step", "error"), [("extract", SourceAway("503")), ("load", LakeBusy("held by dbt"))]
+    ("step", "error"), [("extract", SourceUnavailable("503")), ("load", LakeBusy("held by dbt"))]
 )
-def test_what_may_pass_is_tried_again_until_it_has(
+def test_a_transient_failure_is_retried_until_it_has_passed(
     home: Settings, spec: SourceSpec, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
     call, calls = failing(2, error, getattr(source_module, step))
@@ -72,7 +72,7 @@ def test_what_may_pass_is_tried_again_until_it_has(
         assert lake.rows(spec.table) == 3
 
 
-def test_in_the_end_it_fails_and_says_why(
+def test_a_step_fails_with_its_cause_after_the_last_retry(
     spec: SourceSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call, calls = failing(99, LakeBusy("held by dbt"), source_module.load)
@@ -93,7 +93,7 @@ def test_in_the_end_it_fails_and_says_why(
         ("load", ZeroDivisionError()),
     ],
 )
-def test_what_would_only_come_back_fails_at_once(
+def test_a_permanent_failure_fails_at_once(
     spec: SourceSpec, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
     call, calls = failing(99, error, getattr(source_module, step))
@@ -106,21 +106,21 @@ def test_each_wait_is_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = []
     for number in range(3):
         context = type("Context", (), {"retry_number": number})
-        with pytest.raises(dg.RetryRequested) as asked, retries.retried(context):  # type: ignore[arg-type]
+        with pytest.raises(dg.RetryRequested) as raised, retries.retry_transient(context):  # type: ignore[arg-type]
             raise LakeBusy("held")
-        waits.append(asked.value.seconds_to_wait)
+        waits.append(raised.value.seconds_to_wait)
     assert waits == [0.01, 0.02, 0.04]
 
 
-class AwayTwice(LakeResource):
+class BusyTwice(LakeResource):
     """A lake that is busy twice, and then fails permanently."""
 
-    asked: ClassVar[list[str]] = []
+    attempts: ClassVar[list[str]] = []
 
     @property
     def lake(self) -> Lake:
-        self.asked.append("asked")
-        if len(self.asked) <= 2:
+        self.attempts.append("attempt")
+        if len(self.attempts) <= 2:
             raise LakeBusy("held by another")
         raise ZeroDivisionError("reached the third attempt")
 
@@ -129,18 +129,18 @@ class AwayTwice(LakeResource):
         raise self.lake  # type: ignore[misc]
 
 
-def test_every_step_of_the_graph_tries_again(
+def test_every_step_of_the_graph_retries(
     home: Settings, new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(new_data_dir()))
-    monkeypatch.setattr(build, "LakeResource", AwayTwice)
+    monkeypatch.setattr(build, "LakeResource", BusyTwice)
     definitions = build.build_definitions(load_settings())
     steps = {asset.op.name: asset for asset in definitions.resolve_asset_graph().assets_defs}
     steps = {name: asset for name, asset in steps.items() if asset.is_executable}
     del steps["project_declarations"]  # it reads no lake
     assert len(steps) >= 15
     for name, asset in steps.items():
-        AwayTwice.asked.clear()
+        BusyTwice.attempts.clear()
         result = dg.materialize([asset], raise_on_error=False)
         events = [event.event_type_value for event in result.all_events]
         assert events.count("STEP_UP_FOR_RETRY") == 2, name

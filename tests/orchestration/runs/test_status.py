@@ -6,7 +6,7 @@ from io import StringIO
 import dagster as dg
 import pytest
 
-from lakehouse.cli.champions import print_news
+from lakehouse.cli.champions import print_model_lines
 from lakehouse.cli.output import Output, Toned
 from lakehouse.cli.status import _age, _ago, print_failures
 from lakehouse.errors import LakehouseError
@@ -15,7 +15,7 @@ from lakehouse.monitoring import tables
 from lakehouse.monitoring.champions import champion_rows
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.status import Status, read_status
-from lakehouse.registry.requests import Request, ask_in
+from lakehouse.registry.requests import Request, record_request
 from lakehouse.settings import Settings
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -56,8 +56,8 @@ def other() -> dg.MaterializeResult:  # type: ignore[type-arg]
     )
 
 
-@dg.asset(key=["core", "behind_other"], deps=[other])
-def behind_other() -> None:
+@dg.asset(key=["core", "downstream_of_other"], deps=[other])
+def downstream_of_other() -> None:
     pass
 
 
@@ -90,14 +90,14 @@ def printed(found: Status) -> str:
     return text.getvalue()
 
 
-def test_each_failed_asset_is_named_with_cause_and_remedy_and_those_behind_with_its_step(
+def test_a_failed_asset_has_cause_and_remedy_and_those_downstream_name_its_step(
     home: Settings, definitions: dg.Definitions
 ) -> None:
     BROKEN["now"] = True
     found = status(definitions, home)
     sentence = "file x.csv is empty; ask the source for it again"
-    told = {one.asset: (one.error, one.failed_before) for one in found.assets}
-    assert told == {
+    failures = {one.asset: (one.error, one.failed_before) for one in found.assets}
+    assert failures == {
         "raw/first": (sentence, None),
         "core/second": (None, "raw__first"),
         "monitoring/m": (None, None),
@@ -107,27 +107,27 @@ def test_each_failed_asset_is_named_with_cause_and_remedy_and_those_behind_with_
     assert printed(found).splitlines() == [
         "monitoring/m check volume warned: no rows came; look at the source",
         f"raw/first failed: {sentence}",
-        "core/second kept its last state: raw__first failed before it",
+        "core/second was not updated: raw__first failed upstream of it",
     ]
     BROKEN["now"] = False
-    mended = status(definitions, home)
-    assert not mended.failed_steps
-    assert not [one for one in mended.assets if one.error or one.failed_before]
+    fixed = status(definitions, home)
+    assert not fixed.failed_steps
+    assert not [one for one in fixed.assets if one.error or one.failed_before]
 
 
-def test_a_step_that_makes_no_asset_is_named_as_well(
+def test_a_failed_step_without_assets_is_reported_as_well(
     home: Settings, definitions: dg.Definitions
 ) -> None:
     found = status(definitions, home, "maintenance")
     assert printed(found) == "tidy of maintenance failed: the disk is full; free some space\n"
 
 
-def test_models_tell_what_was_asked_for_and_what_was_done_last(lake: Lake) -> None:
-    asked = datetime(2026, 5, 30)
+def test_models_show_the_requested_retrain_and_the_last_action(lake: Lake) -> None:
+    requested = datetime(2026, 5, 30)
     action = {
         "model": "fraud_detector",
         "version": "v0002",
-        "taken_at": asked,
+        "taken_at": requested,
         "action": "roll back",
         "why": "7 rows have no score [NaN]",
         "done": True,
@@ -135,27 +135,27 @@ def test_models_tell_what_was_asked_for_and_what_was_done_last(lake: Lake) -> No
         "run_id": "",
     }
     with lake.writer(Author("test")) as writer:
-        ask_in(writer, Request("fraud_detector", asked, "it decays", {}), NOW - NOW)
+        record_request(writer, Request("fraud_detector", requested, "it decays", {}), NOW - NOW)
         tables.insert(writer, layout.ACTIONS, [action])
     models = champion_rows(lake)
     text = StringIO()
-    print_news(Output(text), models)
+    print_model_lines(Output(text), models)
     assert text.getvalue().splitlines() == [
-        "fraud_detector: a retrain was asked for on 2026-05-30: it decays",
+        "fraud_detector: a retrain was requested on 2026-05-30: it decays",
         "fraud_detector: 2026-05-30 00:00 roll back v0002: 7 rows have no score [NaN]; "
         "v0001 decides again",
     ]
 
 
-def test_each_asset_names_the_step_that_it_waits_for_and_no_other(home: Settings) -> None:
+def test_each_asset_names_only_the_failed_step_upstream_of_it(home: Settings) -> None:
     BROKEN["now"] = True
     job = dg.define_asset_job("refresh", selection="*")
-    graph = dg.Definitions(assets=[first, second, other, behind_other], jobs=[job])
+    graph = dg.Definitions(assets=[first, second, other, downstream_of_other], jobs=[job])
     found = {one.asset: one.failed_before for one in status(graph, home).assets}
-    assert (found["core/second"], found["core/behind_other"]) == ("raw__first", "raw__other")
+    assert (found["core/second"], found["core/downstream_of_other"]) == ("raw__first", "raw__other")
 
 
-def test_a_check_that_failed_is_not_forgotten_because_its_step_failed_later(
+def test_a_failed_check_is_still_shown_after_its_step_failed(
     home: Settings,
 ) -> None:
     job = dg.define_asset_job("refresh", selection="*")
@@ -181,7 +181,7 @@ def test_a_check_that_failed_is_not_forgotten_because_its_step_failed_later(
         (timedelta(days=-3), "3 d ahead", False),
     ],
 )
-def test_data_of_the_future_are_neither_negative_nor_fresh(
+def test_data_from_the_future_have_no_negative_age_and_are_not_fresh(
     home: Settings, lake: Lake, age: timedelta, shown: str, fresh: bool
 ) -> None:
     policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24))
@@ -194,8 +194,8 @@ def test_data_of_the_future_are_neither_negative_nor_fresh(
     (found,) = read_status(dg.Definitions(assets=[aged]), home, lake, NOW).assets
     assert found.fresh is fresh
     assert found.data_age_hours == pytest.approx(age / timedelta(hours=1))
-    words = _age(found.data_age_hours, found.fresh)
-    assert (words.text if isinstance(words, Toned) else words) == shown
+    cell = _age(found.data_age_hours, found.fresh)
+    assert (cell.text if isinstance(cell, Toned) else cell) == shown
 
 
 @pytest.mark.parametrize(
@@ -210,5 +210,5 @@ def test_data_of_the_future_are_neither_negative_nor_fresh(
 def test_a_clock_that_was_set_back_gives_no_negative_age(
     moment: datetime | None, shown: str
 ) -> None:
-    words = _ago(moment, NOW)
-    assert (words.text if isinstance(words, Toned) else words) == shown
+    cell = _ago(moment, NOW)
+    assert (cell.text if isinstance(cell, Toned) else cell) == shown

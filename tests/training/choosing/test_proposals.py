@@ -4,7 +4,7 @@ import pytest
 
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import Search
-from lakehouse.training.choosing.proposals import STARTUP, budget, propose
+from lakehouse.training.choosing.proposals import STARTUP, propose, trial_count
 from lakehouse.training.choosing.trials import Trial
 
 SPACE = {
@@ -37,7 +37,7 @@ def near(params):
 
 
 @pytest.mark.parametrize("method", ["tpe", "random"])
-def test_a_search_that_was_interrupted_anywhere_proposes_what_it_would_have(method):
+def test_an_interrupted_search_proposes_the_same_parameters(method):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         whole = run(searching(method), near, until=14)
@@ -55,12 +55,12 @@ def test_proposals_stay_within_the_declared_space():
 
 
 @pytest.mark.parametrize("method", ["tpe", "random"])
-def test_every_trial_draws_afresh(method):
+def test_every_trial_draws_new_parameters(method):
     rates = [trial.params["learning_rate"] for trial in run(searching(method), near, until=6)[1:]]
     assert len(set(rates)) == 5
 
 
-def test_tpe_finds_more_than_chance_from_the_same_number_of_trials():
+def test_tpe_beats_random_search_with_the_same_number_of_trials():
     def best(method, seed):
         return max(trial.value for trial in run(searching(method), near, until=25, seed=seed))
 
@@ -68,7 +68,7 @@ def test_tpe_finds_more_than_chance_from_the_same_number_of_trials():
     assert sum(best("tpe", s) for s in seeds) > sum(best("random", s) for s in seeds)
 
 
-def test_another_seed_takes_another_path():
+def test_another_seed_proposes_other_parameters():
     search = searching("random")
     assert propose(search, 1, 1, [], minimize=True) != propose(search, 50, 1, [], minimize=True)
 
@@ -80,15 +80,15 @@ def test_declared_values_outside_the_space_do_not_stop_a_search():
     assert set(propose(searching("tpe"), 1, 3, [first, failed, pruned], minimize=False)) == {*SPACE}
 
 
-def test_a_grid_is_gone_through_once_in_an_order_of_its_own():
+def test_a_grid_is_searched_once_in_shuffled_order():
     space = {"num_leaves": {"low": 3, "high": 7, "step": 2}, "max_depth": {"choices": [2, 4]}}
     search = searching("grid", space=space)
-    assert budget(search) == 7
+    assert trial_count(search) == 7
     points = [propose(search, 1, number, [], minimize=False) for number in range(1, 7)]
     assert sorted((p["num_leaves"], p["max_depth"]) for p in points) == [
         (leaves, depth) for leaves in (3, 5, 7) for depth in (2, 4)
     ]
-    assert budget(searching("grid", space=space, trials=4)) == 4
+    assert trial_count(searching("grid", space=space, trials=4)) == 4
 
 
 def test_a_grid_over_real_numbers_needs_a_step():

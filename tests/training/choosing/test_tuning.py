@@ -44,12 +44,10 @@ def trials_of(lake, study):
     ]
 
 
-def test_a_search_that_is_killed_goes_on_along_the_same_path(
-    lake, searched, training_data, monkeypatch
-):
+def test_a_killed_search_resumes_on_the_same_path(lake, searched, training_data, monkeypatch):
     spec = searched(trials=9)
-    made = training_data(spec)
-    whole = choose(spec, lake, made)
+    data = training_data(spec)
+    whole = choose(spec, lake, data)
     expected = trials_of(lake, whole.study)
     assert [number for number, *_ in expected] == list(range(9))
     with lake.writer(Author("test")) as writer:
@@ -60,28 +58,28 @@ def test_a_search_that_is_killed_goes_on_along_the_same_path(
 
     write = search_module.write_trial
 
-    def die_after(number):
-        def write_or_die(*arguments, **more):
+    def kill_after(number):
+        def write_and_kill(*arguments, **more):
             write(*arguments, **more)
             if arguments[3].number == number:
                 raise Killed
 
-        return write_or_die
+        return write_and_kill
 
     for number in (2, 7):
         with monkeypatch.context() as patch:
-            patch.setattr(search_module, "write_trial", die_after(number))
+            patch.setattr(search_module, "write_trial", kill_after(number))
             with pytest.raises(Killed):
-                choose(spec, lake, made)
+                choose(spec, lake, data)
         assert trials_of(lake, whole.study) == expected[: number + 1]
-    told = []
-    assert choose(spec, lake, made, tell=told.append) == whole
+    messages = []
+    assert choose(spec, lake, data, on_progress=messages.append) == whole
     assert trials_of(lake, whole.study) == expected
-    assert told[0] == "detector: 8 of 9 trials were finished before"
-    assert len(told) == 2
+    assert messages[0] == "detector: 8 of 9 trials are already finished"
+    assert len(messages) == 2
 
 
-def test_the_declaration_is_tried_first_and_never_beaten_by_a_worse_choice(
+def test_declared_parameters_are_tried_first_and_never_replaced_by_worse_ones(
     lake, searched, training_data
 ):
     spec = searched()
@@ -98,46 +96,46 @@ def test_the_declaration_is_tried_first_and_never_beaten_by_a_worse_choice(
     assert lake.snapshot() - before == 1 + len(trials)  # the training set, and one a trial
 
 
-def test_more_trials_go_on_with_the_study_and_another_recipe_begins_one(
+def test_more_trials_continue_a_study_and_another_recipe_starts_a_new_one(
     lake, searched, training_data
 ):
     few, many = searched(trials=2), searched(trials=3)
-    made = training_data(few)
-    first = choose(few, lake, made).study
-    told = []
-    second = choose(many, lake, made, tell=told.append).study
+    data = training_data(few)
+    first = choose(few, lake, data).study
+    messages = []
+    second = choose(many, lake, data, on_progress=messages.append).study
     assert second.id == first.id
-    assert told[0] == "detector: 2 of 3 trials were finished before"
-    assert choose(few, lake, made).study == first
+    assert messages[0] == "detector: 2 of 3 trials are already finished"
+    assert choose(few, lake, data).study == first
     other = few.model_copy(update={"rounds": 7})
-    assert choose(other, lake, made).study.id != first.id
+    assert choose(other, lake, data).study.id != first.id
     study = search_module.study_id
     inputs = ("amount_eur", "channel", "risk", "risky")
-    assert study(few, made.made.hash, code_hash(), inputs) == first.id
+    assert study(few, data.pinned.hash, code_hash(), inputs) == first.id
     assert study(few, "another set", code_hash(), inputs) != first.id
-    assert study(few, made.made.hash, "other code", inputs) != first.id
-    assert study(few, made.made.hash, code_hash(), inputs[1:]) != first.id
+    assert study(few, data.pinned.hash, "other code", inputs) != first.id
+    assert study(few, data.pinned.hash, code_hash(), inputs[1:]) != first.id
 
 
-def test_a_trial_does_not_depend_on_those_that_were_run_before_it(lake, searched, training_data):
+def test_a_trial_does_not_depend_on_earlier_trials(lake, searched, training_data):
     spec = searched()
-    made = training_data(spec)
-    (fold, _) = made.folds
+    data = training_data(spec)
+    (fold, _) = data.folds
 
     def predict(data, **params):
-        given = lightgbm_params(spec, {**spec.params, **params}, 0, 1)
-        return data.predict(data.fit(given, 10, stop=True))
+        full_params = lightgbm_params(spec, {**spec.params, **params}, 0, 1)
+        return data.predict(data.fit(full_params, 10, stop=True))
 
     def fresh():
-        return fold_data(spec, made.schema, made.train, fold)
+        return fold_data(spec, data.schema, data.train, fold)
 
-    wanted = [{"min_data_in_leaf": 2}, {"max_bin": 15}, {"min_data_in_leaf": 40, "max_bin": 63}]
+    trials = [{"min_data_in_leaf": 2}, {"max_bin": 15}, {"min_data_in_leaf": 40, "max_bin": 63}]
     used = fresh()
-    for params in wanted:
+    for params in trials:
         np.testing.assert_array_equal(predict(used, **params), predict(fresh(), **params))
 
 
-def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
+def test_parameters_that_lightgbm_rejects_fail_their_trial_but_not_the_search(
     lake, detector, training_data
 ):
     space = {"num_leaves": {"choices": [1, 15]}}
@@ -149,31 +147,31 @@ def test_parameters_that_lightgbm_refuses_fail_their_trial_and_not_the_search(
     }
     assert states == {7: "complete", 1: "failed", 15: "complete"}
     broken = detector(folds=FOLDS, params={"num_leaves": 1}, search=spec.search.model_dump())
-    with pytest.raises(TrainingError, match=r"LightGBM refused to train.*num_leaves"):
+    with pytest.raises(TrainingError, match=r"LightGBM cannot train.*num_leaves"):
         choose(broken, lake, training_data(broken))
 
 
-def test_a_trial_is_given_up_when_its_mean_so_far_is_worse_than_the_median_of_complete_ones():
+def test_a_trial_is_pruned_when_its_mean_is_worse_than_the_median_of_complete_trials():
     def complete(*values):
         return Trial(0, "complete", {}, values, fmean(values), 0.0)
 
     finished = [complete(0.1, 0.9), complete(0.3, 0.1), complete(0.5, 0.1), complete(0.7, 0.1)]
-    behind = search_module._behind
-    assert behind([0.39], finished, False)
-    assert not behind([0.41], finished, False)
-    assert behind([0.41], finished, True)
-    assert not behind([0.0], finished[:3], False), "three are too few to say"
-    assert not behind([0.0], [*finished[:3], Trial(3, "pruned", {}, (0.9,), 0.9, 0.0)], False)
-    assert behind([0.41, 0.1], [complete(0.4, 0.4)] * 4, False)
+    is_behind = search_module._is_behind
+    assert is_behind([0.39], finished, False)
+    assert not is_behind([0.41], finished, False)
+    assert is_behind([0.41], finished, True)
+    assert not is_behind([0.0], finished[:3], False), "three complete trials are too few"
+    assert not is_behind([0.0], [*finished[:3], Trial(3, "pruned", {}, (0.9,), 0.9, 0.0)], False)
+    assert is_behind([0.41, 0.1], [complete(0.4, 0.4)] * 4, False)
 
 
-def test_pruned_trials_are_recorded_with_the_folds_they_saw_and_never_chosen(
+def test_pruned_trials_are_recorded_with_their_folds_and_never_chosen(
     lake, searched, training_data, monkeypatch
 ):
-    monkeypatch.setattr(search_module, "BEFORE_PRUNING", 1)
+    monkeypatch.setattr(search_module, "MIN_COMPLETE_TRIALS", 1)
     spec = searched(trials=8)
-    made = training_data(spec)
-    study = choose(spec, lake, made).study
+    data = training_data(spec)
+    study = choose(spec, lake, data).study
     trials = read_trials(lake, "detector", study.id)
     pruned = [trial for trial in trials if trial.state == "pruned"]
     assert pruned
@@ -181,24 +179,24 @@ def test_pruned_trials_are_recorded_with_the_folds_they_saw_and_never_chosen(
     assert trials[study.chosen].state == "complete"
 
 
-def test_a_sample_learns_from_fewer_rows_and_is_judged_on_all(lake, searched, training_data):
+def test_a_sampled_trial_trains_on_fewer_rows_and_scores_all(lake, searched, training_data):
     spec = searched()
-    made = training_data(spec)
-    fold = made.folds[-1]
-    whole = fold_data(spec, made.schema, made.train, fold)
-    some = fold_data(spec, made.schema, made.train, fold, share=0.25)
+    data = training_data(spec)
+    fold = data.folds[-1]
+    whole = fold_data(spec, data.schema, data.train, fold)
+    some = fold_data(spec, data.schema, data.train, fold, share=0.25)
     assert len(some.scored) == len(whole.scored)
-    assert (some.learnt.label > 0).sum() == (whole.learnt.label > 0).sum()
-    negatives = (whole.learnt.label == 0).sum()
-    assert (some.learnt.label == 0).sum() == round(0.25 * negatives)
-    assert some.learnt.weight.sum() == pytest.approx(len(whole.learnt.label))
+    assert (some.train.label > 0).sum() == (whole.train.label > 0).sum()
+    negatives = (whole.train.label == 0).sum()
+    assert (some.train.label == 0).sum() == round(0.25 * negatives)
+    assert some.train.weight.sum() == pytest.approx(len(whole.train.label))
 
 
 def test_too_short_a_history_is_not_searched(lake, detector, training_data):
     spec = detector(search={"trials": 3, "space": SPACE})
-    made = training_data(spec)
-    assert made.folds == ()
-    assert choose(spec, lake, made) == choose_module.Choice(spec.params)
+    data = training_data(spec)
+    assert data.folds == ()
+    assert choose(spec, lake, data) == choose_module.Choice(spec.params)
     assert read_rows(lake) == []
 
 

@@ -15,16 +15,20 @@ def rows_of(label, days=14):
         label=np.asarray(label, dtype=float),
         day=np.arange(n) % days,
         naive={},
-        known=np.zeros(n, dtype=np.int64),
+        label_known_at=np.zeros(n, dtype=np.int64),
         entities={},
     )
 
 
-def collapsed(spec, label, prediction, learnt=None):
+def collapsed(spec, label, prediction, train_label=None):
     label = np.asarray(label, dtype=float)
     try:
         refuse_collapse(
-            spec, rows_of(label), prediction, label if learnt is None else learnt, "validation"
+            spec,
+            rows_of(label),
+            prediction,
+            label if train_label is None else train_label,
+            "validation",
         )
     except Collapsed:
         return True
@@ -64,7 +68,7 @@ def test_a_binary_model_collapsed_when_its_auc_is_significantly_near_chance(
     assert least <= share(detector(), positives, shift) <= most
 
 
-def test_the_shift_in_these_tests_is_the_auc_that_they_say():
+def test_the_shift_in_these_tests_gives_the_stated_auc():
     label = np.zeros(100_000)
     label[:5000] = 1
     score = scores(np.random.default_rng(0), label, 0.286)
@@ -76,8 +80,9 @@ def test_the_message_names_metric_value_baseline_and_causes(detector):
     label[:500] = 1
     with pytest.raises(
         Collapsed,
-        match=r"detector learnt next to nothing: auc_roc 0\.500 on validation rows \(500 positives"
-        r"\), where guessing has 0\.5.*`learning_rate` 0\.2 is too high.*champion stays",
+        match=r"detector is hardly better than chance: auc_roc 0\.500 on validation rows "
+        r"\(500 positives\), where guessing reaches 0\.5.*`learning_rate` 0\.2 is too high.*"
+        r"champion stays",
     ):
         refuse_collapse(detector(), rows_of(label), np.full(5000, 0.3), label, "validation")
 
@@ -93,7 +98,7 @@ def test_a_forecast_collapsed_when_it_saves_significantly_nothing_over_a_constan
     assert not collapsed(forecast(), label, slightly)
 
 
-def test_a_forecast_that_one_bad_day_may_have_spoilt_is_not_condemned(forecast):
+def test_a_forecast_with_one_bad_day_has_not_collapsed(forecast):
     random = np.random.default_rng(4)
     label = random.gamma(2, 50, 4000)
     today = np.arange(4000) % 14 == 3  # as in `rows_of`
@@ -109,7 +114,7 @@ def test_a_forecast_of_the_mean_need_not_beat_the_median(forecast):
     assert not collapsed(forecast(), label, rate * 1000)
 
 
-def test_classes_collapsed_when_they_are_no_likelier_than_their_shares(scenario):
+def test_classes_collapsed_when_they_are_predicted_no_better_than_their_shares(scenario):
     random = np.random.default_rng(3)
     label = random.choice(3, 3000, p=[0.6, 0.3, 0.1]).astype(float)
     shares = np.tile(np.bincount(label.astype(int)) / 3000, (3000, 1))
@@ -117,4 +122,4 @@ def test_classes_collapsed_when_they_are_no_likelier_than_their_shares(scenario)
     knowing = shares.copy()
     knowing[np.arange(3000), label.astype(int)] += 0.3
     assert not collapsed(scenario(), label, knowing / knowing.sum(axis=1, keepdims=True))
-    assert not collapsed(scenario(), label[:100], shares[:100]), "a hundred rows tell nothing"
+    assert not collapsed(scenario(), label[:100], shares[:100]), "a hundred rows are too few"

@@ -3,7 +3,7 @@ import pytest
 
 from lakehouse.evaluation.document import Evaluation, FairnessResult, Interval, Probe
 from lakehouse.evaluation.metrics import metric_values
-from lakehouse.training.judging.assessment import assess, judge, predictions, unit_days
+from lakehouse.training.judging.assessment import assess, check_gates, predictions, unit_periods
 from lakehouse.training.sets.rows import Rows
 from tests.models.test_threshold import rows as random_rows
 
@@ -40,18 +40,18 @@ def evaluation(**found):
     ],
 )
 def test_a_gate_compares_the_value_or_an_end_of_its_interval(detector, gate, value, passed):
-    (result,) = judge(detector(gates=[gate]), evaluation())
+    (result,) = check_gates(detector(gates=[gate]), evaluation())
     assert (result.value, result.passed) == (value, passed)
 
 
 @pytest.mark.parametrize(
     ("value", "passed", "verdict"),
     [(0.99, False, False), (0.9, True, True), (None, False, False), (None, True, False)],
-    ids=["a leak", "no leak", "cannot be told", "passed on nothing"],
+    ids=["a leak", "no leak", "undefined", "passed without a value"],
 )
-def test_a_leak_fails_a_gate_that_nobody_declared(detector, value, passed, verdict):
+def test_a_leak_fails_an_undeclared_gate(detector, value, passed, verdict):
     probe = Probe(name="lone_feature", value=value, bound=0.95, passed=passed, explanation="")
-    (result,) = judge(detector(gates=[]), evaluation(probes=[probe]))
+    (result,) = check_gates(detector(gates=[]), evaluation(probes=[probe]))
     assert (result.gate, result.passed) == ("probe_lone_feature", verdict)
 
 
@@ -65,7 +65,7 @@ def test_a_leak_fails_a_gate_that_nobody_declared(detector, value, passed, verdi
     ],
     ids=["significantly unfair", "perhaps", "insufficient", "only warns"],
 )
-def test_fairness_blocks_where_it_is_declared_to_and_what_nobody_could_compare(
+def test_fairness_blocks_only_where_declared_and_also_if_groups_cannot_be_compared(
     detector, blocks, difference, verdicts
 ):
     group = {"table": "core.dim_customers", "column": "gender", "entity": "customer_id"}
@@ -78,10 +78,10 @@ def test_fairness_blocks_where_it_is_declared_to_and_what_nobody_could_compare(
         limit=0.1,
         verdict="within",
     )
-    assert [result.passed for result in judge(spec, evaluation(fairness=[found]))] == verdicts
+    assert [result.passed for result in check_gates(spec, evaluation(fairness=[found]))] == verdicts
 
 
-def made_rows(seed=0):
+def example_rows(seed=0):
     score, day, unit, truth = random_rows(seed)
     count = len(score)
     rows = Rows(
@@ -89,18 +89,18 @@ def made_rows(seed=0):
         label=truth.astype(float),
         day=day,
         naive={},
-        known=np.zeros(count, dtype=np.int64),
+        label_known_at=np.zeros(count, dtype=np.int64),
         entities={"customer_id": unit},
     )
     return rows, score
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_capacity_in_units_looks_at_the_best_units_of_each_day(detector, removed):
+def test_capacity_in_units_counts_the_best_units_of_each_day(detector, removed):
     spec = detector(
         capacity={"alerts": 3, "unit": "customer_id", "known_removed": removed}, gates=[]
     )
-    rows, score = made_rows()
+    rows, score = example_rows()
     unit, positive = rows.entities["customer_id"], rows.label > 0
     hits = alarms = positives = flagged = 0
     known: set[int] = set()
@@ -126,16 +126,16 @@ def test_capacity_in_units_looks_at_the_best_units_of_each_day(detector, removed
 
 
 def test_both_forms_of_a_prediction_give_the_same_metrics(detector, forecast, scenario):
-    rows, score = made_rows()
-    said = metric_values(predictions(detector(), rows, score, 0.9, 0.1))
+    rows, score = example_rows()
+    values = metric_values(predictions(detector(), rows, score, 0.9, 0.1))
     found = assess(detector(), rows, score, 0.9, 0.1, ())
-    assert said == pytest.approx({name: found[name] for name in said})
-    assert {"precision_at_capacity", "recall", "log_loss"} <= set(said)
-    said = metric_values(predictions(forecast(), rows, score, None, 0.2))
+    assert values == pytest.approx({name: found[name] for name in values})
+    assert {"precision_at_capacity", "recall", "log_loss"} <= set(values)
+    values = metric_values(predictions(forecast(), rows, score, None, 0.2))
     found = assess(forecast(), rows, score, None, 0.2, ())
-    assert said == pytest.approx({name: found[name] for name in said})
+    assert values == pytest.approx({name: found[name] for name in values})
     two = np.column_stack([1 - score, score])
-    said = metric_values(predictions(scenario(), rows, two, None, 0))
+    values = metric_values(predictions(scenario(), rows, two, None, 0))
     found = assess(scenario(), rows, two, None, 0, ("a", "b"))
-    assert said == pytest.approx({name: found[name] for name in said})
-    assert unit_days(detector(), rows, score) is None
+    assert values == pytest.approx({name: found[name] for name in values})
+    assert unit_periods(detector(), rows, score) is None

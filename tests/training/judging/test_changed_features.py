@@ -28,7 +28,7 @@ def redefine(lake, risk="CAST(transaction_id % 3 AS INTEGER)"):
 @pytest.mark.parametrize(
     ("rule", "state"), [("better", "candidate"), ("shadow", "shadow"), ("manual", "candidate")]
 )
-def test_a_worse_version_does_not_decide_because_a_feature_was_redefined(
+def test_a_worse_version_is_not_promoted_because_a_feature_was_redefined(
     lake, world, detector, rule, state
 ):
     first = train(detector(gates=[]), lake).version
@@ -53,7 +53,7 @@ def test_a_worse_version_does_not_decide_because_a_feature_was_redefined(
     )
 
 
-def test_a_better_version_takes_over_though_a_feature_was_redefined(lake, world, detector):
+def test_a_better_version_is_promoted_although_a_feature_was_redefined(lake, world, detector):
     spec = detector(include=["channel", "risk"], gates=[])
     first = train(spec, lake).version
     redefine(
@@ -70,7 +70,7 @@ def test_a_better_version_takes_over_though_a_feature_was_redefined(lake, world,
 @pytest.mark.parametrize(
     ("kept", "state"), [(0.8, "champion"), (0.1, "candidate"), (0, "candidate")]
 )
-def test_rows_that_the_old_table_lacks_are_left_out_as_long_as_enough_are_shared(
+def test_rows_missing_from_the_old_table_are_left_out_if_enough_are_shared(
     lake, world, detector, kept, state
 ):
     """The old version's declaration was not stored, so its newest rows cannot be computed."""

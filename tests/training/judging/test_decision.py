@@ -49,8 +49,8 @@ def champion(lake):
 
 
 def compared(ours, theirs, *, low=None, high=None, metric="average_precision", **changes):
-    told = ours is not None and theirs is not None
-    value = ours - theirs if told else 0.0
+    is_defined = ours is not None and theirs is not None
+    value = ours - theirs if is_defined else 0.0
     reach = Interval(value=value, low=value - 0.01, high=value + 0.01)
     if low is not None:
         reach = Interval(value=value, low=low, high=high)
@@ -60,7 +60,7 @@ def compared(ours, theirs, *, low=None, high=None, metric="average_precision", *
         "metric": metric,
         "ours": ours,
         "theirs": theirs,
-        "difference": reach if told else None,
+        "difference": reach if is_defined else None,
         "rows": 1000,
         "positives": 100,
         "verdict": "no difference shown",
@@ -85,9 +85,7 @@ def evaluation(ours, theirs, **changes):
         ("manual", 0.6, 0.5, "candidate"),
     ],
 )
-def test_the_rule_decides_once_the_gates_passed(
-    lake, champion, detector, rule, ours, theirs, state
-):
+def test_the_rule_decides_after_the_gates_pass(lake, champion, detector, rule, ours, theirs, state):
     spec = detector(promotion={"rule": rule})
     decision = decide(spec, lake, OURS, evaluation(ours, theirs), [PASSED])
     assert decision.state == state
@@ -101,19 +99,19 @@ def test_the_rule_decides_once_the_gates_passed(
     assert (failed.state, failed.why) == ("candidate", "failed b")
 
 
-TOLD = Evaluation(metrics={"test": {"average_precision": 0.5, "auc_roc": 0.8}})
+CONCLUSIVE = Evaluation(metrics={"test": {"average_precision": 0.5, "auc_roc": 0.8}})
 
 
 @pytest.mark.parametrize(
     ("rule", "state"),
     [("better", "champion"), ("shadow", "champion"), ("manual", "candidate")],
 )
-def test_without_a_champion_the_first_that_passes_decides_unless_by_hand(
+def test_without_a_champion_the_first_passing_version_is_promoted_unless_manual(
     lake, detector, rule, state
 ):
     spec = detector(promotion={"rule": rule})
-    assert decide(spec, lake, OURS, TOLD, [PASSED]).state == state
-    assert decide(spec, lake, OURS, TOLD, [FAILED]).state == "candidate"
+    assert decide(spec, lake, OURS, CONCLUSIVE, [PASSED]).state == state
+    assert decide(spec, lake, OURS, CONCLUSIVE, [FAILED]).state == "candidate"
 
 
 @pytest.mark.parametrize("rule", ["better", "shadow", "manual"])
@@ -121,7 +119,7 @@ def test_without_a_champion_the_first_that_passes_decides_unless_by_hand(
 @pytest.mark.parametrize(
     "test", [{}, {"auc_roc": None, "average_precision": 0.9}, {"auc_roc": 0.9}]
 )
-def test_test_rows_that_tell_nothing_promote_nobody(lake, detector, request, rule, first, test):
+def test_inconclusive_test_rows_promote_no_version(lake, detector, request, rule, first, test):
     """No positives (no AUC), or no value of the metric, with any gates or none."""
     if not first:
         request.getfixturevalue("champion")
@@ -136,7 +134,7 @@ def test_test_rows_that_tell_nothing_promote_nobody(lake, detector, request, rul
 @pytest.mark.parametrize(
     ("rule", "state"), [("better", "candidate"), ("shadow", "shadow"), ("manual", "candidate")]
 )
-def test_a_champion_that_cannot_be_compared_is_no_reason_to_skip_the_rule(
+def test_the_rule_applies_when_the_champion_cannot_be_compared(
     lake, champion, detector, rule, state
 ):
     """The champion's artefact is missing; the evaluation compares with another version."""
@@ -165,7 +163,7 @@ def test_a_champion_that_cannot_be_compared_is_no_reason_to_skip_the_rule(
         ("mae", 0.1, 0.2, 0.0, False),
     ],
 )
-def test_better_means_that_the_whole_interval_lies_beyond_the_margin(
+def test_better_requires_the_whole_interval_beyond_the_margin(
     detector, forecast, metric, low, high, margin, better
 ):
     spec = (forecast if metric == "mae" else detector)(promotion={"margin": margin})

@@ -116,7 +116,7 @@ def test_counts_that_do_not_add_up_are_refused():
         RowCount(period="test", landed=10, used=9)
 
 
-def test_money_is_that_of_the_alerts_to_the_cent(examined):
+def test_amounts_of_alerts_are_exact_to_the_cent(examined):
     spec, lake, (_, report) = examined
     curve = evaluation_of(lake, report).review.capacity
     rows, score = replay(spec, lake, report.version)
@@ -144,7 +144,7 @@ def test_money_is_that_of_the_alerts_to_the_cent(examined):
     assert (point.caught, point.net) == (caught, caught - 250 * alarms)
 
 
-def test_labels_that_time_proved_wrong_are_counted(examined):
+def test_late_and_reversed_labels_are_counted(examined):
     spec, lake, (_, report) = examined
     found = evaluation_of(lake, report).review.labels
     expected = fetch(
@@ -166,7 +166,7 @@ def test_labels_that_time_proved_wrong_are_counted(examined):
     assert any(remark.topic == "labels" for remark in find_remarks(evaluation_of(lake, report)))
 
 
-def test_refits_and_the_last_version_are_judged_on_the_same_rows(examined):
+def test_refits_and_the_last_version_are_evaluated_on_the_same_rows(examined):
     _, lake, (first, report) = examined
     found = evaluation_of(lake, report).review.stability
     kinds = [(each.kind, each.name) for each in found.refits]
@@ -181,7 +181,7 @@ def test_refits_and_the_last_version_are_judged_on_the_same_rows(examined):
     assert found.value == pytest.approx(report.version.metrics["test"]["average_precision"])
 
 
-def test_a_lost_set_costs_and_is_told(examined):
+def test_a_lost_feature_set_worsens_the_metric_and_is_reported(examined):
     _, lake, (_, report) = examined
     review = evaluation_of(lake, report).review
     by_name = {(each.kind, each.name): each for each in review.stress}
@@ -194,33 +194,37 @@ def test_a_lost_set_costs_and_is_told(examined):
     assert len([kind for kind, _ in by_name if kind == "adversarial"]) == 4
 
 
-def test_a_report_says_what_was_looked_at_and_what_was_not(examined, world, detector):
+def test_a_report_states_what_was_examined_and_what_was_not(examined, world, detector):
     spec, lake, (_, report) = examined
     gathered = gather(spec, lake, report.version)
     used = next(one.used for one in gathered.evaluation.rows if one.period == "train")
     drawn = insight_pictures(gathered, Insight(gathered))["importance"]
     assert f"{used:,} training rows" in drawn.figure.axes[0].get_title()
     text = repr(page(gathered, Insight(gathered), {}))
-    for said in ("Label not known in time", "euro", "Reported too late", "Resampled rows 1"):
-        assert said in text, said
-    assert "Not looked at" not in text
+    for expected in ("Label not known in time", "euro", "Reported too late", "Resampled rows 1"):
+        assert expected in text, expected
+    assert "Not examined" not in text
     plain = detector(judging={"repeats": 20})
     gathered = gather(plain, world.lake, train(plain, world.lake).version)
     text = repr(page(gathered, Insight(gathered), {}))
-    for said in ("`judging.money` is not declared", "`judging.refits` is 0", "`judging.reports`"):
-        assert said in text, said
+    for expected in (
+        "`judging.money` is not declared",
+        "`judging.refits` is 0",
+        "`judging.reports`",
+    ):
+        assert expected in text, expected
 
 
 @pytest.mark.parametrize(
     ("judging", "problem"),
     [
         ({"money": {**MONEY, "column": "risk"}}, "not in the lake"),
-        ({"money": {**MONEY, "table": "core.doubles"}}, "is DOUBLE; money is DECIMAL"),
-        ({"money": {**MONEY, "alert_costs": 0.125}}, "more than 2 digits"),
+        ({"money": {**MONEY, "table": "core.doubles"}}, "is DOUBLE; money must be DECIMAL"),
+        ({"money": {**MONEY, "alert_costs": 0.125}}, "more than 2 decimal places"),
         ({"reports": {"table": "core.nothing"}}, "judging.reports` reads core.nothing"),
     ],
 )
-def test_what_cannot_be_examined_as_declared_is_refused_before_a_tree_is_grown(
+def test_unusable_review_tables_are_refused_before_training(
     lake, world, detector, monkeypatch, judging, problem
 ):
     change(
@@ -233,20 +237,20 @@ def test_what_cannot_be_examined_as_declared_is_refused_before_a_tree_is_grown(
         train(detector(judging={"repeats": 20, **judging}), lake)
 
 
-def test_money_of_a_forecast_is_refused(forecast):
-    with pytest.raises(ValidationError, match="is for binary models"):
+def test_money_for_a_forecast_is_refused(forecast):
+    with pytest.raises(ValidationError, match="is only for binary models"):
         forecast(judging={"money": MONEY})
 
 
-def test_a_stale_set_that_is_not_the_models_is_refused(detector):
-    with pytest.raises(ValidationError, match="none of the `feature_sets`"):
+def test_a_stale_set_that_the_model_does_not_use_is_refused(detector):
+    with pytest.raises(ValidationError, match="not one of this model's `feature_sets`"):
         detector(judging={"stress": {"stale": {"other": "customer_id"}}})
-    with pytest.raises(ValidationError, match="none of the spine's entities"):
+    with pytest.raises(ValidationError, match="not an entity of the spine"):
         detector(judging={"stress": {"stale": {"risk": "terminal_id"}}})
 
 
 @pytest.mark.parametrize("values", [forecast_values, scenario_values])
-def test_forecasts_and_classes_are_examined_as_far_as_they_go(lake, world, values):
+def test_forecasts_and_classes_are_examined_where_applicable(lake, world, values):
     spec = ModelSpec(**values(judging={"repeats": 20, "refits": 1}))
     review = evaluation_of(lake, train(spec, lake)).review
     assert [each.kind for each in review.stability.refits] == ["seed", "sample"]
@@ -255,7 +259,7 @@ def test_forecasts_and_classes_are_examined_as_far_as_they_go(lake, world, value
     assert all(np.isfinite(each.value) for each in review.stress)
 
 
-def test_cards_as_units_catch_the_amounts_of_their_day(lake, world, detector):
+def test_alerts_on_cards_cover_all_their_amounts_of_the_day(lake, world, detector):
     change(lake, "UPDATE core.fct_transactions SET customer_id = transaction_id % 23")
     spec = detector(
         capacity={"alerts": 3, "unit": "customer_id"},
@@ -280,19 +284,19 @@ def test_cards_as_units_catch_the_amounts_of_their_day(lake, world, detector):
     assert rows.label.sum() >= 1
 
 
-def test_alerts_under_stress_are_those_that_lots_let_pass(tmp_path):
+def test_alerts_under_stress_respect_lots(tmp_path):
     """One tree of three leaves has few scores, and many rows at the threshold."""
     with Lake(load_settings({}, data_dir=tmp_path / "data", threads=1)) as lake:
         World(lake).days(0, 60)
         params = {"learning_rate": 0.2, "num_leaves": 3, "min_data_in_leaf": 5}
         judging = {"repeats": 20, "refits": 1, "stress": {"amounts": ["amount_eur"]}}
         spec = ModelSpec(**spec_values(params=params, rounds=1, gates=[], judging=judging))
-        made = train(spec, lake)
-        found = load_evaluation(lake.settings.models_dir, made.version)
-    told = found.metrics["test"]["alerts_per_day"]
-    assert 0 < told < 10
+        report = train(spec, lake)
+        found = load_evaluation(lake.settings.models_dir, report.version)
+    alerts = found.metrics["test"]["alerts_per_day"]
+    assert 0 < alerts < 10
     unchanged, *others = found.review.stress
     assert unchanged.kind == "none"
-    assert unchanged.alerts_per_day == told
+    assert unchanged.alerts_per_day == alerts
     no_more = next(one for one in others if one.name == "context" and one.kind == "lost")
     assert no_more.alerts_per_day is not None

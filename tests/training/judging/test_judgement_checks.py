@@ -32,12 +32,12 @@ def fair(verdict: str, difference: Interval | None = None) -> FairnessResult:
         (["within", "not shown to exceed"], True),
     ],
 )
-def test_fairness_is_green_only_where_all_groups_were_compared(verdicts, passed):
+def test_fairness_passes_only_if_all_groups_were_compared(verdicts, passed):
     result = _fairness(MODEL, Evaluation(metrics={}, fairness=[fair(each) for each in verdicts]))
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
 
 
-def test_an_interval_that_holds_the_limit_is_said_to_show_nothing():
+def test_an_interval_that_contains_the_limit_is_reported_as_inconclusive():
     wide = fair("not shown to exceed", Interval(value=0.15, low=0.0, high=0.3))
     text = _fairness(MODEL, Evaluation(metrics={}, fairness=[wide])).description
     assert text == (
@@ -45,7 +45,7 @@ def test_an_interval_that_holds_the_limit_is_said_to_show_nothing():
     )
 
 
-def test_remarks_warn_of_what_stands_out_and_of_what_was_never_examined():
+def test_remarks_warn_of_anomalies_and_of_missing_examinations():
     never = _remarks(MODEL, Evaluation(metrics={}))
     assert (never.passed, never.description) == (False, "this version was never examined")
     calm = _remarks(MODEL, Evaluation(metrics={}, review=Review(stability=EXAMINED)))

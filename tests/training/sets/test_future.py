@@ -19,7 +19,7 @@ from lakehouse.models import ModelSpec
 from lakehouse.models.split import plan_split
 from lakehouse.settings import load_settings
 from lakehouse.training import training_set
-from tests.project import PROJECT
+from tests.project import PAYMENTS
 
 START = datetime(2026, 1, 1)
 DAYS, PER_DAY = 100, 25
@@ -140,12 +140,12 @@ def training_sets(path: Any, tables: Tables) -> dict[str, tuple[str, int]]:
                 )
                 writer.unregister("incoming")
                 write_progress(writer, name, Progress(1, end))
-        for features in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+        for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
             for spine in features.spines:
                 refresh(features, lake, spine=spine.name)
-        for spec in find_specs("PredictiveModel", ModelSpec, PROJECT.defs_dir):
-            made = training_set(spec, lake, split=plan_split(spec, T, START))
-            found[spec.name] = made.hash, made.rows
+        for spec in find_specs("PredictiveModel", ModelSpec, PAYMENTS):
+            pinned = training_set(spec, lake, split=plan_split(spec, T, START))
+            found[spec.name] = pinned.hash, pinned.rows
     return found
 
 
@@ -154,13 +154,13 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]
     return training_sets(tmp_path_factory.mktemp("known"), history())
 
 
-def test_no_training_set_moves_when_everything_known_after_its_cutoff_changes(known, tmp_path):
+def test_changes_known_after_the_cutoff_change_no_training_set(known, tmp_path):
     assert training_sets(tmp_path, with_another_future(history(), T)) == known
     assert all(rows > 50 for _, rows in known.values())
 
 
 @pytest.mark.slow
-def test_what_became_known_before_the_cutoff_does_move_them(known, tmp_path):
+def test_changes_known_before_the_cutoff_change_training_sets(known, tmp_path):
     moved = training_sets(tmp_path, with_another_future(history(), T - timedelta(days=30)))
     assert all(moved[name] != known[name] for name in known)
 
@@ -176,7 +176,7 @@ def test_what_became_known_before_the_cutoff_does_move_them(known, tmp_path):
         ("core.customer_days", {"customer_spend_forecast"}),
     ],
 )
-def test_each_table_is_one_whose_past_is_felt(known, tmp_path, table, felt_by):
+def test_the_past_of_each_table_affects_training_sets(known, tmp_path, table, felt_by):
     """Otherwise the test about their future would prove nothing."""
     tables = history()
     changed = with_another_future(tables, T - timedelta(days=30))[table]

@@ -12,12 +12,12 @@ from tests.training.conftest import change
 WEEK = timedelta(days=7)
 
 
-def read(lake, spec, made, period=""):
+def read(lake, spec, pinned, period=""):
     with lake.reader() as cursor:
-        return read_rows(cursor, spec, made, period).read_all().to_pylist()
+        return read_rows(cursor, spec, pinned, period).read_all().to_pylist()
 
 
-def test_no_period_learns_from_labels_that_were_unknown_when_the_next_began(lake, world, detector):
+def test_no_period_uses_labels_that_were_unknown_when_the_next_began(lake, world, detector):
     # a transaction that arrives sixteen days late also settles late
     change(
         lake,
@@ -28,27 +28,27 @@ def test_no_period_learns_from_labels_that_were_unknown_when_the_next_began(lake
         ),
     )
     spec = detector()
-    made = training_set(spec, lake)
-    split = made.split
+    pinned = training_set(spec, lake)
+    split = pinned.split
     deadlines = {
         "train": split.validation_from,
         "validation": split.test_from,
         "test": split.cutoff + timedelta(microseconds=1),
     }
     for period, deadline in deadlines.items():
-        rows = read(lake, spec, made, period)
+        rows = read(lake, spec, pinned, period)
         assert rows
         assert all(row["label_known_at"] < deadline for row in rows)
-    late = {row["key"] for row in read(lake, spec, made, "train") if row["key"] % 5 == 0}
+    late = {row["key"] for row in read(lake, spec, pinned, "train") if row["key"] % 5 == 0}
     assert late, "late labels that still came in time belong to training"
 
 
-def test_the_periods_hold_all_and_only_their_rows(lake, world, detector):
+def test_periods_contain_exactly_their_rows(lake, world, detector):
     spec = detector()
-    made = training_set(spec, lake)
+    pinned = training_set(spec, lake)
     truth = world.transactions(0, 60)
     for period in ("train", "validation", "test"):
-        start, end = (vars(made.split)[f"{period}_{side}"] for side in ("from", "until"))
+        start, end = (vars(pinned.split)[f"{period}_{side}"] for side in ("from", "until"))
         expected = {
             key: (label, amount, risk)
             for key, time, label, amount, risk in zip(
@@ -59,7 +59,7 @@ def test_the_periods_hold_all_and_only_their_rows(lake, world, detector):
             )
             if start <= time < end
         }
-        rows = read(lake, spec, made, period)
+        rows = read(lake, spec, pinned, period)
         assert [row["key"] for row in rows] == sorted(expected)
         for row in rows:
             label, amount, risk = expected[row["key"]]
@@ -77,7 +77,7 @@ def test_the_same_lake_gives_the_same_set_and_writes_nothing_again(lake, world, 
         assert content_hash(stored, stored.schema) == (first.hash, first.rows)
 
 
-def test_what_happens_after_the_cutoff_moves_no_row_of_a_set(lake, world, detector):
+def test_changes_after_the_cutoff_change_no_row_of_a_set(lake, world, detector):
     spec = detector()
     before = training_set(spec, lake)
     world.days(60, 70)
@@ -91,7 +91,7 @@ def test_what_happens_after_the_cutoff_moves_no_row_of_a_set(lake, world, detect
     assert after.snapshot > before.snapshot
 
 
-def test_a_set_is_another_one_when_a_label_a_feature_or_a_row_changes(lake, world, detector):
+def test_a_changed_label_feature_or_row_gives_another_set(lake, world, detector):
     ids = {training_set(detector(), lake).id}
     change(lake, "UPDATE core.fct_labels SET is_fraud = NOT is_fraud WHERE transaction_id = 100")
     ids.add(training_set(detector(), lake).id)
@@ -102,16 +102,16 @@ def test_a_set_is_another_one_when_a_label_a_feature_or_a_row_changes(lake, worl
     assert len(ids) == 4
 
 
-def test_a_forward_label_is_what_the_entity_does_in_the_horizon_after_t(lake, world, forecast):
+def test_a_forward_label_sums_the_entitys_activity_in_the_horizon_after_t(lake, world, forecast):
     spec = forecast()
-    made = training_set(spec, lake)
+    pinned = training_set(spec, lake)
     truth = world.transactions(0, 60)
     events = list(zip(truth["customer_id"], truth["known_at"], truth["amount_eur"], strict=True))
 
     def spent(customer, start, end):
         return sum(a for c, at, a in events if c == customer and start <= at < end)
 
-    for row in read(lake, spec, made)[::37]:
+    for row in read(lake, spec, pinned)[::37]:
         t, customer = row["event_time"], row["customer_id"]
         first = min(at for c, at, _ in events if c == customer)
         lived = max((t - first) / WEEK, 1)
@@ -154,11 +154,11 @@ def test_a_key_that_is_not_unique_is_an_error(lake, world, detector):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"feature_sets": ["context", "luck"]}, "no feature set features.luck"),
+        ({"feature_sets": ["context", "luck"]}, "feature set features.luck is not in the lake"),
         ({"label": {"table": "core.labels", "column": "is_fraud"}}, "reads core.labels"),
     ],
 )
-def test_a_table_that_is_not_there_is_named(lake, world, detector, changes, complaint):
+def test_a_missing_table_is_named(lake, world, detector, changes, complaint):
     with pytest.raises(NoSuchTable, match=complaint):
         training_set(detector(**changes), lake)
 
@@ -170,7 +170,9 @@ def test_a_label_that_sums_floating_point_numbers_is_refused(lake, world, foreca
 
 
 def test_wrong_features_are_named(lake, world, detector):
-    with pytest.raises(TrainingError, match="names colour, which no set of context, risk has"):
+    with pytest.raises(
+        TrainingError, match="lists colour, which none of the feature sets context, risk"
+    ):
         training_set(detector(exclude=["colour"]), lake)
     change(lake, "ALTER TABLE features.risk__0a1b2c3d RENAME risky TO channel")
     with pytest.raises(TrainingError, match="channel is in the sets context and risk"):

@@ -14,7 +14,7 @@ with valid as (
     where currency is not null and "date" is not null and coalesce(rate > 0, false)
 ),
 
-news as (
+newer_rates as (
     select * from valid
     qualify rate_date > coalesce(
         max(rate_date) over (
@@ -25,5 +25,5 @@ news as (
     )
 )
 
-select * from news
+select * from newer_rates
 qualify row_number() over (partition by currency, known_at order by rate_date desc) = 1

@@ -13,6 +13,9 @@
 
   A model waits for the inputs that its SQL reads, taken from dbt's `graph`; they are not declared.
 
+  Nothing waits for a static lookup (`complete: always`) once it is loaded, nor for a table made of such
+  lookups alone: their seal in the progress table is `always`.
+
   With `--vars '{since: ..., until: ...}'` the increment is the part that is already processed, for these
   event days: their rows are replaced in one commit, and progress stays.
 #}
@@ -24,6 +27,32 @@
 {%- endmacro %}
 
 {% macro beginning() %}timestamp '0001-01-01'{% endmacro %}
+
+{% macro always() %}timestamp '9999-12-31'{% endmacro %}
+
+{# Whether `source` is a static lookup that is loaded. #}
+{% macro is_static(source) -%}
+    exists (from {{ lakehouse.progress_table() }} where name = 'raw.{{ source }}' and seal = {{ lakehouse.always() }})
+{%- endmacro %}
+
+{# Whether all `inputs` are static lookups, or tables made of such alone. #}
+{% macro is_all_static(inputs) -%}
+    {%- if inputs %}coalesce({{ lakehouse.sealed(inputs) }} = {{ lakehouse.always() }}, false){% else %}false{% endif -%}
+{%- endmacro %}
+
+{# The seal of the newest file of any of the `sources` up to a load. #}
+{% macro newest_seal(sources, upto_load='9223372036854775807') -%}
+    (select max(seal) from (select cast(null as timestamp) as seal
+    {%- for source in sources %}
+        union all select seal from {{ lakehouse.files_of(source) }} where load_id <= {{ upto_load }}
+    {%- endfor %}
+    ))
+{%- endmacro %}
+
+{# The files that a row of a model waited for: those of its `sources` without static ones, unless all are. #}
+{% macro awaited_files(source, sources) -%}
+    (from {{ lakehouse.files_of(source) }} where not {{ lakehouse.is_static(source) }} or {{ lakehouse.is_all_static(sources) }})
+{%- endmacro %}
 
 {# Whether chosen days are redone. #}
 {% macro redoing() %}{{ return(var('since') is not none and is_incremental()) }}{% endmacro %}
@@ -41,7 +70,9 @@
 {% macro sealed(inputs) -%}
     (select case when count(seal) = {{ inputs | length }} then min(seal) end from (
     {%- for input in inputs %}
-        select max(seal) as seal from {{ lakehouse.progress_table() ~ " where name = '" ~ input ~ "'" if '.' in input else lakehouse.files_of(input) }}
+        select {% if '.' in input %}max(seal) as seal from {{ lakehouse.progress_table() }} where name = '{{ input }}'
+        {%- else %}case when {{ lakehouse.is_static(input) }} then {{ lakehouse.always() }} else max(seal) end as seal from {{ lakehouse.files_of(input) }}
+        {%- endif %}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
     ))
@@ -77,6 +108,12 @@
     {%- set done = "name = '" ~ lakehouse.name_of_this() ~ "'" if is_incremental() else 'false' %}
     set variable done_load = (select coalesce(max(load_id), 0) from {{ lakehouse.progress_table() }} where {{ done }});
     set variable done_seal = (select coalesce(max(seal), {{ lakehouse.beginning() }}) from {{ lakehouse.progress_table() }} where {{ done }});
+    {# the increment of a table that nothing waits for begins after the newest file that it has read #}
+    {%- set sources = lakehouse.sources_of_this() %}
+    {%- if sources %}
+    set variable done_seal = case when getvariable('done_seal') < {{ lakehouse.always() }} then getvariable('done_seal')
+        else coalesce({{ lakehouse.newest_seal(sources, "getvariable('done_load')") }}, {{ lakehouse.beginning() }}) end;
+    {%- endif %}
     {% if is_incremental() and not lakehouse.redoing() %}
     set variable after_load = getvariable('done_load');
     set variable after_seal = getvariable('done_seal');
@@ -98,20 +135,26 @@
         {%- if waits_for %} where seal <= {{ lakehouse.sealed(waits_for) }}{% endif %}
     ){% endif %};
     set variable upto_seal = (select max(seal) from {{ lakehouse.files_of(source) }} where load_id <= getvariable('upto_load'));
+    set variable is_static = {{ lakehouse.is_all_static([source] + waits_for) }};
 {% endmacro %}
 
 {# Take the rows that became known up to the time through which all inputs of the model are complete. #}
 {% macro begin_seals() %}
     {{ lakehouse.begin_increment() }}
     {%- set inputs = lakehouse.inputs_of(model) %}
+    {%- set sources = lakehouse.sources_of_this() %}
     {%- if execute and not inputs %}
-        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table: it has nothing to wait for') }}
+        {{ exceptions.raise_compiler_error(lakehouse.name_of_this() ~ ' reads no source and no incremental table, so its increment has nothing to wait for: read one by `source` or `ref`') }}
     {%- endif %}
+    set variable is_static = {{ lakehouse.is_all_static(inputs) }};
     set variable upto_seal = {% if lakehouse.redoing() %}getvariable('done_seal'){% else -%}
-        greatest(getvariable('done_seal'), coalesce({{ lakehouse.sealed(inputs) }}, {{ lakehouse.beginning() }}))
+        greatest(getvariable('done_seal'), coalesce(
+            case when getvariable('is_static') then {{ lakehouse.newest_seal(sources) }} else {{ lakehouse.sealed(inputs) }} end,
+            {{ lakehouse.beginning() }}
+        ))
     {%- endif %};
     set variable upto_load = (select greatest(getvariable('done_load')
-        {%- for source in lakehouse.sources_of_this() %}, (select min(load_id) from {{ lakehouse.files_of(source) }} where seal >= getvariable('upto_seal')){% endfor %}));
+        {%- for source in sources %}, (select case when getvariable('is_static') then max(load_id) else min(load_id) filter (seal >= getvariable('upto_seal')) end from {{ lakehouse.awaited_files(source, sources) }}){% endfor %}));
 {% endmacro %}
 
 {#
@@ -179,21 +222,22 @@
         {% if sources %}greatest({% for source in sources %}load_{{ source }}.load_id{{ ', ' if not loop.last }}{% endfor %}){% else %}cast(null as bigint){% endif %} as _load_id
     from {{ rows }}
     {%- for source in sources %}
-    asof left join (select seal, min(load_id) as load_id from {{ lakehouse.files_of(source) }} group by seal) as load_{{ source }}
+    asof left join (select seal, min(load_id) as load_id from {{ lakehouse.awaited_files(source, sources) }} group by seal) as load_{{ source }}
         on {{ rows }}.known_at <= load_{{ source }}.seal
     {%- endfor %}
 {% endmacro %}
 
 {# Record the progress of this model, if it moved. #}
 {% macro end_increment() %}
+    set variable complete_until = case when getvariable('is_static') then {{ lakehouse.always() }} else getvariable('upto_seal') end;
     set variable moved = (
         getvariable('upto_seal') > {{ lakehouse.beginning() }} and not exists (
             from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}'
-                and load_id = getvariable('upto_load') and seal = getvariable('upto_seal')
+                and load_id = getvariable('upto_load') and seal = getvariable('complete_until')
         )
     );
     delete from {{ lakehouse.progress_table() }} where name = '{{ lakehouse.name_of_this() }}' and getvariable('moved');
     insert into {{ lakehouse.progress_table() }}
-    select '{{ lakehouse.name_of_this() }}', getvariable('upto_load'), getvariable('upto_seal'), current_localtimestamp()
+    select '{{ lakehouse.name_of_this() }}', getvariable('upto_load'), getvariable('complete_until'), current_localtimestamp()
     where getvariable('moved');
 {% endmacro %}

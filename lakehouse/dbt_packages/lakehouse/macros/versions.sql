@@ -11,7 +11,7 @@ with changed as (
     where {{ lakehouse.in_loads_of_key(changes, key) }}
 ),
 
-news as (
+newer_changes as (
     select * from changed
     qualify op = 'delete' or updated_at > coalesce(
         max(updated_at) filter (where op = 'upsert') over (
@@ -23,7 +23,7 @@ news as (
 ),
 
 seen as (
-    select * from news
+    select * from newer_changes
     qualify row_number() over (partition by {{ key }}, known_at order by _load_id desc, _row desc) = 1
 ),
 

@@ -18,7 +18,7 @@ from pydantic import Field
 from lakehouse.declarations.durations import Duration
 from lakehouse.settings import Settings
 from lakehouse.sources.connectors.api.pages import Page
-from lakehouse.sources.connectors.api.session import Session, local_path, not_a_page
+from lakehouse.sources.connectors.api.session import Session, local_path, page_error
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown, SpecError
@@ -93,7 +93,7 @@ class ApiConnector(Connector):
         if last or self.start:
             return (last + _TICK).date() if last else self.start
         if not base.startswith("file://"):
-            raise SpecError(f"the API {base} needs `start`, the first day to ask for")
+            raise SpecError(f"the API {base} needs `start`, the first day to request")
         names = [path.stem for path in local_path(base).glob("*.json")]
         days = [name for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name)]
         return date.fromisoformat(min(days)) if days else None
@@ -114,8 +114,8 @@ def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
     with gzip.GzipFile(scratch, "wb", mtime=0) as lines:
         while url:
             if url in seen:
-                raise SourceDown(f"the pages of {base}{day}.json go round in a circle at {url}")
-            page = session.page(url, missing_is_fine=not seen)
+                raise SourceDown(f"the pages of {base}{day}.json form a loop: {url} appears twice")
+            page = session.page(url, allow_missing=not seen)
             seen.add(url)
             if page is None or not _is_complete(page, url, day):
                 return None
@@ -125,7 +125,7 @@ def _fetch(session: Session, base: str, day: date, scratch: Path) -> int | None:
             rows += len(page.records)
             url = urljoin(url, page.next) if page.next else None
             if url and url.startswith("file:") and not base.startswith("file:"):
-                raise SourceDown(f"{base} names {url}, a file of this machine, as its next page")
+                raise SourceDown(f"{base} gives {url}, a file on this machine, as its next page")
     return rows
 
 
@@ -135,6 +135,6 @@ def _is_complete(page: Page, url: str, day: date) -> bool:
     try:
         moment = datetime.fromisoformat(page.complete_through)
     except ValueError as error:
-        raise not_a_page(url, error) from error
+        raise page_error(url, error) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment >= _end_of(day).replace(tzinfo=UTC)

@@ -19,7 +19,7 @@ _BREAKS = re.compile(rf"{_STRING}|\n", re.DOTALL)
 _CLOSING = {"[": "]", "{": "}"}
 
 
-class NotAPage(ValueError):
+class InvalidPage(ValueError):
     """The text is not a JSON object with a list `data`; the message says what is wrong."""
 
 
@@ -40,7 +40,7 @@ def decode_page(content: bytes, charset: str | None) -> str:
     that their records can be landed with the original bytes.
 
     Raises:
-        NotAPage: when the bytes are not in the encoding that they or the header declare.
+        InvalidPage: when the bytes are not in the encoding that they or the header declare.
     """
     encoding = json.detect_encoding(content)
     try:
@@ -53,7 +53,7 @@ def decode_page(content: bytes, charset: str | None) -> str:
             encoding = charset
         return content.decode(encoding)
     except (LookupError, UnicodeError) as error:
-        raise NotAPage(f"its bytes are not {encoding}: {error}") from error
+        raise InvalidPage(f"its bytes are not {encoding}: {error}") from error
 
 
 def split_page(text: str) -> Page:
@@ -64,18 +64,18 @@ def split_page(text: str) -> Page:
     bad record.
 
     Raises:
-        NotAPage: with the position (in characters) where the text stops being a page.
+        InvalidPage: with the position (in characters) where the text stops being a page.
     """
     members: dict[str, list[str] | str] = {}
-    at = _open(text, _skip(text, 0), "{")
+    at = _expect(text, _skip(text, 0), "{")
     while text[at : at + 1] != "}":
         if members:
-            at = _open(text, at, ",")
+            at = _expect(text, at, ",")
         end = _end_of_value(text, at)
         name = _string(text[at:end])
         if name is None or name in members:
-            raise NotAPage(f"{text[at:end][:80]} at {at} is not a name, or is there twice")
-        at = _open(text, _skip(text, end), ":")
+            raise InvalidPage(f"{text[at:end][:80]} at {at} is not a valid name, or a duplicate")
+        at = _expect(text, _skip(text, end), ":")
         if name == "data":
             members[name], end = _records(text, at)
         else:
@@ -83,20 +83,20 @@ def split_page(text: str) -> Page:
             members[name] = text[at:end]
         at = _skip(text, end)
     if (end := _skip(text, at + 1)) != len(text):
-        raise NotAPage(f"there is more after its end, at {end}")
+        raise InvalidPage(f"there is more text after its end, at {end}")
     records = members.get("data")
     if not isinstance(records, list):
-        raise NotAPage("it has no list `data`")
+        raise InvalidPage("it has no list `data`")
     return Page(records, _text_of(members, "next"), _text_of(members, "complete_through"))
 
 
 def _records(text: str, at: int) -> tuple[list[str], int]:
     """The elements of the list at `at`, and the position after it."""
-    at = _open(text, at, "[")
+    at = _expect(text, at, "[")
     records: list[str] = []
     while text[at : at + 1] != "]":
         if records:
-            at = _open(text, at, ",")
+            at = _expect(text, at, ",")
         end = _end_of_value(text, at)
         records.append(_on_one_line(text[at:end]))
         at = _skip(text, end)
@@ -108,7 +108,7 @@ def _end_of_value(text: str, at: int) -> int:
     if text[at : at + 1] not in _CLOSING:
         match = _SCALAR.match(text, at)
         if match is None:
-            raise NotAPage(f"a value is missing, or a string is not closed, at {at}")
+            raise InvalidPage(f"a value is missing, or a string is not closed, at {at}")
         return match.end()
     expected: list[str] = []
     for match in _TOKEN.finditer(text, at):
@@ -116,13 +116,13 @@ def _end_of_value(text: str, at: int) -> int:
         if token in _CLOSING:
             expected.append(_CLOSING[token])
         elif token == '"':
-            raise NotAPage(f"a string is not closed, at {match.start()}")
+            raise InvalidPage(f"a string is not closed, at {match.start()}")
         elif token in "]}":
             if token != expected.pop():
-                raise NotAPage(f"{token} closes what it did not open, at {match.start()}")
+                raise InvalidPage(f"{token} does not match the open bracket, at {match.start()}")
             if not expected:
                 return match.end()
-    raise NotAPage(f"it breaks off: {len(expected)} brackets are not closed")
+    raise InvalidPage(f"it is cut off: {len(expected)} brackets are not closed")
 
 
 def _on_one_line(record: str) -> str:
@@ -137,7 +137,7 @@ def _text_of(members: dict[str, list[str] | str], name: str) -> str | None:
     raw = members.get(name, "null")
     text = _string(raw) if isinstance(raw, str) else None
     if text is None and raw != "null":
-        raise NotAPage(f"`{name}` is neither a string nor null: {raw[:80]}")
+        raise InvalidPage(f"`{name}` is neither a string nor null: {raw[:80]}")
     return text
 
 
@@ -151,10 +151,10 @@ def _string(raw: str) -> str | None:
         return None
 
 
-def _open(text: str, at: int, sign: str) -> int:
-    if text[at : at + 1] != sign:
+def _expect(text: str, at: int, character: str) -> int:
+    if text[at : at + 1] != character:
         found = repr(text[at : at + 1]) if at < len(text) else "the end"
-        raise NotAPage(f"{sign} is expected at {at}, not {found}")
+        raise InvalidPage(f"{character} is expected at {at}, not {found}")
     return _skip(text, at + 1)
 
 

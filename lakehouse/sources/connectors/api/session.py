@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
-from lakehouse.sources.connectors.api.pages import NotAPage, Page, decode_page, split_page
-from lakehouse.sources.errors import SourceAway, SourceDown
+from lakehouse.sources.connectors.api.pages import InvalidPage, Page, decode_page, split_page
+from lakehouse.sources.errors import SourceDown, SourceUnavailable
 
 if TYPE_CHECKING:
     import requests
 
-RETRIED = (429, 500, 502, 503, 504)
-LONGEST_WAIT = 120
+RETRYABLE_STATUSES = (429, 500, 502, 503, 504)
+MAX_WAIT_SECONDS = 120
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
 
@@ -45,8 +45,8 @@ class Session:
     ) -> None:
         self._session.close()
 
-    def page(self, url: str, *, missing_is_fine: bool) -> Page | None:
-        """The page at `url`; None for a 404 if `missing_is_fine`.
+    def page(self, url: str, *, allow_missing: bool) -> Page | None:
+        """The page at `url`; None for a 404 if `allow_missing`.
 
         Raises:
             SourceDown: when there is no answer, or the answer is not a page.
@@ -55,27 +55,31 @@ class Session:
 
         try:
             with self._session.get(url, timeout=self.timeout, stream=True) as response:
-                if response.status_code == 404 and missing_is_fine:
+                if response.status_code == 404 and allow_missing:
                     return None
                 if response.status_code != 200:
-                    problem = SourceAway if response.status_code in RETRIED else SourceDown
-                    raise problem(
-                        f"{url} answers {response.status_code} {response.reason or ''} after "
-                        f"{self.attempts} attempts; it will be asked again next time"
+                    error_class = (
+                        SourceUnavailable
+                        if response.status_code in RETRYABLE_STATUSES
+                        else SourceDown
+                    )
+                    raise error_class(
+                        f"{url} returned {response.status_code} {response.reason or ''} after "
+                        f"{self.attempts} attempts; the next extraction will request it again"
                     )
                 content = self._body(response, url)
                 charset = _CHARSET.search(response.headers.get("Content-Type", ""))
         except requests.RequestException as error:
             # an invalid address (a ValueError) stays invalid, so a retry is useless
-            problem = SourceDown if isinstance(error, ValueError) else SourceAway
-            raise problem(
+            error_class = SourceDown if isinstance(error, ValueError) else SourceUnavailable
+            raise error_class(
                 f"{url} cannot be reached ({self.attempts} attempts, time-out "
-                f"{self.timeout:g} s): {error}; it will be asked again next time"
+                f"{self.timeout:g} s): {error}; the next extraction will request it again"
             ) from error
         try:
             return split_page(decode_page(content, charset[1] if charset else None))
-        except NotAPage as error:
-            raise not_a_page(url, error) from error
+        except InvalidPage as error:
+            raise page_error(url, error) from error
 
     def _body(self, response: "requests.Response", url: str) -> bytes:
         """The decompressed body, read in pieces so that reading stops at the limit."""
@@ -84,18 +88,18 @@ class Session:
             content += piece
             if len(content) > self.page_bytes:
                 raise SourceDown(
-                    f"{url} answers more than {self.page_bytes:,} bytes in one page: ask for "
+                    f"{url} returned more than {self.page_bytes:,} bytes in one page: request "
                     "smaller pages, or raise `page_bytes` of the source's connector"
                 )
         response.raw.close()
         return bytes(content)
 
 
-def not_a_page(url: str, error: ValueError) -> SourceDown:
+def page_error(url: str, error: ValueError) -> SourceDown:
     """The error for an answer that is not a page."""
     return SourceDown(
-        f"{url} answers no page of the form {{data: [...], next, complete_through}}: {error}; "
-        "nothing of that day was landed. Tell the API's owner"
+        f"{url} did not return a page of the form {{data: [...], next, complete_through}}: "
+        f"{error}; nothing of that day was landed. Report this to the API's owner"
     )
 
 
@@ -125,9 +129,9 @@ def _open(attempts: int, backoff: timedelta) -> "requests.Session":
     retry = Retry(
         total=attempts - 1,
         backoff_factor=backoff.total_seconds(),
-        backoff_max=LONGEST_WAIT,
-        retry_after_max=LONGEST_WAIT,
-        status_forcelist=RETRIED,
+        backoff_max=MAX_WAIT_SECONDS,
+        retry_after_max=MAX_WAIT_SECONDS,
+        status_forcelist=RETRYABLE_STATUSES,
         raise_on_status=False,
     )
     session = requests.Session()

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from lakehouse.lake import literal, quote
 from lakehouse.sources.connectors.database.columns import Columns, canonical, time_of
-from lakehouse.sources.connectors.database.database import Database, ask_one, table_name
+from lakehouse.sources.connectors.database.database import Database, query_one, table_name
 
 _IN_LIST = 500
-_MANY = 5_000
+_MAX_SINGLE_KEYS = 5_000
 """If more rows than this are out of order, the whole table is read instead of single keys."""
 
 
@@ -33,7 +33,7 @@ class Comparison:
         self.work = source.work
         self.columns = columns
         self.since = since
-        self.begun = f"time >= {_timestamp(since)}" if since else ""
+        self.in_window = f"time >= {_timestamp(since)}" if since else ""
         self.seal = seal
 
     def run(self, table: str, history: str) -> None:
@@ -41,8 +41,8 @@ class Comparison:
         selected = self.source.selected(table, self.columns.names)
         self._fetch(table, selected)
         self._fetch_former(history)
-        self._want()
-        self._fetch_wanted(table, selected)
+        self._find_pending()
+        self._fetch_pending(table, selected)
         self._add_current()
         self._add_deleted()
 
@@ -74,11 +74,11 @@ class Comparison:
         if self.since:
             self.work.execute(
                 f"""DELETE FROM changes
-                WHERE NOT {self.begun} OR {self.columns.body} IN (SELECT body FROM recent)"""
+                WHERE NOT {self.in_window} OR {self.columns.body} IN (SELECT body FROM recent)"""
             )
 
-    def _want(self) -> None:
-        """Make `wanted`: keys and times of the table that differ from those landed last.
+    def _find_pending(self) -> None:
+        """Make `pending`: keys and times of the table that differ from those landed last.
 
         It includes the keys with a former version to land: the current row must come after it. For
         a key that the table has twice, it includes each time that was never landed with that key.
@@ -90,11 +90,11 @@ class Comparison:
             )"""
         )
         self.work.execute(
-            "CREATE TEMP TABLE doubles AS SELECT k FROM present GROUP BY k HAVING count(*) > 1"
+            "CREATE TEMP TABLE duplicates AS SELECT k FROM present GROUP BY k HAVING count(*) > 1"
         )
         # two spellings of a time are equal; comparing texts first avoids parsing most times
         self.work.execute(
-            f"""CREATE TEMP TABLE wanted AS
+            f"""CREATE TEMP TABLE pending AS
             WITH others AS (
                 SELECT DISTINCT p.k, p.u, {time_of("p.u")} AS time, {canonical("p.u")} AS canon,
                     l.op, l.u AS before
@@ -102,12 +102,12 @@ class Comparison:
                 WHERE l.place IS NULL OR l.op = 'delete' OR p.u IS DISTINCT FROM l.u
             ), landed AS (
                 SELECT DISTINCT k, {canonical("u")} AS canon, true AS found FROM known
-                SEMI JOIN doubles AS d ON known.k IS NOT DISTINCT FROM d.k WHERE op <> 'delete'
+                SEMI JOIN duplicates AS d ON known.k IS NOT DISTINCT FROM d.k WHERE op <> 'delete'
             )
             SELECT DISTINCT o.k, o.u FROM others AS o
             LEFT JOIN landed AS s
                 ON o.k IS NOT DISTINCT FROM s.k AND o.canon IS NOT DISTINCT FROM s.canon
-            LEFT JOIN (SELECT k, true AS found FROM doubles) AS d ON o.k IS NOT DISTINCT FROM d.k
+            LEFT JOIN (SELECT k, true AS found FROM duplicates) AS d ON o.k IS NOT DISTINCT FROM d.k
             WHERE (time IS NULL OR {self._is_closed("time")})
                 AND (op IS NULL OR op = 'delete' OR
                 CASE WHEN d.found THEN s.found IS NULL
@@ -116,43 +116,43 @@ class Comparison:
             WHERE {time_of("p.u")} IS NULL OR {self._is_closed(time_of("p.u"))}"""
         )
 
-    def _fetch_wanted(self, table: str, selected: Sequence[str | None]) -> None:
-        """Add wanted rows from before the start of `current`, by their keys."""
+    def _fetch_pending(self, table: str, selected: Sequence[str | None]) -> None:
+        """Add pending rows from before the start of `current`, by their keys."""
         work, name = self.work, table_name(table)
-        missing = f"wanted ANTI JOIN current ON {self._is_wanted}"
+        missing = f"pending ANTI JOIN current ON {self._is_pending}"
         keys = [row[0] for row in work.execute(f"SELECT DISTINCT k FROM {missing}").fetchall()]
         plain = [text for text in keys if text is not None and "\0" not in text]
         key = quote(self.columns.key_name)
-        for start in range(0, len(plain) if len(plain) < _MANY else 0, _IN_LIST):
+        for start in range(0, len(plain) if len(plain) < _MAX_SINGLE_KEYS else 0, _IN_LIST):
             listed = ", ".join(map(literal, plain[start : start + _IN_LIST]))
             self.source.fetch("more", selected, f"FROM {name} WHERE {key} IN ({listed})")
             work.execute(
                 f"""INSERT INTO current SELECT more.* FROM more
-                SEMI JOIN (FROM {missing}) AS m ON {self._is_wanted}"""
+                SEMI JOIN (FROM {missing}) AS m ON {self._is_pending}"""
             )
-        if ask_one(work, f"SELECT count(*) FROM {missing}"):
+        if query_one(work, f"SELECT count(*) FROM {missing}"):
             # too many, or keys that an IN list misses: NULL, or of several types in SQLite
             self.source.fetch("current", selected, f"FROM {name}")
 
     def _add_current(self) -> None:
-        """Add wanted rows, and rows since `since` of which only the contents have changed."""
+        """Add pending rows, and rows since `since` of which only the contents have changed."""
         columns = self.columns
         self.work.execute(
             f"""INSERT INTO changes SELECT current.*, 1, {columns.time} FROM current
-            SEMI JOIN wanted ON {self._is_wanted}"""
+            SEMI JOIN pending ON {self._is_pending}"""
         )
         if self.since:
             self.work.execute(
                 f"""INSERT INTO changes
                 WITH others AS (SELECT *, {columns.time} AS time, {columns.body} AS body FROM (
-                    SELECT current.* FROM current ANTI JOIN wanted ON {self._is_wanted}))
+                    SELECT current.* FROM current ANTI JOIN pending ON {self._is_pending}))
                 SELECT o.* EXCLUDE (time, body), 1, time FROM others AS o
                 LEFT JOIN latest AS l ON o.c{columns.key} IS NOT DISTINCT FROM l.k
                 LEFT JOIN recent AS r ON r.place = l.place
-                LEFT JOIN (SELECT k, true AS found FROM doubles) AS d
+                LEFT JOIN (SELECT k, true AS found FROM duplicates) AS d
                     ON o.c{columns.key} IS NOT DISTINCT FROM d.k
                 LEFT JOIN (SELECT DISTINCT body, true AS found FROM recent) AS s ON s.body = o.body
-                WHERE {self.begun} AND {self._is_closed("time")} AND
+                WHERE {self.in_window} AND {self._is_closed("time")} AND
                     CASE WHEN d.found THEN s.found IS NULL ELSE r.body <> o.body END"""
             )
 
@@ -169,7 +169,7 @@ class Comparison:
         )
 
     @property
-    def _is_wanted(self) -> str:
+    def _is_pending(self) -> str:
         return (
             f"k IS NOT DISTINCT FROM c{self.columns.key} "
             f"AND u IS NOT DISTINCT FROM c{self.columns.updated}"

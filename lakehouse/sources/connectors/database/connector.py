@@ -7,7 +7,7 @@ landed files (`comparison.py`).
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -16,7 +16,7 @@ from lakehouse.lake import quote
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.connectors.database.columns import Columns, time_of
 from lakehouse.sources.connectors.database.comparison import Comparison
-from lakehouse.sources.connectors.database.database import Database, ask_one, table_name
+from lakehouse.sources.connectors.database.database import Database, query_one, table_name
 from lakehouse.sources.connectors.database.landed_rows import read_landed
 from lakehouse.sources.connectors.database.opening import open_database
 from lakehouse.sources.connectors.database.writing import put_changes
@@ -39,6 +39,7 @@ class DatabaseConnector(Connector):
     """
 
     kind: Literal["database"]
+    has_utc_times: ClassVar[bool] = True
     url: str
     table: str
     updated_at: str = "updated_at"
@@ -55,15 +56,20 @@ class DatabaseConnector(Connector):
 
     def check(self, contract: Contract) -> None:
         """Require a key of one column, and a column `op` that marks deletes."""
+        if not contract.key:
+            raise ValueError(
+                "a database source needs a `key` of one column, by which it finds changed and "
+                "deleted rows"
+            )
         if not contract.has_deletes:
             raise ValueError(
-                "a database source needs a column `op` (VARCHAR) in its contract: it says "
-                "whether a row is an `upsert` or a `delete`"
+                "a database source needs a column `op` (VARCHAR) in its contract, which marks "
+                "each row as an `upsert` or a `delete`"
             )
         if len(contract.key) != 1:
             raise ValueError(
-                "a database source needs a `key` of one column; let `table` be a view that makes "
-                f"one of {', '.join(contract.key)}"
+                "a database source needs a `key` of one column; set `table` to a view that "
+                f"combines {', '.join(contract.key)} into one"
             )
 
     def land(self, contract: Contract, landing: Landing, last: datetime | None) -> Iterator[Landed]:
@@ -81,7 +87,7 @@ class DatabaseConnector(Connector):
             since = last - self.overlap if last else None
             read_landed(source.work, landing, columns, since)
             Comparison(source, columns, since, seal).run(self.table, self.history_table)
-            rows = ask_one(source.work, "SELECT count(*) FROM changes")
+            rows = query_one(source.work, "SELECT count(*) FROM changes")
             if seal is None and not rows:
                 return
             seal = seal or self._newest(source, columns, last)
@@ -103,11 +109,11 @@ class DatabaseConnector(Connector):
             newest = f"SELECT max({time}) FROM {table} WHERE {time} < '9000-01-01'"
             selected = source.selected(self.table, columns.names)
             source.fetch("current", selected, f"FROM {table} WHERE {time} = ({newest})")
-            moment = ask_one(source.work, f"SELECT max({columns.time}) FROM current")
+            moment = query_one(source.work, f"SELECT max({columns.time}) FROM current")
             if moment is None or last is None or moment > last:
                 return f"complete up to {moment}" if moment else ""
             read_landed(source.work, landing, columns, moment, all_keys=False)
-            late = ask_one(
+            late = query_one(
                 source.work,
                 f"""SELECT count(*) FROM current LEFT JOIN
                     (SELECT k, arg_max(body, place) AS body FROM recent GROUP BY k) AS latest
@@ -124,7 +130,7 @@ class DatabaseConnector(Connector):
             if needed not in columns:
                 raise SourceDown(
                     f"cannot read {self.table}: it has no column {needed!r}, only "
-                    f"{', '.join(columns)} (spelt like this). Correct `from` or `updated_at` in "
+                    f"{', '.join(columns)} (in this spelling). Correct `from` or `updated_at` in "
                     f"the source {name}"
                 )
         if self.history_table:
@@ -132,8 +138,8 @@ class DatabaseConnector(Connector):
             columns += [column for column in history if column not in columns]
         if "op" in columns:
             raise SpecError(
-                f"{self.table} has a column `op` of its own, the name under which deletes are "
-                "told; let the source read a view with another name for it"
+                f"{self.table} has its own column `op`, the name that is reserved for marking "
+                "deletes; set the source's `table` to a view that renames it"
             )
         return Columns(tuple(columns), columns.index(key), columns.index(self.updated_at))
 
@@ -142,22 +148,22 @@ class DatabaseConnector(Connector):
         if text is None:
             return None
         query = f"SELECT {time_of('t')} FROM (SELECT ? AS t)"
-        seal: datetime | None = ask_one(source.work, query, text)
+        seal: datetime | None = query_one(source.work, query, text)
         if seal is None:
             raise SourceDown(
-                f"the seal query of {self.table} answers {text!r}, which is no time such as "
+                f"the seal query of {self.table} returned {text!r}, which is not a time such as "
                 f"2026-05-01 23:59:59 (UTC): {self.seal}"
             )
         return seal
 
     def _newest(self, source: Database, columns: Columns, last: datetime | None) -> datetime:
         """The seal of a file if there is no query for it."""
-        newest: datetime | None = ask_one(source.work, "SELECT max(time) FROM changes")
+        newest: datetime | None = query_one(source.work, "SELECT max(time) FROM changes")
         if newest is None and last is None:
-            example = ask_one(source.work, f"SELECT c{columns.updated} FROM changes LIMIT 1")
+            example = query_one(source.work, f"SELECT c{columns.updated} FROM changes LIMIT 1")
             raise SourceDown(
                 f"no {self.updated_at} of {self.table} is a time such as 2026-05-01 23:59:59 "
-                f"(the first is {example!r}). Let the source read a view that makes it one, such "
-                "as datetime(updated_at, 'unixepoch') in SQLite"
+                f"(the first is {example!r}). Set the source's `table` to a view that converts it, "
+                "for instance with datetime(updated_at, 'unixepoch') in SQLite"
             )
         return max(newest or _EPOCH, last + _TICK if last else _EPOCH)

@@ -65,7 +65,7 @@ def table_name(name: str) -> str:
     return ".".join(map(quote, name.split(".")))
 
 
-def ask_one(work: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
+def query_one(work: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
     """The first value of a DuckDB query's result; None if the result is empty."""
     row = work.execute(query, list(parameters)).fetchone()
     return row[0] if row else None

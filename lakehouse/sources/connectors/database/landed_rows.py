@@ -76,7 +76,7 @@ def _read_keys(
             )
         except duckdb.Error as error:
             raise LandingError(
-                f"cannot read back what was landed in {landing.root}: {error}"
+                f"cannot read the landed files in {landing.root}: {error}"
             ) from error
     for number, file in files:
         if file.name.endswith(".jsonl"):
@@ -134,9 +134,9 @@ def _tables(
                 return
             with pq.ParquetFile(path) as parquet:
                 for group in range(parquet.num_row_groups):
-                    facts = parquet.metadata.row_group(group)
-                    if since and _is_older(facts, columns[updated], since):
-                        first += facts.num_rows
+                    metadata = parquet.metadata.row_group(group)
+                    if since and _is_older(metadata, columns[updated], since):
+                        first += metadata.num_rows
                         continue
                     for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
                         arrays = [
@@ -150,7 +150,7 @@ def _tables(
                         yield pa.table(arrays, names=[*names, "_bytes", "_row"])
                         first += len(batch)
     except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
-        raise LandingError(f"cannot read back {file.path}, which was landed: {error}") from error
+        raise LandingError(f"cannot read the landed file {file.path}: {error}") from error
 
 
 def _is_older(group: Any, updated: str, since: datetime) -> bool:

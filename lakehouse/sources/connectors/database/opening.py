@@ -18,7 +18,7 @@ from lakehouse.settings import Settings
 from lakehouse.sources.connectors.database.database import Database
 from lakehouse.sources.connectors.database.postgres import PostgresDatabase
 from lakehouse.sources.connectors.database.sqlite import SqliteDatabase
-from lakehouse.sources.errors import SourceAway, SourceDown, SpecError
+from lakehouse.sources.errors import SourceDown, SourceUnavailable, SpecError
 from lakehouse.sources.places import resolve
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -44,11 +44,11 @@ def open_database(address: str, table: str, settings: Settings) -> Iterator[Data
         source = _open(work, url)
         yield source
     except (duckdb.Error, sqlite3.Error) as error:
-        passes = is_retryable(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
-        problem = SourceAway if passes else SourceDown
-        raise problem(
+        is_transient = is_retryable(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        error_class = SourceUnavailable if is_transient else SourceDown
+        raise error_class(
             f"cannot read {table} of the database {url}: "
-            f"{error}. See that it is up and that the address is right"
+            f"{error}. Check that it is running and that the address is right"
         ) from error
     finally:
         if source:

@@ -9,7 +9,7 @@ from lakehouse.lake import literal, load_extensions, quote
 from lakehouse.sources.connectors.database.database import Database, table_name
 
 # for this transaction only; a server may be set to other forms, and some of them lose digits
-_FORMS = {
+_SESSION_SETTINGS = {
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
@@ -26,11 +26,11 @@ class PostgresDatabase(Database):
         load_extensions(work, "postgres_scanner")
         work.execute(f"ATTACH {literal(url)} AS source (TYPE postgres, READ_ONLY)")
         work.execute("BEGIN")
-        forms = ", ".join(
+        settings = ", ".join(
             f"set_config({literal(name)}, {literal(value)}, true) AS {quote(name)}"
-            for name, value in _FORMS.items()
+            for name, value in _SESSION_SETTINGS.items()
         )
-        work.execute(f"FROM {_native('SELECT ' + forms)}").fetchall()
+        work.execute(f"FROM {_native('SELECT ' + settings)}").fetchall()
 
     def close(self) -> None:
         """Do nothing: the database is attached to `work`, which closes it."""

@@ -26,8 +26,8 @@ class SqliteDatabase(Database):
         path = path.removeprefix("//") if path.startswith("///") else path
         if not Path(path).is_file():
             raise SourceDown(
-                f"there is no database at {path}: make the embedded world with `lakehouse "
-                "simulate`, or put another address into the source's `url`"
+                f"there is no database at {path}: create the embedded world with `lakehouse "
+                "simulate`, or correct the source's `url`"
             )
         address = f"file:{percent(path)}?mode=ro"
         self.source = sqlite3.connect(address, uri=True, isolation_level=None)

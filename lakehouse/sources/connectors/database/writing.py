@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from lakehouse.sources.connectors.database.columns import Columns
-from lakehouse.sources.connectors.database.database import ask_one
+from lakehouse.sources.connectors.database.database import query_one
 from lakehouse.sources.connectors.database.landed_rows import UPSERT
 from lakehouse.sources.landing import Landing, seal_name
 
@@ -24,7 +24,7 @@ def put_changes(
     """Land `changes`, as text: Parquet, or JSON Lines if some text is not UTF-8."""
     names = [*columns.names, "op"]
     suffix, write = ".parquet", _write_parquet
-    if ask_one(work, "SELECT count(_bytes) FROM changes"):
+    if query_one(work, "SELECT count(_bytes) FROM changes"):
         suffix, write = ".jsonl", _write_lines
     deleted = f"CASE WHEN turn = 2 THEN '{seal}' ELSE c{columns.updated} END"
     numbers = range(len(columns.names))

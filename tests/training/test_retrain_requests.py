@@ -7,10 +7,10 @@ import pytest
 
 from lakehouse.models.split import plan_split
 from lakehouse.registry.requests import Request
-from lakehouse.training.identity import code_hash, config_hash, due
+from lakehouse.training.identity import code_hash, config_hash, why_due
 
 NOW = datetime(2026, 6, 1)
-ASKED = Request("detector", NOW, "it decays", {})
+REQUEST = Request("detector", NOW, "it decays", {})
 
 
 def split_of(spec, days):
@@ -18,17 +18,17 @@ def split_of(spec, days):
 
 
 @pytest.mark.parametrize(
-    ("asked", "days", "why"),
+    ("requested", "days", "why"),
     [
         (None, 1, ""),
-        (ASKED, 0, ""),
-        (ASKED, 1, "asked for: it decays"),
+        (REQUEST, 0, ""),
+        (REQUEST, 1, "requested: it decays"),
         (None, 7, "labels of 7 more days have settled"),
     ],
-    ids=["nobody asks", "nothing new to learn from", "asked", "it is time anyway"],
+    ids=["no request", "no newly settled labels", "requested", "regular interval"],
 )
-def test_what_was_asked_for_is_due_as_soon_as_there_is_more_to_learn_from(
-    detector, asked, days, why
+def test_a_requested_retrain_is_due_with_the_next_day_of_settled_labels(
+    detector, requested, days, why
 ):
     spec = detector(retrain={"every": "7d"})
     newest = SimpleNamespace(
@@ -38,4 +38,4 @@ def test_what_was_asked_for_is_due_as_soon_as_there_is_more_to_learn_from(
         split=split_of(spec, 0).as_json(),
     )
     planned = SimpleNamespace(split=split_of(spec, days), schema=SimpleNamespace(hash="same"))
-    assert due(spec, planned, newest, asked=asked) == why
+    assert why_due(spec, planned, newest, request=requested) == why

@@ -50,14 +50,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """One model on one split: its row, and the scored rows behind it."""
 
     row: Row
     scored: pd.DataFrame
 
 
-def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool = False) -> Judged:
+def evaluate(
+    lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool = False
+) -> Evaluation:
     """Evaluate the version trained for `split` on the test rows.
 
     With `logged`, the scores come from the prediction log that the graph wrote; otherwise the
@@ -71,10 +73,10 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
     scores = _logged(lake, spec) if logged else _replayed(lake, spec, version)
     test = protocol.test_rows(history, split).merge(scores, how="left", on=protocol.TRANSACTION)
     if test["score"].isna().any():
-        raise LakehouseError(f"{spec.name} left {test['score'].isna().sum()} rows unscored")
+        raise LakehouseError(f"{spec.name} has no score for {test['score'].isna().sum()} test rows")
     figures = protocol.figures(test)
     known = oracle.oracle_scores(test, history, timedelta(days=split.delay_days))
-    best = protocol.figures(test.assign(score=known))
+    oracle_figures = protocol.figures(test.assign(score=known))
     with lake.reader() as cursor:
         train_rows, first = cursor.execute(
             f"SELECT count(*), min(event_time)::DATE FROM {qualified(spec.training_table)} "
@@ -92,12 +94,14 @@ def judge(lake: Lake, spec: ModelSpec, split: Split, name: str, *, logged: bool 
         train_rows=train_rows,
         test_rows=len(test),
         test_frauds=int(test[protocol.LABEL].sum()),
-        oracle_share=figures.average_precision / best.average_precision,
+        oracle_share=figures.average_precision / oracle_figures.average_precision,
         observed_over_expected=float(test[protocol.LABEL].sum() / test["score"].sum()),
         recall=protocol.recall_by_kind(test, oracle.KIND),
     )
     scored = test[[protocol.TRANSACTION, protocol.CUSTOMER, protocol.TIME, "is_fraud", "score"]]
-    return Judged(row, scored.assign(model=spec.name, model_version=version.version, protocol=name))
+    return Evaluation(
+        row, scored.assign(model=spec.name, model_version=version.version, protocol=name)
+    )
 
 
 def mean_row(rows: Sequence[Row]) -> Row:
@@ -128,7 +132,9 @@ def _version(lake: Lake, spec: ModelSpec, split: Split) -> Version:
     for version in list_versions(lake, spec.name):
         if Periods.from_json(version.split).test_from.date() == split.test_from:
             return version
-    raise LakehouseError(f"{spec.name}: no version was trained to be tested on {split.test_from}")
+    raise LakehouseError(
+        f"{spec.name}: no version was trained for the test from {split.test_from} on"
+    )
 
 
 def _history(lake: Lake, split: Split) -> pd.DataFrame:
@@ -154,11 +160,11 @@ def _logged(lake: Lake, spec: ModelSpec) -> pd.DataFrame:
 def _replayed(lake: Lake, spec: ModelSpec, version: Version) -> pd.DataFrame:
     import pandas as pd
 
-    _, said = replay(spec, lake, version)
+    _, scores = replay(spec, lake, version)
     with lake.reader() as cursor:
         keys = cursor.execute(
             f"SELECT key FROM {qualified(spec.training_table)} "
             "WHERE training_set_id = ? AND split = 'test' ORDER BY key",
             [version.training_set_id],
         ).fetchnumpy()["key"]
-    return pd.DataFrame({protocol.TRANSACTION: keys, "score": said})
+    return pd.DataFrame({protocol.TRANSACTION: keys, "score": scores})

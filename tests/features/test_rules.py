@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 
 from lakehouse.features import FeatureSetSpec, compute, compute_online, load_plan
-from lakehouse.features.computation import Way
+from lakehouse.features.computation import Method
 from tests.features.reference import reference
 from tests.features.worlds import (
     COLUMNS,
     DIMENSION,
     Row,
-    everything,
     fill,
+    full_spec,
     memory_lake,
     rows,
     versions,
 )
 
-WAYS: tuple[Way | None, ...] = ("frames", "running", "range", None)
+METHODS: tuple[Method | None, ...] = ("frames", "running", "range", None)
 CONDITIONS = {
     "is_fraud or amount_cents > 5": lambda r: r["is_fraud"] or (r["amount_cents"] or 0) > 5,
     "channel == '{}'": lambda r: r["channel"] == "{}",
@@ -49,30 +49,32 @@ def load(
 
 
 def batch(
-    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, way: Way | None, **arguments: Any
+    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, method: Method | None, **arguments: Any
 ) -> dict[int, dict[str, Any]]:
     cursor.execute("DROP TABLE IF EXISTS temp.main._features")
     plan = load_plan(spec, cursor)
-    compute(plan, cursor, way=way, **arguments)
+    compute(plan, cursor, method=method, **arguments)
     result = cursor.execute("FROM temp.main._features").to_arrow_table().to_pylist()
     names = [feature.name for feature in plan.features]
     return {row["transaction_id"]: {name: row[name] for name in names} for row in result}
 
 
-def clean(value: Any) -> Any:
+def as_read(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else value + 0.0
     return value
 
 
-def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> dict[str, Any]:
+def expected_features(
+    spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]
+) -> dict[str, Any]:
     """The plain aggregates among the features, from the reference implementation."""
     result = {}
     for name, a in spec.aggregates.items():
         if a.op == "sumsq":
             continue
         for reference_name, window in spec.references(name).items():
-            table = [{k: clean(v) for k, v in r.items()} for r in tables[spec.streams[a.of]]]
+            table = [{k: as_read(v) for k, v in r.items()} for r in tables[spec.streams[a.of]]]
             result[f"f_{reference_name}"] = reference(
                 table, spec.entity, request[spec.entity], request["event_time"], a.op, window,
                 a.value, CONDITIONS[a.where] if a.where else None,
@@ -84,23 +86,23 @@ def judged(spec: FeatureSetSpec, request: Row, tables: dict[str, list[Row]]) -> 
 @pytest.mark.parametrize("entity", ["customer_id", "terminal_id"])
 @given(own=rows(), other=rows(), dim=versions())
 @settings(max_examples=5, derandomize=True)
-def test_batch_in_every_way_and_online_are_what_the_rules_say(
+def test_batch_by_every_method_and_online_follow_the_rules(
     cursor: duckdb.DuckDBPyConnection, entity: str, own: list[Row], other: list[Row], dim: list[Row]
 ) -> None:
     load(cursor, own, other, dim)
-    spec = everything(entity)
+    spec = full_spec(entity)
     tables = {"core.fct_transactions": own, "core.fct_labels": other, "core.dim_customers": dim}
     plan = load_plan(spec, cursor)
-    computed = {way: batch(cursor, spec, way) for way in WAYS}
+    computed = {method: batch(cursor, spec, method) for method in METHODS}
     for request in own:
         served = compute_online(plan, request, tables)
-        expected = judged(spec, request, tables)
+        expected = expected_features(spec, request, tables)
         for name, value in expected.items():
             assert bits(served[name]) == bits(value), name
-        for way, result in computed.items():
+        for method, result in computed.items():
             for name, value in served.items():
                 assert bits(result[request["transaction_id"]][name]) == bits(value), (
-                    way,
+                    method,
                     name,
                     request,
                 )

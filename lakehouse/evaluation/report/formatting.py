@@ -6,7 +6,7 @@ from datetime import date, datetime
 from lakehouse.evaluation.document import Interval
 from lakehouse.evaluation.metrics import UnknownMetric, find_metric
 
-NOT_TOLD = "–"
+NOT_AVAILABLE = "–"
 
 PERIODS = {
     "train": "Training",
@@ -37,7 +37,7 @@ def metric_note(metric: str) -> str:
 def number(value: float | None) -> str:
     """A number to its significant digits; integers with thousands separators; a dash for None."""
     if value is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     if abs(value) >= 1000:
@@ -48,14 +48,14 @@ def number(value: float | None) -> str:
 def share(value: float | None) -> str:
     """A share as a percentage."""
     if value is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     return f"{value:.1%}" if value >= 0.01 or value == 0 else f"{value:.2%}"
 
 
 def interval(found: Interval | None) -> str:
     """A value with its interval: `0.41 [0.37, 0.45]`."""
     if found is None:
-        return NOT_TOLD
+        return NOT_AVAILABLE
     return f"{number(found.value)} {bounds(found)}"
 
 

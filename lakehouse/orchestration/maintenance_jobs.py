@@ -33,17 +33,17 @@ KEEP_LEFTOVERS = timedelta(days=7)
 @dg.op
 def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock) -> None:
     """Merge small files, expire old snapshots, delete unused files."""
-    done = maintain(lake.lake, now=clock.now())
-    context.log.info(f"{done.before} -> {done.after}, {done.files_deleted} files deleted")
-    if unknown := describe_unknown(done):
+    report = maintain(lake.lake, now=clock.now())
+    context.log.info(f"{report.before} -> {report.after}, {report.files_deleted} files deleted")
+    if unknown := describe_unknown(report):
         context.log.warning(unknown)
     context.add_output_metadata(
         {
-            "snapshots": done.after.snapshots,
-            "files": done.after.files,
-            "bytes": done.after.bytes,
-            "files_deleted": done.files_deleted,
-            "files_unknown": len(done.unknown),
+            "snapshots": report.after.snapshots,
+            "files": report.after.files,
+            "bytes": report.after.bytes,
+            "files_deleted": report.files_deleted,
+            "files_unknown": len(report.unknown),
         }
     )
 
@@ -53,12 +53,12 @@ def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock
     """Drop what no model needs any more: training sets, feature versions, features of decisions."""
     now, run_id = clock.now(), context.run_id
     sets = drop_training_sets(lake.lake, now=now, run_id=run_id)
-    pinned = read_tables(kept_versions(lake.lake, now=now), lake.settings.models_dir)
+    pinned = find_read_tables(kept_versions(lake.lake, now=now), lake.settings.models_dir)
     tables = drop_old_versions(lake.lake, pinned=pinned, now=now, run_id=run_id)
     models = declared_models(lake.settings.project).values()
     inputs = sum(drop_inputs(lake.lake, spec, now=now, run_id=run_id) for spec in models)
     context.log.info(f"dropped: {', '.join([*sets, *tables]) or 'nothing'}")
-    context.log.info(f"features of {inputs:,} decisions are no longer kept")
+    context.log.info(f"stored features of {inputs:,} decisions deleted")
     context.add_output_metadata(
         {
             "training_sets": len(sets),
@@ -68,7 +68,7 @@ def drop_unused(context: dg.OpExecutionContext, lake: LakeResource, clock: Clock
     )
 
 
-def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
+def find_read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
     """The feature tables that these versions read, `features.<set>__<version>`.
 
     Read from their model cards instead of the registry's list of training sets: another version of
@@ -85,8 +85,8 @@ def read_tables(versions: Iterable[Version], models_dir: Path) -> set[str]:
             tables |= {feature_table(name, found) for name, found in sets.items()}
         except (OSError, ValueError, KeyError) as error:
             raise LakehouseError(
-                f"{version.model} {version.version} is kept, but what it reads cannot be told from "
-                f"{card} ({error}), so no feature table was dropped; restore it from a backup"
+                f"{version.model} {version.version} is kept, but its feature tables cannot be read "
+                f"from {card} ({error}), so none was dropped; restore it from a backup"
             ) from error
     return tables
 
@@ -142,30 +142,32 @@ class Verify(dg.Config):
 @dg.op
 def verify_files(context: dg.OpExecutionContext, config: Verify, lake: LakeResource) -> None:
     """Compare the files of the lake and of model versions with their recorded hashes."""
-    done = verify_lake(lake.lake, full=config.full)
-    verify_artefacts(lake.lake, done)
-    for told in done.untold:
-        context.log.info(f"not verified: {told}")
-    if done.damage:
-        problems = [f"{damage.what} {damage.problem}" for damage in done.damage]
+    report = verify_lake(lake.lake, full=config.full)
+    verify_artefacts(lake.lake, report)
+    for reason in report.untold:
+        context.log.info(f"not verified: {reason}")
+    if report.damage:
+        problems = [f"{damage.what} {damage.problem}" for damage in report.damage]
         raise dg.Failure(
-            f"{len(problems)} things are damaged, such as: {problems[0]}",
-            metadata={"damaged": "\n".join(problems), **done.looked_at},
+            f"{len(problems)} damaged items; the first: {problems[0]}",
+            metadata={"damaged": "\n".join(problems), **report.looked_at},
             allow_retries=False,
         )
-    context.add_output_metadata({"not verified": "\n".join(done.untold), **done.looked_at})
+    context.add_output_metadata({"not verified": "\n".join(report.untold), **report.looked_at})
 
 
-@dg.job(description="Whether files of the lake and of model versions are what was written.")
+@dg.job(
+    description="Compare the files of the lake and of model versions with their recorded hashes."
+)
 def verification() -> None:
     """Sizes and footers daily, every byte weekly."""
     verify_files()
 
 
-@dg.job(description="Daily housekeeping of the lake and of what runs leave behind.")
+@dg.job(description="Daily maintenance of the lake, and removal of what runs left behind.")
 def maintenance() -> None:
     """Maintenance: what is dropped today leaves the disk when its snapshots expire."""
-    done = maintain_lake()
-    drop_unused(after=done)
-    prune_leftovers(after=done)
-    prune_history(after=done)
+    maintained = maintain_lake()
+    drop_unused(after=maintained)
+    prune_leftovers(after=maintained)
+    prune_history(after=maintained)

@@ -1,0 +1,1 @@
+"""The project __project__."""

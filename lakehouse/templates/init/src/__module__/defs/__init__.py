@@ -1,0 +1,1 @@
+"""The declarations of the project: `<domain>/<kind>/<name>/defs.yaml`."""
