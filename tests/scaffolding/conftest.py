@@ -7,9 +7,9 @@ import pytest
 
 from lakehouse.project import Project, read_project
 from lakehouse.scaffolding.samples import Sample, read_sample
-from tests.sources.conftest import house
+from tests.sources.conftest import harness
 
-__all__ = ["house"]
+__all__ = ["harness"]
 LONGEST = 1_000_000
 
 

@@ -27,7 +27,7 @@ from lakehouse.scaffolding.source import propose_source as propose_source_at
 from lakehouse.settings import load_settings
 from lakehouse.sources import load
 from lakehouse.sources.landing import Landing
-from tests.sources.conftest import House
+from tests.sources.conftest import Harness
 
 Make = Callable[..., Sample]
 NOW = datetime(2026, 7, 1)
@@ -37,14 +37,14 @@ def propose_source(project: Project, domain: str, name: str, sample: Sample) -> 
     return propose_source_at(project, domain, name, sample, NOW)
 
 
-def load_all(house: House, proposed: ProposedSource) -> list[dict[str, Any]]:
+def load_all(harness: Harness, proposed: ProposedSource) -> list[dict[str, Any]]:
     """The rows of raw by their file and number, after the proposal's files have landed."""
     spec = proposed.spec
-    land(proposed, Landing(house.settings, spec.name))
-    report = house.load(spec)
-    assert not report.rejected, house.ask("SELECT * FROM quarantine.rows")
+    land(proposed, Landing(harness.settings, spec.name))
+    report = harness.load(spec)
+    assert not report.rejected, harness.query("SELECT * FROM quarantine.rows")
     assert len(report.files) == len(proposed.landing)
-    with house.lake.reader() as cursor:
+    with harness.lake.reader() as cursor:
         found = cursor.execute(f'FROM raw."{spec.name}" ORDER BY _load_id, _row')
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -74,10 +74,10 @@ lines",false,
 
 
 def test_a_csv_with_everything_loads_with_the_same_values(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     proposed = propose_source(project, "shop", "orders", sample_of(ORDERS, "orders.csv"))
-    rows = load_all(house, proposed)
+    rows = load_all(harness, proposed)
     assert [
         (r["order_no"], r["groesse"], r["zip"], r["amount"], r["ordered_at"], r["note"], r["flag"])
         for r in rows
@@ -160,7 +160,7 @@ def test_whatever_a_csv_holds_every_row_loads_with_the_same_values(
     )
     own = load_settings({}, data_dir=folder / "data")
     with Lake(own) as lake:
-        rows = load_all(House(own, lake), proposed)
+        rows = load_all(Harness(own, lake), proposed)
     assert len(rows) == 3
     named = {c.origin: c.name for c in proposed.spec.contract.read}
     assert set(named) == set(table)
@@ -172,7 +172,7 @@ def test_whatever_a_csv_holds_every_row_loads_with_the_same_values(
 
 
 def test_json_lines_and_parquet_load_with_the_same_values(
-    project: Project, house: House, sample_of: Make, tmp_path: Path
+    project: Project, harness: Harness, sample_of: Make, tmp_path: Path
 ) -> None:
     lines = [
         {"id": 9007199254740993, "price": 0.1, "tags": ["a", 1], "at": "2026-05-01T00:00:00Z"},
@@ -180,7 +180,7 @@ def test_json_lines_and_parquet_load_with_the_same_values(
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     sample = sample_of({"a.jsonl.gz": gzip.compress(text.encode())})
-    rows = load_all(house, propose_source(project, "shop", "events", sample))
+    rows = load_all(harness, propose_source(project, "shop", "events", sample))
     assert [(r["id"], r["price"], r["tags"], r["ok"]) for r in rows] == [
         (9007199254740993, 0.1, '["a", 1]', None),
         (2, 1e-07, None, True),
@@ -202,7 +202,7 @@ def test_json_lines_and_parquet_load_with_the_same_values(
     path = tmp_path / "x.parquet"
     pq.write_table(table, path)
     proposed = propose_source(project, "shop", "frames", read_sample([(path, path.name)], 10**6))
-    rows = load_all(house, proposed)
+    rows = load_all(harness, proposed)
     assert [list(row.values())[:9] for row in rows] == [
         [
             *(1, 2**64 - 1, 0.5, "nan", date(2026, 5, 1), datetime(2026, 5, 1, 1, 2, 3, 4)),
@@ -213,7 +213,7 @@ def test_json_lines_and_parquet_load_with_the_same_values(
 
 
 def test_floats_that_are_all_amounts_load_as_decimals_of_the_same_value(
-    project: Project, house: House, tmp_path: Path
+    project: Project, harness: Harness, tmp_path: Path
 ) -> None:
     amounts = [number / 100 for number in range(1, 400, 3)]
     table = pa.table(
@@ -222,7 +222,7 @@ def test_floats_that_are_all_amounts_load_as_decimals_of_the_same_value(
     path = tmp_path / "paid.parquet"
     pq.write_table(table, path)
     proposed = propose_source(project, "shop", "paid", read_sample([(path, path.name)], 10**6))
-    rows = load_all(house, proposed)
+    rows = load_all(harness, proposed)
     assert [row["paid"] for row in rows] == [Decimal(repr(amount)) for amount in amounts]
     assert [row["ratio"] for row in rows] == [amount / 7 for amount in amounts]
 
@@ -231,19 +231,19 @@ def test_floats_that_are_all_amounts_load_as_decimals_of_the_same_value(
     ("encoding", "delimiter"), [("cp1252", ";"), ("utf-16", "\t"), ("utf-8-sig", ",")]
 )
 def test_encoding_and_delimiter_are_found(
-    project: Project, house: House, sample_of: Make, encoding: str, delimiter: str
+    project: Project, harness: Harness, sample_of: Make, encoding: str, delimiter: str
 ) -> None:
     text = "id,Straßen art\n1,Gäßchen €\n2,Ring\n".replace(",", delimiter)
     sample = sample_of({"rows.csv": text.encode(encoding)})
-    rows = load_all(house, propose_source(project, "shop", "rows", sample))
+    rows = load_all(harness, propose_source(project, "shop", "rows", sample))
     assert [row["strassen_art"] for row in rows] == ["Gäßchen €", "Ring"]
 
 
 def test_exact_duplicates_are_kept_where_rows_have_no_key(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     proposed = propose_source(project, "shop", "sales", sample_of("a,b\n1,x\n1,x\n2,y\n"))
-    assert len(load_all(house, proposed)) == 3
+    assert len(load_all(harness, proposed)) == 3
     assert any("rows have no key (1 of 3 rows repeat" in one for one in proposed.files.assumptions)
     assert "_file || ':' || _row as row_id" in proposed.files.files[2].text
 
@@ -259,7 +259,7 @@ def test_several_columns_are_the_key_where_no_single_one_is(
 
 
 def test_a_row_is_known_from_its_latest_time_on_and_never_from_a_planned_one(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     text = (
         "id,pickup,dropoff,due date\n"
@@ -268,25 +268,25 @@ def test_a_row_is_known_from_its_latest_time_on_and_never_from_a_planned_one(
     )
     proposed = propose_source(project, "taxi", "trips", sample_of(text))
     assert proposed.spec.contract.declared_time == "dropoff"
-    rows = load_all(house, proposed)
+    rows = load_all(harness, proposed)
     assert [row["known_at"] for row in rows] == [row["dropoff"] for row in rows]
 
 
 @pytest.mark.parametrize("day", ["2026-05-01", "05/31/2026"])
 def test_a_row_with_a_day_is_known_at_its_end(
-    project: Project, house: House, sample_of: Make, day: str
+    project: Project, harness: Harness, sample_of: Make, day: str
 ) -> None:
     proposed = propose_source(project, "shop", "sales", sample_of(f"id,sold_on\n1,{day}\n"))
-    (row,) = load_all(house, proposed)
+    (row,) = load_all(harness, proposed)
     moment = datetime(2026, 5, 1) if day.startswith("2") else datetime(2026, 5, 31)
     assert row["known_at"] == moment + timedelta(days=1, microseconds=-1)
 
 
 def test_a_row_without_any_time_is_known_at_the_seal_of_its_file(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     sample = sample_of({"codes_2026-05-01.csv": "code,text\na,x\nb,y\n"})
-    rows = load_all(house, propose_source(project, "shop", "codes", sample))
+    rows = load_all(harness, propose_source(project, "shop", "codes", sample))
     assert {row["known_at"] for row in rows} == {datetime(2026, 5, 1, 23, 59, 59, 999999)}
 
 
@@ -301,19 +301,19 @@ def test_a_row_without_any_time_is_known_at_the_seal_of_its_file(
     ],
 )
 def test_the_day_in_a_name_or_else_that_of_the_newest_row_is_the_seal(
-    project: Project, house: House, sample_of: Make, names: list[str], seal: datetime
+    project: Project, harness: Harness, sample_of: Make, names: list[str], seal: datetime
 ) -> None:
     files = {
         name: f"id,at\n{number},2026-05-01T10:00:0{number}\n" for number, name in enumerate(names)
     }
     proposed = propose_source(project, "shop", "sales", sample_of(files))
-    load_all(house, proposed)
-    (newest,) = house.ask("SELECT max(seal) FROM ops.files")
+    load_all(harness, proposed)
+    (newest,) = harness.query("SELECT max(seal) FROM ops.files")
     assert newest[0] == seal + timedelta(days=1, microseconds=-1)
 
 
 def test_personal_columns_become_tokens_and_their_values_are_nowhere_in_the_files(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     text = (
         "id,name,contact,tel,birth date,city\n"
@@ -324,7 +324,7 @@ def test_personal_columns_become_tokens_and_their_values_are_nowhere_in_the_file
     for name in ("name", "contact", "tel"):
         assert column(proposed, name)["pii"] == "token"
     assert column(proposed, "birth_date")["pii"] == "drop"
-    rows = load_all(house, proposed)
+    rows = load_all(harness, proposed)
     assert [(row["birth_date_year"], row["city"]) for row in rows] == [
         (1990, "Wien"),
         (1991, "Graz"),
@@ -342,10 +342,10 @@ def test_a_name_of_a_thing_is_not_personal(project: Project, sample_of: Make) ->
 
 
 def test_a_column_without_a_name_is_left_out_and_said(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     proposed = propose_source(project, "shop", "frame", sample_of(",a\n0,x\n1,y\n"))
-    assert [row["a"] for row in load_all(house, proposed)] == ["x", "y"]
+    assert [row["a"] for row in load_all(harness, proposed)] == ["x", "y"]
     assert any("no visible name: 1 columns" in one for one in proposed.files.assumptions)
 
 
@@ -360,21 +360,21 @@ def test_a_template_in_the_data_is_no_template_in_the_files(
 
 @pytest.mark.parametrize(("values", "name"), [("upsert,delete", "op"), ("buy,sell", "op_2")])
 def test_a_column_op_is_one_of_changes_only_if_it_holds_changes(
-    project: Project, house: House, sample_of: Make, values: str, name: str
+    project: Project, harness: Harness, sample_of: Make, values: str, name: str
 ) -> None:
     first, second = values.split(",")
     sample = sample_of(f"id,op,n\n1,{first},5\n2,{second},\n")
     proposed = propose_source(project, "shop", "rows", sample)
-    assert [row[name] for row in load_all(house, proposed)] == [first, second]
+    assert [row[name] for row in load_all(harness, proposed)] == [first, second]
 
 
 def test_a_column_that_some_files_lack_is_optional(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     files = {"2026-05-01.csv": "id,a\n1,x\n", "2026-05-02.csv": "id,a,b\n2,y,z\n"}
     proposed = propose_source(project, "shop", "rows", sample_of(files))
     assert column(proposed, "b")["optional"] is True
-    assert [row["b"] for row in load_all(house, proposed)] == [None, "z"]
+    assert [row["b"] for row in load_all(harness, proposed)] == [None, "z"]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_column_that_some_files_lack_is_optional(
         ("a,b\n", r"there is no row in rows\.csv"),
         ("a,b\n1\n", r"no row in rows\.csv that fits its header \(2 fields expected in row 1\)"),
         ("1,2\n3,4\n", r"the first line of .* is a row and no header \(1,2\)"),
-        ("a,a\n1,2\n", "'a' is twice in the header"),
+        ("a,a\n1,2\n", "'a' appears twice in the header"),
         ('[{"a": 1}]', "is one JSON list; write an object a line"),
         (b"PK\x03\x04zip", "a ZIP archive or a spreadsheet"),
         ("<html>", "is HTML or XML"),
@@ -399,13 +399,13 @@ def test_what_gives_no_rows_is_refused_in_a_sentence(
 
 
 def test_a_malformed_row_is_counted_and_the_others_decide(
-    project: Project, house: House, sample_of: Make
+    project: Project, harness: Harness, sample_of: Make
 ) -> None:
     proposed = propose_source(project, "shop", "rows", sample_of("id,n\n1,5\n2\n3,7\n"))
     assert any("1 rows are malformed" in one for one in proposed.files.assumptions)
-    land(proposed, Landing(house.settings, "rows"))
-    assert load(proposed.spec, house.lake, house.settings).rejected == 1
-    assert house.rows("id", "n", table="raw.rows") == [(1, 5), (3, 7)]
+    land(proposed, Landing(harness.settings, "rows"))
+    assert load(proposed.spec, harness.lake, harness.settings).rejected == 1
+    assert harness.rows("id", "n", table="raw.rows") == [(1, 5), (3, 7)]
 
 
 def test_nothing_is_overwritten_and_a_second_proposal_is_refused(
