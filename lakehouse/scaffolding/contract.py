@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.keys import Key, find_key
 from lakehouse.scaffolding.names import free_name, sql_name
 from lakehouse.scaffolding.profile import Column
 from lakehouse.scaffolding.samples import Sample
 from lakehouse.scaffolding.times import Time
 from lakehouse.scaffolding.yaml_text import comment, one_line, prose
-from lakehouse.sources.contract import Contract
 
 ENOUGH_ROWS = 100
 """Rows from which a column that is never empty is declared so."""
@@ -25,9 +23,7 @@ class ProposedContract:
     time: Time | None
     on_change: str
     fields: tuple[tuple[str, dict[str, object]], ...]
-    notes: tuple[str, ...]
     assumptions: tuple[str, ...]
-    declared_key: tuple[str, ...] = ()
     declared_time: str = ""
 
     @property
@@ -38,10 +34,8 @@ class ProposedContract:
     def lines(self) -> list[str]:
         """The section `contract` of the declaration."""
         lines = ["  contract:"]
-        for note in self.notes:
-            lines += comment(note, 4)
-        if self.declared_key:
-            lines.append(f"    key: {one_line(list(self.declared_key))}")
+        if self.key:
+            lines.append(f"    key: {one_line(list(self.key))}")
         if self.declared_time:
             lines.append(f"    declared_time: {self.declared_time}")
         lines += [f"    on_change: {self.on_change}", "    columns:"]
@@ -54,20 +48,9 @@ class ProposedContract:
 def propose_contract(
     sample: Sample, columns: Sequence[Column], time: Time | None
 ) -> ProposedContract:
-    """The contract under which every row of the sample loads.
-
-    Raises:
-        ScaffoldingError: when a key is required and no column is always filled.
-    """
+    """The contract under which every row of the sample loads."""
     key = find_key(sample, columns)
-    notes, assumed = [], [key.evidence if key.columns else _no_key(key)]
-    declared_key = key.columns
-    if not key.columns and _is_required("key"):
-        declared_key = _stand_in(columns)
-        notes.append(
-            f"{', '.join(declared_key)} does not identify a row ({key.evidence}); rows are told "
-            "apart by _file and _row"
-        )
+    assumed = [key.evidence if key.columns else _no_key(key)]
     fields = [_fields(sample, column, key, time) for column in columns]
     declared_time = ""
     names = [column.name for column in columns]
@@ -83,9 +66,6 @@ def propose_contract(
             fields.append(("", _computed_time(time)))
     else:
         assumed.append("no column is a time: rows are known at the seal of their file")
-        if _is_required("declared_time"):
-            declared_time = free_name("published_at", names)
-            fields.append(("", _no_time(declared_time)))
     on_change = _on_change(sample, columns)
     return ProposedContract(
         tuple(columns),
@@ -93,31 +73,13 @@ def propose_contract(
         time,
         on_change,
         tuple(fields),
-        tuple(notes),
         (*assumed, *_about_columns(sample, columns, on_change)),
-        declared_key,
         declared_time,
     )
 
 
-def _is_required(field: str) -> bool:
-    """Whether this engine's contracts must declare the field."""
-    return Contract.model_fields[field].is_required()
-
-
 def _no_key(key: Key) -> str:
-    return f"rows have no key ({key.evidence}): each is told by its file and its row number"
-
-
-def _stand_in(columns: Sequence[Column]) -> tuple[str, ...]:
-    """Columns that are declared as the key where one must be: those that are never empty."""
-    filled = [c for c in columns if not c.missing and not c.is_birth and c.distinct]
-    if not filled:
-        raise ScaffoldingError(
-            "every column has empty values, so that no row can be identified; add a column with a "
-            "number for each row"
-        )
-    return (max(filled, key=lambda column: column.distinct).name,)
+    return f"rows have no key ({key.evidence}): each is identified by its file and row number"
 
 
 def _fields(
@@ -180,15 +142,6 @@ def _computed_time(time: Time) -> dict[str, object]:
         "type": "TIMESTAMP",
         "expression": time.expression,
         "description": f"{what} {time.column.name} (UTC), from which on the row is known",
-    }
-
-
-def _no_time(name: str) -> dict[str, object]:
-    return {
-        "name": name,
-        "type": "TIMESTAMP",
-        "expression": "CAST(NULL AS TIMESTAMP)",
-        "description": "Always empty, so that a row is known at the seal of its file",
     }
 
 

@@ -1,8 +1,10 @@
-"""A domain that is made by the commands alone, in a project of its own: from a file to scores."""
+"""The guide on bringing data, followed literally: a domain next to that of a new project."""
 
 import csv
+import os
 import random
-import shutil
+import re
+import shlex
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -17,31 +19,35 @@ from tests.project import PROJECT
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project without domains, laid out as this one."""
-    root = tmp_path_factory.mktemp("made")
-    (root / "defs").mkdir()
-    (root / "dbt_project" / "models").mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[project]\nname = "made"\n[tool.lakehouse]\n')
-    shutil.copy(PROJECT.dagster_yaml, root)
-    for name in ("profiles.yml", "macros/lakehouse.sql"):
-        (root / "dbt_project" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(PROJECT.dbt_dir / name, root / "dbt_project" / name)
-    project = (PROJECT.dbt_dir / "dbt_project.yml").read_text()
-    lines = [line for line in project.splitlines() if "payments" not in line]
-    text = "\n".join(lines).replace("test-paths: [tests]", "")
-    (root / "dbt_project" / "dbt_project.yml").write_text(text + "\n")
-    return root
+GUIDE = PROJECT.root / "docs" / "guides" / "bring-your-own-data.md"
 
 
-def lakehouse(root: Path, *words: str, fails: bool = False) -> str:
-    start = "from lakehouse.cli import start; start()"
+def commands() -> list[str]:
+    """The lines of the guide's shell blocks, in their order."""
+    blocks = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(), flags=re.S)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def call(folder: Path, home: Path, line: str) -> str:
+    """Run a line of the guide; a person's home folder is `home`."""
+    program, *words = shlex.split(line.replace("~/", f"{home}/"))
+    assert program == "lakehouse"
     done = subprocess.run(
-        [sys.executable, "-c", start, *words], cwd=root, capture_output=True, text=True
+        [sys.executable, "-c", "from lakehouse.cli import start; start()", *words],
+        cwd=folder,
+        env={**os.environ, "HOME": str(home), "PYTHONPATH": str(PROJECT.root)},
+        capture_output=True,
+        text=True,
     )
-    assert (done.returncode != 0) is fails, done.stdout + done.stderr
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
+
+
+def files_of(root: Path) -> dict[Path, bytes]:
+    """Every file of a project but those in `data/`."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    inside = (path for path in files if path.relative_to(root).parts[0] != "data")
+    return {path: path.read_bytes() for path in inside if "__pycache__" not in path.parts}
 
 
 def write_sales(path: Path) -> None:
@@ -60,31 +66,30 @@ def write_sales(path: Path) -> None:
             writer.writerow([number, customer, moment, amount, channel, str(returned).lower()])
 
 
-def test_a_domain_made_by_commands_loads_trains_and_scores(root: Path, tmp_path: Path) -> None:
-    outside = {one: one.read_bytes() for one in root.rglob("*") if one.is_file()}
-    file = tmp_path / "sales.csv"
-    write_sales(file)
-    lakehouse(root, "new", "domain", "shop")
-    lakehouse(root, "new", "source", "sales", "--from", str(file))
-    lakehouse(root, "new", "table", "fct_sales", "--of", "stg_sales")
-    lakehouse(
-        root,
-        *("new", "feature-set", "customer_sales", "--of", "fct_sales", "--entity", "kunden_nr"),
-        *("--row", "channel,amount_cents"),
-    )
-    lakehouse(root, "run", "--select", "raw/sales+")
-    label = ("--spine", "fct_sales", "--label", "is_returned")
-    said = lakehouse(root, "new", "model", "returns", *label)
-    assert "validation and test are 10 days" in said or "14 days" in said
-    assert "nothing is left out" in lakehouse(root, "check")
-    lakehouse(root, "run")
-    with Lake(load_settings({}, project_dir=root), read_only=True) as lake, lake.reader() as cursor:
+def test_the_guide_leads_from_a_file_to_predictions_and_changes_no_file_of_another_domain(
+    tmp_path: Path,
+) -> None:
+    write_sales(tmp_path / "sales.csv")
+    folder, before, printed = tmp_path, dict[Path, bytes](), dict[str, str]()
+    for line in commands():
+        if line.startswith("cd "):
+            folder = folder / line.removeprefix("cd ")
+            before = files_of(folder)
+            continue
+        printed[line] = call(folder, tmp_path, line)
+    with (
+        Lake(load_settings({}, project_dir=folder), read_only=True) as lake,
+        lake.reader() as cursor,
+    ):
         counts = cursor.execute(
             "SELECT (SELECT count(*) FROM raw.sales), (SELECT count(*) FROM core.fct_sales), "
             "(SELECT count(*) FROM features.customer_sales), "
-            "(SELECT count(*) > 0 FROM predictions.returns)"
+            "(SELECT count(*) > 0 FROM predictions.returns), "
+            "(SELECT count(*) > 0 FROM predictions.repeat_order)"
         ).fetchone()
-    assert counts == (5_000, 5_000, 5_000, True)
-    assert all(one.read_bytes() == before for one, before in outside.items())
-    again = lakehouse(root, "new", "table", "fct_sales", "--of", "stg_sales", fails=True)
-    assert "there is a table core.fct_sales; names are unique" in again
+    assert counts == (5_000, 5_000, 5_000, True, True)
+    after = files_of(folder)
+    assert {path: after.get(path) for path in before} == before
+    assert all("sales" in path.relative_to(folder).parts for path in after.keys() - before.keys())
+    assert "nothing is left out" in printed["lakehouse check"]
+    assert "0 failed" in printed["lakehouse run"]
