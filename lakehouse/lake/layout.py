@@ -10,7 +10,7 @@ from lakehouse.lake.names import Table
 
 
 class Layer(str):
-    """A schema of the lake, by name; also the asset group of its tables."""
+    """A schema of the lake, by name; with its domain also the asset group of its tables."""
 
     __slots__ = ()
 

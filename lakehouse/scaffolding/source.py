@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
+from lakehouse.lake.layout import STAGING
 from lakehouse.project import Project
 from lakehouse.scaffolding.contract import ProposedContract, propose_contract
 from lakehouse.scaffolding.dbt_sources import add_to_sources
@@ -59,8 +60,8 @@ def propose_source(
     files = (
         File(folder / FILE_NAME, text),
         add_to_sources(models / "sources.yml", name, _description(sample)),
-        File(models / "staging" / f"stg_{name}.sql", staging_sql(name, contract)),
-        File(models / "staging" / f"stg_{name}.yml", staging_yaml(name, contract)),
+        File(models / STAGING / f"stg_{name}.sql", staging_sql(name, contract)),
+        File(models / STAGING / f"stg_{name}.yml", staging_yaml(name, contract)),
     )
     assumed = (*_about_sample(sample), *contract.assumptions, *seals.sentences)
     landed = tuple(zip((file.path for file in sample.files), seals.names, strict=True))

@@ -43,6 +43,7 @@ def command(
     Feature sets and models read such tables.
     """
     from lakehouse.cli.new.tables import declared_tables
+    from lakehouse.lake.layout import CORE
     from lakehouse.scaffolding.declared_tables import find_table
     from lakehouse.scaffolding.domains import choose_domain
     from lakehouse.scaffolding.table import key_of, propose_table
@@ -54,4 +55,5 @@ def command(
     proposal = propose_table(project, domain, name, view, columns, tables)
     write_or_print(project, proposal, dry=dry_run)
     if not dry_run:
-        print_line(f"next: lakehouse new feature-set NAME --of core.{name} --entity COLUMN")
+        table = CORE.table(name)
+        print_line(f"next: lakehouse new feature-set NAME --of {table} --entity COLUMN")
