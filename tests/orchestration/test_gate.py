@@ -98,7 +98,7 @@ def test_a_few_bad_rows_a_day_only_warn_on_any_number_of_days(home: Settings, da
 def test_undecided_rows_and_files_warn_in_every_later_run(home: Settings) -> None:
     spec = make_spec(volume={"min_rows": 5})
     flood(home, good=2, bad=1)
-    refused = land(home, "nameless.jsonl", payment(1, seal_of(0)))
+    refused = land(home, "20261399T000000000000Z.jsonl", payment(1, seal_of(0)))
     run(spec)
     checks = run(spec)
     assert not checks["quarantine"].passed
