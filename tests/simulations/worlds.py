@@ -113,7 +113,7 @@ def build(world: World, folder: Path, parsed: Path | None = None) -> None:
     files = DbtProjectFiles(settings if parsed is None else settings_of(parsed))
     of_world = DbtProjectFiles(settings)
     of_world.__dict__["parsed"] = files.parsed
-    layers = ["config.schema:staging", "config.schema:core"]
+    layers = ["path:models/payments/staging", "path:models/payments/core"]
     arguments = ["--quiet", "run", "--select", *layers]
     for _ in run_dbt(of_world, arguments, {"run_id": "simulation"}, of_world.target / "run"):
         pass

@@ -43,7 +43,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
     files = DbtProjectFiles(settings)
     files.manifest_path()
     more = ["--full-refresh"] if full_refresh else []
-    select = ["--select", "config.schema:staging", "config.schema:core"]
+    select = ["--select", "path:models/payments/staging", "path:models/payments/core"]
     list(run_dbt(files, ["run", *select, *more], {"run_id": "test"}, files.target / "run"))
     with Lake(settings) as lake:
         for features in find_specs("FeatureSet", FeatureSetSpec, PAYMENTS):
