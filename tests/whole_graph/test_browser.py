@@ -41,10 +41,10 @@ def page() -> Iterator["Page"]:
             yield page
 
 
-def test_the_lineage_shows_the_layers(ui: Ui, page: "Page") -> None:
+def test_the_lineage_shows_the_layers_of_the_domain(ui: Ui, page: "Page") -> None:
     page.goto(f"{ui.address}/asset-groups")
-    for group in ("landing", "raw", "staging", "core", "features", "training", "predictions"):
-        page.get_by_text(group, exact=True).first.wait_for()
+    for layer in ("landing", "raw", "staging", "core", "features", "training", "predictions"):
+        page.get_by_text(f"payments_{layer}", exact=True).first.wait_for()
 
 
 def test_an_asset_page_shows_rows_and_checks(ui: Ui, page: "Page", project: Project) -> None:

@@ -113,7 +113,8 @@ def test_materialize_all_in_the_ui_changes_nothing_and_sensors_load_new_data(
     before, content = project.snapshot(), project.content()
     with running_ui(project.settings.data_dir) as ui:
         groups = {node["groupName"] for node in ui.assets()}
-        assert groups >= {"landing", "raw", "staging", "core", "features", "models", "predictions"}
+        layers = ("landing", "raw", "staging", "core", "features", "models", "predictions")
+        assert groups >= {f"payments_{layer}" for layer in layers}
         assert ui.wait_for_run(ui.materialize_all(), 600) == "SUCCESS"
         assert project.snapshot() == before
         assert project.content() == content
