@@ -103,7 +103,7 @@ def test_placeholders_are_filled_from_environment_and_settings(tmp_path: Path) -
 )
 def test_a_seal_is_read_from_the_name(name: str, seal: str | None) -> None:
     read = SealPattern().read(name)
-    assert (str(read) if read else None) == seal
+    assert (str(read.time) if read else None) == seal
 
 
 def test_a_type_may_be_written_in_any_case() -> None:
