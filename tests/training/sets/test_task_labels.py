@@ -1,6 +1,7 @@
 """Labels that a task cannot mean are refused with the column, values seen and a remedy."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from lakehouse.declarations.document import SpecError
 from lakehouse.models import NotEnoughData, TrainingError
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.tasks import find_task
-from lakehouse.orchestration.references import refuse_unfit_labels
+from lakehouse.orchestration.references import find_unfit_labels
 from lakehouse.training import train, training_set
 from lakehouse.training.sets.dataset import read_rows
 from lakehouse.training.sets.training_data import load_training_data
@@ -16,6 +17,12 @@ from tests.training.conftest import START, change, spec_values
 
 NUMBER = {"table": "core.fct_labels", "column": "number", "maturity": "7d"}
 DAY = timedelta(days=1)
+
+
+def refuse_unfit_labels(models, contracts):
+    """Raise what loading the definitions reports about these labels."""
+    if found := [*find_unfit_labels(models, contracts, Path("dbt_project.yml"))]:
+        raise SpecError("\n".join(problem.message for problem in found))
 
 
 def with_label(lake, value, kind="DOUBLE"):
