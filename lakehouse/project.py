@@ -55,8 +55,8 @@ def find_project(start: Path) -> Project:
         ProjectError: when there is none, or when its section is not valid.
     """
     for folder in (start, *start.parents):
-        if _section(folder) is not None:
-            return read_project(folder)
+        if project := _project(folder):
+            return project
     raise ProjectError(
         f"there is no project in {start} or above it; go into one, make one with "
         "`lakehouse init NAME`, or set LAKEHOUSE_PROJECT_DIR"
@@ -69,9 +69,18 @@ def read_project(root: Path) -> Project:
     Raises:
         ProjectError: when the folder is not a project, or its section is not valid.
     """
-    section = _section(root)
-    if section is None:
+    project = _project(root)
+    if project is None:
         raise ProjectError(f"{root} is not a project: its {FILE} has no section [{SECTION}]")
+    return project
+
+
+def _project(root: Path) -> Project | None:
+    """The project of this folder; None if the folder has no section."""
+    content = _read(root)
+    section = content.get("tool", {}).get("lakehouse")
+    if section is None:
+        return None
     for key, value in section.items():
         if key not in FOLDERS:
             raise ProjectError(
@@ -82,17 +91,12 @@ def read_project(root: Path) -> Project:
     folders = {key: root / section.get(key, default) for key, default in FOLDERS.items()}
     return Project(
         root=root,
-        name=str(_read(root).get("project", {}).get("name", root.name)),
+        name=str(content.get("project", {}).get("name", root.name)),
         defs_dir=folders["defs"],
         dbt_dir=folders["dbt_project"],
         data_dir=folders["data"],
         source_dir=root / "src" if folders["defs"].is_relative_to(root / "src") else root,
     )
-
-
-def _section(folder: Path) -> dict[str, Any] | None:
-    section = _read(folder).get("tool", {}).get("lakehouse")
-    return None if section is None else dict(section)
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import dagster as dg
 from lakehouse.declarations.document import SpecError
 from lakehouse.declarations.specs import Declarations, Problem, read_declarations
 from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.lake.layout import FEATURES, MONITORING, PREDICTIONS, RAW, TRAINING
 from lakehouse.models.spec import ModelSpec
 from lakehouse.orchestration.components import FeatureSet, PredictiveModel, Source
 from lakehouse.orchestration.components.files import build_components
@@ -21,6 +22,7 @@ from lakehouse.orchestration.components.others import check_component
 from lakehouse.orchestration.dbt.assets import build_dbt_assets, build_dbt_assets_of
 from lakehouse.orchestration.dbt.domains import find_valid_project
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.steps import find_misplaced
 from lakehouse.orchestration.jobs import build_jobs
 from lakehouse.orchestration.problems import build_problems
 from lakehouse.orchestration.references import (
@@ -39,6 +41,12 @@ from lakehouse.settings import Settings
 from lakehouse.sources import SourceSpec
 
 _log = logging.getLogger(__name__)
+LAYERS_OF = {
+    "sources": ("landing", RAW),
+    "feature_sets": (FEATURES,),
+    "models": (TRAINING, "models", PREDICTIONS, MONITORING),
+}
+"""The layers of the assets that a declaration makes, by the folder of its kind."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +129,10 @@ def build_from_specs(
     files = DbtProjectFiles(settings, dict(variables or {}))
     dbt = build_dbt_assets_of(files, [spec.name for spec in specs.sources])
     built = _merge(components, dbt, specs)
-    if found := _mistakes(built, specs, files.contracts, settings, ()):
-        raise SpecError("\n".join(problem.message for problem in found))
+    found = [problem.message for problem in _mistakes(built, specs, files.contracts, settings, ())]
+    found += [sentence for _, sentence in find_misplaced(files.manifest)]
+    if found:
+        raise SpecError("\n".join(found))
     return built
 
 
@@ -167,7 +177,11 @@ def _mistakes(
     known: Sequence[Problem],
 ) -> list[Problem]:
     """What does not fit between files; `known` problems have left files out."""
-    left_out = {problem.file.parent.name: problem.file for problem in known}
+    left_out = {
+        f"{layer}/{problem.file.parent.name}": problem.file
+        for problem in known
+        for layer in LAYERS_OF.get(problem.file.parent.parent.name, ())
+    }
     fallback = settings.dbt_dir / "dbt_project.yml"
     reading: list[FeatureSetSpec | ModelSpec] = [*specs.feature_sets, *specs.models]
     return [

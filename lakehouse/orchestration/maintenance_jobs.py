@@ -19,6 +19,7 @@ from lakehouse.lake import describe_unknown, maintain, verify_lake
 from lakehouse.lake.layout import feature_table
 from lakehouse.models.artefact import CARD
 from lakehouse.models.declared import declared_models
+from lakehouse.orchestration.dbt.domains import COPIES
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.runs.pruning import prune_runs
 from lakehouse.registry.retention import drop_training_sets, kept_versions
@@ -98,6 +99,7 @@ def prune_leftovers(context: dg.OpExecutionContext, lake: LakeResource, clock: C
     limit = clock.now() - KEEP_LEFTOVERS
     places = (
         (data / "dbt" / "target" / "runs", "*"),
+        (data / "dbt" / COPIES, "*"),
         (data / "dagster" / "compute_logs", "*"),
         (data / "logs", "*"),
         (data / "spill", "*"),

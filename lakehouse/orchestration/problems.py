@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.declarations.specs import Problem
+from lakehouse.markdown import escape
 from lakehouse.orchestration.policies import DEFAULT_FRESHNESS
 from lakehouse.project import Project
 
@@ -24,7 +25,12 @@ def build_problems(project: Project, problems: Sequence[Problem]) -> dg.Definiti
     for problem in problems:
         messages[_check_name(project, problem.file)].append(problem.message)
     digest = hashlib.sha256(repr(sorted(messages.items())).encode()).hexdigest()[:16]
-    found = "\n\n".join(message for each in messages.values() for message in each)
+    found = "\n".join(
+        f"- {escape(line)}"
+        for each in messages.values()
+        for message in each
+        for line in message.splitlines()
+    )
 
     @dg.multi_asset(
         name="project_declarations",
@@ -45,8 +51,11 @@ def build_problems(project: Project, problems: Sequence[Problem]) -> dg.Definiti
             )
         ],
         check_specs=[
-            dg.AssetCheckSpec(name, asset=KEY, description=f"Whether {name} could be loaded.")
-            for name in (VALID, *messages)
+            dg.AssetCheckSpec(VALID, asset=KEY, description="Every file could be loaded."),
+            *(
+                dg.AssetCheckSpec(name, asset=KEY, description="This file could be loaded.")
+                for name in messages
+            ),
         ],
     )
     def report() -> Iterator[object]:

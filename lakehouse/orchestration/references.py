@@ -25,8 +25,8 @@ def find_unknown_inputs(
     """Inputs that no asset makes; Dagster treats them as external and misses typos.
 
     One problem for each such input and each of `specs` that reads it, in the spec's file; for an
-    input that only other assets read, in the file `fallback`. What a file in `left_out`, by the
-    name of its declaration, would make is no problem of those others: their tables may exist.
+    input that only other assets read, in the file `fallback`. What a file in `left_out`, by
+    asset, would make is not a problem of those others: their tables may exist.
     """
     graph = definitions.resolve_asset_graph()
     made = sorted(key.to_user_string() for key in graph.materializable_asset_keys)
@@ -34,7 +34,7 @@ def find_unknown_inputs(
         readers = ", ".join(sorted(child.to_user_string() for child in graph.get(key).child_keys))
         near = difflib.get_close_matches(key.to_user_string(), made, n=1)
         hint = f"did you mean {near[0]}?" if near else "declare it, or correct the name"
-        broken = left_out.get(key.path[-1].partition("__")[0])
+        broken = left_out.get(f"{key.path[0]}/{key.path[-1].partition('__')[0]}")
         if broken:
             hint = f"correct {broken} first"
         message = f"{readers} reads {key.to_user_string()}, which no asset produces; {hint}"

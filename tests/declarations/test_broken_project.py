@@ -160,6 +160,21 @@ def test_a_dbt_model_that_does_not_parse_takes_its_domain_out_and_is_named(proje
     assert "payments" not in done.stderr
 
 
+def test_a_model_in_a_folder_that_is_no_layer_is_named_and_stops_nothing(project: Path) -> None:
+    model = project / "dbt_project" / "models" / "shop" / "marts" / "orders.sql"
+    model.parent.mkdir(parents=True)
+    model.write_text("{{ config(contract={'enforced': false}) }} select 1 as n")
+    try:
+        done = lakehouse(project, "check")
+    finally:
+        shutil.rmtree(model.parents[1])
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: models/shop/marts/orders.sql: its layer is marts, and dbt builds staging, core, "
+        "reporting; move it to models/<domain>/<layer>/\n"
+    )
+
+
 def test_dg_checks_our_yaml_by_its_schema(project: Path) -> None:
     dg = str(Path(sys.executable).parent / "dg")
     good = call(project, dg, "check", "yaml")

@@ -6,6 +6,7 @@ components are built from their specs, and those of other packages each by its o
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -63,7 +64,10 @@ def _tree(project: Project, folder: Path) -> dg.Definitions:
 
 def _module(project: Project, file: Path) -> dg.Definitions:
     """The assets, checks, jobs, schedules, sensors and resources of a Python file."""
-    return dg.load_definitions_from_module(import_module(_import_name(project, file)))
+    module = import_module(_import_name(project, file))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # public, but announced as a preview
+        return dg.load_definitions_from_module(module)
 
 
 def _python_files(project: Project) -> list[Path]:
@@ -73,9 +77,10 @@ def _python_files(project: Project) -> list[Path]:
         for file in sorted(project.defs_dir.rglob("*.py"))
         if file.name != "__init__.py"
         and not any(
-            (folder / FILE_NAME).exists() for folder in file.relative_to(project.root).parents
+            (folder / FILE_NAME).exists()
+            for folder in file.parents
+            if folder.is_relative_to(project.defs_dir)
         )
-        and not (file.parent / FILE_NAME).exists()
     ]
 
 

@@ -7,11 +7,18 @@ folders takes its place.
 
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lakehouse.declarations.specs import Problem
 from lakehouse.orchestration.dbt.project import DbtProjectError, DbtProjectFiles
+from lakehouse.orchestration.dbt.steps import find_misplaced
 from lakehouse.settings import Settings
+
+COPIES = "valid_domains"
+"""The folder, next to dbt's target, of copies without the domains that do not parse."""
 
 _FOLDERS = ("models", "tests", "macros", "seeds", "snapshots", "analyses")
 """Where a domain has a folder of its own."""
@@ -31,28 +38,42 @@ def find_valid_project(settings: Settings) -> tuple[DbtProjectFiles | None, list
             files.manifest_path()
         except DbtProjectError as error:
             named = _DOMAIN.search(str(error))
-            domains = {path.name for path in (settings.dbt_dir / "models").iterdir()}
+            domains = {path.name for path in (settings.dbt_dir / "models").glob("*")}
             if named is None or named[1] not in domains - {*broken}:
                 file = settings.dbt_dir / "dbt_project.yml"
                 return None, [*problems, Problem(file, str(error))]
             broken.append(named[1])
             problems.append(Problem(settings.dbt_dir / named[0], str(error)))
-            files = DbtProjectFiles(
-                settings.model_copy(update={"dbt_dir": _copy_without(settings, broken)})
-            )
+            copy = _copy_without(settings, broken)
+            files = DbtProjectFiles(settings.model_copy(update={"dbt_dir": copy}))
         else:
-            return files, problems
+            return files, [*problems, *_misplaced(files, settings.dbt_dir)]
+
+
+def _misplaced(files: DbtProjectFiles, folder: Path) -> Iterator[Problem]:
+    for file, sentence in find_misplaced(files.manifest):
+        yield Problem(folder / file, sentence)
 
 
 def _copy_without(settings: Settings, domains: list[str]) -> Path:
-    """A copy of the project without the folders of these domains."""
+    """A copy of the project, as it is now, without the folders of these domains.
+
+    Several processes load the definitions at the same time, and a run reads its copy until it
+    ends: a copy is complete when it appears and never changes. Daily maintenance deletes old ones.
+    """
+    name = "-".join([DbtProjectFiles(settings).fingerprint, *sorted(domains)])
+    copy = settings.data_dir / "dbt" / COPIES / name
+    if copy.exists():
+        return copy
     left_out = {f"{folder}/{domain}" for folder in _FOLDERS for domain in domains}
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         inside = Path(folder).relative_to(settings.dbt_dir)
         return {name for name in names if str(inside / name) in left_out}
 
-    copy = settings.data_dir / "dbt" / "valid_domains"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(settings.dbt_dir, copy, ignore=ignored)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=copy.parent) as folder:
+        unfinished = shutil.copytree(settings.dbt_dir, Path(folder) / name, ignore=ignored)
+        with suppress(OSError):  # another process was faster
+            unfinished.rename(copy)
     return copy

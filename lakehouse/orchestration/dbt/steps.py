@@ -4,11 +4,10 @@ Two stages, so that a broken report never stops scoring; steps of their own for 
 a broken model of one domain stops nothing of another. Only dbt's manifest, no Dagster.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse.declarations.document import SpecError
 from lakehouse.lake.layout import CORE, RAW, REPORTING, STAGING
 
 STAGES = {CORE: (STAGING, CORE), REPORTING: (REPORTING,)}
@@ -48,21 +47,8 @@ def domain_of(node: Mapping[str, Any]) -> str:
 
 
 def find_steps(manifest: Mapping[str, Any]) -> list[Step]:
-    """The steps that have models, by domain.
-
-    Raises:
-        SpecError: when a model is in no layer: no step would build it.
-    """
-    models = {i: n for i, n in manifest["nodes"].items() if n["resource_type"] == "model"}
-    built = [layer for layers in STAGES.values() for layer in layers]
-    if lost := [node for node in models.values() if node["schema"] not in built]:
-        raise SpecError(
-            "\n".join(
-                f"{node['original_file_path']}: its layer is {node['schema']}, and dbt builds "
-                f"{', '.join(built)}; move it to models/<domain>/<layer>/"
-                for node in lost
-            )
-        )
+    """The steps that have models, by domain. A model of `find_misplaced` is in none."""
+    models = _models_of(manifest)
     found = [
         Step(
             domain,
@@ -73,6 +59,23 @@ def find_steps(manifest: Mapping[str, Any]) -> list[Step]:
         for stage, layers in STAGES.items()
     ]
     return [step for step in found if step.models]
+
+
+def find_misplaced(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Models in a folder that is no layer: the file, in the dbt project, and a sentence."""
+    built = [layer for layers in STAGES.values() for layer in layers]
+    for node in _models_of(manifest).values():
+        if node["schema"] not in built:
+            file = node["original_file_path"]
+            sentence = (
+                f"{file}: its layer is {node['schema']}, and dbt builds {', '.join(built)}; "
+                "move it to models/<domain>/<layer>/"
+            )
+            yield file, sentence
+
+
+def _models_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {i: n for i, n in manifest["nodes"].items() if n["resource_type"] == "model"}
 
 
 def inputs_of(step: Step, manifest: Mapping[str, Any]) -> Inputs:

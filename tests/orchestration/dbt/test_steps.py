@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import pytest
-
-from lakehouse.declarations.document import SpecError
-from lakehouse.orchestration.dbt.steps import Inputs, find_steps, inputs_of
+from lakehouse.orchestration.dbt.steps import Inputs, find_misplaced, find_steps, inputs_of
 
 
 def model(path: str, *parents: str, materialized: str = "incremental") -> dict[str, Any]:
@@ -57,6 +54,9 @@ def test_inputs_are_what_other_steps_and_sources_give_through_views() -> None:
     }
 
 
-def test_a_model_that_no_step_would_build_is_an_error() -> None:
-    with pytest.raises(SpecError, match=r"models/shop/marts/x\.sql: its layer is marts"):
-        find_steps(manifest(model("shop/marts/x")))
+def test_a_model_that_no_step_would_build_is_named_and_the_others_are_built() -> None:
+    found = manifest(model("shop/marts/x"), model("shop/core/y"))
+    ((file, sentence),) = find_misplaced(found)
+    assert file == "models/shop/marts/x.sql"
+    assert sentence.startswith("models/shop/marts/x.sql: its layer is marts, and dbt builds ")
+    assert [step.models for step in find_steps(found)] == [("y",)]
