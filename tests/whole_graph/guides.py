@@ -4,7 +4,12 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MADE_BY_READER = {"blocked_terminals", "card_velocity", "large_amount_detector"}
+MADE_BY_READER = {
+    "blocked_terminals",
+    "card_velocity",
+    "large_amount_detector",
+    "predictions.returns",
+}
 """What a reader has made of a guide's YAML by the time of its query."""
 
 
