@@ -36,7 +36,7 @@ types: install
 	$(BIN)/mypy
 
 quick-tests: install
-	$(PYTEST) -n 3 -m "not slow"
+	$(PYTEST) -n 3 -m "not slow" --durations 5
 
 slow-tests: install  ## the tests with servers, a browser, kills and simulations
 	$(PYTEST) -n 2 -m slow

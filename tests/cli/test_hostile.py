@@ -115,6 +115,7 @@ def graph(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SourceSpec:
     return spec
 
 
+@pytest.mark.slow
 def test_run_and_status_escape_names_errors_and_findings(run: Run, graph: SourceSpec) -> None:
     status, shown = run("run")
     lines = shown.splitlines()
@@ -134,6 +135,7 @@ def test_run_and_status_escape_names_errors_and_findings(run: Run, graph: Source
         assert name in shown
 
 
+@pytest.mark.slow
 def test_lines_summary_and_status_count_the_same_outcomes(run: Run, graph: SourceSpec) -> None:
     import json
 
@@ -159,6 +161,7 @@ def test_lines_summary_and_status_count_the_same_outcomes(run: Run, graph: Sourc
     assert sum(asset["error"] is not None for asset in assets) == steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -114,6 +114,7 @@ def test_a_move_without_a_reason_is_refused(run, lake):
     assert champion(lake, "detector").version.startswith("v0001")
 
 
+@pytest.mark.slow
 def test_versions_are_compared_on_test_rows_and_later_on_matured_predictions(run, ready, lake):
     _, output, _ = run("compare", "detector", "v0002", "v0001", "--json")
     comparison = json.loads(output)

@@ -86,6 +86,7 @@ def test_a_file_that_cannot_be_unloaded_is_one_sentence(
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_redo_rebuilds_everything_downstream_of_a_source_and_nothing_else(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

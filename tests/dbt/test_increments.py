@@ -23,6 +23,8 @@ from lakehouse.models.groups import MISSING, group_values
 from lakehouse.models.spec import Group
 from tests.project import PAYMENTS
 
+pytestmark = pytest.mark.slow
+
 MATURITY = timedelta(days=14)
 MICROSECOND = timedelta(microseconds=1)
 SOURCES = ("transactions", "chargebacks", "exchange_rates", "customers", "terminals")
@@ -362,7 +364,6 @@ def test_a_deleted_customer_has_no_attributes_in_features_or_groups(
     assert sum(deleted for _, deleted in expected_segments) > 5, "the world is too small"
 
 
-@pytest.mark.slow  # the graph does not start dbt in that case
 def test_a_run_without_new_data_makes_no_snapshot(built: tuple[Any, Any]) -> None:
     dbt_lake, _ = built
     before = dbt_lake.snapshot()
@@ -377,7 +378,6 @@ def test_every_commit_names_its_model_and_run(built: tuple[Any, Any]) -> None:
     assert authors >= {*TABLES, "staging.stg_transactions", "reporting.label_completeness"}
 
 
-@pytest.mark.slow
 def test_a_full_refresh_gives_the_same_tables(built: tuple[Any, Any]) -> None:
     dbt_lake, world = built
     progress = dbt_lake.query("SELECT name, load_id, seal FROM ops.progress ORDER BY name")
@@ -398,7 +398,6 @@ def test_every_model_and_column_is_described(built: tuple[Any, Any]) -> None:
         assert all(column["description"] for column in model["columns"].values()), model["name"]
 
 
-@pytest.mark.slow
 def test_reprocessing_days_fixes_their_rows_in_one_commit_per_table(built: tuple[Any, Any]) -> None:
     dbt_lake, world = built
     from lakehouse.lake import Author, Lake
@@ -416,7 +415,6 @@ def test_reprocessing_days_fixes_their_rows_in_one_commit_per_table(built: tuple
     assert len(authors) == len(set(authors))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("commits", [2, 5])
 def test_the_run_after_a_kill_between_commits_completes_the_tables(
     new_dbt_lake: Callable[[], Any], new_world: Callable[[int], Any], commits: int
@@ -441,7 +439,6 @@ def test_the_run_after_a_kill_between_commits_completes_the_tables(
     assert differences(dbt_lake, world) == {}
 
 
-@pytest.mark.slow
 def test_dbt_waits_for_another_writer_and_names_it(new_dbt_lake: Callable[[], Any]) -> None:
     dbt_lake = new_dbt_lake()
     command, environment = dbt_lake.command("run")

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from lakehouse.lake import ALWAYS, Author, Lake, Progress, write_progress
 
 from .conftest import World
@@ -22,6 +24,7 @@ def declare_static(dbt_lake: Any, *sources: str) -> None:
             write_progress(cursor, f"raw.{source}", Progress(1, ALWAYS))
 
 
+@pytest.mark.slow
 def test_a_lookup_holds_nothing_back_and_a_new_version_is_processed(new_dbt_lake: Any) -> None:
     world, dbt_lake = World(0), new_dbt_lake()
     rates = world.send("exchange_rates", 1)

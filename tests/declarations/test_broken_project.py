@@ -12,6 +12,8 @@ import pytest
 
 from tests.project import PROJECT
 
+pytestmark = pytest.mark.slow
+
 SET = "payments/feature_sets/terminal_risk"
 MODEL = "payments/models/fraud_detector"
 REFUSED = "op: last, value: is_fraud", "op: avg, value: is_fraud"

@@ -99,6 +99,7 @@ def test_a_secret_in_a_wrong_value_is_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in mistakes(tmp_path)[0]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_for_any_content_each_error_line_names_file_and_line(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

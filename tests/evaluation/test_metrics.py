@@ -68,6 +68,7 @@ def binary_judges(truth, score, weight):
     }
 
 
+@pytest.mark.slow
 @given(drawn=rows)
 def test_metrics_of_scores_and_decisions_are_those_of_scikit_learn(drawn):
     truth, score, _, _, weight = arrays(drawn)

@@ -61,6 +61,7 @@ def values(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
     return [v for (v,) in cursor.execute(f"SELECT {sql} FROM v ORDER BY number").fetchall()]
 
 
+@pytest.mark.slow
 @given(text=KINDS.flatmap(lambda kind: expressions(kind, NAMES)), rows=ROWS)
 @settings(max_examples=250)
 def test_whatever_compiles_has_the_value_of_the_same_text_in_duckdb(

@@ -303,6 +303,7 @@ def test_rows_that_become_known_later_change_no_feature(lake: Lake) -> None:
     assert len(after) == len(before)
 
 
+@pytest.mark.slow
 def test_recomputing_days_changes_only_the_rows_that_they_affect(lake: Lake) -> None:
     loads = days(2)
     for load in range(1, 7):

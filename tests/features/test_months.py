@@ -81,6 +81,7 @@ def declare(stream: str, windows: list[str]) -> FeatureSetSpec:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["core.fct_transactions", "core.fct_labels"])
 @given(own=ROWS, other=ROWS)
 @settings(max_examples=15)

@@ -18,6 +18,7 @@ def problem(lake: Lake, name: str) -> str:
         return refresh_problem(cursor, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spine", [None, "hours"])
 def test_an_old_version_keeps_growing_as_its_declaration_defines_it(
     lake: Lake, spine: str | None

@@ -32,6 +32,7 @@ def days(split):
     return [split.test_from + timedelta(days=n) for n in range(split.test_days)]
 
 
+@pytest.mark.slow
 def test_test_rows_leave_out_cards_with_a_fraud_whose_label_had_arrived(table):
     expected = []
     for row in table.itertuples():

@@ -199,6 +199,7 @@ def test_the_lock_is_reentrant_in_a_thread_and_excludes_other_threads(settings: 
     assert seen == ["out", "out", "in"]
 
 
+@pytest.mark.slow
 def test_lakes_that_spill_at_the_same_time_do_not_share_blocks(
     settings: Settings,
 ) -> None:
@@ -220,6 +221,7 @@ def test_lakes_that_spill_at_the_same_time_do_not_share_blocks(
     assert list((small.data_dir / "spill").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_concurrent_writer_processes_lose_no_rows(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")
@@ -229,6 +231,7 @@ def test_concurrent_writer_processes_lose_no_rows(lake: Lake) -> None:
     assert lake.rows("raw.pairs") == 3 * 5 * 2 * 1000
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_last_commit(lake: Lake) -> None:
     with lake.writer(AUTHOR) as cursor:
         cursor.execute("CREATE TABLE raw.pairs (i BIGINT, j BIGINT)")

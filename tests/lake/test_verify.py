@@ -72,6 +72,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 @given(st.integers(0, 3), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
 @examples(max_examples=25)
 def test_every_flipped_bit_of_a_file_is_found(
@@ -189,6 +190,7 @@ def test_maintenance_works_again_after_a_damaged_table_is_rebuilt(settings: Sett
     assert verify(settings).damage == []
 
 
+@pytest.mark.slow
 def test_changes_of_columns_and_layout_are_not_damage(settings: Settings) -> None:
     fill(settings)
     changes = (

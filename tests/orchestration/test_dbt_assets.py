@@ -65,6 +65,7 @@ def run(
     return {key for key in materialized if key}, checked
 
 
+@pytest.mark.slow
 def test_every_check_of_a_subset_runs_even_if_it_reads_a_model_outside(
     steps: list[dg.AssetsDefinition],
 ) -> None:

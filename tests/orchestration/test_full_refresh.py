@@ -54,6 +54,7 @@ def rebuilds(home: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return built
 
 
+@pytest.mark.slow
 def test_a_changed_contract_stops_the_source_until_a_full_refresh(
     home: Settings, rebuilds: list[str]
 ) -> None:

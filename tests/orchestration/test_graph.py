@@ -65,6 +65,7 @@ def test_there_is_no_yaml_file_that_would_be_ignored_for_its_name() -> None:
     assert yaml == {"defs.yaml"}
 
 
+@pytest.mark.slow
 def test_loading_the_graph_of_a_parsed_project_imports_no_heavy_package(
     new_data_dir: Callable[[], Path],
 ) -> None:

@@ -73,6 +73,7 @@ def make_leftovers(settings: Settings) -> tuple[list[Path], list[Path]]:
     return old, new
 
 
+@pytest.mark.slow
 def test_the_job_runs_every_step_and_keeps_all_rows(home: Settings) -> None:
     with Lake(home) as lake:
         content = create_small_files(lake)

@@ -170,6 +170,7 @@ def test_a_shadow_may_take_over_and_an_error_names_the_states_of_any_other_move(
     assert states == {first: "champion", second: "rolled_back", third: "archived"}
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_state_follows_from_recorded_allowed_moves_in_any_order_of_calls(lake, data):

@@ -80,6 +80,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, st.sampled_from(TYPES), max_size=12))
 def test_a_set_of_any_table_compiles_against_it(types: dict[str, str]) -> None:
     of = table(**types)

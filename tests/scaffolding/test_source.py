@@ -137,6 +137,7 @@ def same(text: str, value: Any) -> bool:
     return bool(text == value)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.dictionaries(NAMES, COLUMNS, min_size=1, max_size=4), st.sampled_from(",;\t|"))
 def test_whatever_a_csv_holds_every_row_loads_with_the_same_values(

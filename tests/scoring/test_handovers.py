@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from lakehouse.features import refresh
 from lakehouse.lake import Author, Progress, read_progress, write_progress
 from lakehouse.models import ModelSpec
@@ -109,6 +111,7 @@ def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(rea
     assert (found.without_features, found.lost) == (1, 1), "the fallback needs no features"
 
 
+@pytest.mark.slow
 def test_features_of_a_version_with_pending_rows_are_updated_two_champions_later(lake, world):
     """It is no longer the predecessor; without this its rows would wait forever."""
     spec = ModelSpec(**spec_values(feature_sets=SETS, gates=[]))

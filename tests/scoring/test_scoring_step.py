@@ -44,6 +44,7 @@ def versions_of_the_day(lake: Lake) -> list[tuple[str, int]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_a_broken_champion_is_replaced_by_its_predecessor_in_the_same_run(broken, lake, settings):
     first = champion(lake, "detector")
     promote(lake, "detector", broken.other.version, who="me", why="try")
@@ -84,6 +85,7 @@ def test_the_declared_fallback_scores_the_day_and_no_check_of_a_version_is_green
     assert (check.passed, check.severity) == (False, ERROR)
 
 
+@pytest.mark.slow
 def test_every_monitoring_step_checks_readiness_and_expiry(ready, lake, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_DATA_DIR", str(lake.settings.data_dir))
     promote(lake, "detector", ready.other.version, who="me", why="try")

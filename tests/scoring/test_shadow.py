@@ -107,6 +107,7 @@ def test_scoring_with_a_shadow_again_changes_nothing(lake, world, spec, other):
     assert lake.snapshot() == snapshot
 
 
+@pytest.mark.slow
 def test_shadows_get_the_same_log_day_by_day_or_started_late(lake, world, spec, other, detector):
     shadow(lake, other)
     for day in range(60, 63):
@@ -123,6 +124,7 @@ def test_shadows_get_the_same_log_day_by_day_or_started_late(lake, world, spec, 
     assert rows(lake, SHADOW) == piecemeal
 
 
+@pytest.mark.slow
 def test_the_predecessor_keeps_scoring_so_both_versions_predict_all_new_rows(
     lake, world, spec, other
 ):
@@ -142,6 +144,7 @@ def test_the_predecessor_keeps_scoring_so_both_versions_predict_all_new_rows(
     assert pairs(lake, SHADOW) == shadow_pairs
 
 
+@pytest.mark.slow
 def test_each_version_predicts_each_row_once_even_when_days_are_redone(lake, world, spec, other):
     first = champion(lake, "detector").version
     shadow(lake, other)
@@ -273,6 +276,7 @@ def test_features_are_read_once_for_versions_that_share_them(lake, world, spec, 
     assert (report.rows > 0, report.shadows[0].rows > 0, len(read)) == (True, True, 1)
 
 
+@pytest.mark.slow
 def test_forecasts_and_classes_have_shadows_too(ready, lake, forecast, scenario):
     for make in (forecast, scenario):
         spec = make()

@@ -75,6 +75,7 @@ def test_the_first_run_logs_the_scores_of_the_model_from_its_test_period_on(lake
         assert row["model_version"] == version.version
 
 
+@pytest.mark.slow
 def test_scoring_day_by_day_gives_the_same_log_as_at_once(lake, world, spec, monkeypatch):
     for first, last in ((60, 61), (61, 64)):
         score(spec, lake)

@@ -201,6 +201,7 @@ def test_a_capacity_a_week_gives_each_week_one_threshold_from_the_weeks_before(
     assert second.alerts_per_day * 7 == pytest.approx(alerts, rel=0.51), "with its correction"
 
 
+@pytest.mark.slow
 def test_scores_of_a_week_day_by_day_give_the_decisions_of_the_whole_week(ready, lake):
     """The threshold of a week that has begun stays as it is."""
     weekly = {"per": "week", "alerts": 20}

@@ -74,6 +74,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 COMMAND = "import sys; from lakehouse.cli import start; sys.argv[0] = 'lakehouse'; start()"
 
 
+@pytest.mark.slow
 def test_no_secret_is_written_whatever_fails(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     output = run(
@@ -113,6 +114,7 @@ def test_no_form_of_a_catalog_password_is_written(tmp_path: Path, shape: str) ->
     assert not (found := [*leaks(folder, output, environment)]), "\n".join(found)
 
 
+@pytest.mark.slow
 def test_a_manual_dbt_run_writes_no_password_to_its_log(tmp_path: Path) -> None:
     folder, target = tmp_path / "data", tmp_path / "data" / "target"
     environment = {"LAKEHOUSE_CATALOG": f"postgres:{CATALOGS['not encoded']}"}

@@ -237,6 +237,7 @@ with Lake(settings) as lake:
 """
 
 
+@pytest.mark.slow
 def test_loaders_in_several_processes_load_each_file_once(harness: Harness) -> None:
     for day in range(6):
         harness.land(file_name(seal_of(day)), json_lines(payment(day, NOON)))

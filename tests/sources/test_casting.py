@@ -207,6 +207,7 @@ def test_the_reference_accepts_and_refuses_enough_spellings_of_each_type() -> No
         assert 5 < sum(verdicts) < len(verdicts) - 5
 
 
+@pytest.mark.slow
 def test_a_value_does_not_depend_on_the_rows_around_it() -> None:
     with duckdb.connect() as connection:
         for type in TYPES:
@@ -225,6 +226,7 @@ def cast(connection: duckdb.DuckDBPyConnection, texts: list[str], type: str) -> 
     return [value for (value,) in connection.execute(query).fetchall()]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.from_regex(r"[+-]?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),

@@ -172,6 +172,7 @@ given_steps = given(st.lists(step, min_size=6, max_size=30), st.booleans(), st.b
 shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=shared)
 @given_steps
 def test_raw_has_everything_that_an_sqlite_table_had(

@@ -350,6 +350,7 @@ def written(format: str, rows: list[dict[str, Any]], delimiter: str, path: Path)
 NAMES = ["id", "time", "amount", "note"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
 @hypothesis_settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(rows=amounts, delimiter=st.sampled_from([",", ";"]))

@@ -183,6 +183,7 @@ VALUES = st.one_of(
 KEYS = st.sampled_from(["a", "A", "b/c", "~", "é", "0", "", 'q"', "_file"])
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.one_of(

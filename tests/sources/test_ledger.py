@@ -140,6 +140,7 @@ steps: Any = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(steps, st.sampled_from([1, 200, 10**9]))
 def test_any_deliveries_and_kills_give_the_same_lake_again(
@@ -229,6 +230,7 @@ with Lake(settings) as lake:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_process_killed_around_the_ledger_repeats_its_decision(
     tmp_path: Path, point: str
@@ -403,6 +405,7 @@ def test_the_ledger_records_what_the_rows_of_each_file_depend_on(harness: Harnes
     ]
 
 
+@pytest.mark.slow
 def test_reading_the_ledger_costs_the_same_after_many_loads(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         yield Harness(home, lake)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(deliveries, st.data())
 def test_any_files_in_any_batches_give_the_rows_of_the_plain_reference(

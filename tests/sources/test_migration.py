@@ -246,6 +246,7 @@ def test_rows_that_a_new_contract_rejects_await_a_decision(harness: Harness) -> 
     assert [(one.load_id, one.rows, one.of) for one in found] == [(1, 1, 2), (3, 1, 2)]
 
 
+@pytest.mark.slow
 def test_decisions_stay_and_released_rows_stay_where_they_are(
     harness: Harness,
 ) -> None:
@@ -320,6 +321,7 @@ with Lake(settings) as lake:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["reading", "writing"])
 def test_a_rebuild_that_is_killed_leaves_the_old_table(tmp_path: Path, when: str) -> None:
     settings = load_settings({}, data_dir=tmp_path / "data")

@@ -38,6 +38,7 @@ def test_a_corrected_file_is_loaded_once_though_the_clock_was_set_back(harness: 
     ]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, *HealthCheck]
 )

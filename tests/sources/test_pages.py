@@ -168,6 +168,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES), st.none() | st.text(), st.sampled_from([None, 2]), st.booleans())
 def test_the_records_of_any_page_are_those_that_json_parses(
     data: list[Any], next: str | None, indent: int | None, ascii: bool

@@ -58,6 +58,7 @@ def test_a_file_is_unloaded_in_one_recorded_commit_and_the_rest_stays(harness: H
     assert harness.load(make_spec()).files == []
 
 
+@pytest.mark.slow
 def test_an_unloaded_file_is_gone_from_other_lakes_too(harness: Harness) -> None:
     three_days(harness)
     with another_lake(harness.settings, "other") as other:
@@ -115,6 +116,7 @@ def test_an_unload_killed_midway_is_completed_by_the_next_load(
         assert full_state(fresh) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_an_unloaded_file_is_loaded_again_only_with_other_bytes(harness: Harness) -> None:
     three_days(harness)
     unload_file(harness)

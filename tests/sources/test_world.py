@@ -3,6 +3,8 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.folder import world_folder
 from lakehouse.simulator.world import advance_world, create_world, expected_counts
@@ -13,6 +15,7 @@ from .conftest import DEFS, Harness
 SOURCES = ("transactions", "chargebacks", "customers", "terminals", "exchange_rates")
 
 
+@pytest.mark.slow
 def test_a_world_is_read_completely_and_again_after_each_step(harness: Harness) -> None:
     world, landing = world_folder(harness.settings), Path(harness.settings.landing)
     dirt = {"malformed": 0.01, "null_field": 0.01, "wrong_type": 0.01}

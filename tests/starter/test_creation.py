@@ -83,6 +83,7 @@ def test_it_is_found_from_its_folders_and_named_in_every_file(project: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_its_definitions_load_with_no_problem_and_it_says_so(project: Path) -> None:
     loaded = load(load_settings({}, project_dir=project))
     assert [problem.message for problem in loaded.problems] == []
@@ -95,6 +96,7 @@ def test_its_definitions_load_with_no_problem_and_it_says_so(project: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_dbt_by_hand_finds_the_project_and_the_macros_and_ends_with_its_status(
     project: Path,
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_versions_code_includes_training_but_not_evaluation():
     assert not names & {"BUILD_FUNCTIONS", "OUTSIDE"}, "their text names modules"
 
 
+@pytest.mark.slow
 def test_every_function_on_the_path_affects_the_hash(monkeypatch):
     """Adds a statement to each of a few functions, chosen at random in every run."""
     monkeypatch.setattr(code_path, "_parse", cache(code_path._parse))
@@ -196,6 +197,7 @@ def test_every_function_on_the_path_affects_the_hash(monkeypatch):
         assert after != before, f"{module}.{function.name} makes bytes, and is not in the hash"
 
 
+@pytest.mark.slow
 def test_the_real_package_can_be_rearranged_and_reworded(tmp_path):
     """In a copy, a module moves to a sub-folder and every docstring changes: the hash is the
     same."""

@@ -7,6 +7,7 @@ from lakehouse.models.errors import BadArtefact
 from lakehouse.training import identity
 
 
+@pytest.mark.slow
 def test_other_libraries_or_code_change_the_code_hash(monkeypatch):
     def now():
         identity.code_hash.cache_clear()

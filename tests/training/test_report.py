@@ -47,6 +47,7 @@ def evaluated(lake, world, detector):
     return spec, train(spec, lake, now=NOW).version
 
 
+@pytest.mark.slow
 def test_a_report_contains_model_selection_evaluation_data_and_hashes(lake, evaluated):
     spec, version = evaluated
     path, drawn = draw_report(lake, gather(spec, lake, version))

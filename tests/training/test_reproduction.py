@@ -20,6 +20,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 def test_a_version_with_every_option_is_reproduced_byte_for_byte(lake, world, detector, tmp_path):
     spec = detector(**EVERYTHING)
     version = train(spec, lake).version

@@ -35,6 +35,7 @@ def without_meaning(lake: Lake) -> None:
         writer.execute("UPDATE core.fct_labels SET is_fraud = hash(transaction_id) % 5 = 0")
 
 
+@pytest.mark.slow
 def test_after_a_collapse_the_champion_scores_and_a_message_is_sent(lake, world, detector, outside):
     spec = detector()
     good = train(spec, lake).version.version

@@ -12,6 +12,8 @@ from tests.whole_graph.guides import MADE_BY_READER, queries, ready_queries
 from tests.whole_graph.project import Project
 from tests.whole_graph.ui import running_ui, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_guides_have_queries_and_use_every_name_listed_as_made_by_the_reader() -> None:
     found = queries()
@@ -47,7 +49,6 @@ def test_every_row_of_the_world_is_accounted_for(project: Project) -> None:
         assert rejected.get(kind, 0) == expected[f"rejected_{kind}"]
 
 
-@pytest.mark.slow  # like "Materialize all" below, on the command line
 def test_running_again_changes_nothing_and_makes_no_snapshot(project: Project) -> None:
     before, content = project.snapshot(), project.content()
     again = project.command("run")
@@ -92,7 +93,6 @@ def test_an_empty_selection_and_an_invalid_day_are_clear_errors(project: Project
         assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.slow
 def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     content = project.content()
     day = load_world(world_folder(project.settings)).last_day - timedelta(days=20)
@@ -106,7 +106,6 @@ def test_redoing_days_gives_the_same_rows(project: Project) -> None:
     assert changed - expected_changes == set()
 
 
-@pytest.mark.slow  # the daemon's ticks time out when four workers keep both cores busy
 def test_materialize_all_in_the_ui_changes_nothing_and_sensors_load_new_data(
     project: Project,
 ) -> None:

@@ -112,6 +112,7 @@ def test_without_the_door_a_select_can_delete_files(place: Place, tmp_path: Path
     assert len([*Path(settings.storage).rglob("*.parquet")]) < files
 
 
+@pytest.mark.slow
 def test_no_attack_passes_the_command_and_nothing_changes(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +273,7 @@ def test_an_allowed_query_is_answered(
     assert rows == expected if expected is not None else rows
 
 
+@pytest.mark.slow
 def test_an_answer_larger_than_the_memory_limit_is_sorted_on_disk(place: Place) -> None:
     small = place.settings.model_copy(update={"memory_limit": "60MB", "threads": 1})
     with Door(small) as door:

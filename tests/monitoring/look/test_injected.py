@@ -43,6 +43,7 @@ def world(scored):
     return World(scored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "cause"),
     [
@@ -121,6 +122,7 @@ def test_a_champion_with_inverted_scores_is_rolled_back_once_labels_have_matured
     assert states(bench) == {before.version: "champion", upside_down.version: "rolled_back"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("skill", "action", "becomes"),
     [(2.5, "promote", "champion"), (0.0, "archive", "archived")],
@@ -137,6 +139,7 @@ def test_a_shadow_is_settled_by_matured_labels(lake, all_can_score, skill, actio
     assert states(bench)[shadow.version] == becomes
 
 
+@pytest.mark.slow
 def test_a_shadow_without_difference_is_archived_when_its_time_is_over(lake):
     bench = Bench(lake, make_spec(shadow={"give_up_after": "15d"}))
     bench.days(0, 13)

@@ -216,6 +216,7 @@ def test_recomputed_days_are_monitored_again_and_earlier_days_stay(lake, world, 
     assert changed["psi"] > 1
 
 
+@pytest.mark.slow
 def test_a_new_champion_is_monitored_from_the_end_of_its_own_test_period(
     lake, world, spec, detector
 ):

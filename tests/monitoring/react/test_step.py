@@ -197,6 +197,7 @@ def test_two_reactions_to_the_same_finding_roll_back_once(bench, lake):
     assert champion(lake, "detector").version == "v0001"
 
 
+@pytest.mark.slow
 def test_a_version_that_was_rolled_back_never_returns_automatically(bench, lake):
     """Neither on old evidence nor as a predecessor; only after being a shadow again."""
     bench.days(0, 30)

@@ -72,6 +72,7 @@ def test_a_look_covers_all_rows_since_the_test_until_looking_starts_over():
     assert find_look_start(tested, tested + STRETCH_LENGTH + DAY) == tested + STRETCH_LENGTH
 
 
+@pytest.mark.slow
 def test_daily_looks_store_a_row_each_and_a_full_refresh_gives_the_same(lake):
     bench = champion(lake, 30, matured=20)
     review(bench.spec, lake)

@@ -51,6 +51,7 @@ def verdicts(histories, spec, skill=(1.0, 1.0), **size):
     return [judge(spec, history(seed, skill, **size)).verdict for seed in range(histories)]
 
 
+@pytest.mark.slow
 def test_equal_versions_seldom_get_a_verdict_in_thirty_looks():
     """At .025 to either side, .4 of 16 should be called better; 3 occur in under 1 % of runs."""
     found = verdicts(16, make_spec(), repeats=40)

@@ -28,6 +28,7 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({}, data_dir=tmp_path / "data", dbt_dir=folder)
 
 
+@pytest.mark.slow
 def test_the_other_domains_are_parsed_and_the_problem_names_the_file(settings: Settings) -> None:
     files, (problem,) = find_valid_project(settings)
     assert files
@@ -36,6 +37,7 @@ def test_the_other_domains_are_parsed_and_the_problem_names_the_file(settings: S
     assert "nowhere" in problem.message
 
 
+@pytest.mark.slow
 def test_the_copy_stays_while_the_project_is_the_same_and_another_one_gets_another(
     settings: Settings,
 ) -> None:

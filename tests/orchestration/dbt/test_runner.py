@@ -81,6 +81,7 @@ def values(settings: Settings, table: str) -> list[tuple[Any, ...]]:
             return cursor.execute(f"FROM {table}").fetchall()
 
 
+@pytest.mark.slow
 def test_each_result_is_dbts_own_object_and_the_lake_is_unlocked_afterwards(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_query_that_begins_after_the_stop_is_interrupted_as_well(
             connection.interrupt()
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_wait_for_the_lock(new_files: Callable[[], DbtProjectFiles]) -> None:
     class Stopped(Exception):
         pass

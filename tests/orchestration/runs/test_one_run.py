@@ -63,6 +63,7 @@ def statuses(home: Settings) -> list[str]:
         return [run.status.value for run in instance.get_runs()][::-1]
 
 
+@pytest.mark.slow
 def test_two_runs_take_turns_and_the_one_that_waits_names_the_other(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
@@ -83,6 +84,7 @@ def test_two_runs_take_turns_and_the_one_that_waits_names_the_other(
     ]
 
 
+@pytest.mark.slow
 def test_the_next_run_marks_a_killed_run_as_failed_and_does_not_wait_for_it(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
@@ -134,6 +136,7 @@ def test_active_and_queued_runs_are_left_alone(
     assert statuses(home) == ["STARTED", "QUEUED", "STARTING"]
 
 
+@pytest.mark.slow
 def test_the_launcher_reports_whether_a_run_is_alive(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
@@ -197,6 +200,7 @@ def test_a_killed_run_is_retried_and_one_that_ended_with_an_error_is_not(
     assert again == {failed.run_id: "false", killed.run_id: "true"}
 
 
+@pytest.mark.slow
 def test_a_waiting_run_can_be_stopped(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:

@@ -94,6 +94,7 @@ def size(home: Settings) -> int:
     return sum(path.stat().st_size for path in home.data_dir.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_pruning_keeps_the_last_runs_of_assets_and_checks(
     home: Settings, definitions: dg.Definitions
 ) -> None:

@@ -129,6 +129,7 @@ class BusyTwice(LakeResource):
         raise self.lake  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_every_step_of_the_graph_retries(
     home: Settings, new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
