@@ -38,11 +38,14 @@ DEFAULT_DAYS = 180
     "--customers", type=click.IntRange(1), metavar="N", help="Customers of a new world (5,000)."
 )
 @click.option(
-    "--terminals", type=click.IntRange(1), metavar="N", help="Terminals of a new world (10,000)."
+    "--terminals",
+    type=click.IntRange(10),
+    metavar="N",
+    help="Terminals of a new world, at least 10 (10,000).",
 )
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(0),
     metavar="N",
     help="Seed of a new world (7); the same seed makes the same world.",
 )
@@ -110,7 +113,13 @@ def _config(*, days: int, end: "date | None", **sizes: int) -> "WorldConfig":
     from lakehouse.simulator.config import WorldConfig
 
     last = end or datetime.now(UTC).date()
-    return WorldConfig.model_validate({"start": last - timedelta(days=days), "days": days, **sizes})
+    try:
+        start = last - timedelta(days=days)
+    except OverflowError as error:
+        raise LakehouseError(
+            f"a world of {days:,} days before {last} begins before the year 1; choose fewer --days"
+        ) from error
+    return WorldConfig.model_validate({"start": start, "days": days, **sizes})
 
 
 def _create(settings: "Settings", config: "WorldConfig") -> None:

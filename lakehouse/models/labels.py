@@ -12,7 +12,7 @@ import duckdb
 from lakehouse.declarations.durations import Months, longest, microseconds
 from lakehouse.features import FeatureError
 from lakehouse.features.compile import compile_condition
-from lakehouse.lake import fetch_value, qualified, quote, read_columns, read_progress
+from lakehouse.lake import ALWAYS, fetch_value, qualified, quote, read_columns, read_progress
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 
@@ -140,8 +140,13 @@ def _lengths(horizon: timedelta | Months) -> tuple[str, str]:
 
 
 def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
-    """The time up to which `table` is complete: its seal, or else its newest row's known-at."""
+    """The time up to which `table` is complete: its seal, or else its newest row's known-at.
+
+    A table that is made of static lookups alone has no end of its own either: its seal is `ALWAYS`,
+    and periods are counted back from here.
+    """
     seal = read_progress(cursor, table).seal
-    newest = fetch_value(cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}")
-    complete: datetime | None = seal if seal is not None and newest is not None else newest
-    return complete
+    newest: datetime | None = fetch_value(
+        cursor, f"SELECT max({quote(known_at)}) FROM {qualified(table)}"
+    )
+    return newest if newest is None or seal is None or seal == ALWAYS else seal

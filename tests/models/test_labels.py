@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from lakehouse.evaluation.document import Evaluation
+from lakehouse.lake import ALWAYS, Author, Progress, write_progress
 from lakehouse.models import TrainingError
 from lakehouse.models.artefact import load_evaluation, load_model
+from lakehouse.models.labels import complete_until
 from lakehouse.models.tasks.multiclass import UNSEEN_CLASS, MulticlassTask
 from lakehouse.training import train, training_set
 from lakehouse.training.sets.dataset import read_rows
@@ -61,6 +63,16 @@ def test_labels_of_late_rows_may_settle_late(lake, world, detector):
     spec = detector()
     (row,) = [r for r in rows_of(lake, spec, training_set(spec, lake)) if r["key"] == 123]
     assert row["label_known_at"] - row["event_time"] == 20 * DAY
+
+
+def test_labels_that_are_a_static_lookup_are_complete_up_to_their_newest(lake, world, detector):
+    """Their seal is the end of time; periods counted back from it would be empty."""
+    with lake.writer(Author("test")) as cursor:
+        write_progress(cursor, "core.fct_labels", Progress(1, ALWAYS))
+    with lake.reader() as cursor:
+        newest = cursor.execute("SELECT max(known_at) FROM core.fct_labels").fetchone()[0]
+        assert complete_until(cursor, "core.fct_labels", "known_at") == newest
+    assert training_set(detector(), lake).split.test_until <= newest
 
 
 def test_a_period_whose_last_days_have_no_label_is_an_error(lake, world, detector):
