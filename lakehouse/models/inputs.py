@@ -99,14 +99,6 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
     refuse_name_clashes(
         spec, {table.name: [name for name, _ in _feature_columns(table)] for table in tables}
     )
-    names = [feature.name for feature in features]
-    for name in sorted(set(names)):
-        if names.count(name) > 1:
-            owners = [feature.set for feature in features if feature.name == name]
-            raise TrainingError(
-                f"{spec.name}: feature {name} is in the sets {' and '.join(owners)}; "
-                "rename it in one of them, or `exclude` it"
-            )
     available = {column for table in tables for column, _ in _feature_columns(table)}
     unknown = sorted(({*spec.include, *spec.exclude}) - available)
     if unknown:
@@ -122,17 +114,25 @@ def schema_of(spec: ModelSpec, tables: Sequence[FeatureTable]) -> FeatureSchema:
 
 
 def refuse_name_clashes(spec: ModelSpec, features: Mapping[str, Iterable[str]]) -> None:
-    """Raise `TrainingError` if a feature, by set, has the name of the spine's key or an entity.
+    """Raise `TrainingError` if a feature, by set, has a name that is taken in training sets.
 
-    The names would collide in the model's training sets. A feature set only checks its own entity.
+    By the spine's key, an entity, or a feature of another set. A set alone only checks its entity.
     """
     taken = {name.lower() for name in (spec.spine.key, *spec.spine.entities)}
+    owners: dict[str, str] = {}
     for owner in spec.feature_sets:
         for name in features.get(owner, ()):
-            if name.lower() in taken and _is_chosen(spec, name):
+            if not _is_chosen(spec, name):
+                continue
+            if name.lower() in taken:
                 raise TrainingError(
                     f"{spec.name}: feature {name} of {owner} has the name of the spine's key or "
                     "of one of its entities; rename it there, or `exclude` it"
+                )
+            if (other := owners.setdefault(name, owner)) != owner:
+                raise TrainingError(
+                    f"{spec.name}: feature {name} is in the sets {other} and {owner}; "
+                    "rename it in one of them, or `exclude` it"
                 )
 
 

@@ -50,7 +50,7 @@ def find_unknown_inputs(
 def find_unfit_features(
     feature_sets: Iterable[FeatureSetSpec], models: Iterable[ModelSpec], fallback: Path
 ) -> Iterator[Problem]:
-    """Model features that no set has, and those named like an entity of the model."""
+    """Model features that no set has, that two sets have, or that are named like an entity."""
     features = {
         view_name(of, spine.name).name: [
             name for feature in of.features for name, _ in of.outputs(feature)

@@ -1,12 +1,12 @@
 """The proposal of a feature set: windows over the rows of one table, for each row of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 from pydantic import ValidationError
 
 from lakehouse.declarations.reserved import FEATURE_TABLE_COLUMNS, RESERVED_PREFIXES
-from lakehouse.declarations.specs import COMPONENTS, FILE_NAME
+from lakehouse.declarations.specs import COMPONENTS, FILE_NAME, read_declarations
 from lakehouse.features.compile import plan
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
@@ -52,7 +52,7 @@ def propose_feature_set(
             "choose a column that repeats with --entity, or another key with --key"
         )
     time = EVENT_TIME if table.has(EVENT_TIME) else "known_at"
-    writer = _Writer(table, entity, key, own)
+    writer = _Writer(table, entity, key, own, prefix=name, others=_other_features(project, table))
     stream = table.name.partition(".")[2]
     text = "\n".join(
         [
@@ -88,8 +88,16 @@ def propose_feature_set(
                 )
             ),
             *writer.left_out(),
+            *writer.renamed(),
         ),
     )
+
+
+def _other_features(project: Project, table: DeclaredTable) -> dict[str, str]:
+    """The set of each feature that is computed for the table's rows already."""
+    found = read_declarations({"FeatureSet": FeatureSetSpec}, project.defs_dir).of(FeatureSetSpec)
+    sets = [one for one in found if any(spine.table == table.name for spine in one.spines)]
+    return {feature: one.name for one in sets for feature in one.features}
 
 
 def _spine(table: DeclaredTable, key: str, time: str) -> dict[str, str]:
@@ -98,10 +106,25 @@ def _spine(table: DeclaredTable, key: str, time: str) -> dict[str, str]:
 
 
 class _Writer:
-    """The aggregates and features of a table, as lines."""
+    """The aggregates and features of a table, as lines.
 
-    def __init__(self, table: DeclaredTable, entity: str, key: str, own: Sequence[str]) -> None:
-        self.entity, self.own = entity, own
+    `others` are features of the same rows, with their sets. A model reads several sets, so their
+    names must differ: a feature whose name is taken begins with `prefix`.
+    """
+
+    def __init__(
+        self,
+        table: DeclaredTable,
+        entity: str,
+        key: str,
+        own: Sequence[str],
+        *,
+        prefix: str,
+        others: Mapping[str, str],
+    ) -> None:
+        self.entity, self.prefix, self.others = entity, prefix, others
+        self.own = [column for column in own if _base(column) not in others]
+        self.own_elsewhere = [column for column in own if _base(column) in others]
         used = (*_SYSTEM, entity, key)
         columns = [c for c in table.columns if c.name not in used and not c.name.startswith("_")]
         self.whole = [c for c in columns if c.is_whole and not c.is_id]
@@ -157,7 +180,7 @@ class _Writer:
             feature = free_name(_base(name), self.taken)
             self.taken.append(feature)
             yield self._line(feature, f"row.{name}", f"{name} of the row itself")
-        for column in (self.whole or self.measures)[:1] if not self.own else ():
+        for column in (self.whole or self.measures)[:1] if not (self.own or self.others) else ():
             yield "    # the row's own values, where they are known when a decision is made:"
             yield f"    # {column.name}: row.{column.name}"
 
@@ -166,9 +189,21 @@ class _Writer:
         self.taken.append(name)
         return name
 
-    @staticmethod
-    def _line(name: str, expression: str, text: str) -> str:
+    def _line(self, name: str, expression: str, text: str) -> str:
+        if name in self.others:
+            name = free_name(f"{self.prefix}_{name}", [*self.taken, *self.others])
+            self.taken.append(name)
         return f"    {name}: {one_line({'expression': expression, 'description': text})}"
+
+    def renamed(self) -> Iterator[str]:
+        """What the features of other sets change here."""
+        if shared := sorted({self.others[n] for n in ("n", "idle") if n in self.others}):
+            yield (
+                f"features named as those of {', '.join(shared)}, for the same rows, begin with "
+                f"{self.prefix}_, so that a model can read both"
+            )
+        for column in self.own_elsewhere:
+            yield f"{column} of the row itself is a feature of {self.others[_base(column)]} already"
 
     def left_out(self) -> Iterator[str]:
         """What no window is made of, and why."""

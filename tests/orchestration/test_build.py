@@ -11,6 +11,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.orchestration.build import build_from_specs, read_specs
 from lakehouse.orchestration.components.source_checks import check_age, check_load
+from lakehouse.orchestration.references import find_unfit_features
 from lakehouse.orchestration.resources import Clock, Refresh
 from lakehouse.settings import load_settings
 from lakehouse.sources import LoadReport
@@ -31,6 +32,24 @@ def test_an_input_that_no_asset_produces_is_an_error_that_suggests_a_name(
     wrong = specs.feature_sets[0].model_copy(update={"streams": {"s": "core.fct_transaction"}})
     with pytest.raises(SpecError, match=rf"{wrong.name} reads core/fct_transaction, .*mean"):
         build_from_specs(settings, replace(specs, feature_sets=[wrong]))
+
+
+def test_a_feature_that_two_sets_of_a_model_have_is_named_before_anything_runs() -> None:
+    specs = read_specs(PROJECT, "payments")
+    model = next(one for one in specs.models if "terminal_risk" in one.feature_sets)
+    risk = next(one for one in specs.feature_sets if one.name == "terminal_risk")
+    twin = risk.model_copy(update={"name": "twin"})
+    sets = [*specs.feature_sets, twin]
+    both = model.model_copy(update={"feature_sets": (*model.feature_sets, "twin")})
+    file = PROJECT.root / "pyproject.toml"
+    assert not [*find_unfit_features(sets, [model], file)]
+    (problem,) = find_unfit_features(sets, [both], file)
+    assert "is in the sets terminal_risk and twin; rename it in one of them" in problem.message
+    name = problem.message.partition("feature ")[2].split()[0]
+    every = [n for feature in risk.features for n, _ in risk.outputs(feature)]
+    assert name in every
+    chosen = both.model_copy(update={"exclude": tuple(every)})
+    assert not [*find_unfit_features(sets, [chosen], file)]
 
 
 def check(*undecided: Undecided) -> dict[str | None, AssetCheckResult]:

@@ -21,6 +21,7 @@ from lakehouse.scaffolding.declared_tables import (
 from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.feature_set import propose_feature_set
 from lakehouse.scaffolding.model import Seen, Wanted, propose_model
+from lakehouse.scaffolding.proposal import write
 from tests.project import PROJECT
 
 SYSTEM = {"event_time": "TIMESTAMP", "known_at": "TIMESTAMP", "_load_id": "BIGINT"}
@@ -72,6 +73,29 @@ def test_what_no_window_can_be_made_of_is_said() -> None:
     said = propose_feature_set(PROJECT, "shop", "x", of, "customer_id", "order_id").assumptions
     assert any("price is DECIMAL(9,3) and left out" in sentence for sentence in said)
     assert any("no `data_type` is declared: note" in sentence for sentence in said)
+
+
+def test_two_sets_of_the_same_rows_share_no_name_so_that_a_model_reads_both(
+    project: Project,
+) -> None:
+    first = propose_feature_set(
+        project, "shop", "customers", ORDERS, "customer_id", "order_id", ("amount_cents",)
+    )
+    write(first)
+    own = ("amount_cents", "channel")
+    second = propose_feature_set(project, "shop", "shops", ORDERS, "shop_id", "order_id", own)
+    values = [
+        yaml.safe_load(one.files[0].text)["attributes"]["features"] for one in (first, second)
+    ]
+    assert {"shops_n", "shops_idle", "channel"} <= {*values[1]}
+    assert not {*values[0]} & {*values[1]}
+    assert "amount_cents of the row itself is a feature of customers already" in second.assumptions
+    assert any(
+        "of customers, for the same rows, begin with shops_" in a for a in second.assumptions
+    )
+    elsewhere = table("core.fct_refunds", shop_id="BIGINT")
+    other = propose_feature_set(project, "shop", "refunds", elsewhere, "shop_id", "order_id")
+    assert "idle" in yaml.safe_load(other.files[0].text)["attributes"]["features"]
 
 
 TYPES = ["BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR", "DATE", "DECIMAL(18,2)", "JSON", ""]
