@@ -38,10 +38,7 @@ DEFAULT_DAYS = 180
     "--customers", type=click.IntRange(1), metavar="N", help="Customers of a new world (5,000)."
 )
 @click.option(
-    "--terminals",
-    type=click.IntRange(10),
-    metavar="N",
-    help="Terminals of a new world, at least 10 (10,000).",
+    "--terminals", type=click.IntRange(10), metavar="N", help="Terminals of a new world (10,000)."
 )
 @click.option(
     "--seed",

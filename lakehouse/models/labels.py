@@ -142,8 +142,8 @@ def _lengths(horizon: timedelta | Months) -> tuple[str, str]:
 def complete_until(cursor: duckdb.DuckDBPyConnection, table: str, known_at: str) -> datetime | None:
     """The time up to which `table` is complete: its seal, or else its newest row's known-at.
 
-    A table that is made of static lookups alone has no end of its own either: its seal is `ALWAYS`,
-    and periods are counted back from here.
+    The seal `ALWAYS`, of a table that is made of static lookups alone, is not an end from which the
+    periods of a split can be counted back.
     """
     seal = read_progress(cursor, table).seal
     newest: datetime | None = fetch_value(

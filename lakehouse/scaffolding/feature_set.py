@@ -94,10 +94,15 @@ def propose_feature_set(
 
 
 def _other_features(project: Project, table: DeclaredTable) -> dict[str, str]:
-    """The set of each feature that is computed for the table's rows already."""
+    """The set of each column of features that exists for the table's rows already."""
     found = read_declarations({"FeatureSet": FeatureSetSpec}, project.defs_dir).of(FeatureSetSpec)
     sets = [one for one in found if any(spine.table == table.name for spine in one.spines)]
-    return {feature: one.name for one in sets for feature in one.features}
+    return {
+        column: one.name
+        for one in sets
+        for feature in one.features
+        for column, _ in one.outputs(feature)
+    }
 
 
 def _spine(table: DeclaredTable, key: str, time: str) -> dict[str, str]:
@@ -125,6 +130,7 @@ class _Writer:
         self.entity, self.prefix, self.others = entity, prefix, others
         self.own = [column for column in own if _base(column) not in others]
         self.own_elsewhere = [column for column in own if _base(column) in others]
+        self.clashes: set[str] = set()
         used = (*_SYSTEM, entity, key)
         columns = [c for c in table.columns if c.name not in used and not c.name.startswith("_")]
         self.whole = [c for c in columns if c.is_whole and not c.is_id]
@@ -180,7 +186,7 @@ class _Writer:
             feature = free_name(_base(name), self.taken)
             self.taken.append(feature)
             yield self._line(feature, f"row.{name}", f"{name} of the row itself")
-        for column in (self.whole or self.measures)[:1] if not (self.own or self.others) else ():
+        for column in (self.whole or self.measures)[:1] if not self.own else ():
             yield "    # the row's own values, where they are known when a decision is made:"
             yield f"    # {column.name}: row.{column.name}"
 
@@ -190,20 +196,22 @@ class _Writer:
         return name
 
     def _line(self, name: str, expression: str, text: str) -> str:
-        if name in self.others:
+        columns = [name, *(f"{name}_{window}" for window in _WINDOWS)]
+        if owners := {self.others[column] for column in columns if column in self.others}:
+            self.clashes |= owners
             name = free_name(f"{self.prefix}_{name}", [*self.taken, *self.others])
             self.taken.append(name)
         return f"    {name}: {one_line({'expression': expression, 'description': text})}"
 
     def renamed(self) -> Iterator[str]:
-        """What the features of other sets change here."""
-        if shared := sorted({self.others[n] for n in ("n", "idle") if n in self.others}):
+        """What the features of other sets have changed in the lines of `features`."""
+        if self.clashes:
             yield (
-                f"features named as those of {', '.join(shared)}, for the same rows, begin with "
-                f"{self.prefix}_, so that a model can read both"
+                f"features named as those of {', '.join(sorted(self.clashes))}, for the same rows, "
+                f"begin with {self.prefix}_, so that a model can read both"
             )
         for column in self.own_elsewhere:
-            yield f"{column} of the row itself is a feature of {self.others[_base(column)]} already"
+            yield f"left out, as {self.others[_base(column)]} has a feature of that name: {column}"
 
     def left_out(self) -> Iterator[str]:
         """What no window is made of, and why."""

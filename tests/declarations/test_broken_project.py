@@ -148,14 +148,19 @@ def test_dagster_shows_the_sentence_without_a_traceback(project: Path) -> None:
     assert "Traceback" not in shown
 
 
-def test_a_dbt_model_that_does_not_parse_takes_its_domain_out_and_is_named(project: Path) -> None:
-    model = project / "dbt_project" / "models" / "shop" / "core" / "orders.sql"
-    model.parent.mkdir(parents=True)
-    model.write_text("select * from {{ ref('nowhere') }}")
+def check_with_model(project: Path, file: str, sql: str) -> subprocess.CompletedProcess[str]:
+    """What `lakehouse check` prints while a domain `shop` has this dbt model alone."""
+    shop = project / "dbt_project" / "models" / "shop"
+    (shop / file).parent.mkdir(parents=True)
+    (shop / file).write_text(sql)
     try:
-        done = lakehouse(project, "check")
+        return lakehouse(project, "check")
     finally:
-        shutil.rmtree(model.parents[1])
+        shutil.rmtree(shop)
+
+
+def test_a_dbt_model_that_does_not_parse_takes_its_domain_out_and_is_named(project: Path) -> None:
+    done = check_with_model(project, "core/orders.sql", "select * from {{ ref('nowhere') }}")
     assert done.returncode == 1
     assert "models/shop/core/orders.sql" in done.stderr
     assert "nowhere" in done.stderr
@@ -163,13 +168,8 @@ def test_a_dbt_model_that_does_not_parse_takes_its_domain_out_and_is_named(proje
 
 
 def test_a_model_in_a_folder_that_is_no_layer_is_named_and_stops_nothing(project: Path) -> None:
-    model = project / "dbt_project" / "models" / "shop" / "marts" / "orders.sql"
-    model.parent.mkdir(parents=True)
-    model.write_text("{{ config(contract={'enforced': false}) }} select 1 as n")
-    try:
-        done = lakehouse(project, "check")
-    finally:
-        shutil.rmtree(model.parents[1])
+    sql = "{{ config(contract={'enforced': false}) }} select 1 as n"
+    done = check_with_model(project, "marts/orders.sql", sql)
     assert done.returncode == 1
     assert done.stderr == (
         "error: models/shop/marts/orders.sql: its layer is marts, and dbt builds staging, core, "

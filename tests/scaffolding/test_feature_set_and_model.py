@@ -1,5 +1,6 @@
 """Feature sets and models of declared tables: they load, or a sentence says what is missing."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,7 +90,17 @@ def test_two_sets_of_the_same_rows_share_no_name_so_that_a_model_reads_both(
     ]
     assert {"shops_n", "shops_idle", "channel"} <= {*values[1]}
     assert not {*values[0]} & {*values[1]}
-    assert "amount_cents of the row itself is a feature of customers already" in second.assumptions
+    by_hand = project.defs_dir / "shop" / "feature_sets" / "customers" / "defs.yaml"
+    by_hand.write_text(re.sub(r"features:\n    n:", "features:\n    sales:", by_hand.read_text()))
+    window = by_hand.read_text().replace(
+        "    idle: {expression: idle,", "    n_7d: {expression: n_7d,"
+    )
+    by_hand.write_text(window)
+    third = propose_feature_set(project, "shop", "shops", ORDERS, "shop_id", "order_id")
+    features = yaml.safe_load(third.files[0].text)["attributes"]["features"]
+    assert {"shops_n", "idle"} <= {*features}, "n over seven days has the name of n_7d"
+    left_out = "left out, as customers has a feature of that name: amount_cents"
+    assert left_out in second.assumptions
     assert any(
         "of customers, for the same rows, begin with shops_" in a for a in second.assumptions
     )

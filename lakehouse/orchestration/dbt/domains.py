@@ -59,11 +59,13 @@ def _copy_without(settings: Settings, domains: list[str]) -> Path:
     """A copy of the project, as it is now, without the folders of these domains.
 
     Several processes load the definitions at the same time, and a run reads its copy until it
-    ends: a copy is complete when it appears and never changes. Daily maintenance deletes old ones.
+    ends: a copy is complete when it appears and never changes. Daily maintenance deletes those that
+    nothing has loaded for a while, by their folder's time.
     """
     name = "-".join([DbtProjectFiles(settings).fingerprint, *sorted(domains)])
     copy = settings.data_dir / "dbt" / COPIES / name
     if copy.exists():
+        copy.touch()
         return copy
     left_out = {f"{folder}/{domain}" for folder in _FOLDERS for domain in domains}
 
@@ -74,6 +76,7 @@ def _copy_without(settings: Settings, domains: list[str]) -> Path:
     copy.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=copy.parent) as folder:
         unfinished = shutil.copytree(settings.dbt_dir, Path(folder) / name, ignore=ignored)
+        unfinished.touch()  # `copytree` copies the times, too
         with suppress(OSError):  # another process was faster
             unfinished.rename(copy)
     return copy

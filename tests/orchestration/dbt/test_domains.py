@@ -1,11 +1,14 @@
 """A domain that dbt cannot parse is left out of a copy, which no other process takes away."""
 
+import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lakehouse.orchestration.dbt.domains import find_valid_project
+from lakehouse.orchestration.dbt.domains import COPIES, find_valid_project
+from lakehouse.orchestration.maintenance_jobs import KEEP_LEFTOVERS, prune_folder
 from lakehouse.settings import Settings, load_settings
 from tests.project import PROJECT
 
@@ -54,6 +57,24 @@ def test_the_copy_stays_while_the_project_is_the_same_and_another_one_gets_anoth
     assert changed.directory != first.directory
     assert sorted(changed.models) == ["core.more", "core.orders"]
     assert used.exists()
+
+
+def test_maintenance_keeps_a_copy_that_was_loaded_lately_however_old_the_project_is(
+    settings: Settings,
+) -> None:
+    long_ago = (datetime.now(UTC) - 9 * KEEP_LEFTOVERS).timestamp()
+    os.utime(settings.dbt_dir, (long_ago, long_ago))
+    limit = datetime.now(UTC) - timedelta(minutes=5)
+    folder = settings.data_dir / "dbt" / COPIES
+    files, _ = find_valid_project(settings)
+    assert files
+    assert prune_folder(folder, "*", limit) == 0
+    os.utime(files.directory, (long_ago, long_ago))
+    find_valid_project(settings)
+    assert prune_folder(folder, "*", limit) == 0
+    os.utime(files.directory, (long_ago, long_ago))
+    assert prune_folder(folder, "*", limit) == 1
+    assert not files.directory.exists()
 
 
 def test_a_project_of_which_nothing_parses_is_one_problem(settings: Settings) -> None:
