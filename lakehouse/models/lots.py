@@ -18,7 +18,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw_lots(
-    spec: ModelSpec, keys: pa.Array, units: pa.Array | None, days: Sequence[int]
+    spec: ModelSpec,
+    keys: pa.Array | pa.ChunkedArray,
+    units: pa.Array | pa.ChunkedArray | None,
+    days: Sequence[int],
 ) -> Floats:
     """The lots of rows with these keys, (rows,) in [0, 1), and with these `days` since 1970.
 
@@ -33,10 +36,12 @@ def draw_lots(
     return _uniform(unit_numbers ^ periods, spec.seed)
 
 
-def numbers(values: pa.Array) -> npt.NDArray[np.int64]:
+def numbers(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Whole numbers unchanged; for other values, the BLAKE2b hash of their text in eight bytes."""
     if pa.types.is_integer(values.type):
         return np.asarray(values.cast(pa.int64()).fill_null(-1))
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
     coded = values.cast(pa.string()).fill_null("").dictionary_encode()
     digests = [
         hashlib.blake2b(text.encode(), digest_size=8).digest()

@@ -25,3 +25,13 @@ def test_all_rows_of_a_unit_share_one_lot_per_day(detector):
     one, same, next_day, other = draw_lots(spec, keys, units, [5, 5, 6, 5])
     assert one == same
     assert len({one, next_day, other}) == 3
+
+
+def test_keys_of_a_table_are_text_or_numbers_in_any_number_of_chunks(detector):
+    spec = detector()
+    for keys in (["a", "b", None, "a"], [1, 2, None, 1]):
+        whole = draw_lots(spec, pa.array(keys), None, [0] * 4)
+        chunks = pa.chunked_array([keys[:1], keys[1:]])
+        assert list(draw_lots(spec, chunks, None, [0] * 4)) == list(whole)
+        units = draw_lots(spec, chunks, chunks, [0] * 4)
+        assert units[0] == units[3] != units[1]
