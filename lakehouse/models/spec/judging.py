@@ -13,6 +13,9 @@ from lakehouse.declarations.part import Part
 from lakehouse.evaluation.periods import Period, PeriodName, find_period
 from lakehouse.models.spec.data import Group
 
+NEAR_CHANCE = 0.55
+"""AUC. Constant scores give .5."""
+
 
 class Capacity(Part):
     """How many alerts people can review a day, or a week.
@@ -111,7 +114,8 @@ class Judging(Part):
 
     `clusters` are one or two entity columns of the spine (all of them, at most two, if unset).
     `refits`: how often the same recipe is fitted with another seed, and as often on a resample of
-    whole clusters, to measure how much of a version is due to chance.
+    whole clusters, to measure how much of a version is due to chance. `near_chance`: the AUC below
+    which training counts as failed, where sound models of the problem are known to be much better.
     """
 
     repeats: int = Field(default=200, ge=20)
@@ -121,6 +125,9 @@ class Judging(Part):
     money: Money | None = None
     reports: Reports | None = None
     stress: Stress = Stress()
+    near_chance: float | None = Field(
+        default=None, ge=0.5, lt=1, description=f"{NEAR_CHANCE} if unset; binary models only"
+    )
 
 
 class Fairness(Part):

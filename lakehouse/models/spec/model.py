@@ -140,7 +140,7 @@ class ModelSpec(Declaration):
             if getattr(self, field) != unset:
                 message = f"`{field}` is only for binary models; this is a {self.task} model"
                 yield FieldError(message, field)
-        for field in ("money", "reports"):
+        for field in ("money", "reports", "near_chance"):
             if getattr(self.judging, field):
                 message = (
                     f"`judging.{field}` is only for binary models; this is a {self.task} model"

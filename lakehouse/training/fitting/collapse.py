@@ -13,16 +13,11 @@ from lakehouse.evaluation.metrics import metric_value
 from lakehouse.evaluation.predictions import Binary
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.spec import ModelSpec
+from lakehouse.models.spec.judging import NEAR_CHANCE
 from lakehouse.models.tasks.task import Losses
 from lakehouse.training.sets.rows import Rows
 
 Floats = npt.NDArray[np.float64]
-
-NEAR_CHANCE = 0.65
-"""AUC. A diverged booster does not stop at .5, because it still finds the most obvious frauds: on
-one week of the handbook's data a learning rate of 0.3 gives .47 to .58 with depth 3 and .62 with
-depth 6, where sound models reach .88. If a problem is so hard that sound models stay below, alerts
-on it are not worthwhile."""
 
 MIN_GAIN = 0.005
 """Share of the trivial prediction's loss that a forecast or a classifier must save."""
@@ -42,11 +37,11 @@ def refuse_collapse(
 
     Significantly: it stays below the bound even with two standard errors added, so few rows never
     fail. For a binary model the bound is an AUC, which does not depend on the base rate (average
-    precision at a base rate of a half is high for any model); its standard error is the one under
-    pure chance (Mann & Whitney, 1947). For other tasks it is the loss saved against a constant
-    prediction from the training labels `train_label`: their median and mean (a regression must fail
-    against both), or the class shares. Its standard error is computed between days, because rows of
-    one day resemble each other.
+    precision at a base rate of a half is high for any model) and is low by default, as some
+    problems are hard; its standard error is the one under pure chance (Mann & Whitney, 1947). For
+    other tasks it is the loss saved against a constant prediction from the training labels
+    `train_label`: their median and mean (a regression must fail against both), or the class shares.
+    Its standard error is computed between days, because rows of one day resemble each other.
     """
     losses = spec.task.losses(rows.label, prediction, train_label)
     if not losses:
@@ -61,11 +56,13 @@ def _check_auc(spec: ModelSpec, truth: npt.NDArray[np.bool_], score: Floats, per
         return
     auc = metric_value(Binary(truth, score), "auc_roc")
     error = ((len(truth) + 1) / (12 * positives * negatives)) ** 0.5
-    if auc + _STANDARD_ERRORS * error < NEAR_CHANCE:
+    bound = spec.judging.near_chance or NEAR_CHANCE
+    if auc + _STANDARD_ERRORS * error < bound:
         raise _collapse_error(
             spec,
             f"auc_roc {auc:.3f} on {period} rows ({positives} positives), where guessing reaches "
-            f"0.5 and anything significantly below {NEAR_CHANCE} counts as guessing",
+            f"0.5 and anything significantly below {bound:g} counts as guessing "
+            "(`judging.near_chance`)",
         )
 
 
