@@ -136,14 +136,21 @@ def check_days(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
                 FROM labelled GROUP BY split
             )
             SELECT period, last, max(CAST({time} AS DATE)), any_value(labels), count(*),
-                count(*) FILTER (CAST({time} AS DATE) > last)
+                count(*) FILTER (CAST({time} AS DATE) > last),
+                max(_arrived - {time}) FILTER (CAST({time} AS DATE) > last)
             FROM spine JOIN labels USING (period) GROUP BY period, last ORDER BY period"""
     ).fetchall()
-    for period, last, end, labels, count, without in rows:
+    for period, last, end, labels, count, without, delay in rows:
         expected = without * labels / (count - without) if count > without else 0
         if expected >= EXPECTED_LABELS:
+            remedy = f"check why {label_name(spec)} stops, or wait for it"
+            if delay > spec.gap:
+                remedy = (
+                    f"these rows arrive up to {format_duration(delay)} after their time, and their "
+                    "labels with them: declare that as `label.maturity` or `split.gap`"
+                )
             raise TrainingError(
                 f"{spec.name}: the {period} period has {without:,} rows after {last}, up to {end}, "
                 f"and none of them has a label, although about {expected:,.0f} were expected; "
-                f"check why {label_name(spec)} stops, or wait for it"
+                f"{remedy}"
             )
