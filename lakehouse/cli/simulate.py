@@ -139,8 +139,9 @@ def _landing(settings: "Settings") -> Path:
 
 
 def _print(world: "World") -> None:
+    days = f"{world.counts.days:,} day" + ("s" if world.counts.days != 1 else "")
     print_line(
-        f"The world is complete up to {world.last_day} (UTC): {world.counts.days} days, "
+        f"The world is complete up to {world.last_day} (UTC): {days}, "
         f"{world.counts.transactions:,} transactions."
     )
     if world.last_day >= datetime.now(UTC).date():

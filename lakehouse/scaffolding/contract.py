@@ -65,7 +65,10 @@ def propose_contract(
         if time.expression:
             fields.append(("", _computed_time(time)))
     else:
-        assumed.append("no column is a time: rows are known at the seal of their file")
+        assumed.append(
+            "no column is a time: rows are known at the seal of their file. If it is a lookup that "
+            "rarely changes, declare `complete: always`, or what reads it waits for its next file"
+        )
     on_change = _on_change(sample, columns)
     return ProposedContract(
         tuple(columns),

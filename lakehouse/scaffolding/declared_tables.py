@@ -1,5 +1,6 @@
 """The tables that dbt declares: their columns with types, and what its tests say is a key."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,10 @@ from typing import Any
 from lakehouse.declarations.names import did_you_mean
 from lakehouse.scaffolding.errors import ScaffoldingError
 
+_ALIAS = re.compile(
+    r"^(?!\s*(?:\)|--)|.*\b(?:from|join|with)\b).*\bas\s+([a-z_]\w*)\s*,?\s*$", re.MULTILINE
+)
+"""A line of a SELECT that ends with the name of a column."""
 _UNIQUE = ("unique", "unique_recently")
 _WHOLE_NUMBERS = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
@@ -25,11 +30,15 @@ _SYNONYMS = {
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """A column: its type in DuckDB's spelling, empty if none is declared."""
+    """A column: its type in DuckDB's spelling, empty if none is declared.
+
+    `is_required` is whether a constraint refuses NULL.
+    """
 
     name: str
     type: str
     description: str = ""
+    is_required: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -54,12 +63,17 @@ class DeclaredColumn:
 
 @dataclass(frozen=True)
 class DeclaredTable:
-    """A table or view `schema.name`, made by dbt in a domain. `key` is empty if no test has one."""
+    """A table or view `schema.name`, made by dbt in a domain. `key` is empty if no test has one.
+
+    `undeclared` are names that its SQL gives to columns and its YAML does not list, as far as the
+    text shows them.
+    """
 
     name: str
     domain: str
     columns: tuple[DeclaredColumn, ...]
     key: tuple[str, ...]
+    undeclared: tuple[str, ...] = ()
 
     def column(self, name: str) -> DeclaredColumn:
         """The column called `name`.
@@ -113,10 +127,16 @@ def read_tables(manifest: Mapping[str, Any]) -> dict[str, DeclaredTable]:
             f"{node['schema']}.{node['alias']}",
             str(node["fqn"][1]) if len(node["fqn"]) > 2 else "",
             tuple(
-                DeclaredColumn(name, _plain(column.get("data_type")), column.get("description", ""))
+                DeclaredColumn(
+                    name,
+                    _plain(column.get("data_type")),
+                    column.get("description", ""),
+                    any(one["type"] == "not_null" for one in column.get("constraints", ())),
+                )
                 for name, column in node["columns"].items()
             ),
             keys.get(unique_id, ()),
+            tuple(name for name in _named(node["raw_code"]) if name not in node["columns"]),
         )
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
@@ -155,6 +175,11 @@ def _keys(node: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     columns = arguments.get("columns") or [arguments.get("column_name")]
     if node.get("attached_node") and all(columns):
         yield node["attached_node"], tuple(columns)
+
+
+def _named(sql: str) -> list[str]:
+    """The names that lines of a SELECT give to their columns."""
+    return list(dict.fromkeys(_ALIAS.findall(sql)))
 
 
 def _plain(kind: str | None) -> str:

@@ -10,6 +10,8 @@ from lakehouse.scaffolding.samples import Sample
 _MOST_TRIED = 9
 """Columns of which combinations are tried."""
 _LONGEST = 3
+_ENOUGH = 20
+"""Rows in which the values of a column rarely all differ by chance."""
 _PART = ("line", "row", "seq", "sequence", "position", "item", "sku", "product", "stock")
 _TIMES = ("DATE", "TIMESTAMP")
 
@@ -27,13 +29,15 @@ def find_key(sample: Sample, columns: Sequence[Column]) -> Key:
     fit = [column for column in columns if _may_identify(column)]
     ranked = sorted(fit, key=_rank)
     rows = sample.rows
-    for column in ranked:
-        if column.distinct == rows and (_rank(column) < 3 or rows >= 20):
+    unique = [column for column in ranked if column.distinct == rows]
+    for column in unique:
+        is_first = column is columns[0] and column.type == "VARCHAR"  # as in a lookup of few rows
+        if _rank(column) < 3 or rows >= _ENOUGH or is_first:
             return Key(
                 (column.name,),
                 f"{column.name} is the key: {column.distinct:,} of {rows:,} values differ",
             )
-    for names in _combinations(ranked, rows):
+    for names in _combinations([column for column in ranked if column not in unique], rows):
         chosen = [column.origin for column in columns if column.name in names]
         if _count_distinct(sample, chosen) == rows:
             key = tuple(column.name for column in columns if column.name in names)

@@ -1,6 +1,6 @@
 """The proposal of a model: its rows, label, periods and gates, by the type of the label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from lakehouse.scaffolding.staging import EVENT_TIME
 from lakehouse.scaffolding.yaml_text import comment, one_line
 
 DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 _PERIOD = timedelta(days=14)
 _SHORTEST = 9
 """Days of history from which periods are made to its measure."""
@@ -32,12 +33,14 @@ TASKS = ("binary", "multiclass", "regression")
 @dataclass(frozen=True)
 class Seen:
     """What the lake holds of the rows and labels, if it holds any: `first` and `last` time, the
-    number of `rows`, and the label's `values` if there are no more than a few."""
+    number of `rows`, the label's `values` if there are no more than a few, and the `delay` within
+    which 99 of 100 rows become known after their time."""
 
     first: datetime | None = None
     last: datetime | None = None
     rows: int = 0
     values: tuple[str, ...] | None = None
+    delay: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def propose_model(
             f"new feature-set NAME --of {spine.name} --entity COLUMN`"
         )
     entities = tuple(dict.fromkeys(fitting[one] for one in chosen))
+    excluded = _taken_names(spine, feature_sets, chosen, {wanted.key, *entities})
     maturity, about_maturity = _maturity(wanted)
     period, about_period = _period(wanted.seen, maturity)
     lines = [
@@ -100,6 +104,7 @@ def propose_model(
         f"  task: {task}",
         f"  spine: {one_line(_spine(wanted, entities))}",
         f"  feature_sets: {one_line(list(chosen))}",
+        *([f"  exclude: {one_line(excluded)}"] if excluded else []),
         f"  label: {one_line(_label(wanted, maturity))}",
         f"  split: {one_line({'validation': period, 'test': period})}",
         "",
@@ -118,6 +123,11 @@ def propose_model(
         about_maturity,
         about_period,
     ]
+    if excluded:
+        assumptions.append(
+            f"left out, as an entity or the key has the name: {', '.join(excluded)}; rename the "
+            "feature in its set to use it"
+        )
     if label.name == spine.name:
         assumptions.append(
             f"{wanted.column} is in the rows themselves: it counts as known with them. If "
@@ -161,11 +171,33 @@ def _fitting(spine: DeclaredTable, sets: Sequence[FeatureSetSpec]) -> dict[str, 
     }
 
 
+def _taken_names(
+    spine: DeclaredTable,
+    sets: Sequence[FeatureSetSpec],
+    chosen: Sequence[str],
+    taken: Collection[str],
+) -> list[str]:
+    """The features of the chosen sets that have a name which is taken in training sets."""
+    found = [
+        column
+        for one in sets
+        for each in one.spines
+        if each.table == spine.name and view_name(one, each.name).name in chosen
+        for feature in one.features
+        for column, _ in one.outputs(feature)
+        if column in taken
+    ]
+    return list(dict.fromkeys(found))
+
+
 def _maturity(wanted: Wanted) -> tuple[timedelta, str]:
     if wanted.maturity is not None:
         return wanted.maturity, f"labels are settled {format_duration(wanted.maturity)} after"
     if wanted.label.name == wanted.spine.name:
-        return timedelta(), "a label is known with its row: its maturity is 0s"
+        delay = -(-wanted.seen.delay // _HOUR) * _HOUR
+        how_long = f", up to {format_duration(delay)} after its time" if delay else ""
+        maturity = f"its maturity is {format_duration(delay)}"
+        return delay, f"a label is known with its row{how_long}: {maturity}"
     return _PERIOD, (
         f"a label is settled {format_duration(_PERIOD)} after its event, as nothing says "
         "otherwise: change it with --maturity"

@@ -1,7 +1,7 @@
 """How the names of files give the time up to which the source is complete.
 
-A name with a day or a time says it. Another name does not: its file is landed under the end of the
-day of its newest row, which the rows themselves say.
+A name may contain a day, a time or a month. If it does not, the rows decide: the file is landed
+under the end of the day of its newest row, or the last moment before the rows of the next file.
 """
 
 import re
@@ -18,7 +18,7 @@ from lakehouse.sources.seals import SealPattern
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 _EARLIEST, _LATEST = 1970, 2100
-_PATTERNS: tuple[tuple[str, str, timedelta | Literal["day"]], ...] = (
+_PATTERNS: tuple[tuple[str, str, timedelta | Literal["day", "month"]], ...] = (
     (r"(?:^|/)(\d{8}T\d{12}Z)", "%Y%m%dT%H%M%S%fZ", timedelta()),
     (r"(?<!\d)(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})(?!\d)", "%Y-%m-%dT%H-%M-%S", timedelta()),
     (r"(?<!\d)(\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2})(?!\d)", "%Y-%m-%d_%H-%M-%S", timedelta()),
@@ -29,7 +29,18 @@ _PATTERNS: tuple[tuple[str, str, timedelta | Literal["day"]], ...] = (
     (r"(?<!\d)(\d{4}_\d{2}_\d{2})(?!\d)", "%Y_%m_%d", "day"),
     (r"(?<!\d)(\d{4}/\d{2}/\d{2})(?!\d)", "%Y/%m/%d", "day"),
     (r"(?<!\d)(\d{8})(?!\d)", "%Y%m%d", "day"),
+    (r"(?<!\d)(\d{4}-\d{2})(?![\d-])", "%Y-%m", "month"),
+    (r"(?<!\d)(\d{4}_\d{2})(?![\d_])", "%Y_%m", "month"),
+    (r"(?<!\d)(\d{4}/\d{2})(?![\d/])", "%Y/%m", "month"),
 )
+
+
+@dataclass(frozen=True)
+class Span:
+    """The first and the last time of a file's rows (UTC, naive)."""
+
+    first: datetime
+    last: datetime
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,13 @@ class Seals:
 
 def find_seals(
     names: Sequence[str],
-    newest: Sequence[datetime | None],
+    spans: Sequence[Span | None],
     written: Sequence[datetime],
 ) -> Seals:
     """The seals of files called `names`.
 
-    `newest` is the latest time in each file's rows, if any, and `written` when it was last changed
-    (both UTC).
+    `spans` are the times of each file's rows, if any, and `written` when it was last changed (UTC).
+    A month counts only if it had ended when its file was written, and no row is later.
     """
     for regex, strptime, offset in _PATTERNS:
         pattern = SealPattern(regex=regex, strptime=strptime, offset=offset)
@@ -69,11 +80,16 @@ def find_seals(
         found = [seal for seal in seals if _EARLIEST <= seal.year < _LATEST]
         if len(found) < len(names):
             continue
-        what = "day" if offset else "time"
+        what = offset if isinstance(offset, str) else "time"
+        late = sum(
+            span is not None and span.last > at for span, at in zip(spans, found, strict=True)
+        )
+        unfinished = any(at > moment for at, moment in zip(found, written, strict=True))
+        if offset == "month" and (late or unfinished):
+            continue
         sentences = [
             f"the {what} in a file's name is its seal: {names[0]} is complete to {found[0]}"
         ]
-        late = sum(new is not None and new > seal for new, seal in zip(newest, found, strict=True))
         if late:
             sentences.append(
                 f"{late} of {len(names)} files have rows later than the {what} in their name; "
@@ -81,25 +97,27 @@ def find_seals(
             )
         declared = None if strptime == SEAL_FORMAT else pattern
         return Seals(declared, tuple(names), tuple(found), tuple(sentences))
-    return _by_rows(names, newest, written)
+    return _by_rows(names, spans, written)
 
 
 def _by_rows(
     names: Sequence[str],
-    newest: Sequence[datetime | None],
+    spans: Sequence[Span | None],
     written: Sequence[datetime],
 ) -> Seals:
     seals = [
-        moment if new is None else _end_of_day(new, moment)
-        for new, moment in zip(newest, written, strict=True)
+        moment if span is None else _end_of(span, spans, moment)
+        for span, moment in zip(spans, written, strict=True)
     ]
     landed = tuple(
         seal_name(seal, f"_{_safe(name)}") for name, seal in zip(names, seals, strict=True)
     )
-    why = "the end of the day of its newest row" if newest[0] else "when it was last written"
+    why = "the end of the day of its newest row" if spans[0] else "when it was last written"
+    if any(span and seal < _end_of_day(span) for span, seal in zip(spans, seals, strict=True)):
+        why += ", or the last moment before the next file's rows"
     sentences = [
-        f"{names[0]} has no day in its name: it is landed as {landed[0]}, complete to {why}; name "
-        "later files alike, by the time up to which each is complete"
+        f"{names[0]} has no seal in its name that fits its rows: it is landed as {landed[0]}, "
+        f"complete to {why}; name later files alike, by the time up to which each is complete"
     ]
     if len(set(seals)) < len(seals):
         sentences.append(
@@ -109,10 +127,16 @@ def _by_rows(
     return Seals(None, landed, tuple(seals), tuple(sentences))
 
 
-def _end_of_day(newest: datetime, written: datetime) -> datetime:
-    """The end of the newest row's day, or when the file was written if it was written that day."""
-    end = datetime(newest.year, newest.month, newest.day) + (DAY - TICK)
-    return min(end, written) if written >= newest else end
+def _end_of(span: Span, spans: Sequence[Span | None], written: datetime) -> datetime:
+    """The end of the newest row's day, if neither the next file's rows begin nor it was written
+    earlier."""
+    following = [other.first - TICK for other in spans if other and other.first > span.last]
+    end = min([_end_of_day(span), *following])
+    return min(end, written) if written >= span.last else end
+
+
+def _end_of_day(span: Span) -> datetime:
+    return datetime(span.last.year, span.last.month, span.last.day) + (DAY - TICK)
 
 
 def _safe(name: str) -> str:

@@ -1,6 +1,6 @@
 """The proposal of a source: its declaration, its dbt source and its staging model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from lakehouse.scaffolding.proposal import File, Proposal
 from lakehouse.scaffolding.samples import Sample
 from lakehouse.scaffolding.seals import Seals, find_seals
 from lakehouse.scaffolding.staging import staging_sql, staging_yaml
-from lakehouse.scaffolding.times import find_time
+from lakehouse.scaffolding.times import Time, find_time
 from lakehouse.scaffolding.yaml_text import one_line, prose
 from lakehouse.sources.errors import SpecError
 from lakehouse.sources.landing import Landing
@@ -51,7 +51,7 @@ def propose_source(
     if not columns:
         raise ScaffoldingError("no column of the sample has a name; name them in the first line")
     time = find_time(sample, columns, now)
-    seals = _find_seals(sample, time.newest if time else (), now)
+    seals = _find_seals(sample, time, now)
     contract = propose_contract(sample, columns, time)
     text = _declaration(domain, name, sample, contract, seals)
     spec = _validated(text)
@@ -92,13 +92,13 @@ def _copy(path: Path) -> Callable[[Path], object]:
     return lambda to: shutil.copyfile(path, to)
 
 
-def _find_seals(sample: Sample, newest: Sequence[datetime | None], now: datetime) -> Seals:
+def _find_seals(sample: Sample, time: Time | None, now: datetime) -> Seals:
     written = [
         min(datetime.fromtimestamp(file.path.stat().st_mtime, UTC).replace(tzinfo=None), now)
         for file in sample.files
     ]
     names = [file.name for file in sample.files]
-    return find_seals(names, newest or [None] * len(names), written)
+    return find_seals(names, time.spans if time else [None] * len(names), written)
 
 
 def _declaration(
@@ -120,6 +120,8 @@ def _declaration(
         lines.append(f"  delimiter: {one_line(form.delimiter)}")
     if form.encoding != "utf-8":
         lines.append(f"  encoding: {form.encoding}")
+    if contract.time is None:
+        lines.append("  # complete: always  # for a lookup: nothing waits for its next file")
     if pattern := seals.declaration():
         lines.append(f"  seal_pattern: {one_line(pattern)}")
     return "\n".join([*lines, *contract.lines()]) + "\n"

@@ -44,12 +44,15 @@ def staging_yaml(name: str, contract: ProposedContract) -> str:
         "    columns:",
     ]
     every = [(each, kind, text) for each, kind, _, text in _columns(contract)]
+    required = _required(contract)
     for each, kind, text in [*every, *_LAST]:
         lines += [
             f"      - name: {each}",
             f"        description: {one_line(prose(text))}",
             f"        data_type: {one_line(kind)}",
         ]
+        if each in required:
+            lines.append("        constraints: [{type: not_null}]")
     return "\n".join(lines) + "\n"
 
 
@@ -83,6 +86,17 @@ def _columns(contract: ProposedContract) -> Iterator[tuple[str, str, str, str]]:
         event = f"least({contract.time.event}, known_at)"
         text = "When it happened (UTC), never after known_at."
     yield EVENT_TIME, "timestamp", f"{event} as {EVENT_TIME}", text
+
+
+def _required(contract: ProposedContract) -> set[str]:
+    """The columns that are never NULL: the contract refuses it, and they are as delivered."""
+    declared = {
+        str(fields["name"])
+        for _, fields in contract.fields
+        if fields.get("nullable") is False or fields["name"] in contract.key
+    }
+    as_delivered = {c.name for c in contract.columns if _cleaned(c) == sql_name(c.name)}
+    return declared & as_delivered
 
 
 def _cleaned(column: Column) -> str:

@@ -15,6 +15,15 @@ from lakehouse.sources.declared import valid_sources
 
 _SYSTEM = ("known_at", "_load_id")
 """Columns at the end of every core table."""
+_MONEY = frozenset(
+    {
+        *("amount", "price", "cost", "costs", "fee", "fees", "total", "subtotal", "sum", "tax"),
+        *("fare", "tip", "tips", "toll", "tolls", "pay", "paid", "payment", "salary", "wage"),
+        *("revenue", "sales", "value", "balance", "discount", "refund", "charge", "spend"),
+        *("eur", "euro", "usd", "gbp", "chf", "money", "betrag", "preis", "montant", "prix"),
+    }
+)
+"""Words of names of amounts, whose hundredths are cents."""
 
 
 def key_of(project: Project, staging: DeclaredTable) -> tuple[str, ...]:
@@ -77,6 +86,11 @@ def propose_table(
     assumptions += [
         f"{new} is {old} in whole units, for sums that are exact" for old, (new, _) in minor.items()
     ]
+    if staging.undeclared:
+        assumptions.append(
+            f"left out, as {view}.yml does not list them with their `data_type`: "
+            f"{', '.join(staging.undeclared)}"
+        )
     return Proposal(
         (File(folder / f"{name}.sql", sql), File(folder / f"{name}.yml", text)), tuple(assumptions)
     )
@@ -90,7 +104,8 @@ def _minor_units(columns: Sequence[DeclaredColumn]) -> dict[str, tuple[str, int]
         if column.is_decimal and "," in column.type:
             scale = int(column.type.rstrip(")").rpartition(",")[2])
             if 0 < scale <= 4:
-                unit = "cents" if scale == 2 else f"x{10**scale}"
+                is_money = scale == 2 and not {*column.name.lower().split("_")}.isdisjoint(_MONEY)
+                unit = "cents" if is_money else f"x{10**scale}"
                 name = free_name(f"{column.name}_{unit}", taken)
                 taken.append(name)
                 found[column.name] = (name, 10**scale)
@@ -181,10 +196,11 @@ def _yaml(
 
     for column in columns:
         text = column.description or column.name.replace("_", " ").capitalize()
-        add(column.name, column.type, text, required=column.name in key)
+        is_required = column.is_required or column.name in key
+        add(column.name, column.type, text, required=is_required)
         if column.name in minor:
             new, factor = minor[column.name]
-            add(new, "bigint", f"{column.name} times {factor}", required=False)
+            add(new, "bigint", f"{column.name} times {factor}", required=column.is_required)
     add(EVENT_TIME, "timestamp", "When it happened (UTC), never after known_at.", required=True)
     known = "When a decision could first have known the row (UTC)."
     add("known_at", "timestamp", known, required=True)

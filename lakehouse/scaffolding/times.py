@@ -10,6 +10,7 @@ from lakehouse.lake import literal
 from lakehouse.scaffolding.names import free_name, sql_name
 from lakehouse.scaffolding.profile import Column
 from lakehouse.scaffolding.samples import Sample
+from lakehouse.scaffolding.seals import Span
 from lakehouse.sources.column_types import column_type
 
 _PLANNED = re.compile(
@@ -41,15 +42,15 @@ class Time:
     expression: str
     event: str
     sentence: str
-    newest: tuple[datetime | None, ...] = ()
+    spans: tuple[Span | None, ...] = ()
 
 
 def find_time(sample: Sample, columns: Sequence[Column], now: datetime) -> Time | None:
     """The time that tells when a row was known; None if no column can.
 
     It is the latest of the row's times that are not plans: a row is not known before what it
-    contains has happened. A column with times after `now` (UTC) holds plans. `newest` has the
-    latest time of each file.
+    contains has happened. A column with times after `now` (UTC) holds plans. `spans` has the
+    first and the last time of each file.
     """
     moments = {c.name: _moments(sample, c) for c in columns if _is_time(c)}
     moments = {name: each for name, each in moments.items() if each.is_of_our_time(now)}
@@ -81,13 +82,13 @@ def find_time(sample: Sample, columns: Sequence[Column], now: datetime) -> Time 
         sentence += f", not from {' or '.join(others)}: {why}"
     if chosen.missing:
         sentence += f"; the {chosen.missing:,} rows without it are known at their file's seal"
-    newest = _newest(sample, moments[chosen.name].end)
+    spans = _spans(sample, moments[chosen.name].end)
     event = _sql(happened)
     if happened.guess.best == "DATE":
         event = f"cast({event} as timestamp)"
     if happened.missing:
         event = f"coalesce({event}, known_at)"
-    return Time(chosen, name, expression, event, sentence, newest)
+    return Time(chosen, name, expression, event, sentence, spans)
 
 
 def _sql(column: Column) -> str:
@@ -165,10 +166,14 @@ def _starts(sample: Sample, column: Column) -> Any:
     return pa.array(read, pa.timestamp("us")).take(places)
 
 
-def _newest(sample: Sample, moments: Any) -> tuple[datetime | None, ...]:
+def _spans(sample: Sample, moments: Any) -> tuple[Span | None, ...]:
     import pyarrow as pa
 
     table = pa.table({"file": sample.file_of, "moment": moments})
-    found = table.group_by("file").aggregate([("moment", "max")]).to_pylist()
-    newest = {row["file"]: row["moment_max"] for row in found}
-    return tuple(newest.get(number) for number in range(len(sample.files)))
+    found = table.group_by("file").aggregate([("moment", "min"), ("moment", "max")]).to_pylist()
+    spans = {
+        row["file"]: Span(row["moment_min"], row["moment_max"])
+        for row in found
+        if row["moment_max"] is not None
+    }
+    return tuple(spans.get(number) for number in range(len(sample.files)))

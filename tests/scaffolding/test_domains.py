@@ -40,6 +40,19 @@ def test_a_column_with_the_name_of_a_keyword_is_quoted_in_the_table(project: Pro
     assert {column["name"]: column.get("quote") for column in model["columns"]}["order"] is True
 
 
+def test_a_column_that_only_the_sql_names_is_left_out_and_named(project: Project) -> None:
+    types = {"event_time": "TIMESTAMP", "known_at": "TIMESTAMP", "_load_id": "BIGINT"}
+    types |= {"id": "BIGINT", "_row": "BIGINT", "temp": "DECIMAL(5,2)", "price_net": "DECIMAL(9,2)"}
+    columns = tuple(DeclaredColumn(name, kind) for name, kind in types.items())
+    staging = DeclaredTable("staging.stg_x", "shop", columns, (), ("is_late",))
+    proposal = propose_table(project, "shop", "fct_x", staging, ("id",))
+    left_out = "left out, as stg_x.yml does not list them with their `data_type`: is_late"
+    assert left_out in proposal.assumptions
+    sql = proposal.files[0].text
+    assert "cast(temp * 100 as bigint) as temp_x100" in sql
+    assert "cast(price_net * 100 as bigint) as price_net_cents" in sql
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

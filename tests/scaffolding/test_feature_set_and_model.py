@@ -1,5 +1,6 @@
 """Feature sets and models of declared tables: they load, or a sentence says what is missing."""
 
+import dataclasses
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 
 from lakehouse.features.compile import plan
 from lakehouse.features.spec import FeatureSetSpec
+from lakehouse.lake import Author, Lake
 from lakehouse.models.spec import ModelSpec
 from lakehouse.project import Project
 from lakehouse.scaffolding.declared_tables import (
@@ -23,6 +25,7 @@ from lakehouse.scaffolding.errors import ScaffoldingError
 from lakehouse.scaffolding.feature_set import propose_feature_set
 from lakehouse.scaffolding.model import Seen, Wanted, propose_model
 from lakehouse.scaffolding.proposal import write
+from lakehouse.scaffolding.seen import look
 from tests.project import PROJECT
 
 SYSTEM = {"event_time": "TIMESTAMP", "known_at": "TIMESTAMP", "_load_id": "BIGINT"}
@@ -67,6 +70,35 @@ def test_values_of_the_row_itself_are_features_only_if_a_person_names_them() -> 
     assert features["channel"]["expression"] == "row.channel"
     assert features["amount_cents"]["expression"] == "row.amount_cents"
     assert features["row_label"]["expression"] == "row.label"
+
+
+def test_means_divide_by_the_rows_that_have_a_value_and_parts_of_a_date_are_left_out() -> None:
+    columns = [
+        DeclaredColumn("price", "BIGINT", is_required=True),
+        DeclaredColumn("delay", "BIGINT"),
+        DeclaredColumn("late", "BOOLEAN"),
+        DeclaredColumn("month", "BIGINT"),
+    ]
+    of = dataclasses.replace(ORDERS, columns=(*table().columns, *columns))
+    values = feature_set(of)
+    assert values["aggregates"]["delay_given"]["where"] == "delay is not null"
+    expressions = {name: one["expression"] for name, one in values["features"].items()}
+    assert expressions["price_mean"] == "price_sum / n"
+    assert expressions["delay_mean"] == "delay_sum / delay_given"
+    assert expressions["late_share"] == "late_n / late_given"
+    assert not any(name.startswith("month") for name in values["aggregates"])
+
+
+def test_a_person_chooses_the_columns_of_windows() -> None:
+    proposal = propose_feature_set(
+        PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", values=("amount_cents",)
+    )
+    aggregates = yaml.safe_load(proposal.files[0].text)["attributes"]["aggregates"]
+    assert {*aggregates} == {"n", "idle", "amount_cents_sum", "amount_cents_given"}
+    with pytest.raises(ScaffoldingError, match="has no column amount_cent; did you mean amount_"):
+        propose_feature_set(
+            PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", values=("amount_cent",)
+        )
 
 
 def test_what_no_window_can_be_made_of_is_said() -> None:
@@ -187,6 +219,35 @@ def test_labels_of_another_table_are_settled_after_the_given_time() -> None:
     assert "label: {table: core.fct_returns, column: is_returned, maturity: 30d}" in text
 
 
+def test_a_feature_with_the_name_of_an_entity_is_left_out_of_the_model() -> None:
+    own = propose_feature_set(PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", ("shop_id",))
+    shops = propose_feature_set(PROJECT, "shop", "y", ORDERS, "shop_id", "order_id")
+    sets = [
+        FeatureSetSpec.model_validate(yaml.safe_load(one.files[0].text)["attributes"])
+        for one in (own, shops)
+    ]
+    asked = Wanted(ORDERS, "order_id", ORDERS, "paid")
+    proposal = propose_model(PROJECT, "shop", "payment", asked, sets)
+    assert yaml.safe_load(proposal.files[0].text)["attributes"]["exclude"] == ["shop_id"]
+    assert any("left out, as an entity or the key" in one for one in proposal.assumptions)
+
+
+def test_a_table_built_before_it_had_the_label_shows_its_rows_alone(lake: Lake) -> None:
+    with lake.writer(Author("test")) as writer:
+        writer.execute(
+            "CREATE TABLE core.fct_orders AS "
+            "SELECT TIMESTAMP '2026-05-01' event_time, TIMESTAMP '2026-05-02' known_at"
+        )
+    first = datetime(2026, 5, 1)
+    assert look(lake, ORDERS, ORDERS, "paid") == Seen(first, first, 1, delay=timedelta(days=1))
+
+
+def test_a_label_that_arrives_with_its_row_is_settled_when_most_rows_have_arrived() -> None:
+    values = model(Seen(delay=timedelta(hours=23, minutes=1)))
+    assert values["label"]["maturity"] == "1d"
+    assert model()["label"]["maturity"] == "0s"
+
+
 def test_what_no_model_can_be_made_of_is_refused(project: Project) -> None:
     with pytest.raises(ScaffoldingError, match="no feature set is computed for the rows of core"):
         propose_model(PROJECT, "shop", "x", Wanted(ORDERS, "order_id", ORDERS, "paid"), [])
@@ -198,6 +259,19 @@ def test_what_no_model_can_be_made_of_is_refused(project: Project) -> None:
         model(column="event_time")
 
 
+SQL = """
+with rows as (
+    select id, a as b from {{ ref('x') }} as r
+    left join {{ ref('y') }} as y
+)
+select
+    id,
+    b, id + id as doubled,
+    a > 15 as is_late
+from (select 1) as t
+"""
+
+
 def test_tables_their_types_and_keys_come_from_the_manifest() -> None:
     manifest = {
         "nodes": {
@@ -206,7 +280,15 @@ def test_tables_their_types_and_keys_come_from_the_manifest() -> None:
                 "schema": "core",
                 "alias": "fct_a",
                 "fqn": ["x", "shop", "core", "fct_a"],
-                "columns": {"id": {"data_type": "int8", "description": "The id"}, "b": {}},
+                "columns": {
+                    "id": {
+                        "data_type": "int8",
+                        "description": "The id",
+                        "constraints": [{"type": "not_null"}],
+                    },
+                    "b": {},
+                },
+                "raw_code": SQL,
             },
             "test.x.t": {
                 "resource_type": "test",
@@ -219,8 +301,9 @@ def test_tables_their_types_and_keys_come_from_the_manifest() -> None:
     assert find_table(found, "fct_a") == DeclaredTable(
         "core.fct_a",
         "shop",
-        (DeclaredColumn("id", "BIGINT", "The id"), DeclaredColumn("b", "")),
+        (DeclaredColumn("id", "BIGINT", "The id", is_required=True), DeclaredColumn("b", "")),
         ("id",),
+        undeclared=("doubled", "is_late"),
     )
     with pytest.raises(ScaffoldingError, match=r"no dbt model makes core\.fct_b; did you mean"):
         find_table(found, "core.fct_b")

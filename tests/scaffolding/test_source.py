@@ -313,6 +313,33 @@ def test_the_day_in_a_name_or_else_that_of_the_newest_row_is_the_seal(
     assert newest[0] == seal + timedelta(days=1, microseconds=-1)
 
 
+def test_the_month_in_a_name_is_the_seal_if_it_is_over_and_no_row_is_later(
+    project: Project, sample_of: Make
+) -> None:
+    def proposed(last: str) -> ProposedSource:
+        files = {
+            "sales_2026-04.csv": f"id,at\n1,2026-04-02T10:00:00\n2,{last}\n",
+            "sales_2026-05.csv": "id,at\n3,2026-05-01T05:00:00\n",
+        }
+        return propose_source(project, "shop", "sales", sample_of(files))
+
+    pattern = proposed("2026-04-30T23:00:00").spec.seal_pattern
+    assert pattern is not None
+    assert pattern.offset == "month"
+    names = [name for _, name in proposed("2026-05-01T04:00:00").landing]
+    assert names[0] == "20260501T045959999999Z_sales_2026-04.csv", "up to the next file's rows"
+    assert names[1].startswith("20260501T235959999999Z_")
+
+
+def test_a_lookup_of_few_rows_has_its_first_column_as_key(
+    project: Project, sample_of: Make
+) -> None:
+    codes = sample_of({"codes.csv": "code,name\na,Apple\nb,Banana\nc,Cherry\n"})
+    proposed = propose_source(project, "shop", "codes", codes)
+    assert proposed.spec.contract.key == ("code",)
+    assert "# complete: always" in proposed.files.files[0].text
+
+
 def test_personal_columns_become_tokens_and_their_values_are_nowhere_in_the_files(
     project: Project, harness: Harness, sample_of: Make
 ) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "lakehouse new feature-set customer_orders --of core.fct_orders --entity customer_id",
         "lakehouse new feature-set order_context --of core.fct_orders --entity customer_id "
-        "--row amount_cents,channel",
+        "--row amount_cents,channel --values amount_cents,returned",
     ),
 )
 @click.argument("name")
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     metavar="COLUMNS",
     help="Its own columns that are known when a decision is made, as features.",
 )
+@click.option(
+    "--values",
+    metavar="COLUMNS",
+    help="The columns that windows are made of; the first of each kind if not given.",
+)
 @in_domain
 @dry_run
 @pass_settings
@@ -45,6 +50,7 @@ def command(
     entity: str,
     key: str | None,
     row: str | None,
+    values: str | None,
     domain: str | None,
     dry_run: bool,
 ) -> None:
@@ -61,10 +67,14 @@ def command(
     project = settings.project
     found = find_table(declared_tables(settings), table)
     domain = choose_domain(project, domain or found.domain or None)
-    own = tuple(row.replace(" ", "").split(",")) if row else ()
+    own, chosen = _columns(row), _columns(values)
     proposal = propose_feature_set(
-        project, domain, name, found, entity, key or found.require_key(), own
+        project, domain, name, found, entity, key or found.require_key(), own, chosen
     )
     write_or_print(project, proposal, dry=dry_run)
     if not dry_run:
         print_line(f"next: lakehouse run --select features/{name}")
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    return tuple(text.replace(" ", "").split(",")) if text else ()
