@@ -94,6 +94,8 @@ def run_selection(settings: "Settings", select: Sequence[str], refresh: Mapping[
     def show(event: Event) -> None:
         if isinstance(event, AssetDone):
             output.print_line(*asset_line(event))
+            if event.why_no_rows:
+                output.print_line(f"           {event.why_no_rows}")
         elif isinstance(event, CheckDone) and not event.passed:
             mark = Toned(event.outcome, "bad" if event.outcome == "failed" else "warn")
             output.print_line(mark, f"  {event.asset}: check {event.check}: {event.description}")

@@ -29,6 +29,7 @@ from lakehouse.lake import (
     Lake,
     Progress,
     all_progress,
+    describe_seal,
     fetch_value,
     qualified,
     quote,
@@ -416,17 +417,13 @@ def _reason(plan: Plan, rows: int, held_back: Sequence[HeldBack], spine: Progres
     """Why rows wait; without waiting rows, why there was nothing to write."""
     table = plan.spine.table
     if not held_back:
-        return f"nothing to write: {table} has no new rows, and {_completeness(spine.seal)}"
-    inputs = " and ".join(f"{one.table}, which {_completeness(one.seal)}" for one in held_back)
+        return f"nothing to write: {table} has no new rows, and {describe_seal(spine.seal)}"
+    inputs = " and ".join(f"{one.table}, which {describe_seal(one.seal)}" for one in held_back)
     it = "it is" if len(held_back) == 1 else "they are"
     return (
         f"{rows:,} rows of {table} wait for {inputs}; the next of them are final when {it} "
         f"complete until {held_back[0].needed}"
     )
-
-
-def _completeness(seal: datetime | None) -> str:
-    return f"is complete until {seal}" if seal else "has no seal yet"
 
 
 def _goal(

@@ -32,6 +32,13 @@ The macros know it as `always`. The seals of the files, in the manifest, stay re
 """
 
 
+def describe_seal(seal: datetime | None) -> str:
+    """Up to when a table is complete, as the end of a sentence that begins with its name."""
+    if seal == ALWAYS:
+        return "is a static lookup"
+    return f"is complete until {seal}" if seal else "has no seal yet"
+
+
 def create_table(cursor: duckdb.DuckDBPyConnection) -> None:
     """Create the progress table if it does not exist."""
     cursor.execute(

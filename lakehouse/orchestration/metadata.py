@@ -1,6 +1,7 @@
 """Metadata entries that several kinds of assets share."""
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,8 +9,19 @@ import dagster as dg
 from lakehouse.lake import ALWAYS
 from lakehouse.markdown import escape
 
+ROW_COUNT = "dagster/row_count"
+"""Rows of the whole table."""
 ROWS_WRITTEN = "rows_written"
-"""Rows that the run wrote, new or replaced; `dagster/row_count` counts the whole table."""
+"""Rows that the run wrote, new or replaced."""
+
+ROWS_WAITING = "rows_waiting"
+"""Rows that have landed and wait until an input is complete up to their time."""
+WHY_NO_ROWS = "why_no_rows"
+
+
+def no_rows_metadata(reason: str) -> Mapping[str, str]:
+    """The sentence about why no rows were written, or why some wait; nothing if there is none."""
+    return {WHY_NO_ROWS: reason} if reason else {}
 
 
 def seal_metadata(seal: datetime | None) -> dict[str, dg.TimestampMetadataValue]:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.lake import Lake, NoSuchTable, Table, fetch_value, qualified, read_columns
+from lakehouse.orchestration.metadata import ROW_COUNT
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 """For each column its input columns: `(table, column)`, tables as `schema.table`."""
@@ -30,7 +31,7 @@ def describe_table(
         rows = int(fetch_value(cursor, f"SELECT count(*) FROM {qualified(table)}"))
     metadata: dict[str, Any] = {
         "dagster/relation_identifier": table,
-        "dagster/row_count": rows,
+        ROW_COUNT: rows,
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(column, kind, description=descriptions.get(column))

@@ -77,3 +77,21 @@ def test_every_check_of_a_subset_runs_even_if_it_reads_a_model_outside(
     assert run(steps, only) == ({PAYMENTS}, set())
     named = dg.AssetSelection.checks(dg.AssetCheckKey(PAYMENTS, "customers_are_known"))
     assert run(steps, named) == (set(), {"customers_are_known"})
+
+
+@pytest.mark.slow
+def test_a_check_that_reads_a_table_which_a_new_lake_lacks_warns_and_stops_nothing(
+    steps: list[dg.AssetsDefinition],
+) -> None:
+    result = dg.materialize(
+        steps,
+        selection=dg.AssetSelection.assets(PAYMENTS),
+        resources={"lake": LakeResource(), "refresh": Refresh()},
+    )
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert checks["not_null_payments_customer"].passed
+    unchecked = checks["customers_are_known"]
+    assert (unchecked.passed, unchecked.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert unchecked.description == (
+        "nothing was checked: there is no table core.customers yet; select it as well"
+    )

@@ -33,10 +33,10 @@ def test_rows_that_wait_are_explained_in_the_log_and_in_the_metadata(lake: Lake,
     deliver(lake, loads, 1)
     metadata, _ = refresh()
     assert metadata["rows_written"] == len(loads[0]) > 0
-    assert "reason" not in metadata
+    assert "why_no_rows" not in metadata
     deliver(lake, loads, 2, seal(1))
     metadata, lines = refresh()
     assert (metadata["rows_written"], metadata["rows_waiting"]) == (0, len(loads[1]))
-    assert f"wait for {LABELS}, which is complete until {seal(1)}" in str(metadata["reason"])
-    assert str(seal(2)) in str(metadata["reason"])
-    assert any(str(metadata["reason"]) in line for line in lines)
+    assert f"wait for {LABELS}, which is complete until {seal(1)}" in str(metadata["why_no_rows"])
+    assert str(seal(2)) in str(metadata["why_no_rows"])
+    assert any(str(metadata["why_no_rows"]) in line for line in lines)

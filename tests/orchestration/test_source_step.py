@@ -38,7 +38,7 @@ def test_assumptions_repetitions_and_reasons_are_in_the_log_and_the_metadata(
     home: Settings,
 ) -> None:
     metadata, log = run()
-    assert metadata["no_rows_because"].startswith("no file has landed in ")
+    assert metadata["why_no_rows"].startswith("no file has landed in ")
     assert "no new rows: no file has landed in " in log
 
     folder = Path(home.landing) / "payments"
@@ -46,7 +46,7 @@ def test_assumptions_repetitions_and_reasons_are_in_the_log_and_the_metadata(
     (folder / "shop_2026-05-01.jsonl").write_bytes(json_lines(payment(1, seal_of(0))))
     metadata, log = run()
     assert (metadata["rows_written"], metadata["assumed_seals"]) == (1, 1)
-    assert "no_rows_because" not in metadata
+    assert "why_no_rows" not in metadata
     assert "shop_2026-05-01.jsonl: assumed complete up to the end of the day in its name" in log
 
     (folder / "shop (1).jsonl").write_bytes(json_lines(payment(1, seal_of(0))))
@@ -54,6 +54,6 @@ def test_assumptions_repetitions_and_reasons_are_in_the_log_and_the_metadata(
     assert metadata["skipped_files"] == {
         "shop (1).jsonl": "it has the same bytes as shop_2026-05-01.jsonl, which is loaded"
     }
-    assert metadata["no_rows_because"].startswith("1 new file skipped: shop (1).jsonl: ")
+    assert metadata["why_no_rows"].startswith("1 new file skipped: shop (1).jsonl: ")
     assert "shop (1).jsonl was skipped: it has the same bytes" in log
-    assert run()[0]["no_rows_because"].startswith("no new file since shop (1).jsonl")
+    assert run()[0]["why_no_rows"].startswith("no new file since shop (1).jsonl")

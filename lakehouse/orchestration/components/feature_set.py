@@ -9,7 +9,13 @@ from lakehouse.features import refresh as refresh_features
 from lakehouse.lake import Lake, qualified, quote
 from lakehouse.lake.layout import FEATURES
 from lakehouse.orchestration.components.base import SpecComponent, asset_key, group_of
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
+from lakehouse.orchestration.metadata import (
+    ROW_COUNT,
+    ROWS_WAITING,
+    ROWS_WRITTEN,
+    no_rows_metadata,
+    seal_metadata,
+)
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
@@ -82,10 +88,10 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                     descriptions={c.name: c.description for c in columns},
                     lineage={c.name: c.inputs for c in columns},
                 ),
-                "dagster/row_count": report.rows_total,
+                ROW_COUNT: report.rows_total,
                 ROWS_WRITTEN: report.rows_added,
-                "rows_waiting": report.waiting,
-                **({"reason": report.reason} if report.reason else {}),
+                ROWS_WAITING: report.waiting,
+                **no_rows_metadata(report.reason),
                 "version": report.version,
                 "table": report.table,
                 **seal_metadata(report.seal),

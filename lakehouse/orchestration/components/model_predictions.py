@@ -13,7 +13,7 @@ from lakehouse.models.upkeep import refresh_old_features
 from lakehouse.monitoring.react.step import roll_back_failing_champion
 from lakehouse.orchestration.components.base import asset_key, group_of
 from lakehouse.orchestration.components.model_monitoring import announce
-from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, no_rows_metadata
 from lakehouse.orchestration.policies import AUTO_REFRESH, freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
@@ -120,7 +120,7 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 **describe_table(lake.lake, spec.predictions_table),
                 ROWS_WRITTEN: report.rows,
-                **({"why_no_rows": report.why_no_rows} if report.why_no_rows else {}),
+                **no_rows_metadata(report.why_no_rows),
                 "without_features": report.without_features,
                 "version": report.version,
                 "older_than_the_test_period": report.passed_over,

@@ -13,7 +13,7 @@ from lakehouse.orchestration.components.source_checks import (
     check_private,
     has_age,
 )
-from lakehouse.orchestration.metadata import ROWS_WRITTEN, seal_metadata
+from lakehouse.orchestration.metadata import ROWS_WRITTEN, no_rows_metadata, seal_metadata
 from lakehouse.orchestration.policies import freshness_of
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_transient
@@ -110,7 +110,7 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 "rejected_rows": report.rejected,
                 "skipped_files": report.skipped_files,
                 "assumed_seals": len(report.assumed_seals),
-                **({"no_rows_because": report.why_no_rows} if report.why_no_rows else {}),
+                **no_rows_metadata(report.why_no_rows),
                 "new_columns": report.new_columns,
                 "left_out_columns": report.discarded,
                 "missing_columns": report.missing,

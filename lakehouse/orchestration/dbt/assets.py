@@ -4,24 +4,25 @@ A step whose inputs are unchanged since its last success is skipped; it logs the
 the results of its checks.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Author, Lake, Table, rows_written
+from lakehouse.lake import Author, Lake, Table, all_progress, rows_written
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
-    UNIQUE_ID,
     DagsterDbtTranslator,
     DbtCoreCliEventMessage,
 )
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
+from lakehouse.orchestration.dbt.reasons import why_no_rows
 from lakehouse.orchestration.dbt.runner import run_dbt
+from lakehouse.orchestration.dbt.selection import select_nodes, split_checks
 from lakehouse.orchestration.dbt.state import input_state, load_build, save_build
 from lakehouse.orchestration.dbt.steps import Step, domain_of, find_steps, inputs_of
-from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.metadata import ROW_COUNT, ROWS_WRITTEN, WHY_NO_ROWS, no_rows_metadata
 from lakehouse.orchestration.policies import (
     AUTO_REFRESH,
     DEFAULT_FRESHNESS,
@@ -74,7 +75,7 @@ def build_dbt_assets_of(
     others = {
         step.domain
         for step in steps
-        if not {*inputs_of(step, files.manifest).sources} <= {*sources}
+        if not {*inputs_of(step.models, files.manifest).sources} <= {*sources}
     }
     return [_assets(files, step) for step in steps if step.domain not in others]
 
@@ -101,8 +102,7 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
                 f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
             )
             for table in last.models:
-                metadata = _model_metadata(table, files, files.target, lake.lake)
-                metadata[ROWS_WRITTEN] = 0
+                metadata = _model_metadata(table, files, files.target, lake.lake, written=0)
                 yield dg.MaterializeResult(
                     asset_key=dg.AssetKey(Table(table).parts), metadata=metadata
                 )
@@ -117,14 +117,14 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         # waits a whole second. This reader keeps one open, so that dbt and the metadata queries do
         # not block each other.
         with lake.lake.reader():
-            for event in _events(context, files, target, step, refresh):
+            for event in _events(context, files, target, step, refresh, lake.lake):
                 if isinstance(event, dg.Output):
                     table = ".".join(context.asset_key_for_output(event.output_name).path)
                     models.append(table)
-                    extra = _model_metadata(table, files, target, lake.lake)
                     written = rows_written(lake.lake, table, before)
-                    if written is not None:
-                        extra[ROWS_WRITTEN] = written
+                    extra = _model_metadata(table, files, target, lake.lake, written)
+                    if reason := extra.get(WHY_NO_ROWS):
+                        context.log.info(f"{table}: {reason}")
                     event = event.with_metadata({**event.metadata, **extra})
                 elif isinstance(event, dg.AssetCheckResult):
                     checks.append(event)
@@ -160,11 +160,18 @@ def _events(
     target: Path,
     step: Step,
     refresh: Refresh,
+    lake: Lake,
 ) -> Iterator[Any]:
     translator = Translator()
+    ready: list[dg.AssetCheckSpec] = []
+    if context.is_subset:
+        ready, unready = split_checks(context, files, lake)
+        yield from unready
+        if not ready and not context.selected_asset_keys:
+            return
     arguments = [
         "build",
-        *_selection(context, files, step),
+        *select_nodes(context, files, step, ready),
         # unit tests need no data: they belong to the project's test suite
         *("--exclude-resource-type", "unit_test"),
     ]
@@ -176,32 +183,24 @@ def _events(
         yield from message.to_default_asset_events(files.manifest, translator, context, target)
 
 
-def _selection(context: dg.AssetExecutionContext, files: DbtProjectFiles, step: Step) -> list[str]:
-    """Select the whole step, or the requested models and tests by name.
+def _model_metadata(
+    table: str, files: DbtProjectFiles, target: Path, lake: Lake, written: int | None
+) -> dict[str, Any]:
+    """Rows, columns with their descriptions, the lineage of each column, and why rows are missing.
 
-    If dbt selected the tests of a subset, it would omit those that also read a model outside the
-    subset and its upstream, and their checks would have no result.
+    `written` rows by this run; None for a view.
     """
-    if not context.is_subset:
-        models = [files.manifest["nodes"][model] for model in step.models]
-        # a test that also needs a model of a later step belongs to that step
-        return ["--select", _names(models), "--indirect-selection", "buildable"]
-    models = [files.models[".".join(key.path)] for key in context.selected_asset_keys]
-    checks = context.assets_def.check_specs  # the requested checks
-    tests = [files.manifest["nodes"][(check.metadata or {})[UNIQUE_ID]] for check in checks]
-    return ["--select", _names([*models, *tests]), "--indirect-selection", "empty"]
-
-
-def _names(nodes: Iterable[Mapping[str, Any]]) -> str:
-    return " ".join(".".join(node["fqn"]) for node in nodes)
-
-
-def _model_metadata(table: str, files: DbtProjectFiles, target: Path, lake: Lake) -> dict[str, Any]:
-    """Rows, columns with their descriptions, and the lineage of each column."""
     node = files.models[table]
-    return describe_table(
+    metadata = describe_table(
         lake,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},
         lineage=LineageCache(files).read(node["unique_id"], target, lake),
     )
+    if written is not None:
+        metadata[ROWS_WRITTEN] = written
+    with lake.reader() as cursor:
+        progress = all_progress(cursor)
+    has_written = bool(metadata[ROW_COUNT] if written is None else written)
+    reason = why_no_rows(node["unique_id"], files.manifest, progress, has_written=has_written)
+    return {**metadata, **no_rows_metadata(reason)}

@@ -3,7 +3,8 @@
 `assets.py` selects the models and handles the results.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 _RESULTS = {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
+
+_FAILED_MODEL = re.compile(r"in model (\w+) \(")
 
 
 class DbtFailed(LakehouseError):
@@ -67,7 +70,9 @@ def run_dbt(
     if not result.success:
         messages = [error for error in errors if error] or [str(result.exception)]
         kind = DbtTransientError if _was_cut_off(result) else DbtFailed
-        raise kind("\n".join([*messages, f"dbt's log: {target / 'dbt.log'}"]))
+        raise kind(
+            "\n".join([*messages, *_remedies(files, messages), f"dbt's log: {target / 'dbt.log'}"])
+        )
 
 
 def _build(
@@ -90,6 +95,18 @@ def _build(
         if session.stopped:
             return dbtRunnerResult(success=False)
         return runner(manifest=files.parsed, callbacks=[on_event]).invoke(command)
+
+
+def _remedies(files: DbtProjectFiles, messages: Iterable[str]) -> list[str]:
+    """The command that rebuilds each table whose columns its SQL has changed."""
+    assets = {node["name"]: table.replace(".", "/") for table, node in files.models.items()}
+    changed = [_FAILED_MODEL.search(text) for text in messages if "are out of sync" in text]
+    return [
+        f"The columns of {assets[found[1]]} have changed. Rebuild it, and what reads it, with "
+        f"`lakehouse run --full-refresh --select {assets[found[1]]}+`"
+        for found in changed
+        if found and found[1] in assets
+    ]
 
 
 def _was_cut_off(result: Any) -> bool:

@@ -55,7 +55,7 @@ def input_state(step: Step, files: DbtProjectFiles, lake: Lake) -> str:
 
     It differs with every snapshot for a step that reads tables whose progress is not recorded.
     """
-    inputs = inputs_of(step, files.manifest)
+    inputs = inputs_of(step.models, files.manifest)
     names = {"sources": list(inputs.sources), "tables": list(inputs.tables)}
     with lake.reader() as cursor:
         states = [

@@ -4,7 +4,7 @@ Two stages, so that a broken report never stops scoring; steps of their own for 
 a broken model of one domain stops nothing of another. Only dbt's manifest, no Dagster.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the models of a step read that the step does not build.
+    """What models read that is not among them.
 
-    `sources` of raw, `tables` of other steps (`schema.name`), and `others` that are neither.
+    `sources` of raw, incremental `tables` (`schema.name`), and `others` that are neither.
     """
 
     sources: tuple[str, ...]
@@ -78,13 +78,13 @@ def _models_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {i: n for i, n in manifest["nodes"].items() if n["resource_type"] == "model"}
 
 
-def inputs_of(step: Step, manifest: Mapping[str, Any]) -> Inputs:
-    """The inputs of a step, looking through the views of other steps."""
+def inputs_of(models: Collection[str], manifest: Mapping[str, Any]) -> Inputs:
+    """The inputs of `models` (dbt's unique ids), looking through views that are not among them."""
     sources, tables, others = set[str](), set[str](), set[str]()
 
     def visit(parents: Iterable[str]) -> None:
         for parent in parents:
-            if parent in step.models:
+            if parent in models:
                 continue
             if parent in manifest["sources"]:
                 source = manifest["sources"][parent]
@@ -101,6 +101,6 @@ def inputs_of(step: Step, manifest: Mapping[str, Any]) -> Inputs:
             else:
                 others.add(f"{node['schema']}.{node['alias']}")
 
-    for model in step.models:
+    for model in models:
         visit(manifest["nodes"][model]["depends_on"]["nodes"])
     return Inputs(tuple(sorted(sources)), tuple(sorted(tables)), tuple(sorted(others)))

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.errors import LakehouseError
-from lakehouse.orchestration.metadata import ROWS_WRITTEN
+from lakehouse.orchestration.metadata import ROW_COUNT, ROWS_WAITING, ROWS_WRITTEN, WHY_NO_ROWS
 from lakehouse.orchestration.resources import NO_RETRY, Refresh
 from lakehouse.orchestration.run_origin import REPOSITORY_TAGS, OriginRecorder
 from lakehouse.orchestration.runs.instance import open_instance
@@ -26,7 +26,6 @@ from lakehouse.redaction import redact
 from lakehouse.settings import Settings
 
 JOB = "refresh"
-_ROWS = "dagster/row_count"
 _CHANGES = (ROWS_WRITTEN, "new_files", "trained", "days_watched", "days_matured")
 """Metadata that shows that an asset changed: a number above zero, or true."""
 _WRAPPERS = frozenset(
@@ -46,7 +45,7 @@ class AssetDone:
     """An asset that has been brought up to date.
 
     `rows` counts its whole table, `written` the rows that this run wrote; `changed` is whether the
-    run changed it, where known.
+    run changed it, where known. `why_no_rows` is a sentence if the table is empty or rows wait.
     """
 
     asset: str
@@ -54,6 +53,7 @@ class AssetDone:
     seconds: float
     written: int | None = None
     changed: bool | None = None
+    why_no_rows: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,12 +245,15 @@ class _Listener:
         materialization = event.step_materialization_data.materialization
         metadata = {name: entry.value for name, entry in materialization.metadata.items()}
         changes = [bool(metadata[name]) for name in _CHANGES if metadata.get(name) is not None]
+        rows = _number(metadata.get(ROW_COUNT))
+        lacks_rows = rows == 0 or bool(metadata.get(ROWS_WAITING))
         done = AssetDone(
             asset="/".join(materialization.asset_key.path),
-            rows=_number(metadata.get(_ROWS)),
+            rows=rows,
             seconds=seconds,
             written=_number(metadata.get(ROWS_WRITTEN)),
             changed=any(changes) if changes else None,
+            why_no_rows=str(metadata.get(WHY_NO_ROWS, "")) if lacks_rows else "",
         )
         self._summary.assets.append(done)
         self._on_event(done)

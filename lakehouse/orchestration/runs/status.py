@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from lakehouse.lake import ALWAYS, Lake, table_exists
 from lakehouse.lake.layout import FILES, PROGRESS
+from lakehouse.orchestration.metadata import ROW_COUNT
 from lakehouse.orchestration.runs.instance import open_instance
 from lakehouse.orchestration.runs.launcher import end_killed_runs
 from lakehouse.orchestration.runs.outcomes import Outcome, outcome
@@ -95,7 +96,7 @@ def _status(
     node = graph.get(key)
     event = instance.get_latest_materialization_event(key)
     materialization = event.asset_materialization if event else None
-    rows: Any = materialization.metadata.get("dagster/row_count") if materialization else None
+    rows: Any = materialization.metadata.get(ROW_COUNT) if materialization else None
     policy = node.freshness_policy
     allowed = policy.fail_window.to_timedelta() if hasattr(policy, "fail_window") else None
     age = now - seal if seal else None

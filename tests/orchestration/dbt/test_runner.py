@@ -28,6 +28,8 @@ MODELS = {
     "bad": "select error('no such luck') as n",
     "away": "select error('server closed the connection unexpectedly') as n",
     "slow": "-- {{ ref('a') }}\nselect count(*) as n from range(1000000000000) where range % 7 = 3",
+    "grown": "{{ config(materialized='incremental', on_schema_change='fail') }}"
+    "select {{ var('columns', '1 as n') }}",
     "z": "-- {{ ref('a') }}\nselect 1 as n",
 }
 
@@ -102,6 +104,15 @@ def test_a_failed_model_is_named_with_its_cause_and_the_others_are_built(
     with pytest.raises(DbtFailed, match=r"no such luck[\s\S]*dbt\.log"):
         list(build(files, "a", "bad"))
     assert values(files.settings, "core.a") == [(1,)]
+
+
+def test_a_table_of_other_columns_is_refused_with_the_command_that_rebuilds_it(
+    new_files: Callable[[], DbtProjectFiles],
+) -> None:
+    files = new_files()
+    list(build(files, "grown"))
+    with pytest.raises(DbtFailed, match=r"--full-refresh --select core/grown\+`"):
+        list(build(files, "grown", columns="1 as n, 2 as m"))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_domain_has_a_step_for_each_stage_with_models() -> None:
 
 
 def test_inputs_are_what_other_steps_and_sources_give_through_views() -> None:
-    found = {step.name: inputs_of(step, SHOP) for step in find_steps(SHOP)}
+    found = {step.name: inputs_of(step.models, SHOP) for step in find_steps(SHOP)}
     assert found == {
         "dbt_bank_core": Inputs(("orders",), ("core.fct_orders",), ()),
         "dbt_shop_core": Inputs(("orders",), (), ()),

@@ -1,0 +1,49 @@
+"""Why a dbt model has no new rows: which input holds them back, and until when."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lakehouse.lake import ALWAYS, Progress, describe_seal
+from lakehouse.lake.layout import RAW
+from lakehouse.orchestration.dbt.steps import inputs_of
+
+
+def why_no_rows(
+    model: str,
+    manifest: Mapping[str, Any],
+    progress: Mapping[str, Progress],
+    *,
+    has_written: bool,
+) -> str:
+    """A sentence about the rows that `model` (dbt's unique id) waits for, or why there are none.
+
+    A model that has written rows has a reason only if an input is complete further than another.
+    `progress` is that of all tables, once the model is built.
+    """
+    inputs = inputs_of([model], manifest)
+    tables = [*(RAW.table(source) for source in inputs.sources), *inputs.tables]
+    seals = {table: progress[table].seal for table in tables}
+    behind = _behind(seals)
+    if behind:
+        which = ", and ".join(f"{table}, which {describe_seal(seals[table])}" for table in behind)
+        return f"{_waiting(seals)} wait for {which}"
+    if has_written:
+        return ""
+    if not seals:
+        return "nothing to write: its query gives no rows"
+    return "nothing to write: " + ", and ".join(
+        f"{table} {describe_seal(seal)}" for table, seal in seals.items()
+    )
+
+
+def _behind(seals: Mapping[str, datetime | None]) -> list[str]:
+    """The tables that are not complete as far as the furthest one."""
+    times = [seal for seal in seals.values() if seal and seal != ALWAYS]
+    furthest = max(times, default=datetime.min)
+    return [table for table, seal in seals.items() if seal is None or seal < furthest]
+
+
+def _waiting(seals: Mapping[str, datetime | None]) -> str:
+    known = [seal for seal in seals.values() if seal]
+    return "all rows" if len(known) < len(seals) else f"rows known after {min(known)}"
