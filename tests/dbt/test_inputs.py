@@ -13,6 +13,8 @@ from lakehouse.orchestration.dbt.session import WritingSession
 from lakehouse.settings import load_settings
 from tests.project import PROJECT
 
+pytestmark = pytest.mark.slow
+
 MONEY = {"transactions", "exchange_rates"}
 REPORTED = MONEY | {"chargebacks"}
 FACTS = {"core.fct_transactions", "core.fct_reports"}

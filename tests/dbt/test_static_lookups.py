@@ -68,6 +68,7 @@ def test_a_lookup_holds_nothing_back_and_a_new_version_is_processed(new_dbt_lake
     assert dbt_lake.query_each([*queries, *loads]) == in_steps
 
 
+@pytest.mark.slow
 def test_a_lookup_that_is_not_loaded_yet_is_waited_for(new_dbt_lake: Any) -> None:
     world, dbt_lake = World(0), new_dbt_lake()
     dbt_lake.load(world.send("transactions", 2))

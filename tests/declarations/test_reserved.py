@@ -140,6 +140,7 @@ def test_a_column_of_a_contract_that_the_loader_adds_is_refused(name: str) -> No
         Column(name=name, type="BIGINT", description="Column")
 
 
+@pytest.mark.slow
 def test_a_feature_with_the_name_of_another_entity_is_refused_when_definitions_load(
     settings: Settings,
 ) -> None:

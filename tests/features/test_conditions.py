@@ -53,6 +53,7 @@ def declare(where: str, features: dict[str, str]) -> FeatureSetSpec:
     )
 
 
+@pytest.mark.slow
 @given(
     own=rows(max_size=12),
     other=rows(max_size=25),

@@ -23,6 +23,7 @@ from tests.sources.conftest import make_spec
 CLOCK = Clock(at="2026-05-26T12:00:00+00:00")
 
 
+@pytest.mark.slow
 def test_an_input_that_no_asset_produces_is_an_error_that_suggests_a_name(
     new_data_dir: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

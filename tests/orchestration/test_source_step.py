@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
@@ -34,6 +35,7 @@ def run() -> tuple[dict[str, Any], str]:
     return {name: entry.value for name, entry in metadata.items()}, log
 
 
+@pytest.mark.slow
 def test_assumptions_repetitions_and_reasons_are_in_the_log_and_the_metadata(
     home: Settings,
 ) -> None:

@@ -95,6 +95,7 @@ def test_every_time_keeps_its_instant_under_the_type_that_is_guessed(values: lis
         assert kind == "DATE"
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(NUMBERS, WORDS, MOMENTS, st.text(min_size=1)), min_size=1, max_size=5))
 def test_every_value_fits_the_type_that_is_guessed_for_it(values: list[str]) -> None:
     kind = column_type(type_of(values))

@@ -36,7 +36,8 @@ def deciders(lake):
     return dict(found)
 
 
-@pytest.mark.parametrize("weeks", [pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("weeks", [2, 4])
 def test_every_row_of_a_large_delivery_is_scored_by_the_champion_when_it_landed(
     ready, detector, weeks
 ):
@@ -55,6 +56,7 @@ def test_every_row_of_a_large_delivery_is_scored_by_the_champion_when_it_landed(
     assert {key: logged[key] for key in expected} == expected
 
 
+@pytest.mark.slow
 def test_every_row_is_accounted_for_and_a_lost_one_is_found(ready, detector):
     from lakehouse.scoring import reconcile
 
@@ -108,6 +110,7 @@ def test_monitoring_sees_what_former_champions_decided(ready, detector):
     ]
 
 
+@pytest.mark.slow
 def test_the_champion_when_a_row_landed_decides_even_if_moves_came_before_scoring(ready, detector):
     """Two moves between two scorings, and a process that was killed before the second."""
     lake, world, spec = ready.lake, ready.world, ready.spec
@@ -127,6 +130,7 @@ def test_the_champion_when_a_row_landed_decides_even_if_moves_came_before_scorin
     ]
 
 
+@pytest.mark.slow
 def test_a_version_that_can_no_longer_decide_is_replaced(ready, detector):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector")
@@ -139,6 +143,7 @@ def test_a_version_that_can_no_longer_decide_is_replaced(ready, detector):
     assert {deciders(lake)[key] for key in range(3600, 3720)} == {ready.other.version}
 
 
+@pytest.mark.slow
 def test_the_successor_decides_about_the_pending_rows_of_a_rolled_back_version(ready):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version
@@ -149,6 +154,7 @@ def test_the_successor_decides_about_the_pending_rows_of_a_rolled_back_version(r
     assert {deciders(lake)[key] for key in range(3600, 3660)} == {first}
 
 
+@pytest.mark.slow
 def test_rows_that_wait_for_features_are_decided_by_the_champion_when_they_landed(ready):
     lake, world, spec = ready.lake, ready.world, ready.spec
     first = champion(lake, "detector").version

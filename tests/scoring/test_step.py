@@ -167,6 +167,7 @@ def test_new_rows_are_not_lost_when_chosen_days_are_redone(lake, world, spec):
     assert len(log(lake, spec)) == 15 * world.per_day
 
 
+@pytest.mark.slow
 def test_a_new_champion_scores_new_rows_and_keeps_earlier_predictions(lake, world, spec, detector):
     score(spec, lake)
     logged = log(lake, spec)
@@ -255,6 +256,7 @@ def test_two_scorers_never_write_a_row_twice(lake, world, spec, monkeypatch):
     assert len(set(keys)) == len(keys) == 14 * world.per_day
 
 
+@pytest.mark.slow
 def test_forecasts_and_classes_have_columns_of_their_own(lake, world, forecast, scenario):
     for spec in (forecast(), scenario()):
         train(spec, lake)

@@ -84,6 +84,7 @@ def test_features_that_cannot_be_updated_are_reported_and_the_version_is_not_rea
     assert "its features are no longer updated" in check_readiness(spec, lake, first).problem
 
 
+@pytest.mark.slow
 def test_training_compares_on_test_rows_that_landed_after_the_definition_changed(spec, world, lake):
     """Fifteen more days: all test rows of the new version are newer than the old table."""
     first = champion(lake, "detector")

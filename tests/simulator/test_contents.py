@@ -14,6 +14,7 @@ from lakehouse.simulator.config import WorldConfig
 from lakehouse.simulator.drift import conditions
 from lakehouse.simulator.world import create_world
 
+pytestmark = pytest.mark.slow
 DAYS = 120
 PEOPLE = 2000
 

@@ -246,6 +246,7 @@ def test_a_file_without_a_declared_column_is_refused_under_freeze_and_reported_u
     assert harness.load(spec).rows == 1
 
 
+@pytest.mark.slow
 def test_columns_that_a_load_lost_stay_undecided_until_a_decision(
     harness: Harness,
 ) -> None:

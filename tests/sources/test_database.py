@@ -285,6 +285,7 @@ def test_a_history_table_may_have_additional_columns(harness: Harness, bank: Ban
     assert extract(spec, harness.settings).files == ()
 
 
+@pytest.mark.slow
 def test_keys_of_any_type_are_matched_out_of_order(harness: Harness, tmp_path: Path) -> None:
     keys = [1, "1.0", 2.5, "x'y", None, None, "a\0b", b"\x01", "é"]
     with sqlite3.connect(tmp_path / "bank.sqlite", isolation_level=None) as sqlite:

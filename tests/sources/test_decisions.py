@@ -193,6 +193,7 @@ def test_rows_rejected_again_are_undecided_under_the_new_file(harness: Harness) 
     assert twice.released_into == name.replace(".", "_released_1_released_1.")
 
 
+@pytest.mark.slow
 def test_a_new_lake_on_the_same_landing_zone_has_each_released_row_once(harness: Harness) -> None:
     three_rows(harness)
     release_choice(harness, spec=STRICT)

@@ -93,6 +93,7 @@ with Lake(settings) as lake:
 """
 
 
+@pytest.mark.slow
 def test_a_lake_on_a_full_disk_keeps_nothing_of_the_batch_and_continues_later(
     harness: Harness, tmp_path: Path
 ) -> None:

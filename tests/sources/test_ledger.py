@@ -271,6 +271,7 @@ def test_a_file_that_is_corrected_after_a_killed_refusal_is_loaded(
         assert full_state(fresh) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_a_different_file_under_a_loaded_name_is_refused_by_a_fresh_lake_until_corrected(
     harness: Harness,
 ) -> None:
@@ -303,6 +304,7 @@ def test_a_different_file_under_a_loaded_name_is_refused_by_a_fresh_lake_until_c
         assert fresh.load(make_spec()).files == []
 
 
+@pytest.mark.slow
 def test_a_lake_without_a_ledger_writes_it_once(harness: Harness) -> None:
     for number, day in enumerate([0, 4, 2]):
         harness.land(file_name(seal_of(day)), one(number, day))
@@ -359,6 +361,7 @@ def test_two_lakes_that_decide_at_the_same_time_agree(
     assert harness.rows("id") == [(2,), (1,)]
 
 
+@pytest.mark.slow
 def test_the_error_for_a_gap_or_a_damaged_object_names_the_ledger(harness: Harness) -> None:
     for day in range(3):
         harness.land(file_name(seal_of(day)), one(day, day))

@@ -79,6 +79,7 @@ def test_all_times_around_all_clock_changes_are_those_of_zoneinfo(
     assert convert(list(texts), LocalTimes(zone, choice)) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(st.datetimes(datetime(1850, 1, 2), datetime(2199, 12, 30)), min_size=1, max_size=30),

@@ -187,6 +187,7 @@ def test_a_table_without_rows_takes_any_contract(harness: Harness) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_rebuild_under_the_same_contract_makes_the_same_table(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_an_old_source_accepts_a_file_that_lands_years_later(harness: Harness) -
     assert harness.load(make_spec()).files == ["more.jsonl"]
 
 
+@pytest.mark.slow
 def test_a_new_lake_on_the_same_landing_zone_is_the_same_lake(harness: Harness) -> None:
     for number, name in enumerate(["b.jsonl", "a_2026-05-25.jsonl", "c.jsonl"]):
         harness.land(name, json_lines(payment(number, NOON)))

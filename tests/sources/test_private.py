@@ -39,6 +39,7 @@ def open_to_others(*folders: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_world_and_its_landed_files_are_private(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path / "data")
     landing = Path(settings.landing)

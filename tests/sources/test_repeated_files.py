@@ -18,6 +18,7 @@ NAMES = [file_name(seal_of(day)) for day in range(4)]
 ROW = payment(1, datetime(2026, 5, 1, 9))
 
 
+@pytest.mark.slow
 def test_a_repeated_file_is_skipped_and_reported_and_its_name_moves_the_seal(
     harness: Harness,
 ) -> None:

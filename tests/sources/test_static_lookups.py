@@ -51,6 +51,7 @@ def test_a_loaded_lookup_is_always_complete_and_an_unloaded_one_never(harness: H
     assert seal(harness) is None
 
 
+@pytest.mark.slow
 def test_a_new_version_is_known_only_after_all_that_others_have_delivered(harness: Harness) -> None:
     land(harness, "zones_2026-05-01.csv", "old")
     harness.load(zones())

@@ -75,6 +75,7 @@ def test_an_unloaded_file_is_gone_from_other_lakes_too(harness: Harness) -> None
         assert full_state(other) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_without_the_newest_file_the_source_is_complete_up_to_the_previous_one(
     harness: Harness,
 ) -> None:
@@ -93,6 +94,7 @@ def test_without_the_newest_file_the_source_is_complete_up_to_the_previous_one(
     assert harness.rows("id", "known_at")[-1] == (9, seal_of(3))
 
 
+@pytest.mark.slow
 def test_an_unload_killed_midway_is_completed_by_the_next_load(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_file_that_is_not_loaded_cannot_be_unloaded(harness: Harness, file: st
     assert full_state(harness) == before
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_behind_must_load_first(harness: Harness) -> None:
     three_days(harness)
     with another_lake(harness.settings, "other") as other:

@@ -53,6 +53,7 @@ def test_without_a_key_op_is_a_column_like_any_other(harness: Harness) -> None:
     assert harness.rows("op", "price") == [("delete", 3)]
 
 
+@pytest.mark.slow
 def test_a_correction_is_an_unload_and_a_new_file(harness: Harness) -> None:
     harness.land(FIRST, b"item,price\ntea,3\ntea,3\n")
     harness.land(SECOND, b"item,price\ncake,4\n")

@@ -4,7 +4,11 @@ import configparser
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.project import PROJECT
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_file_of_the_package_is_in_the_wheel_but_the_declarations_of_this_repository(

@@ -180,6 +180,7 @@ def test_forecasts_and_classes_have_their_own_report_contents(
     assert 'id="fairness"' not in html
 
 
+@pytest.mark.slow
 def test_later_versions_are_compared_with_earlier_ones(lake, world, detector, without_pictures):
     spec = detector(judging={"repeats": 20})
     train(spec, lake, now=NOW)

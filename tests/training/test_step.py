@@ -31,7 +31,13 @@ def declared(lake, version):
     return [gate for gate in gates if not gate.gate.startswith("probe_")]
 
 
-@pytest.mark.parametrize("task", ["detector", "forecast", "scenario"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "detector",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("forecast", "scenario")),
+    ],
+)
 def test_the_same_rows_and_recipe_give_the_same_bytes_in_another_lake(
     request, world, lake, tmp_path, task
 ):
@@ -83,6 +89,7 @@ def test_a_version_is_due_when_enough_days_settled_or_an_input_changed(
     assert why(spec) == "the features changed"
 
 
+@pytest.mark.slow
 def test_a_better_version_takes_over_and_a_worse_one_does_not(lake, world, detector):
     poor = train(detector(include=["channel", "amount_eur"], gates=[]), lake)
     good = train(detector(), lake)

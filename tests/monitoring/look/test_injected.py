@@ -72,6 +72,7 @@ def test_a_version_with_broken_scores_is_rolled_back_once_without_labels(
     assert list_transitions(lake, "detector") == moves
 
 
+@pytest.mark.slow
 def test_a_sound_successor_stays(successor, world):
     spec, lake, _, other = successor
     add_day(lake, spec, world)

@@ -59,6 +59,7 @@ def test_the_copy_stays_while_the_project_is_the_same_and_another_one_gets_anoth
     assert used.exists()
 
 
+@pytest.mark.slow
 def test_maintenance_keeps_a_copy_that_was_loaded_lately_however_old_the_project_is(
     settings: Settings,
 ) -> None:

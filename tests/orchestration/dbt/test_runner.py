@@ -97,6 +97,7 @@ def test_each_result_is_dbts_own_object_and_the_lake_is_unlocked_afterwards(
     assert values(other.settings, "core.a") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_failed_model_is_named_with_its_cause_and_the_others_are_built(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_next_run_marks_a_killed_run_as_failed_and_does_not_wait_for_it(
         assert launcher.live_runs.run_ids() == [], "files of dead runs stay"
 
 
+@pytest.mark.slow
 def test_status_shows_the_cause_of_a_killed_run_and_the_assets_it_did_not_reach(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:
@@ -119,6 +120,7 @@ def test_status_shows_the_cause_of_a_killed_run_and_the_assets_it_did_not_reach(
     assert (step.step, KILLED in step.error) == ("the run", True)
 
 
+@pytest.mark.slow
 def test_active_and_queued_runs_are_left_alone(
     home: Settings, start: Callable[[float], subprocess.Popen[str]]
 ) -> None:

@@ -145,7 +145,8 @@ def test_a_deleted_run_leaves_no_database(home: Settings, definitions: dg.Defini
     assert not stray.exists()
 
 
-@pytest.mark.parametrize("number", [16, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [16, 100])
 def test_the_size_of_the_history_is_constant_over_many_small_runs(
     home: Settings, definitions: dg.Definitions, number: int
 ) -> None:

@@ -44,6 +44,7 @@ def trials_of(lake, study):
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_on_the_same_path(lake, searched, training_data, monkeypatch):
     spec = searched(trials=9)
     data = training_data(spec)

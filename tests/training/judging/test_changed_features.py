@@ -26,7 +26,12 @@ def redefine(lake, risk="CAST(transaction_id % 3 AS INTEGER)"):
 
 
 @pytest.mark.parametrize(
-    ("rule", "state"), [("better", "candidate"), ("shadow", "shadow"), ("manual", "candidate")]
+    ("rule", "state"),
+    [
+        ("better", "candidate"),
+        pytest.param("shadow", "shadow", marks=pytest.mark.slow),
+        pytest.param("manual", "candidate", marks=pytest.mark.slow),
+    ],
 )
 def test_a_worse_version_is_not_promoted_because_a_feature_was_redefined(
     lake, world, detector, rule, state
@@ -53,6 +58,7 @@ def test_a_worse_version_is_not_promoted_because_a_feature_was_redefined(
     )
 
 
+@pytest.mark.slow
 def test_a_better_version_is_promoted_although_a_feature_was_redefined(lake, world, detector):
     spec = detector(include=["channel", "risk"], gates=[])
     first = train(spec, lake).version
@@ -68,7 +74,12 @@ def test_a_better_version_is_promoted_although_a_feature_was_redefined(lake, wor
 
 
 @pytest.mark.parametrize(
-    ("kept", "state"), [(0.8, "champion"), (0.1, "candidate"), (0, "candidate")]
+    ("kept", "state"),
+    [
+        (0.8, "champion"),
+        pytest.param(0.1, "candidate", marks=pytest.mark.slow),
+        pytest.param(0, "candidate", marks=pytest.mark.slow),
+    ],
 )
 def test_rows_missing_from_the_old_table_are_left_out_if_enough_are_shared(
     lake, world, detector, kept, state

@@ -194,6 +194,7 @@ def test_a_lost_feature_set_worsens_the_metric_and_is_reported(examined):
     assert len([kind for kind, _ in by_name if kind == "adversarial"]) == 4
 
 
+@pytest.mark.slow
 def test_a_report_states_what_was_examined_and_what_was_not(examined, world, detector):
     spec, lake, (_, report) = examined
     gathered = gather(spec, lake, report.version)
