@@ -19,8 +19,14 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the whole graph first: they share one world, the longest chain of tests."""
-    items.sort(key=lambda item: "whole_graph" not in item.path.parts)
+    """Run the longest chains of tests first, so that no process works alone at the end.
+
+    These are the simulations that share many worlds, and the tests of the whole graph.
+    """
+    first = ["test_probabilities.py", "whole_graph", "test_intervals.py"]
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(first) if name in item.path.parts), 9)
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
