@@ -38,7 +38,7 @@ types: install
 quick-tests: install
 	$(PYTEST) -n 3 -m "not slow" --durations 5
 
-slow-tests: install  ## the tests of more than four seconds: whole graphs, servers, a browser, simulations
+slow-tests: install  ## the tests of more than three seconds: whole graphs, servers, a browser, simulations
 	$(PYTEST) -n 2 -m slow
 
 test-all: test slow-tests  ## all tests

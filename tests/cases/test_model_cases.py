@@ -70,6 +70,7 @@ def trained(lake: Lake, settings: Settings, detector: ModelSpec) -> TrainReport:
     return train(detector, lake)
 
 
+@pytest.mark.slow
 def test_15_a_double_beyond_32_bits_stops_neither_training_nor_scoring(
     lake: Lake, settings: Settings, detector: ModelSpec, trained: TrainReport
 ) -> None:

@@ -37,4 +37,4 @@ def test_the_smallest_world_is_one_day_of_one_customer(
     sizes = ["--days", "1", "--customers", "1", "--terminals", "10", "--end", "2026-06-01"]
     result = CliRunner().invoke(main, ["simulate", *sizes])
     assert result.exit_code == 0, result.output
-    assert "complete up to 2026-05-31 (UTC): 1 days" in result.output
+    assert "complete up to 2026-05-31 (UTC): 1 day" in result.output

@@ -8,6 +8,7 @@ import pytest
 HEAVY = {"dagster", "dbt", "lightgbm", "matplotlib", "pandas", "sklearn"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [("lakehouse.lake", set()), ("lakehouse.orchestration.dbt.plugin", {"dbt"})],

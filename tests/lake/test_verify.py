@@ -272,6 +272,7 @@ def test_a_lake_of_an_older_release_reports_what_cannot_be_verified(settings: Se
     assert verify(settings).looked_at["files by hash"] == 1
 
 
+@pytest.mark.slow
 def test_every_flip_in_an_encrypted_file_is_an_error_on_reading(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path / "data", encrypted=True)
     fill(settings)

@@ -151,6 +151,7 @@ def test_at_least_turns_a_forward_label_into_yes_or_no(lake, world, forecast):
             assert row[column] == float(sums[row["key"]][column] >= bound)
 
 
+@pytest.mark.slow
 def test_a_class_only_in_the_test_period_counts_as_an_error_and_is_not_in_the_card(
     lake, world, scenario, settings
 ):

@@ -69,6 +69,7 @@ def downstream(graph: AssetGraph, asset: dg.AssetKey) -> set[dg.AssetKey]:
     return found - {asset}
 
 
+@pytest.mark.slow
 def test_a_source_without_data_does_not_stop_the_assets_of_another(
     new_data_dir: Callable[[], Path],
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_table_with_an_unchanged_contract_is_rebuilt_only_if_selected(
     assert rebuilds == built
 
 
+@pytest.mark.slow
 def test_dbt_detects_a_rebuilt_raw_table_as_changed_input(
     home: Settings, rebuilds: list[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_flood_stays_failed_after_a_later_clean_file(home: Settings) -> None:
     assert not run(make_spec())["contract"].passed
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_load_and_check_leaves_the_gate_closed(
     home: Settings, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_the_job_runs_every_step_and_keeps_all_rows(home: Settings) -> None:
     assert not (files & {file for file in left if "/t/" in str(file)}), "small files were left"
 
 
+@pytest.mark.slow
 def test_an_unreadable_card_fails_by_name_and_no_feature_table_is_dropped(
     home: Settings,
 ) -> None:
@@ -128,6 +129,7 @@ def verify(full: bool) -> dg.ExecuteInProcessResult:
     )
 
 
+@pytest.mark.slow
 def test_verification_fails_only_for_damaged_files_and_names_them(home: Settings) -> None:
     with Lake(home) as lake:
         create_small_files(lake)

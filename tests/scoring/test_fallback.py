@@ -105,6 +105,7 @@ def test_forecasts_get_the_mean_and_classes_the_most_common_one(ready, lake, req
         assert 0.3 < rows[0]["probability"] <= 1
 
 
+@pytest.mark.slow
 def test_an_expired_champion_scores_until_the_declared_rule_stops_it(ready, lake):
     warns = ModelSpec(**spec_values(model_card={"expires_after_days": 10}))
     stops = ModelSpec(

@@ -90,6 +90,7 @@ def test_a_late_row_is_scored_by_the_fallback_as_by_a_champion(ready):
     assert (found.scored, found.lost) == (14 * ready.world.per_day + 1, 0)
 
 
+@pytest.mark.slow
 def test_rows_that_had_no_features_are_not_lost_when_the_fallback_takes_over(ready):
     lake = ready.lake
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))

@@ -65,6 +65,7 @@ def test_without_a_successor_the_step_fails_and_names_the_remedy(broken, lake):
     assert versions_of_the_day(lake) == []
 
 
+@pytest.mark.slow
 def test_the_declared_fallback_scores_the_day_and_no_check_of_a_version_is_green(broken, lake):
     spec = ModelSpec(**spec_values(promotion={"fallback": "base_rate"}))
     result = steps(spec)

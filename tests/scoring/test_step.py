@@ -114,6 +114,7 @@ def test_scoring_again_changes_nothing_and_makes_no_snapshot(lake, world, spec):
     assert log(lake, spec, "*") == before
 
 
+@pytest.mark.slow
 def test_rows_wait_for_features_that_are_not_final_and_are_scored_once_they_are(lake, world, spec):
     score(spec, lake)
     before = log(lake, spec)

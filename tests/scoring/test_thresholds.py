@@ -381,6 +381,7 @@ def test_rows_whose_reasons_cost_too_much_are_scored_and_the_report_gives_the_ca
     assert any(row["decision"] for row in new)
 
 
+@pytest.mark.slow
 def test_a_model_that_blocks_lets_a_random_share_of_all_rows_through_and_logs_which(ready, lake):
     spec = rescore(lake, ready.spec, actions={"mode": "block", "control": 0.25})
     logged = rows(lake)
@@ -396,6 +397,7 @@ def test_a_model_that_blocks_lets_a_random_share_of_all_rows_through_and_logs_wh
     assert {row["blocked"] for row in rows(lake)} == {None}
 
 
+@pytest.mark.slow
 def test_training_excludes_blocked_rows_and_keeps_the_control_stream(ready, lake):
     """A stopped payment is never reported, so its label carries no information."""
     before = set(keys(lake, training_set(ready.spec, lake)))

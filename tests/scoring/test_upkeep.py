@@ -56,6 +56,7 @@ def arrive(world, lake, first, last):
     refresh(activity("3d"), lake)
 
 
+@pytest.mark.slow
 def test_rows_wait_for_the_old_feature_version_and_are_scored_once_it_is_updated(spec, world, lake):
     first = champion(lake, "detector")
     arrive(world, lake, 60, 62)

@@ -88,6 +88,7 @@ def test_no_secret_is_written_whatever_fails(tmp_path: Path) -> None:
     assert not (found := [*leaks(folder, output, SECRETS)]), "\n".join(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", CATALOGS)
 def test_no_form_of_a_catalog_password_is_written(tmp_path: Path, shape: str) -> None:
     folder = tmp_path / "data"

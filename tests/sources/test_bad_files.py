@@ -118,6 +118,7 @@ def test_a_file_with_the_wrong_encoding_or_a_bad_header_is_refused_and_the_next_
         assert report.files == [GOOD]
 
 
+@pytest.mark.slow
 def test_another_encoding_can_be_declared(harness: Harness) -> None:
     columns = [column("id", "BIGINT"), column("time", "TIMESTAMP"), column("größe")]
     text = "id,time,größe\n1,2026-05-01,30 €\n"
@@ -171,6 +172,7 @@ def test_a_file_that_grows_while_it_is_read_waits_for_the_next_load(
     assert harness.load(make_spec()).rows == 2
 
 
+@pytest.mark.slow
 def test_names_that_differ_in_case_or_are_odd_are_matched_exactly_in_every_format(
     harness: Harness,
 ) -> None:
@@ -219,6 +221,7 @@ def test_columns_that_evolve_cannot_add_are_counted_by_name(harness: Harness) ->
     assert report.discarded == dict.fromkeys(set(names) - {"Extra"}, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_a_file_without_a_declared_column_is_refused_under_freeze_and_reported_under_discard(
     harness: Harness, suffix: str

@@ -86,6 +86,7 @@ TYPES = [
     *("VARCHAR", "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"),
     *("DECIMAL(10,2)", "DECIMAL(18,8)", "DECIMAL(20,3)", "DECIMAL(38,0)"),
 ]
+QUICK_TYPES = ("VARCHAR", "BIGINT", "TIMESTAMP", "DECIMAL(18,8)")
 BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 FORMATS = ("csv", "jsonl", "parquet")
 
@@ -186,7 +187,10 @@ def loaded(harness: Harness, type: str, format: str, spellings: Sequence[str]) -
     return dict(harness.rows("id", "value", table=f"raw.{name}"))
 
 
-@pytest.mark.parametrize("type", TYPES)
+@pytest.mark.parametrize(
+    "type",
+    [pytest.param(t, marks=[] if t in QUICK_TYPES else pytest.mark.slow) for t in TYPES],
+)
 def test_each_spelling_of_each_type_is_exact_or_quarantined_in_every_format(
     harness: Harness, type: str
 ) -> None:

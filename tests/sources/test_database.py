@@ -72,6 +72,7 @@ def rows(harness: Harness) -> list[tuple[Any, ...]]:
     return harness.rows("id", "op", "city", "known_at", table="raw.people")
 
 
+@pytest.mark.slow
 def test_changes_history_and_deletes_are_each_landed_once(harness: Harness, bank: Bank) -> None:
     spec = make_people(bank)
     bank.run(
@@ -219,6 +220,7 @@ def test_a_row_without_a_readable_time_is_quarantined_and_the_others_are_loaded(
     sqlite.close()
 
 
+@pytest.mark.slow
 def test_rows_added_later_with_the_newest_time_are_landed(harness: Harness, bank: Bank) -> None:
     spec = make_people(bank, seal="", history_table="")
     bank.run(f"INSERT INTO people VALUES (1, 'Bern', {at(1)});")

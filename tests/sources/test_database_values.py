@@ -112,6 +112,7 @@ def test_a_value_of_another_type_is_quarantined_and_the_others_are_loaded(
     assert report.reasons == {"value: not a BIGINT": 3}
 
 
+@pytest.mark.slow
 def test_text_that_is_not_utf_8_quarantines_its_row_and_keeps_its_bytes(
     harness: Harness, tmp_path: Path
 ) -> None:

@@ -159,6 +159,7 @@ def three_rows(harness: Harness) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_released_rows_are_loaded_once_and_known_from_their_release_on(harness: Harness) -> None:
     name = three_rows(harness)
     later = file_name(seal_of(1))
@@ -230,6 +231,7 @@ def test_a_release_killed_before_it_was_recorded_lands_nothing_twice(
 OTHER_NAMES = make_spec(seal_pattern={"regex": r"at_(\d{8})", "strptime": "%Y%m%d"})
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_is_released_is_read_again_and_only_once(harness: Harness) -> None:
     name = "of_20260501.jsonl"
     harness.land(name, json_lines(payment(1, NOON)))

@@ -140,6 +140,7 @@ def test_the_noise_of_binary_floats_is_rounded_away_only_where_it_is_declared(
     assert harness.load(make_spec(**exactly)).reasons == {"amount: not a DECIMAL(18,2)": 3}
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.lists(

@@ -69,6 +69,7 @@ def test_a_late_file_has_the_same_known_at_in_a_fresh_lake(harness: Harness) -> 
     assert harness.rows("id", "known_at")[-1] == (2, seal_of(4) + timedelta(microseconds=1))
 
 
+@pytest.mark.slow
 def test_files_that_the_first_lake_has_not_loaded_change_nothing_that_it_has(
     harness: Harness,
 ) -> None:
@@ -256,6 +257,7 @@ def test_a_process_killed_around_the_ledger_repeats_its_decision(
             assert full_state(fresh) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_corrected_after_a_killed_refusal_is_loaded(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +328,7 @@ def test_a_lake_without_a_ledger_writes_it_once(harness: Harness) -> None:
         assert full_state(fresh) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_a_lake_whose_order_differs_from_the_ledger_gets_an_error(harness: Harness) -> None:
     for number, day in enumerate([0, 4, 2]):
         harness.land(file_name(seal_of(day)), one(number, day))
@@ -341,6 +344,7 @@ def test_a_lake_whose_order_differs_from_the_ledger_gets_an_error(harness: Harne
                 fresh.load(make_spec())
 
 
+@pytest.mark.slow
 def test_two_lakes_that_decide_at_the_same_time_agree(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,6 +431,7 @@ def test_reading_the_ledger_costs_the_same_after_many_loads(
     assert reads[2:] == [reads[2]] * 10
 
 
+@pytest.mark.slow
 def test_a_rebuilt_manifest_has_the_numbers_of_the_ledger(harness: Harness) -> None:
     for number, day in enumerate([0, 4, 2]):
         harness.land(file_name(seal_of(day)), one(number, day))

@@ -40,6 +40,7 @@ def filled(harness: Harness, spec: SourceSpec | None = None, **more: Any) -> Non
         harness.load(spec or make_spec())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "more", "message"),
     [
@@ -168,6 +169,7 @@ def test_a_change_that_the_rows_allow_is_applied(
     assert harness.lake.snapshot() == snapshot
 
 
+@pytest.mark.slow
 def test_a_lake_without_stored_terms_is_judged_by_its_rows(harness: Harness) -> None:
     filled(harness)
     with harness.lake.cursor() as cursor:
@@ -202,6 +204,7 @@ def test_a_rebuild_under_the_same_contract_makes_the_same_table(
     assert harness.query("FROM ops.files ORDER BY load_id") == manifest
 
 
+@pytest.mark.slow
 def test_a_widened_type_gets_the_exact_values_from_the_landed_files(harness: Harness) -> None:
     filled(harness)
     before = harness.rows("_file", "_row", "_load_id", "_loaded_at", "id", "known_at")
@@ -224,6 +227,7 @@ def test_a_widened_type_gets_the_exact_values_from_the_landed_files(harness: Har
     assert harness.query("SELECT rows, rejected FROM ops.files ORDER BY load_id") == [(2, 0)] * 3
 
 
+@pytest.mark.slow
 def test_a_renamed_column_is_filled_for_all_rows(harness: Harness) -> None:
     filled(harness)
     renamed = make_spec(
@@ -267,6 +271,7 @@ def test_decisions_stay_and_released_rows_stay_where_they_are(
         assert find_undecided(cursor, make_spec()) == []
 
 
+@pytest.mark.slow
 def test_a_missing_altered_or_refused_file_leaves_the_table_unchanged(
     harness: Harness,
 ) -> None:
@@ -285,6 +290,7 @@ def test_a_missing_altered_or_refused_file_leaves_the_table_unchanged(
     assert list((harness.settings.data_dir / "spill").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_load_during_a_rebuild_is_not_lost(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_files_of_other_connectors_are_never_repetitions(harness: Harness) -> No
     assert len(harness.load(make_spec(columns, connector=connector)).files) == 3
 
 
+@pytest.mark.slow
 def test_an_unload_does_not_bring_the_repetition_in(harness: Harness) -> None:
     for name in NAMES[:2]:
         harness.land(name, json_lines(ROW))
@@ -126,6 +127,7 @@ BOUNDED: list[dict[str, Any]] = [
 WIDER = [{**BOUNDED[0], "maximum": 99}, *BOUNDED[1:]]
 
 
+@pytest.mark.slow
 def test_released_rows_are_loaded_even_if_their_file_equals_the_first(harness: Harness) -> None:
     harness.land(NAMES[0], json_lines(payment(50, seal_of(0))))
     harness.load(make_spec(BOUNDED))

@@ -30,6 +30,7 @@ def unload_file(harness: Harness, file: str = WRONG) -> object:
     )
 
 
+@pytest.mark.slow
 def test_a_file_is_unloaded_in_one_recorded_commit_and_the_rest_stays(harness: Harness) -> None:
     three_days(harness)
     before = harness.rows("id", "known_at")
@@ -135,6 +136,7 @@ def test_an_unloaded_file_is_loaded_again_only_with_other_bytes(harness: Harness
         assert full_state(fresh) == full_state(harness)
 
 
+@pytest.mark.slow
 def test_days_of_rows_that_share_a_key_are_affected_too(harness: Harness) -> None:
     three_days(harness)
     harness.land(file_name(seal_of(9)), one(1, 9))
@@ -143,6 +145,7 @@ def test_days_of_rows_that_share_a_key_are_affected_too(harness: Harness) -> Non
     assert (done.since, done.until) == (seal_of(1), seal_of(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["no such file", WRONG])
 def test_a_file_that_is_not_loaded_cannot_be_unloaded(harness: Harness, file: str) -> None:
     three_days(harness)

@@ -86,6 +86,7 @@ def test_a_rebuild_keeps_every_row_and_its_identity(harness: Harness) -> None:
     assert harness.rows("*") == before
 
 
+@pytest.mark.slow
 def test_released_rows_come_once_with_the_place_in_their_new_file(harness: Harness) -> None:
     harness.land(FIRST, b"item,price\ntea,3\ntea,x\ntea,x\n")
     harness.load(bare())

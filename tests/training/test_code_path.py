@@ -144,6 +144,7 @@ def test_a_missing_function_is_named():
         definitions_behind(["app.start:finish"], sources().get)
 
 
+@pytest.mark.slow
 def test_a_versions_code_includes_training_but_not_evaluation():
     names = {each.name for each in code_definitions()}
     assert {

@@ -161,6 +161,7 @@ def test_the_summary_is_a_dozen_lines_of_markdown_with_verdicts_and_intervals(la
     assert f"{abs(alerts / 5 - 1):.0%} {way} the capacity of 5" in lines[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["forecast", "scenario"])
 def test_forecasts_and_classes_have_their_own_report_contents(
     lake, world, forecast, scenario, task

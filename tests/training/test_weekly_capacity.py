@@ -1,6 +1,7 @@
 """A model with a capacity a week, from its split to its report, against plain Python."""
 
 import numpy as np
+import pytest
 
 from lakehouse.models.artefact import load_evaluation, load_model
 from lakehouse.training import train
@@ -10,6 +11,7 @@ from lakehouse.training.sets.dataset import pinned_set
 from lakehouse.training.sets.rows import load_rows
 
 
+@pytest.mark.slow
 def test_alerts_of_a_weekly_model_are_counted_by_weeks_everywhere(lake, world, detector, settings):
     spec = detector(
         capacity={"alerts": 20, "per": "week"},

@@ -332,6 +332,7 @@ def test_a_query_too_deep_to_parse_is_an_error_and_no_crash(door: Door) -> None:
         door.ask("SELECT " + "1 + " * 20_000 + "1")
 
 
+@pytest.mark.slow
 def test_many_comments_do_not_slow_down_parsing(door: Door) -> None:
     assert list(door.ask("/**/" * 5_000 + "SELECT 1").rows()) == [(1,)]
     assert len(list(door.ask("/**/ -- a\n" * 5_000 + "EXPLAIN /* b */ SELECT 1").rows())) == 1

@@ -59,6 +59,7 @@ def unseen(share):
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "kind"),
     [

@@ -39,6 +39,7 @@ def test_without_a_champion_nothing_is_monitored(lake, world, detector):
         watch(detector(), lake)
 
 
+@pytest.mark.slow
 def test_before_anything_is_scored_nothing_is_reported(lake, world, detector):
     train(detector(), lake)
     snapshot = lake.snapshot()

@@ -89,6 +89,7 @@ def test_broken_scores_roll_back_with_the_finding_as_evidence(bench, lake):
     )
 
 
+@pytest.mark.slow
 def test_a_missing_predecessor_is_recorded_once_and_a_shadow_may_still_take_over(lake):
     bench = Bench(lake, make_spec())
     bench.version(1, state="champion")

@@ -206,6 +206,7 @@ def test_a_build_waits_for_another_writer_and_then_names_it(
         list(build(files, "a"))
 
 
+@pytest.mark.slow
 def test_a_project_that_cannot_be_parsed_fails_with_the_location(
     project: Path, tmp_path: Path
 ) -> None:

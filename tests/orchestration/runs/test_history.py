@@ -44,6 +44,7 @@ def read_events(opened, run_id):
     return [(log.step_key, log.dagster_event_type, log.user_message) for log in logs]
 
 
+@pytest.mark.slow
 def test_dagsters_storage_and_ours_read_what_the_other_wrote(tmp_path):
     runs = []
     for write, read in ((ours, dagsters_own), (dagsters_own, ours)):

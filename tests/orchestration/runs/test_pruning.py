@@ -114,6 +114,7 @@ def test_pruning_keeps_the_last_runs_of_assets_and_checks(
     assert prune(keeping(home, runs=2)) == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_is_too_old_is_deleted_even_if_there_are_few(
     home: Settings, definitions: dg.Definitions
 ) -> None:

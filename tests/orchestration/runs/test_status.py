@@ -90,6 +90,7 @@ def printed(found: Status) -> str:
     return text.getvalue()
 
 
+@pytest.mark.slow
 def test_a_failed_asset_has_cause_and_remedy_and_those_downstream_name_its_step(
     home: Settings, definitions: dg.Definitions
 ) -> None:
@@ -155,6 +156,7 @@ def test_each_asset_names_only_the_failed_step_upstream_of_it(home: Settings) ->
     assert (found["core/second"], found["core/downstream_of_other"]) == ("raw__first", "raw__other")
 
 
+@pytest.mark.slow
 def test_a_failed_check_is_still_shown_after_its_step_failed(
     home: Settings,
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_failed_check_is_still_shown_after_its_step_failed(
     assert after.error == "the other is down; wait"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("age", "shown", "fresh"),
     [

@@ -285,6 +285,7 @@ def test_alerts_on_cards_cover_all_their_amounts_of_the_day(lake, world, detecto
     assert rows.label.sum() >= 1
 
 
+@pytest.mark.slow
 def test_alerts_under_stress_respect_lots(tmp_path):
     """One tree of three leaves has few scores, and many rows at the threshold."""
     with Lake(load_settings({}, data_dir=tmp_path / "data", threads=1)) as lake:

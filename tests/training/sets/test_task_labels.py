@@ -132,6 +132,7 @@ def test_types_are_read_as_duckdb_and_dbt_write_them(task, types):
     assert [find_task(task).label_type_problem(each) for each in types] == [""] * len(types)
 
 
+@pytest.mark.slow
 def test_null_labels_are_counted_and_named(lake, world):
     with_label(lake, "CASE WHEN transaction_id % 10 > 0 THEN is_fraud::INTEGER END")
     spec = make_spec()
@@ -180,6 +181,7 @@ def test_an_empty_label_table_names_itself_and_until_when_to_wait(lake, world):
         training_set(make_spec(label={**NUMBER, "column": "is_fraud"}), lake)
 
 
+@pytest.mark.slow
 def test_a_split_by_share_trains_and_its_dates_are_on_the_card(lake, world, detector):
     spec = detector(split={"test": 0.2, "validation": 0.1, "gap": "7d"})
     pinned = training_set(spec, lake)

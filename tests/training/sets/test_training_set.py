@@ -124,6 +124,7 @@ def test_a_forward_label_sums_the_entitys_activity_in_the_horizon_after_t(lake, 
         assert row["naive_mean"] == pytest.approx(spent(customer, datetime.min, t) / lived)
 
 
+@pytest.mark.slow
 def test_training_on_every_third_row_leaves_validation_and_test_whole(lake, world, detector):
     split = {"test": "7d", "validation": "7d", "gap": "7d"}
     whole, part = (
