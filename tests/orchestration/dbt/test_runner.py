@@ -107,6 +107,7 @@ def test_a_failed_model_is_named_with_its_cause_and_the_others_are_built(
     assert values(files.settings, "core.a") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_table_of_other_columns_is_refused_with_the_command_that_rebuilds_it(
     new_files: Callable[[], DbtProjectFiles],
 ) -> None:
