@@ -9,9 +9,11 @@ from lakehouse.declarations.names import did_you_mean
 from lakehouse.scaffolding.errors import ScaffoldingError
 
 _ALIAS = re.compile(
-    r"^(?!\s*(?:\)|--)|.*\b(?:from|join|with)\b).*\bas\s+([a-z_]\w*)\s*,?\s*$", re.MULTILINE
+    r"^(?!\s*\)|.*\b(?:from|join|with)\b).*\bas\s+([a-z_]\w*)\s*,?\s*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 """A line of a SELECT that ends with the name of a column."""
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 _UNIQUE = ("unique", "unique_recently")
 _WHOLE_NUMBERS = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
@@ -26,6 +28,9 @@ _SYNONYMS = {
     **dict.fromkeys(("FLOAT4", "REAL"), "FLOAT"),
     "DATETIME": "TIMESTAMP",
 }
+
+_NO_NAMES = frozenset({*_WHOLE_NUMBERS, *_SYNONYMS, *_SYNONYMS.values(), "DATE", "MATERIALIZED"})
+"""What follows AS in a cast, or before a subquery."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +183,9 @@ def _keys(node: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _named(sql: str) -> list[str]:
-    """The names that lines of a SELECT give to their columns."""
-    return list(dict.fromkeys(_ALIAS.findall(sql)))
+    """The names that lines of a SELECT seem to give to their columns."""
+    text = _COMMENT.sub("", sql)
+    return [name for name in dict.fromkeys(_ALIAS.findall(text)) if name.upper() not in _NO_NAMES]
 
 
 def _plain(kind: str | None) -> str:

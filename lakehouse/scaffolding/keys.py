@@ -10,7 +10,7 @@ from lakehouse.scaffolding.samples import Sample
 _MOST_TRIED = 9
 """Columns of which combinations are tried."""
 _LONGEST = 3
-_ENOUGH = 20
+_FEWEST, _ENOUGH = 3, 20
 """Rows in which the values of a column rarely all differ by chance."""
 _PART = ("line", "row", "seq", "sequence", "position", "item", "sku", "product", "stock")
 _TIMES = ("DATE", "TIMESTAMP")
@@ -31,11 +31,12 @@ def find_key(sample: Sample, columns: Sequence[Column]) -> Key:
     rows = sample.rows
     unique = [column for column in ranked if column.distinct == rows]
     for column in unique:
-        is_first = column is columns[0] and column.type == "VARCHAR"  # as in a lookup of few rows
-        if _rank(column) < 3 or rows >= _ENOUGH or is_first:
+        is_key = _rank(column) < 3 or rows >= _ENOUGH
+        if is_key or (column is columns[0] and _is_lookup(columns, rows)):
+            few = "" if is_key else ", which few rows show: check that none comes back"
             return Key(
                 (column.name,),
-                f"{column.name} is the key: {column.distinct:,} of {rows:,} values differ",
+                f"{column.name} is the key: {column.distinct:,} of {rows:,} values differ{few}",
             )
     for names in _combinations([column for column in ranked if column not in unique], rows):
         chosen = [column.origin for column in columns if column.name in names]
@@ -44,11 +45,22 @@ def find_key(sample: Sample, columns: Sequence[Column]) -> Key:
             return Key(
                 key,
                 f"{', '.join(key)} are the key: {rows:,} of {rows:,} combinations differ, and "
-                "no shorter one does",
+                f"no shorter one does{_by_chance(unique, rows)}",
             )
     repeated = rows - _count_distinct(sample, [column.origin for column in columns])
     why = f"{repeated:,} of {rows:,} rows repeat another one exactly" if repeated else ""
-    return Key((), why or f"no combination of up to {_LONGEST} columns differs in {rows:,} rows")
+    why = why or f"no combination of up to {_LONGEST} columns differs in {rows:,} rows"
+    return Key((), why + _by_chance(unique, rows))
+
+
+def _is_lookup(columns: Sequence[Column], rows: int) -> bool:
+    """Whether these look like a table of a few codes and their texts."""
+    return rows >= _FEWEST and all(column.type in ("VARCHAR", "BOOLEAN") for column in columns)
+
+
+def _by_chance(unique: Sequence[Column], rows: int) -> str:
+    names = ", ".join(column.name for column in unique)
+    return f", but for {names}, which may be chance in {rows:,} rows" if names else ""
 
 
 def _may_identify(column: Column) -> bool:

@@ -195,9 +195,13 @@ def _maturity(wanted: Wanted) -> tuple[timedelta, str]:
         return wanted.maturity, f"labels are settled {format_duration(wanted.maturity)} after"
     if wanted.label.name == wanted.spine.name:
         delay = -(-wanted.seen.delay // _HOUR) * _HOUR
-        how_long = f", up to {format_duration(delay)} after its time" if delay else ""
-        maturity = f"its maturity is {format_duration(delay)}"
-        return delay, f"a label is known with its row{how_long}: {maturity}"
+        why = "a label is known with its row"
+        if delay:
+            why += f", for 99 of 100 rows within {format_duration(delay)} of its time"
+        first, last = wanted.seen.first, wanted.seen.last
+        if first and last and 2 * delay > last - first:
+            why += " (most of the history: check the source's time, and the seals of its files)"
+        return delay, f"{why}: its maturity is {format_duration(delay)}"
     return _PERIOD, (
         f"a label is settled {format_duration(_PERIOD)} after its event, as nothing says "
         "otherwise: change it with --maturity"

@@ -29,9 +29,9 @@ _PATTERNS: tuple[tuple[str, str, timedelta | Literal["day", "month"]], ...] = (
     (r"(?<!\d)(\d{4}_\d{2}_\d{2})(?!\d)", "%Y_%m_%d", "day"),
     (r"(?<!\d)(\d{4}/\d{2}/\d{2})(?!\d)", "%Y/%m/%d", "day"),
     (r"(?<!\d)(\d{8})(?!\d)", "%Y%m%d", "day"),
-    (r"(?<!\d)(\d{4}-\d{2})(?![\d-])", "%Y-%m", "month"),
-    (r"(?<!\d)(\d{4}_\d{2})(?![\d_])", "%Y_%m", "month"),
-    (r"(?<!\d)(\d{4}/\d{2})(?![\d/])", "%Y/%m", "month"),
+    (r"(?<!\d)(\d{4}-\d{2})(?!\d|-\d)", "%Y-%m", "month"),
+    (r"(?<!\d)(\d{4}_\d{2})(?!\d|_\d)", "%Y_%m", "month"),
+    (r"(?<!\d)(\d{4}/\d{2})(?!\d|/\d)", "%Y/%m", "month"),
 )
 
 
@@ -72,7 +72,7 @@ def find_seals(
     """The seals of files called `names`.
 
     `spans` are the times of each file's rows, if any, and `written` when it was last changed (UTC).
-    A month counts only if it had ended when its file was written, and no row is later.
+    A month counts only if it had ended when its file was written, and the rows are not later.
     """
     for regex, strptime, offset in _PATTERNS:
         pattern = SealPattern(regex=regex, strptime=strptime, offset=offset)
@@ -85,7 +85,7 @@ def find_seals(
             span is not None and span.last > at for span, at in zip(spans, found, strict=True)
         )
         unfinished = any(at > moment for at, moment in zip(found, written, strict=True))
-        if offset == "month" and (late or unfinished):
+        if offset == "month" and (late or unfinished or not any(spans)):
             continue
         sentences = [
             f"the {what} in a file's name is its seal: {names[0]} is complete to {found[0]}"
@@ -113,7 +113,7 @@ def _by_rows(
         seal_name(seal, f"_{_safe(name)}") for name, seal in zip(names, seals, strict=True)
     )
     why = "the end of the day of its newest row" if spans[0] else "when it was last written"
-    if any(span and seal < _end_of_day(span) for span, seal in zip(spans, seals, strict=True)):
+    if any(_begins_after(span, spans) for span in spans):
         why += ", or the last moment before the next file's rows"
     sentences = [
         f"{names[0]} has no seal in its name that fits its rows: it is landed as {landed[0]}, "
@@ -121,8 +121,8 @@ def _by_rows(
     ]
     if len(set(seals)) < len(seals):
         sentences.append(
-            "several files end on the same day: the rows of all but the first count as known from "
-            "the end of that day on; if they are parts of one delivery, make one file of them"
+            "several files have the same seal: the rows of all but the first count as known from "
+            "then on; if they are parts of one delivery, make one file of them"
         )
     return Seals(None, landed, tuple(seals), tuple(sentences))
 
@@ -130,9 +130,17 @@ def _by_rows(
 def _end_of(span: Span, spans: Sequence[Span | None], written: datetime) -> datetime:
     """The end of the newest row's day, if neither the next file's rows begin nor it was written
     earlier."""
-    following = [other.first - TICK for other in spans if other and other.first > span.last]
-    end = min([_end_of_day(span), *following])
+    end = min([_end_of_day(span), *(other - TICK for other in _begins_after(span, spans))])
     return min(end, written) if written >= span.last else end
+
+
+def _begins_after(span: Span | None, spans: Sequence[Span | None]) -> list[datetime]:
+    """When the rows of other files begin, of those that begin later on the day of the last row."""
+    return [
+        other.first
+        for other in spans
+        if span and other and span.last < other.first <= _end_of_day(span)
+    ]
 
 
 def _end_of_day(span: Span) -> datetime:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from lakehouse.lake import Lake, fetch_value, qualified, quote, read_columns, table_exists
+from lakehouse.lake import Lake, fetch_value, qualified, quote, read_columns
 from lakehouse.scaffolding.declared_tables import DeclaredTable
 from lakehouse.scaffolding.model import Seen
 from lakehouse.scaffolding.staging import EVENT_TIME
@@ -12,14 +12,16 @@ _FEW = 10
 
 def look(lake: Lake, spine: DeclaredTable, label: DeclaredTable, column: str) -> Seen:
     """The rows of `spine` and the values of the label's column; nothing of a table that is not
-    there, or that was built before it had the column."""
+    there, or that was built before it had the columns."""
     with lake.reader() as cursor:
-        if not table_exists(cursor, spine.name):
+        there = read_columns(cursor, spine.name)
+        name = EVENT_TIME if spine.has(EVENT_TIME) else "known_at"
+        if name not in there:
             return Seen()
-        time = quote(EVENT_TIME if spine.has(EVENT_TIME) else "known_at")
+        time, known_at = quote(name), "known_at" if "known_at" in there else quote(name)
         first, last, rows, delay = cursor.execute(
             f"SELECT min({time}), max({time}), count({time}), "
-            f"quantile_disc(known_at - {time}, 0.99) "
+            f"quantile_disc({known_at} - {time}, 0.99) "
             f"FROM {qualified(spine.name)}"
         ).fetchone() or (None, None, 0, None)
         values = None

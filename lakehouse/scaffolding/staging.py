@@ -89,11 +89,15 @@ def _columns(contract: ProposedContract) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _required(contract: ProposedContract) -> set[str]:
-    """The columns that are never NULL: the contract refuses it, and they are as delivered."""
+    """The columns that are never NULL: the contract refuses it, and they are as delivered.
+
+    A delete (`op`) may lack all but the key.
+    """
+    has_deletes = any(column.name == "op" for column in contract.columns)
     declared = {
         str(fields["name"])
         for _, fields in contract.fields
-        if fields.get("nullable") is False or fields["name"] in contract.key
+        if fields["name"] in contract.key or (fields.get("nullable") is False and not has_deletes)
     }
     as_delivered = {c.name for c in contract.columns if _cleaned(c) == sql_name(c.name)}
     return declared & as_delivered

@@ -17,9 +17,9 @@ _SYSTEM = ("known_at", "_load_id")
 """Columns at the end of every core table."""
 _MONEY = frozenset(
     {
-        *("amount", "price", "cost", "costs", "fee", "fees", "total", "subtotal", "sum", "tax"),
-        *("fare", "tip", "tips", "toll", "tolls", "pay", "paid", "payment", "salary", "wage"),
-        *("revenue", "sales", "value", "balance", "discount", "refund", "charge", "spend"),
+        *("amount", "price", "cost", "costs", "fee", "fees", "subtotal", "tax", "wage"),
+        *("fare", "tip", "tips", "toll", "tolls", "pay", "paid", "payment", "salary"),
+        *("revenue", "sales", "balance", "discount", "refund", "charge", "spend"),
         *("eur", "euro", "usd", "gbp", "chf", "money", "betrag", "preis", "montant", "prix"),
     }
 )
@@ -88,8 +88,8 @@ def propose_table(
     ]
     if staging.undeclared:
         assumptions.append(
-            f"left out, as {view}.yml does not list them with their `data_type`: "
-            f"{', '.join(staging.undeclared)}"
+            f"left out, as {view}.yml does not list them with their `data_type`, though the SQL "
+            f"seems to name them: {', '.join(staging.undeclared)}"
         )
     return Proposal(
         (File(folder / f"{name}.sql", sql), File(folder / f"{name}.yml", text)), tuple(assumptions)

@@ -44,7 +44,7 @@ class WindowLines:
         self.own = [column for column in own if _base(column) not in others]
         self.own_elsewhere = [column for column in own if _base(column) in others]
         self.clashes: set[str] = set()
-        used = (*_SYSTEM, entity, key)
+        self.used = used = (*_SYSTEM, entity, key)
         columns = [c for c in table.columns if c.name not in used and not c.name.startswith("_")]
         if values:
             columns = [column for column in columns if column.name in values]
@@ -61,6 +61,8 @@ class WindowLines:
         self.too_many = [group[most:] for group in groups if len(group) > most]
         for group in groups:
             del group[most:]
+        usable = {c.name for group in (*groups, self.decimals, self.untyped) for c in group}
+        self.unusable = [table.column(name) for name in values if name not in usable]
         self.names = _names(["n", "idle"], [column for group in groups for column in group])
         self.taken = ["n", "idle", entity, key, *self.names.values()]
         self.counts = {c.name: self._count(c) for c in (*self.whole, *self.truths)}
@@ -107,7 +109,7 @@ class WindowLines:
             name = self.names[column.name]
             yield self._line(name, name, f"Median of {column.name}")
         for column in self.truths:
-            text = f"Share of rows with {column.name}"
+            text = f"Share of {column.name} among rows that have a value"
             expression = f"{self.names[column.name]} / {self.counts[column.name]}"
             yield self._line(self._ratio(column, "share"), expression, text)
         for column in self.kinds:
@@ -156,6 +158,9 @@ class WindowLines:
         if self.untyped:
             names = ", ".join(column.name for column in self.untyped)
             yield f"left out, as no `data_type` is declared: {names}"
+        for column in self.unusable:
+            kind = f"a {column.type}" if column.name not in self.used else "no value of a row here"
+            yield f"left out, as no window is made of it: {column.name} is {kind}"
         if self.date_parts:
             names = ", ".join(column.name for column in self.date_parts)
             yield f"left out, as parts of a date have no useful sum: {names}"

@@ -90,11 +90,12 @@ def test_a_period_whose_last_days_have_no_label_is_an_error(lake, world, detecto
 def test_labels_that_arrive_with_late_rows_need_a_gap_and_the_error_names_it(lake, world, detector):
     change(
         lake,
-        "UPDATE core.fct_transactions SET known_at = event_time + INTERVAL 36 HOUR",
-        "UPDATE core.fct_labels SET known_at = event_time + INTERVAL 36 HOUR",
+        "ALTER TABLE core.fct_transactions ADD COLUMN is_fraud BOOLEAN",
+        "UPDATE core.fct_transactions SET known_at = event_time + INTERVAL 36 HOUR, "
+        "is_fraud = transaction_id % 3 = 0",
     )
     spec = detector(
-        label={"table": "core.fct_labels", "column": "is_fraud", "maturity": "0s"},
+        label={"table": "core.fct_transactions", "column": "is_fraud", "maturity": "0s"},
         split={"test": "7d", "validation": "7d"},
     )
     with pytest.raises(TrainingError, match=r"arrive up to 1d12h after .* as `label\.maturity`"):

@@ -93,5 +93,5 @@ def test_a_check_that_reads_a_table_which_a_new_lake_lacks_warns_and_stops_nothi
     unchecked = checks["customers_are_known"]
     assert (unchecked.passed, unchecked.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert unchecked.description == (
-        "nothing was checked: there is no table core.customers yet; select it as well"
+        "nothing was checked: it reads core.customers, not built yet; select that as well"
     )

@@ -95,6 +95,11 @@ def test_a_person_chooses_the_columns_of_windows() -> None:
     )
     aggregates = yaml.safe_load(proposal.files[0].text)["attributes"]["aggregates"]
     assert {*aggregates} == {"n", "idle", "amount_cents_sum", "amount_cents_given"}
+    proposal = propose_feature_set(
+        PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", values=("event_time", "paid")
+    )
+    left_out = "left out, as no window is made of it: event_time is no value of a row here"
+    assert left_out in proposal.assumptions
     with pytest.raises(ScaffoldingError, match="has no column amount_cent; did you mean amount_"):
         propose_feature_set(
             PROJECT, "shop", "x", ORDERS, "customer_id", "order_id", values=("amount_cent",)
@@ -266,7 +271,10 @@ with rows as (
 )
 select
     id,
-    b, id + id as doubled,
+    b, id + id AS doubled, -- as is
+    cast(
+        a as bigint
+    ),
     a > 15 as is_late
 from (select 1) as t
 """

@@ -327,6 +327,10 @@ def test_the_month_in_a_name_is_the_seal_if_it_is_over_and_no_row_is_later(
     assert pattern is not None
     assert pattern.offset == "month"
     names = [name for _, name in proposed("2026-05-01T04:00:00").landing]
+    folder = sample_of({"2026-05-orders.csv": "id,at\n1,2026-05-02T10:00:00\n"})
+    monthly = propose_source(project, "shop", "orders", folder).spec.seal_pattern
+    assert monthly is not None
+    assert monthly.offset == "month"
     assert names[0] == "20260501T045959999999Z_sales_2026-04.csv", "up to the next file's rows"
     assert names[1].startswith("20260501T235959999999Z_")
 
@@ -337,6 +341,8 @@ def test_a_lookup_of_few_rows_has_its_first_column_as_key(
     codes = sample_of({"codes.csv": "code,name\na,Apple\nb,Banana\nc,Cherry\n"})
     proposed = propose_source(project, "shop", "codes", codes)
     assert proposed.spec.contract.key == ("code",)
+    cities = sample_of({"sales.csv": "city,amount,qty\nParis,1.50,1\nRome,2.00,2\nOslo,3.10,3\n"})
+    assert propose_source(project, "shop", "cities", cities).spec.contract.key == ()
     assert "# complete: always" in proposed.files.files[0].text
 
 

@@ -199,8 +199,9 @@ def _model_metadata(
     )
     if written is not None:
         metadata[ROWS_WRITTEN] = written
+    is_view = node["config"]["materialized"] == "view"  # it shows its rows, and writes none
+    if metadata[ROW_COUNT] if is_view else written:
+        return metadata
     with lake.reader() as cursor:
-        progress = all_progress(cursor)
-    has_written = bool(metadata[ROW_COUNT] if written is None else written)
-    reason = why_no_rows(node["unique_id"], files.manifest, progress, has_written=has_written)
+        reason = why_no_rows(node["unique_id"], files.manifest, all_progress(cursor))
     return {**metadata, **no_rows_metadata(reason)}

@@ -9,32 +9,26 @@ from lakehouse.lake.layout import RAW
 from lakehouse.orchestration.dbt.steps import inputs_of
 
 
-def why_no_rows(
-    model: str,
-    manifest: Mapping[str, Any],
-    progress: Mapping[str, Progress],
-    *,
-    has_written: bool,
-) -> str:
-    """A sentence about the rows that `model` (dbt's unique id) waits for, or why there are none.
+def why_no_rows(model: str, manifest: Mapping[str, Any], progress: Mapping[str, Progress]) -> str:
+    """A sentence about why `model` (dbt's unique id) has written no rows: what it waits for, if so.
 
-    A model that has written rows has a reason only if an input is complete further than another.
     `progress` is that of all tables, once the model is built.
     """
     inputs = inputs_of([model], manifest)
     tables = [*(RAW.table(source) for source in inputs.sources), *inputs.tables]
     seals = {table: progress[table].seal for table in tables}
-    behind = _behind(seals)
-    if behind:
-        which = ", and ".join(f"{table}, which {describe_seal(seals[table])}" for table in behind)
-        return f"{_waiting(seals)} wait for {which}"
-    if has_written:
-        return ""
     if not seals:
         return "nothing to write: its query gives no rows"
-    return "nothing to write: " + ", and ".join(
-        f"{table} {describe_seal(seal)}" for table, seal in seals.items()
-    )
+    behind = _behind(seals)
+    if not behind:
+        return "nothing to write: " + ", and ".join(
+            f"{table} {describe_seal(seal)}" for table, seal in seals.items()
+        )
+    which = ", and ".join(f"{table}, which {describe_seal(seals[table])}" for table in behind)
+    known = [seal for seal in seals.values() if seal]
+    if len(known) < len(seals):
+        return f"every row waits for {which}"
+    return f"processed up to {min(known)}; later rows wait for {which}"
 
 
 def _behind(seals: Mapping[str, datetime | None]) -> list[str]:
@@ -42,8 +36,3 @@ def _behind(seals: Mapping[str, datetime | None]) -> list[str]:
     times = [seal for seal in seals.values() if seal and seal != ALWAYS]
     furthest = max(times, default=datetime.min)
     return [table for table, seal in seals.items() if seal is None or seal < furthest]
-
-
-def _waiting(seals: Mapping[str, datetime | None]) -> str:
-    known = [seal for seal in seals.values() if seal]
-    return "all rows" if len(known) < len(seals) else f"rows known after {min(known)}"

@@ -52,7 +52,9 @@ def split_checks(
                 for id in _test_of(check, files)["depends_on"]["nodes"]
             ]
             tables = {
-                f"{node['schema']}.{node.get('alias') or node['identifier']}" for node in parents
+                f"{node['schema']}.{node.get('alias') or node['identifier']}"
+                for node in parents
+                if node.get("config", {}).get("materialized") != "ephemeral"
             }
             missing = sorted(t for t in tables - built if not table_exists(cursor, t))
             if not missing:
@@ -63,8 +65,8 @@ def split_checks(
                 check_name=check.name,
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="nothing was checked: there is no table "
-                f"{' and '.join(missing)} yet; select it as well",
+                description=f"nothing was checked: it reads {' and '.join(missing)}, not built "
+                "yet; select that as well",
             )
             results.append(result)
     return ready, results

@@ -7,6 +7,7 @@ end of its period's gap.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import duckdb
 
@@ -17,6 +18,7 @@ from lakehouse.models.labels import condition_sql, label_name
 from lakehouse.models.spec import Forward, ModelSpec, Settled
 from lakehouse.models.tasks.label_kinds import SUMMABLE, label_kind
 
+_HOUR = timedelta(hours=1)
 EXPECTED_LABELS = 10
 """Days without a label are an error if at least this many labels were expected: by chance there
 would be none with probability exp(-10)."""
@@ -144,10 +146,12 @@ def check_days(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> None:
         expected = without * labels / (count - without) if count > without else 0
         if expected >= EXPECTED_LABELS:
             remedy = f"check why {label_name(spec)} stops, or wait for it"
-            if delay > spec.gap:
+            comes_with_row = spec.label_table == spec.spine.table
+            if comes_with_row and delay is not None and delay > spec.gap:
                 remedy = (
-                    f"these rows arrive up to {format_duration(delay)} after their time, and their "
-                    "labels with them: declare that as `label.maturity` or `split.gap`"
+                    f"these rows and their labels arrive up to "
+                    f"{format_duration(-(-delay // _HOUR) * _HOUR)} after their time: declare that "
+                    "as `label.maturity` or `split.gap`"
                 )
             raise TrainingError(
                 f"{spec.name}: the {period} period has {without:,} rows after {last}, up to {end}, "
