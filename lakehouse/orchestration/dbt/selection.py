@@ -44,32 +44,39 @@ def split_checks(
     A part of a step may have tests that read tables outside of it, which a new lake does not have.
     """
     built = {".".join(key.path) for key in context.selected_asset_keys}
-    ready, results = [], []
+    checks = list(context.assets_def.check_specs)  # the requested ones
+    read = [_tables_of(check, files) - built for check in checks]
     with lake.reader() as cursor:
-        for check in context.assets_def.check_specs:  # the requested ones
-            parents = [
-                files.manifest["nodes"].get(id) or files.manifest["sources"][id]
-                for id in _test_of(check, files)["depends_on"]["nodes"]
-            ]
-            tables = {
-                f"{node['schema']}.{node.get('alias') or node['identifier']}"
-                for node in parents
-                if node.get("config", {}).get("materialized") != "ephemeral"
-            }
-            missing = sorted(t for t in tables - built if not table_exists(cursor, t))
-            if not missing:
-                ready.append(check)
-                continue
-            result = dg.AssetCheckResult(
-                asset_key=check.asset_key,
-                check_name=check.name,
-                passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=f"nothing was checked: it reads {' and '.join(missing)}, not built "
-                "yet; select that as well",
-            )
-            results.append(result)
+        absent = {table for table in set[str]().union(*read) if not table_exists(cursor, table)}
+    ready, results = [], []
+    for check, tables in zip(checks, read, strict=True):
+        missing = sorted(tables & absent)
+        if not missing:
+            ready.append(check)
+            continue
+        result = dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"nothing was checked: it reads {' and '.join(missing)}, not built "
+            "yet; select that as well",
+        )
+        results.append(result)
     return ready, results
+
+
+def _tables_of(check: dg.AssetCheckSpec, files: DbtProjectFiles) -> set[str]:
+    """The tables and views that a test reads."""
+    parents = [
+        files.manifest["nodes"].get(id) or files.manifest["sources"][id]
+        for id in _test_of(check, files)["depends_on"]["nodes"]
+    ]
+    return {
+        f"{node['schema']}.{node.get('alias') or node['identifier']}"
+        for node in parents
+        if node.get("config", {}).get("materialized") != "ephemeral"
+    }
 
 
 def _names(nodes: Iterable[Mapping[str, Any]]) -> str:
