@@ -115,6 +115,8 @@ def _by_rows(
     why = "the end of the day of its newest row" if spans[0] else "when it was last written"
     if any(_begins_after(span, spans) for span in spans):
         why += ", or the last moment before the next file's rows"
+    if any(span and seal == at for span, seal, at in zip(spans, seals, written, strict=True)):
+        why += ", or when it was written"
     sentences = [
         f"{names[0]} has no seal in its name that fits its rows: it is landed as {landed[0]}, "
         f"complete to {why}; name later files alike, by the time up to which each is complete"

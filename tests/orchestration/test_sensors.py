@@ -7,9 +7,13 @@ import dagster as dg
 import pytest
 
 from lakehouse.declarations.place import Place
+from lakehouse.lake import Lake
+from lakehouse.orchestration import sensors
 from lakehouse.orchestration.components import Source
 from lakehouse.orchestration.resources import Clock, LakeResource, Refresh
 from lakehouse.orchestration.sensors import RETRY_AFTER_SECONDS, _is_due, build_source_sensor
+from lakehouse.settings import Settings
+from lakehouse.sources.spec import SourceSpec
 from tests.sources.conftest import make_spec
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,6 +30,28 @@ def test_an_unchanged_source_is_requested_again_only_after_a_while(
     last = {"news": "1 new file", "at": (NOON - timedelta(seconds=seconds)).isoformat()}
     assert _is_due(last, "1 new file", NOON) is requested
     assert _is_due(last, "2 new files", NOON)
+
+
+def test_a_source_that_cannot_be_reached_stops_no_other(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [make_spec(name=name) for name in ("broken", "sound")]
+
+    def pending(spec: SourceSpec, lake: Lake) -> str:
+        if spec.name == "broken":
+            raise OSError("no route to host")
+        return "1 new file"
+
+    monkeypatch.setattr(sensors, "pending", pending)
+    resources = {"lake": LakeResource(), "clock": Clock()}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+    ):
+        result = build_source_sensor(specs)(context)
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.run_requests or ()
+    assert request.tags["lakehouse/sources"] == "sound"
 
 
 def test_the_sensor_can_request_the_sources_of_every_domain() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse.lake import Author, Lake, Table, all_progress, rows_written
+from lakehouse.lake import Author, Lake, Progress, Table, all_progress, rows_written
 from lakehouse.orchestration.dbt.lineage import LineageCache
 from lakehouse.orchestration.dbt.names import (
     DagsterDbtTranslator,
@@ -101,8 +101,9 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
             context.log.info(
                 f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
             )
+            progress = _read_progress(lake.lake)
             for table in last.models:
-                metadata = _model_metadata(table, files, files.target, lake.lake, written=0)
+                metadata = _model_metadata(table, files, files.target, lake.lake, 0, progress)
                 yield dg.MaterializeResult(
                     asset_key=dg.AssetKey(Table(table).parts), metadata=metadata
                 )
@@ -184,11 +185,16 @@ def _events(
 
 
 def _model_metadata(
-    table: str, files: DbtProjectFiles, target: Path, lake: Lake, written: int | None
+    table: str,
+    files: DbtProjectFiles,
+    target: Path,
+    lake: Lake,
+    written: int | None,
+    progress: Mapping[str, Progress] | None = None,
 ) -> dict[str, Any]:
     """Rows, columns with their descriptions, the lineage of each column, and why rows are missing.
 
-    `written` rows by this run; None for a view.
+    `written` rows by this run; None for a view. `progress` is read anew if it is not given.
     """
     node = files.models[table]
     metadata = describe_table(
@@ -202,6 +208,11 @@ def _model_metadata(
     is_view = node["config"]["materialized"] == "view"  # it shows its rows, and writes none
     if metadata[ROW_COUNT] if is_view else written:
         return metadata
-    with lake.reader() as cursor:
-        reason = why_no_rows(node["unique_id"], files.manifest, all_progress(cursor))
+    seals = progress or _read_progress(lake)
+    reason = why_no_rows(node["unique_id"], files.manifest, seals)
     return {**metadata, **no_rows_metadata(reason)}
+
+
+def _read_progress(lake: Lake) -> Mapping[str, Progress]:
+    with lake.reader() as cursor:
+        return all_progress(cursor)
