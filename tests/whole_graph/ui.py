@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,12 +69,31 @@ class Ui:
         found: list[dict[str, Any]] = self.query(_RUNS)["runsOrError"]["results"]
         return found
 
+    def failures(self, known: set[str]) -> dict[str, str]:
+        """The runs not in `known` that did not succeed, once none is active (or after 900 s)."""
+
+        def new_runs() -> list[dict[str, Any]]:
+            return [run for run in self.runs() if run["runId"] not in known]
+
+        with suppress(TimeoutError):
+            wait_for(lambda: all(run["status"] in _FINAL for run in new_runs()), 900)
+        return {
+            run["runId"]: f"{run['jobName']} {run['status']}: {self.errors(run['runId'])}"
+            for run in new_runs()
+            if run["status"] != "SUCCESS"
+        }
+
+    def errors(self, run_id: str) -> list[str]:
+        """What the log of a run has as errors."""
+        events = self.query(_ERRORS, id=run_id)["logsForRun"]["events"]
+        return [event["message"] for event in events if event.get("level") in ("ERROR", "CRITICAL")]
+
     def wait_for_run(self, run_id: str, seconds: float) -> str:
         """The final status of a run."""
 
         def status() -> str | None:
             found: str = self.query(_RUN, id=run_id)["runOrError"]["status"]
-            return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
+            return found if found in _FINAL else None
 
         return wait_for(status, seconds)
 
@@ -130,6 +149,7 @@ def _answers(ui: Ui) -> bool:
         return False
 
 
+_FINAL = ("SUCCESS", "FAILURE", "CANCELED")
 _ASSETS = "query { assetNodes { assetKey { path } groupName } }"
 _STATES = """query { assetNodes { assetKey { path } staleStatus assetChecksOrError {
   ... on AssetChecks { checks { name executionForLatestMaterialization { status } } }
@@ -137,6 +157,9 @@ _STATES = """query { assetNodes { assetKey { path } staleStatus assetChecksOrErr
 _RUNS = """query {
   runsOrError(limit: 100) { ... on Runs { results { runId status jobName tags { key value } } } }
 }"""
+_ERRORS = """query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection {
+  events { ... on MessageEvent { message level } }
+} } }"""
 _RUN = """query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"""
 _LAUNCH = """mutation ($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
