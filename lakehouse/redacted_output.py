@@ -61,8 +61,9 @@ class RedactedStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Flush the underlying stream."""
-        self._stream.flush()
+        """Flush the underlying stream, unless it was closed first."""
+        if not self._stream.closed:  # Python flushes a stream that it no longer needs
+            self._stream.flush()
 
     def writable(self) -> bool:
         """Always True."""

@@ -1,6 +1,7 @@
 """Which parts of a text are hidden, and which are not."""
 
 import html
+import io
 import json
 import logging
 import sys
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import literal
-from lakehouse.redacted_output import RedactedRecord
+from lakehouse.redacted_output import RedactedRecord, RedactedStream
 from lakehouse.redaction import (
     MASK,
     MIN_LENGTH,
@@ -178,3 +179,10 @@ def test_a_log_record_that_is_changed_later_is_still_redacted() -> None:
         record = RedactedRecord("a", 10, "f.py", 1, "broken", (), sys.exc_info())
     assert logging.Formatter().format(record).endswith("ValueError: ***")
     assert "Lr81z" not in json.dumps(record.__dict__, default=str)
+
+
+def test_a_stream_that_was_closed_first_can_still_be_forgotten() -> None:
+    stream = io.StringIO()
+    redacted = RedactedStream(stream)
+    stream.close()
+    redacted.flush()
