@@ -1,4 +1,4 @@
-"""Feature sets: declared once in YAML, computed for any spine in SQL and for one request in Python.
+"""Feature sets: declared once in YAML, computed for any spine or, to the same bits, for a request.
 
 Depends on the lake, never on Dagster or models.
 """
@@ -7,14 +7,17 @@ from lakehouse.features.compile import Feature, Plan, plan, read_schema
 from lakehouse.features.computation import compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.increments import HeldBack, RefreshReport, refresh
+from lakehouse.features.jobs import Bounds, FeatureJob, run
 from lakehouse.features.online import compute_online
 from lakehouse.features.replays import Replay, replay
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.features.versions import feature_columns, load_plan, table_name, view_name
 
 __all__ = [
+    "Bounds",
     "Feature",
     "FeatureError",
+    "FeatureJob",
     "FeatureSetSpec",
     "HeldBack",
     "Plan",
@@ -28,6 +31,7 @@ __all__ = [
     "read_schema",
     "refresh",
     "replay",
+    "run",
     "table_name",
     "view_name",
 ]

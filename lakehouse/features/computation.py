@@ -1,29 +1,31 @@
-"""Computes the features of any spine, set by set, in DuckDB into a temporary table.
+"""Computes the features of any spine, set by set, into a temporary table.
 
-Writes only temporary tables, so no lock is needed; callers use the result (`refresh.py` commits it
-to the lake, training joins it).
+DuckDB reads the spine and its inputs, evaluates conditions and sorts by entity and time; the kernel
+finds the windows (`windows.py`); DuckDB evaluates the expressions of the features. Writes only
+temporary tables, so no lock is needed; callers use the result (`increments.py` commits it to the
+lake).
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import duckdb
 
-from lakehouse.features import windows
+from lakehouse.features.buckets import SPINE, read_buckets
 from lakehouse.features.compile import Plan, read_column
-from lakehouse.features.expressions import FeatureError
-from lakehouse.features.ops import RunningOperation
+from lakehouse.features.expressions import FeatureError, Kind
+from lakehouse.features.inputs import Input, inputs_of
 from lakehouse.features.overflow import describe_overflow
 from lakehouse.lake import qualified, quote
 
 RESULT = "_features"
 """The temporary table that `compute` fills: `temp.main._features`."""
 
-PAIRS_PER_ROW = 4
-"""Below this number of pairs per row of spine and stream, a range join is used (measured, see
-`bench`)."""
+BUCKET = 1_000_000
+"""Spine rows whose windows are computed at once."""
 
-Method = Literal["frames", "running", "range"]
+_ROWS = "_rows"
 
 
 def compute(
@@ -33,63 +35,82 @@ def compute(
     parameters: Sequence[Any] = (),
     *,
     where: str = "true",
-    method: Method | None = None,
     snapshot: int | None = None,
+    bucket: int = BUCKET,
+    on_rows: Callable[[int], None] | None = None,
 ) -> int:
     """Append one row per spine row to the temporary table `_features`.
 
-    The spine is the rows of `plan.spine.table` that meet the condition `where`, or else a `query`
-    that selects key, entity, time and `row.` columns; `parameters` are those of either. `method`
-    is used where it applies; by default exact row counts choose the cheapest. Inputs are
-    read as of the lake's `snapshot`, if given. Call it outside a transaction: within one, DuckDB
-    scans new temporary tables with one thread and assumes that they are empty. The result has the
-    columns of `result_types(plan)`, in no order.
+    Args:
+        plan: The compiled set.
+        cursor: A connection to the lake, outside a transaction: within one, DuckDB scans new
+            temporary tables with one thread.
+        query: A query that selects key, entity, time and `row.` columns of the spine; by default
+            the spine is the rows of `plan.spine.table` that meet `where`.
+        parameters: Those of `query` or `where`.
+        where: A condition over the columns of the spine's table.
+        snapshot: The snapshot of the lake to read; by default the current one.
+        bucket: Spine rows whose windows are computed at once, which bounds memory. More rows are
+            sorted on disk first.
+        on_rows: Called with the number of rows computed so far, after each bucket.
 
     Returns:
-        The number of rows appended.
+        The number of rows appended, with the columns of `result_types(plan)`, in no order.
 
     Raises:
         FeatureError: when a key is duplicated, a time is missing, or a total does not fit its type.
     """
-    # for a caller in a transaction: ASOF joins with a table assumed to be empty would be loops
-    cursor.execute("SET asof_loop_join_threshold = 0")
-    relation = f"{as_of(plan.spine.table, snapshot)} WHERE {where}"
-    names = plan.spine_columns
+    relation, names = f"{as_of(plan.spine.table, snapshot)} WHERE {where}", plan.spine_columns
     if query is not None:
         relation = f"({query})"
         described = cursor.execute(f"DESCRIBE {query}", parameters).fetchall()
         names = frozenset(row[0] for row in described)
-    columns = _spine_columns(plan, names, own=query is None)
-    count, first, last = _make_spine(plan, cursor, relation, parameters, columns)
-    rows, created = "_spine", ["_spine"]
-    streams = windows.streams(plan) if count else []
-    for stream in streams:
-        native = query is None and stream.table == plan.spine.table
-        is_own_row = f"({where}) AND known_at = {quote(plan.spine.time)}"
-        own = f"CASE WHEN {is_own_row} THEN {quote(plan.spine.key)} END AS id, {columns}"
-        scan = windows.scan(stream, plan, as_of(stream.table, snapshot), own if native else "")
-        bounds = [first - stream.longest, last]
-        _create_temp_table(cursor, stream.rows, scan, [*(parameters if native else ()), *bounds])
-        created.append(stream.rows)
-        rows = _add_aggregates(cursor, stream, rows, count, native=native, method=method)
-    for role in dict.fromkeys(a.role for a in plan.attributes):
-        parts = [a for a in plan.attributes if a.role == role]
-        rows = windows.attributes(plan, parts, as_of(parts[0].table, snapshot), rows)
-    try:
-        added = _append_result(plan, cursor, rows if count else "")
-    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        # only totals are that wide; other errors have another cause
-        if not any(wide in str(error) for wide in ("INT128", "HUGEINT")):
-            raise
-        reason = describe_overflow(cursor, streams)
-        raise FeatureError(f"feature set {plan.spec.name}: {reason}") from error
+
+    def read(first: int, last: int) -> list[tuple[Input, str]]:
+        return [(i, i.select(as_of(i.table, snapshot), first, last)) for i in inputs_of(plan)]
+
+    spine = spine_query(plan, relation, names)
+    return compute_from(
+        plan, cursor, spine, read, parameters=parameters, bucket=bucket, on_rows=on_rows
+    )
+
+
+def compute_from(
+    plan: Plan,
+    cursor: duckdb.DuckDBPyConnection,
+    spine: str,
+    read: Callable[[int, int], list[tuple[Input, str]]],
+    *,
+    parameters: Sequence[Any] = (),
+    bucket: int = BUCKET,
+    on_rows: Callable[[int], None] | None = None,
+) -> int:
+    """`compute` from any tables: a query like `spine_query`, and one for each input.
+
+    `read` gets the first and the last time of the spine (microseconds).
+    """
+    listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in result_types(plan).items())
+    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {RESULT} ({listed})")
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {SPINE} AS {spine}", parameters)
+    count, first, last = _check_spine(plan, cursor)
+    added = 0
+    if count:
+        inputs = read(first, last)
+        try:
+            added = _add_rows(plan, cursor, inputs, count, bucket, on_rows)
+        except (OverflowError, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            # of DuckDB's errors only those of totals are that wide; others have another cause
+            is_total = isinstance(error, OverflowError) or "INT128" in str(error)
+            if not is_total and "HUGEINT" not in str(error):
+                raise
+            reason = describe_overflow(cursor, inputs)
+            raise FeatureError(f"feature set {plan.spec.name}: {reason}") from error
     if added != count:
         raise FeatureError(
             f"feature set {plan.spec.name}: {added} rows were computed for {count} spine rows; "
             "this is a bug in the compiler, and nothing was written"
         )
-    for table in created:
-        cursor.execute(f"DROP TABLE temp.main.{table}")
+    cursor.execute(f"DROP TABLE temp.main.{SPINE}")
     return added
 
 
@@ -106,34 +127,25 @@ def result_types(plan: Plan) -> dict[str, str]:
     return types | {"_load_id": "BIGINT"}
 
 
-def _spine_columns(plan: Plan, names: frozenset[str], *, own: bool) -> str:
-    """Columns of `_spine`, all but the key, read from a relation with columns `names`."""
-    entity, time = quote(plan.entity), quote(plan.spine.time)
-    native = own and "known_at" in names
-    late = f"known_at IS DISTINCT FROM {time} OR {entity} IS NULL" if native else "true"
+def spine_query(plan: Plan, relation: str, names: Collection[str]) -> str:
+    """The rows that ask, from a relation with the columns `names`."""
+    time = quote(plan.spine.time)
     columns = {
-        "e": entity,
+        "id": quote(plan.spine.key),
+        "e": quote(plan.entity),
         "t": f"epoch_us({time})",
-        "late": late,
         "event_time": time,
         "load_id": "_load_id" if "_load_id" in names else "CAST(NULL AS BIGINT)",
         **{f"row.{column}": read_column(kind, column) for column, kind in plan.row_columns.items()},
     }
-    return ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
+    listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
+    return f"SELECT {listed} FROM {relation}"
 
 
-def _make_spine(
-    plan: Plan,
-    cursor: duckdb.DuckDBPyConnection,
-    relation: str,
-    parameters: Sequence[Any],
-    columns: str,
-) -> tuple[int, int, int]:
-    """Fill `_spine`; returns the row count, and the first and last time in microseconds."""
-    query = f"SELECT {quote(plan.spine.key)} AS id, {columns} FROM {relation}"
-    _create_temp_table(cursor, "_spine", query, parameters)
+def _check_spine(plan: Plan, cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
+    """The row count of the spine, and its first and last time in microseconds."""
     rows, times, keys, first, last = cursor.execute(
-        "SELECT count(*), count(t), count(DISTINCT id), min(t), max(t) FROM _spine"
+        f"SELECT count(*), count(t), count(DISTINCT id), min(t), max(t) FROM {SPINE}"
     ).fetchall()[0]
     if not rows == times == keys:
         raise FeatureError(
@@ -144,67 +156,41 @@ def _make_spine(
     return rows, first, last
 
 
-def _add_aggregates(
+def _add_rows(
+    plan: Plan,
     cursor: duckdb.DuckDBPyConnection,
-    stream: windows.Stream,
-    rows: str,
-    spine_rows: int,
-    *,
-    native: bool,
-    method: Method | None,
-) -> str:
-    """`rows` with the stream's aggregates, each computed by the cheapest method for it."""
-    (stream_rows,) = cursor.execute(f"SELECT count(*) FROM {stream.rows}").fetchall()[0]
-    max_pairs = PAIRS_PER_ROW * (spine_rows + stream_rows)
-    remaining, range_joins = list(stream.aggregates), {}
-    row_filters = {a.name: stream.columns(a).row_filter for a in remaining}
-    for condition in dict.fromkeys(["true", *row_filters.values()]):
-        if method == "range" or (method is None and _pairs(cursor, stream, condition) <= max_pairs):
-            range_joins[condition] = [
-                a for a in remaining if condition in ("true", row_filters[a.name])
-            ]
-            remaining = [a for a in remaining if a not in range_joins[condition]]
-    totals = [
-        a
-        for a in remaining
-        if isinstance(a.op, RunningOperation) and (method == "running" or not native)
-    ]
-    if method == "frames":
-        totals = []
-    in_frames = [a for a in remaining if a not in totals]
-    if in_frames:
-        rows = windows.frames(stream, in_frames, rows, native=native)
-    if totals:
-        rows = windows.running(stream, totals, rows)
-    for condition, aggregates in range_joins.items():
-        if aggregates:
-            rows = windows.range_join(stream, aggregates, rows, condition)
-    return rows
+    inputs: Sequence[tuple[Input, str]],
+    count: int,
+    bucket: int,
+    on_rows: Callable[[int], None] | None,
+) -> int:
+    """Add the features of the spine's rows to the result; returns the number of rows."""
+    if not inputs:
+        return _insert(plan, cursor, SPINE)
+    added = 0
+    (threads,) = cursor.execute("SELECT current_setting('threads')").fetchall()[0]
+    with ThreadPoolExecutor(threads) as executor:
+        for part in read_buckets(plan, cursor, inputs, count, bucket):
+            rows = part.rows
+            for one, source in part.sources:
+                found = one.find(part.groups(one.reference), part.t, source, executor)
+                for name, column in found.items():
+                    rows = rows.append_column(name, column)
+            cursor.register(_ROWS, rows)
+            added += _insert(plan, cursor, _ROWS)
+            cursor.unregister(_ROWS)
+            if on_rows:
+                on_rows(added)
+    return added
 
 
-def _pairs(cursor: duckdb.DuckDBPyConnection, stream: windows.Stream, condition: str) -> int:
-    """The number of pairs in a range join of the spine with the rows that meet `condition`."""
-    (pairs,) = cursor.execute(
-        f"""SELECT coalesce(sum(p.n * s.n), 0)
-            FROM (SELECT e, count(*) AS n FROM _spine GROUP BY e) p
-            JOIN (SELECT e, count(*) AS n FROM {stream.rows} WHERE {condition} GROUP BY e) s
-            USING (e)"""
-    ).fetchall()[0]
-    return int(pairs)
-
-
-def _create_temp_table(
-    cursor: duckdb.DuckDBPyConnection, table: str, sql: str, parameters: Sequence[Any]
-) -> None:
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}", parameters)
-
-
-def _append_result(plan: Plan, cursor: duckdb.DuckDBPyConnection, rows: str) -> int:
-    types = result_types(plan)
-    listed = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in types.items())
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {RESULT} ({listed})")
-    if not rows:
-        return 0
+def _insert(plan: Plan, cursor: duckdb.DuckDBPyConnection, rows: str) -> int:
+    """Evaluate the features' expressions over rows with aggregates and attributes."""
+    wide = "".join(
+        f', CAST("{a.name}.high" AS HUGEINT) * {2**64} + "{a.name}.low" AS {quote(a.name)}'
+        for a in plan.aggregates
+        if a.kind == Kind.WIDE
+    )
     values = {
         plan.spine.key: "p.id",
         plan.entity: "p.e",
@@ -214,6 +200,7 @@ def _append_result(plan: Plan, cursor: duckdb.DuckDBPyConnection, rows: str) -> 
     }
     columns, selected = ", ".join(map(quote, values)), ", ".join(values.values())
     (added,) = cursor.execute(
-        f"INSERT INTO temp.main.{RESULT} ({columns}) SELECT {selected} FROM {rows} p"
+        f"INSERT INTO temp.main.{RESULT} ({columns}) "
+        f"SELECT {selected} FROM (SELECT *{wide} FROM {rows}) p"
     ).fetchall()[0]
     return int(added)

@@ -5,8 +5,6 @@ then final, and rows that become known later change none of them. So a full refr
 table as the sum of its increments.
 """
 
-import itertools
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ import duckdb
 from lakehouse.errors import Transient
 from lakehouse.features import declared, versions
 from lakehouse.features.compile import Plan
-from lakehouse.features.computation import RESULT, as_of, compute
+from lakehouse.features.computation import RESULT, compute
 from lakehouse.features.expressions import FeatureError
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import (
@@ -288,13 +286,11 @@ class _Job:
     def compute(self, after: int, up_to: int, loads: Sequence[_Load]) -> None:
         """Compute the loads in (after, up_to] and reconcile the number of rows with the spine's."""
         expected = sum(load.rows for load in loads)
-        slices = math.ceil(expected / self.batch)
-        where, parameters = "_load_id > ? AND _load_id <= ?", [after, up_to]
-        rows, time_column = 0, quote(self.plan.spine.time)
-        for start, end in self._bounds(where, parameters, slices):
-            part = f"{where} AND {time_column} >= ? AND {time_column} < ?"
-            rows += self._compute(part, [*parameters, start, end])
+
+        def report(rows: int) -> None:
             self.report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
+
+        rows = self._compute("_load_id > ? AND _load_id <= ?", [after, up_to], report)
         if rows != expected:
             raise FeatureError(
                 f"{self.table}: {rows} rows were computed for {expected} rows of "
@@ -336,28 +332,24 @@ class _Job:
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
         self.has_results = False
 
-    def _compute(self, where: str, parameters: Sequence[Any]) -> int:
+    def _compute(
+        self,
+        where: str,
+        parameters: Sequence[Any],
+        on_rows: Callable[[int], None] | None = None,
+    ) -> int:
         rows = compute(
-            self.plan, self.cursor, parameters=parameters, where=where, snapshot=self.snapshot
+            self.plan,
+            self.cursor,
+            parameters=parameters,
+            where=where,
+            snapshot=self.snapshot,
+            bucket=self.batch,
+            on_rows=on_rows,
         )
         self.added += rows
         self.has_results = True
         return rows
-
-    def _bounds(
-        self, where: str, parameters: Sequence[Any], slices: int
-    ) -> list[tuple[datetime, datetime]]:
-        """Ranges of time with about the same number of rows."""
-        cuts: list[datetime] = []
-        if slices > 1:
-            shares = ", ".join(f"{i}::DOUBLE / {slices}" for i in range(1, slices))
-            query = (
-                f"SELECT quantile_disc({quote(self.plan.spine.time)}, [{shares}]) "
-                f"FROM {as_of(self.plan.spine.table, self.snapshot)} WHERE {where}"
-            )
-            cuts = sorted(set(self.cursor.execute(query, parameters).fetchall()[0][0] or ()))
-        edges = [datetime.min, *cuts, datetime.max]
-        return list(itertools.pairwise(edges))
 
     def report(self, text: str) -> None:
         """Pass a line about the table to `progress`."""

@@ -4,25 +4,28 @@ from collections.abc import Iterable
 
 import duckdb
 
+from lakehouse.features.inputs import Input
 from lakehouse.features.ops import Total
 from lakehouse.features.ops.totals import OVERFLOW_REMEDY
-from lakehouse.features.windows import Stream
 
 
-def describe_overflow(cursor: duckdb.DuckDBPyConnection, streams: Iterable[Stream]) -> str:
-    """A sentence with the value farthest from zero that totals of `streams` add up, and its row.
+def describe_overflow(
+    cursor: duckdb.DuckDBPyConnection, inputs: Iterable[tuple[Input, str]]
+) -> str:
+    """A sentence with the value farthest from zero that totals add up, and its row.
 
-    Reads the temporary tables of `streams`, at least one of which adds up a column.
+    `inputs` are read by the given queries; at least one of them has a total of a column.
     """
     found = []
-    for stream in streams:
-        for a in stream.aggregates:
+    for one, query in inputs:
+        for a in one.aggregates:
             if isinstance(a.op, Total) and a.value:
-                columns = stream.columns(a)
+                value = f"v{list(one.values).index(a.value)}"
+                where = f"c{one.conditions.index(a.where.sql)}" if a.where else "true"
                 row = cursor.execute(
-                    f"""SELECT {columns.value}, e, make_timestamp(_k) FROM {stream.rows}
-                        WHERE {columns.row_filter} AND {columns.value} IS NOT NULL
-                        ORDER BY abs(CAST({columns.value} AS HUGEINT)) DESC, e, _k LIMIT 1"""
+                    f"""SELECT {value}, e, make_timestamp(k) FROM ({query})
+                        WHERE {where} AND {value} IS NOT NULL
+                        ORDER BY abs(CAST({value} AS HUGEINT)) DESC, e, k LIMIT 1"""
                 ).fetchone()
                 found += [(a, *row)] if row else []
     extreme, value, entity, known_at = max(found, key=lambda row: abs(row[1]))

@@ -1,173 +1,163 @@
-"""SQL texts of aggregates, by three methods with the same results, and of attributes.
+"""The windows and attributes of rows that ask, as columns of Arrow, from sorted sources.
 
-Each function takes `rows`, a relation of the requesting rows, and returns SQL for the same rows
-with columns added, so calls nest. Only the few rows of a range join are joined by key. Only `scan`
-and `attributes` read the lake. Names that begin with an underscore are reserved:
-
-- `_spine(id, e, t, late, event_time, load_id, row.<column> ...)`: the requesting rows; key, entity,
-  time in microseconds; `late` if it is not a row of the same table's stream at its own time
-- `_stream<i>(e, _k, [_rn], _v<i>, _c<i>)`: rows of one stream; `_k` is known_at in microseconds,
-  `_rn` the number of the entity's rows up to and including `_k`, `_v<i>` values and `_c<i>`
-  conditions. A stream of the spine's own table also has the columns of `_spine`; `id` marks the
-  requesting rows, at their `_k`
-
-A row counts if t - window < k < t, so frames end one microsecond before t and rows of equal times
-do not see each other.
-
-- **frames**: SQL windows over the stream itself (native), or over the union of stream and spine
-- **running**: totals along the stream, taken at t and at t - window by ASOF joins; a window's total
-  is their difference, exact in integers. One join serves all totals, so totals use this method
-  whenever the spine is not the stream itself.
-- **range join**: each spine row with each of its stream rows; fastest when there are few
+Knows neither SQL nor the lake. Rows that ask are sorted by group (one for each entity) and time.
+Each group of a source is also a group of the rows that ask, which may have more.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from lakehouse.features.compile import Attribute, Plan, read_column
-from lakehouse.features.ops import Aggregate, RunningOperation
-from lakehouse.features.ops.sql import Columns, Frames, Lookups
-from lakehouse.lake import quote
+import numpy as np
+import pyarrow as pa
 
-_ADDED = "COLUMNS('^[^_]')"
-"""Columns of the requesting rows and of aggregates, without those of the stream."""
+from lakehouse.features import kernel
+from lakehouse.features.compile import Attribute
+from lakehouse.features.expressions import Kind
+from lakehouse.features.kernel import Bools, Ints
+from lakehouse.features.ops import Aggregate, Lane, Window
+from lakehouse.features.ops.lane import at
+from lakehouse.features.values import Column, integers
+
+PIECE = 32_768
+"""Asking rows that are processed together, so that their columns fit a core's cache."""
 
 
 @dataclass(frozen=True)
-class Stream:
-    """The aggregates of one stream, and the columns of its temporary table that they read."""
+class Source:
+    """Rows of a table, sorted by group and time; times are microseconds since 1970 (UTC)."""
 
-    table: str
-    rows: str
-    aggregates: tuple[Aggregate, ...]
-    values: tuple[str, ...]
-    conditions: tuple[str, ...]
-
-    @property
-    def longest(self) -> int:
-        """The greatest length of a window, in microseconds."""
-        return max(aggregate.window.longest for aggregate in self.aggregates)
-
-    def columns(self, a: Aggregate) -> Columns:
-        """The columns that `a` reads."""
-        value = f"_v{self.values.index(a.value)}" if a.value else "_k"
-        condition = f"_c{self.conditions.index(a.where.sql)}" if a.where else ""
-        return Columns(value, condition, "true" if a.op.marks else condition or "true")
+    groups: Ints
+    times: Ints
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """Values, by the name of the column."""
+    conditions: Mapping[str, Bools] = field(default_factory=dict)
+    """Whether a condition is true, by its SQL."""
 
 
-def streams(plan: Plan) -> list[Stream]:
-    """The plan's aggregates by table; the spine's own table comes first."""
-    tables = dict.fromkeys(aggregate.table for aggregate in plan.aggregates)
-    result = []
-    for number, table in enumerate(sorted(tables, key=lambda name: name != plan.spine.table)):
-        chosen = tuple(a for a in plan.aggregates if a.table == table)
-        values = tuple(dict.fromkeys(a.value for a in chosen if a.value))
-        conditions = tuple(dict.fromkeys(a.where.sql for a in chosen if a.where))
-        result.append(Stream(table, f"_stream{number}", chosen, values, conditions))
-    return result
+def find_aggregates(
+    aggregates: Sequence[Aggregate],
+    groups: Ints,
+    t: Ints,
+    source: Source,
+    *,
+    executor: Executor | None = None,
+    piece: int = PIECE,
+) -> dict[str, pa.ChunkedArray]:
+    """Columns of aggregates, which all read `source`, by name.
 
+    One of 128 bits has two columns, `<name>.high` and `<name>.low`.
 
-def scan(stream: Stream, plan: Plan, relation: str, spine: str = "") -> str:
-    """`_stream<i>` from the stream's table; also the columns `spine` if the spine has the same
-    table.
-
-    Parameters: those of `spine`, then known_at after (`?`) and up to (`?`), in microseconds.
+    Raises:
+        OverflowError: when a total does not fit in its type.
     """
-    kinds = {a.value: a.value_kind for a in stream.aggregates if a.value and a.value_kind}
-    entity = quote(plan.entity)
-    columns = [spine or f"{entity} AS e", "epoch_us(known_at) AS _k"]
-    columns += [f"{read_column(kinds[v], v)} AS _v{i}" for i, v in enumerate(stream.values)]
-    columns += [f"coalesce({c}, false) AS _c{i}" for i, c in enumerate(stream.conditions)]
-    if any(a.op.marks for a in stream.aggregates):
-        columns.append(f"count(*) OVER (PARTITION BY {entity} ORDER BY known_at) AS _rn")
-    return f"""SELECT {", ".join(columns)} FROM {relation} WHERE {entity} IS NOT NULL
-        AND known_at > make_timestamp(?) AND known_at <= make_timestamp(?)"""
+    longest = max((a.window for a in aggregates), key=lambda window: window.longest)
+    cuts = [*range(0, t.size, piece), t.size]
+
+    def evaluate(cut: tuple[int, int]) -> dict[str, pa.Array]:
+        chosen = slice(*cut)
+        lanes = _Lanes(groups[chosen], t[chosen], source, longest)
+        found: dict[str, pa.Array] = {}
+        for a in aggregates:
+            found |= _columns(a, source, lanes.lane(a.value, a.where.sql if a.where else None))
+        return found
+
+    parts = list((executor.map if executor else map)(evaluate, pairwise(cuts)))
+    return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]}
 
 
-def frames(stream: Stream, aggregates: Sequence[Aggregate], rows: str, *, native: bool) -> str:
-    """`aggregates` by SQL windows over the stream and the rows that are not in it."""
-    row_values = Frames()
-    columns = ", ".join(
-        f"{a.op.frame(a, stream.columns(a), row_values)} AS {quote(a.name)}" for a in aggregates
-    )
-    ordered = "PARTITION BY e ORDER BY _k RANGE BETWEEN"
-    windows = "".join(
-        f", _w{w.name} AS ({ordered} {w.preceding_sql('_k')} PRECEDING AND 1 PRECEDING)"
-        f", _first{w.name} AS ({ordered} {w.preceding_sql('_k')} PRECEDING AND CURRENT ROW)"
-        for w in dict.fromkeys(a.window for a in aggregates)
-    )
-    source = f"""SELECT *, t AS _k, false AS _counts FROM {rows} {"WHERE late" if native else ""}
-        UNION ALL BY NAME SELECT *, true AS _counts FROM {stream.rows}"""
-    if row_values.fields:
-        listed = ", ".join(f"'{name}': {sql}" for sql, name in row_values.fields.items())
-        source = f"""SELECT *, {{{listed}}} AS _r FROM ({source})
-            WINDOW _before AS ({ordered} UNBOUNDED PRECEDING AND 1 PRECEDING),
-                _peers AS ({ordered} CURRENT ROW AND CURRENT ROW)"""
-    return f"""(SELECT {_ADDED}, {columns} FROM ({source}) p
-        WINDOW {windows[2:]} QUALIFY id IS NOT NULL)"""
+def _columns(a: Aggregate, source: Source, lane: Lane) -> dict[str, pa.Array]:
+    values, valid = a.op.evaluate(a, lane)
+    if a.kind == Kind.WIDE:
+        high, low = values
+        return {
+            f"{a.name}.high": integers(high, valid),
+            f"{a.name}.low": integers(low, valid).view("uint64"),
+        }
+    if a.op.kind is None:
+        assert a.value is not None
+        return {a.name: source.columns[a.value].decode(values, valid)}
+    return {a.name: integers(values, valid)}
 
 
-def range_join(
-    stream: Stream, aggregates: Sequence[Aggregate], rows: str, condition: str = "true"
-) -> str:
-    """`aggregates` from pairs of a spine row and a stream row that meets `condition`."""
-    longest = max(a.window.longest for a in aggregates)
-    listed = []
-    for a in aggregates:
-        columns = stream.columns(a)
-        conditions = [columns.row_filter] if columns.row_filter != "true" else []
-        if a.window.identity != longest:
-            conditions += [f"_k > {a.window.start_sql('p.t')}"]
-        counts = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
-        listed.append(f"{a.op.aggregate(a, columns, counts)} AS {quote(a.name)}")
-    return f"""(SELECT * FROM {rows} LEFT JOIN (
-        SELECT p.id, {", ".join(listed)}
-        FROM _spine p JOIN {stream.rows} s ON s.e = p.e AND _k < p.t AND _k > p.t - {longest}
-        WHERE {condition} GROUP BY p.id, p.t) USING (id))"""
+class _Lanes:
+    """The lanes of some asking rows, each made once."""
+
+    def __init__(self, groups: Ints, t: Ints, source: Source, longest: Window) -> None:
+        self.asking, self.t = _edges(groups), t
+        start = _starts(source, groups[self.asking[:-1]])
+        # of the first and the last group only the rows that can count for these asking rows
+        times = source.times
+        earliest = int(longest.starts(t[:1])[0])
+        start[0] += np.searchsorted(times[start[0] : start[1]], earliest, side="right")
+        start[-1] = start[-2] + np.searchsorted(times[start[-2] : start[-1]], t[-1], side="left")
+        self.cut = slice(int(start[0]), int(start[-1]))
+        self.start = start - start[0]
+        self.source = source
+        self.made: dict[tuple[str | None, str | None], Lane] = {}
+
+    def lane(self, value: str | None, condition: str | None) -> Lane:
+        """The rows with a value (if one is read) that meet the condition."""
+        if (value, condition) not in self.made:
+            self.made[value, condition] = self._make(value, condition)
+        return self.made[value, condition]
+
+    def _make(self, value: str | None, condition: str | None) -> Lane:
+        column = self.source.columns[value] if value else None
+        start, times = self.start, self.source.times[self.cut]
+        values = column.codes[self.cut] if column else times
+        masks = [self.source.conditions[condition][self.cut]] if condition else []
+        if column is not None and column.valid is not None:
+            masks.append(column.valid[self.cut])
+        if masks:
+            mask = masks[0] & masks[-1]
+            times, values = times[mask], values[mask]
+            start = np.append(0, np.cumsum(mask))[start]
+        unfiltered = self.lane(None, None) if condition else None
+        return Lane(self.asking, self.t, start, times, values, unfiltered)
 
 
-def running(stream: Stream, aggregates: Sequence[Aggregate], rows: str) -> str:
-    """`aggregates`, all of a `RunningOperation`, by running values of the stream and ASOF joins."""
-    lookups = Lookups(stream.rows)
-    columns = []
-    for a in aggregates:
-        assert isinstance(a.op, RunningOperation)
-        sql = a.op.look_up(a, stream.columns(a), lookups)
-        columns.append(f"{sql} AS {quote(a.name)}")
-    listed = "".join(f", {sql} AS {name}" for sql, name in lookups.state.items())
-    totals = f"""state AS MATERIALIZED (SELECT * FROM (
-        SELECT e, _k{listed}, lead(_k) OVER w IS DISTINCT FROM _k AS is_last
-        FROM {stream.rows} WINDOW w AS (PARTITION BY e ORDER BY _k RANGE UNBOUNDED PRECEDING)
-    ) WHERE is_last)"""
-    others = [f"{name} AS MATERIALIZED ({sql})" for sql, name in lookups.tables.items()]
-    # without running values the join at t is not needed
-    used, joins = ([totals], lookups.joins) if lookups.state else ([], lookups.joins[1:])
-    return (
-        f"(WITH {', '.join([*used, *others])} "
-        f"SELECT p.*, {', '.join(columns)} FROM {rows} p {' '.join(joins)})"
-    )
+def find_attributes(
+    attributes: Sequence[Attribute], groups: Ints, t: Ints, source: Source
+) -> dict[str, pa.ChunkedArray]:
+    """Columns of attributes of one role, by name: the latest version before t.
 
-
-def attributes(plan: Plan, parts: Sequence[Attribute], relation: str, rows: str) -> str:
-    """Columns of one dimension: the latest version known before t; ties go to the largest value.
-
-    All `parts` have the same table and the same role.
+    Among versions of the same time the largest value counts. The asking rows may be in any order.
     """
-    by, key, e = parts[0].by, quote(parts[0].key), "e"
-    if by != plan.entity:
-        # read as the column of the spine is, so that both have the same type
-        key, e = read_column(plan.row_columns[by], parts[0].key), quote(f"row.{by}")
-    time = f"epoch_us({quote(parts[0].time)})"
-    versions = ", ".join(f"max({read_column(a.kind, a.column)}) AS {quote(a.name)}" for a in parts)
-    columns = ", ".join(
-        (f"CASE WHEN d.k IS NULL THEN f.{n} ELSE d.{n} END" if a.assumed else f"d.{n}") + f" AS {n}"
-        for a in parts
-        for n in [quote(a.name)]
-    )
-    return f"""(WITH versions AS MATERIALIZED (
-            SELECT {key} AS e, {time} AS k, {versions} FROM {relation}
-            WHERE {key} IN (SELECT {e} FROM _spine) GROUP BY ALL
-        ), firsts AS (SELECT * FROM versions QUALIFY k = min(k) OVER (PARTITION BY e))
-        SELECT p.*, {columns} FROM {rows} p
-        ASOF LEFT JOIN versions d ON d.e = p.{e} AND d.k < p.t
-        LEFT JOIN firsts f ON f.e = p.{e})"""
+    order = np.lexsort((t, groups))
+    back = np.empty_like(order)
+    back[order] = np.arange(order.size)
+    groups, t = groups[order], t[order]
+    asking = _edges(groups)
+    start = _starts(source, groups[asking[:-1]])
+    group = kernel.groups_of(asking)
+    first, end = start[group], start[group + 1]
+    after = kernel.first_after(asking, t - 1, start, source.times)
+    latest = np.maximum(after - 1, first)
+    found = {}
+    for a in attributes:
+        column = source.columns[a.column]
+        is_known = (end > first) if a.assumed else (after > first)
+        lowest = np.int64(np.iinfo(np.int64).min)
+        codes = (
+            column.codes if column.valid is None else np.where(column.valid, column.codes, lowest)
+        )
+        codes = kernel.greatest_of_ties(start, source.times, codes)
+        if column.valid is not None:
+            valid = kernel.greatest_of_ties(start, source.times, column.valid.astype(np.int64))
+            is_known &= at(valid, latest) == 1
+        found[a.name] = pa.chunked_array([column.decode(at(codes, latest)[back], is_known[back])])
+    return found
+
+
+def _edges(groups: Ints) -> Ints:
+    """The first row of each group, and the number of rows."""
+    changes = np.flatnonzero(groups[1:] != groups[:-1]) + 1
+    return np.concatenate([[0], changes, [groups.size]]) if groups.size else np.zeros(1, np.int64)
+
+
+def _starts(source: Source, groups: Ints) -> Ints:
+    """The first row of each group in the source, and the end of the last group."""
+    start = np.searchsorted(source.groups, groups)
+    return np.append(start, np.searchsorted(source.groups, groups[-1:], side="right"))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lakehouse.features import FeatureError, FeatureSetSpec, compute_online, load_plan
 from lakehouse.features.expressions import Kind
 from tests.features.expressions import expressions
-from tests.features.test_rules import METHODS, batch, bits, load
+from tests.features.test_rules import BUCKETS, batch, bits, load
 from tests.features.worlds import Row, memory_lake, rows
 
 STREAM = {
@@ -67,7 +67,7 @@ def declare(where: str, features: dict[str, str]) -> FeatureSetSpec:
     ),
 )
 @settings(max_examples=25)
-def test_batch_by_every_method_and_online_agree(
+def test_batch_in_buckets_of_any_size_and_online_agree(
     cursor: duckdb.DuckDBPyConnection,
     own: list[Row],
     other: list[Row],
@@ -81,9 +81,9 @@ def test_batch_by_every_method_and_online_agree(
     except (FeatureError, ValidationError):
         assume(False)
     served = {r["transaction_id"]: compute_online(plan, r, {"core.fct_labels": other}) for r in own}
-    for method in METHODS:
-        computed = batch(cursor, spec, method)
+    for bucket in BUCKETS:
+        computed = batch(cursor, spec, bucket)
         assert computed.keys() == served.keys()
         for key, values in served.items():
             for name, value in values.items():
-                assert bits(computed[key][name]) == bits(value), (method, name)
+                assert bits(computed[key][name]) == bits(value), (bucket, name)

@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakehouse.declarations.durations import Months
 from lakehouse.features import FeatureSetSpec, compute_online, load_plan
+from lakehouse.features.ops import Window
 from tests.features.reference import reference
-from tests.features.test_rules import METHODS, batch, bits, load
+from tests.features.test_rules import BUCKETS, batch, bits, load
 from tests.features.worlds import Row, memory_lake
 
 MICROSECOND = timedelta(microseconds=1)
@@ -85,14 +88,14 @@ def declare(stream: str, windows: list[str]) -> FeatureSetSpec:
 @pytest.mark.parametrize("stream", ["core.fct_transactions", "core.fct_labels"])
 @given(own=ROWS, other=ROWS)
 @settings(max_examples=15)
-def test_batch_by_every_method_and_online_follow_the_calendar(
+def test_batch_in_buckets_of_any_size_and_online_follow_the_calendar(
     cursor: duckdb.DuckDBPyConnection, stream: str, own: list[Any], other: list[Any]
 ) -> None:
     requests, rows = transactions(own), transactions(own if "transactions" in stream else other)
     load(cursor, requests, transactions(other), [])
     spec = declare(stream, [*WINDOWS, "30d"])
     plan = load_plan(spec, cursor)
-    computed = {method: batch(cursor, spec, method) for method in METHODS}
+    computed = {bucket: batch(cursor, spec, bucket) for bucket in BUCKETS}
     for request in requests:
         served = compute_online(plan, request, {stream: rows})
         t = request["event_time"]
@@ -103,9 +106,17 @@ def test_batch_by_every_method_and_online_follow_the_calendar(
                     value,
                 )  # fmt: skip
                 assert bits(served[f"{op}_{window}"]) == bits(expected), (op, window, t)
-        for method, result in computed.items():
+        for bucket, result in computed.items():
             for name, value in served.items():
-                assert bits(result[request["transaction_id"]][name]) == bits(value), (method, name)
+                assert bits(result[request["transaction_id"]][name]) == bits(value), (bucket, name)
+
+
+@given(times=st.lists(st.datetimes(datetime(1, 3, 1), datetime(9999, 12, 31)), min_size=1))
+def test_the_starts_of_many_windows_are_those_of_each(times: list[datetime]) -> None:
+    t = [(time - datetime(1970, 1, 1)) // MICROSECOND for time in times]
+    for length in (Months(1), Months(2), timedelta(days=30), MICROSECOND):
+        window = Window(length)
+        assert window.starts(np.array(t)).tolist() == [window.start(time) for time in t]
 
 
 @pytest.mark.parametrize(("year", "days"), [(2027, 28), (2028, 29)])
@@ -121,7 +132,7 @@ def test_at_the_first_of_march_a_window_of_one_month_is_february(
         [],
     )
     spec = declare("core.fct_labels", ["1mo"])
-    assert batch(cursor, spec, None)[0]["count_1mo"] == days
+    assert batch(cursor, spec, 7)[0]["count_1mo"] == days
 
 
 def test_a_version_depends_on_whether_a_window_is_a_month_or_as_many_days(

@@ -15,13 +15,13 @@ from lakehouse.features import (
     load_plan,
     refresh,
 )
-from lakehouse.features.computation import Method
 from lakehouse.lake import Lake, Progress
 from tests.features.test_increments import LABELS, TRANSACTIONS, days, deliver, seal, spec, write
 from tests.features.worlds import COLUMNS, START, Row, fill, memory_lake
 
 MIN_BIGINT, MAX_BIGINT = -(2**63), 2**63 - 1
-METHODS: tuple[Method | None, ...] = ("frames", "running", "range", None)
+BUCKETS = (1_000_000, 7, 1)
+"""Rows that are computed at once: all, some, a single one."""
 
 
 def payments(values: Sequence[int | None], apart: timedelta = timedelta(seconds=1)) -> list[Row]:
@@ -65,11 +65,9 @@ def lake_of(rows: list[Row]) -> duckdb.DuckDBPyConnection:
     return cursor
 
 
-def batch(
-    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, method: Method | None
-) -> list[Any]:
+def batch(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, bucket: int) -> list[Any]:
     cursor.execute("DROP TABLE IF EXISTS temp.main._features")
-    compute(load_plan(spec, cursor), cursor, method=method)
+    compute(load_plan(spec, cursor), cursor, bucket=bucket)
     rows = cursor.execute("SELECT f FROM temp.main._features ORDER BY transaction_id").fetchall()
     return [value for (value,) in rows]
 
@@ -80,25 +78,34 @@ def served(cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, rows: list[R
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
-@pytest.mark.parametrize("method", METHODS)
-def test_a_sum_is_exact_up_to_the_ends_of_its_type(table: str, method: Method | None) -> None:
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_sum_is_exact_up_to_the_ends_of_its_type(table: str, bucket: int) -> None:
     rows = payments([MAX_BIGINT, -1, None, 1, -MAX_BIGINT, -MAX_BIGINT, -1, 0])
     cursor, spec = lake_of(rows), totals("spend", table)
     expected = [
         0, MAX_BIGINT, MAX_BIGINT - 1, MAX_BIGINT - 1, MAX_BIGINT, 0, -MAX_BIGINT, MIN_BIGINT,
     ]  # fmt: skip
-    assert batch(cursor, spec, method) == served(cursor, spec, rows) == expected
+    assert batch(cursor, spec, bucket) == served(cursor, spec, rows) == expected
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_only_the_sum_of_the_window_counts_not_that_of_all_history(method: Method | None) -> None:
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_only_the_sum_of_the_window_counts_not_that_of_all_history(bucket: int) -> None:
     rows = payments([MAX_BIGINT] * 5, apart=timedelta(seconds=40))
     cursor, spec = lake_of(rows), totals("spend", LABELS)
-    assert batch(cursor, spec, method) == served(cursor, spec, rows) == [0, *[MAX_BIGINT] * 4]
+    assert batch(cursor, spec, bucket) == served(cursor, spec, rows) == [0, *[MAX_BIGINT] * 4]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_only_the_squares_of_the_window_count_too(bucket: int) -> None:
+    rows = payments([3_000_000_000, *[MIN_BIGINT] * 3], apart=timedelta(seconds=40))
+    cursor, spec = lake_of(rows), totals("std(squares, n, n)", LABELS)
+    with pytest.raises(FeatureError, match="does not fit its type"):
+        batch(cursor, totals("std(squares, n, n)", LABELS, window="10m"), bucket)
+    assert batch(cursor, spec, bucket) == served(cursor, spec, rows) == [None] * 4
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, LABELS])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bucket", BUCKETS)
 @pytest.mark.parametrize(
     ("feature", "values", "farthest", "used"),
     [
@@ -109,13 +116,13 @@ def test_only_the_sum_of_the_window_counts_not_that_of_all_history(method: Metho
     ],
 )
 def test_a_total_that_does_not_fit_is_explained(
-    table: str, method: Method | None, feature: str, values: list[int], farthest: int, used: str
+    table: str, bucket: int, feature: str, values: list[int], farthest: int, used: str
 ) -> None:
     rows = payments(values)
     cursor, spec = lake_of(rows), totals(feature, table)
     known_at = next(row["known_at"] for row in rows if row["amount_cents"] == farthest)
     with pytest.raises(FeatureError) as error:
-        batch(cursor, spec, method)
+        batch(cursor, spec, bucket)
     assert str(error.value) == (
         f"feature set spending: a total of amount_cents ({used}), or a deviation computed from it, "
         f"does not fit its type; the value farthest from zero is {farthest}, in the row of {table} "
@@ -125,18 +132,18 @@ def test_a_total_that_does_not_fit_is_explained(
         served(cursor, spec, rows)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_where_leaves_out_placeholders_of_missing_values(
-    method: Method | None,
+    bucket: int,
 ) -> None:
     rows = payments([3, MAX_BIGINT, MAX_BIGINT, 4, MIN_BIGINT, MIN_BIGINT, 0])
     cursor = lake_of(rows)
     spec = totals("std(squares, spend, n)", where="amount_cents < 100 and amount_cents > -100")
-    deviations = batch(cursor, spec, method)
+    deviations = batch(cursor, spec, bucket)
     assert deviations == served(cursor, spec, rows)
     assert deviations[-1] is not None
     spec = totals("spend", where="amount_cents < 100 and amount_cents > -100")
-    assert batch(cursor, spec, method) == [0, 3, 3, 3, 7, 7, 7]
+    assert batch(cursor, spec, bucket) == [0, 3, 3, 3, 7, 7, 7]
 
 
 def test_a_refresh_with_such_a_total_writes_nothing_until_the_value_is_left_out(
@@ -173,4 +180,4 @@ def test_another_failed_conversion_is_not_reported_as_a_total() -> None:
     attributes = {"segment": {"of": "core.dim_customers", "column": "segment"}}
     declared = totals("spend / segment").model_dump() | {"attributes": attributes}
     with pytest.raises(duckdb.ConversionException, match="basic"):
-        batch(cursor, FeatureSetSpec.model_validate(declared), None)
+        batch(cursor, FeatureSetSpec.model_validate(declared), 7)

@@ -71,7 +71,7 @@ def test_batch_and_online_look_up_each_role_by_its_own_column(
     fill(cursor, "core.dim_channels", CHANNELS, channels)
     compiled = load_plan(ROLES, cursor)
     tables = {"core.dim_customers": dim, "core.dim_channels": channels}
-    computed = batch(cursor, ROLES, None)
+    computed = batch(cursor, ROLES, 7)
     for row in own:
         t = row["event_time"]
         is_known = row["channel"] in ("chip", "online") and t > START

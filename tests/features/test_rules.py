@@ -1,4 +1,4 @@
-"""Batch, by all three methods, and online follow the rules bit by bit."""
+"""Batch, in buckets of any size and in jobs, and online follow the rules bit by bit."""
 
 import math
 import struct
@@ -8,8 +8,14 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 
-from lakehouse.features import FeatureSetSpec, compute, compute_online, load_plan
-from lakehouse.features.computation import Method
+from lakehouse.features import (
+    FeatureJob,
+    FeatureSetSpec,
+    compute,
+    compute_online,
+    load_plan,
+    run,
+)
 from tests.features.reference import reference
 from tests.features.worlds import (
     COLUMNS,
@@ -22,7 +28,8 @@ from tests.features.worlds import (
     versions,
 )
 
-METHODS: tuple[Method | None, ...] = ("frames", "running", "range", None)
+BUCKETS = (1_000_000, 7, 1)
+"""Rows that are computed at once: all, some, a single one."""
 CONDITIONS = {
     "is_fraud or amount_cents > 5": lambda r: r["is_fraud"] or (r["amount_cents"] or 0) > 5,
     "channel == '{}'": lambda r: r["channel"] == "{}",
@@ -49,14 +56,36 @@ def load(
 
 
 def batch(
-    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, method: Method | None, **arguments: Any
+    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, bucket: int, **arguments: Any
 ) -> dict[int, dict[str, Any]]:
     cursor.execute("DROP TABLE IF EXISTS temp.main._features")
     plan = load_plan(spec, cursor)
-    compute(plan, cursor, method=method, **arguments)
+    compute(plan, cursor, bucket=bucket, **arguments)
     result = cursor.execute("FROM temp.main._features").to_arrow_table().to_pylist()
     names = [feature.name for feature in plan.features]
     return {row["transaction_id"]: {name: row[name] for name in names} for row in result}
+
+
+def in_jobs(
+    cursor: duckdb.DuckDBPyConnection, spec: FeatureSetSpec, parts: int
+) -> dict[int, dict[str, Any]]:
+    """Like `batch`, by a job that went through JSON and was divided by entity into parts."""
+    job = FeatureJob.model_validate_json(
+        FeatureJob.of(load_plan(spec, cursor), cursor).model_dump_json()
+    )
+    rows = []
+    for part in range(parts):
+        batches = []
+        for read in job.reads(cursor):
+            where = (
+                f"coalesce(hash(e) % {parts} = {part}, {part == 0})" if read.by_entity else "true"
+            )
+            found = cursor.execute(f"FROM ({read.sql}) WHERE {where}", read.parameters)
+            batches += [(read.name, one) for one in found.to_arrow_table().to_batches(5)]
+        for result in run(job, reversed(batches), bucket=9):
+            rows += result.to_pylist()
+    names = [feature.name for feature in job.plan().features]
+    return {row["transaction_id"]: {name: row[name] for name in names} for row in rows}
 
 
 def as_read(value: Any) -> Any:
@@ -86,23 +115,25 @@ def expected_features(
 @pytest.mark.parametrize("entity", ["customer_id", "terminal_id"])
 @given(own=rows(), other=rows(), dim=versions())
 @settings(max_examples=5, derandomize=True)
-def test_batch_by_every_method_and_online_follow_the_rules(
+def test_batch_of_any_size_and_jobs_and_online_follow_the_rules(
     cursor: duckdb.DuckDBPyConnection, entity: str, own: list[Row], other: list[Row], dim: list[Row]
 ) -> None:
     load(cursor, own, other, dim)
     spec = full_spec(entity)
     tables = {"core.fct_transactions": own, "core.fct_labels": other, "core.dim_customers": dim}
     plan = load_plan(spec, cursor)
-    computed = {method: batch(cursor, spec, method) for method in METHODS}
+    computed: dict[Any, Any] = {bucket: batch(cursor, spec, bucket) for bucket in BUCKETS}
+    computed["in jobs"] = in_jobs(cursor, spec, 2)
+    assert {len(result) for result in computed.values()} == {len(own)}
     for request in own:
         served = compute_online(plan, request, tables)
         expected = expected_features(spec, request, tables)
         for name, value in expected.items():
             assert bits(served[name]) == bits(value), name
-        for method, result in computed.items():
+        for bucket, result in computed.items():
             for name, value in served.items():
                 assert bits(result[request["transaction_id"]][name]) == bits(value), (
-                    method,
+                    bucket,
                     name,
                     request,
                 )

@@ -3,9 +3,9 @@
 To add one, write its class here and list it in `registry.py`.
 """
 
+from lakehouse.features.ops.lane import Lane
 from lakehouse.features.ops.operation import FIELDS, Aggregate, Operation
 from lakehouse.features.ops.registry import OPERATIONS, find_operation
-from lakehouse.features.ops.running import RunningOperation
 from lakehouse.features.ops.totals import Total
 from lakehouse.features.ops.window import Window
 
@@ -13,8 +13,8 @@ __all__ = [
     "FIELDS",
     "OPERATIONS",
     "Aggregate",
+    "Lane",
     "Operation",
-    "RunningOperation",
     "Total",
     "Window",
     "find_operation",

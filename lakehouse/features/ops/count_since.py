@@ -1,14 +1,14 @@
 """`count_since`: the number of rows after the last marked one."""
 
-from lakehouse.features.ops.operation import Aggregate, Rows
-from lakehouse.features.ops.running import RunningOperation
-from lakehouse.features.ops.sql import Columns, Lookups
+from lakehouse.features.kernel import first_after
+from lakehouse.features.ops.lane import Lane, Result, at
+from lakehouse.features.ops.operation import Aggregate, Operation, Rows
 
 _Part = tuple[int | None, list[int]]
 """The last marked time, and the times of all rows."""
 
 
-class CountSince(RunningOperation[_Part]):
+class CountSince(Operation[_Part]):
     """The number of rows known later than the last marked one."""
 
     name = "count_since"
@@ -16,15 +16,15 @@ class CountSince(RunningOperation[_Part]):
     needs = ("where",)
     marks = True
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        marked = f"CASE WHEN {columns.condition} THEN _rn END"
-        return f"max(_rn){modifier} - max({marked}){modifier}"
-
-    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        k = lookups.add("max(_k)", columns.condition)
-        marked = lookups.add("max(_rn)", columns.condition)
-        r = lookups.add("max(_rn)")
-        return f"CASE WHEN a.{k} > {a.window.start_sql('p.t')} THEN a.{r} - a.{marked} END"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        rows = lane.unfiltered
+        assert rows is not None
+        first, end = lane.window(a.window)
+        # for each marked row the number of rows up to its time
+        up_to = lane.keep(
+            "up to", lambda: first_after(lane.start, lane.times, rows.start, rows.times)
+        )
+        return rows.window(a.window)[1] - at(up_to, end - 1), end > first
 
     def prepare(self, rows: Rows) -> _Part:
         return max((k for k, marked in rows if marked), default=None), [k for k, _ in rows]

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from lakehouse.features.kernel import ranks_of_repetitions
+from lakehouse.features.ops.lane import Lane, Result
 from lakehouse.features.ops.operation import Aggregate, Operation, Rows
-from lakehouse.features.ops.sql import Columns
 
 
 class Distinct(Operation[frozenset[Any]]):
@@ -14,8 +15,13 @@ class Distinct(Operation[frozenset[Any]]):
     needs = ("value",)
     empty = 0
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"count(DISTINCT {columns.value}){modifier}"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        first, end = lane.window(a.window)
+        ranks = lane.keep(
+            self.name, lambda: ranks_of_repetitions(lane.start, lane.values, lane.order())
+        )
+        # a value counts where it did not occur before in the window
+        return ranks.count_below(first, end, first - lane.origin() + 1), None
 
     def prepare(self, rows: Rows) -> frozenset[Any]:
         return frozenset(value for _, value in rows)

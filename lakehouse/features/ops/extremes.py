@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from lakehouse.features.kernel import greatest_in
+from lakehouse.features.ops.lane import Lane, Result
 from lakehouse.features.ops.operation import Aggregate, Operation, Rows
-from lakehouse.features.ops.sql import Columns
 
 
 class Minimum(Operation[Any]):
@@ -14,8 +15,9 @@ class Minimum(Operation[Any]):
     needs = ("value",)
     kind = None
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"min({columns.value}){modifier}"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        first, end = lane.window(a.window)
+        return ~greatest_in(first, end, ~lane.values), end > first
 
     def prepare(self, rows: Rows) -> Any:
         return min(value for _, value in rows)
@@ -32,8 +34,9 @@ class Maximum(Operation[Any]):
     needs = ("value",)
     kind = None
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"max({columns.value}){modifier}"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        first, end = lane.window(a.window)
+        return greatest_in(first, end, lane.values), end > first
 
     def prepare(self, rows: Rows) -> Any:
         return max(value for _, value in rows)

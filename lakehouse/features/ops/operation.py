@@ -1,6 +1,6 @@
-"""The interface of a window operation: its inputs and result, its SQL and its Python.
+"""The interface of a window operation: its inputs and result, for many rows and for one request.
 
-The operations are in the other modules; `windows.py` combines the SQL of several.
+The operations are in the other modules.
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 
 from lakehouse.features.expressions import FeatureError, Kind, Term
-from lakehouse.features.ops.sql import Columns, Frames
+from lakehouse.features.ops.lane import Lane, Result
 from lakehouse.features.ops.window import Window
 
 Rows = Sequence[tuple[int, Any]]
@@ -40,10 +40,10 @@ class Aggregate:
 class Operation(ABC, Generic[Part]):
     """An operation over the rows of a window; its instances have no state.
 
-    In SQL it is an aggregate function, or a cheaper expression over a frame. In Python, `prepare`
-    turns rows into a part, `merge` combines parts of one window in any order, and `finalize` turns
-    a part into the value. SQL and Python give bit-identical values. An operation that can also be
-    undone is a `Total`.
+    For many rows that ask, `evaluate` computes from sorted columns. For one request, `prepare`
+    turns the rows of its window into a part, `merge` combines parts of one window in any order, and
+    `finalize` turns a part into the value. Both give bit-identical values. An operation that can
+    also be undone is a `Total`.
     """
 
     name: ClassVar[str]
@@ -81,12 +81,12 @@ class Operation(ABC, Generic[Part]):
         return kind
 
     @abstractmethod
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        """SQL: the aggregate function; `modifier` is its FILTER and OVER."""
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        """The value over the window of each asking row.
 
-    def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
-        """SQL: the value over the frame `_w<window>` of the stream and the requesting rows."""
-        return self.aggregate(a, columns, f"{frames.over(columns)}_w{a.window.name}")
+        Raises:
+            OverflowError: when a total does not fit in its type.
+        """
 
     @abstractmethod
     def prepare(self, rows: Rows) -> Part:

@@ -5,8 +5,9 @@ from fractions import Fraction
 from typing import Any
 
 from lakehouse.features.expressions import NUMBERS
+from lakehouse.features.kernel import quantile_ranks, ranks_of_values
+from lakehouse.features.ops.lane import Lane, Result, at
 from lakehouse.features.ops.operation import Aggregate, Operation, Rows
-from lakehouse.features.ops.sql import Columns
 
 
 class Quantile(Operation[list[Any]]):
@@ -19,8 +20,12 @@ class Quantile(Operation[list[Any]]):
     restriction = "needs numbers"
     kind = None
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"quantile_disc({columns.value}, {a.q}){modifier}"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        assert a.q is not None
+        first, end = lane.window(a.window)
+        ranks = lane.keep(self.name, lambda: ranks_of_values(lane.start, lane.order()))
+        rank = ranks.smallest(first, end, quantile_ranks(end - first, Fraction(a.q)))
+        return at(lane.values, at(lane.order(), lane.origin() + rank)), end > first
 
     def prepare(self, rows: Rows) -> list[Any]:
         return sorted(value for _, value in rows)

@@ -1,22 +1,18 @@
 """`since_last` and `since_first`: the time since rows became known."""
 
-from lakehouse.features.ops.operation import Aggregate, Rows
-from lakehouse.features.ops.running import RunningOperation
-from lakehouse.features.ops.sql import Columns, Lookups
+from lakehouse.features.ops.lane import Lane, Result, at
+from lakehouse.features.ops.operation import Aggregate, Operation, Rows
 
 
-class SinceLast(RunningOperation[int]):
+class SinceLast(Operation[int]):
     """The time from the last row to t."""
 
     name = "since_last"
     summary = "microseconds from the last row to t"
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"p.t - max(_k){modifier}"
-
-    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        r = lookups.add("max(_k)", columns.condition)
-        return f"CASE WHEN a.{r} > {a.window.start_sql('p.t')} THEN p.t - a.{r} END"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        first, end = lane.window(a.window)
+        return lane.t - at(lane.times, end - 1), end > first
 
     def prepare(self, rows: Rows) -> int:
         return max(k for k, _ in rows)
@@ -28,20 +24,15 @@ class SinceLast(RunningOperation[int]):
         return t - part
 
 
-class SinceFirst(RunningOperation[int]):
+class SinceFirst(Operation[int]):
     """The time from the first row of the window to t."""
 
     name = "since_first"
     summary = "microseconds from the first row in the window to t"
 
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"p.t - min(_k){modifier}"
-
-    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        table = lookups.values(columns)
-        start = a.window.start_sql("p.t")
-        row = lookups.join(f"f{table}_{a.window.name}", f"> {start}", table)
-        return f"CASE WHEN {row}._k < p.t THEN p.t - {row}._k END"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        first, end = lane.window(a.window)
+        return lane.t - at(lane.times, first), end > first
 
     def prepare(self, rows: Rows) -> int:
         return min(k for k, _ in rows)

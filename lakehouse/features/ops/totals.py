@@ -1,12 +1,13 @@
 """Totals of integers: `count`, `sum` and `sumsq`. Only these can be undone."""
 
-from abc import abstractmethod
 from typing import ClassVar
 
+import numpy as np
+
 from lakehouse.features.expressions import FeatureError, Kind
-from lakehouse.features.ops.operation import Aggregate, Rows
-from lakehouse.features.ops.running import RunningOperation
-from lakehouse.features.ops.sql import Columns, Frames, Lookups
+from lakehouse.features.kernel import totals
+from lakehouse.features.ops.lane import Lane, Result
+from lakehouse.features.ops.operation import Aggregate, Operation, Rows
 
 _MINOR_UNITS = (
     "is exact over integers only: give it minor units (amount_cents), or count with `where`"
@@ -15,29 +16,12 @@ OVERFLOW_REMEDY = "leave out placeholders of missing values with `where`"
 """The fix for a total that does not fit."""
 
 
-class Total(RunningOperation[int]):
-    """An exact total: a window's total is the running total at t minus that at its start."""
+class Total(Operation[int]):
+    """An exact total of whole numbers; rows can be taken out of it again."""
 
     empty = 0
     bits: ClassVar[int] = 64
     """The size of the result; a total beyond it is an error, never another number."""
-
-    @abstractmethod
-    def total(self, value: str) -> str:
-        """SQL: the aggregate function of the column `value`."""
-
-    def aggregate(self, a: Aggregate, columns: Columns, modifier: str) -> str:
-        return f"CAST({self.total(columns.value)}{modifier} AS {self.kind})"
-
-    def frame(self, a: Aggregate, columns: Columns, frames: Frames) -> str:
-        # a look-up for each window is cheaper than a sum for each
-        r = frames.add(f"coalesce({self.total(columns.value)}{frames.over(columns)}_before, 0)")
-        return f"CAST(_r.{r} - (first_value(_r) OVER _first{a.window.name}).{r} AS {self.kind})"
-
-    def look_up(self, a: Aggregate, columns: Columns, lookups: Lookups) -> str:
-        r = lookups.add(self.total(columns.value), columns.condition)
-        start = lookups.join(f"w{a.window.name}", f"<= {a.window.start_sql('p.t')}")
-        return f"CAST(coalesce(a.{r}, 0) - coalesce({start}.{r}, 0) AS {self.kind})"
 
     def merge(self, one: int, other: int) -> int:
         return one + other
@@ -61,8 +45,9 @@ class Count(Total):
     name = "count"
     summary = "the number of rows"
 
-    def total(self, value: str) -> str:
-        return "count(*)"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        lo, hi = lane.window(a.window)
+        return hi - lo, None
 
     def prepare(self, rows: Rows) -> int:
         return len(rows)
@@ -77,8 +62,11 @@ class Sum(Total):
     accepted_kinds = (Kind.INTEGER,)
     restriction = _MINOR_UNITS
 
-    def total(self, value: str) -> str:
-        return f"sum({value})"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        high, low = totals(*lane.window(a.window), lane.values, 1)
+        if not np.array_equal(high, low >> 63):
+            raise OverflowError(f"a sum of {a.value} does not fit in 64 bits")
+        return low, None
 
     def prepare(self, rows: Rows) -> int:
         return sum(value for _, value in rows)
@@ -95,8 +83,8 @@ class SumOfSquares(Total):
     kind = Kind.WIDE
     bits = 128
 
-    def total(self, value: str) -> str:
-        return f"sum(CAST({value} AS HUGEINT) * {value})"
+    def evaluate(self, a: Aggregate, lane: Lane) -> Result:
+        return np.stack(totals(*lane.window(a.window), lane.values, 2)), None
 
     def prepare(self, rows: Rows) -> int:
         return sum(value * value for _, value in rows)

@@ -1,9 +1,12 @@
-"""The length of a window: where it starts for a time t, in SQL and in Python."""
+"""The length of a window: where it starts for a time t, or for many."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from lakehouse.declarations.durations import Months, longest, microseconds
+from lakehouse.features.kernel import Ints
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -16,11 +19,6 @@ class Window:
     """
 
     length: timedelta | Months
-
-    @property
-    def name(self) -> str:
-        """A part of SQL names: the microseconds, or `1mo`."""
-        return str(self.identity)
 
     @property
     def identity(self) -> int | str:
@@ -41,14 +39,20 @@ class Window:
             return microseconds(time - _EPOCH)
         return t - microseconds(self.length)
 
-    def start_sql(self, t: str) -> str:
-        """SQL: `start` of the time `t`."""
+    def starts(self, t: Ints) -> Ints:
+        """`start` of each time; the smallest integer where it would be earlier."""
         if isinstance(self.length, Months):
-            return f"epoch_us(make_timestamp({t}) - INTERVAL {self.length.count} MONTH)"
-        return f"{t} - {microseconds(self.length)}"
+            return _months_before(t, self.length.count)
+        length = microseconds(self.length)
+        return np.maximum(t, np.iinfo(np.int64).min + length) - length
 
-    def preceding_sql(self, t: str) -> str:
-        """SQL: how far before `t` the first row may be, for a frame by RANGE."""
-        if isinstance(self.length, Months):
-            return f"({t} - {self.start_sql(t)} - 1)"
-        return str(microseconds(self.length) - 1)
+
+def _months_before(t: Ints, count: int) -> Ints:
+    times = t.view("M8[us]")
+    months = times.astype("M8[M]")
+    earlier = months - count
+    last_day = (earlier + 1).astype("M8[D]") - np.timedelta64(1, "D") - earlier.astype("M8[D]")
+    day, time_of_day = np.divmod(times - months.astype("M8[us]"), np.timedelta64(1, "D"))
+    day_of_month = np.minimum(day * np.timedelta64(1, "D"), last_day)
+    starts: Ints = (earlier.astype("M8[us]") + day_of_month + time_of_day).view(np.int64)
+    return starts
