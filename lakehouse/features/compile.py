@@ -1,6 +1,6 @@
 """Compiles a feature set against its tables: resolves every name and type, and hashes the result.
 
-Both SQL (`windows.py`) and Python (`online.py`) compute the plan. Compiling reads no rows.
+Batch (`computation.py`) and one request (`online.py`) compute the plan. Compiling reads no rows.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from lakehouse.features.expressions import (
     Term,
     compile_expression,
     names_in,
+    version_text,
 )
 from lakehouse.features.ops import Aggregate, Window, find_operation
 from lakehouse.features.spec import FeatureSetSpec, Spine
@@ -117,7 +118,7 @@ class Plan:
                 + ([] if a.key == a.by == self.entity else [a.key, a.by])
                 for a in self.attributes
             ],
-            "features": [[f.name, f.type, f.term.sql] for f in self.features],
+            "features": [[f.name, f.type, version_text(f.term.sql)] for f in self.features],
             "contract": self.contract,
         }
         return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:8]

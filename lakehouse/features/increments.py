@@ -38,8 +38,10 @@ from lakehouse.lake import (
 from lakehouse.lake.layout import FILES
 
 BYTES_PER_ROW = 1800
-"""Memory per spine row of a batch, so that the memory setting alone bounds memory. Measured: a set
-of 18 features with 30 days of history spills heavily at 512 bytes, and not at 1800."""
+"""Memory per spine row of a batch, which is one commit."""
+BYTES_PER_ROW_AT_ONCE = 4000
+"""Memory per spine row of which windows are computed at once, outside DuckDB. Measured: a set of 18
+features takes about 500 bytes, so this is an eighth of the memory setting."""
 
 
 class ConcurrentRefresh(FeatureError, Transient):
@@ -344,7 +346,9 @@ class _Job:
             parameters=parameters,
             where=where,
             snapshot=self.snapshot,
-            bucket=self.batch,
+            bucket=max(
+                1, min(self.batch, self.lake.settings.memory_bytes // BYTES_PER_ROW_AT_ONCE)
+            ),
             on_rows=on_rows,
         )
         self.added += rows

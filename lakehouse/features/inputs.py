@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 
 from lakehouse.features.compile import Attribute, Plan, read_column
@@ -85,10 +86,16 @@ class Input:
     def find(
         self, groups: Ints, t: Ints, source: Source, executor: Executor
     ) -> dict[str, pa.ChunkedArray]:
-        """The columns of the parts for rows that ask; for aggregates these are sorted."""
-        if self.attributes:
+        """The columns of aggregates and attributes, for rows that ask in the entity's order."""
+        if self.aggregates:
+            return find_aggregates(self.aggregates, groups, t, source, executor=executor)
+        if self.reference == 0:
             return find_attributes(self.attributes, groups, t, source)
-        return find_aggregates(self.aggregates, groups, t, source, executor=executor)
+        order = np.lexsort((t, groups))
+        back = np.empty_like(order)
+        back[order] = np.arange(order.size)
+        found = find_attributes(self.attributes, groups[order], t[order], source)
+        return {name: column.take(back) for name, column in found.items()}
 
     def source(self, rows: pa.Table) -> Source:
         """Rows of `select` with their groups `g`, sorted by group and time, for the kernel."""

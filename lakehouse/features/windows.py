@@ -123,12 +123,8 @@ def find_attributes(
 ) -> dict[str, pa.ChunkedArray]:
     """Columns of attributes of one role, by name: the latest version before t.
 
-    Among versions of the same time the largest value counts. The asking rows may be in any order.
+    Among versions of the same time the largest value counts.
     """
-    order = np.lexsort((t, groups))
-    back = np.empty_like(order)
-    back[order] = np.arange(order.size)
-    groups, t = groups[order], t[order]
     asking = _edges(groups)
     start = _starts(source, groups[asking[:-1]])
     group = kernel.groups_of(asking)
@@ -147,7 +143,7 @@ def find_attributes(
         if column.valid is not None:
             valid = kernel.greatest_of_ties(start, source.times, column.valid.astype(np.int64))
             is_known &= at(valid, latest) == 1
-        found[a.name] = pa.chunked_array([column.decode(at(codes, latest)[back], is_known[back])])
+        found[a.name] = pa.chunked_array([column.decode(at(codes, latest), is_known)])
     return found
 
 

@@ -8,7 +8,7 @@ their last bit depends on the library, and a tree splits the same with or withou
 """
 
 from lakehouse.features.expressions.compiler import compile_expression
-from lakehouse.features.expressions.forms import EXAMPLE, FORMS, Form
+from lakehouse.features.expressions.forms import EXAMPLE, FORMS, Form, version_text
 from lakehouse.features.expressions.syntax import names_in
 from lakehouse.features.expressions.terms import NUMBERS, FeatureError, Kind, Name, Term, Values
 
@@ -24,4 +24,5 @@ __all__ = [
     "Values",
     "compile_expression",
     "names_in",
+    "version_text",
 ]
