@@ -18,8 +18,8 @@ from lakehouse.features.windows import Source
 from lakehouse.lake import quote
 
 SPINE = "_spine"
-"""The temporary table with the columns `id`, `e`, `t` (microseconds), `event_time`, `load_id`, and
-`row.<column>` of the rows that ask."""
+"""The temporary table of the rows that ask: `id`, `e`, `t` (microseconds), `load_id` and
+`row.<column>`."""
 
 _SORTED = "_sorted"
 _NO_GROUP = int(np.iinfo(np.int64).max)

@@ -134,7 +134,6 @@ def spine_query(plan: Plan, relation: str, names: Collection[str]) -> str:
         "id": quote(plan.spine.key),
         "e": quote(plan.entity),
         "t": f"epoch_us({time})",
-        "event_time": time,
         "load_id": "_load_id" if "_load_id" in names else "CAST(NULL AS BIGINT)",
         **{f"row.{column}": read_column(kind, column) for column, kind in plan.row_columns.items()},
     }
@@ -201,6 +200,6 @@ def _insert(plan: Plan, cursor: duckdb.DuckDBPyConnection, rows: str) -> int:
     columns, selected = ", ".join(map(quote, values)), ", ".join(values.values())
     (added,) = cursor.execute(
         f"INSERT INTO temp.main.{RESULT} ({columns}) "
-        f"SELECT {selected} FROM (SELECT *{wide} FROM {rows}) p"
+        f"SELECT {selected} FROM (SELECT *, make_timestamp(t) AS event_time{wide} FROM {rows}) p"
     ).fetchall()[0]
     return int(added)

@@ -2,7 +2,7 @@
 
 A changed declaration makes a new version and overwrites the old one in `defs.yaml`. A model that
 still reads the old table needs it to grow, so the declaration is stored in the commit that creates
-the table. `refresh.py` does the refreshes.
+the table. `increments.py` does the refreshes.
 """
 
 import duckdb

@@ -188,7 +188,6 @@ def _types(compiled: Plan) -> dict[str, dict[str, str]]:
         "id": contract[compiled.spine.key],
         "e": contract[compiled.entity],
         "t": "BIGINT",
-        "event_time": "TIMESTAMP",
         "load_id": "BIGINT",
         **{f"row.{column}": str(kind) for column, kind in compiled.row_columns.items()},
     }

@@ -16,7 +16,7 @@ from lakehouse.features import kernel
 from lakehouse.features.compile import Attribute
 from lakehouse.features.expressions import Kind
 from lakehouse.features.kernel import Bools, Ints
-from lakehouse.features.ops import Aggregate, Lane, Window
+from lakehouse.features.ops import Aggregate, Lane
 from lakehouse.features.ops.lane import at
 from lakehouse.features.values import Column, integers
 
@@ -52,7 +52,7 @@ def find_aggregates(
     Raises:
         OverflowError: when a total does not fit in its type.
     """
-    longest = max((a.window for a in aggregates), key=lambda window: window.longest)
+    longest = max(a.window.longest for a in aggregates)
     cuts = [*range(0, t.size, piece), t.size]
 
     def evaluate(cut: tuple[int, int]) -> dict[str, pa.Array]:
@@ -84,12 +84,12 @@ def _columns(a: Aggregate, source: Source, lane: Lane) -> dict[str, pa.Array]:
 class _Lanes:
     """The lanes of some asking rows, each made once."""
 
-    def __init__(self, groups: Ints, t: Ints, source: Source, longest: Window) -> None:
+    def __init__(self, groups: Ints, t: Ints, source: Source, longest: int) -> None:
         self.asking, self.t = _edges(groups), t
         start = _starts(source, groups[self.asking[:-1]])
         # of the first and the last group only the rows that can count for these asking rows
         times = source.times
-        earliest = int(longest.starts(t[:1])[0])
+        earliest = max(int(t[0]) - longest, np.iinfo(np.int64).min)
         start[0] += np.searchsorted(times[start[0] : start[1]], earliest, side="right")
         start[-1] = start[-2] + np.searchsorted(times[start[-2] : start[-1]], t[-1], side="left")
         self.cut = slice(int(start[0]), int(start[-1]))

@@ -1,8 +1,10 @@
-"""Window features of a compiled feature set against hand-written frames for the same columns.
+"""Window features of compiled feature sets against hand-written ones for the same columns.
 
 Counts and sums over 1, 7 and 30 days of a customer's payments, and counts of settled payments and
 frauds at a terminal over the same windows, moved back by a label's maturity. In memory, no lake:
-this measures the SQL that the compiler writes. pandas and Polars are timed for comparison.
+frames of DuckDB, and Polars and pandas rolling, each from the same rows to a table with the same
+values. Then the same with a third of all rows moved to one customer and one terminal, and the
+shipped sets of a lake.
 """
 
 import time
@@ -12,14 +14,16 @@ from typing import Any
 
 import duckdb
 
-from lakehouse.features import FeatureSetSpec, compute, load_plan
+from lakehouse.declarations.specs import find_specs
+from lakehouse.features import FeatureSetSpec, Plan, compute, load_plan, table_name
 from lakehouse.lake import Lake
 from tests.benchmarks.bare import frame
 from tests.benchmarks.worlds import settings_of
+from tests.project import PROJECT
 
 DAYS = (1, 7, 30)
 WINDOW = [f"{days}d" for days in DAYS]
-TIMES = 2
+TIMES = 3
 
 
 def from_lake(data_dir: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
@@ -55,45 +59,89 @@ def from_handbook(folder: Path) -> tuple[duckdb.DuckDBPyConnection, int]:
 def features(
     db: duckdb.DuckDBPyConnection, delay: int, on_progress: Any
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """`features_ratio` of CPU and of wall: compiled over hand-written, both sets together.
+    """Ratios of the compiled sets: to frames and Polars (wall, CPU), and of heavy hitters to all.
 
     Raises:
-        AssertionError: when the two give different values. A late row is not compared: hand-written
-            frames use it at its arrival.
+        AssertionError: when two of them give different values. An entity with a late row is not
+            compared: the hand-written ones use it at its event time.
     """
-    methods: dict[str, Callable[[], None]] = {
-        "compiled": lambda: _compiled(db),
-        "by hand": lambda: _by_hand(db, delay),
-    }
-    rows = db.execute(
+    arrow = db.execute(
         "SELECT transaction_id, customer_id, terminal_id, event_time, amount_cents, "
         "coalesce(l.is_fraud, false)::INTEGER AS is_fraud FROM lake.core.fct_transactions t "
         "LEFT JOIN (SELECT transaction_id, is_fraud FROM lake.core.fct_labels) l "
         "USING (transaction_id) ORDER BY event_time"
-    )
-    arrow = rows.to_arrow_table()
-    methods["Polars rolling"] = lambda: _polars(arrow, delay)
-    methods["pandas rolling"] = lambda: _pandas(arrow, delay)
-    best: dict[str, tuple[float, float]] = {}
-    for name, method in methods.items():
-        times = []
-        for _ in range(TIMES if "pandas" not in name else 1):
-            wall, cpu = time.monotonic(), time.process_time()
-            method()
-            times.append((time.monotonic() - wall, time.process_time() - cpu))
-        best[name] = (min(wall for wall, _ in times), min(cpu for _, cpu in times))
-        on_progress(f"window features, {name}: {best[name][0]:.1f} s, {best[name][1]:.1f} s of CPU")
-    _compare(db)
-    compiled, hand = best["compiled"], best["by hand"]
+    ).to_arrow_table()
+    methods: dict[str, Callable[[], None]] = {
+        "compiled": lambda: _compiled(db),
+        "by hand": lambda: _by_hand(db, delay),
+        "Polars rolling": lambda: _polars(db, arrow, delay),
+        "pandas rolling": lambda: _pandas(arrow, delay),
+    }
+    best = {name: _time(name, method, on_progress) for name, method in methods.items()}
+    _compare(db, "hand")
+    _compare(db, "polars")
+    _make_heavy(db)
+    best["heavy hitters"] = _time("heavy hitters", lambda: _compiled(db), on_progress)
+    compiled = best["compiled"]
+    figures = {
+        "features_ratio": compiled[0] / best["by hand"][0],
+        "features_cpu_ratio": compiled[1] / best["by hand"][1],
+        "features_polars_ratio": compiled[0] / best["Polars rolling"][0],
+        "features_polars_cpu_ratio": compiled[1] / best["Polars rolling"][1],
+        "heavy_hitter_ratio": best["heavy hitters"][1] / compiled[1],
+    }
     made_of = {
         name: {"seconds": round(wall, 2), "cpu": round(cpu, 2)}
         for name, (wall, cpu) in best.items()
     }
-    figures = {
-        "features_ratio": compiled[0] / hand[0],
-        "features_cpu_ratio": compiled[1] / hand[1],
-    }
     return figures, {"rows": len(arrow), **made_of}
+
+
+def shipped_sets(data_dir: Path, on_progress: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    """CPU seconds to compute the sets with windows on a finished lake, `feature_sets_cpu_seconds`.
+
+    Raises:
+        AssertionError: when a value differs from that in the lake.
+    """
+    seconds = {}
+    with Lake(settings_of(data_dir), read_only=True) as lake, lake.cursor() as cursor:
+        for spec in find_specs("FeatureSet", FeatureSetSpec, PROJECT.defs_dir):
+            if not spec.aggregates:
+                continue
+            plan = load_plan(spec, cursor)
+
+            def run(plan: Plan = plan) -> None:
+                cursor.execute("DROP TABLE IF EXISTS temp._features")
+                compute(plan, cursor)
+
+            seconds[spec.name] = round(_time(spec.name, run, on_progress)[1], 2)
+            stored = f"SELECT * FROM lake.{table_name(plan)}"
+            differences = cursor.execute(
+                f"SELECT count(*) FROM (FROM temp._features EXCEPT {stored})"
+            ).fetchall()[0][0]
+            assert differences == 0, f"{differences} rows of {spec.name} differ"
+    return {"feature_sets_cpu_seconds": sum(seconds.values())}, dict(seconds)
+
+
+def _time(name: str, run: Callable[[], None], on_progress: Any) -> tuple[float, float]:
+    """Wall and CPU seconds, each the best of several runs."""
+    times = []
+    for _ in range(TIMES if "pandas" not in name else 1):
+        wall, cpu = time.monotonic(), time.process_time()
+        run()
+        times.append((time.monotonic() - wall, time.process_time() - cpu))
+    best = min(wall for wall, _ in times), min(cpu for _, cpu in times)
+    on_progress(f"window features, {name}: {best[0]:.1f} s, {best[1]:.1f} s of CPU")
+    return best
+
+
+def _make_heavy(db: duckdb.DuckDBPyConnection) -> None:
+    """Move 30 % of all rows to one customer and one terminal."""
+    for table in ("fct_transactions", "fct_labels"):
+        db.execute(
+            f"UPDATE lake.core.{table} SET customer_id = 0, terminal_id = 0 "
+            "WHERE hash(transaction_id) % 10 < 3"
+        )
 
 
 def _memory() -> duckdb.DuckDBPyConnection:
@@ -167,7 +215,7 @@ def _by_hand(db: duckdb.DuckDBPyConnection, delay: int) -> None:
         )
 
 
-def _compare(db: duckdb.DuckDBPyConnection) -> None:
+def _compare(db: duckdb.DuckDBPyConnection, other: str) -> None:
     for name in SPECS:
         columns = [f"{column}_{d}d" for column in ("n", "total") for d in DAYS]
         wrong = " OR ".join(f"c.{column} <> h.{column}" for column in columns)
@@ -175,10 +223,10 @@ def _compare(db: duckdb.DuckDBPyConnection) -> None:
         late = f"SELECT {name}_id FROM lake.core.fct_transactions WHERE known_at <> event_time"
         counts = db.execute(
             f"SELECT count(*), count(*) FILTER ({wrong}) FROM temp.compiled_{name} c "
-            f"JOIN hand_{name} h USING (transaction_id) WHERE c.{name}_id NOT IN ({late})"
+            f"JOIN {other}_{name} h USING (transaction_id) WHERE c.{name}_id NOT IN ({late})"
         ).fetchall()[0]
         assert counts[0] > 0
-        assert counts[1] == 0, f"{counts[1]} of {counts[0]} rows of {name} differ"
+        assert counts[1] == 0, f"{counts[1]} of {counts[0]} rows of {name} differ from {other}"
 
 
 def _pandas(rows: Any, delay: int) -> None:
@@ -193,18 +241,23 @@ def _pandas(rows: Any, delay: int) -> None:
             groups.rolling(f"{days + back}d", closed="left").agg(["count", "sum"]) - behind
 
 
-def _polars(rows: Any, delay: int) -> None:
+def _polars(db: duckdb.DuckDBPyConnection, rows: Any, delay: int) -> None:
     import polars
 
     frame = polars.from_arrow(rows)
     assert isinstance(frame, polars.DataFrame)
-    for entity, value, back in (
-        ("customer_id", "amount_cents", 0),
-        ("terminal_id", "is_fraud", delay),
-    ):
+    for name, value, back in (("customer", "amount_cents", 0), ("terminal", "is_fraud", delay)):
+        entity = f"{name}_id"
         ordered = frame.sort(entity, "event_time")
+        columns = [ordered.select("transaction_id", entity, "event_time")]
         for days in DAYS:
-            ordered.rolling(
-                "event_time", period=f"{days}d", offset=f"-{days + back}d", closed="left",
+            window = ordered.rolling(
+                "event_time", period=f"{days}d", offset=f"-{days + back}d", closed="none",
                 group_by=entity,
-            ).agg(polars.len(), polars.sum(value).alias("total"))  # fmt: skip
+            )  # fmt: skip
+            columns.append(
+                window.agg(
+                    polars.len().alias(f"n_{days}d"), polars.sum(value).alias(f"total_{days}d")
+                ).drop(entity, "event_time")
+            )
+        db.register(f"polars_{name}", polars.concat(columns, how="horizontal").to_arrow())

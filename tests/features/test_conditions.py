@@ -1,4 +1,4 @@
-"""Conditions and features of the whole grammar: all batch methods and online agree to the bit."""
+"""Conditions and features of the whole grammar: batch and online agree to the bit."""
 
 from typing import Any
 

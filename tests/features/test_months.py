@@ -135,6 +135,18 @@ def test_at_the_first_of_march_a_window_of_one_month_is_february(
     assert batch(cursor, spec, 7)[0]["count_1mo"] == days
 
 
+def test_a_later_row_whose_window_starts_earlier_keeps_all_rows(
+    cursor: duckdb.DuckDBPyConnection,
+) -> None:
+    """A month before 28 March at noon is 28 February at noon; before 29 March, at midnight."""
+    asking = [(1, datetime(2027, 3, 28, 12), 1), (1, datetime(2027, 3, 29), 1)]
+    load(cursor, transactions(asking), transactions([(1, datetime(2027, 2, 28, 6), 1)]), [])
+    spec = declare("core.fct_labels", ["1mo"])
+    for bucket in BUCKETS:
+        computed = batch(cursor, spec, bucket)
+        assert [computed[key]["count_1mo"] for key in (0, 1)] == [0, 1]
+
+
 def test_a_version_depends_on_whether_a_window_is_a_month_or_as_many_days(
     cursor: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -2,9 +2,13 @@
 
 import math
 import struct
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
@@ -20,6 +24,7 @@ from tests.features.reference import reference
 from tests.features.worlds import (
     COLUMNS,
     DIMENSION,
+    START,
     Row,
     fill,
     full_spec,
@@ -137,3 +142,40 @@ def test_batch_of_any_size_and_jobs_and_online_follow_the_rules(
                     name,
                     request,
                 )
+
+
+@pytest.mark.slow
+def test_parts_of_a_job_in_other_processes_give_the_same_rows() -> None:
+    made = [
+        {
+            "transaction_id": number, "customer_id": number % 7, "terminal_id": number % 3,
+            "event_time": START + timedelta(seconds=number * 7 % 600),
+            "known_at": START + timedelta(seconds=number * 7 % 600),
+            "amount_cents": number % 11, "score": number / 8, "channel": "chip",
+            "is_fraud": number % 5 == 0, "_load_id": 1,
+        }
+        for number in range(300)
+    ]  # fmt: skip
+    cursor, spec = memory_lake(), full_spec("customer_id")
+    load(cursor, made, made, [])
+    job = FeatureJob.of(load_plan(spec, cursor), cursor)
+    parts = []
+    for part in range(2):
+        reads = {}
+        for read in job.reads(cursor):
+            where = f"hash(e) % 2 = {part}" if read.by_entity else "true"
+            rows = cursor.execute(f"FROM ({read.sql}) WHERE {where}", read.parameters)
+            reads[read.name] = rows.to_arrow_table()
+        parts.append(reads)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = pool.map(_run_part, [job.model_dump_json()] * 2, parts)
+    rows = {row["transaction_id"]: row for table in found for row in table.to_pylist()}
+    expected = batch(cursor, spec, 1_000_000)
+    assert len(rows) == len(expected) == len(made)
+    for key, row in expected.items():
+        assert {name: bits(rows[key][name]) for name in row} == {n: bits(v) for n, v in row.items()}
+
+
+def _run_part(job: str, reads: dict[str, pa.Table]) -> pa.Table:
+    batches = [(name, one) for name, table in reads.items() for one in table.to_batches(100)]
+    return pa.Table.from_batches(run(FeatureJob.model_validate_json(job), batches))
