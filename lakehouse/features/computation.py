@@ -133,7 +133,7 @@ def spine_query(plan: Plan, relation: str, names: Collection[str]) -> str:
     columns = {
         "id": quote(plan.spine.key),
         "e": quote(plan.entity),
-        "t": f"epoch_us({time})",
+        "t": time,
         "load_id": "_load_id" if "_load_id" in names else "CAST(NULL AS BIGINT)",
         **{f"row.{column}": read_column(kind, column) for column, kind in plan.row_columns.items()},
     }
@@ -144,7 +144,8 @@ def spine_query(plan: Plan, relation: str, names: Collection[str]) -> str:
 def _check_spine(plan: Plan, cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     """The row count of the spine, and its first and last time in microseconds."""
     rows, times, keys, first, last = cursor.execute(
-        f"SELECT count(*), count(t), count(DISTINCT id), min(t), max(t) FROM {SPINE}"
+        f"SELECT count(*), count(t), count(DISTINCT id), epoch_us(min(t)), epoch_us(max(t)) "
+        f"FROM {SPINE}"
     ).fetchall()[0]
     if not rows == times == keys:
         raise FeatureError(
@@ -200,6 +201,6 @@ def _insert(plan: Plan, cursor: duckdb.DuckDBPyConnection, rows: str) -> int:
     columns, selected = ", ".join(map(quote, values)), ", ".join(values.values())
     (added,) = cursor.execute(
         f"INSERT INTO temp.main.{RESULT} ({columns}) "
-        f"SELECT {selected} FROM (SELECT *, make_timestamp(t) AS event_time{wide} FROM {rows}) p"
+        f"SELECT {selected} FROM (SELECT *, t AS event_time{wide} FROM {rows}) p"
     ).fetchall()[0]
     return int(added)

@@ -28,7 +28,7 @@ def references_of(plan: Plan) -> list[str]:
 class Input:
     """The rows of a table that aggregates or attributes of one role read.
 
-    They are read as the entity `e`, the time `k` in microseconds, values `v0`, ... and conditions
+    They are read as the entity `e`, the time `k`, values `v0`, ... and conditions
     `c0`, ...
     """
 
@@ -62,7 +62,7 @@ class Input:
         """The columns of `select` and their SQL types, given that of the entity."""
         return {
             "e": entity,
-            "k": "BIGINT",
+            "k": "TIMESTAMP",
             **{f"v{i}": str(kind) for i, kind in enumerate(self.values.values())},
             **{f"c{i}": "BOOLEAN" for i in range(len(self.conditions))},
         }
@@ -70,7 +70,7 @@ class Input:
     def select(self, relation: str, first: int, last: int) -> str:
         """SQL for the rows that can count for spine rows from `first` to `last` (microseconds)."""
         time = quote(self.time)
-        columns = [f"{self.key} AS e", f"epoch_us({time}) AS k"]
+        columns = [f"{self.key} AS e", f"{time} AS k"]
         columns += [
             f"{read_column(kind, column)} AS v{i}"
             for i, (column, kind) in enumerate(self.values.items())
@@ -101,7 +101,7 @@ class Input:
         """Rows of `select` with their groups `g`, sorted by group and time, for the kernel."""
         return Source(
             rows["g"].to_numpy(),
-            rows["k"].to_numpy(),
+            rows["k"].cast("int64").to_numpy(),
             {name: encode(rows[f"v{i}"]) for i, name in enumerate(self.values)},
             {sql: rows[f"c{i}"].to_numpy() for i, sql in enumerate(self.conditions)},
         )

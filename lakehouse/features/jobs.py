@@ -187,7 +187,7 @@ def _types(compiled: Plan) -> dict[str, dict[str, str]]:
     spine = {
         "id": contract[compiled.spine.key],
         "e": contract[compiled.entity],
-        "t": "BIGINT",
+        "t": "TIMESTAMP",
         "load_id": "BIGINT",
         **{f"row.{column}": str(kind) for column, kind in compiled.row_columns.items()},
     }

@@ -23,7 +23,7 @@ def describe_overflow(
                 value = f"v{list(one.values).index(a.value)}"
                 where = f"c{one.conditions.index(a.where.sql)}" if a.where else "true"
                 row = cursor.execute(
-                    f"""SELECT {value}, e, make_timestamp(k) FROM ({query})
+                    f"""SELECT {value}, e, k FROM ({query})
                         WHERE {where} AND {value} IS NOT NULL
                         ORDER BY abs(CAST({value} AS HUGEINT)) DESC, e, k LIMIT 1"""
                 ).fetchone()

@@ -38,7 +38,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
         name="source_changes",
         description="Refreshes the sources that have new data.",
         target=dg.AssetSelection.key_prefixes("landing", RAW),
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def source_changes(
@@ -125,5 +125,5 @@ def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:
         name="automation",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=5,
     )
