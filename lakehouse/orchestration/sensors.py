@@ -19,6 +19,9 @@ from lakehouse.sources.changes import pending
 from lakehouse.sources.spec import SourceSpec
 
 SOURCE_TAG = "lakehouse/sources"
+INTERVAL_SECONDS = 5
+"""How often sources are checked for new data, and automation conditions evaluated. With Dagster's
+30 seconds a file waits longer for its two runs to be requested than for their work."""
 RETRY_AFTER_SECONDS = 600
 """Seconds before the same state of a source is requested again after a run that did not load it."""
 
@@ -38,7 +41,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
         name="source_changes",
         description="Refreshes the sources that have new data.",
         target=dg.AssetSelection.key_prefixes("landing", RAW),
-        minimum_interval_seconds=5,
+        minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def source_changes(
@@ -125,5 +128,5 @@ def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:
         name="automation",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=5,
+        minimum_interval_seconds=INTERVAL_SECONDS,
     )
