@@ -18,6 +18,7 @@ from lakehouse.features import declared, versions
 from lakehouse.features.compile import Plan
 from lakehouse.features.computation import RESULT, compute
 from lakehouse.features.expressions import FeatureError
+from lakehouse.features.jobs import Bounds
 from lakehouse.features.spec import FeatureSetSpec
 from lakehouse.lake import (
     ALWAYS,
@@ -269,11 +270,7 @@ class _Job:
         """Recompute the rows of finished loads that rows known in [since, until) can affect."""
         start = since or datetime.min
         end = until + self.plan.spec.longest_window if until else datetime.max
-        time_column = quote(self.plan.spine.time)
-        rows = self._compute(
-            f"_load_id <= ? AND {time_column} >= ? AND {time_column} < ?",
-            [done.load_id, start, end],
-        )
+        rows = self._compute(Bounds(up_to=done.load_id, start=start, end=end))
         self.report(f"recomputed {rows} rows from {start} to {end}")
         key = quote(self.plan.spine.key)
         self.commit(
@@ -292,7 +289,7 @@ class _Job:
         def report(rows: int) -> None:
             self.report(f"computed {rows} of {expected} rows of loads {after + 1} to {up_to}")
 
-        rows = self._compute("_load_id > ? AND _load_id <= ?", [after, up_to], report)
+        rows = self._compute(Bounds(after=after, up_to=up_to), report)
         if rows != expected:
             raise FeatureError(
                 f"{self.table}: {rows} rows were computed for {expected} rows of "
@@ -334,21 +331,16 @@ class _Job:
         self.cursor.execute(f"DROP TABLE IF EXISTS temp.main.{RESULT}")
         self.has_results = False
 
-    def _compute(
-        self,
-        where: str,
-        parameters: Sequence[Any],
-        on_rows: Callable[[int], None] | None = None,
-    ) -> int:
+    def _compute(self, bounds: Bounds, on_rows: Callable[[int], None] | None = None) -> int:
+        where, parameters = bounds.where(self.plan.spine.time)
+        at_once = self.lake.settings.memory_bytes // BYTES_PER_ROW_AT_ONCE
         rows = compute(
             self.plan,
             self.cursor,
             parameters=parameters,
             where=where,
             snapshot=self.snapshot,
-            bucket=max(
-                1, min(self.batch, self.lake.settings.memory_bytes // BYTES_PER_ROW_AT_ONCE)
-            ),
+            bucket=max(1, min(self.batch, at_once)),
             on_rows=on_rows,
         )
         self.added += rows
