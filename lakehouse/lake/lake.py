@@ -15,13 +15,14 @@ from typing import Any, Self
 
 import duckdb
 
+from lakehouse.lake.columns import read_columns
 from lakehouse.lake.connection import open_connection, roll_back
 from lakehouse.lake.errors import LakeError as LakeError  # re-exported
 from lakehouse.lake.hashes import hash_commit
 from lakehouse.lake.interrupts import Interrupts
 from lakehouse.lake.layout import LAYERS
 from lakehouse.lake.lock import write_lock
-from lakehouse.lake.names import CATALOG, Table, qualified, quote
+from lakehouse.lake.names import CATALOG, qualified, quote
 from lakehouse.lake.place import find_place
 from lakehouse.lake.storage import Storage
 from lakehouse.settings import Settings
@@ -246,12 +247,10 @@ def table_exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
 
     False for a view whose table is gone.
     """
-    # after a commit duckdb_tables() reads the statistics of every table, which takes 0.2 s
-    query = (
-        "SELECT count(*) FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-    )
-    return bool(fetch_value(cursor, query, [CATALOG, *Table(table).parts]))
+    try:
+        return bool(read_columns(cursor, table))
+    except duckdb.BinderException:  # a view whose columns are gone
+        return False
 
 
 def fetch_value(

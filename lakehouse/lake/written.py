@@ -1,18 +1,21 @@
 """How many rows a step wrote, for a writer that does not count them."""
 
-from lakehouse.lake.lake import Lake, fetch_value
+from lakehouse.lake.lake import Lake, fetch_value, table_exists
 from lakehouse.lake.names import CATALOG, Table
 
 
 def rows_written(lake: Lake, table: str, since: int) -> int | None:
     """Rows inserted into `schema.table` after the snapshot `since`, including replaced ones.
 
-    None for a view, which has no rows of its own. It counts the inserted rows.
+    None for a view, which has no rows of its own, and for an unknown table. It counts the inserted
+    rows.
     """
     schema, name = Table(table).parts
     with lake.reader() as cursor:
-        found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
-        if not fetch_value(cursor, f"{found} AND table_name = ?", [CATALOG, schema, name]):
+        # duckdb_tables() would read the statistics of every table
+        views = "SELECT count(*) FROM duckdb_views() WHERE database_name = ? AND schema_name = ? "
+        is_view = fetch_value(cursor, f"{views} AND view_name = ?", [CATALOG, schema, name])
+        if is_view or not table_exists(cursor, table):
             return None
         now = int(fetch_value(cursor, f"FROM {CATALOG}.current_snapshot()"))
         if now <= since:

@@ -13,6 +13,7 @@ import pytest
 
 from lakehouse.lake import Author, Lake, LakeError, NoSuchTable, qualified, quote
 from lakehouse.lake.connection import extension_path
+from lakehouse.lake.lake import table_exists
 from lakehouse.lake.lock import LakeBusy, write_lock
 from lakehouse.lake.progress import NO_PROGRESS, Progress, read_progress, write_progress
 from lakehouse.settings import Settings, load_settings
@@ -49,6 +50,22 @@ def test_a_failed_write_is_rolled_back(lake: Lake) -> None:
         cursor.execute("CREATE TABLE raw.t (i INTEGER)")
         cursor.execute("INSERT INTO raw.t VALUES ('no number')")
     assert not lake.exists("raw.t")
+
+
+@pytest.mark.parametrize("left", [(), ("CREATE TABLE core.t (other INTEGER)",)])
+def test_a_view_exists_only_while_it_can_be_read(lake: Lake, left: tuple[str, ...]) -> None:
+    with lake.writer(AUTHOR) as cursor:
+        cursor.execute("CREATE TABLE core.t (i INTEGER)")
+        cursor.execute("CREATE VIEW core.v AS SELECT i FROM core.t")
+        cursor.execute("CREATE VIEW core.w AS SELECT i FROM core.v")
+    assert all(map(lake.exists, ("core.t", "core.v", "core.w")))
+    with lake.writer(AUTHOR) as cursor:
+        for statement in ("DROP TABLE core.t", *left):
+            cursor.execute(statement)
+        assert not table_exists(cursor, "core.v")
+        assert not table_exists(cursor, "core.w")
+    assert lake.exists("core.t") is bool(left)
+    assert not any(map(lake.exists, ("core.unknown", "unknown.t")))
 
 
 def test_rows_and_progress_are_committed_together_or_not_at_all(lake: Lake) -> None:
