@@ -79,6 +79,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: OrderedDict[str, sqlalchemy.Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
         self._db_lock = threading.Lock()
 
@@ -102,6 +103,12 @@ class EventLog(SqliteEventLogStorage):
         while len(self._engines) > MAX_OPEN:
             self._engines.popitem(last=False)[1].dispose()
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has this table. Dagster asks for each event, and never drops one."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     @property
     def index_file(self) -> Path:

@@ -3,6 +3,7 @@ import threading
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from lakehouse.orchestration.runs.history import MAX_OPEN, EventLog
 from lakehouse.orchestration.runs.instance import init_event_cursors, open_instance
@@ -62,6 +63,21 @@ def test_dagsters_storage_and_ours_read_what_the_other_wrote(tmp_path):
 def test_the_project_uses_our_history_storage(settings):
     with open_instance(settings) as opened:
         assert isinstance(opened.event_log_storage, EventLog)
+
+
+def test_a_table_of_the_index_is_looked_up_only_once(tmp_path, monkeypatch):
+    """Dagster looks it up for each event, with a connection of its own."""
+    asked, look_up = [], SqliteEventLogStorage.has_table
+    monkeypatch.setattr(
+        SqliteEventLogStorage,
+        "has_table",
+        lambda log, name: asked.append(name) or look_up(log, name),
+    )
+    with instance(tmp_path, ours(tmp_path)) as opened:
+        materialize(opened)
+        assert not opened.event_log_storage.has_table("unknown")
+    assert "asset_check_executions" in asked
+    assert len(asked) == len({*asked})
 
 
 @pytest.mark.slow
