@@ -7,7 +7,7 @@ from lakehouse.lake import Lake
 from lakehouse.models.declared import valid_models
 from lakehouse.models.expiry import find_expiry
 from lakehouse.monitoring.react.actions import last_actions
-from lakehouse.registry.promotion import find_champion
+from lakehouse.registry.promotion import champion_among
 from lakehouse.registry.requests import open_request
 from lakehouse.registry.versions import find_versions, lake_time
 from lakehouse.scoring import fallback
@@ -23,7 +23,7 @@ def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any
     with lake.reader() as cursor:
         for spec in valid_models(lake.settings.project).values():
             versions = find_versions(cursor, spec.name)
-            champion = find_champion(cursor, spec.name)
+            champion = champion_among(versions, spec.name)
             newest = versions[0].created_at if versions else None
             request = open_request(cursor, spec.name, newest)
             rows.append(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from lakehouse.lake import qualified, read_progress, table_exists
+from lakehouse.lake import all_progress, qualified, table_exists
 from lakehouse.lake.layout import decisions_table
 from lakehouse.models import ModelSpec
 from lakehouse.registry import Version
@@ -34,10 +34,12 @@ def former_champions(
             [champion.version],
         ).fetchall()
     )
+    if not decided:
+        return []
+    progress = all_progress(cursor)
     return [
         (version, decided[version.version])
         for version in reversed(find_versions(cursor, spec.name))
         if version.version in decided
-        and read_progress(cursor, progress_name(spec.name, version.version)).load_id
-        < decided[version.version]
+        and progress[progress_name(spec.name, version.version)].load_id < decided[version.version]
     ]

@@ -4,7 +4,7 @@
 Moves are made under the lake's write lock, so two processes never leave two champions.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,12 @@ class NoVersionReady(RegistryError):
 
 def find_champion(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | None:
     """The version that decides, as this cursor's transaction sees it; None if there is none."""
-    champions = [v for v in find_versions(cursor, model) if v.state == "champion"]
+    return champion_among(find_versions(cursor, model), model)
+
+
+def champion_among(versions: Iterable[Version], model: str) -> Version | None:
+    """The version of `model` that decides; None if there is none."""
+    champions = [version for version in versions if version.state == "champion"]
     if len(champions) > 1:
         names = ", ".join(version.version for version in champions)
         raise RegistryError(f"{model} has several champions ({names}); promote one of them again")
@@ -56,10 +61,13 @@ def champion(lake: Lake, model: str) -> Version:
 
 def champion_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version:
     """`champion` as this cursor's transaction sees it."""
-    found = find_champion(cursor, model)
+    return _decider_among(find_versions(cursor, model), model)
+
+
+def _decider_among(versions: Sequence[Version], model: str) -> Version:
+    found = champion_among(versions, model)
     if found is not None:
         return found
-    versions = find_versions(cursor, model)
     if not versions:
         raise NoChampion(f"{model} has no champion: it was never trained; materialize the model")
     newest = versions[0]
@@ -87,7 +95,15 @@ def predecessor_in(cursor: duckdb.DuckDBPyConnection, model: str) -> Version | N
 
 def predecessors_in(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
     """All versions that a rollback may go back to, most recent first."""
-    archived = {v.version: v for v in find_versions(cursor, model) if v.state == "archived"}
+    return _predecessors_among(find_versions(cursor, model), cursor, model)
+
+
+def _predecessors_among(
+    versions: Iterable[Version], cursor: duckdb.DuckDBPyConnection, model: str
+) -> list[Version]:
+    archived = {v.version: v for v in versions if v.state == "archived"}
+    if not archived:
+        return []
     state_after: dict[str, str] = {}  # by version, newest first: the state after champion
     for transition in find_transitions(cursor, model):
         if transition.from_state == "champion":
@@ -104,10 +120,10 @@ def scoring_versions(cursor: duckdb.DuckDBPyConnection, model: str) -> list[Vers
     Raises:
         NoChampion: when no version may decide.
     """
-    current = champion_in(cursor, model)
-    shadows = [v for v in find_versions(cursor, model) if v.state == "shadow"]
-    previous = predecessor_in(cursor, model)
-    return [current, *shadows, *([previous] if previous else [])]
+    versions = find_versions(cursor, model)
+    current = _decider_among(versions, model)
+    shadows = [version for version in versions if version.state == "shadow"]
+    return [current, *shadows, *_predecessors_among(versions, cursor, model)[:1]]
 
 
 def start_shadow(

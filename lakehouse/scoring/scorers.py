@@ -16,10 +16,10 @@ from lakehouse.lake import (
     Lake,
     NoSuchTable,
     Progress,
+    all_progress,
     fetch_value,
     is_retryable,
     qualified,
-    read_progress,
     table_exists,
 )
 from lakehouse.lake.layout import shadow_progress
@@ -139,7 +139,7 @@ def find_readers(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec) -> list[Ver
         NoChampion: when no version may decide.
     """
     scoring = scoring_versions(cursor, spec.name)
-    done = read_progress(cursor, spec.predictions_table).load_id
+    done = all_progress(cursor)[spec.predictions_table].load_id
     assigned = [
         assignment.version
         for assignment in find_assignments(cursor, scoring[0])
@@ -244,7 +244,8 @@ def _scorer(
 ) -> Scorer:
     model = load_model(lake.settings.models_dir, version.artefact, version.files)
     tables = pinned_tables(cursor, model.card.features)
-    before = read_progress(cursor, progress_name)
+    progress = all_progress(cursor)
+    before = progress[progress_name]
     return Scorer(
         version=version,
         model=model,
@@ -252,7 +253,7 @@ def _scorer(
         trained_until=trained_until(cursor, version),
         progress_name=progress_name,
         before=before,
-        after=_target(cursor, spec, tables, before),
+        after=_target(cursor, spec, tables, before, progress),
         decides=True,
     )
 
@@ -262,6 +263,7 @@ def _target(
     spec: ModelSpec,
     tables: Sequence[FeatureTable],
     before: Progress,
+    progress: Mapping[str, Progress],
 ) -> Progress:
     """The load and the time up to which rows can be scored now.
 
@@ -273,9 +275,9 @@ def _target(
         raise NoSuchTable(
             f"{spec.name} scores {table}, which is not in the lake; materialize it first"
         )
-    spine = read_progress(cursor, table)
+    spine = progress[table]
     load_id = int(fetch_value(cursor, f"SELECT coalesce(max(_load_id), 0) FROM {qualified(table)}"))
-    seals = [read_progress(cursor, feature_table.table).seal for feature_table in tables]
+    seals = [progress[feature_table.table].seal for feature_table in tables]
     known = [seal for seal in (spine.seal, *seals) if seal is not None and seal < ALWAYS]
     if known:
         waiting = fetch_value(

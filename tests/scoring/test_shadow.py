@@ -229,9 +229,9 @@ def test_a_shadow_waits_for_its_own_features_without_delaying_the_champion(
     module = score_function.__globals__["find_scorers"].__globals__
     target = module["_target"]
 
-    def lagging_target(cursor, spec, tables, before):
+    def lagging_target(cursor, spec, tables, before, progress):
         """As if the shadow's features were sealed a day before the champion's."""
-        found = target(cursor, spec, tables, before)
+        found = target(cursor, spec, tables, before, progress)
         is_shadow = before.load_id == 0
         return Progress(found.load_id - 1, found.seal) if is_shadow else found
 
