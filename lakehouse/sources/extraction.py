@@ -34,12 +34,13 @@ def extract(spec: SourceSpec, settings: Settings) -> Extraction:
     """
     landing = Landing(settings, spec.name)
     with _extraction_lock(spec, settings):
-        landed = [*spec.connector.land(spec.contract, landing, last_seal(spec, landing))]
+        before = last_seal(spec, landing)
+        landed = [*spec.connector.land(spec.contract, landing, before)]
     counts = [one.rows for one in landed if one.rows is not None]
     return Extraction(
         tuple(one.file for one in landed),
         sum(counts) if len(counts) == len(landed) else None,
-        last_seal(spec, landing),
+        last_seal(spec, landing) if landed else before,
     )
 
 

@@ -87,38 +87,36 @@ def load(
     before, done, reference = Todo(0, None), None, None
     tried: set[str] = set()
     while True:
-        with lake.cursor() as cursor:
-            seen, released = (
-                manifest.read_entries(cursor, spec.name),
-                released_files(cursor, spec.name),
-            )
+        with lake.reader() as reader:
+            seen = manifest.read_entries(reader, spec.name)
+            released = released_files(reader, spec.name)
             if not report.load_ids:  # the first load may be of any age
-                reference = _reference(cursor, spec, seen, now)
-            files = landing.files()
-            decisions = reconcile(spec, lake, ledger, seen, first_to_read(seen, files))
-            if {decision.file for decision in decisions} - {file.name for file in files}:
-                files = landing.files()  # another lake has just loaded a file that landed meanwhile
-            todo = find_todo(
-                spec, files, seen, decisions, reference, _comparison(landing), released
+                reference = _reference(reader, spec, seen, now)
+            declared_anew = _is_declared_anew(spec, reader)
+        files = landing.files()
+        decisions = reconcile(spec, lake, ledger, seen, first_to_read(seen, files))
+        if {decision.file for decision in decisions} - {file.name for file in files}:
+            files = landing.files()  # another lake has just loaded a file that landed meanwhile
+        todo = find_todo(spec, files, seen, decisions, reference, _comparison(landing), released)
+        todo = todo.without(tried)  # a file that keeps changing waits for the next call
+        if not todo:
+            report.seal = manifest.last_seal(seen)
+            report.altered_files = _altered(landing, files, seen)
+            report.why_no_rows = why_no_rows(report, seen, landing.root)
+            if declared_anew:
+                with lake.writer(Author(spec.table, run_id, "completeness")) as writer:
+                    _update_completeness(spec, writer)
+            return report
+        if (todo.decided, todo.new) == (before.decided, before.new) and (
+            done or todo.last == before.last
+        ):
+            raise LoadError(
+                f"loading {spec.name} makes no progress: {_first(todo)} was processed and is "
+                f"still pending. Compare its entries in {layout.FILES} with the ledger in "
+                f"{landing.root}/{FOLDER} and report this as a bug"
             )
-            todo = todo.without(tried)  # a file that keeps changing waits for the next call
-            if not todo:
-                report.seal = manifest.last_seal(seen)
-                report.altered_files = _altered(landing, files, seen)
-                report.why_no_rows = why_no_rows(report, seen, landing.root)
-                if _is_declared_anew(spec, cursor):
-                    with lake.writer(Author(spec.table, run_id, "completeness")) as writer:
-                        _update_completeness(spec, writer)
-                return report
-            if (todo.decided, todo.new) == (before.decided, before.new) and (
-                done or todo.last == before.last
-            ):
-                raise LoadError(
-                    f"loading {spec.name} makes no progress: {_first(todo)} was processed and is "
-                    f"still pending. Compare its entries in {layout.FILES} with the ledger in "
-                    f"{landing.root}/{FOLDER} and report this as a bug"
-                )
-            try:
+        try:
+            with lake.cursor() as cursor:
                 extras = undeclared_columns(cursor, spec)
                 landed = {file.name: file for file in files}
                 with stage(cursor, spec, landing, _to_read(todo, landed), extras) as staged:
@@ -127,12 +125,12 @@ def load(
                         order_files(staged, todo.decided, landed, landing)
                     copies = released_names(landing) if todo.new else set[str]()
                     done = commit(spec, lake, staged, todo, ledger, run_id, now(), copies)
-            except (OSError, duckdb.Error) as error:
-                raise LoadError(
-                    f"loading {_first(todo)} and later files from {landing.root} into {spec.table} "
-                    f"failed; nothing of this batch was kept: {error}. If a disk is full, free "
-                    f"space under {settings.data_dir} and {settings.storage}; then run again"
-                ) from error
+        except (OSError, duckdb.Error) as error:
+            raise LoadError(
+                f"loading {_first(todo)} and later files from {landing.root} into {spec.table} "
+                f"failed; nothing of this batch was kept: {error}. If a disk is full, free "
+                f"space under {settings.data_dir} and {settings.storage}; then run again"
+            ) from error
         before = todo
         if done:
             if not todo.decided:
