@@ -19,6 +19,7 @@ from lakehouse.lake.lake import (
     LakeError,
     NoSuchTable,
     code_version,
+    current_snapshot,
     fetch_value,
     table_exists,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "attach_writer",
     "code_version",
     "connect",
+    "current_snapshot",
     "describe_seal",
     "describe_unknown",
     "fetch_value",

@@ -222,7 +222,12 @@ class Lake:
     def snapshot(self) -> int:
         """The id of the newest snapshot."""
         with self.reader() as cursor:
-            return int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
+            return current_snapshot(cursor)
+
+
+def current_snapshot(cursor: duckdb.DuckDBPyConnection) -> int:
+    """The id of the snapshot that this cursor's transaction reads."""
+    return int(fetch_value(cursor, f"FROM {quote(CATALOG)}.current_snapshot()"))
 
 
 def _begin(cursor: duckdb.DuckDBPyConnection) -> None:

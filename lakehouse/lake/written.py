@@ -1,6 +1,6 @@
 """How many rows a step wrote, for a writer that does not count them."""
 
-from lakehouse.lake.lake import Lake, fetch_value, table_exists
+from lakehouse.lake.lake import Lake, current_snapshot, fetch_value, table_exists
 from lakehouse.lake.names import CATALOG, Table
 
 
@@ -17,7 +17,7 @@ def rows_written(lake: Lake, table: str, since: int) -> int | None:
         is_view = fetch_value(cursor, f"{views} AND view_name = ?", [CATALOG, schema, name])
         if is_view or not table_exists(cursor, table):
             return None
-        now = int(fetch_value(cursor, f"FROM {CATALOG}.current_snapshot()"))
+        now = current_snapshot(cursor)
         if now <= since:
             return 0
         inserted = "SELECT count(*) FROM ducklake_table_insertions(?, ?, ?, ?, ?)"

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import duckdb
 
-from lakehouse.lake import Lake, NoSuchTable, Table, fetch_value, qualified, read_columns
+from lakehouse.lake import NoSuchTable, Table, fetch_value, qualified, read_columns
 from lakehouse.orchestration.metadata import ROW_COUNT
 
 ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
@@ -13,7 +14,7 @@ ColumnInputs = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def describe_table(
-    lake: Lake,
+    cursor: duckdb.DuckDBPyConnection,
     table: str,
     *,
     descriptions: Mapping[str, str] | None = None,
@@ -24,11 +25,10 @@ def describe_table(
     Counts the rows of a view; the catalog records those of a table. Raises `NoSuchTable`.
     """
     descriptions = descriptions or {}
-    with lake.reader() as cursor:
-        columns = read_columns(cursor, table)
-        if not columns:
-            raise NoSuchTable(f"there is no table {table} in the lake")
-        rows = int(fetch_value(cursor, f"SELECT count(*) FROM {qualified(table)}"))
+    columns = read_columns(cursor, table)
+    if not columns:
+        raise NoSuchTable(f"there is no table {table} in the lake")
+    rows = int(fetch_value(cursor, f"SELECT count(*) FROM {qualified(table)}"))
     metadata: dict[str, Any] = {
         "dagster/relation_identifier": table,
         ROW_COUNT: rows,

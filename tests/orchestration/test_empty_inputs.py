@@ -32,7 +32,8 @@ def test_features_without_rows_warn_and_every_new_load_is_checked(
     lake: Lake,
 ) -> None:
     def nulls(added: int) -> dg.AssetCheckResult:
-        return feature_set._nulls(lake, KEY, "features.f", ["a"], added)
+        with lake.reader() as cursor:
+            return feature_set._nulls(cursor, KEY, "features.f", ["a"], added)
 
     with lake.writer(Author("test")) as writer:
         writer.execute("CREATE TABLE features.f (k BIGINT, a DOUBLE, _load_id BIGINT)")

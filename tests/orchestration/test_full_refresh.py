@@ -97,8 +97,8 @@ def test_dbt_detects_a_rebuilt_raw_table_as_changed_input(
         }
 
     def state() -> str:
-        with Lake(home) as lake:
-            return input_state(Step("shop", "core", ("model",)), Project(home), lake)
+        with Lake(home) as lake, lake.reader() as cursor:
+            return input_state(Step("shop", "core", ("model",)), Project(home), cursor)
 
     before = state()
     assert not run(home, make_spec()).failed

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import duckdb
 
 from lakehouse.features import FeatureSetSpec, feature_columns, replay, view_name
 from lakehouse.features import refresh as refresh_features
@@ -80,14 +81,17 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
             progress=context.log.info,
         )
         columns = feature_columns(spec, lake.lake, spine)
+        with lake.lake.reader() as cursor:
+            table = describe_table(
+                cursor,
+                view,
+                descriptions={c.name: c.description for c in columns},
+                lineage={c.name: c.inputs for c in columns},
+            )
+            nulls = _nulls(cursor, key, view, [c.name for c in columns], report.rows_added)
         yield dg.MaterializeResult(
             metadata={
-                **describe_table(
-                    lake.lake,
-                    view,
-                    descriptions={c.name: c.description for c in columns},
-                    lineage={c.name: c.inputs for c in columns},
-                ),
+                **table,
                 ROW_COUNT: report.rows_total,
                 ROWS_WRITTEN: report.rows_added,
                 ROWS_WAITING: report.waiting,
@@ -97,7 +101,7 @@ def _table(spec: FeatureSetSpec, spine: str) -> dg.AssetsDefinition:
                 **seal_metadata(report.seal),
             }
         )
-        yield _nulls(lake.lake, key, view, [c.name for c in columns], report.rows_added)
+        yield nulls
         yield _replay(spec, spine, lake.lake, key)
 
     return features
@@ -109,23 +113,22 @@ def _inputs(spec: FeatureSetSpec, spine: str) -> list[str]:
 
 
 def _nulls(
-    lake: Lake, key: dg.AssetKey, view: str, names: list[str], added: int
+    cursor: duckdb.DuckDBPyConnection, key: dg.AssetKey, view: str, names: list[str], added: int
 ) -> dg.AssetCheckResult:
     """Check the loads of the rows `added` by this run, or else the last load.
 
     Of earlier rows it reads only the load numbers. Without any rows nothing was checked.
     """
     shares = ", ".join(f"avg(({quote(name)} IS NULL)::INTEGER)" for name in names)
-    with lake.reader() as cursor:
-        row = cursor.execute(
-            f"""WITH loads AS (
-                    SELECT _load_id, sum(count(*)) OVER (ORDER BY _load_id DESC) - count(*) AS after
-                    FROM {qualified(view)} GROUP BY _load_id
-                )
-                SELECT count(*), {shares} FROM {qualified(view)} WHERE _load_id >=
-                (SELECT min(_load_id) FROM loads WHERE after < greatest(?, 1))""",
-            [added],
-        ).fetchone()
+    row = cursor.execute(
+        f"""WITH loads AS (
+                SELECT _load_id, sum(count(*)) OVER (ORDER BY _load_id DESC) - count(*) AS after
+                FROM {qualified(view)} GROUP BY _load_id
+            )
+            SELECT count(*), {shares} FROM {qualified(view)} WHERE _load_id >=
+            (SELECT min(_load_id) FROM loads WHERE after < greatest(?, 1))""",
+        [added],
+    ).fetchone()
     rows, *found = row or (0,)
     if not rows:
         return dg.AssetCheckResult(

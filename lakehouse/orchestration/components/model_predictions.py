@@ -116,9 +116,11 @@ def predictions_step(spec: ModelSpec) -> dg.AssetsDefinition:
             context.log.warning(f"{report.version}: {describe_clipped(report.clipped)}")
         if report.why_no_rows:
             context.log.info(f"no row was scored: {report.why_no_rows}")
+        with lake.lake.reader() as reader:
+            table = describe_table(reader, spec.predictions_table)
         yield dg.MaterializeResult(
             metadata={
-                **describe_table(lake.lake, spec.predictions_table),
+                **table,
                 ROWS_WRITTEN: report.rows,
                 **no_rows_metadata(report.why_no_rows),
                 "without_features": report.without_features,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from lakehouse.evaluation.document import ACCEPTABLE_FAIRNESS, Evaluation
 from lakehouse.evaluation.remarks import find_remarks
@@ -102,12 +103,14 @@ def training_step(spec: ModelSpec) -> dg.AssetsDefinition:
         report, problem = _train(context, spec, lake, refresh, clock)
         version = report.version
         context.log.info(f"{version.version}: {report.why} {report.decision}")
+        with lake.lake.reader() as cursor:
+            table = describe_table(
+                cursor, spec.training_table, lineage=_feature_lineage(spec, cursor)
+            )
         yield dg.MaterializeResult(
             asset_key=training,
             metadata={
-                **describe_table(
-                    lake.lake, spec.training_table, lineage=_feature_lineage(spec, lake.lake)
-                ),
+                **table,
                 ROWS_WRITTEN: rows_written(lake.lake, spec.training_table, before),
                 "training_set_id": version.training_set_id,
                 "sha256": version.training_set_hash,
@@ -257,12 +260,12 @@ def _fairness(model: dg.AssetKey, evaluation: Evaluation) -> dg.AssetCheckResult
     )
 
 
-def _feature_lineage(spec: ModelSpec, lake: Lake) -> dict[str, list[tuple[str, str]]]:
-    with lake.reader() as cursor:
-        tables = feature_tables(cursor, spec)
+def _feature_lineage(
+    spec: ModelSpec, cursor: duckdb.DuckDBPyConnection
+) -> dict[str, list[tuple[str, str]]]:
     return {
         column: [(feature_view(table.name), column)]
-        for table in tables
+        for table in feature_tables(cursor, spec)
         for column, _ in table.columns
     }
 

@@ -101,10 +101,13 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
         if report.why_no_rows:
             context.log.info(f"no new rows: {report.why_no_rows}")
         columns = {column.name: column.description for column in spec.contract.columns}
+        with lake.lake.reader() as cursor:
+            table = describe_table(cursor, spec.table, descriptions=columns)
+            undecided, counts = find_undecided(cursor, spec), count_files(cursor, spec.name)
         yield dg.MaterializeResult(
             asset_key=raw,
             metadata={
-                **describe_table(lake.lake, spec.table, descriptions=columns),
+                **table,
                 "loaded_files": len(report.files),
                 ROWS_WRITTEN: report.rows,
                 "rejected_rows": report.rejected,
@@ -118,8 +121,6 @@ def _refresh(spec: SourceSpec) -> dg.AssetsDefinition:
                 **seal_metadata(report.seal),
             },
         )
-        with lake.lake.reader() as cursor:
-            undecided, counts = find_undecided(cursor, spec), count_files(cursor, spec.name)
         yield from check_load(spec, counts, undecided, report)
         if has_age(spec):
             yield check_age(spec, report.seal, clock.now())

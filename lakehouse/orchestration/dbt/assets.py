@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from lakehouse.lake import Author, Lake, Progress, Table, all_progress, rows_written
-from lakehouse.orchestration.dbt.lineage import LineageCache
+from lakehouse.orchestration.dbt.lineage import Inputs, LineageCache
 from lakehouse.orchestration.dbt.names import (
     DagsterDbtTranslator,
     DbtCoreCliEventMessage,
@@ -95,19 +96,27 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: LakeResource, refresh: Refresh
     ) -> Iterator[Any]:
         whole = not context.is_subset
-        state = input_state(step, files, lake.lake)
-        last = load_build(lake.lake, step) if whole and refresh.only_new else None
-        if last is not None and last.state == state:
-            context.log.info(
-                f"{step.name}: skipped, no input has changed since {last.built_at:%F %T}"
-            )
-            progress = _read_progress(lake.lake)
-            for table in last.models:
-                metadata = _model_metadata(table, files, files.target, lake.lake, 0, progress)
-                yield dg.MaterializeResult(
-                    asset_key=dg.AssetKey(Table(table).parts), metadata=metadata
+        lineage = LineageCache(files)
+        with lake.lake.reader() as cursor:
+            state = input_state(step, files, cursor)
+            last = load_build(cursor, step) if whole and refresh.only_new else None
+            unchanged = last if last is not None and last.state == state else None
+            progress = all_progress(cursor) if unchanged else {}
+            metadata = {
+                table: _model_metadata(
+                    cursor, table, files, lineage.read(table, files.target, lake.lake), 0, progress
                 )
-            yield from last.results()
+                for table in (unchanged.models if unchanged else ())
+            }
+        if unchanged:
+            context.log.info(
+                f"{step.name}: skipped, no input has changed since {unchanged.built_at:%F %T}"
+            )
+            for table in unchanged.models:
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(Table(table).parts), metadata=metadata[table]
+                )
+            yield from unchanged.results()
             return
         target = files.target / "runs" / f"{step.name}-{context.run.run_id[:8]}"
         before = lake.lake.snapshot()
@@ -123,7 +132,11 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
                     table = ".".join(context.asset_key_for_output(event.output_name).path)
                     models.append(table)
                     written = rows_written(lake.lake, table, before)
-                    extra = _model_metadata(table, files, target, lake.lake, written)
+                    inputs = lineage.read(table, target, lake.lake)
+                    with lake.lake.reader() as cursor:
+                        extra = _model_metadata(
+                            cursor, table, files, inputs, written, all_progress(cursor)
+                        )
                     if reason := extra.get(WHY_NO_ROWS):
                         context.log.info(f"{table}: {reason}")
                     event = event.with_metadata({**event.metadata, **extra})
@@ -185,34 +198,28 @@ def _events(
 
 
 def _model_metadata(
+    cursor: duckdb.DuckDBPyConnection,
     table: str,
     files: DbtProjectFiles,
-    target: Path,
-    lake: Lake,
+    lineage: Inputs | None,
     written: int | None,
-    progress: Mapping[str, Progress] | None = None,
+    progress: Mapping[str, Progress],
 ) -> dict[str, Any]:
     """Rows, columns with their descriptions, the lineage of each column, and why rows are missing.
 
-    `written` rows by this run; None for a view. `progress` is read anew if it is not given.
+    `written` rows by this run; None for a view.
     """
     node = files.models[table]
     metadata = describe_table(
-        lake,
+        cursor,
         table,
         descriptions={name: column["description"] for name, column in node["columns"].items()},
-        lineage=LineageCache(files).read(node["unique_id"], target, lake),
+        lineage=lineage,
     )
     if written is not None:
         metadata[ROWS_WRITTEN] = written
     is_view = node["config"]["materialized"] == "view"  # it shows its rows, and writes none
     if metadata[ROW_COUNT] if is_view else written:
         return metadata
-    seals = progress or _read_progress(lake)
-    reason = why_no_rows(node["unique_id"], files.manifest, seals)
+    reason = why_no_rows(node["unique_id"], files.manifest, progress)
     return {**metadata, **no_rows_metadata(reason)}
-
-
-def _read_progress(lake: Lake) -> Mapping[str, Progress]:
-    with lake.reader() as cursor:
-        return all_progress(cursor)

@@ -34,13 +34,14 @@ class LineageCache:
                 # JSON has no tuples
                 self._inputs[model] = {name: [*map(tuple, of)] for name, of in inputs.items()}
 
-    def read(self, unique_id: str, target: Path, lake: Lake) -> Inputs | None:
-        """The inputs of each column of a model; None before its first build.
+    def read(self, table: str, target: Path, lake: Lake) -> Inputs | None:
+        """The inputs of each column of the model `table`; None before its first build.
 
         `target` is the folder of dbt's compiled SQL.
         """
+        node = self._files.models[table]
+        unique_id = node["unique_id"]
         if unique_id not in self._inputs:
-            node = self._files.manifest["nodes"][unique_id]
             compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
             if not compiled.exists():
                 return None

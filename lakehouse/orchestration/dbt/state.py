@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import duckdb
 
-from lakehouse.lake import Author, Lake, qualified, table_exists
+from lakehouse.lake import Author, Lake, current_snapshot, qualified, table_exists
 from lakehouse.lake.layout import CONTRACTS, DBT_BUILDS, FILES, PROGRESS
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.dbt.steps import Step, inputs_of
@@ -50,36 +51,34 @@ class Build:
             )
 
 
-def input_state(step: Step, files: DbtProjectFiles, lake: Lake) -> str:
+def input_state(step: Step, files: DbtProjectFiles, cursor: duckdb.DuckDBPyConnection) -> str:
     """A hash of everything that the models of `step` depend on: project, settings and inputs.
 
     It differs with every snapshot for a step that reads tables whose progress is not recorded.
     """
     inputs = inputs_of(step.models, files.manifest)
     names = {"sources": list(inputs.sources), "tables": list(inputs.tables)}
-    with lake.reader() as cursor:
-        states = [
-            cursor.execute(
-                query.format(table=qualified(table)),
-                {name: value for name, value in names.items() if f"${name}" in query},
-            ).fetchall()
-            for table, query in _STATES.items()
-            if table_exists(cursor, table)
-        ]
-    unrecorded = lake.snapshot() if inputs.others else None
+    states = [
+        cursor.execute(
+            query.format(table=qualified(table)),
+            {name: value for name, value in names.items() if f"${name}" in query},
+        ).fetchall()
+        for table, query in _STATES.items()
+        if table_exists(cursor, table)
+    ]
+    unrecorded = current_snapshot(cursor) if inputs.others else None
     state = f"{files.fingerprint}{states}{unrecorded}"
     return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
-def load_build(lake: Lake, step: Step) -> Build | None:
+def load_build(cursor: duckdb.DuckDBPyConnection, step: Step) -> Build | None:
     """The last success of `step`; None if there was none."""
-    with lake.reader() as cursor:
-        if not table_exists(cursor, DBT_BUILDS):
-            return None
-        row = cursor.execute(
-            f"SELECT state, built_at, models, checks FROM {qualified(DBT_BUILDS)} WHERE step = ?",
-            [step.name],
-        ).fetchone()
+    if not table_exists(cursor, DBT_BUILDS):
+        return None
+    row = cursor.execute(
+        f"SELECT state, built_at, models, checks FROM {qualified(DBT_BUILDS)} WHERE step = ?",
+        [step.name],
+    ).fetchone()
     return Build(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 

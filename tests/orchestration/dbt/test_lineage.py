@@ -43,18 +43,19 @@ def test_sql_that_cannot_be_parsed_gives_no_lineage_instead_of_a_wrong_one() -> 
 def test_the_cache_returns_the_computed_lineage(lake: Lake, tmp_path: Path) -> None:
     files = DbtProjectFiles(lake.settings)
     node = {
+        "unique_id": "model.p.m",
         "package_name": "p",
         "original_file_path": "m.sql",
         "columns": {"id": {}},
     }
-    files.__dict__["manifest"] = {"nodes": {"model.p.m": node}}
+    files.__dict__["models"] = {"staging.m": node}
     with lake.writer(Author("test")) as cursor:
         cursor.execute("CREATE TABLE raw.payments (id BIGINT)")
     compiled = tmp_path / "compiled" / "p" / "m.sql"
-    assert LineageCache(files).read("model.p.m", tmp_path, lake) is None
+    assert LineageCache(files).read("staging.m", tmp_path, lake) is None
     compiled.parent.mkdir(parents=True)
     compiled.write_text("select id from lake.raw.payments")
-    first = LineageCache(files).read("model.p.m", tmp_path, lake)
+    first = LineageCache(files).read("staging.m", tmp_path, lake)
     compiled.unlink()
-    assert LineageCache(files).read("model.p.m", tmp_path, lake) == first
+    assert LineageCache(files).read("staging.m", tmp_path, lake) == first
     assert first == {"id": [("raw.payments", "id")]}
