@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
+from lakehouse.lake import Lake
 from lakehouse.orchestration.dbt.assets import build_dbt_assets
 from lakehouse.orchestration.dbt.project import DbtProjectFiles
 from lakehouse.orchestration.resources import LakeResource, Refresh
@@ -77,6 +80,23 @@ def test_every_check_of_a_subset_runs_even_if_it_reads_a_model_outside(
     assert run(steps, only) == ({PAYMENTS}, set())
     named = dg.AssetSelection.checks(dg.AssetCheckKey(PAYMENTS, "customers_are_known"))
     assert run(steps, named) == (set(), {"customers_are_known"})
+
+
+@pytest.mark.slow
+def test_a_step_without_new_input_calls_no_dbt_and_reads_one_snapshot_of_the_lake(
+    steps: list[dg.AssetsDefinition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(steps, dg.AssetSelection.all())  # which creates the table of the progress, an input
+    built, readers, reader = run(steps, dg.AssetSelection.all()), [], Lake.reader
+
+    def counting(lake: Lake) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        readers.append(lake)
+        return reader(lake)
+
+    monkeypatch.setattr(Lake, "reader", counting)
+    monkeypatch.setattr("lakehouse.orchestration.dbt.assets.run_dbt", None)
+    assert run(steps, dg.AssetSelection.all()) == built
+    assert len(readers) == 1
 
 
 @pytest.mark.slow
