@@ -144,7 +144,7 @@ def summarize_changes(assets: "Sequence[AssetDone]") -> str:
 def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: float) -> None:
     from lakehouse.cli.champions import print_champions
     from lakehouse.cli.opening import lake_exists, open_lake
-    from lakehouse.monitoring.champions import champion_rows
+    from lakehouse.monitoring.champions import tested_champions
 
     checks = Counter(check.outcome for check in summary.checks)
     steps = sum(problem.error is not None for problem in summary.problems)
@@ -157,7 +157,7 @@ def _print_summary(output: Output, settings: "Settings", summary: Any, seconds: 
         output.print_line(Toned("not updated:", "bad"), f" {', '.join(summary.not_updated)}")
     if lake_exists(settings):
         with open_lake(settings) as lake:
-            print_champions(output, champion_rows(lake))
+            print_champions(output, tested_champions(lake))
     output.print_line()
     if summary.failed:
         output.print_line(

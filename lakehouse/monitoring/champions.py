@@ -7,10 +7,26 @@ from lakehouse.lake import Lake
 from lakehouse.models.declared import valid_models
 from lakehouse.models.expiry import find_expiry
 from lakehouse.monitoring.react.actions import last_actions
-from lakehouse.registry.promotion import champion_among
+from lakehouse.registry.promotion import champion_among, find_champion
 from lakehouse.registry.requests import open_request
 from lakehouse.registry.versions import find_versions, lake_time
 from lakehouse.scoring import fallback
+
+
+def tested_champions(lake: Lake) -> list[dict[str, Any]]:
+    """Every declared model with its champion's version and metrics of the test period."""
+    with lake.reader() as cursor:
+        champions = {
+            model: find_champion(cursor, model) for model in valid_models(lake.settings.project)
+        }
+    return [
+        {
+            "model": model,
+            "version": champion.version if champion else None,
+            "metrics": dict(champion.metrics.get("test", {})) if champion else {},
+        }
+        for model, champion in champions.items()
+    ]
 
 
 def champion_rows(lake: Lake, now: datetime | None = None) -> list[dict[str, Any]]:
