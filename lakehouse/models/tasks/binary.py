@@ -43,10 +43,7 @@ class BinaryTask(Task):
     min_scored_labels = 2
     # a proper loss: average precision depends only on the order of scores, and with few positives
     # its maximum is often by chance after a few trees
-    objective: ClassVar[Mapping[str, Any]] = {
-        "objective": "binary",
-        "metric": ["binary_logloss", "average_precision"],
-    }
+    objective: ClassVar[Mapping[str, Any]] = {"objective": "binary", "metric": "binary_logloss"}
     default_metric = "average_precision"
     probe_metric = "auc_roc"
     segment_metrics = ("average_precision", "auc_roc", "recall")

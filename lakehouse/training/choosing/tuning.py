@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from lakehouse.training.choosing.trials import Trial, read_trials, write_trial
 from lakehouse.training.fitting.boosting import library_versions, lightgbm_params
 from lakehouse.training.fitting.cross_fitting import threshold_on
 from lakehouse.training.fitting.fold_examples import FoldData
+from lakehouse.training.fitting.parallel import fit_each
 from lakehouse.training.judging.assessment import assess
 from lakehouse.training.sets.rows import Rows
 
@@ -129,18 +131,23 @@ def _run_trial(
     full_params = lightgbm_params(spec, {**spec.params, **params}, len(classes), threads)
     values: list[float] = []
     state: Literal["complete", "pruned"] = "complete"
-    for fold in folds:
-        try:
-            boosted = fold.fit(full_params, spec.rounds, stop=True)
-        except TrainingError:
-            if not number:
-                raise
-            return Trial(number, "failed", params, (), None, time.monotonic() - started)
-        values.append(fold_value(spec, fold.scored, fold.predict(boosted), classes, metric))
-        unfinished = spec.search.prune and len(values) < len(folds)
-        if unfinished and _is_behind(values, finished, find_metric(metric).lower_is_better):
-            state = "pruned"
-            break
+
+    def predict(fold: FoldData, threads: int) -> Any:
+        return fold.predict(fold.fit(full_params, spec.rounds, stop=True, threads=threads))
+
+    with closing(fit_each(predict, folds, threads)) as predictions:
+        for fold in folds:
+            try:
+                prediction = next(predictions)
+            except TrainingError:
+                if not number:
+                    raise
+                return Trial(number, "failed", params, (), None, time.monotonic() - started)
+            values.append(fold_value(spec, fold.scored, prediction, classes, metric))
+            unfinished = spec.search.prune and len(values) < len(folds)
+            if unfinished and _is_behind(values, finished, find_metric(metric).lower_is_better):
+                state = "pruned"
+                break
     seconds = time.monotonic() - started
     return Trial(number, state, params, tuple(values), fmean(values), seconds)
 

@@ -15,6 +15,7 @@ from lakehouse.models.errors import TrainingError
 from lakehouse.models.library import import_lightgbm
 from lakehouse.models.schema import Matrix
 from lakehouse.models.spec import ModelSpec
+from lakehouse.training.fitting.parallel import stop_if_cancelled
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,20 @@ class Examples:
 
 @dataclass(frozen=True)
 class Boosted:
-    """A trained LightGBM booster; only its first `rounds` rounds are used."""
+    """A trained LightGBM booster; only its first `rounds` rounds are used.
+
+    It predicts with `threads` threads; 0 means one per core.
+    """
 
     booster: Any
     rounds: int
+    threads: int = 0
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """The trees' raw predictions, neither corrected nor calibrated."""
-        prediction = self.booster.predict(matrix, num_iteration=self.rounds)
+        prediction = self.booster.predict(
+            matrix, num_iteration=self.rounds, num_threads=self.threads
+        )
         return np.asarray(prediction, dtype=np.float64)
 
     def trees(self) -> str:
@@ -100,7 +107,7 @@ def boost(
     """
     lightgbm = import_lightgbm()
     valid_sets: list[Any] = []
-    callbacks: list[Callable[..., Any]] = []
+    callbacks: list[Callable[..., Any]] = [stop_if_cancelled]
     if spec.early_stopping and stop is not None:
         valid_sets.append(stop)
         callbacks.append(
@@ -118,7 +125,8 @@ def boost(
     except lightgbm.basic.LightGBMError as error:
         raise TrainingError(f"{spec.name}: LightGBM cannot train: {error}") from error
     best = booster.best_iteration
-    return Boosted(booster, best if best > 0 else booster.current_iteration())
+    rounds = best if best > 0 else booster.current_iteration()
+    return Boosted(booster, rounds, int(params.get("num_threads", 0)))
 
 
 def library_versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ from lakehouse.models.schema import FeatureSchema
 from lakehouse.models.spec import ModelSpec
 from lakehouse.models.threshold import Cut, first_threshold
 from lakehouse.training.fitting.fold_examples import fold_data
+from lakehouse.training.fitting.parallel import fit_each
 from lakehouse.training.sets.folds import Fold
 from lakehouse.training.sets.rows import Rows
 
@@ -43,10 +44,12 @@ def out_of_fold(
     rounds: int,
 ) -> OutOfFold:
     """Fit each fold with `rounds` rounds, without early stopping, and score its rows."""
-    predictions = []
-    for fold in folds:
+
+    def predict(fold: Fold, threads: int) -> npt.NDArray[np.float64]:
         data = fold_data(spec, schema, rows, fold, kept)
-        predictions.append(data.predict(data.fit(params, rounds, stop=False)))
+        return data.predict(data.fit(params, rounds, stop=False, threads=threads))
+
+    predictions = list(fit_each(predict, folds, params["num_threads"]))
     positions = [np.flatnonzero(fold.score_mask(rows)) for fold in folds]
     number = np.repeat(np.arange(len(folds)), [len(part) for part in positions])
     score = np.concatenate(predictions)

@@ -4,7 +4,7 @@ The matrix is extracted and binned once; only parameters change between fits.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,13 +46,19 @@ class FoldData:
     def _stop(self) -> Any:
         return stopping(self._data, self.tree_matrix, self.scored.label, self.odds)
 
-    def fit(self, params: Mapping[str, Any], rounds: int, *, stop: bool) -> Boosted:
+    def fit(
+        self, params: Mapping[str, Any], rounds: int, *, stop: bool, threads: int | None = None
+    ) -> Boosted:
         """Fit; `stop` enables early stopping on the scored rows, whose scores are then optimistic.
+
+        `threads` replaces the number in `params`.
 
         Raises:
             TrainingError: when LightGBM rejects a parameter.
         """
         given = {**params, **_REUSABLE}
+        if threads is not None:
+            given["num_threads"] = threads
         return boost(self.spec, given, self._data, rounds, self._stop if stop else None)
 
     def predict(
@@ -106,8 +112,11 @@ def fold_data(
     `kept` names the columns that the trees use; `share` is the part of the commonest class to train
     on.
     """
-    train = rows.take(fold.train_mask(rows))
-    columns = fit_columns(spec, schema, train.matrix, kept)
-    weighted = weight_rows(spec, train.label, share)
-    scored = rows.take(fold.score_mask(rows))
-    return FoldData(spec, columns, examples(columns, train, weighted), weighted.odds, scored)
+    train = np.flatnonzero(fold.train_mask(rows))
+    columns = fit_columns(
+        spec, schema, rows.matrix[train] if spec.extraction else rows.matrix, kept
+    )
+    weighted = weight_rows(spec, rows.label[train], share)
+    chosen = train if weighted.positions is None else train[weighted.positions]
+    fitted = examples(columns, rows, replace(weighted, positions=chosen))
+    return FoldData(spec, columns, fitted, weighted.odds, rows.take(fold.score_mask(rows)))

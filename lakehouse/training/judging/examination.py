@@ -39,7 +39,7 @@ from lakehouse.lake import Lake
 from lakehouse.models.errors import TrainingError
 from lakehouse.models.model import Model
 from lakehouse.models.spec import ModelSpec
-from lakehouse.training.fitting.refits import refit
+from lakehouse.training.fitting.refits import refits
 from lakehouse.training.judging.assessment import Prediction, predictions, unit_periods
 from lakehouse.training.judging.rivals import Rival
 from lakehouse.training.sets import outcomes
@@ -116,17 +116,15 @@ def _stability(spec: ModelSpec, subject: Subject, previous: Rival | None) -> Sta
                 **_agreement(spec, rows, ours, theirs),
             )
         )
-    for number in range(1, spec.judging.refits + 1):
-        for kind in ("seed", "sample"):
-            theirs = refit(spec, subject.model, subject.train, rows, number, kind == "sample")
-            found.append(
-                Refit(
-                    kind="sample" if kind == "sample" else "seed",
-                    name=str(number),
-                    value=_value(spec, subject, rows, subject.model.break_ties(theirs)),
-                    **_agreement(spec, rows, ours, theirs),
-                )
+    for number, kind, theirs in refits(spec, subject.model, subject.train, rows):
+        found.append(
+            Refit(
+                kind=kind,
+                name=str(number),
+                value=_value(spec, subject, rows, subject.model.break_ties(theirs)),
+                **_agreement(spec, rows, ours, theirs),
             )
+        )
     return Stability(
         metric=_metric(spec), value=_value(spec, subject, rows, ours), refits=tuple(found)
     )
