@@ -87,25 +87,37 @@ def definitions_behind(
                 return resolve(Definition(f"{origin.module}.{origin.name}", part.attr))
         return None
 
-    found = set()
+    found: set[Definition] = set()
+    members: set[str] = set()
+    unread: list[tuple[ast.AST, str]] = []
+    unused: dict[str, list[tuple[ast.AST, str]]] = {}  # members of classes, until the name occurs
+
+    def add(definition: Definition) -> None:
+        if definition not in found:
+            found.add(definition)
+            statements = module(definition.module).definitions[definition.name]
+            unread.extend((statement, definition.module) for statement in statements)
+
     for function in functions:
         start = resolve(Definition(*function.split(":")))
         if start is None:
             raise LookupError(f"{function}: there is no such function")
-        found.add(start)
-    members: set[str] = set()
-    before = (0, 0)
-    while before != (len(found), len(members)):  # a new name may match a skipped member
-        before = (len(found), len(members))
-        for definition in list(found):
-            for statement in module(definition.module).definitions[definition.name]:
-                for part in _walk(statement, members):
-                    members.update(_member_names(part))
-                    target = find_reference(part, definition.module)
-                    if target and not any(_within(target.module, each) for each in outside):
-                        found.add(target)
-                        if "" in module(target.module).definitions:
-                            found.add(Definition(target.module, ""))
+        add(start)
+    while unread:
+        part, where = unread.pop()
+        for name in _member_names(part):
+            members.add(name)
+            unread += unused.pop(name, ())
+        target = find_reference(part, where)
+        if target and not any(_within(target.module, each) for each in outside):
+            add(target)
+            if "" in module(target.module).definitions:
+                add(Definition(target.module, ""))
+        for _, child in _children(part):
+            if isinstance(child, ast.AST):
+                unless = _needed_by(part, child)
+                waits = unless is not None and unless not in members
+                (unused.setdefault(unless or "", []) if waits else unread).append((child, where))
     return {each: _digest(module(each.module).definitions[each.name], members) for each in found}
 
 
@@ -153,33 +165,28 @@ def _has_no_effect(node: ast.AST) -> bool:
     return False
 
 
-def _children(node: ast.AST, members: Collection[str]) -> Iterator[tuple[str, ast.AST | object]]:
-    """The relevant fields of a node; of a class, only the members in use."""
+def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST | object]]:
+    """The relevant fields of a node."""
     for name, value in ast.iter_fields(node):
         if name in IGNORED_FIELDS:
             continue
         for each in value if isinstance(value, list) else [value]:
-            is_unused_member = isinstance(node, ast.ClassDef) and not _in_use(each, members)
-            if not (_has_no_effect(each) or is_unused_member):
+            if not _has_no_effect(each):
                 yield name, each
 
 
-def _in_use(part: object, members: Collection[str]) -> bool:
-    match part:
+def _needed_by(node: ast.AST, child: object) -> str | None:
+    """The name that has to occur on the path for this member of a class to count; None: always."""
+    if not isinstance(node, ast.ClassDef):
+        return None
+    match child:
         case ast.AnnAssign(target=ast.Name(id=name)):
-            return name in members
+            return name
         case ast.FunctionDef(name=name, decorator_list=decorators):
             known = {each.id for each in decorators if isinstance(each, ast.Name)}
             called_by_others = len(decorators) > len(known & ACCESSORS)
-            return name in members or name.startswith("__") or called_by_others
-    return True
-
-
-def _walk(node: ast.AST, members: Collection[str]) -> Iterator[ast.AST]:
-    yield node
-    for _, child in _children(node, members):
-        if isinstance(child, ast.AST):
-            yield from _walk(child, members)
+            return None if name.startswith("__") or called_by_others else name
+    return None
 
 
 def _member_names(part: ast.AST) -> Iterator[str]:
@@ -194,7 +201,11 @@ def _digest(statements: Iterable[ast.stmt], members: Collection[str]) -> str:
     def render(node: object) -> str:
         if not isinstance(node, ast.AST):
             return repr(node)
-        inner = ",".join(f"{name}={render(child)}" for name, child in _children(node, members))
+        inner = ",".join(
+            f"{name}={render(child)}"
+            for name, child in _children(node)
+            if (unless := _needed_by(node, child)) is None or unless in members
+        )
         return f"{type(node).__name__}({inner})"
 
     text = "\n".join(map(render, statements))
