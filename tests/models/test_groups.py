@@ -112,7 +112,7 @@ def test_bands_are_named_by_their_bounds():
 
 def test_names_are_quoted_and_values_bound():
     group = Group(table="core.extra", column='sp"ot', bins=(31, 57))
-    query, bound = group_query(group, "somewhere", key="k", spine_key="id")
+    query, bound = group_query([group], "somewhere", key="k", spine_key="id")
     assert '"sp""ot"' in query
     assert "31" not in query
     assert bound == [57, "57+", 31, "31-56", "<31", MISSING]
