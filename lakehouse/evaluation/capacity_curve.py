@@ -14,6 +14,7 @@ from lakehouse.evaluation.intervals import interval_of
 from lakehouse.evaluation.periods import PeriodName
 from lakehouse.evaluation.resampling import Resampling, resample
 from lakehouse.evaluation.review_document import CapacityCurve, CapacityPoint, CurvePoint
+from lakehouse.evaluation.running_sums import RunningSums
 from lakehouse.evaluation.scales import LOGIT
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -72,22 +73,22 @@ def compute_capacity_curve(
     positives, total = int(hit.sum()), int(stake.sum())
     capacities = sorted({min(max_alerts, max(1, round(declared * each))) for each in multiples})
 
+    places = np.flatnonzero(hit)
+    found, staked = order[places], stake[places]
+    sums = RunningSums.of(order, np.concatenate([places, start[places]]))
+
     def shares_found(weights: Floats) -> Floats:
         """Recall and share of the amount at each capacity; a row at the cut-off counts in part."""
-        w = weights[order]
-        upto = np.concatenate([[0.0], np.cumsum(w)])
-        ahead = upto[:-1] - upto[start]
-        positive_weight, stake_weight = float(np.sum(w * hit)), float(np.sum(w * stake))
-        values = []
-        for alerts in capacities:
-            reviewed = np.clip(alerts - ahead, 0.0, w)
-            values.append(
-                [
-                    np.sum(reviewed * hit) / positive_weight if positive_weight else np.nan,
-                    np.sum(reviewed * stake) / stake_weight if stake_weight else np.nan,
-                ]
-            )
-        return np.array(values)
+        w = weights[found]
+        upto, before_period = np.split(sums.before(weights), 2)
+        reviewed = np.clip(np.array(capacities)[:, None] - (upto - before_period), 0.0, w)
+        wholes = float(np.sum(w)), float(np.sum(w * staked))
+        parts = np.sum(reviewed, axis=1), np.sum(reviewed * staked, axis=1)
+        shares = [
+            part / whole if whole else np.full(len(part), np.nan)
+            for part, whole in zip(parts, wholes, strict=True)
+        ]
+        return np.column_stack(shares)
 
     repeats = resample(shares_found, resampling)
     values = shares_found(np.ones(len(period)))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lakehouse.evaluation.arrays import Bools, Floats, Ints
 from lakehouse.evaluation.periods import Period
+from lakehouse.evaluation.running_sums import RunningSums
 
 TaskName = Literal["binary", "regression", "multiclass"]
 
@@ -137,12 +138,11 @@ class Binary(Predictions):
         places = np.flatnonzero(self.truth[order])
         value, count = np.unique(descending[places], return_counts=True)
         thresholds = np.flatnonzero(np.append(np.diff(descending) != 0, True)[: len(order)])
+        first = np.searchsorted(descending, value, side="left")
         last = np.searchsorted(descending, value, side="right")
         return Ranking(
-            order=order,
             positives=order[places],
-            first=np.searchsorted(descending, value, side="left"),
-            last=last,
+            sums=RunningSums.of(order, np.concatenate([first, last, [len(order)]])),
             hits=np.cumsum(count),
             threshold=np.searchsorted(thresholds, last - 1),
             thresholds=len(thresholds),
@@ -157,40 +157,47 @@ class Binary(Predictions):
         period = self.period[order]
         start = np.flatnonzero(np.append(True, np.diff(period) != 0)[: len(period)])
         of_positive = start[np.searchsorted(start, places, side="right") - 1]
-        return Periods(order, np.append(start, len(order)), order[places], places, of_positive)
+        positions = np.concatenate([places, of_positive, start, [len(order)]])
+        return Periods(order[places], RunningSums.of(order, positions))
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Rows in descending order of score, and the distinct scores of positives.
 
-    `first` and `last` are the positions in `order` where the rows of such a score begin and end,
-    `hits` the number of `positives` that reach it. `threshold` is its position among all distinct
+    `sums` are those before and after the rows of each such score, and of all rows. `hits` is the
+    number of `positives` that reach the score. `threshold` is its position among all distinct
     scores; `thresholds` is the number of those.
     """
 
-    order: Ints
     positives: Ints
-    first: Ints
-    last: Ints
+    sums: RunningSums
     hits: Ints
     threshold: Ints
     thresholds: int
+
+    def weight(self, weights: Floats) -> tuple[Floats, Floats, float]:
+        """The weight above each score, down to and with it, and of all rows."""
+        found = self.sums.before(weights)
+        above, upto = np.split(found[:-1], 2)
+        return above, upto, float(found[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class Periods:
     """Rows by day or week, in descending order of score.
 
-    `bounds` are the positions in `order` where periods begin, followed by the end. `places` are the
-    positions of the `positives`, and `start` the position where the period of each begins.
+    `sums` are those before each of the `positives`, before the period of each, and before each
+    period and the end.
     """
 
-    order: Ints
-    bounds: Ints
     positives: Ints
-    places: Ints
-    start: Ints
+    sums: RunningSums
+
+    def weight(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The weight ahead of each positive in its period, and of each period."""
+        found, count = self.sums.before(weights), len(self.positives)
+        return found[:count] - found[count : 2 * count], np.diff(found[2 * count :])
 
 
 @dataclass(frozen=True, eq=False)

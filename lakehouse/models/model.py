@@ -135,12 +135,15 @@ class Model:
         They are final: corrected for weights and undersampling, and calibrated. `matrix` has the
         columns of `card.features`.
         """
-        calibrated = calibration.apply(self.card.calibration, self.uncalibrated(matrix))
-        final = shift_odds(calibrated, self.card.shift)
-        return np.asarray(final, dtype=np.float64)
+        return self.calibrate(self.uncalibrated(matrix))
+
+    def calibrate(self, uncalibrated: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The last steps of `predict`: calibration and the prior's shift."""
+        calibrated = calibration.apply(self.card.calibration, uncalibrated)
+        return np.asarray(shift_odds(calibrated, self.card.shift), dtype=np.float64)
 
     def uncalibrated(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """`predict` without the last steps: calibration and the prior's shift."""
+        """`predict` without its last steps, `calibrate`."""
         if not len(matrix):
             return np.empty(self.card.task.shape(0, len(self.card.classes)))
         raw = np.asarray(self.booster.predict(self.columns.matrix(matrix)), dtype=np.float64)

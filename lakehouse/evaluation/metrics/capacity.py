@@ -7,7 +7,7 @@ import numpy as np
 
 from lakehouse.evaluation.arrays import Floats
 from lakehouse.evaluation.metrics.metric import Metric
-from lakehouse.evaluation.metrics.sums import ratio, running_sum
+from lakehouse.evaluation.metrics.sums import ratio
 from lakehouse.evaluation.predictions import Binary
 
 
@@ -18,10 +18,9 @@ def _reviewed_weights(predictions: Binary, weights: Floats) -> tuple[float, floa
     """
     assert predictions.alerts is not None
     periods, alerts = predictions.periods, predictions.alerts
-    total, positives = running_sum(weights[periods.order]), weights[periods.positives]
-    ahead = total[periods.places] - total[periods.start]
+    (ahead, total), positives = periods.weight(weights), weights[periods.positives]
     hits = np.minimum(np.maximum(alerts - ahead, 0.0), positives)
-    reviewed = np.minimum(np.diff(total[periods.bounds]), alerts)
+    reviewed = np.minimum(total, alerts)
     return float(np.sum(reviewed)), float(np.sum(hits)), float(np.sum(positives))
 
 

@@ -13,7 +13,7 @@ def _average_precision(predictions: Binary, weights: Floats) -> float:
     hits = running_sum(weights[ranking.positives])
     if not hits[-1]:
         return float("nan")
-    alarms, hits = running_sum(weights[ranking.order])[ranking.last], hits[ranking.hits]
+    alarms, hits = ranking.weight(weights)[1], hits[ranking.hits]
     precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
     # thresholds that gain no recall are summed too: other partial sums differ in their last bits
     terms = np.zeros(ranking.thresholds)
@@ -23,12 +23,11 @@ def _average_precision(predictions: Binary, weights: Floats) -> float:
 
 def _auc_roc(predictions: Binary, weights: Floats) -> float:
     ranking = predictions.ranking
-    total, hits = running_sum(weights[ranking.order]), running_sum(weights[ranking.positives])
-    positives, negatives = hits[-1], total[-1] - hits[-1]
+    (above, upto, total), hits = ranking.weight(weights), running_sum(weights[ranking.positives])
+    positives, negatives = hits[-1], total - hits[-1]
     reached = hits[ranking.hits]
     gained = np.diff(reached, prepend=0.0)
-    above, upto = total[ranking.first] - (reached - gained), total[ranking.last] - reached
-    beaten = negatives - (above + upto) / 2
+    beaten = negatives - (above - (reached - gained) + upto - reached) / 2
     return ratio(float(np.sum(gained * beaten)), float(positives * negatives))
 
 

@@ -88,11 +88,13 @@ def evaluate_version(
     test period only, because only it is evidence about the future.
     """
     card, test = model.card, rows["test"]
+    before = model.uncalibrated(test.matrix)
+    final = PredictedRows(test, model.break_ties(model.calibrate(before)))
     predicted = {
         "train": _predict(model, _last_periods(spec, rows["train"], TRAIN_ROWS)),
         "validation": _predict(model, rows["validation"]),
         "out_of_fold": out_of_fold,
-        "test": _predict(model, test),
+        "test": final,
     }
     metrics = {
         period: assess(
@@ -101,8 +103,6 @@ def evaluate_version(
         for period, each in predicted.items()
         if each is not None and len(each.rows)
     }
-    final = predicted["test"]
-    assert final is not None
     ours = predictions(spec, test, final.prediction, card.threshold, card.baseline)
     resampling = resample(spec, test)
     declared = {**spec.judging.segments, **(spec.fairness.groups if spec.fairness else {})}
@@ -138,7 +138,7 @@ def evaluate_version(
         overfitting_gap=overfitting_gap(
             metrics["train"], metrics["test"], ordered_metrics(spec.task.name)
         ),
-        calibration=_calibration(ours, model.uncalibrated(test.matrix), resampling)
+        calibration=_calibration(ours, before, intervals["observed_over_expected"])
         if isinstance(ours, Binary)
         else None,
         by_week=tuple(weeks),
@@ -155,9 +155,8 @@ def evaluate_version(
     )
 
 
-def _calibration(ours: Binary, before: Prediction, resampling: Resampling) -> Calibration:
+def _calibration(ours: Binary, before: Prediction, total: Interval | None) -> Calibration:
     found = calibration(ours.truth, before, ours.score)
-    total = observed_over_expected(ours.truth, ours.score, resampling)
     slope = calibration_slope(ours.truth, ours.score)
     return found.model_copy(update={"observed_over_expected": total, "slope": slope})
 

@@ -42,7 +42,8 @@ class PeriodSummary:
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """A version with everything known about it; `prediction` is its prediction for the test rows.
+    """A version with everything known about it; `prediction` is its prediction for the test rows,
+    also `uncalibrated`.
 
     If the version was never evaluated, `is_evaluated` is false and `evaluation` holds only metrics.
     `versions` are all of the model's, `transitions` those of this version, both oldest first.
@@ -63,6 +64,7 @@ class ReportData:
     trials: tuple[Trial, ...]
     rows: Rows
     prediction: npt.NDArray[np.float64]
+    uncalibrated: npt.NDArray[np.float64]
 
     @property
     def expires(self) -> datetime:
@@ -90,6 +92,7 @@ def gather(spec: ModelSpec, lake: Lake, version: Version) -> ReportData:
         rows = load_rows(cursor, spec, pinned, model.card.features, model.card.classes, "test")
         transitions = find_transitions(cursor, spec.name)[::-1]
         versions = find_versions(cursor, spec.name)[::-1]
+        uncalibrated = model.uncalibrated(rows.matrix)
         return ReportData(
             spec=spec,
             version=pick(versions, spec.name, version.version),
@@ -104,7 +107,8 @@ def gather(spec: ModelSpec, lake: Lake, version: Version) -> ReportData:
             rows_by_day=_rows_by_day(cursor, spec, pinned),
             trials=tuple(trials),
             rows=rows,
-            prediction=model.predict(rows.matrix),
+            prediction=model.calibrate(uncalibrated),
+            uncalibrated=uncalibrated,
         )
 
 

@@ -96,8 +96,10 @@ def _scores(gathered: ReportData) -> dict[str, npt.NDArray[np.float64]]:
     """Scores as used, and also without the calibrator if there is one."""
     if gathered.model.card.calibration is None:
         return {"as used": gathered.prediction}
-    before = gathered.model.uncalibrated(gathered.rows.matrix)
-    return {"calibrated, as used": gathered.prediction, "without calibrator": before}
+    return {
+        "calibrated, as used": gathered.prediction,
+        "without calibrator": gathered.uncalibrated,
+    }
 
 
 def _rows_by_week(gathered: ReportData) -> dict[date, int]:
