@@ -147,7 +147,9 @@ class FeatureSchema(BaseModel):
             if feature.kind == "category":
                 dictionary = pa.array(self.categories[feature.name], pa.string())
                 values = pc.index_in(values.cast(pa.string()), dictionary)
-            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            elif not pa.types.is_float32(values.type):
+                values = values.cast(pa.float64(), safe=False)
+            numbers = values.to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
             raise SchemaMismatch(
                 f"feature {feature.name} should be a {feature.kind} but is {values.type}: {error}"

@@ -33,6 +33,7 @@ from lakehouse.training.fitting.boosting import (
 from lakehouse.training.fitting.collapse import refuse_collapse
 from lakehouse.training.fitting.cross_fitting import OutOfFold, out_of_fold, threshold_on
 from lakehouse.training.fitting.fold_examples import examples, weight_rows
+from lakehouse.training.fitting.parallel import useful_threads
 from lakehouse.training.fitting.warm_start import WarmStart
 from lakehouse.training.identity import code_hash
 from lakehouse.training.sets.rows import Rows
@@ -156,6 +157,8 @@ def _fit(
     validation: Rows,
     start: WarmStart,
 ) -> Boosted:
+    threads = useful_threads(params["num_threads"], len(train_examples.label))
+    params = {**params, "num_threads": threads}
     data = dataset(train_examples, columns.categorical, params)
     stop = None
     if spec.early_stopping and len(validation):

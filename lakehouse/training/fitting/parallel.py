@@ -20,6 +20,15 @@ class Cancelled(Exception):
     """The result of this fit is no longer needed."""
 
 
+ROWS_PER_THREAD = 100_000
+"""With fewer rows a further thread takes more processor time than it saves, also if it is idle."""
+
+
+def useful_threads(threads: int, rows: int) -> int:
+    """How many of the threads a single fit of so many rows should use."""
+    return max(1, min(threads, rows // ROWS_PER_THREAD))
+
+
 def fit_each(
     fit: Callable[[Item, int], Result], items: Sequence[Item], threads: int
 ) -> Generator[Result]:

@@ -43,6 +43,7 @@ from lakehouse.models.spec import Group, ModelSpec
 from lakehouse.registry import Version
 from lakehouse.training.fitting.boosting import Examples, boost, dataset
 from lakehouse.training.fitting.fold_examples import weight_rows
+from lakehouse.training.fitting.parallel import useful_threads
 from lakehouse.training.judging.assessment import (
     Prediction,
     assess,
@@ -319,8 +320,10 @@ def _probe_shuffled_labels(spec: ModelSpec, model: Model, train: Rows, test: Row
     train_sample, test_sample = _thin_rows(train, _PROBE_ROWS), _thin_rows(test, _PROBE_ROWS)
     card, columns = model.card, model.columns
     examples = Examples(columns.matrix(train_sample.matrix), random.permutation(train_sample.label))
-    data = dataset(examples, columns.categorical, card.params)
-    boosted = boost(spec, card.params, data, min(card.rounds, _PROBE_ROUNDS))
+    threads = useful_threads(int(card.params["num_threads"]), len(train_sample))
+    params = {**card.params, "num_threads": threads}
+    data = dataset(examples, columns.categorical, params)
+    boosted = boost(spec, params, data, min(card.rounds, _PROBE_ROUNDS))
     shuffled = Rows(**{**vars(test_sample), "label": random.permutation(test_sample.label)})
     prediction = boosted.predict(columns.matrix(test_sample.matrix))
     predicted = predictions(spec, shuffled, prediction, None, card.baseline)

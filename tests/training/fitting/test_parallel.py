@@ -7,7 +7,7 @@ import pytest
 from lakehouse.models.errors import TrainingError
 from lakehouse.training.fitting.boosting import Examples, boost, dataset
 from lakehouse.training.fitting.cross_fitting import out_of_fold
-from lakehouse.training.fitting.parallel import Cancelled, fit_each
+from lakehouse.training.fitting.parallel import Cancelled, fit_each, useful_threads
 from lakehouse.training.sets.dataset import training_set
 from lakehouse.training.sets.training_data import load_training_data
 
@@ -71,3 +71,7 @@ def test_folds_in_parallel_give_the_same_bits_as_one_after_the_other(world, lake
         return found.uncalibrated
 
     np.testing.assert_array_equal(scored(1), scored(2))
+
+
+def test_a_fit_of_few_rows_uses_few_threads():
+    assert [useful_threads(4, rows) for rows in (0, 150_000, 250_000, 10**9)] == [1, 1, 2, 4]
