@@ -118,7 +118,7 @@ def find_label_errors(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Label
     declared = spec.judging.reports
     with lake.reader() as cursor:
         rows = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ? AND label > 0"
-        query = f"SELECT split, count(*) {rows} GROUP BY 1"
+        query = f"SELECT split, count(*) {rows} GROUP BY 1 ORDER BY 1"
         positives = dict(cursor.execute(query, [pinned.id]).fetchall())
         if declared is None:
             return LabelErrors(positives, None, None, None)
@@ -128,7 +128,8 @@ def find_label_errors(spec: ModelSpec, lake: Lake, pinned: TrainingSet) -> Label
             _require_key(cursor, spec, declared.reversals)
             key, table = quote(spec.spine.key), qualified(declared.reversals)
             query = (
-                f"SELECT split, count(*) {rows} AND t.key IN (SELECT {key} FROM {table}) GROUP BY 1"
+                f"SELECT split, count(*) {rows} AND t.key IN (SELECT {key} FROM {table}) "
+                "GROUP BY 1 ORDER BY 1"
             )
             reversed_counts = dict(cursor.execute(query, [pinned.id]).fetchall())
     return LabelErrors(positives, late, reversed_counts, late_in_test)
@@ -144,7 +145,8 @@ def _late_reports(
     source = f"FROM {qualified(spec.training_table)} t WHERE t.training_set_id = ?"
     counts = dict(
         cursor.execute(
-            f"SELECT split, count(*) FILTER ({late}) {source} GROUP BY 1", [pinned.id]
+            f"SELECT split, count(*) FILTER ({late}) {source} GROUP BY 1 ORDER BY 1",
+            [pinned.id],
         ).fetchall()
     )
     query = f"SELECT {late} AS late {source} AND t.split = 'test' ORDER BY t.key"
