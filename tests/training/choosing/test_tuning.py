@@ -216,3 +216,18 @@ def test_forecasts_and_classes_are_searched_too(request, lake, training_data, ta
     pick = min if task == "forecast" else max
     assert study.value == pick(values.values())
     assert {json.loads(params).keys() >= {"num_leaves"} for (params,) in read_rows(lake)} == {True}
+
+
+def test_a_search_does_not_depend_on_the_number_of_threads(lake, searched, training_data):
+    """Folds that run in parallel are pruned after the same fold as one after the other."""
+    spec = searched(trials=9)
+    data = training_data(spec)
+    folds = [fold_data(spec, data.schema, data.train, fold) for fold in data.folds]
+
+    def trials(threads):
+        study = search_module.search(spec, lake, folds, data.classes, threads, f"on {threads}")
+        return trials_of(lake, study)
+
+    alone = trials(1)
+    assert trials(2) == alone
+    assert {state for _, state, *_ in alone} == {"complete", "pruned"}
