@@ -21,7 +21,7 @@ class Cancelled(Exception):
 
 
 ROWS_PER_THREAD = 100_000
-"""With fewer rows a further thread takes more processor time than it saves, also if it is idle."""
+"""With fewer rows a further thread costs more processor time than it saves wall time."""
 
 
 def useful_threads(threads: int, rows: int) -> int:
