@@ -9,6 +9,8 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
 from lakehouse.definitions import defs
+from lakehouse.orchestration.dbt.assets import PRIORITY_TAG
+from lakehouse.orchestration.runs.in_process import JOB
 from tests.orchestration.graph import lines
 from tests.project import PROJECT
 
@@ -93,3 +95,12 @@ def test_the_sensor_of_sources_can_refresh_each_of_them(definitions: dg.Definiti
     job = definitions.resolve_job_def("__anonymous_asset_job_source_changes")
     landed = {key for key in graph.materializable_asset_keys if key.path[0] in ("landing", "raw")}
     assert job.asset_layer.executable_asset_keys == landed
+
+
+def test_reports_are_built_after_all_other_steps_that_can_run(
+    definitions: dg.Definitions,
+) -> None:
+    nodes = definitions.resolve_job_def(JOB).nodes
+    late = {node.name for node in nodes if int(node.definition.tags.get(PRIORITY_TAG, 0)) < 0}
+    assert late == {node.name for node in nodes if node.name.endswith("_reporting")}
+    assert "dbt_payments_reporting" in late

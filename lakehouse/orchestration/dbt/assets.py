@@ -12,6 +12,7 @@ import dagster as dg
 import duckdb
 
 from lakehouse.lake import Author, Lake, Progress, Table, all_progress, rows_written
+from lakehouse.lake.layout import REPORTING
 from lakehouse.orchestration.dbt.lineage import Inputs, LineageCache
 from lakehouse.orchestration.dbt.names import (
     DagsterDbtTranslator,
@@ -33,6 +34,9 @@ from lakehouse.orchestration.policies import (
 from lakehouse.orchestration.resources import LakeResource, Refresh
 from lakehouse.orchestration.runs.retries import retry_step
 from lakehouse.orchestration.table_metadata import describe_table
+
+PRIORITY_TAG = "dagster/priority"
+"""Dagster's tag of the order of steps: reports are built after the predictions of the same run."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -89,6 +93,7 @@ def _assets(files: DbtProjectFiles, step: Step) -> dg.AssetsDefinition:
         specs=specs,
         check_specs=check_specs,
         can_subset=True,
+        op_tags={PRIORITY_TAG: "-1"} if step.stage == REPORTING else None,
         allow_arbitrary_check_specs=True,  # checks need not match models one to one
     )
     @retry_step
