@@ -15,15 +15,20 @@ from lakehouse.lake.layout import RAW
 from lakehouse.orchestration.resources import Clock, LakeResource
 from lakehouse.orchestration.runs.in_process import JOB, root_cause
 from lakehouse.orchestration.runs.webhook import post
-from lakehouse.sources.changes import pending
+from lakehouse.sources.changes import asks_a_server, pending
 from lakehouse.sources.spec import SourceSpec
 
 SOURCE_TAG = "lakehouse/sources"
 INTERVAL_SECONDS = 5
 """How often sources are checked for new data, and automation conditions evaluated. With Dagster's
 30 seconds a file waits longer for its two runs to be requested than for their work."""
+SERVER_SECONDS = 30
+"""How often a database or remote storage is asked."""
 RETRY_AFTER_SECONDS = 600
 """Seconds before the same state of a source is requested again after a run that did not load it."""
+
+_ASKED = "/asked"
+"""Where the cursor has when servers were asked; not the name of a source."""
 
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -49,13 +54,16 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         now = clock.now()
         requested: dict[str, Any] = json.loads(context.cursor or "{}")
+        asked = requested.setdefault(_ASKED, {})
         active = _active_sources(context.instance, specs)
         due: list[str] = []
         problems: list[str] = []
         for spec in specs:
-            if spec.name in active:
+            if spec.name in active or not _has_passed(asked.get(spec.name), SERVER_SECONDS, now):
                 continue
             try:
+                if asks_a_server(spec, lake.settings):
+                    asked[spec.name] = now.isoformat()
                 state = pending(spec, lake.lake)
             except Exception as error:  # one unavailable source must not stop the others
                 context.log.warning(f"{spec.name}: {error}")
@@ -64,6 +72,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
             if state and _is_due(requested.get(spec.name), state, now):
                 due.append(spec.name)
                 requested[spec.name] = {"news": state, "at": now.isoformat()}
+        context.update_cursor(json.dumps(requested))
         if not due:
             return dg.SkipReason("; ".join(problems) or "no source has new data")
         request = dg.RunRequest(
@@ -72,7 +81,7 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
             ],
             tags={SOURCE_TAG: ",".join(due)},
         )
-        return dg.SensorResult(run_requests=[request], cursor=json.dumps(requested))
+        return dg.SensorResult(run_requests=[request])
 
     return source_changes
 
@@ -80,8 +89,14 @@ def build_source_sensor(specs: Sequence[SourceSpec]) -> dg.SensorDefinition:
 def _is_due(last: dict[str, str] | None, state: str, now: datetime) -> bool:
     if last is None or last["news"] != state:
         return True
-    elapsed = (now - datetime.fromisoformat(last["at"])).total_seconds()
-    return not 0 <= elapsed < RETRY_AFTER_SECONDS  # negative if the clock was set back
+    return _has_passed(last["at"], RETRY_AFTER_SECONDS, now)
+
+
+def _has_passed(since: str | None, seconds: int, now: datetime) -> bool:
+    if since is None:
+        return True
+    elapsed = (now - datetime.fromisoformat(since)).total_seconds()
+    return not 0 <= elapsed < seconds  # negative if the clock was set back
 
 
 def _active_sources(instance: dg.DagsterInstance, specs: Sequence[SourceSpec]) -> set[str]:

@@ -3,10 +3,17 @@
 from datetime import UTC, datetime
 
 from lakehouse.lake import Lake
+from lakehouse.settings import Settings
 from lakehouse.sources.extraction import last_seal
 from lakehouse.sources.landing import Landing
 from lakehouse.sources.loading import pending_files
 from lakehouse.sources.spec import SourceSpec
+
+
+def asks_a_server(spec: SourceSpec, settings: Settings) -> bool:
+    """Whether `pending` asks another machine: a database, or remote storage of landed files."""
+    remote = Landing(settings, spec.name).remote
+    return remote or spec.connector.asks_a_server(settings)
 
 
 def pending(spec: SourceSpec, lake: Lake, *, now: datetime | None = None) -> str:

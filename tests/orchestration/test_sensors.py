@@ -54,6 +54,33 @@ def test_a_source_that_cannot_be_reached_stops_no_other(
     assert request.tags["lakehouse/sources"] == "sound"
 
 
+def test_a_server_is_asked_twice_a_minute_and_a_folder_at_every_tick(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [make_spec(name=name) for name in ("served", "folder")]
+    moments: dict[str, list[int]] = {spec.name: [] for spec in specs}
+    monkeypatch.setattr(sensors, "asks_a_server", lambda spec, _: spec.name == "served")
+    cursor = None
+    for second in range(0, 65, 5):
+
+        def pending(spec: SourceSpec, lake: Lake, second: int = second) -> str:
+            moments[spec.name].append(second)
+            return ""
+
+        monkeypatch.setattr(sensors, "pending", pending)
+        monkeypatch.setattr(Clock, "now", lambda _, s=second: NOON + timedelta(seconds=s))
+        resources = {"lake": LakeResource(), "clock": Clock()}
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(
+                instance=instance, resources=resources, cursor=cursor
+            ) as context,
+        ):
+            build_source_sensor(specs)(context)
+            cursor = context.cursor
+    assert moments == {"served": [0, 30, 60], "folder": [*range(0, 65, 5)]}
+
+
 def test_the_sensor_can_request_the_sources_of_every_domain() -> None:
     spec = make_spec().with_place(Place(Path("defs/shop/sources/payments/defs.yaml")))
     graph = dg.Definitions(

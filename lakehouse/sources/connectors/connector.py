@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from lakehouse.declarations.part import Part
+from lakehouse.settings import Settings
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.landing import Landing
 
@@ -55,12 +56,16 @@ class Connector(Part, ABC):
         """A short text about what `land` would find, the same until something changes; empty for
         nothing.
 
-        The sensor calls it twice a minute, so it may skip what is expensive to find. It lands
-        nothing.
+        The sensor calls it every few seconds, and twice a minute if it `asks_a_server`, so it may
+        skip what is expensive to find. It lands nothing.
 
         Raises:
             SourceDown: when the source does not answer.
         """
+
+    def asks_a_server(self, settings: Settings) -> bool:
+        """Whether `news` asks another machine, which should not be asked every few seconds."""
+        return False
 
     def check(self, contract: Contract) -> None:
         """Raise ValueError, with what to change, for a contract that this kind cannot fulfil."""

@@ -13,6 +13,7 @@ from pydantic import field_validator
 
 from lakehouse.declarations.durations import Duration
 from lakehouse.lake import quote
+from lakehouse.settings import Settings
 from lakehouse.sources.connectors.connector import Connector, Landed
 from lakehouse.sources.connectors.database.columns import Columns, time_of
 from lakehouse.sources.connectors.database.comparison import Comparison
@@ -23,6 +24,7 @@ from lakehouse.sources.connectors.database.writing import put_changes
 from lakehouse.sources.contract import Contract
 from lakehouse.sources.errors import SourceDown, SpecError
 from lakehouse.sources.landing import Landing
+from lakehouse.sources.places import resolve
 
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1)
@@ -53,6 +55,10 @@ class DatabaseConnector(Connector):
         if overlap < timedelta(seconds=1):
             raise ValueError("an overlap of less than 1s could miss rows of the newest time")
         return overlap
+
+    def asks_a_server(self, settings: Settings) -> bool:
+        """Whether the database is not a file."""
+        return not resolve(self.url, settings).startswith("sqlite:")
 
     def check(self, contract: Contract) -> None:
         """Require a key of one column, and a column `op` that marks deletes."""
