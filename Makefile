@@ -9,7 +9,7 @@ MDFORMAT := $(BIN)/mdformat --wrap 120 --compact-tables
 PROSE := README.md CHANGELOG.md CONTRIBUTING.md docs
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench lint lint-files format wheel lock clean
+.PHONY: help install run dev test types quick-tests slow-tests test-all docs bench bench-peers lint lint-files format wheel lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ docs: install  ## write the parts of the documentation that are made from the co
 
 bench: install  ## speed and memory, as ratios in one run; writes data/benchmarks.json
 	$(BIN)/python -m tests.benchmarks
+
+HANDBOOK ?= data/handbook
+bench-peers: install  ## this project against Polars, pandas, Spark, Feast, MLflow, ...: HANDBOOK=DIR
+	$(BIN)/python -m tests.benchmarks.peers --handbook $(HANDBOOK) --keep data/peers/keep
 
 lint: lint-files types  ## format, lint, who imports whom, and types
 

@@ -107,7 +107,7 @@ def main(
             figures, made_of = run()
             report |= {key: round(value, 3) for key, value in figures.items()}
             report["made_of"][name] = {"load_average_before": round(load, 1), **made_of}
-            report["machine"] = _machine()
+            report["machine"] = machine()
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(json.dumps(report, indent=2) + "\n")
     _print(report)
@@ -170,7 +170,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Cores and versions."""
     return {
         "cores": count_cores(),
         "python": platform.python_version(),

@@ -1,0 +1,1 @@
+"""This project's side of the comparison: scripts like those of the peers, in our environment."""
