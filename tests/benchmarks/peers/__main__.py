@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tests.benchmarks.peers.models import (
 )
 from tests.benchmarks.peers.tables import print_tables
 from tests.benchmarks.peers.windows import PEERS as WINDOW_PEERS
-from tests.benchmarks.peers.windows import Folders, windows
+from tests.benchmarks.peers.windows import TASKS, Folders, windows
 from tests.project import PROJECT
 
 Part = Callable[[Callable[[str], bool]], Iterator[tuple[str, Outcome]]]
@@ -57,8 +57,8 @@ PARTS = {
 @click.option(
     "--only",
     default="",
-    help="Parts and peers to run, comma-separated; by default all. "
-    + "; ".join(f"{part}: {', '.join(peers)}" for part, peers in PARTS.items()),
+    help=f"Parts, tasks of windows ({', '.join(TASKS)}) and peers to run, comma-separated; by "
+    "default all. " + "; ".join(f"{part}: {', '.join(peers)}" for part, peers in PARTS.items()),
 )
 @click.option(
     "--keep",
@@ -79,11 +79,12 @@ def main(handbook: Path, lake: Path | None, only: str, keep: Path | None, json_f
     else on the machine at the same time, or compare seconds of CPU.
     """
     names = set(filter(None, only.split(",")))
-    known = {*PARTS, *(peer for peers in PARTS.values() for peer in peers)}
+    known = {*PARTS, *TASKS, *(peer for peers in PARTS.values() for peer in peers)}
     if unknown := names - known:
         raise click.UsageError(f"unknown: {', '.join(sorted(unknown))}")
-    parts = {part for part in PARTS if part in names} or set(PARTS)
-    peers = names - set(PARTS)
+    tasks = [task for task in TASKS if task in names]
+    parts = {part for part in PARTS if part in names} or ({"windows"} if tasks else set(PARTS))
+    peers = names - set(PARTS) - set(TASKS)
     started = time.monotonic()
 
     def on_progress(text: str) -> None:
@@ -92,7 +93,7 @@ def main(handbook: Path, lake: Path | None, only: str, keep: Path | None, json_f
     report = json.loads(json_file.read_text()) if json_file.exists() else {"made_of": {}}
     figures = report.setdefault("peers", {})
     with _folder(keep) as folder:
-        for part, run in _parts(folder, handbook, lake, on_progress).items():
+        for part, run in _parts(folder, handbook, lake, tasks, on_progress).items():
             if part not in parts or (peers and not peers & set(PARTS[part])):
                 continue
             for task, outcome in run(lambda name: not peers or name in peers):
@@ -110,7 +111,11 @@ def main(handbook: Path, lake: Path | None, only: str, keep: Path | None, json_f
 
 
 def _parts(
-    folder: Path, handbook: Path, lake: Path | None, on_progress: Callable[[str], None]
+    folder: Path,
+    handbook: Path,
+    lake: Path | None,
+    tasks: Sequence[str],
+    on_progress: Callable[[str], None],
 ) -> dict[str, Part]:
     folders = Folders(folder / "rows", folder / "results")
 
@@ -119,7 +124,7 @@ def _parts(
             write_handbook(handbook, folders.rows / "handbook")
         if not (folders.rows / "lake").exists():
             write_lake(lake or finished_lake(folder, on_progress), folders.rows / "lake")
-        yield from windows(folders, chosen, on_progress)
+        yield from windows(folders, chosen, on_progress, tasks or tuple(TASKS))
 
     def models() -> ModelFolders:
         from tests.benchmarks.peers.model_inputs import copy_lake, write_model

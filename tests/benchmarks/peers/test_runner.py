@@ -4,7 +4,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
+from tests.benchmarks.peers.__main__ import main
 from tests.benchmarks.peers.comparison import compare
 from tests.benchmarks.peers.environments import REQUIREMENTS, pinned
 from tests.benchmarks.peers.measurement import NoFigures, Outcome, parse
@@ -74,6 +76,12 @@ def test_a_test_row_without_a_score_is_an_error_and_perfect_scores_have_perfect_
     duckdb.execute(f"COPY (SELECT range AS key, range / 10 AS score FROM range(9)) TO '{scores}'")
     with pytest.raises(AssertionError, match="1 test rows have no score"):
         judge(rows, scores)
+
+
+def test_an_unknown_name_is_refused_before_anything_is_measured(tmp_path):
+    found = CliRunner().invoke(main, ["--handbook", str(tmp_path), "--only", "polars,pola"])
+    assert found.exit_code == 2
+    assert "unknown: pola" in found.output
 
 
 def test_the_measured_part_has_seconds_and_memory_of_its_largest_run():
