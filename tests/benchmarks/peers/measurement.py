@@ -70,6 +70,8 @@ def run_script(command: Sequence[str | Path], timeout: int) -> dict[str, Any]:
         CommandFailed, NoFigures, subprocess.TimeoutExpired: when there are none.
     """
     variables = {name: str(THREADS) for name in _LIMITS} | {"PYTHONPATH": str(PROJECT.root)}
+    # as the lake does: threads of OpenMP that wait must not keep a core that another needs
+    variables["GOMP_SPINCOUNT"] = "1000"
     environment = {**os.environ, **variables}
     environment.pop("DAGSTER_HOME", None)
     with subprocess.Popen(
