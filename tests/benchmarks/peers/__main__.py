@@ -75,7 +75,7 @@ PARTS = {
 def main(handbook: Path, lake: Path | None, only: str, keep: Path | None, json_file: Path) -> None:
     """Measure this project against its peers, on the same rows and with the same threads.
 
-    All of it takes half an hour on two cores, and 4 GB for environments in data/peers. Run nothing
+    All of it takes half an hour on two cores, and 3 GB for environments in data/peers. Run nothing
     else on the machine at the same time, or compare seconds of CPU.
     """
     names = set(filter(None, only.split(",")))

@@ -34,20 +34,20 @@ def specs(task: str) -> dict[str, FeatureSetSpec]:
     return {spec.name: spec for spec in found if spec.name == task}
 
 
-def open_tables(source: Path, threads: int, kind: str) -> duckdb.DuckDBPyConnection:
-    """A database with the core tables, read from Parquet (`TABLE`) or as a `VIEW` of it."""
+def open_tables(source: Path, threads: int) -> duckdb.DuckDBPyConnection:
+    """A database with the core tables as views of Parquet: only needed columns are read."""
     db = duckdb.connect()
     db.execute("ATTACH ':memory:' AS lake; USE lake; CREATE SCHEMA core")
     db.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
     db.execute(f"SET threads = {threads}")
     for table, file in core_tables(source).items():
-        db.execute(f"CREATE {kind} lake.core.{table} AS FROM read_parquet('{file}')")
+        db.execute(f"CREATE VIEW lake.core.{table} AS FROM read_parquet('{file}')")
     return db
 
 
 def by_compute(task: str, source: Path, target: Path) -> None:
     """`lakehouse.features.compute`."""
-    with open_tables(source, THREADS, "TABLE") as db:
+    with open_tables(source, THREADS) as db:
         for name, spec in specs(task).items():
             db.execute("DROP TABLE IF EXISTS temp._features")
             compute(load_plan(spec, db), db)
@@ -57,7 +57,7 @@ def by_compute(task: str, source: Path, target: Path) -> None:
 def by_job(task: str, source: Path, target: Path, part: int = 0, parts: int = 1) -> None:
     """`lakehouse.features.run`, for the entities of one part."""
     threads = THREADS if parts == 1 else 1
-    with open_tables(source, threads, "VIEW") as db:
+    with open_tables(source, threads) as db:
         for name, spec in specs(task).items():
             job = FeatureJob.of(load_plan(spec, db), db)
 
