@@ -188,7 +188,7 @@ def _compare(peer: Peer, task: str, folders: Folders) -> Comparison:
         theirs = target / f"{table}.parquet"
         if not theirs.exists():
             theirs = target / table
-            theirs.mkdir()
+            theirs.mkdir(exist_ok=True)
             for part in target.glob(f"{table}-*.parquet"):
                 part.rename(theirs / part.name)
         found = compare(ours, theirs, key, _IGNORED)
