@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from lakehouse.settings import load_settings
 from lakehouse.sources import SourceSpec, extract, pending
+from lakehouse.sources.changes import asks_a_server
 from lakehouse.sources.errors import SourceDown, SpecError
 
 from .conftest import Harness, column, make_spec
@@ -367,3 +369,18 @@ def test_only_the_end_of_a_big_landed_file_is_read_again(
         assert 0 < sum(read) < 5_000
         assert extract(spec, harness.settings).files == ()
     sqlite.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "landing", "asks"),
+    [
+        ("sqlite:{data_dir}/bank.sqlite", "", False),
+        ("postgresql://bank/main", "", True),
+        ("sqlite:{data_dir}/bank.sqlite", "s3://lake/landing", True),
+    ],
+)
+def test_a_database_server_or_a_remote_landing_zone_is_another_machine(
+    tmp_path: Path, url: str, landing: str, asks: bool
+) -> None:
+    spec = make_people(Bank(url, lambda _: None))
+    assert asks_a_server(spec, load_settings({}, data_dir=tmp_path, landing=landing)) is asks
