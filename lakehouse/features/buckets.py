@@ -18,7 +18,7 @@ from lakehouse.features.windows import Source
 from lakehouse.lake import quote
 
 SPINE = "_spine"
-"""The temporary table of the rows that ask: `id`, `e`, the time `t`, `load_id`,
+"""The temporary table of the rows that ask: `id`, `e`, the time `t`, `load_id` and
 `row.<column>`."""
 
 _SORTED = "_sorted"

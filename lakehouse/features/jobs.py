@@ -151,7 +151,7 @@ def run(
 ) -> Iterator[pa.RecordBatch]:
     """The features of the rows in `batches`, which come in any order, each with its read's name.
 
-    Yields batches with the columns of `result_types`; none without spine rows.
+    Yields batches with the columns of `result_types`.
 
     Raises:
         FeatureError: as `compute` does.

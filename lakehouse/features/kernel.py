@@ -1,7 +1,7 @@
 """Windows over sorted columns: which rows count, and their totals, extremes, ranks.
 
 Functions over arrays of 64-bit integers; types, NULLs and engines belong to `values.py` and
-`lanes.py`. Rows come in groups, one for each entity: `start` has the first row of each group and,
+`windows.py`. Rows come in groups, one for each entity: `start` has the first row of each group and,
 at the end, the number of rows. A window is a range of rows of one group, `lo` to `hi` (exclusive).
 Costs grow with the number of rows and the logarithm of a group, not with the length of windows.
 """

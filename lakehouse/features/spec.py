@@ -29,7 +29,7 @@ Op = Annotated[
     Field(json_schema_extra={"enum": list(OPERATIONS)}),
 ]
 
-_RESERVED = frozenset({"t", "row", "id", "e", "late", "event_time", "load_id"})
+_RESERVED = frozenset({"t", "row", "id", "e", "event_time", "load_id"})
 """Names that expressions or the compiled SQL reserve."""
 
 

@@ -21,7 +21,8 @@ from lakehouse.sources.spec import SourceSpec
 SOURCE_TAG = "lakehouse/sources"
 INTERVAL_SECONDS = 5
 """How often sources are checked for new data, and automation conditions evaluated. With Dagster's
-30 seconds a file waits longer for its two runs to be requested than for their work."""
+30 seconds a file waits longer for its two runs to be requested than for their work. Measured on two
+busy cores, an idle `lakehouse dev` takes 15 % of a core instead of 6 %."""
 SERVER_SECONDS = 30
 """How often a database or remote storage is asked."""
 RETRY_AFTER_SECONDS = 600

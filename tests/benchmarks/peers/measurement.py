@@ -40,6 +40,21 @@ class Outcome:
         }
         return found | ({"values": self.comparison.as_json()} if self.comparison else {})
 
+    def describe(self) -> str:
+        """The outcome in one line."""
+        if self.reason:
+            return f"not measured: {self.reason}"
+        shown = {
+            "seconds": "{:.1f} s",
+            "cpu": "{:.1f} s of CPU",
+            "peak_mb": "{:,.0f} MB",
+            "rows_per_second": "{:,.0f} rows a second",
+            "ap": "AP {:.4f}",
+            "auc": "AUC {:.4f}",
+        }
+        parts = [text.format(self.figures[n]) for n, text in shown.items() if n in self.figures]
+        return ", ".join([*parts, *([self.comparison.verdict] if self.comparison else [])])
+
 
 class NoFigures(Exception):
     """The output of a script does not end with a line of JSON."""

@@ -61,7 +61,7 @@ def scoring(
         "ours", "", "-m", f"{_MODULES}.scoring", folders.lake, folders.rows, target, times
     )
     if chosen("ours"):
-        on_progress(f"scoring, ours: {describe(outcome)}")
+        on_progress(f"scoring, ours: {outcome.describe()}")
         yield task, outcome
     for peer, mode in SCORERS.items():
         if not chosen(peer):
@@ -72,7 +72,7 @@ def scoring(
         if not found.reason and not outcome.reason:
             files = (target / "scores.parquet", place / "scores.parquet")
             found = replace(found, comparison=compare(*files, "key", frozenset()))
-        on_progress(f"scoring, {peer}: {describe(found)}")
+        on_progress(f"scoring, {peer}: {found.describe()}")
         yield task, found
 
 
@@ -83,7 +83,7 @@ def training(
     target = folders.target("training", "ours")
     outcome = _attempt("ours", "", "-m", f"{_MODULES}.training", folders.copy, folders.rows, target)
     outcome = _judged(outcome, folders, target)
-    on_progress(f"training, ours: {describe(outcome)}")
+    on_progress(f"training, ours: {outcome.describe()}")
     for task, factor in FACTORS.items():
         if chosen("ours"):
             yield task, outcome
@@ -97,23 +97,8 @@ def training(
             script = SCRIPTS / f"{peer}_training.py"
             found = _attempt(peer, name, script, str(budget), folders.rows, place)
             found = _judged(found, folders, place)
-            on_progress(f"training, {task}, {peer}: {describe(found)}")
+            on_progress(f"training, {task}, {peer}: {found.describe()}")
             yield task, found
-
-
-def describe(outcome: Outcome) -> str:
-    """The outcome in one line."""
-    if outcome.reason:
-        return f"not measured: {outcome.reason}"
-    figures = outcome.figures
-    parts = [f"{figures['seconds']:.1f} s, {figures['cpu']:.1f} s of CPU"]
-    if "rows_per_second" in figures:
-        parts.append(f"{figures['rows_per_second']:,.0f} rows a second")
-    if "ap" in figures:
-        parts.append(f"AP {figures['ap']:.4f}, AUC {figures['auc']:.4f}")
-    if outcome.comparison:
-        parts.append(outcome.comparison.verdict)
-    return ", ".join(parts)
 
 
 def _attempt(peer: str, name: str, *arguments: str | Path) -> Outcome:

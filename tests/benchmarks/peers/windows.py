@@ -122,20 +122,8 @@ def windows(
                     yield task, Outcome(peer.name, FEAST_CANNOT)
                 continue
             outcome = _measure(peer, task, folders)
-            on_progress(f"{task}, {peer.name}: {describe(outcome)}")
+            on_progress(f"{task}, {peer.name}: {outcome.describe()}")
             yield task, outcome
-
-
-def describe(outcome: Outcome) -> str:
-    """The outcome in one line."""
-    if outcome.reason:
-        return f"not measured: {outcome.reason}"
-    figures = outcome.figures
-    verdict = f", {outcome.comparison.verdict}" if outcome.comparison else ""
-    return (
-        f"{figures['seconds']:.1f} s, {figures['cpu']:.1f} s of CPU, "
-        f"{figures['peak_mb']:,.0f} MB{verdict}"
-    )
 
 
 def _measure(peer: Peer, task: str, folders: Folders) -> Outcome:
